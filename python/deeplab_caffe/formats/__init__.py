@@ -1,0 +1,1 @@
+"""The ground floor: text and bytes. Knows no layer's meaning."""
