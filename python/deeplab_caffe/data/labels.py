@@ -1,0 +1,168 @@
+"""Label files: one class index per pixel."""
+
+from __future__ import annotations
+
+import os
+import struct
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from ..errors import InputError
+from ..files import replacing
+
+Label = NDArray[np.uint8]
+Palette = NDArray[np.uint8]
+
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_GREY, _PALETTE = 0, 3
+_PNG_COLOUR_NAMES = {2: "RGB", 4: "grey with alpha", 6: "RGB with alpha"}
+
+
+def read_label(path: str | os.PathLike[str]) -> Label:
+    """Read a label file as its class indices, (H, W) uint8.
+
+    A palette PNG gives its indices. This deviates from Caffe, whose OpenCV reader turned an indexed file into
+    the grey values of its colours. Greyscale of 1, 2 or 4 bits gives the stored samples (OpenCV stretched them to
+    0..255); 8 bits are read as they are.
+
+    Raises:
+        InputError: the file is missing, damaged, or holds colours, 16-bit values or JPEG.
+    """
+    kind = _png_kind(path)
+    if kind is None:
+        return _read_other(path)
+    depth, colour = kind
+    if colour in _PNG_COLOUR_NAMES:
+        raise _not_indices(path, f"an {_PNG_COLOUR_NAMES[colour]} PNG, {depth} bits per channel")
+    if depth == 16:
+        raise _not_indices(path, "a 16-bit PNG")
+    if colour == _GREY and depth == 8:
+        label = cv2.imread(os.fspath(path), cv2.IMREAD_UNCHANGED)
+        if label is not None and label.ndim == 2 and label.dtype == np.uint8:
+            return np.asarray(label, np.uint8)
+    indices = _read_with_pillow(path)
+    return indices // (255 // (2**depth - 1)) if colour == _GREY and depth in (2, 4) else indices
+
+
+def check_labels(
+    label: NDArray[np.integer[Any]], num_classes: int, ignore_label: int | None, path: str | os.PathLike[str]
+) -> None:
+    """Refuse labels outside 0..num_classes-1 that are not `ignore_label`.
+
+    Args:
+        label: (H, W) integers.
+        path: where they come from, for the message.
+
+    Raises:
+        InputError: names the file, the values, how many pixels and the likely cause.
+    """
+    if label.dtype == np.uint8 and label.size:
+        counts = cv2.calcHist([label], [0], None, [256], [0, 256]).ravel()
+        values = np.flatnonzero(counts)
+    else:
+        values = np.unique(label)
+    bad = [int(v) for v in values if not 0 <= v < num_classes and v != ignore_label]
+    if not bad:
+        return
+    pixels = int(np.isin(label, bad).sum())
+    shown = ", ".join(map(str, bad[:8])) + (f" and {len(bad) - 8} more" if len(bad) > 8 else "")
+    raise InputError(
+        f"{os.fspath(path)}: label value{'s' if len(bad) > 1 else ''} {shown} in {pixels} of {label.size} pixels; "
+        f"wanted 0..{num_classes - 1} or the ignore label ({'none set' if ignore_label is None else ignore_label}). "
+        + _likely_cause(bad, num_classes, ignore_label)
+    )
+
+
+def write_label(path: str | os.PathLike[str], label: NDArray[np.integer[Any]], palette: Palette | None = None) -> None:
+    """Write class indices as an indexed PNG, as VOC's annotations are.
+
+    Args:
+        label: (H, W) integers 0..255.
+        palette: (K, 3) RGB, K <= 256; further indices get VOC's colours. None means VOC's colour map.
+
+    Raises:
+        InputError: the values do not fit into 8 bits.
+    """
+    label = np.asarray(label)
+    if label.ndim != 2 or not label.size or label.min() < 0 or label.max() > 255:
+        values = f", values {label.min()}..{label.max()}" if label.size else ""
+        raise InputError(f"{os.fspath(path)}: labels are (H, W) with values 0..255, not shape {label.shape}{values}")
+    colours = voc_palette()
+    if palette is not None:
+        colours[: len(palette)] = palette
+    image = Image.fromarray(np.ascontiguousarray(label, dtype=np.uint8))
+    # All 256 colours always: with fewer, Pillow would pack the file into 4 bits and lose label 255.
+    image.putpalette(colours.tobytes())
+    with replacing(path) as temporary:
+        image.save(temporary, format="PNG")
+
+
+def voc_palette(num_colours: int = 256) -> Palette:
+    """The colour map of PASCAL VOC, (num_colours, 3) RGB: bits 0, 3, 6 of an index are red's high bits, and so on."""
+    palette = np.zeros((num_colours, 3), np.uint8)
+    index = np.arange(num_colours)
+    for bit in range(8):
+        for channel in range(3):
+            palette[:, channel] |= (((index >> (3 * bit + channel)) & 1) << (7 - bit)).astype(np.uint8)
+    return palette
+
+
+def _png_kind(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+    """Bit depth and colour type from a PNG's header; None for other formats."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(26)
+    except OSError as error:
+        raise InputError(f"{os.fspath(path)}: cannot read the label file: {error.strerror}") from None
+    if len(head) < 26 or head[:8] != _PNG_SIGNATURE:
+        return None
+    depth, colour = struct.unpack_from("BB", head, 24)
+    return depth, colour
+
+
+def _read_other(path: str | os.PathLike[str]) -> Label:
+    """A label that is no PNG: lossless one-channel formats that Pillow knows."""
+    try:
+        with Image.open(path) as image:
+            kind, mode = image.format, image.mode
+    except (UnidentifiedImageError, OSError):
+        raise InputError(f"{os.fspath(path)}: not an image file, or damaged; wanted an 8-bit PNG of indices") from None
+    if kind == "JPEG":
+        raise _not_indices(path, f"a JPEG (mode {mode}), whose compression changes values,")
+    if mode not in ("1", "L", "P"):
+        raise _not_indices(path, f"a {kind} of mode {mode}")
+    return _read_with_pillow(path)
+
+
+def _read_with_pillow(path: str | os.PathLike[str]) -> Label:
+    try:
+        with Image.open(path) as image:
+            return np.array(image, dtype=np.uint8)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"{os.fspath(path)}: damaged label file: {error}") from None
+
+
+def _not_indices(path: str | os.PathLike[str], what: str) -> InputError:
+    return InputError(
+        f"{os.fspath(path)}: {what} is no label file; wanted one 8-bit channel or a palette, holding class indices. "
+        "Likely it is a colour picture of the labels: map its colours back to indices and save an 8-bit PNG"
+    )
+
+
+def _likely_cause(bad: list[int], num_classes: int, ignore_label: int | None) -> str:
+    if bad == [255] and ignore_label != 255:
+        return "255 usually marks pixels without a label: set ignore_label to 255"
+    greys = {int(v) for v in _luma(voc_palette(21))}
+    if len(bad) > 1 and set(bad) - {255} <= greys:
+        return "These are the grey values of VOC's colours: the file holds colours instead of class indices"
+    if len(bad) >= 5 or max(bad) >= 2 * num_classes + 20:
+        return "The file seems to hold grey values or colours instead of class indices, or a wrong ignore label is set"
+    return f"Either num_output is too small (the file needs {max(bad) + 1} classes) or the wrong ignore label is set"
+
+
+def _luma(palette: Palette) -> NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(palette[None], cv2.COLOR_RGB2GRAY)[0], np.uint8)

@@ -1,0 +1,103 @@
+"""List files of ImageSegData: one image, and usually its label, per line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ..errors import InputError
+from ..files import write_text
+
+
+@dataclass(frozen=True)
+class ListEntry:
+    """One line of a list: the words as written (without the root folder) and the line number from 1."""
+
+    image: str
+    label: str | None
+    line: int
+
+
+def read_list(path: str | os.PathLike[str], needs_label: bool = True) -> list[ListEntry]:
+    """Read a list file; the first word is the image, the second the label, the rest is ignored.
+
+    Args:
+        needs_label: False for lists of images only (label_type: NONE); a second word is kept if there is one.
+
+    Raises:
+        InputError: with list and line: no lines, a blank line, a label wanted but not there.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
+            lines = file.read().splitlines()
+    except OSError as error:
+        raise InputError(f"{os.fspath(path)}: cannot read the list: {error.strerror}") from None
+    if not any(line.strip() for line in lines):
+        raise InputError(f"{os.fspath(path)}: the list is empty; wanted one '<image> <label>' per line")
+    return [_entry(path, number, line, needs_label) for number, line in enumerate(lines, 1)]
+
+
+def write_list(path: str | os.PathLike[str], entries: Iterable[ListEntry]) -> None:
+    """Write entries as a list file, whole or not at all."""
+    write_text(path, "".join(e.image + (f" {e.label}" if e.label is not None else "") + "\n" for e in entries))
+
+
+def full_path(root_folder: str | os.PathLike[str], word: str) -> str:
+    """root_folder and word put together as ImageSegData does it: plain concatenation, no '/' added."""
+    return os.fspath(root_folder) + word
+
+
+def list_id(entry: ListEntry) -> str:
+    """The image's name without folder and extension, as result files and *_id.txt lists carry it."""
+    return os.path.splitext(os.path.basename(entry.image))[0]
+
+
+def check_files(
+    entries: Sequence[ListEntry],
+    root_folder: str | os.PathLike[str],
+    list_path: str | os.PathLike[str],
+    labels: bool = True,
+) -> None:
+    """Refuse a list that names files which do not exist, all of them in one message.
+
+    Args:
+        labels: look for the label files too (not for lists whose second word is a number).
+
+    Raises:
+        InputError: how many are missing, and the first five with their lines.
+    """
+    missing: list[tuple[int, str, str]] = []
+    for entry in entries:
+        words = [entry.image] if entry.label is None or not labels else [entry.image, entry.label]
+        missing += [(entry.line, word, full_path(root_folder, word)) for word in words]
+    wanted = len(missing)
+    missing = [item for item in missing if not os.path.isfile(item[2])]
+    if missing:
+        shown = "".join(f"\n  {os.fspath(list_path)}:{line}: {path}" for line, _, path in missing[:5])
+        more = f"\n  and {len(missing) - 5} more" if len(missing) > 5 else ""
+        raise InputError(
+            f"{os.fspath(list_path)}: {len(missing)} of {wanted} files do not exist:{shown}{more}\n"
+            + _advice(missing[0][1], root_folder)
+        )
+
+
+def _entry(path: str | os.PathLike[str], number: int, line: str, needs_label: bool) -> ListEntry:
+    words = line.split()
+    if not words:
+        raise InputError(f"{os.fspath(path)}:{number}: blank line; wanted '<image> <label>': remove the line")
+    if len(words) == 1 and needs_label:
+        raise InputError(
+            f"{os.fspath(path)}:{number}: '{words[0]}' has no label; wanted '<image> <label>'. "
+            "For a list of images only, set label_type: NONE"
+        )
+    return ListEntry(words[0], words[1] if len(words) > 1 else None, number)
+
+
+def _advice(word: str, root_folder: str | os.PathLike[str]) -> str:
+    root = os.fspath(root_folder)
+    if root and not word.startswith("/") and not root.endswith("/") and os.path.isfile(f"{root}/{word}"):
+        return f"root_folder and file name are simply put together: end root_folder with a slash ('{root}/')"
+    if root and not os.path.isdir(root):
+        return f"The root folder '{root}' does not exist: put the data there or set root_folder to where it is"
+    return "Check root_folder and that the data set is complete"
