@@ -1,17 +1,27 @@
 """Data sets: labels, lists, descriptions, and a synthetic sample. Knows files and arrays, no net."""
 
+from .dataset import Dataset, read_dataset
 from .labels import check_labels, read_label, voc_palette, write_label
 from .lists import ListEntry, check_files, full_path, list_id, read_list, write_list
+from .split import crop_for, hold_out, largest_image, mean_bgr
+from .voc import write_voc_lists
 
 __all__ = [
+    "Dataset",
     "ListEntry",
     "check_files",
     "check_labels",
+    "crop_for",
     "full_path",
+    "hold_out",
+    "largest_image",
     "list_id",
+    "mean_bgr",
+    "read_dataset",
     "read_label",
     "read_list",
     "voc_palette",
     "write_label",
     "write_list",
+    "write_voc_lists",
 ]

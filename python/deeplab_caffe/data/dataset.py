@@ -1,0 +1,189 @@
+"""A data set described by one TOML file: classes, colours, ignore label, mean, lists."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from .labels import Palette, voc_palette
+from .lists import ListEntry, read_list
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+VGG_MEAN = (104.008, 116.669, 122.675)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A data set: what its classes are and where its files lie.
+
+    root: folder that the words of the lists are put behind (as ImageSegData's root_folder).
+    palette: (256, 3) RGB; VOC's colours where the file gives none.
+    mean: BGR, 0..255.
+    lists: list name (train, val, ...) to list file.
+    crop, test_size: (height, width) hints for generators, or None.
+    obtain: how to come by the files, shown when they are missing.
+    """
+
+    name: str
+    title: str
+    root: Path
+    classes: tuple[str, ...]
+    palette: Palette
+    ignore_label: int
+    mean: tuple[float, float, float]
+    lists: Mapping[str, Path]
+    crop: tuple[int, int] | None
+    test_size: tuple[int, int] | None
+    obtain: str
+    file: Path
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str], root: str | os.PathLike[str] | None = None) -> Dataset:
+        """Read a description; `root` replaces the file's own.
+
+        Raises:
+            InputError: no TOML, an unknown, missing or wrong key; names the file and the key.
+        """
+        path = Path(path)
+        table = _load(path)
+        folder = path.parent
+        base = Path(root) if root is not None else folder / table.get("root", ".")
+        classes = tuple(table["classes"])
+        return cls(
+            name=table["name"],
+            title=table.get("title", table["name"]),
+            root=Path(os.path.normpath(base)),
+            classes=classes,
+            palette=_palette(path, table.get("palette", []), len(classes)),
+            ignore_label=table.get("ignore_label", 255),
+            mean=tuple(map(float, table.get("mean", VGG_MEAN))),  # type: ignore[arg-type]
+            lists={name: _list_path(word, base, folder) for name, word in table.get("lists", {}).items()},
+            crop=tuple(table["crop"]) if "crop" in table else None,
+            test_size=tuple(table["test_size"]) if "test_size" in table else None,
+            obtain=table.get("obtain", "").strip(),
+            file=path,
+        )
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.classes)
+
+    def list_path(self, name: str) -> Path:
+        """The file of list `name`; InputError names the lists there are."""
+        if name not in self.lists:
+            raise InputError(f"{self.file}: no list '{name}'{_nearest(name, self.lists)}")
+        return self.lists[name]
+
+    def entries(self, name: str, needs_label: bool = True) -> list[ListEntry]:
+        """The lines of list `name`."""
+        return read_list(self.list_path(name), needs_label)
+
+    def missing(self, lists: Sequence[str]) -> str | None:
+        """One message on what is absent of root folder and lists, and what to put where; None if all is there.
+
+        Looks at the list files, not at each image: `check_files` does that.
+        """
+        absent = [] if self.root.is_dir() else [f"the data folder {self.root}"]
+        absent += [f"list '{name}': {self.list_path(name)}" for name in lists if not self.list_path(name).is_file()]
+        if not absent:
+            return None
+        lines = [f"{self.title} is not complete ({self.file}). Missing:", *(f"  {item}" for item in absent)]
+        lines.append(self.obtain or "Put the files there, or change root and lists in the file above.")
+        return "\n".join(lines)
+
+
+def read_dataset(path: str | os.PathLike[str], root: str | os.PathLike[str] | None = None) -> Dataset:
+    """`Dataset.read` as a function."""
+    return Dataset.read(path, root)
+
+
+def _is_pair(value: Any) -> bool:
+    return _is_numbers(value, 2) and all(isinstance(v, int) and v > 0 for v in value)
+
+
+def _is_numbers(value: Any, length: int) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == length
+        and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in value)
+    )
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, list) and 0 < len(value) <= 256 and all(isinstance(v, str) for v in value)
+
+
+def _is_colours(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        _is_numbers(c, 3) and all(isinstance(v, int) and 0 <= v <= 255 for v in c) for c in value
+    )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+_KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "name": (_is_text, "a text"),
+    "title": (_is_text, "a text"),
+    "root": (_is_text, "a folder, as a text"),
+    "obtain": (_is_text, "a text"),
+    "classes": (_is_names, "a list of 1 to 256 names"),
+    "palette": (_is_colours, "a list of [red, green, blue], each 0..255"),
+    "ignore_label": (lambda v: type(v) is int and 0 <= v <= 255, "a number 0..255"),
+    "mean": (lambda v: _is_numbers(v, 3), "three numbers: blue, green, red"),
+    "lists": (lambda v: isinstance(v, dict) and all(map(_is_text, v.values())), "a table of name = file"),
+    "crop": (_is_pair, "[height, width]"),
+    "test_size": (_is_pair, "[height, width]"),
+}
+
+
+def _load(path: Path) -> dict[str, Any]:
+    """The file as a table whose keys are known and of the right kind."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot read the data set description: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not valid TOML: {error}") from None
+    for key, value in table.items():
+        if key not in _KEYS:
+            raise InputError(f"{path}: unknown key '{key}'{_nearest(key, _KEYS)}")
+        valid, wanted = _KEYS[key]
+        if not valid(value):
+            raise InputError(f"{path}: {key} = {value!r}; wanted {wanted}")
+    for key in ("name", "classes"):
+        if key not in table:
+            raise InputError(f"{path}: key '{key}' is missing; wanted {_KEYS[key][1]}")
+    return table
+
+
+def _palette(path: Path, colours: list[list[int]], num_classes: int) -> Palette:
+    if colours and len(colours) < num_classes:
+        raise InputError(f"{path}: palette has {len(colours)} colours for {num_classes} classes; add the missing ones")
+    palette = voc_palette()
+    palette[: len(colours)] = np.array(colours, np.uint8).reshape(-1, 3)[:256]
+    return palette
+
+
+def _list_path(word: str, root: Path, folder: Path) -> Path:
+    """Under the root or else beside the TOML file, whichever is there; if neither is, where it belongs: the root."""
+    places = [Path(os.path.normpath(place / word)) for place in (root, folder)]
+    return next((place for place in places if place.is_file()), places[0])
+
+
+def _nearest(word: str, known: Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(word, known, 1)
+    return f"; did you mean '{near[0]}'?" if near else f"; known are: {', '.join(known) or 'none'}"
