@@ -1,0 +1,160 @@
+"""The permutohedral lattice: where a Gaussian filter over many dimensions keeps its values.
+
+A pixel's features lie in a simplex of d + 1 lattice vertices. Filtering is splat (pixels to vertices, with barycentric
+weights), blur (along each of d + 1 directions with weights 1/2, 1, 1/2) and slice (vertices back to pixels). The
+geometry depends on image and standard deviations only, so it is built once and used by every iteration and weight.
+Source: Adams, Baek and Davis 2010; the arithmetic is that of DeepLab's densecrf program, in float32.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deeplab_caffe.errors import InputError
+
+from . import lattice_kernels as kernels
+
+_CACHED_POSITION_LATTICES = 8
+_MAX_SPREAD = 2.0**20  # beyond it float32 coordinates are no longer exact
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """The geometry of a filter over N pixels with d features, which fill M vertices. All arrays are read-only."""
+
+    offsets: NDArray[np.int32]
+    """(N, d + 1): the vertices of each pixel's simplex."""
+    weights: NDArray[np.float32]
+    """(N, d + 1): their barycentric weights, which sum to 1."""
+    neighbours: NDArray[np.int32]
+    """(d + 1, M, 2): the vertex before and after each vertex along each direction, -1 where there is none."""
+    runs: NDArray[np.int32]
+    """The vertices in rows along direction 0, 1, ...; the first of each row as ~vertex. Lone vertices are left out."""
+    run_starts: NDArray[np.int64]
+    """(d + 2,): where each direction's part of `runs` begins."""
+    mass: NDArray[np.float32]
+    """(N,): what filtering a constant 1 gives, the mass of the pixel's kernel."""
+
+    @property
+    def size(self) -> int:
+        """The number of vertices, M."""
+        return self.neighbours.shape[1]
+
+
+def build_lattice(features: NDArray[np.float32]) -> Lattice:
+    """The lattice of `features` (N, d), float32, in units of standard deviations.
+
+    Vertices are numbered in the order in which the pixels first touch them.
+    """
+    features = np.ascontiguousarray(features, dtype=np.float32)
+    count, dims = features.shape
+    scale = _scale(dims)
+    strides = _key_strides(features, scale)
+    offsets = np.empty((count, dims + 1), np.int32)
+    weights = np.empty((count, dims + 1), np.float32)
+    table = _Table(count)
+    done = 0
+    while True:
+        done = kernels.place_pixels(features, scale, strides, done, offsets, weights, *table.arrays)
+        if done == count:
+            break
+        table.grow()
+    keys = table.keys[: table.size]
+    neighbours = kernels.find_neighbours(keys, strides, table.slots)
+    runs, starts = kernels.find_runs(neighbours)
+    mass = kernels.filter_ones(offsets, weights, neighbours)
+    for array in (offsets, weights, neighbours, runs, starts, mass):
+        array.setflags(write=False)
+    return Lattice(offsets, weights, neighbours, runs, starts, mass)
+
+
+def bilateral_lattice(
+    image: NDArray, sigma_alpha: float | tuple[float, float], sigma_beta: float | Sequence[float]
+) -> Lattice:
+    """The lattice over position and colour of an image (H, W) or (H, W, bands) with levels 0 to 255.
+
+    `sigma_alpha` in pixels, one number or (x, y); `sigma_beta` in levels, one number or one for each band.
+    """
+    image = image[:, :, None] if image.ndim == 2 else image
+    height, width, bands = image.shape
+    features = np.empty((height, width, 2 + bands), np.float32)
+    _fill_positions(features, sigma_alpha)
+    np.divide(image, np.asarray(sigma_beta, dtype=np.float32), out=features[:, :, 2:], dtype=np.float32)
+    return build_lattice(features.reshape(height * width, 2 + bands))
+
+
+@lru_cache(maxsize=_CACHED_POSITION_LATTICES)
+def position_lattice(height: int, width: int, sigma_gamma: float | tuple[float, float]) -> Lattice:
+    """The lattice over position alone; `sigma_gamma` in pixels, one number or (x, y). The latest few are kept."""
+    features = np.empty((height, width, 2), np.float32)
+    _fill_positions(features, sigma_gamma)
+    return build_lattice(features.reshape(height * width, 2))
+
+
+def _fill_positions(features: NDArray[np.float32], sigma: float | tuple[float, float]) -> None:
+    height, width = features.shape[:2]
+    sigma_x, sigma_y = np.broadcast_to(np.asarray(sigma, dtype=np.float32), 2)
+    features[:, :, 0] = np.arange(width, dtype=np.float32) / sigma_x
+    features[:, :, 1] = (np.arange(height, dtype=np.float32) / sigma_y)[:, None]
+
+
+def _scale(dims: int) -> NDArray[np.float32]:
+    """The factor of each feature, so that the whole filter has standard deviation 1; rounded as the program rounds."""
+    deviation = float(np.float32(math.sqrt(2 / 3) * (dims + 1)))
+    return np.array([1 / math.sqrt((i + 2) * (i + 1)) * deviation for i in range(dims)], np.float32)
+
+
+def _key_strides(features: NDArray[np.float32], scale: NDArray[np.float32]) -> NDArray[np.int64]:
+    """(d + 1,): the factors that turn a vertex's coordinates into one 64-bit key; the last coordinate is redundant.
+
+    Where the coordinates' ranges multiply to less than 2^63 the key is a mixed radix number and unique. Else (very
+    small deviations, or many bands) fixed random factors are used: the chance that any two of a million
+    vertices share a key is then below 1e-6.
+    """
+    dims = features.shape[1]
+    spread = (features.max(axis=0).astype(float) - features.min(axis=0)) * scale
+    if not spread.sum() < _MAX_SPREAD:
+        raise InputError(
+            f"CRF: the features spread over {spread.max():.3g} standard deviations; "
+            "the standard deviations are too small for this image"
+        )
+    ranges = [int(spread[i:].sum() + (i * spread[i - 1] if i else 0)) + 6 * (dims + 2) for i in range(dims)]
+    strides = np.zeros(dims + 1, np.int64)
+    if math.prod(ranges) < 2**62:
+        strides[:dims] = [math.prod(ranges[:i]) for i in range(dims)]
+    else:
+        strides[:dims] = np.random.default_rng(0).integers(-(2**63), 2**63 - 1, dims) | 1
+    return strides
+
+
+class _Table:
+    """The hash table from keys to vertices while a lattice is built; it grows between calls of the kernel."""
+
+    def __init__(self, pixels: int) -> None:
+        self._resize(max(1 << 12, 1 << math.ceil(math.log2(2 * pixels))))
+        self.counter = np.zeros(1, np.int64)
+
+    def _resize(self, slots: int) -> None:
+        self.slots = np.full(slots, -1, np.int32)
+        self.keys = np.empty(slots // 2, np.int64)
+
+    @property
+    def arrays(self) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
+        return self.keys, self.slots, self.counter
+
+    @property
+    def size(self) -> int:
+        return int(self.counter[0])
+
+    def grow(self) -> None:
+        """Make room for twice as many vertices, keeping their numbers."""
+        keys = self.keys[: self.size]
+        self._resize(2 * self.slots.size)
+        self.keys[: keys.size] = keys
+        kernels.fill_slots(keys, self.slots)

@@ -1,0 +1,160 @@
+"""The parameters of the fully connected CRF, under the paper's names and under Caffe's."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from deeplab_caffe.errors import InputError
+from deeplab_caffe.files import write_text
+
+NORMALIZATIONS = ("after", "symmetric")
+
+# The paper's names, and those of Caffe's DenseCRF layer.
+_CAFFE_NAMES = {
+    "w1": "bi_w",
+    "sigma_alpha": "bi_xy_std",
+    "sigma_beta": "bi_rgb_std",
+    "w2": "pos_w",
+    "sigma_gamma": "pos_xy_std",
+    "iterations": "max_iter",
+}
+
+
+def _check_number(parameters: CRFParameters, name: str, wanted: str, accept) -> None:
+    value = getattr(parameters, name)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number) or not accept(number):
+        raise InputError(f"CRF: {name} (Caffe: {_CAFFE_NAMES[name]}) is {value!r}, wanted a finite number, {wanted}")
+    object.__setattr__(parameters, name, number)
+
+
+@dataclass(frozen=True)
+class CRFParameters:
+    """The pairwise energy w1 exp(-|p|^2/2 sigma_alpha^2 - |I|^2/2 sigma_beta^2) + w2 exp(-|p|^2/2 sigma_gamma^2).
+
+    `sigma_alpha` and `sigma_gamma` are standard deviations in pixels, `sigma_beta` in colour levels (0 to 255).
+    `iterations` counts the mean field steps; 0 gives the softmax of the unary.
+    `normalization`: "after" divides each filtered message by its pixel's kernel mass, as DeepLab's program does;
+    "symmetric" divides by its square root before and after filtering, which is pydensecrf's default.
+    Raises InputError for a weight or standard deviation out of range. Source: DeepLab, section 4.3; Krahenbuehl and
+    Koltun 2011.
+    """
+
+    w1: float
+    sigma_alpha: float
+    sigma_beta: float
+    w2: float = 3.0
+    sigma_gamma: float = 3.0
+    iterations: int = 10
+    normalization: str = "after"
+
+    def __post_init__(self) -> None:
+        for name in ("w1", "w2"):
+            _check_number(self, name, "zero or more", lambda value: value >= 0)
+        for name in ("sigma_alpha", "sigma_beta", "sigma_gamma"):
+            _check_number(self, name, "more than zero", lambda value: value > 0)
+        if isinstance(self.iterations, bool) or int(self.iterations) != self.iterations or self.iterations < 0:
+            raise InputError(f"CRF: iterations is {self.iterations!r}, wanted a whole number, zero or more")
+        object.__setattr__(self, "iterations", int(self.iterations))
+        if self.normalization not in NORMALIZATIONS:
+            raise InputError(
+                f"CRF: normalization is {self.normalization!r}, wanted one of {', '.join(NORMALIZATIONS)} "
+                "('after' is DeepLab's program, 'symmetric' is pydensecrf's default)"
+            )
+
+    @classmethod
+    def from_caffe(
+        cls,
+        *,
+        bi_w: float,
+        bi_xy_std: float,
+        bi_rgb_std: float,
+        pos_w: float = 3.0,
+        pos_xy_std: float = 3.0,
+        max_iter: int = 10,
+        normalization: str = "after",
+    ) -> CRFParameters:
+        """The parameters under the names of Caffe's `dense_crf_param`."""
+        return cls(bi_w, bi_xy_std, bi_rgb_std, pos_w, pos_xy_std, max_iter, normalization)
+
+    def to_caffe(self) -> dict[str, float]:
+        """The parameters as Caffe's `dense_crf_param` names them (which has no normalization: it is always "after")."""
+        return {caffe: getattr(self, name) for name, caffe in _CAFFE_NAMES.items()}
+
+    def to_json(self) -> str:
+        """The parameters as a JSON object under the paper's names."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> CRFParameters:
+        """The inverse of `to_json`; also takes Caffe's names. Raises InputError for unknown or missing names."""
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise InputError(f"CRF parameters: not JSON: {error}") from error
+        if not isinstance(values, dict):
+            raise InputError(f"CRF parameters: expected a JSON object, got {type(values).__name__}")
+        ours = {caffe: name for name, caffe in _CAFFE_NAMES.items()}
+        values = {ours.get(name, name): value for name, value in values.items()}
+        known = [field.name for field in fields(cls)]
+        if unknown := sorted(set(values) - set(known)):
+            raise InputError(f"CRF parameters: unknown {', '.join(unknown)}; known: {', '.join(known)}")
+        if missing := [name for name in known[:3] if name not in values]:
+            raise InputError(f"CRF parameters: {', '.join(missing)} missing")
+        return cls(**values)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write `to_json` to a file, whole or not at all."""
+        write_text(path, self.to_json() + "\n")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> CRFParameters:
+        """Read a file that `save` wrote. Raises InputError with the file's name."""
+        try:
+            return cls.from_json(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise InputError(f"{path}: cannot read the CRF parameters: {error.strerror}") from error
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+
+
+@dataclass(frozen=True)
+class Preset:
+    """CRF parameters that go with released weights, and where they were found."""
+
+    parameters: CRFParameters
+    source: str
+
+
+_SETUP = "comment in DeepLab v2's MATLAB set-up script"
+_LIST = "third-party list, not confirmed by the authors"
+PRESETS: dict[str, Preset] = {
+    "default": Preset(CRFParameters(5, 50, 3, 3, 3), "default of DeepLab v2's run script"),
+    "DeepLab": Preset(CRFParameters(5, 50, 10, 3, 3), f"{_SETUP} ('not optimized well'); train-DeepLab's crf layer"),
+    "DeepLab-MSc": Preset(CRFParameters(3, 95, 3, 3, 3), _SETUP),
+    "DeepLab-COCO": Preset(CRFParameters(5, 67, 3, 3, 3), _SETUP),
+    "bbox-eroded-gt": Preset(CRFParameters(41, 33, 4, 3, 3), f"{_SETUP} (box to segmentation)"),
+    "bbox-eroded-20": Preset(CRFParameters(45, 37, 3, 15, 3), f"{_SETUP} (box to segmentation)"),
+    "DeepLab-LargeFOV": Preset(CRFParameters(4, 121, 5, 3, 3), _LIST),
+    "DeepLab-MSc-LargeFOV": Preset(CRFParameters(4, 83, 5, 3, 3), _LIST),
+    "DeepLab-COCO-LargeFOV": Preset(CRFParameters(5, 69, 5, 3, 3), _LIST),
+    "DeepLab-MSc-COCO-LargeFOV": Preset(CRFParameters(4, 59, 5, 3, 3), _LIST),
+    "DeepLabv2-ResNet-101": Preset(
+        CRFParameters(5, 21, 3, 4, 1), "commented crf layer in the released DeepLabv2 ResNet-101 test.prototxt"
+    ),
+    "DeepLabv2-ResNet-101-port": Preset(CRFParameters(4, 67, 3, 3, 1), "public PyTorch port of DeepLabv2"),
+}
+
+
+def preset(name: str) -> CRFParameters:
+    """The parameters of a released model. Raises InputError that names the known ones."""
+    if name not in PRESETS:
+        raise InputError(f"CRF: no preset {name!r}; known: {', '.join(PRESETS)}")
+    return PRESETS[name].parameters

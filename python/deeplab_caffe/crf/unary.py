@@ -1,0 +1,108 @@
+"""Unary energies from scores or probabilities, and scores resized as Caffe's Interp layer does it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import ArrayLike, NDArray
+
+from deeplab_caffe.errors import InputError
+
+Float32 = NDArray[np.float32]
+
+
+def unary_from_scores(scores: ArrayLike) -> Float32:
+    """Energies -log softmax(scores) over the classes, unclipped.
+
+    `scores` (C, H, W), the net's last layer before softmax; the result has the same shape, float32.
+    Raises InputError for another number of dimensions and for values that are not finite.
+    """
+    scores = _class_maps(scores, "scores")
+    _refuse_not_finite(scores, "scores")
+    shifted = scores - scores.max(axis=0)
+    return np.log(np.exp(shifted).sum(axis=0)) - shifted
+
+
+def unary_from_probabilities(probabilities: ArrayLike) -> Float32:
+    """Energies -log p; p = 0 becomes the energy of the smallest normal float32 (87.3).
+
+    `probabilities` (C, H, W); the result has the same shape, float32. Raises InputError for values that are not
+    finite or negative, and where a pixel's classes do not sum to 1 within 1e-3.
+    """
+    probabilities = _class_maps(probabilities, "probabilities")
+    _refuse_not_finite(probabilities, "probabilities")
+    if probabilities.min() < 0:
+        raise InputError(
+            f"CRF: probabilities hold {probabilities.min():.6g}; wanted 0..1 (for scores use unary_from_scores)"
+        )
+    error = np.abs(probabilities.sum(axis=0) - 1)
+    if error.max() > 1e-3:
+        row, column = np.unravel_index(int(error.argmax()), error.shape)
+        total = probabilities[:, row, column].sum()
+        raise InputError(
+            f"CRF: probabilities of the pixel at row {row}, column {column} sum to {total:.6g}, "
+            "wanted 1 (for scores use unary_from_scores)"
+        )
+    return -np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
+
+
+def resize_scores(scores: ArrayLike, size: tuple[int, int], crop: tuple[int, int] | None = None) -> Float32:
+    """Resize scores (C, h, w) to (C, H, W) by corner-aligned bilinear interpolation, as Caffe's Interp layer.
+
+    `size` is (H, W), the size of the net's input, for example (513, 513) for a 65 x 65 map at stride 8. `crop`, if
+    given, keeps the top-left (height, width) of it, the size of the image, and only that part is computed.
+    Raises InputError for sizes below 1 and for a crop larger than `size`. Source: interp_layer.cpp of DeepLab v2.
+    """
+    scores = _class_maps(scores, "scores")
+    crop = size if crop is None else crop
+    if min(*size, *crop) < 1 or crop[0] > size[0] or crop[1] > size[1]:
+        raise InputError(
+            f"CRF: cannot resize scores to {size[0]} x {size[1]} (H x W) and crop to {crop[0]} x {crop[1]}; "
+            "the image must fit in the net's input"
+        )
+    classes, height, width = scores.shape
+    if (height, width) == tuple(size):
+        return np.ascontiguousarray(scores[:, : crop[0], : crop[1]])
+    left, right, weight = _taps(width, size[1], crop[1])
+    wide = (1 - weight) * scores[:, :, left] + weight * scores[:, :, right]
+    out = np.empty((classes, *crop), np.float32)
+    _blend_rows(np.ascontiguousarray(wide), *_taps(height, size[0], crop[0]), out)
+    return out
+
+
+def _taps(source: int, target: int, count: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Float32]:
+    """For the first `count` of `target` samples: the two source indices and the second one's weight, in float32."""
+    ratio = np.float32(source - 1) / np.float32(target - 1) if target > 1 else np.float32(0)
+    position = ratio * np.arange(count, dtype=np.float32)
+    first = position.astype(np.intp)
+    return first, np.minimum(first + 1, source - 1), position - first.astype(np.float32)
+
+
+@njit(cache=True, nogil=True)
+def _blend_rows(source, upper, lower, weight, out):
+    """out[c, i] = (1 - weight[i]) source[c, upper[i]] + weight[i] source[c, lower[i]]."""
+    for c in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            w1 = weight[i]
+            w0 = np.float32(1) - w1
+            a, b, row = source[c, upper[i]], source[c, lower[i]], out[c, i]
+            for j in range(row.size):
+                row[j] = w0 * a[j] + w1 * b[j]
+
+
+def _class_maps(values: ArrayLike, name: str) -> Float32:
+    array = np.asarray(values)
+    if array.ndim != 3 or 0 in array.shape:
+        raise InputError(f"CRF: {name} have shape {array.shape}, wanted (classes, height, width)")
+    if array.dtype.kind not in "fiu":
+        raise InputError(f"CRF: {name} have type {array.dtype}, wanted numbers")
+    return np.asarray(array, dtype=np.float32)
+
+
+def _refuse_not_finite(values: Float32, name: str) -> None:
+    if not np.isfinite(values).all():
+        label, row, column = np.argwhere(~np.isfinite(values))[0]
+        raise InputError(
+            f"CRF: {name} hold {values[label, row, column]} at class {label}, row {row}, column {column}; "
+            "every value must be finite"
+        )
