@@ -1,0 +1,122 @@
+"""The synthetic sample as a folder in VOC's layout."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from ...errors import InputError
+from ...files import replacing, write_text
+from ..labels import voc_palette, write_label
+from ..lists import ListEntry, write_list
+from .scene import CLASSES, draw_image
+
+VERSION = 1  # raise it when the pictures change: samples of older versions are then drawn again
+STAMP = "synthetic.json"
+
+
+def draw_sample(
+    folder: str | os.PathLike[str], train: int = 240, val: int = 60, seed: int = 0, progress: bool = False
+) -> Path:
+    """Draw the sample into `folder`, in VOC's layout; returns its data set description, dataset.toml.
+
+    JPEGImages/*.jpg, SegmentationClass/*.png (indices with VOC's colours, 255 on outlines),
+    ImageSets/Segmentation/{train,val}.txt, list/{train,val}.txt for ImageSegData and list/*_id.txt.
+    A finished sample of the same version and settings is left as it is; another one made by this function is
+    drawn anew.
+
+    Raises:
+        InputError: the folder holds something that this function did not make, or a count is below 1.
+    """
+    if train < 1 or val < 1:
+        raise InputError(f"synthetic sample: train={train}, val={val}; wanted at least one image in each")
+    folder = Path(folder)
+    settings = {"version": VERSION, "train": train, "val": val, "seed": seed}
+    if _stamp(folder) == {**settings, "finished": True}:
+        return folder / "dataset.toml"
+    _write_stamp(folder, settings, finished=False)
+    _draw_images(folder, train + val, seed, progress)
+    _write_lists(folder, "train", range(train))
+    _write_lists(folder, "val", range(train, train + val))
+    write_text(folder / "dataset.toml", _description())
+    _write_stamp(folder, settings, finished=True)
+    return folder / "dataset.toml"
+
+
+def _stamp(folder: Path) -> dict[str, Any] | None:
+    """What the folder holds: None if nothing yet; InputError if something else than a sample."""
+    path = folder / STAMP
+    if path.is_file():
+        try:
+            stamp = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            stamp = None
+        if isinstance(stamp, dict) and "version" in stamp:
+            return stamp
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder}: not empty and not a synthetic sample (no {STAMP}); choose another folder")
+    return None
+
+
+def _write_stamp(folder: Path, settings: dict[str, int], finished: bool) -> None:
+    write_text(folder / STAMP, json.dumps({**settings, "finished": finished}) + "\n")
+
+
+def _name(index: int) -> str:
+    return f"sample_{index:06d}"
+
+
+def _draw_images(folder: Path, count: int, seed: int, progress: bool) -> None:
+    """Draw all pictures and remove those of an earlier, larger sample."""
+    palette = voc_palette()
+
+    def draw(index: int) -> None:
+        image, label = draw_image(seed, index)
+        with replacing(folder / "JPEGImages" / f"{_name(index)}.jpg") as path:
+            bgr = np.ascontiguousarray(image[..., ::-1])
+            if not cv2.imwrite(os.fspath(path), bgr, [cv2.IMWRITE_JPEG_QUALITY, 92]):
+                raise InputError(f"{path}: cannot write the image; is the disk full?")
+        write_label(folder / "SegmentationClass" / f"{_name(index)}.png", label, palette)
+
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        jobs = tqdm(pool.map(draw, range(count)), total=count, desc="drawing", unit="image", disable=not progress)
+        for _ in jobs:
+            pass
+    kept = {_name(index) for index in range(count)}
+    for path in [*folder.glob("JPEGImages/sample_*.jpg"), *folder.glob("SegmentationClass/sample_*.png")]:
+        if path.stem not in kept:
+            path.unlink()
+
+
+def _write_lists(folder: Path, part: str, indices: Sequence[int]) -> None:
+    names = [_name(index) for index in indices]
+    lines = enumerate(names, 1)
+    entries = [ListEntry(f"/JPEGImages/{name}.jpg", f"/SegmentationClass/{name}.png", line) for line, name in lines]
+    write_list(folder / "list" / f"{part}.txt", entries)
+    for path in (folder / "list" / f"{part}_id.txt", folder / "ImageSets" / "Segmentation" / f"{part}.txt"):
+        write_text(path, "".join(f"{name}\n" for name in names))
+
+
+def _description() -> str:
+    classes = ", ".join(json.dumps(name) for name in CLASSES)
+    return f"""# Written with the images beside it by deeplab_caffe.data.synthetic.
+name = "synthetic"
+title = "Synthetic sample"
+root = "."
+classes = [{classes}]
+ignore_label = 255
+crop = [321, 321]
+test_size = [321, 321]
+
+[lists]
+train = "list/train.txt"
+val = "list/val.txt"
+"""
