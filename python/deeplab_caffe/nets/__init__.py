@@ -1,0 +1,31 @@
+"""Generators of nets and solvers: composed functions from tops to tops, and a table of variants."""
+
+from .arguments import add_arguments, command_line, from_arguments
+from .blocks import Spec, Style
+from .generate import experiment_folder, generate, prototxt_folder
+from .options import Options
+from .setting import Role, Setting
+from .solvers import Recipe
+from .variants import VARIANTS, Score, Variant
+from .write import Written, is_untouched, write_files
+
+__all__ = [
+    "VARIANTS",
+    "Options",
+    "Recipe",
+    "Role",
+    "Score",
+    "Setting",
+    "Spec",
+    "Style",
+    "Variant",
+    "Written",
+    "add_arguments",
+    "command_line",
+    "experiment_folder",
+    "from_arguments",
+    "generate",
+    "is_untouched",
+    "prototxt_folder",
+    "write_files",
+]

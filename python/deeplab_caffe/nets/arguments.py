@@ -1,0 +1,78 @@
+"""Options as command-line flags, both ways: `--batch-size 4 --crop 161`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+from ..errors import InputError
+from .options import Options
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """One flag per option, named like it with dashes; a flag that is not given leaves the option's default."""
+    for option in fields(Options):
+        flag, text = f"--{option.name.replace('_', '-')}", option.metadata["help"].replace("%", "%%")
+        if option.default is False:
+            parser.add_argument(flag, action="store_true", help=text)
+        else:
+            parser.add_argument(flag, default=argparse.SUPPRESS, metavar=_metavar(option.type), help=text)
+
+
+def from_arguments(arguments: argparse.Namespace) -> Options:
+    """The Options of parsed flags; InputError names the flag whose value cannot be read."""
+    values: dict[str, Any] = {}
+    for option in fields(Options):
+        if hasattr(arguments, option.name):
+            given = getattr(arguments, option.name)
+            values[option.name] = _read(option, given) if isinstance(given, str) else given
+    return Options(**values)
+
+
+def command_line(options: Options) -> list[str]:
+    """The flags that give these options; none for a default."""
+    words: list[str] = []
+    for name, value in options.stated().items():
+        words.append(f"--{name.replace('_', '-')}")
+        words += [] if value is True else [_text(value, "x" if "crop" in name else ",")]
+    return words
+
+
+def _text(value: Any, separator: str) -> str:
+    if isinstance(value, tuple):
+        return separator.join(_text(item, separator) for item in value)
+    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+
+
+def _read(option: Any, text: str) -> Any:
+    convert, wanted = _KINDS[_kind(option.type)]
+    try:
+        return convert(text)
+    except ValueError:
+        raise InputError(f"--{option.name.replace('_', '-')}: got {text!r}; wanted {wanted}") from None
+
+
+def _size(text: str) -> int | tuple[int, ...]:
+    numbers = tuple(int(part) for part in text.split("x"))
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+_KINDS: dict[str, tuple[Callable[[str], Any], str]] = {
+    "str": (str, "a text"),
+    "int": (int, "a whole number"),
+    "float": (float, "a number"),
+    "Size": (_size, "pixels, as 321 or 321x417 (height x width)"),
+    "tuple": (lambda text: tuple(float(part) for part in text.split(",")), "numbers with commas between"),
+}
+
+
+def _kind(annotation: Any) -> str:
+    """The key of `_KINDS` for a field's annotation (a text, as annotations are not evaluated)."""
+    text = str(annotation)
+    return "Size" if "Size" in text else text.partition("[")[0].partition(" ")[0]
+
+
+def _metavar(annotation: Any) -> str:
+    return {"str": "TEXT", "int": "N", "float": "X", "Size": "N|HxW", "tuple": "X,X,…"}[_kind(annotation)]

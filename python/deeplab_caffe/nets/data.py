@@ -1,0 +1,67 @@
+"""Where a net's images come from: list files in training and testing, the caller in the deploy net."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..caffe.net_spec import Top, layers, params
+from ..formats import schema
+from .blocks import Spec
+from .options import Size
+from .setting import Setting
+
+_IGNORE = 255
+
+
+def images_and_labels(n: Spec, setting: Setting) -> tuple[Top, Top]:
+    """The ImageSegData layer: `data` (N, 3, h, w), BGR minus mean, and `label` (N, 1, h, w) of class indices.
+
+    Training: shuffled, mirrored at random, cropped. Testing: one image, padded at the bottom and on the right.
+    """
+    training = setting.is_training
+    labels = params.ImageData.PIXEL if setting.has_labels else params.ImageData.NONE
+    source: dict[str, Any] = {
+        "source": setting.list_file.as_posix(),
+        "root_folder": setting.root_folder,
+        "batch_size": setting.recipe.batch_size if training else 1,
+        "label_type": labels,
+    }
+    source |= {"shuffle": True} if training else {}
+    source |= {"ignore_label": setting.dataset.ignore_label} if setting.dataset.ignore_label != _IGNORE else {}
+    n.section(
+        "images: BGR minus the mean, cropped and mirrored at random; labels: class indices"
+        if training
+        else "images: BGR minus the mean, padded at the bottom and on the right up to the crop"
+    )
+    n["data"], n["label"] = layers.ImageSegData(
+        ntop=2,
+        include={"phase": schema.TRAIN if training else schema.TEST},
+        transform_param=_transform(setting),
+        image_data_param=source,
+    )
+    return n["data"], n["label"]
+
+
+def _transform(setting: Setting) -> dict[str, Any]:
+    """`transform_param`: mirror, crop, mean, and what the options add."""
+    options = setting.options
+    transform: dict[str, Any] = {"mirror": setting.is_training, "mean_value": list(setting.dataset.mean)}
+    transform |= _crop(setting.size)
+    transform |= {"scale": options.scale} if options.scale != 1 else {}
+    if setting.is_training and options.scale_factors:
+        transform["scale_factors"] = list(options.scale_factors)
+    return transform
+
+
+def _crop(size: Size) -> dict[str, int]:
+    height, width = size
+    return {"crop_size": height} if height == width else {"crop_height": height, "crop_width": width}
+
+
+def deploy_input(n: Spec, setting: Setting) -> Top:
+    """The Input layer `data` (1, 3, h, w): the caller fills in BGR minus mean (times the scale, if one was set)."""
+    blue, green, red = setting.dataset.mean
+    scaled = f", times {setting.options.scale:g}" if setting.options.scale != 1 else ""
+    n.section(f"image: BGR, 0-255, minus {blue:g}, {green:g}, {red:g}{scaled}; any size 8k + 1")
+    n["data"] = layers.Input(input_param={"shape": {"dim": [1, 3, *setting.size]}})
+    return n["data"]

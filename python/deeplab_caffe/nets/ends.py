@@ -1,0 +1,61 @@
+"""What stands after the scores: loss and accuracy in training, full resolution in use."""
+
+from __future__ import annotations
+
+from ..caffe.net_spec import Top, layers
+from ..formats import schema
+from .blocks import Spec
+from .options import OUTPUT_STRIDE
+from .setting import Setting
+
+
+def loss_and_accuracy(n: Spec, setting: Setting, scores: Top, label: Top) -> None:
+    """`label_shrink`, `loss` (training only, no top) and `accuracy`, at the resolution of the scores."""
+    ignore = setting.dataset.ignore_label
+    n.section(f"labels at the resolution of the scores: every {OUTPUT_STRIDE}th pixel, corners included")
+    n["label_shrink"] = layers.Interp(label, shrink_factor=OUTPUT_STRIDE, pad_beg=0, pad_end=0)
+    n.section("the loss has no top, so the log's net outputs are the accuracies: pixels, classes, mean IoU")
+    n["loss"] = layers.SoftmaxWithLoss(
+        scores, n["label_shrink"], ntop=0, include={"phase": schema.TRAIN}, loss_param={"ignore_label": ignore}
+    )
+    n["accuracy"] = layers.SegAccuracy(scores, n["label_shrink"], ignore_label=ignore)
+
+
+def full_resolution(n: Spec, scores: Top, name: str = "fc8_interp") -> Top:
+    """Scores zoomed to the size of the input: (N, C, k+1, l+1) to (N, C, 8k+1, 8l+1), bilinear."""
+    n.section("scores at the resolution of the image")
+    n[name] = layers.Interp(scores, zoom_factor=OUTPUT_STRIDE)
+    return n[name]
+
+
+def mat_write(n: Spec, setting: Setting, scores: Top, name: str = "fc8") -> None:
+    """`<name>_mat`: scores as <feature_dir>/<list>/<name>/<id>_blob_0.mat, if the options name a folder."""
+    if setting.options.feature_dir is None:
+        return
+    listed = setting.list_file
+    ids = setting.dataset.lists.get(f"{setting.list_name}_id", listed.with_name(f"{listed.stem}_id{listed.suffix}"))
+    n[f"{name}_mat"] = layers.MatWrite(
+        scores,
+        ntop=0,
+        include={"phase": schema.TEST},
+        prefix=f"{setting.options.feature_dir}/{setting.list_name}/{name}/",
+        source=ids.as_posix(),
+        strip=0,
+        period=1,
+    )
+
+
+def silence(n: Spec, *unused: Top) -> None:
+    """Tops that nobody reads in a test net, so that they are no outputs of it."""
+    n["silence"] = layers.Silence(*unused, ntop=0, include={"phase": schema.TEST})
+
+
+def deploy_output(n: Spec, setting: Setting, scores: Top) -> None:
+    """The end of a deploy net: the scores, and `prob` only on request.
+
+    Scores, as in the test net, and by the same name: arg-max needs no softmax, the CRF takes its own, and
+    frameworks that import the net expect scores. `prob` would cost as much memory again.
+    """
+    if setting.options.softmax:
+        n.section("probabilities of the classes at every pixel")
+        n["prob"] = layers.Softmax(scores)

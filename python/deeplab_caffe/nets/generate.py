@@ -1,0 +1,99 @@
+"""From a variant's name and options to the texts of its prototxt files."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import fields, replace
+from typing import Any, get_args
+
+from ..data import Dataset, read_dataset
+from ..errors import InputError
+from ..formats.prototxt import nearest
+from ..formats.writer import format_message
+from .arguments import command_line
+from .blocks import Spec
+from .options import Options
+from .setting import Role, Setting
+from .solvers import Recipe, solver
+from .variants import VARIANTS, Variant
+from .write import sign
+
+_PURPOSES = {
+    "train": "the net of stage 1",
+    "train2": "the net of stage 2",
+    "test": "the net that scores a list of images",
+    "deploy": "the net for one image from anywhere",
+    "solver": "solver of stage 1",
+    "solver2": "solver of stage 2",
+}
+
+
+def generate(name: str, options: Options | None = None, dataset: Dataset | None = None) -> dict[str, str]:
+    """The files of `<data set>/<model>`, such as `voc12/largefov`: file name to text.
+
+    train, test, deploy and solver .prototxt, and train2 and solver2 unless stage 2 has no iterations or the data
+    set no list for it. Paths in the texts are relative to the folder that commands are run in. `dataset` replaces
+    the one read from options.dataset or datasets/<data set>.toml. Raises InputError for anything unknown or unfit.
+    """
+    options = options or Options()
+    dataset_name, variant = _look_up(name)
+    dataset = dataset or read_dataset(options.dataset or f"datasets/{dataset_name}.toml")
+    if dataset.name != dataset_name:
+        raise InputError(f"{dataset.file} describes '{dataset.name}', but '{name}' asks for '{dataset_name}'")
+    recipe = _with_options(variant.recipe, options)
+    settings = {role: Setting(role, dataset, options, recipe) for role in get_args(Role)}
+    if not _has_stage2(settings["train2"]):
+        del settings["train2"]
+    texts = {role: _net_text(name, variant, setting) for role, setting in settings.items()}
+    folder, model = prototxt_folder(name, options), f"{experiment_folder(name, options)}/model"
+    for stage, role in enumerate(role for role in ("train", "train2") if role in settings):
+        message = solver(recipe, stage + 1, f"{folder}/{role}.prototxt", f"{model}/{role}")
+        texts[role.replace("train", "solver")] = format_message(message)
+    command = shlex.join(["deeplab", "prototxt", name, *command_line(options)])
+    return {
+        f"{role}.prototxt": sign(f"{variant.title}, on {dataset.title}: {_PURPOSES[role]}.", command, text)
+        for role, text in texts.items()
+    }
+
+
+def prototxt_folder(name: str, options: Options | None = None) -> str:
+    """Where the prototxts of `<data set>/<model>` belong: options.folder or prototxt/<data set>/<model>."""
+    return (options and options.folder) or f"prototxt/{name}"
+
+
+def experiment_folder(name: str, options: Options | None = None) -> str:
+    """Where snapshots and results belong: options.experiment or exper/<data set>/<model>."""
+    return (options and options.experiment) or f"exper/{name}"
+
+
+def _look_up(name: str) -> tuple[str, Variant]:
+    """Data set name and row of the table for `<data set>/<model>`."""
+    dataset_name, slash, model = name.partition("/")
+    if not slash or not dataset_name:
+        raise InputError(f"got '{name}'; wanted <data set>/<model>, such as voc12/largefov")
+    if model not in VARIANTS:
+        hint = nearest(model, list(VARIANTS)) or f"; known are: {', '.join(VARIANTS)}"
+        raise InputError(f"'{name}': there is no model '{model}'{hint}")
+    return dataset_name, VARIANTS[model]
+
+
+def _with_options(recipe: Recipe, options: Options) -> Recipe:
+    """The recipe with every option that is stated and that it has a field for."""
+    stated: dict[str, Any] = dict(options.stated())
+    return replace(recipe, **{f.name: stated[f.name] for f in fields(recipe) if f.name in stated})
+
+
+def _has_stage2(setting: Setting) -> bool:
+    """Not where it has no iterations, nor where nobody asked for it and the data set has no list for it."""
+    options = setting.options
+    is_asked = options.train2_set is not None or options.iterations2 is not None
+    has_list = is_asked or bool({"trainval_aug", "trainval"} & set(setting.dataset.lists))
+    return setting.recipe.iterations2 > 0 and has_list
+
+
+def _net_text(name: str, variant: Variant, setting: Setting) -> str:
+    n = Spec(setting.style)
+    variant.build(n, setting)
+    net = n.to_proto()
+    net.name = name.partition("/")[2]
+    return format_message(net, n.sections)

@@ -1,0 +1,101 @@
+"""Everything a family of nets needs to know to write one of its four nets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ..data import Dataset, read_list
+from ..errors import InputError
+from .blocks import Style
+from .options import Options, Size, as_size
+from .solvers import Recipe
+
+Role = Literal["train", "train2", "test", "deploy"]
+
+_CROP, _TEST_CROP = 321, 513
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One net to be written: its role, the data set, the user's options, the recipe with those options applied."""
+
+    role: Role
+    dataset: Dataset
+    options: Options
+    recipe: Recipe
+
+    @property
+    def is_training(self) -> bool:
+        return self.role in ("train", "train2")
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.dataset.classes)
+
+    @property
+    def classifier(self) -> str:
+        """`fc8_<data set>`: the name that keeps weights of one data set out of the net of another."""
+        return f"fc8_{self.dataset.name}"
+
+    @property
+    def style(self) -> Style:
+        options = self.options
+        return Style(
+            training=self.is_training,
+            width=options.width,
+            batch_norm=options.batch_norm,
+            moving_average_fraction=options.moving_average_fraction,
+            from_scratch=options.from_scratch,
+            dropout_ratio=options.dropout,
+        )
+
+    @property
+    def size(self) -> Size:
+        """(height, width) of the net's input: the training crop, or the size that test images are padded to."""
+        option, hint = ("crop", self.dataset.crop) if self.is_training else ("test_crop", self.dataset.test_size)
+        given = getattr(self.options, option)
+        if given is not None:
+            return as_size(given, f"option {option}")
+        default = _CROP if self.is_training else _TEST_CROP
+        return as_size(hint or default, f"{self.dataset.file}: {'crop' if self.is_training else 'test_size'}")
+
+    @property
+    def list_name(self) -> str:
+        """The list this role reads: the one in the options, else the first usual one that the data set has."""
+        option, usual = {
+            "train": ("train_set", ("train_aug", "train")),
+            "train2": ("train2_set", ("trainval_aug", "trainval")),
+        }.get(self.role, ("test_set", ("val", "test")))
+        given = getattr(self.options, option)
+        if given is not None:
+            self.dataset.list_path(given)
+            return given
+        for name in usual:
+            if name in self.dataset.lists:
+                return name
+        raise InputError(
+            f"{self.dataset.file}: no list {' or '.join(usual)}; add one under [lists], or name another with {option}"
+        )
+
+    @property
+    def list_file(self) -> Path:
+        return self.dataset.list_path(self.list_name)
+
+    @property
+    def root_folder(self) -> str:
+        """What ImageSegData puts before the list's words; a slash is added where the words begin without one."""
+        if self.options.root_folder is not None:
+            return self.options.root_folder
+        entry = self._first_entry()
+        return self.dataset.root.as_posix() + ("" if entry is None or entry.image.startswith("/") else "/")
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether the list names label files; assumed while the list is not there."""
+        entry = self._first_entry()
+        return entry is None or entry.label is not None
+
+    def _first_entry(self) -> Any:
+        return read_list(self.list_file, needs_label=False)[0] if self.list_file.is_file() else None

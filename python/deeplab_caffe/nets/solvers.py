@@ -1,0 +1,66 @@
+"""Solver recipes: how a net is trained, and the solver prototxt that says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..formats import schema
+
+#: learning rate policies that a generated solver can have
+POLICIES = ("step", "poly", "fixed")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way to train: stochastic gradient descent over `iterations` updates, then `iterations2` in stage 2."""
+
+    policy: str
+    batch_size: int
+    iterations: int
+    iterations2: int
+    base_lr: float = 0.001
+    stepsize: int = 2000
+    gamma: float = 0.1
+    power: float = 0.9
+    momentum: float = 0.9
+    weight_decay: float = 0.0005
+    iter_size: int = 1
+    snapshot: int = 2000
+    display: int = 10
+    average_loss: int = 1
+    random_seed: int | None = None
+    solver_mode: str = "GPU"
+
+
+#: DeepLab v1's release (LargeFOV, COCO-LargeFOV, MSc): the rate drops to a tenth every 2000 updates.
+STEP_V1 = Recipe("step", batch_size=30, iterations=6000, iterations2=8000)
+#: DeepLab v2, Table 2, last row: small batches, many of them, and a rate that falls as (1 - iter / max_iter)^.9.
+POLY_V2 = Recipe("poly", batch_size=10, iterations=20000, iterations2=20000, display=20, average_loss=20)
+
+
+def solver(recipe: Recipe, stage: int, train_net: str, snapshot_prefix: str) -> Any:
+    """The SolverParameter of stage 1 or 2."""
+    result = schema.SolverParameter(
+        train_net=train_net,
+        base_lr=recipe.base_lr,
+        display=recipe.display,
+        max_iter=recipe.iterations if stage == 1 else recipe.iterations2,
+        lr_policy=recipe.policy,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        snapshot=recipe.snapshot,
+        snapshot_prefix=snapshot_prefix,
+        solver_mode=recipe.solver_mode,
+    )
+    if recipe.policy == "step":
+        result.gamma, result.stepsize = recipe.gamma, recipe.stepsize
+    if recipe.policy == "poly":
+        result.power = recipe.power
+    if recipe.iter_size != 1:
+        result.iter_size = recipe.iter_size
+    if recipe.average_loss != 1:
+        result.average_loss = recipe.average_loss
+    if recipe.random_seed is not None:
+        result.random_seed = recipe.random_seed
+    return result

@@ -1,0 +1,56 @@
+"""The VGG-16 trunk as DeepLab uses it: pool4 and pool5 keep the resolution, conv5 is atrous instead."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..caffe.net_spec import Top
+from .blocks import Spec, conv_relu, pooling
+
+
+class Pool(NamedTuple):
+    """Kernel, stride and padding of one max pooling, in pixels of its bottom."""
+
+    kernel_size: int
+    stride: int
+    pad: int
+
+
+class Block(NamedTuple):
+    """One block of 3x3 convolutions: how many, of how many channels, at which atrous rate."""
+
+    convolutions: int
+    channels: int
+    dilation: int = 1
+
+
+BLOCKS = (Block(2, 64), Block(2, 128), Block(3, 256), Block(3, 512), Block(3, 512, dilation=2))
+
+#: pool1 to pool5 of LargeFOV and MSc (v1 release): sizes 8k + 1 become k + 1, corners staying on corners
+POOLS = (Pool(3, 2, 1), Pool(3, 2, 1), Pool(3, 2, 1), Pool(3, 1, 1), Pool(3, 1, 1))
+
+
+def trunk(n: Spec, data: Top, pools: tuple[Pool, ...] = POOLS) -> Top:
+    """conv1_1 to pool5: (N, 3, 8k+1, 8l+1) to (N, 512, k+1, l+1)."""
+    top = data
+    for number in range(1, len(BLOCKS) + 1):
+        top = block(n, number, top, pools[number - 1])
+    return top
+
+
+def block(n: Spec, number: int, bottom: Top, pool: Pool) -> Top:
+    """Block `number` from 1: its convolutions with their ReLUs, and `pool<number>`."""
+    convolutions, channels, dilation = BLOCKS[number - 1]
+    n.section(_comment(n, number, dilation))
+    top = bottom
+    for i in range(1, convolutions + 1):
+        top = conv_relu(n, f"conv{number}_{i}", top, channels, pad=dilation, dilation=dilation)
+    return pooling(n, f"pool{number}", top, pool.kernel_size, pool.stride, pool.pad)
+
+
+def _comment(n: Spec, number: int, dilation: int) -> str:
+    if dilation != 1:
+        return f"conv{number}, atrous: rate {dilation} in place of the stride that pool{number - 1} gave up"
+    if number == 1 and n.style.training and not n.style.fills_trunk:
+        return "conv1; layers without fillers need weights to start from, else they start at 0"
+    return f"conv{number}"
