@@ -123,8 +123,8 @@ def _assign_param(layer: Any, name: str, value: Any) -> None:
     else:
         messages = [layer] if own_message is None else [own_message, layer]
         hint = nearest(name, [known for message in messages for known in message.DESCRIPTOR.fields_by_name])
-        where = " and ".join(message.DESCRIPTOR.name for message in messages)
-        raise AttributeError(f"layer '{layer.name}' ({layer.type}): {where} have no field '{name}'{hint}")
+        where = " or ".join(message.DESCRIPTOR.name for message in messages)
+        raise AttributeError(f"layer '{layer.name}' ({layer.type}): no field '{name}' in {where}{hint}")
 
 
 class _Writing:

@@ -12,6 +12,7 @@ import numpy as np
 LINE_WIDTH = 100
 #: what a reader looks for first in a layer, whatever the field numbers say
 _LAYER_HEAD = ("name", "type", "bottom", "top")
+_LAYERS = ("layer", "layers")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _FLOAT, _DOUBLE, _BOOL, _STRING, _BYTES = 2, 1, 8, 9, 12
 
@@ -26,7 +27,7 @@ def format_message(message: Any, sections: Mapping[str, str] | None = None) -> s
     lines: list[str] = []
     for name, value in _fields(message):
         block = _field(name, value, 0)
-        comment = (sections or {}).get(value.name) if name in ("layer", "layers") else None
+        comment = (sections or {}).get(value.name) if name in _LAYERS else None
         if lines and (comment or len(block) > 1):
             lines.append("")
         lines += [f"# {line}".rstrip() for line in comment.splitlines()] if comment else []
@@ -88,21 +89,21 @@ def _field(name: str, value: Any, depth: int) -> list[str]:
     indent = "  " * depth
     if isinstance(value, str):
         return [f"{indent}{name}: {value}"]
-    inline = _inline(name, value, top_level=depth == 0)
+    inline = _inline(name, value)
     if inline is not None and len(indent) + len(inline) <= LINE_WIDTH:
         return [indent + inline]
     inner = [line for field in _fields(value) for line in _field(*field, depth + 1)]
     return [f"{indent}{name} {{", *inner, f"{indent}}}"]
 
 
-def _inline(name: str, message: Any, top_level: bool = False) -> str | None:
-    """The block as one line if it holds only scalars, or nothing but one such block; else None."""
+def _inline(name: str, message: Any) -> str | None:
+    """The block as one line if it holds only scalars, or (but in a layer) nothing but one such block; else None."""
     fields = _fields(message)
     if not fields:
         return f"{name} {{}}"
     if all(isinstance(value, str) for _, value in fields):
         return f"{name} {{ " + " ".join(f"{key}: {value}" for key, value in fields) + " }"
-    if len(fields) > 1 or top_level:
+    if len(fields) > 1 or name in _LAYERS:
         return None
     inner = _inline(*fields[0])
     return inner and f"{name} {{ {inner} }}"
