@@ -81,7 +81,8 @@ class MeanField:
     """
 
     def __init__(self, unary: Float32) -> None:
-        self.shape = classes, height, width = unary.shape
+        classes, height, width = unary.shape
+        self.shape = (classes, height, width)
         self.stride = _stride(classes)
         self._logits = np.empty(height * width * self.stride, np.float32)
         flat = np.ascontiguousarray(unary, dtype=np.float32).reshape(classes, height * width)
@@ -95,7 +96,7 @@ class MeanField:
         """
         given, taken = pairwise.scaled_weights(weights, normalization)
         geometry = (pairwise.offsets.ravel(), given.ravel(), taken.ravel())
-        values = _NONE
+        values: Float32 = _NONE
         for iteration in range(iterations):
             splatted = self._zeros(iteration % 2, pairwise.size * self.stride)
             kernels.pass_pixels(self._logits, self.stride, *geometry, values, splatted, _NONE)

@@ -1,0 +1,12 @@
+"""Coarse-to-fine search for the CRF's parameters on held-out images, and its picture."""
+
+from .heat_map import heat_map
+from .items import ArrayItem, FileItem, Item, Sample, choose_evenly
+from .result import Row, SearchResult
+from .run import coarse_to_fine
+from .space import SearchSpace, Setting, parse_range
+
+__all__ = [
+    "ArrayItem", "FileItem", "Item", "Row", "Sample", "SearchResult", "SearchSpace", "Setting", "choose_evenly",
+    "coarse_to_fine", "heat_map", "parse_range",
+]

@@ -1,0 +1,121 @@
+"""What the search looks at: images with their scores and labels, on disk or in memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol, TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deeplab_caffe.data.labels import read_label
+from deeplab_caffe.errors import InputError
+
+from ..inference import check_inputs
+from ..unary import resize_scores
+
+
+class Sample(NamedTuple):
+    """`image` (H, W, 3) RGB of 0 to 255, `unary` (C, H, W) energies, `label` (H, W) class indices."""
+
+    image: NDArray
+    unary: NDArray[np.float32]
+    label: NDArray
+
+
+class Item(Protocol):
+    """What the search needs of an item; it must pickle when there are several workers."""
+
+    def load(self) -> Sample:
+        """The arrays. Raises InputError."""
+
+    def digest(self) -> str:
+        """A hash of the contents, so that results are not reused for other contents."""
+
+
+@dataclass(frozen=True)
+class FileItem:
+    """An image file, its scores (.npy, (C, h, w)) and its label file.
+
+    `size`, (H, W): the net's input, to which the scores are upsampled before they are cropped to the image, top left;
+    for example (513, 513) for 65 x 65 scores. Without it the scores must be as large as the image, or larger by
+    padding at the right and at the bottom.
+    """
+
+    image: str
+    scores: str
+    label: str
+    size: tuple[int, int] | None = None
+
+    def load(self) -> Sample:
+        """Read the three files. Raises InputError that names the file."""
+        bgr = cv2.imread(str(self.image), cv2.IMREAD_COLOR)
+        if bgr is None:
+            raise InputError(f"{self.image}: cannot be read as an image")
+        image = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+        label = read_label(self.label)
+        try:
+            scores = np.load(self.scores, allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise InputError(f"{self.scores}: cannot be read as scores (.npy): {error}") from error
+        try:
+            return _sample(image, scores, label, self.size)
+        except InputError as error:
+            raise InputError(f"{self.image} with {self.scores} and {self.label}: {error}") from error
+
+    def digest(self) -> str:
+        """Of the three files' bytes and of `size`. Raises InputError for a file that cannot be read."""
+        total = hashlib.blake2b(repr(self.size).encode(), digest_size=16)
+        for path in (self.image, self.scores, self.label):
+            try:
+                total.update(hashlib.blake2b(Path(path).read_bytes()).digest())
+            except OSError as error:
+                raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+        return total.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayItem:
+    """Arrays in memory: `image` (H, W, 3), `scores` (C, h, w), `label` (H, W), `size` as in FileItem."""
+
+    image: NDArray
+    scores: NDArray
+    label: NDArray
+    size: tuple[int, int] | None = None
+
+    def load(self) -> Sample:
+        """The arrays, with the scores at the image's size. Raises InputError."""
+        return _sample(self.image, self.scores, self.label, self.size)
+
+    def digest(self) -> str:
+        """Of the arrays' bytes, shapes and types."""
+        total = hashlib.blake2b(repr(self.size).encode(), digest_size=16)
+        for array in (self.image, self.scores, self.label):
+            total.update(f"{array.shape}{array.dtype}".encode() + np.ascontiguousarray(array).tobytes())
+        return total.hexdigest()
+
+
+def _sample(image: NDArray, scores: NDArray, label: NDArray, size: tuple[int, int] | None) -> Sample:
+    height, width = image.shape[:2]
+    if label.shape != (height, width):
+        raise InputError(f"CRF search: the image is {height} x {width} (H x W) and the label {label.shape}")
+    if scores.ndim != 3:
+        raise InputError(f"CRF search: the scores have shape {scores.shape}, wanted (classes, height, width)")
+    full = (scores.shape[1], scores.shape[2]) if size is None else size
+    scores = resize_scores(scores, full, (height, width))
+    # Mean field does not see a constant per pixel, so -scores serves as well as -log softmax(scores).
+    return Sample(*check_inputs(image, -scores), label)
+
+
+ItemT = TypeVar("ItemT")
+
+
+def choose_evenly(items: Sequence[ItemT], count: int) -> list[ItemT]:
+    """At most `count` items, evenly spaced over the sequence, beginning with the first."""
+    if len(items) <= count:
+        return list(items)
+    return [items[i * len(items) // count] for i in range(count)]

@@ -1,0 +1,114 @@
+"""The grid of CRF parameters: ranges as the paper writes them, a coarse round and a finer one around its best."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from deeplab_caffe.errors import InputError
+
+from ..params import CRFParameters
+
+Range = str | Sequence[float] | float
+
+
+class Setting(NamedTuple):
+    """One point of the grid: the three parameters of the bilateral term that are searched."""
+
+    w1: float
+    sigma_alpha: float
+    sigma_beta: float
+
+
+def parse_range(values: Range) -> tuple[float, ...]:
+    """MATLAB's "start:stop" (step 1) and "start:step:stop", stop included; or a comma list, a number, a sequence.
+
+    Raises InputError for text that is not a range, for a step of 0 and for a range without values.
+    """
+    if not isinstance(values, str):
+        numbers = [values] if isinstance(values, int | float) else list(values)
+        return tuple(_finite(number, str(values)) for number in numbers)
+    if ":" not in values:
+        return tuple(_finite(part, values) for part in values.split(",") if part.strip())
+    parts = [_finite(part, values) for part in values.split(":")]
+    if len(parts) not in (2, 3):
+        raise InputError(f"CRF search: range {values!r}: wanted start:stop or start:step:stop")
+    start, step, stop = parts if len(parts) == 3 else (parts[0], 1.0, parts[1])
+    if step == 0 or (stop - start) / step < 0:
+        raise InputError(f"CRF search: range {values!r} holds no values; wanted start:step:stop, as in 30:10:100")
+    count = math.floor((stop - start) / step + 1e-9) + 1
+    return tuple(round(start + i * step, 9) for i in range(count))
+
+
+def _finite(value, text: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(f"CRF search: {value!r} in range {text!r} is not a number")
+    return number
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """What to search and what stays fixed; the defaults are those of DeepLab v2, section 4.1.1.
+
+    The coarse round scores every combination of `w1`, `sigma_alpha` and `sigma_beta` (128 with the defaults).
+    The fine round scores every combination of the best plus the offsets `fine_*`: with the defaults sigma_alpha
+    within 8 pixels in steps of 2, which fills the gap to the next coarse values, and w1 and sigma_beta half a step
+    to either side (81 in all, the best among them). Values at or below 0 are left out; an empty range of offsets keeps
+    that parameter at its best. The paper says that the steps are refined, but not how: this rule is ours.
+    Raises InputError for ranges that are empty or hold values at or below 0.
+    """
+
+    w1: Range = "3:6"
+    sigma_alpha: Range = "30:10:100"
+    sigma_beta: Range = "3:6"
+    fine_w1: Range = "-0.5:0.5:0.5"
+    fine_sigma_alpha: Range = "-8:2:8"
+    fine_sigma_beta: Range = "-0.5:0.5:0.5"
+    w2: float = 3.0
+    sigma_gamma: float = 3.0
+    iterations: int = 10
+    normalization: str = "after"
+
+    def __post_init__(self) -> None:
+        for name in Setting._fields:
+            values = parse_range(getattr(self, name))
+            if not values or min(values) <= 0:
+                raise InputError(f"CRF search: {name} is {getattr(self, name)!r}, wanted one or more values above 0")
+            object.__setattr__(self, name, tuple(sorted(set(values))))
+            object.__setattr__(self, f"fine_{name}", tuple(sorted({0.0, *parse_range(getattr(self, f"fine_{name}"))})))
+        self.parameters(self.coarse()[0])
+
+    def coarse(self) -> list[Setting]:
+        """The settings of the first round."""
+        return _grid(*(parse_range(getattr(self, name)) for name in Setting._fields))
+
+    def fine(self, best: Setting) -> list[Setting]:
+        """The settings of the second round, around the first round's best."""
+        axes = []
+        for name, value in zip(Setting._fields, best, strict=True):
+            values = (round(value + offset, 9) for offset in parse_range(getattr(self, f"fine_{name}")))
+            axes.append(tuple(number for number in values if number > 0))
+        return _grid(*axes)
+
+    def edges(self, best: Setting) -> tuple[str, ...]:
+        """The parameters whose best coarse value is the smallest or largest of several: the range may be too small."""
+        ranges = {name: parse_range(getattr(self, name)) for name in Setting._fields}
+        return tuple(
+            name
+            for name, value in zip(Setting._fields, best, strict=True)
+            if len(ranges[name]) > 1 and value in (ranges[name][0], ranges[name][-1])
+        )
+
+    def parameters(self, setting: Setting) -> CRFParameters:
+        """All CRF parameters at one point of the grid."""
+        return CRFParameters(*setting, self.w2, self.sigma_gamma, self.iterations, self.normalization)
+
+
+def _grid(w1: Sequence[float], sigma_alpha: Sequence[float], sigma_beta: Sequence[float]) -> list[Setting]:
+    return [Setting(w, alpha, beta) for alpha in sigma_alpha for beta in sigma_beta for w in w1]
