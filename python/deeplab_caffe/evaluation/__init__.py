@@ -1,5 +1,25 @@
-"""Evaluation: scores from label maps, figures, report. Knows files and arrays, no net."""
+"""Evaluation: scores from label maps, training logs, figures, report. Knows files and arrays, no net."""
 
 from .confusion import Scores, confusion_matrix
+from .figures import TrainingStage, bars, colour_labels, loss_curve, overlay, png, side_by_side
+from .report import Example, Report, examples_strip, write_report
+from .trainlog import TrainLog, parse_train_log, read_train_log
 
-__all__ = ["Scores", "confusion_matrix"]
+__all__ = [
+    "Example",
+    "Report",
+    "Scores",
+    "TrainLog",
+    "TrainingStage",
+    "bars",
+    "colour_labels",
+    "confusion_matrix",
+    "examples_strip",
+    "loss_curve",
+    "overlay",
+    "parse_train_log",
+    "png",
+    "read_train_log",
+    "side_by_side",
+    "write_report",
+]

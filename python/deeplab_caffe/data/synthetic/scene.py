@@ -123,7 +123,7 @@ def _cast_shadow(
     mask: Array = np.pad(surface.inside.astype(np.float32), pad)
     n = mask.shape[0]
     if standing:
-        mask = cv2.warpAffine(mask, np.array([[1, 0, 0], [0, 0.3, 0.62 * n]], np.float32), (n, n))
+        mask = cv2.warpAffine(mask, np.array([[1, 0, 0], [0, 0.3, 0.585 * n]], np.float32), (n, n))
         move = (-0.3 * light[0] * radius, 0.0)
     else:
         move = (-0.45 * light[0] * radius, -0.45 * light[1] * radius)

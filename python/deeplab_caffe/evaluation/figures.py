@@ -1,0 +1,220 @@
+"""Pictures of results. Images are (H, W, 3) uint8 RGB; figures are the bytes of a PNG file."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from ..errors import InputError
+
+if TYPE_CHECKING:  # matplotlib is imported where it is used: it takes longer than the rest of the package
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Rgb = NDArray[np.uint8]
+
+BEFORE, AFTER, INK, FAINT = "#9db2c9", "#1d5fa8", "#22272e", "#d5dae0"
+
+
+@dataclass(frozen=True)
+class TrainingStage:
+    """One stage of a training: iterations, loss and learning rate (empty if not known), each (n,)."""
+
+    name: str
+    iteration: NDArray[np.integer[Any]]
+    loss: NDArray[np.floating[Any]]
+    lr: NDArray[np.floating[Any]]
+
+
+def png(image: Rgb) -> bytes:
+    """An image as a PNG file."""
+    return cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]))[1].tobytes()
+
+
+def colour_labels(label: NDArray[np.integer[Any]], palette: Rgb, ignore_label: int | None = 255) -> Rgb:
+    """Labels (H, W) in their colours, palette (K, 3); ignored pixels are hatched white and grey."""
+    table = np.zeros((256, 3), np.uint8)
+    table[: len(palette)] = palette[:256]
+    image = table[np.asarray(label, np.uint8)]
+    if ignore_label is not None:
+        rows, columns = np.nonzero(np.asarray(label) == ignore_label)
+        image[rows, columns] = np.where(((rows + columns) // 3 % 2)[:, None], 255, 205)
+    return image
+
+
+def overlay(
+    image: Rgb, label: NDArray[np.integer[Any]], palette: Rgb, ignore_label: int | None = 255, strength: float = 0.55
+) -> Rgb:
+    """Label colours over an image; background (0) and ignored pixels are left as they are, outlines are drawn white."""
+    _same_size("overlay", image, label)
+    label = np.asarray(label, np.uint8)
+    shown = (label != 0) & (label != (-1 if ignore_label is None else ignore_label))
+    colours = colour_labels(label, palette, None)
+    result = image.copy()
+    result[shown] = ((1 - strength) * image[shown] + strength * colours[shown]).astype(np.uint8)
+    edges = cv2.morphologyEx(label, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
+    result[edges & shown] = 255
+    return result
+
+
+def side_by_side(
+    rows: Sequence[Sequence[Rgb]],
+    headings: Sequence[str] = (),
+    legend: Sequence[tuple[str, ArrayLike]] = (),
+    cell_height: int = 200,
+) -> bytes:
+    """Rows of pictures under common headings, with a legend of (name, RGB) below.
+
+    Each row is scaled to one height, lower where its pictures would become wider than the common column.
+    """
+    if not rows or not rows[0]:
+        raise InputError("side by side: no pictures given")
+    gap, columns = 8, max(map(len, rows))
+    width = int(max(cell_height * row[0].shape[1] / row[0].shape[0] for row in rows))
+    width = min(width, int(1.5 * cell_height))
+    cells = [[_fitted(cell, width, cell_height) for cell in row] for row in rows]
+    heights = [max(cell.shape[0] for cell in row) for row in cells]
+    top = 28 if headings else gap
+    keys = _legend(legend, columns * (width + gap) - gap)
+    total = top + sum(heights) + gap * len(rows) + keys.height
+    sheet = Image.new("RGB", (columns * (width + gap) + gap, total), "white")
+    draw = ImageDraw.Draw(sheet)
+    for column, text in enumerate(headings):
+        draw.text((gap + column * (width + gap) + width / 2, top / 2), text, INK, _font(15), anchor="mm")
+    for row, height in zip(cells, heights, strict=True):
+        for column, cell in enumerate(row):
+            left = gap + column * (width + gap) + (width - cell.shape[1]) // 2
+            sheet.paste(Image.fromarray(cell), (left, top))
+        top += height + gap
+    sheet.paste(keys, (gap, top))
+    return _image_bytes(sheet)
+
+
+def bars(
+    class_names: Sequence[str],
+    before: ArrayLike,
+    after: ArrayLike | None = None,
+    names: tuple[str, str] = ("before CRF", "after CRF"),
+) -> bytes:
+    """IoU per class as horizontal bars; before and after (C,), fractions 0..1, NaN for classes that do not occur."""
+    from matplotlib.figure import Figure
+
+    series = [np.asarray(s, np.float64) for s in (before, after) if s is not None]
+    figure = Figure(figsize=(7.2, 0.6 + (0.26 + 0.1 * len(series)) * len(class_names)), layout="constrained")
+    axes = figure.add_subplot()
+    place, thick = np.arange(len(class_names)), 0.76 / len(series)
+    for number, (values, name) in enumerate(zip(series, names, strict=False)):
+        y = place + (number - (len(series) - 1) / 2) * thick
+        axes.barh(y, np.nan_to_num(values) * 100, thick, color=(BEFORE, AFTER)[number + 2 - len(series)], label=name)
+        for height, value in zip(y, values, strict=True):
+            text = "does not occur" if np.isnan(value) else f"{100 * value:.1f}"
+            axes.text(np.nan_to_num(value) * 100 + 0.8, height, text, va="center", fontsize=7.5, color=INK)
+    axes.set(xlim=(0, 108), xlabel="IoU in percent", ylim=(len(class_names) - 0.4, -0.6))
+    axes.set_yticks(place, class_names)
+    if len(series) == 2:
+        figure.legend(loc="outside upper right", ncols=2, frameon=False, fontsize=9)
+    _plain(axes, "x")
+    return _figure_bytes(figure)
+
+
+def loss_curve(stages: Sequence[TrainingStage]) -> bytes:
+    """Loss, smoothed on a logarithmic scale, and learning rate; stages one after the other, marked."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.2, 3.9), layout="constrained")
+    upper, lower = figure.subplots(2, sharex=True, height_ratios=(3, 1))
+    start = 0
+    for number, stage in enumerate(stages):
+        colour = (AFTER, "#c2571a", "#3f7d3c")[number % 3]
+        at = start + np.asarray(stage.iteration)
+        good = np.isfinite(stage.loss) & (np.asarray(stage.loss) > 0)
+        upper.semilogy(at, np.where(good, stage.loss, np.nan), color=colour, alpha=0.25, linewidth=0.8)
+        upper.semilogy(at[good], _smooth(np.asarray(stage.loss)[good]), color=colour, linewidth=1.8, label=stage.name)
+        if len(stage.lr) == len(at):
+            lower.plot(at, stage.lr, color=colour, linewidth=1.4)
+        start = int(at.max(initial=start))
+        if number + 1 < len(stages):
+            for axes in (upper, lower):
+                axes.axvline(start, color=INK, linewidth=0.8, linestyle=":")
+    upper.set_ylabel("loss")
+    lower.set(xlabel="iteration", ylabel="lr")
+    lower.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
+    upper.legend(frameon=False, fontsize=9)
+    for axes in (upper, lower):
+        _plain(axes, "both")
+    return _figure_bytes(figure)
+
+
+def _same_size(who: str, image: Rgb, label: NDArray[np.integer[Any]]) -> None:
+    if image.shape[:2] != label.shape:
+        raise InputError(f"{who}: the image is {image.shape[:2]} but the labels are {label.shape}; crop or resize one")
+
+
+def _smooth(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Moving average of log(values) over about a fifteenth of the curve."""
+    if len(values) < 3:
+        return np.asarray(values, np.float64)
+    width = max(3, len(values) // 15)
+    kernel = np.ones(width)
+    logs = np.log(values)
+    weight = np.convolve(np.ones(len(logs)), kernel, "same")
+    return np.exp(np.convolve(logs, kernel, "same") / weight)
+
+
+def _fitted(image: Rgb, width: int, height: int) -> Rgb:
+    scale = min(width / image.shape[1], height / image.shape[0])
+    size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, size, interpolation=method), np.uint8)
+
+
+def _legend(entries: Sequence[tuple[str, ArrayLike]], width: int) -> Image.Image:
+    """Colour chips with names, wrapped to the width."""
+    font, line, places = _font(13), 24, []
+    x = y = 0
+    for name, colour in entries:
+        needed = 36 + int(font.getlength(name))
+        if x and x + needed > width:
+            x, y = 0, y + line
+        places.append((x, y, name, colour))
+        x += needed
+    sheet = Image.new("RGB", (width, y + line + 6 if entries else 1), "white")
+    draw = ImageDraw.Draw(sheet)
+    for x, y, name, colour in places:
+        draw.rectangle((x, y + 5, x + 14, y + 19), tuple(map(int, np.asarray(colour))), "#888888")
+        draw.text((x + 20, y + 12), name, INK, font, anchor="lm")
+    return sheet
+
+
+@lru_cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    from matplotlib import font_manager
+
+    return ImageFont.truetype(font_manager.findfont("DejaVu Sans"), size)
+
+
+def _plain(axes: Axes, grid: Any) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis=grid, color=FAINT, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(labelsize=9, colors=INK)
+
+
+def _figure_bytes(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _image_bytes(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()
