@@ -118,7 +118,7 @@ def _key_strides(features: NDArray[np.float32], scale: NDArray[np.float32]) -> N
     vertices share a key is then below 1e-6.
     """
     dims = features.shape[1]
-    spread = (features.max(axis=0).astype(float) - features.min(axis=0)) * scale
+    spread = kernels.spread_of(features).astype(float) * scale
     if not spread.sum() < _MAX_SPREAD:
         raise InputError(
             f"CRF: the features spread over {spread.max():.3g} standard deviations; "

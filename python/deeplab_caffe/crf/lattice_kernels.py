@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_BLOCK = 128
 _ROUND = np.float32(12582912.0)  # 1.5 * 2^23: adding and subtracting it rounds a float32 to the nearest even integer
 
 
@@ -14,6 +15,17 @@ def _slot_of(key, slots):
     """The slot where a key's search begins."""
     mixed = np.uint64(key) * _GOLDEN
     return np.int64((mixed ^ (mixed >> np.uint64(29))) >> np.uint64(20)) & (slots.size - 1)
+
+
+@njit(cache=True, nogil=True)
+def spread_of(features):
+    """(d,): the largest minus the smallest value of each feature (N, d)."""
+    low, high = features[0].copy(), features[0].copy()
+    for pixel in range(features.shape[0]):
+        for j in range(low.size):
+            low[j] = min(low[j], features[pixel, j])
+            high[j] = max(high[j], features[pixel, j])
+    return high - low
 
 
 @njit(cache=True, nogil=True)
@@ -31,101 +43,133 @@ def place_pixels(features, scale, strides, begin, offsets, weights, keys, slots,
     """Find every pixel's simplex from `begin` on; return the pixel that has no more room in `keys`, or N.
 
     features (N, d), scale (d,), strides (d + 1,); fills offsets and weights (N, d + 1), keys, slots and counter.
+    Pixels are worked on in blocks, with the pixel as the innermost loop, so that the arithmetic becomes vector code.
     """
     count, dims = features.shape
     corners = dims + 1
-    inverse = np.float32(1) / np.float32(corners)
-    elevated, base, rank = np.empty(corners, np.float32), np.empty(corners, np.float32), np.empty(corners, np.int64)
-    barycentric = np.empty(dims + 2, np.float32)
-    coordinate_of_rank = np.empty(corners, np.int64)
-    last = np.full(corners, -1, np.int64)
-    last_key = np.zeros(corners, np.int64)
-    all_strides = strides.sum()
-    size = counter[0]
-    for pixel in range(begin, count):
-        if size + corners > keys.size:
-            counter[0] = size
-            return pixel
-        _elevate(features[pixel], scale, elevated)
-        _find_simplex(elevated, inverse, base, rank)
-        _weigh(elevated, base, rank, inverse, barycentric)
-        key = np.int64(0)
-        for i in range(corners):
-            key += np.int64(base[i]) * strides[i]
-            coordinate_of_rank[rank[i]] = i
-        for corner in range(corners):
-            if last[corner] >= 0 and last_key[corner] == key:
-                vertex = last[corner]
+    elevated = np.empty((corners, _BLOCK), np.float32)
+    base, rest = np.empty_like(elevated), np.empty_like(elevated)
+    rank = np.empty((corners, _BLOCK), np.int32)
+    simplex_keys = np.empty((corners, _BLOCK), np.int64)
+    last_key, last = np.zeros(corners, np.int64), np.full(corners, -1, np.int64)
+    for start in range(begin, count, _BLOCK):
+        if counter[0] + corners * _BLOCK > keys.size:
+            return start
+        size = min(_BLOCK, count - start)
+        _elevate(features, start, size, scale, elevated)
+        _find_simplex(elevated, size, base, rank, rest)
+        _weigh(rest, rank, start, size, weights)
+        _make_keys(base, rank, strides, size, simplex_keys)
+        _look_up(simplex_keys, start, size, offsets, keys, slots, counter, last_key, last)
+    return count
+
+
+@njit(nogil=True, forceinline=True)
+def _elevate(features, start, size, scale, elevated):
+    """Rotate d features into the plane of d + 1 coordinates that sum to 0."""
+    dims = scale.size
+    total = elevated[0]
+    total[:size] = np.float32(0)
+    for j in range(dims, 0, -1):
+        factor, place, row = scale[j - 1], np.float32(j), elevated[j]
+        for i in range(size):
+            scaled = features[start + i, j - 1] * factor
+            row[i] = total[i] - place * scaled
+            total[i] += scaled
+
+
+@njit(nogil=True, forceinline=True)
+def _find_simplex(elevated, size, base, rank, rest):
+    """The nearest vertex whose coordinates divide by d + 1; the remainders (over d + 1) and their descending order."""
+    corners = elevated.shape[0]
+    inverse, whole = np.float32(1) / np.float32(corners), np.float32(corners)
+    total = np.zeros(size, np.int32)
+    for j in range(corners):
+        from_, to, left, order = elevated[j], base[j], rest[j], rank[j]
+        for i in range(size):
+            rounded = (inverse * from_[i] + _ROUND) - _ROUND
+            to[i] = rounded * whole
+            left[i] = from_[i] - to[i]
+            total[i] += np.int32(rounded)
+            order[i] = 0
+    for j in range(corners - 1):
+        for k in range(j + 1, corners):
+            first, second, rank_first, rank_second = rest[j], rest[k], rank[j], rank[k]
+            for i in range(size):
+                behind = np.int32(first[i] < second[i])
+                rank_first[i] += behind
+                rank_second[i] += np.int32(1) - behind
+    for j in range(corners):
+        from_, to, left, order = elevated[j], base[j], rest[j], rank[j]
+        for i in range(size):
+            place = order[i] + total[i]
+            turn = np.int32(place < 0) - np.int32(place >= corners)
+            order[i] = place + turn * np.int32(corners)
+            to[i] += np.float32(turn) * whole
+            left[i] = (from_[i] - to[i]) * inverse
+
+
+@njit(nogil=True, forceinline=True)
+def _weigh(rest, rank, start, size, weights):
+    """The barycentric weights of the simplex's corners: differences of successive remainders in their order."""
+    corners = rest.shape[0]
+    for i in range(size):
+        row = weights[start + i]
+        row[:] = np.float32(0)
+        behind = np.float32(0)
+        for j in range(corners):
+            place, value = corners - 1 - rank[j, i], rest[j, i]
+            row[place] += value
+            if place + 1 < corners:
+                row[place + 1] -= value
             else:
+                behind = value
+        row[0] += np.float32(1) - behind
+
+
+@njit(nogil=True, forceinline=True)
+def _make_keys(base, rank, strides, size, simplex_keys):
+    """The keys of the simplex's corners: each lies one further on every axis, and d + 1 back on the one in turn."""
+    corners = base.shape[0]
+    simplex_keys[0] = 0
+    for j in range(corners):
+        row, to, stride = simplex_keys[0], base[j], strides[j]
+        for i in range(size):
+            row[i] += np.int64(to[i]) * stride
+    step = strides.sum()
+    for corner in range(1, corners):
+        row, previous, turn = simplex_keys[corner], simplex_keys[corner - 1], corners - corner
+        for i in range(size):
+            row[i] = previous[i] + step
+        for j in range(corners):
+            order, back = rank[j], corners * strides[j]
+            for i in range(size):
+                row[i] -= back if order[i] == turn else np.int64(0)
+
+
+@njit(nogil=True, forceinline=True)
+def _look_up(simplex_keys, start, size, offsets, keys, slots, counter, last_key, last):
+    """Find or enter the vertices of one block; often a corner is that of the pixel before."""
+    corners = simplex_keys.shape[0]
+    used = counter[0]
+    for i in range(size):
+        for corner in range(corners):
+            key = simplex_keys[corner, i]
+            vertex = last[corner]
+            if vertex < 0 or last_key[corner] != key:
                 slot = _slot_of(key, slots)
                 vertex = np.int64(slots[slot])
                 while vertex >= 0 and keys[vertex] != key:
                     slot = (slot + 1) & (slots.size - 1)
                     vertex = np.int64(slots[slot])
                 if vertex < 0:
-                    vertex = size
+                    vertex = used
                     slots[slot] = vertex
                     keys[vertex] = key
-                    size += 1
-                last[corner] = vertex
-                last_key[corner] = key
-            offsets[pixel, corner] = vertex
-            weights[pixel, corner] = barycentric[corner]
-            # The next corner lies one further on every axis, and d + 1 back on the one whose turn it is.
-            key += all_strides - corners * strides[coordinate_of_rank[dims - corner]]
-    counter[0] = size
-    return count
-
-
-@njit(nogil=True, forceinline=True)
-def _elevate(feature, scale, elevated):
-    """Rotate d features into the plane of d + 1 coordinates that sum to 0."""
-    total = np.float32(0)
-    for j in range(feature.size, 0, -1):
-        scaled = feature[j - 1] * scale[j - 1]
-        elevated[j] = total - np.float32(j) * scaled
-        total += scaled
-    elevated[0] = total
-
-
-@njit(nogil=True, forceinline=True)
-def _find_simplex(elevated, inverse, base, rank):
-    """The nearest vertex whose coordinates divide by d + 1, and the order of the coordinates' remainders."""
-    corners = elevated.size
-    total = np.int64(0)
-    for i in range(corners):
-        rounded = (inverse * elevated[i] + _ROUND) - _ROUND
-        base[i] = rounded * np.float32(corners)
-        total += np.int64(rounded)
-        rank[i] = 0
-    for i in range(corners - 1):
-        rest = elevated[i] - base[i]
-        for j in range(i + 1, corners):
-            if rest < elevated[j] - base[j]:
-                rank[i] += 1
-            else:
-                rank[j] += 1
-    for i in range(corners):
-        rank[i] += total
-        if rank[i] < 0:
-            rank[i] += corners
-            base[i] += np.float32(corners)
-        elif rank[i] >= corners:
-            rank[i] -= corners
-            base[i] -= np.float32(corners)
-
-
-@njit(nogil=True, forceinline=True)
-def _weigh(elevated, base, rank, inverse, barycentric):
-    """The barycentric weights of the simplex's corners, from the sorted remainders."""
-    corners = elevated.size
-    barycentric[:] = np.float32(0)
-    for i in range(corners):
-        rest = (elevated[i] - base[i]) * inverse
-        place = corners - 1 - rank[i]
-        barycentric[place] += rest
-        barycentric[place + 1] -= rest
-    barycentric[0] += np.float32(1) + barycentric[corners]
+                    used += 1
+                last_key[corner], last[corner] = key, vertex
+            offsets[start + i, corner] = vertex
+    counter[0] = used
 
 
 @njit(cache=True, nogil=True)
