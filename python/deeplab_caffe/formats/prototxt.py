@@ -162,7 +162,7 @@ class Document:
             if (kind == "end" and not closing) or (kind == "mark" and text == closing):
                 return
             if kind == "end":
-                raise self.error(block.start, f"this block is not closed: '{closing}' is missing at the end of the file")
+                raise self.error(block.start, f"this block is not closed: '{closing}' is missing before the file's end")
             if kind != "word" or not re.match(r"[A-Za-z_]\w*$", text):
                 raise self.error(start, f"got {text!r} where a field name was wanted")
             self._advance()

@@ -67,10 +67,10 @@ class _Reader:
             self.expect(";")
 
     def field(self, into: descriptor_pb2.FieldDescriptorProto, label: str) -> None:
-        into.label = _LABELS[label]  # type: ignore[assignment]
+        into.label = _LABELS[label]
         kind = next(self.tokens)
         if kind in _SCALARS:
-            into.type = _SCALARS[kind]  # type: ignore[assignment]
+            into.type = _SCALARS[kind]
         else:
             into.type_name = kind
         into.name = next(self.tokens)
@@ -99,9 +99,9 @@ def _resolve(file: descriptor_pb2.FileDescriptorProto) -> None:
             if not field.type_name:
                 continue
             if field.type_name in own_enums:
-                field.type, field.type_name = 14, f".{file.package}.{message.name}.{field.type_name}"  # type: ignore[assignment]
+                field.type, field.type_name = 14, f".{file.package}.{message.name}.{field.type_name}"
             else:
-                field.type = 14 if field.type_name in top_enums else 11  # type: ignore[assignment]
+                field.type = 14 if field.type_name in top_enums else 11
                 field.type_name = f".{file.package}.{field.type_name}"
 
 

@@ -1,0 +1,287 @@
+"""The life of a layer, and the registry of layer types. Mirrors `layer.hpp` and `layer_factory.hpp`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, NoReturn, TypeVar
+
+import torch
+
+from ...errors import InputError
+from ...formats import schema
+from ...formats.prototxt import nearest
+from .. import mode
+from ..blob import Blob, BlobVec
+from ..filler import fill
+
+Shape = tuple[int, ...]
+#: "any number"
+MANY = 10**6
+
+
+class LabelError(InputError):
+    """A label that is no class and not ignored; `item` is its place in the batch."""
+
+    def __init__(self, message: str, item: int, num_classes: int, ignored: Sequence[int]) -> None:
+        super().__init__(message)
+        self.item, self.num_classes, self.ignored = item, num_classes, ignored
+
+
+class Layer:
+    """One layer: `setup` once, then `reshape` and `forward` for every pass, `backward` where gradients are wanted.
+
+    A layer written in Python derives from this class and overrides the four methods, with pycaffe's meaning.
+
+    param: the LayerParameter; phase: TRAIN or TEST; blobs: the parameters; origin: `file:line:column`.
+    """
+
+    type: ClassVar[str] = ""
+    #: least and most bottoms and tops
+    bottoms: ClassVar[tuple[int, int]] = (0, MANY)
+    tops: ClassVar[tuple[int, int]] = (0, MANY)
+    #: loss layers get loss weight 1 where none is stated; they and a few others invent tops that are not named
+    is_loss: ClassVar[bool] = False
+    auto_top: ClassVar[bool] = False
+
+    def __init__(self, param: Any, phase: int = schema.TEST, origin: str = "") -> None:
+        self.param = param
+        self.phase = phase
+        self.origin = origin
+        self.blobs = BlobVec()
+        #: loss weight of each top, 0 for none
+        self.loss_weights: list[float] = []
+        #: which parameters want a gradient
+        self.param_propagate: list[bool] = []
+        self.propagate_down: list[bool] = []
+        self.needs_backward = False
+
+    # -- the contract
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        """Read the parameters and create the blobs; called once."""
+
+    def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        """Give the tops their shapes; called before every forward."""
+        raise NotImplementedError(f"{type(self).__name__}.reshape")
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        """Compute the tops."""
+        raise NotImplementedError(f"{type(self).__name__}.forward")
+
+    def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
+        """Write the diff of the bottoms whose flag is set; add to the diffs of the parameters."""
+        raise NotImplementedError(f"{type(self).__name__}.backward")
+
+    def allow_force_backward(self, bottom_index: int) -> bool:
+        """Whether `force_backward` may ask this bottom for a gradient."""
+        return not (self.is_loss and bottom_index == 1)
+
+    def release(self) -> None:
+        """Forget what the last forward kept for backward."""
+
+    # -- helpers
+
+    @property
+    def name(self) -> str:
+        return self.param.name
+
+    def fail(self, message: str) -> NoReturn:
+        """Raise InputError that names file, line, layer and type."""
+        raise InputError(self.describe() + message)
+
+    def describe(self) -> str:
+        where = f"{self.origin}: " if self.origin else ""
+        return f"{where}layer '{self.param.name}' ({self.param.type}): "
+
+    def add_param(self, index: int, shape: Shape, filler: Any) -> None:
+        """Create parameter `index`, or check the shape of the one that the layer's definition carried."""
+        if index < len(self.blobs):
+            if self.blobs[index].shape != shape:
+                self.fail(f"parameter {index} in the definition is {self.blobs[index].shape}, wanted {shape}")
+            return
+        blob = self.blobs.add_blob(*shape)
+        try:
+            blob.set_data(fill(shape, filler))
+        except InputError as error:
+            self.fail(str(error))
+
+    def axis(self, index: int, dims: int, what: str = "axis") -> int:
+        """An axis counted from either end, as one from the front."""
+        if not -dims <= index < dims:
+            self.fail(f"{what} {index} is outside a bottom of {dims} axes")
+        return index % dims
+
+    def check_counts(self, bottoms: int, tops: int) -> None:
+        """Check the number of bottoms and tops against the type's."""
+        for what, count, (low, high) in (("bottom", bottoms, self.bottoms), ("top", tops, self.tops)):
+            if not low <= count <= high:
+                wanted = f"{low}" if low == high else f"at least {low}" if high == MANY else f"{low} to {high}"
+                self.fail(f"has {count} {what}s, wanted {wanted}")
+
+
+class TensorLayer(Layer):
+    """A layer written as a function of tensors; PyTorch's autograd gives its gradients.
+
+    Subclasses have `top_shapes` (the shape rule) and `compute`.
+    """
+
+    bottoms = (1, 1)
+    tops = (1, 1)
+    #: bottoms, parameters and tops of the last forward, as autograd knows them
+    _tape: tuple[list[torch.Tensor], list[torch.Tensor], list[torch.Tensor]] | None = None
+
+    def top_shapes(self, *bottoms: Shape) -> Sequence[Shape]:
+        """Shapes of the tops from the shapes of the bottoms; fails where the bottoms do not fit."""
+        raise NotImplementedError(f"{type(self).__name__}.top_shapes")
+
+    def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> Sequence[torch.Tensor]:
+        """The tops from the bottoms and the parameters."""
+        raise NotImplementedError(f"{type(self).__name__}.compute")
+
+    def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        for blob, shape in zip(top, self.top_shapes(*(b.shape for b in bottom)), strict=True):
+            blob.reshape(*shape)
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        inputs = [b.data_tensor().detach() for b in bottom]
+        params = [p.data_tensor().detach() for p in self.blobs]
+        if self.needs_backward:
+            for i, (blob, tensor) in enumerate(zip(bottom, inputs, strict=True)):
+                if blob in top and blob.data_memory.viewed:
+                    inputs[i] = tensor.clone()  # the result is about to be copied over what autograd keeps
+            for tensor, flag in zip(inputs, self.propagate_down, strict=True):
+                tensor.requires_grad_(flag)
+            for tensor, flag in zip(params, self.param_propagate, strict=True):
+                tensor.requires_grad_(flag)
+        with torch.set_grad_enabled(self.needs_backward):
+            outputs = list(self.compute(inputs, params))
+        self._tape = (inputs, params, outputs) if self.needs_backward else None
+        seen = {t.data_ptr() for t in inputs if t.numel()}
+        for blob, output in zip(top, outputs, strict=True):
+            result = output.detach()
+            if result.data_ptr() in seen and blob not in bottom:
+                result = result.clone()
+            blob.set_data(result)
+
+    def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
+        if self._tape is None:
+            self.fail("backward was asked for before a forward pass that prepared it")
+        inputs, params, outputs = self._tape
+        wanted = [t for t, flag in zip(inputs, propagate_down, strict=True) if flag and t.requires_grad]
+        wanted += [t for t in params if t.requires_grad]
+        used = [(o, b.diff_tensor()) for o, b in zip(outputs, top, strict=True) if o.requires_grad]
+        grads: dict[int, torch.Tensor | None] = {}
+        if used and wanted:
+            found = torch.autograd.grad(
+                [o for o, _ in used], wanted, [d for _, d in used], retain_graph=True, allow_unused=True
+            )
+            grads = {id(t): g for t, g in zip(wanted, found, strict=True)}
+        self._store(inputs, params, grads, [d for _, d in used], propagate_down, bottom)
+
+    def release(self) -> None:
+        """Forget what the last forward kept for backward."""
+        self._tape = None
+
+    def _store(
+        self,
+        inputs: list[torch.Tensor],
+        params: list[torch.Tensor],
+        grads: dict[int, torch.Tensor | None],
+        top_diffs: list[torch.Tensor],
+        propagate_down: Sequence[bool],
+        bottom: Sequence[Blob],
+    ) -> None:
+        """Put gradients where they belong, never two blobs on one memory."""
+        taken = {d.data_ptr() for d in top_diffs}
+        for tensor, blob, flag in zip(inputs, bottom, propagate_down, strict=True):
+            if not flag:
+                continue
+            gradient = grads.get(id(tensor))
+            if gradient is None:
+                gradient = torch.zeros_like(tensor)
+            elif gradient.data_ptr() in taken:
+                gradient = gradient.clone()
+            taken.add(gradient.data_ptr())
+            blob.set_diff(gradient)
+        for tensor, blob in zip(params, self.blobs, strict=True):
+            gradient = grads.get(id(tensor))
+            if gradient is not None:
+                blob.diff_memory.accumulate(gradient.clone() if gradient.data_ptr() in taken else gradient)
+
+
+class LossLayer(TensorLayer):
+    """A layer whose first top is a scalar that training makes small."""
+
+    bottoms = (2, 2)
+    tops = (1, 1)
+    is_loss = True
+    auto_top = True
+
+    def check_items(self, *bottoms: Shape) -> None:
+        if bottoms[0][:1] != bottoms[1][:1]:
+            self.fail(f"bottoms {bottoms[0]} and {bottoms[1]} differ in the number of items (axis 0)")
+
+
+class DataLayer(TensorLayer):
+    """A layer without bottoms that brings data. `position` counts the items handed out since the start."""
+
+    bottoms = (0, 0)
+    position: int = 0
+
+    def seek(self, position: int) -> None:
+        """Go to an item count, as if that many items had been handed out."""
+        self.position = position
+
+    def explain_label(self, index: int, num_classes: int, ignored: Sequence[int]) -> str:
+        """Where the label of item `index` of the present batch came from, and what is wrong with it."""
+        return ""
+
+    def close(self) -> None:
+        """Stop whatever reads ahead."""
+
+
+_REGISTRY: dict[str, type[Layer]] = {}
+_L = TypeVar("_L", bound=type[Layer])
+
+
+def register(name: str) -> Callable[[_L], _L]:
+    """Class decorator: make a layer class known under its prototxt type."""
+
+    def add(cls: _L) -> _L:
+        if name in _REGISTRY:
+            raise ValueError(f"layer type {name} is registered twice")
+        cls.type = name
+        _REGISTRY[name] = cls
+        return cls
+
+    return add
+
+
+def layer_type_list() -> list[str]:
+    """All layer types, sorted."""
+    return sorted(_REGISTRY)
+
+
+def layer_class(param: Any, origin: str = "") -> type[Layer]:
+    """The class of a layer's type; InputError that lists the known types where there is none."""
+    if param.type not in _REGISTRY:
+        where = f"{origin}: " if origin else ""
+        hint = nearest(param.type, list(_REGISTRY))
+        raise InputError(
+            f"{where}layer '{param.name}': unknown type '{param.type}'{hint} (known types: {', '.join(layer_type_list())})"
+        )
+    return _REGISTRY[param.type]
+
+
+def blobs_from_proto(param: Any) -> BlobVec:
+    """The parameters that a layer's definition carries itself."""
+    blobs = BlobVec()
+    for proto in param.blobs:
+        legacy = any(proto.HasField(f) for f in ("num", "channels", "height", "width"))
+        shape = (proto.num, proto.channels, proto.height, proto.width) if legacy else tuple(proto.shape.dim)
+        values = torch.tensor(proto.double_data or proto.data, dtype=torch.float32)
+        if values.numel() != math.prod(shape):
+            raise InputError(f"layer '{param.name}': {values.numel()} values for a blob of shape {shape}")
+        blobs.add_blob(*shape).set_data(values.view(shape).to(mode.device()))
+    return blobs

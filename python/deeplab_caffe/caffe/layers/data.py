@@ -1,0 +1,128 @@
+"""Layers that bring data from the user and from HDF5 files. Mirrors `input_layer.cpp`, `hdf5_data_layer.cpp`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+
+from .. import mode
+from ..blob import Blob
+from .base import MANY, DataLayer, Layer, Shape, register
+
+
+@register("Input")
+class Input(Layer):
+    """Tops of the stated shapes (none, one for all, or one for each); the user writes their contents."""
+
+    bottoms = (0, 0)
+    tops = (1, MANY)
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        shapes = self.param.input_param.shape
+        if len(shapes) not in (0, 1, len(top)):
+            self.fail(f"states {len(shapes)} shapes for {len(top)} tops, wanted none, one, or one for each")
+        for i, blob in enumerate(top):
+            if shapes:
+                blob.reshape(*shapes[i if len(shapes) > 1 else 0].dim)
+
+    def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        pass
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        pass
+
+    def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
+        pass
+
+
+@register("HDF5Data")
+class HDF5Data(DataLayer):
+    """Batches of rows from the .h5 files that the list `source` names; each top is the dataset of its name.
+
+    Batches run across files and wrap round; `shuffle` permutes files and rows. Values become float32.
+    """
+
+    tops = (1, MANY)
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        p = self.param.hdf5_data_param
+        if self.param.HasField("transform_param"):
+            self.fail("takes no transform_param")
+        if p.batch_size < 1:
+            self.fail("batch_size is 0 or not stated, wanted a positive number")
+        try:
+            self.files = Path(p.source).read_text().split()
+        except OSError as error:
+            self.fail(f"cannot read the list of files, source: '{p.source}': {error.strerror}")
+        if not self.files:
+            self.fail(f"the list '{p.source}' is empty; wanted the names of .h5 files")
+        self._pass = 0
+        self._file = self._row = 0
+        self._start_pass()
+
+    def _start_pass(self) -> None:
+        self._order = list(range(len(self.files)))
+        if self.param.hdf5_data_param.shuffle:
+            self._order = list(self._random(0).permutation(len(self.files)))
+        self._file = 0
+        self._open()
+
+    def _random(self, salt: int) -> np.random.Generator:
+        return np.random.default_rng([mode.seed(), self._pass, salt])
+
+    def _open(self) -> None:
+        path = self.files[self._order[self._file]]
+        try:
+            with h5py.File(path, "r") as file:
+                missing = [name for name in self.param.top if name not in file]
+                if missing:
+                    self.fail(f"{path} has no dataset '{missing[0]}' (it has {', '.join(sorted(file))})")
+                self._rows = [np.asarray(file[name], dtype=np.float32) for name in self.param.top]
+        except OSError as error:
+            self.fail(f"cannot read '{path}', named in '{self.param.hdf5_data_param.source}': {error}")
+        counts = {len(rows) for rows in self._rows}
+        if len(counts) != 1 or 0 in counts:
+            self.fail(f"{path}: the datasets have {sorted(counts)} rows, wanted one number of rows, above 0")
+        self._row = 0
+        count = counts.pop()
+        shuffle = self.param.hdf5_data_param.shuffle
+        self._row_order = self._random(self._file + 1).permutation(count) if shuffle else np.arange(count)
+
+    def _take(self, count: int) -> list[list[np.ndarray]]:
+        """The next rows, as pieces for each top."""
+        pieces: list[list[np.ndarray]] = [[] for _ in self._rows]
+        while count > 0:
+            if self._row == len(self._row_order):
+                self._file += 1
+                if self._file == len(self.files):
+                    self._pass += 1
+                    self._start_pass()
+                else:
+                    self._open()
+            rows = self._row_order[self._row : self._row + count]
+            for piece, values in zip(pieces, self._rows, strict=True):
+                piece.append(values[rows])
+            self._row += len(rows)
+            count -= len(rows)
+        return pieces
+
+    def seek(self, position: int) -> None:
+        self._pass = 0
+        self._start_pass()
+        self.position = 0
+        self._take(position)
+        self.position = position
+
+    def top_shapes(self, *bottoms: Shape) -> list[Shape]:
+        return [(self.param.hdf5_data_param.batch_size, *rows.shape[1:]) for rows in self._rows]
+
+    def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        count = self.param.hdf5_data_param.batch_size
+        self.position += count
+        return [torch.from_numpy(np.concatenate(pieces)).to(mode.device()) for pieces in self._take(count)]
+
+

@@ -1,0 +1,277 @@
+"""Images with per-pixel labels from a list file. Mirrors `image_seg_data_layer.cpp` of DeepLab and its transformer."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+
+from ...data.labels import check_labels, read_label
+from ...data.lists import ListEntry, check_files, full_path, read_list
+from ...errors import InputError
+from ...formats import schema
+from .. import mode
+from ..blob import Blob
+from .base import DataLayer, Shape, register
+
+_NONE, _IMAGE, _PIXEL = 0, 1, 2
+
+
+class _Batch(NamedTuple):
+    data: torch.Tensor
+    label: torch.Tensor
+    data_dim: torch.Tensor
+    entries: list[ListEntry]
+    pending: list[Future[None]]
+
+
+@register("ImageSegData")
+class ImageSegData(DataLayer):
+    """Tops data (N, C, h, w) BGR, label (N, 1, h, w), data_dim (N, 1, 1, 2): height and width before padding.
+
+    One item: mirror (in TEST too), scale by one of scale_factors (image bilinear, label nearest), pad at the
+    bottom and right up to the crop (data 0, label ignore_label), crop (TRAIN at random, TEST in the centre),
+    (pixel − mean) · scale. Every draw depends on the seed and the item's number alone, so the order in which
+    threads read does not matter and a resumed run goes on with the very items that were next.
+
+    Deviations from the original: a palette PNG is read as its indices, not as grey values of its colours; an
+    image and a label of different sizes, or without a crop an image smaller than the first, is an error.
+    """
+
+    tops = (3, 3)
+    auto_top = True
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        p, t = self.param.image_data_param, self.param.transform_param
+        if p.batch_size < 1:
+            self.fail(f"batch_size is {p.batch_size}, wanted a positive number")
+        if bool(p.new_height) != bool(p.new_width):
+            self.fail("states only one of new_height and new_width")
+        if t.HasField("mean_file"):
+            self.fail("takes mean_value, not mean_file")
+        self.channels = 3 if p.is_color else 1
+        if len(t.mean_value) not in (0, 1, self.channels):
+            self.fail(f"states {len(t.mean_value)} mean values for {self.channels} channels")
+        if any(not factor > 0 for factor in t.scale_factors):
+            self.fail(f"scale_factors {list(t.scale_factors)} must be positive")
+        self.entries = self._read_list()
+        self.size = self._size()
+        self.table = self._value_table()
+        self._key = zlib.crc32(self.param.name.encode())
+        self._order: tuple[int, np.ndarray] = (-1, np.arange(0))
+        self._skip = int(self._random(0).integers(p.rand_skip)) if p.rand_skip else 0
+        self._queue: deque[_Batch] = deque()
+        self._queued = 0
+        self._pool: ThreadPoolExecutor | None = None
+        self._current: list[ListEntry] = []
+
+    def _read_list(self) -> list[ListEntry]:
+        p = self.param.image_data_param
+        try:
+            entries = read_list(p.source, needs_label=p.label_type != _NONE)
+            check_files(entries, p.root_folder, p.source, labels=p.label_type == _PIXEL)
+        except InputError as error:
+            self.fail(str(error))
+        return entries
+
+    def _size(self) -> tuple[int, int]:
+        """Height and width of the tops: the crop, or the size of the first image."""
+        t = self.param.transform_param
+        if t.crop_height or t.crop_width:
+            if t.crop_size:
+                self.fail("states both crop_size and crop_height/crop_width")
+            if not (t.crop_height and t.crop_width):
+                self.fail("states only one of crop_height and crop_width")
+            return t.crop_height, t.crop_width
+        if t.crop_size:
+            return t.crop_size, t.crop_size
+        image = self._read_image(self.entries[0])
+        return image.shape[0], image.shape[1]
+
+    def _value_table(self) -> np.ndarray:
+        """(channels, 256): what each pixel value becomes, computed in double precision like the original."""
+        t = self.param.transform_param
+        means = np.zeros(self.channels)
+        means[:] = np.asarray(t.mean_value, dtype=np.float32) if t.mean_value else 0.0
+        return ((np.arange(256.0) - means[:, None]) * np.float32(t.scale)).astype(np.float32)
+
+    # -- what comes next
+
+    def _random(self, *salt: int) -> np.random.Generator:
+        return np.random.default_rng([mode.seed(), self._key, *salt])
+
+    def _entry(self, item: int) -> ListEntry:
+        epoch, place = divmod(item + self._skip, len(self.entries))
+        if not self.param.image_data_param.shuffle:
+            return self.entries[place]
+        if self._order[0] != epoch:
+            self._order = (epoch, self._random(1, epoch).permutation(len(self.entries)))
+        return self.entries[self._order[1][place]]
+
+    def seek(self, position: int) -> None:
+        for batch in self._queue:
+            for future in batch.pending:
+                future.cancel()
+        self._queue.clear()
+        self.position = self._queued = position
+
+    def _read_ahead(self) -> None:
+        """Keep `prefetch` batches (data_param's, 4 by default) in the making."""
+        n = self.param.image_data_param.batch_size
+        if self._pool is None:
+            workers = min(8, max(2, os.cpu_count() or 2))
+            self._pool = ThreadPoolExecutor(workers, thread_name_prefix=self.param.name)
+        while len(self._queue) < max(1, self.param.data_param.prefetch) + 1:
+            pin = mode.device().type == "cuda"
+            data = torch.empty(n, self.channels, *self.size, pin_memory=pin)
+            label = torch.empty(n, 1, *self.size, pin_memory=pin)
+            dim = torch.empty(n, 1, 1, 2)
+            entries = [self._entry(self._queued + i) for i in range(n)]
+            arrays = data.numpy(), label.numpy(), dim.numpy()
+            pending = [
+                self._pool.submit(self._load, entry, self._queued + i, *(a[i] for a in arrays))
+                for i, entry in enumerate(entries)
+            ]
+            self._queue.append(_Batch(data, label, dim, entries, pending))
+            self._queued += n
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = None
+        self._queue.clear()
+
+    def top_shapes(self, *bottoms: Shape) -> list[Shape]:
+        n = self.param.image_data_param.batch_size
+        return [(n, self.channels, *self.size), (n, 1, *self.size), (n, 1, 1, 2)]
+
+    def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        self._read_ahead()
+        batch = self._queue.popleft()
+        for future in batch.pending:
+            try:
+                future.result()
+            except InputError as error:
+                self.fail(str(error))
+        self._current = batch.entries
+        self.position += len(batch.entries)
+        return [t.to(mode.device(), non_blocking=True) for t in batch[:3]]
+
+    # -- one item (in a worker thread)
+
+    def _where(self, entry: ListEntry) -> str:
+        return f"{self.param.image_data_param.source}:{entry.line}: "
+
+    def _read_image(self, entry: ListEntry) -> np.ndarray:
+        """(H, W, channels) uint8, BGR."""
+        p = self.param.image_data_param
+        path = full_path(p.root_folder, entry.image)
+        flags = cv2.IMREAD_COLOR if p.is_color else cv2.IMREAD_GRAYSCALE
+        # Labels are drawn on the stored pixels, whatever way the camera was held.
+        image = cv2.imread(path, flags | cv2.IMREAD_IGNORE_ORIENTATION)
+        if image is None:
+            raise InputError(f"{self._where(entry)}{path} is not there or is no image that OpenCV can read")
+        if p.new_height:
+            image = cv2.resize(image, (p.new_width, p.new_height), interpolation=cv2.INTER_LINEAR)
+        return image if image.ndim == 3 else image[:, :, None]
+
+    def _read_label(self, entry: ListEntry, image: np.ndarray) -> np.ndarray:
+        """(H, W) uint8."""
+        p = self.param.image_data_param
+        if p.label_type != _PIXEL:
+            value = p.ignore_label if p.label_type == _NONE else _leading_integer(entry.label or "")
+            return np.full(image.shape[:2], min(max(value, 0), 255), np.uint8)
+        path = full_path(p.root_folder, entry.label or "")
+        try:
+            label = read_label(path)
+        except InputError as error:
+            raise InputError(f"{self._where(entry)}{error}") from None
+        if p.new_height:
+            label = np.asarray(cv2.resize(label, (p.new_width, p.new_height), interpolation=cv2.INTER_LINEAR))
+        if label.shape != image.shape[:2]:
+            raise InputError(
+                f"{self._where(entry)}label {path} is {label.shape[1]}×{label.shape[0]} pixels, its image "
+                f"{entry.image} {image.shape[1]}×{image.shape[0]}; they must be of one size"
+            )
+        return label
+
+    def _load(self, entry: ListEntry, item: int, data: np.ndarray, label: np.ndarray, dim: np.ndarray) -> None:
+        """Read and transform one item into its places in the batch."""
+        t = self.param.transform_param
+        image = self._read_image(entry)
+        classes = self._read_label(entry, image)
+        height, width = self.size
+        dim[0, 0] = min(height, image.shape[0]), min(width, image.shape[1])
+        random = self._random(2, item)
+        mirrored = bool(t.mirror and random.integers(2))
+        if t.scale_factors:
+            factor = t.scale_factors[int(random.integers(len(t.scale_factors)))]
+            if factor != 1:
+                image, classes = _rescale(image, classes, factor)
+        image, classes = self._crop(entry, image, classes, random)
+        rows, columns = classes.shape
+        if (rows, columns) != (height, width):
+            data[...] = 0
+            label[...] = self.param.image_data_param.ignore_label
+        if mirrored:
+            data, label = data[:, :, ::-1], label[:, :, ::-1]
+        for channel, table in enumerate(self.table):
+            data[channel, :rows, :columns] = cv2.LUT(np.ascontiguousarray(image[:, :, channel]), table)
+        label[0, :rows, :columns] = classes
+
+    def _crop(
+        self, entry: ListEntry, image: np.ndarray, classes: np.ndarray, random: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The window that fits into the tops; smaller images stay whole (they are padded afterwards)."""
+        t = self.param.transform_param
+        room = [max(0, have - want) for have, want in zip(classes.shape, self.size, strict=True)]
+        top = left = 0
+        if not (t.crop_size or t.crop_height):
+            if classes.shape < self.size or classes.shape[1] < self.size[1]:
+                raise InputError(
+                    f"{self._where(entry)}{entry.image} is {classes.shape[1]}×{classes.shape[0]} pixels, smaller than "
+                    f"the first image ({self.size[1]}×{self.size[0]}); state crop_size to pad"
+                )
+        elif self.phase == schema.TRAIN:
+            top, left = (int(random.integers(r + 1)) for r in room)
+        else:
+            top, left = (r // 2 for r in room)
+        window = slice(top, top + self.size[0]), slice(left, left + self.size[1])
+        return image[window], classes[window]
+
+    # -- for messages
+
+    def explain_label(self, index: int, num_classes: int, ignored: Sequence[int]) -> str:
+        """What is wrong with the label file of an item of the present batch, and why that may be."""
+        p = self.param.image_data_param
+        entry = self._current[index]
+        if p.label_type != _PIXEL:
+            return f"{self._where(entry)}the label of {entry.image}"
+        path = full_path(p.root_folder, entry.label or "")
+        try:
+            check_labels(read_label(path), num_classes, ignored[0] if ignored else None, path)
+        except InputError as error:
+            return f"{self._where(entry)}{error}"
+        return f"{self._where(entry)}{path}"
+
+
+def _leading_integer(word: str) -> int:
+    """C's atoi: the integer a word begins with, 0 where there is none."""
+    digits = word[1:] if word[:1] in "+-" and word else word
+    end = next((i for i, c in enumerate(digits) if not c.isdigit()), len(digits))
+    return int(word[: len(word) - len(digits) + end]) if end else 0
+
+
+def _rescale(image: np.ndarray, label: np.ndarray, factor: float) -> tuple[np.ndarray, np.ndarray]:
+    """Image by bilinear interpolation, label by nearest neighbour, to the truncated size."""
+    size = max(1, int(label.shape[1] * factor)), max(1, int(label.shape[0] * factor))
+    scaled = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR))
+    labels = np.asarray(cv2.resize(label, size, interpolation=cv2.INTER_NEAREST))
+    return (scaled if scaled.ndim == 3 else scaled[:, :, None]), labels

@@ -1,0 +1,119 @@
+"""Softmax and losses. Mirrors `softmax_layer.cpp`, `softmax_loss_layer.cpp`, `euclidean_loss_layer.cpp`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from ..blob import Blob
+from .base import LossLayer, Shape, TensorLayer, register
+from .segmentation import check_labels
+
+_FULL, _VALID, _BATCH_SIZE, _NONE = 0, 1, 2, 3
+_FLT_MIN = 1.17549435e-38
+
+
+@register("Softmax")
+class Softmax(TensorLayer):
+    """exp(x) / Σ exp(x) along `axis` (default 1)."""
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        self.at = self.axis(self.param.softmax_param.axis, len(bottom[0].shape))
+
+    def top_shapes(self, *bottoms: Shape) -> list[Shape]:
+        return [bottoms[0]]
+
+    def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        return [torch.softmax(bottoms[0], self.at)]
+
+
+def normalizer(param: Any, outer: int, inner: int, valid: torch.Tensor | int, default: int = _VALID) -> Any:
+    """The Z that a loss is divided by, at least 1: by loss_param's `normalization`, or the legacy `normalize`."""
+    chosen = default
+    if param.HasField("normalization"):
+        chosen = param.normalization
+    elif param.HasField("normalize"):
+        chosen = _VALID if param.normalize else _BATCH_SIZE
+    if chosen == _VALID:
+        return valid.clamp(min=1) if isinstance(valid, torch.Tensor) else max(valid, 1)
+    return max({_FULL: outer * inner, _BATCH_SIZE: outer, _NONE: 1}[chosen], 1)
+
+
+class _SoftmaxLoss(torch.autograd.Function):
+    """Σ −log max(p[label], FLT_MIN) / Z; the gradient is (p − onehot) / Z also where the logarithm was cut."""
+
+    @staticmethod
+    def forward(ctx: Any, scores: torch.Tensor, labels: torch.Tensor, valid: torch.Tensor, z: Any) -> Any:
+        prob = torch.softmax(scores, 1)
+        target = torch.where(valid, labels, 0)
+        picked = prob.gather(1, target.unsqueeze(1)).squeeze(1)
+        losses = -torch.log(picked.clamp(min=_FLT_MIN))
+        ctx.save_for_backward(prob, target, valid)
+        ctx.z = z
+        ctx.mark_non_differentiable(prob)
+        return torch.where(valid, losses, 0.0).sum() / z, prob
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        prob, target, valid = ctx.saved_tensors
+        result = prob.clone()
+        result.scatter_add_(1, target.unsqueeze(1), torch.full_like(prob[:, :1], -1.0))
+        return result * (valid.unsqueeze(1) * (grads[0] / ctx.z)), None, None, None
+
+
+@register("SoftmaxWithLoss")
+class SoftmaxWithLoss(LossLayer):
+    """Cross-entropy of scores (…, C, …) and labels, one per position; tops: loss, and optionally the probabilities.
+
+    Labels are truncated to integers; `ignore_label` counts neither in the loss nor in Z. Any other label outside
+    [0, C) raises LabelError. Unlike C++ Caffe, which cannot set it up, a second top is accepted.
+    """
+
+    tops = (1, 2)
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        self.at = self.axis(self.param.softmax_param.axis, len(bottom[0].shape))
+
+    def top_shapes(self, *bottoms: Shape) -> list[Shape]:
+        scores, labels = bottoms
+        self.check_items(*bottoms)
+        wanted = math.prod(scores) // scores[self.at] if scores[self.at] else 0
+        if math.prod(labels) != wanted:
+            self.fail(
+                f"{math.prod(labels)} labels {labels} for {wanted} positions of scores {scores}; wanted one label for "
+                f"each position outside the class axis {self.at}: "
+                f"{(*scores[: self.at], 1, *scores[self.at + 1 :])}"
+            )
+        return [(), scores] if len(self.param.top) > 1 else [()]
+
+    def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        scores, shape = bottoms[0], bottoms[0].shape
+        outer, inner = math.prod(shape[: self.at]), math.prod(shape[self.at + 1 :])
+        labels = bottoms[1].detach().reshape(outer, inner).to(torch.int64)
+        loss_param = self.param.loss_param
+        ignore = loss_param.ignore_label if loss_param.HasField("ignore_label") else None
+        valid = check_labels(self, labels, shape[self.at], [] if ignore is None else [ignore], shape[0])
+        z = normalizer(loss_param, outer, inner, valid.sum())
+        loss, prob = _SoftmaxLoss.apply(scores.reshape(outer, shape[self.at], inner), labels, valid, z)
+        return [loss, prob.view(shape)] if len(self.param.top) > 1 else [loss]
+
+
+@register("EuclideanLoss")
+class EuclideanLoss(LossLayer):
+    """Σ (a − b)² / (2 N), N the number of items; both bottoms may get a gradient."""
+
+    def allow_force_backward(self, bottom_index: int) -> bool:
+        return True
+
+    def top_shapes(self, *bottoms: Shape) -> list[Shape]:
+        self.check_items(*bottoms)
+        if math.prod(bottoms[0]) != math.prod(bottoms[1]):
+            self.fail(f"bottoms {bottoms[0]} and {bottoms[1]} differ in the number of elements")
+        return [()]
+
+    def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        difference = bottoms[0].flatten() - bottoms[1].flatten()
+        return [difference.dot(difference) / (2 * bottoms[0].shape[0])]

@@ -1,0 +1,47 @@
+"""Element-wise layers. Mirrors `relu_layer.cpp`, `dropout_layer.cpp`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+
+from ...formats import schema
+from .. import mode
+from ..blob import Blob
+from .base import Shape, TensorLayer, register
+
+
+class NeuronLayer(TensorLayer):
+    """One bottom, one top of the same shape; may work in place."""
+
+    def top_shapes(self, *bottoms: Shape) -> list[Shape]:
+        return [bottoms[0]]
+
+
+@register("ReLU")
+class ReLU(NeuronLayer):
+    """max(x, 0) + negative_slope · min(x, 0); the gradient at 0 is that of the negative side."""
+
+    def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        slope = self.param.relu_param.negative_slope
+        return [F.leaky_relu(bottoms[0], slope) if slope else F.relu(bottoms[0])]
+
+
+@register("Dropout")
+class Dropout(NeuronLayer):
+    """TRAIN: each element is zeroed with probability `dropout_ratio`, the others divided by 1 − ratio. TEST: copy."""
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        ratio = self.param.dropout_param.dropout_ratio
+        if not 0 <= ratio < 1:
+            self.fail(f"dropout_ratio is {ratio:g}, wanted 0 <= ratio < 1")
+
+    def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        x = bottoms[0]
+        ratio = self.param.dropout_param.dropout_ratio
+        if self.phase == schema.TEST or ratio == 0:
+            return [x]
+        mask = torch.empty_like(x, requires_grad=False).bernoulli_(1 - ratio, generator=mode.generator(x.device))
+        return [x * mask.mul_(1 / (1 - ratio))]

@@ -1,0 +1,123 @@
+"""Batch normalization and scaling. Mirrors `batch_norm_layer.cpp`, `scale_layer.cpp`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from ...formats import schema
+from ..blob import Blob
+from .base import Shape, TensorLayer, register
+
+
+@register("BatchNorm")
+class BatchNorm(TensorLayer):
+    """(x − mean) / √(variance + eps) per channel, without a learned scale (use Scale).
+
+    Blobs: mean (C), variance (C), factor (1); the true statistics are mean / factor and variance / factor, and a
+    factor of 0 makes both 0. By default batch statistics in TRAIN (which update the blobs in every forward) and
+    the stored ones in TEST.
+    """
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        p = self.param.batch_norm_param
+        self.stored = p.use_global_stats if p.HasField("use_global_stats") else self.phase == schema.TEST
+        if len(bottom[0].shape) < 2:
+            self.fail(f"bottom {bottom[0].shape} has no channel axis")
+        self.channels = bottom[0].shape[1]
+        zero = schema.FillerParameter()
+        for i, size in enumerate((self.channels, self.channels, 1)):
+            self.add_param(i, (size,), zero)
+        self._fix_learning_rates()
+
+    def _fix_learning_rates(self) -> None:
+        """The statistics are not learned: lr_mult 0, stated or not."""
+        for i in range(3):
+            if i == len(self.param.param):
+                self.param.param.add(lr_mult=0)
+            elif self.param.param[i].lr_mult != 0:
+                self.fail("the statistics are not learned by gradient: state lr_mult: 0, or no param at all")
+
+    def top_shapes(self, *bottoms: Shape) -> list[Shape]:
+        if bottoms[0][1] != self.channels:
+            self.fail(f"bottom {bottoms[0]} has {bottoms[0][1]} channels, the statistics are for {self.channels}")
+        return [bottoms[0]]
+
+    def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        x, eps = bottoms[0], self.param.batch_norm_param.eps
+        mean, variance, factor = (p.detach() for p in params)
+        if self.stored:
+            scale = torch.where(factor == 0, 0.0, 1 / torch.where(factor == 0, 1.0, factor))
+            return [F.batch_norm(x, mean * scale, variance * scale, eps=eps)]
+        batch_mean, batch_variance = torch.zeros_like(mean), torch.zeros_like(variance)
+        if x.numel() > self.channels:
+            # momentum 1 puts the batch's mean and unbiased variance into the two buffers
+            y = F.batch_norm(x, batch_mean, batch_variance, training=True, momentum=1, eps=eps)
+        else:
+            y = (x - x.detach()) / eps**0.5
+            batch_mean = x.detach().reshape(-1)
+        keep = self.param.batch_norm_param.moving_average_fraction
+        with torch.no_grad():
+            mean.mul_(keep).add_(batch_mean)
+            variance.mul_(keep).add_(batch_variance)
+            factor.mul_(keep).add_(1)
+        return [y]
+
+
+@register("Scale")
+class Scale(TensorLayer):
+    """y = x · s (+ b), s and b spanning the axes [axis, axis + num_axes) of x.
+
+    With one bottom s is blob 0 (filler default 1) and b blob 1; with two, s is the second bottom and b blob 0.
+    """
+
+    bottoms = (1, 2)
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        p = self.param.scale_param
+        shape = bottom[0].shape
+        if len(bottom) == 1:
+            self.at = self.axis(p.axis, len(shape))
+            span = span_of(self, shape, self.at, p.num_axes)
+            self.add_param(0, span, default_filler(p, 1.0))
+        else:
+            span = bottom[1].shape
+            self.at = self.axis(p.axis, len(shape)) if span else 0
+        if p.bias_term:
+            self.add_param(len(bottom) % 2, span, p.bias_filler)
+
+    def top_shapes(self, *bottoms: Shape) -> list[Shape]:
+        span = bottoms[1] if len(bottoms) == 2 else self.blobs[0].shape
+        if bottoms[0][self.at : self.at + len(span)] != span:
+            self.fail(f"a scale of shape {span} does not fit bottom {bottoms[0]} at axis {self.at}")
+        return [bottoms[0]]
+
+    def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        x = bottoms[0]
+        scale, *bias = params if len(bottoms) == 1 else [bottoms[1], *params]
+        if self.at == 1 and scale.dim() == 1 and x.dim() > 1:
+            # One fused pass: normalization by mean 0 and variance 1.
+            zero, one = torch.zeros_like(scale.detach()), torch.ones_like(scale.detach())
+            return [F.batch_norm(x, zero, one, scale, bias[0] if bias else None, eps=0.0)]
+        y = x * spread(scale, x.dim(), self.at)
+        return [y + spread(bias[0], x.dim(), self.at) if bias else y]
+
+
+def span_of(layer: TensorLayer, shape: Shape, at: int, num_axes: int) -> Shape:
+    """The sizes [at, at + num_axes) of a shape; −1 means all remaining."""
+    if num_axes < -1 or num_axes > len(shape) - at:
+        layer.fail(f"num_axes {num_axes} from axis {at} reaches past the end of bottom {shape}")
+    return shape[at:] if num_axes == -1 else shape[at : at + num_axes]
+
+
+def default_filler(param: Any, value: float) -> Any:
+    """The stated filler, or a constant."""
+    return param.filler if param.HasField("filler") else schema.FillerParameter(value=value)
+
+
+def spread(vector: torch.Tensor, dims: int, at: int) -> torch.Tensor:
+    """A tensor that broadcasts over a bottom of `dims` axes, its own axes standing at `at`."""
+    return vector.view((1,) * at + tuple(vector.shape) + (1,) * (dims - at - vector.dim()))

@@ -1,0 +1,58 @@
+"""Layers written in Python by the user. Mirrors `python_layer.hpp`.
+
+A prototxt names a module and a class, so that building a net from it runs that module's code. A module which the
+running program has imported itself is used as it is; to import others, the user has to allow it, with
+`allow_python_layers()`, the flag --allow-python-layers, or DEEPLAB_PYTHON_LAYERS=1 in the environment.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+from ...errors import InputError
+from .base import Layer, register
+
+_allowed = os.environ.get("DEEPLAB_PYTHON_LAYERS", "") == "1"
+
+
+def allow_python_layers(allowed: bool = True) -> None:
+    """Let nets import the modules that their Python layers name."""
+    global _allowed
+    _allowed = allowed
+
+
+@register("Python")
+class PythonLayer(Layer):
+    """Stands in the registry for the user's classes; never built itself."""
+
+
+def python_layer(param: Any, phase: int, origin: str) -> Layer:
+    """An instance of the class that `python_param` names, derived from caffe.Layer.
+
+    Raises InputError where importing is not allowed, or there is no such module or class.
+    """
+    p = param.python_param
+    where = f"{origin + ': ' if origin else ''}layer '{param.name}' (Python): "
+    if p.module not in sys.modules and not _allowed:
+        raise InputError(
+            f"{where}would import the module '{p.module}', that is, run its code; if you trust it, allow Python layers "
+            "(--allow-python-layers, or caffe.allow_python_layers(), or DEEPLAB_PYTHON_LAYERS=1)"
+        )
+    try:
+        module = importlib.import_module(p.module)
+    except ModuleNotFoundError as error:
+        if error.name != p.module.split(".")[0] and error.name != p.module:
+            raise
+        raise InputError(f"{where}there is no module '{p.module}' on sys.path") from None
+    cls = getattr(module, p.layer, None)
+    if not (isinstance(cls, type) and issubclass(cls, Layer)):
+        raise InputError(f"{where}module '{p.module}' has no class '{p.layer}' derived from caffe.Layer")
+    layer = cls(param)
+    layer.phase, layer.origin = phase, origin
+    layer.param_str = layer.param_str_ = p.param_str  # type: ignore[attr-defined]
+    return layer
+
+

@@ -1,0 +1,67 @@
+"""Resampling of score maps and labels. Mirrors `interp_layer.cpp` of DeepLab."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+
+from ..blob import Blob
+from .base import Shape, TensorLayer, register
+
+
+@register("Interp")
+class Interp(TensorLayer):
+    """Corner-aligned bilinear resampling of (N, C, H, W).
+
+    The size comes from shrink_factor, zoom_factor, both (first shrunk, then zoomed, resampled once) or height and
+    width; pads (≤ 0) crop first. Shrinking labels by s subsamples them exactly if (size − 1) is a multiple of s.
+    """
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        p = self.param.interp_param
+        if p.pad_beg > 0 or p.pad_end > 0:
+            self.fail(f"pad_beg {p.pad_beg} and pad_end {p.pad_end} must be 0 or negative: they crop")
+        for field in ("shrink_factor", "zoom_factor"):
+            if getattr(p, field) < 1:
+                self.fail(f"{field} is {getattr(p, field)}, wanted 1 or more")
+
+    def top_shapes(self, *bottoms: Shape) -> list[Shape]:
+        if len(bottoms[0]) != 4:
+            self.fail(f"bottom {bottoms[0]} has {len(bottoms[0])} axes, wanted 4 (N, C, H, W)")
+        p = self.param.interp_param
+        cropped = [size + p.pad_beg + p.pad_end for size in bottoms[0][2:]]
+        shrink, zoom = p.HasField("shrink_factor"), p.HasField("zoom_factor")
+        stated = p.HasField("height") and p.HasField("width")
+        if shrink and not zoom:
+            out = [_shrunk(size, p.shrink_factor) for size in cropped]
+        elif zoom and not shrink:
+            out = [_zoomed(size, p.zoom_factor) for size in cropped]
+        elif stated:
+            out = [p.height, p.width]
+        elif shrink and zoom:
+            out = [_zoomed(_shrunk(size, p.shrink_factor), p.zoom_factor) for size in cropped]
+        else:
+            self.fail("states no size: wanted shrink_factor, zoom_factor, or height and width")
+        if min(cropped) < 1 or min(out) < 1:
+            self.fail(f"bottom {bottoms[0]} would become {tuple(out)} after cropping to {tuple(cropped)}")
+        return [(*bottoms[0][:2], *out)]
+
+    def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        x, p = bottoms[0], self.param.interp_param
+        size = self.top_shapes(tuple(x.shape))[0][2:]
+        if p.pad_beg or p.pad_end:
+            begin, height, width = -p.pad_beg, x.shape[2] + p.pad_beg + p.pad_end, x.shape[3] + p.pad_beg + p.pad_end
+            x = x.narrow(2, begin, height).narrow(3, begin, width)
+        if tuple(x.shape[2:]) == size:
+            return [x]
+        return [F.interpolate(x, size, mode="bilinear", align_corners=True)]
+
+
+def _shrunk(size: int, factor: int) -> int:
+    return (size - 1) // factor + 1
+
+
+def _zoomed(size: int, factor: int) -> int:
+    return size + (size - 1) * (factor - 1)

@@ -1,0 +1,49 @@
+"""Log lines in the form of glog, which Caffe writes and people's parsers read."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+import threading
+import time
+from typing import TextIO
+
+_files: list[TextIO] = []
+_to_stderr = True
+
+
+def info(message: str) -> None:
+    """Log a line: level, date, time with microseconds, thread id, file:line, `]` and the message."""
+    frame = inspect.currentframe()
+    caller = frame.f_back if frame else None
+    place = f"{os.path.basename(caller.f_code.co_filename)}:{caller.f_lineno}" if caller else "?"
+    now = time.time()
+    stamp = time.strftime("%m%d %H:%M:%S", time.localtime(now))
+    line = f"I{stamp}.{int(now % 1 * 1e6):06d} {threading.get_native_id():5d} {place}] {message}\n"
+    for stream in _files:
+        stream.write(line)
+        stream.flush()
+    if _to_stderr:
+        sys.stderr.write(line)
+
+
+def add_file(stream: TextIO) -> None:
+    """Also write every line to an open file."""
+    _files.append(stream)
+
+
+def remove_file(stream: TextIO) -> None:
+    """Undo `add_file`."""
+    _files.remove(stream)
+
+
+def set_stderr(on: bool) -> None:
+    """Whether lines go to stderr."""
+    global _to_stderr
+    _to_stderr = on
+
+
+def number(value: float) -> str:
+    """A number as C++ streams print it: six significant digits."""
+    return f"{value:g}"

@@ -1,0 +1,124 @@
+"""Snapshots: `.caffemodel` and `.solverstate` as Caffe writes them, and a side file for a complete resume.
+
+Caffe's own files lack the position in the data and the random state, so its resumed runs see other images. The
+side file `<prefix>_iter_<N>.resume.json` holds both; with it a resumed run on the CPU equals one that was never
+interrupted. Without it (a snapshot of Caffe's) the run resumes as Caffe's would. The `.solverstate` is written
+last: where it exists, the snapshot is whole.
+"""
+
+from __future__ import annotations
+
+import base64
+import glob
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from ..errors import InputError
+from ..files import write_text
+from ..formats import weights
+from . import log, mode
+from .layers.base import DataLayer
+from .net import Net
+
+if TYPE_CHECKING:
+    from .solver import Solver
+
+
+def check_writable(prefix: str, source: str) -> None:
+    """Fail at the start of training rather than at the first snapshot."""
+    folder = os.path.dirname(prefix) or "."
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"{source}: cannot write snapshots to '{prefix}_iter_…': {error.strerror}") from None
+
+
+def newest(prefix: str) -> str | None:
+    """The `.solverstate` of the latest snapshot under a prefix, if there is one."""
+    found = [(int(m[1]), p) for p in glob.glob(f"{glob.escape(prefix)}_iter_*.solverstate") if (m := _ITER.search(p))]
+    return max(found)[1] if found else None
+
+
+_ITER = re.compile(r"_iter_(\d+)\.solverstate$")
+
+
+def write(solver: Solver) -> str:
+    """Write a snapshot of a solver; returns the path of the `.solverstate`."""
+    stem = f"{solver.param.snapshot_prefix}_iter_{solver.iter}"
+    model = f"{stem}.caffemodel"
+    log.info(f"Snapshotting to binary proto file {model}")
+    solver.net.save(model, diffs=solver.param.snapshot_diff)
+    write_text(f"{stem}.resume.json", json.dumps(_side_state(solver)))
+    log.info(f"Snapshotting solver state to binary proto file {stem}.solverstate")
+    history = [h.detach().cpu().numpy() for h in solver.history]
+    state = weights.SolverState(solver.iter, model, history, solver.current_step)
+    weights.write_solverstate(f"{stem}.solverstate", state)
+    return f"{stem}.solverstate"
+
+
+def restore(solver: Solver, path: str) -> None:
+    """Bring a solver to the state of a snapshot."""
+    state = weights.read_solverstate(path)
+    if len(state.history) != len(solver.history):
+        raise InputError(f"{path}: holds {len(state.history)} history blobs, this solver has {len(solver.history)}")
+    for i, (own, stored) in enumerate(zip(solver.history, state.history, strict=True)):
+        if stored.size != own.numel():
+            raise InputError(f"{path}: history blob {i} is {stored.shape}, this solver's {tuple(own.shape)}")
+    if state.learned_net:
+        solver.net.copy_from(_model_beside(path, state.learned_net))
+    solver.iter, solver.current_step = state.iter, state.current_step
+    for own, stored in zip(solver.history, state.history, strict=True):
+        own.copy_(torch.from_numpy(np.array(stored)).view(own.shape))
+    side = Path(path).with_suffix(".resume.json")
+    if side.exists():
+        _restore_side_state(solver, side)
+
+
+def _model_beside(path: str, learned_net: str) -> str:
+    """The weights that a state names, or the file of that name beside the state if the folder has moved."""
+    moved = os.path.join(os.path.dirname(path), os.path.basename(learned_net))
+    return moved if not os.path.exists(learned_net) and os.path.exists(moved) else learned_net
+
+
+def _positions(net: Net) -> dict[str, int]:
+    return {layer.name: layer.position for layer in net.layers if isinstance(layer, DataLayer)}
+
+
+def _side_state(solver: Solver) -> dict[str, Any]:
+    return {
+        "iter": solver.iter,
+        "seed": mode.seed(),
+        "random": {str(d): base64.b64encode(g.get_state().numpy().tobytes()).decode() for d, g in mode.generators()},
+        "positions": [_positions(net) for net in (solver.net, *solver.test_nets)],
+        "losses": [float(x) for x in solver.recent_losses],
+        "loss_start": solver.loss_start,
+    }
+
+
+def _restore_side_state(solver: Solver, path: Path) -> None:
+    try:
+        side = json.loads(path.read_text())
+        mode.set_random_seed(side["seed"])
+        for device, text in side["random"].items():
+            state = torch.frombuffer(bytearray(base64.b64decode(text)), dtype=torch.uint8)
+            where = torch.device(device)
+            if where.type == "cpu" or torch.cuda.is_available():
+                mode.generator(where).set_state(state)
+        for net, positions in zip((solver.net, *solver.test_nets), side["positions"], strict=False):
+            for name, position in positions.items():
+                layer = net.layer_dict.get(name)
+                if isinstance(layer, DataLayer):
+                    layer.seek(position)
+        solver.recent_losses = [torch.tensor(x) for x in side["losses"]]
+        solver.loss_start = side["loss_start"]
+    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise InputError(f"{path}: damaged side file of a snapshot ({error}); remove it to resume as Caffe does") from None

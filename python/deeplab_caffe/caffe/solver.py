@@ -1,0 +1,351 @@
+"""Solvers: learning rate, update, test, snapshot, resume. Mirrors `solver.cpp` and `sgd_solver.cpp`."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import InputError
+from ..formats import prototxt, schema
+from ..formats.upgrade import upgrade_solver
+from . import learning_rate, log, mode, snapshot
+from .net import Net
+from .net_building import Definition, definition_of, read_definition
+from .signals import Action
+
+
+def read_solver(path: str | os.PathLike[str]) -> Any:
+    """Read a solver prototxt as a SolverParameter; a missing snapshot_prefix becomes the file's path without suffix."""
+    document = prototxt.Document.read(path)
+    param = prototxt.to_message(document, schema.SolverParameter())
+    upgrade_solver(param, str(path))
+    if not param.snapshot_prefix:
+        param.snapshot_prefix = str(Path(path).with_suffix(""))
+    elif os.path.isdir(param.snapshot_prefix):
+        param.snapshot_prefix = os.path.join(param.snapshot_prefix, Path(path).stem)
+    return param
+
+
+class Solver:
+    """What all solvers share: the nets, the loop, tests, snapshots. Subclasses have `update_value`.
+
+    net: the training net; test_nets: one per test; iter: the number of updates done.
+    """
+
+    type = ""
+    #: history blobs per parameter
+    histories = 1
+
+    def __init__(self, solver_file: str | os.PathLike[str] | Any) -> None:
+        if isinstance(solver_file, str | os.PathLike):
+            self.source = str(solver_file)
+            self.param = read_solver(solver_file)
+        else:
+            self.source = "solver"
+            self.param = solver_file
+        self._check()
+        if self.param.random_seed >= 0:
+            mode.set_random_seed(self.param.random_seed)
+        self.iter = 0
+        self.current_step = 0
+        self.recent_losses: list[torch.Tensor] = []
+        self.loss_start = 0
+        self._callbacks: list[tuple[Callable[[], None], Callable[[], None]]] = []
+        self.action: Callable[[], Action] = lambda: Action.NONE
+        self._stop = False
+        self._logged_at: tuple[float, int] | None = None
+        self.net = Net(self._train_definition(), state=self._train_state())
+        self.test_nets = self._make_test_nets()
+        for files in self.param.weights:
+            for net in (self.net, *self.test_nets):
+                net.copy_from(files)
+        self.history = [
+            torch.zeros(p.blob.shape, device=mode.device()) for p in self.net.learnable_params * self.histories
+        ]
+
+    # -- set-up
+
+    def _check(self) -> None:
+        p = self.param
+        learning_rate.check(p, self.source)
+        if p.average_loss < 1 or p.iter_size < 1:
+            raise InputError(f"{self.source}: average_loss and iter_size must be 1 or more")
+        if p.regularization_type not in ("L1", "L2"):
+            raise InputError(f"{self.source}: regularization_type is '{p.regularization_type}', wanted L1 or L2")
+        if p.snapshot:
+            snapshot.check_writable(p.snapshot_prefix, self.source)
+
+    def _train_definition(self) -> Definition:
+        p = self.param
+        given = [f for f in ("net", "net_param", "train_net", "train_net_param") if p.HasField(f)]
+        if len(given) != 1:
+            raise InputError(f"{self.source}: wanted exactly one of net, net_param, train_net, train_net_param; got {given}")
+        return self._definition(getattr(p, given[0]))
+
+    def _definition(self, net: Any) -> Definition:
+        return definition_of(net, self.source) if not isinstance(net, str) else self._read(net)
+
+    def _read(self, path: str) -> Definition:
+        if not os.path.exists(path):
+            raise InputError(f"{self.source}: names the net '{path}', which is not there (seen from {os.getcwd()})")
+        return read_definition(path)
+
+    def _train_state(self) -> Any:
+        return self._state(schema.TRAIN, self._train_definition(), self.param.train_state)
+
+    @staticmethod
+    def _state(phase: int, definition: Definition, extra: Any) -> Any:
+        state = schema.NetState(phase=phase)
+        state.MergeFrom(definition.param.state)
+        state.MergeFrom(extra)
+        return state
+
+    def _make_test_nets(self) -> list[Net]:
+        p = self.param
+        definitions = [self._definition(n) for n in (*p.test_net_param, *p.test_net)]
+        shared = [getattr(p, f) for f in ("net_param", "net") if p.HasField(f)]
+        if len(definitions) > len(p.test_iter) or (not shared and len(definitions) < len(p.test_iter)):
+            raise InputError(f"{self.source}: {len(p.test_iter)} test_iter for {len(definitions)} test nets")
+        while len(definitions) < len(p.test_iter):
+            definitions.append(self._definition(shared[0]))
+        if len(p.test_state) not in (0, len(definitions)):
+            raise InputError(f"{self.source}: {len(p.test_state)} test_state for {len(definitions)} test nets")
+        if definitions and p.test_interval <= 0:
+            raise InputError(f"{self.source}: with a test net, test_interval must be positive")
+        extra = list(p.test_state) or [schema.NetState()] * len(definitions)
+        nets = [
+            Net(d, state=self._state(schema.TEST, d, e)) for d, e in zip(definitions, extra, strict=True)
+        ]
+        for net in nets:
+            net.share_with(self.net)
+        return nets
+
+    # -- pycaffe
+
+    def add_callback(self, on_start: Callable[[], None], on_gradients_ready: Callable[[], None]) -> None:
+        """Call `on_start` before and `on_gradients_ready` after the passes of each iteration."""
+        self._callbacks.append((on_start, on_gradients_ready))
+
+    def step(self, iterations: int) -> None:
+        """Run iterations, with the tests, display and snapshots that fall on them."""
+        self.recent_losses = []
+        self.loss_start = self.iter
+        self._step(self.iter + iterations)
+
+    def solve(self, state: str | None = None) -> None:
+        """Train to max_iter (from a `.solverstate`, if given), then snapshot, show the loss and test."""
+        log.info(f"Solving {self.net.name}")
+        log.info(f"Learning Rate Policy: {self.param.lr_policy}")
+        self._stop = False
+        if state:
+            log.info(f"Restoring previous solver status from {state}")
+            self.restore(state)
+        p = self.param
+        if not self.recent_losses:
+            self.loss_start = self.iter
+        self._step(p.max_iter)
+        if p.snapshot_after_train and (not p.snapshot or self.iter % p.snapshot):
+            self.snapshot()
+        if self._stop:
+            log.info("Optimization stopped early.")
+            return
+        if p.display and self.iter % p.display == 0:
+            self._note_loss(self.net.forward_range(0, len(self.net.layers) - 1))
+            log.info(f"Iteration {self.iter}, loss = {log.number(self.smoothed_loss)}")
+        if p.test_interval and self.iter % p.test_interval == 0:
+            self.test_all()
+        log.info("Optimization Done.")
+
+    def snapshot(self) -> None:
+        """Write `<prefix>_iter_<iter>.caffemodel`, `.solverstate` and the side file of data positions."""
+        snapshot.write(self)
+
+    def restore(self, state_file: str) -> None:
+        """Go on from a `.solverstate`, with the weights that it names."""
+        snapshot.restore(self, state_file)
+
+    # -- the loop
+
+    def _step(self, stop_at: int) -> None:
+        p = self.param
+        while self.iter < stop_at:
+            self.net.clear_param_diffs()
+            if p.test_interval and self.iter % p.test_interval == 0 and (self.iter > 0 or p.test_initialization):
+                self.test_all()
+                if self._stop:
+                    break
+            for on_start, _ in self._callbacks:
+                on_start()
+            loss = self._passes()
+            self._note_loss(loss)
+            if p.display and self.iter % p.display == 0:
+                self._display()
+            for _, on_gradients_ready in self._callbacks:
+                on_gradients_ready()
+            self.apply_update()
+            self.iter += 1
+            requested = self.action()
+            if (p.snapshot and self.iter % p.snapshot == 0) or requested == Action.SNAPSHOT:
+                self.snapshot()
+            if requested == Action.STOP:
+                self._stop = True
+                break
+
+    def _passes(self) -> torch.Tensor:
+        last = len(self.net.layers) - 1
+        total: torch.Tensor | None = None
+        for _ in range(self.param.iter_size):
+            loss = self.net.forward_range(0, last)
+            self.net.backward_range(last, 0, release=True)
+            total = loss if total is None else total + loss
+        assert total is not None
+        return total / self.param.iter_size
+
+    def _note_loss(self, loss: torch.Tensor) -> None:
+        """Mean over the last `average_loss` iterations; kept on the device until somebody looks."""
+        window = self.param.average_loss
+        if len(self.recent_losses) < window:
+            self.recent_losses.append(loss)
+        else:
+            self.recent_losses[(self.iter - self.loss_start) % window] = loss
+
+    @property
+    def smoothed_loss(self) -> float:
+        """Mean loss of the last `average_loss` iterations."""
+        return float(torch.stack([x.detach().cpu() for x in self.recent_losses]).double().mean())
+
+    def _display(self) -> None:
+        now = time.time()
+        then, at = self._logged_at or (now, self.iter)
+        self._logged_at = (now, self.iter)
+        lapse, count = now - then, self.iter - at
+        rate = f"{log.number(count / lapse if lapse > 0 else 0)} iter/s, {log.number(lapse)}s/{self.param.display} iters"
+        log.info(f"Iteration {self.iter} ({rate}), loss = {log.number(self.smoothed_loss)}")
+        self._log_outputs(self.net, "Train", [self.net.blobs[n].data_tensor().flatten().tolist() for n in self.net.outputs])
+
+    @staticmethod
+    def _log_outputs(net: Net, kind: str, outputs: Sequence[Sequence[float]]) -> None:
+        index = 0
+        weights = net.blob_loss_weights
+        for name, values in zip(net.outputs, outputs, strict=True):
+            weight = weights[name]
+            for value in values:
+                part = f" (* {log.number(weight)} = {log.number(weight * value)} loss)" if weight else ""
+                log.info(f"    {kind} net output #{index}: {name} = {log.number(value)}{part}")
+                index += 1
+
+    def test_all(self) -> None:
+        """Run every test net for its test_iter forwards and log the mean of each output."""
+        for i, net in enumerate(self.test_nets):
+            if self._stop:
+                return
+            self._test(i, net)
+
+    def _test(self, index: int, net: Net) -> None:
+        log.info(f"Iteration {self.iter}, Testing net (#{index})")
+        net.share_with(self.net)
+        count = self.param.test_iter[index]
+        sums: list[torch.Tensor] = []
+        loss = 0.0
+        for _ in range(count):
+            while (requested := self.action()) != Action.NONE:
+                if requested == Action.SNAPSHOT:
+                    self.snapshot()
+                else:
+                    self._stop = True
+                    log.info("Test interrupted.")
+                    return
+            loss += float(net.forward_range(0, len(net.layers) - 1))
+            values = [net.blobs[name].data_tensor().detach().flatten().cpu() for name in net.outputs]
+            sums = [a + b for a, b in zip(sums, values, strict=True)] if sums else [v.clone() for v in values]
+        if self.param.test_compute_loss:
+            log.info(f"Test loss: {log.number(loss / count)}")
+        self._log_outputs(net, "Test", [(s / count).tolist() for s in sums])
+
+    # -- the update
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the present iteration."""
+        return self._rate()
+
+    def _rate(self) -> float:
+        p = self.param
+        if (
+            p.lr_policy == "multistep"
+            and self.current_step < len(p.stepvalue)
+            and self.iter >= p.stepvalue[self.current_step]
+        ):
+            self.current_step += 1
+            log.info(f"MultiStep Status: Iteration {self.iter}, step = {self.current_step}")
+        return learning_rate.rate(p, self.iter, self.current_step)
+
+    def apply_update(self) -> None:
+        """Clip, average over iter_size, regularise, and take the solver's step for every learnable parameter."""
+        rate = self._rate()
+        if self.param.display and self.iter % self.param.display == 0:
+            log.info(f"Iteration {self.iter}, lr = {log.number(rate)}")
+        with torch.no_grad():
+            self._clip_gradients()
+            for index, param in enumerate(self.net.learnable_params):
+                if param.lr_mult == 0 and self.histories == 1 and param.blob.diff_memory.blank:
+                    continue  # nothing came in and nothing would change
+                gradient = param.blob.diff_tensor()
+                if self.param.iter_size != 1:
+                    gradient.mul_(1 / self.param.iter_size)
+                self._regularize(param.blob.data_tensor(), gradient, self.param.weight_decay * param.decay_mult)
+                self.update_value(index, gradient, rate * param.lr_mult)
+                param.blob.data_tensor().sub_(gradient)
+
+    def _clip_gradients(self) -> None:
+        limit = self.param.clip_gradients
+        if limit < 0:
+            return
+        squares = [p.blob.diff_tensor().square().sum() for p in self.net.learnable_params]
+        norm = float(torch.stack(squares).sum().sqrt())
+        if norm > limit:
+            scale = limit / norm
+            log.info(
+                f"Gradient clipping: scaling down gradients (L2 norm {log.number(norm)} > {log.number(limit)}) "
+                f"by scale factor {log.number(scale)}"
+            )
+            for p in self.net.learnable_params:
+                p.blob.diff_tensor().mul_(scale)
+
+    def _regularize(self, value: torch.Tensor, gradient: torch.Tensor, decay: float) -> None:
+        if decay:
+            gradient.add_(value.sign() if self.param.regularization_type == "L1" else value, alpha=decay)
+
+    def update_value(self, index: int, gradient: torch.Tensor, rate: float) -> None:
+        """Replace a parameter's gradient by the step to subtract, and update its history."""
+        raise NotImplementedError(f"{type(self).__name__}.update_value")
+
+
+class SGDSolver(Solver):
+    """Stochastic gradient descent: h ← rate · g + momentum · h; step h."""
+
+    type = "SGD"
+
+    def update_value(self, index: int, gradient: torch.Tensor, rate: float) -> None:
+        history = self.history[index]
+        history.mul_(self.param.momentum).add_(gradient, alpha=rate)
+        gradient.copy_(history)
+
+
+_SOLVERS: dict[str, type[Solver]] = {cls.type: cls for cls in (SGDSolver,)}
+
+
+def get_solver(solver_file: str | os.PathLike[str]) -> Solver:
+    """The solver of the type that the file states."""
+    kind = read_solver(solver_file).type
+    if kind not in _SOLVERS:
+        raise InputError(
+            f"{solver_file}: unknown solver type '{kind}'{prototxt.nearest(kind, list(_SOLVERS))} "
+            f"(known types: {', '.join(_SOLVERS)})"
+        )
+    return _SOLVERS[kind](solver_file)

@@ -1,0 +1,264 @@
+"""Weight files without a schema: `.caffemodel` and `.solverstate` by name, type and blobs alone.
+
+Field numbers of layer parameters differ between the forks, those of names and blobs do not, so nothing else is
+decoded (legacy-format facts: `layer` = 100, `layers` = 2; a blob's data = 5, shape = 7, legacy sizes 1 to 4,
+double_data = 8). Files are memory-mapped and values become arrays without a copy.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..files import replacing
+
+Buffer = memoryview
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+
+@dataclass
+class BlobArray:
+    """One blob of a file: float32 `data` in its own shape; `legacy` if the file gives num/channels/height/width."""
+
+    data: np.ndarray
+    legacy: bool = False
+    diff: np.ndarray | None = None
+
+
+@dataclass
+class LayerWeights:
+    """One layer of a weight file. `type` is a word (V2), or a number's text (V1)."""
+
+    name: str
+    type: str
+    blobs: list[BlobArray] = field(default_factory=list)
+
+
+class _Damaged(ValueError):
+    """The bytes at an offset are not what the wire format wants."""
+
+
+def read_caffemodel(path: str | os.PathLike[str]) -> list[LayerWeights]:
+    """Every layer of a binary `.caffemodel` of any dialect, in order, with read-only arrays.
+
+    Raises InputError where the file is missing, truncated or not a caffemodel.
+    """
+    view = _map(path)
+    layers: list[LayerWeights] = []
+    try:
+        for number, kind, value in fields(view):
+            if number == 100 and kind == _BYTES:
+                layers.append(_layer(value, name=1, kind=2, blobs=7))
+            elif number == 2 and kind == _BYTES:
+                layers.append(_old_layer(value))
+    except _Damaged as error:
+        done = f" after layer '{layers[-1].name}'" if layers else ""
+        raise InputError(
+            f"{path}: truncated or not a .caffemodel: {error}{done}; the file has {len(view)} bytes"
+        ) from None
+    if not layers:
+        raise InputError(f"{path}: holds no layers; a .caffemodel was wanted")
+    return layers
+
+
+def fields(view: Buffer) -> Iterator[tuple[int, int, Any]]:
+    """(number, wire type, value) of every field of a message: integers, or memoryviews of the bytes."""
+    at, end = 0, len(view)
+    while at < end:
+        key, at = _varint(view, at)
+        number, kind = key >> 3, key & 7
+        if kind == _VARINT:
+            value, at = _varint(view, at)
+            yield number, kind, value
+            continue
+        if kind == _BYTES:
+            size, at = _varint(view, at)
+        elif kind in (_FIXED32, _FIXED64):
+            size = 4 if kind == _FIXED32 else 8
+        else:
+            raise _Damaged(f"wire type {kind} at byte {at}")
+        if at + size > end or number == 0:
+            raise _Damaged(f"a field of {size} bytes at byte {at} of {end}")
+        yield number, kind, view[at : at + size]
+        at += size
+
+
+def _varint(view: Buffer, at: int) -> tuple[int, int]:
+    result = shift = 0
+    while True:
+        if at >= len(view):
+            raise _Damaged(f"the data end within a number at byte {at}")
+        byte = view[at]
+        at += 1
+        result |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return result, at
+        shift += 7
+        if shift > 63:
+            raise _Damaged(f"a number of more than 10 bytes at byte {at}")
+
+
+def _map(path: str | os.PathLike[str]) -> Buffer:
+    try:
+        with open(path, "rb") as file:
+            if os.fstat(file.fileno()).st_size == 0:
+                raise InputError(f"{path}: the file is empty")
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except OSError as error:
+        raise InputError(f"Could not open file {path}: {error.strerror}") from None
+
+
+def _text(value: Any) -> str:
+    return bytes(value).decode("utf-8", "replace") if isinstance(value, memoryview) else str(value)
+
+
+def _layer(view: Buffer, name: int, kind: int, blobs: int) -> LayerWeights:
+    layer = LayerWeights("", "")
+    for number, wire, value in fields(view):
+        if number == name and wire == _BYTES:
+            layer.name = _text(value)
+        elif number == kind:
+            layer.type = _text(value)
+        elif number == blobs and wire == _BYTES:
+            layer.blobs.append(_blob(value))
+    return layer
+
+
+def _old_layer(view: Buffer) -> LayerWeights:
+    """A V1 layer, or V0's connection around a layer in field 1."""
+    inner = [value for number, wire, value in fields(view) if number == 1 and wire == _BYTES]
+    return _layer(inner[0], name=1, kind=2, blobs=50) if inner else _layer(view, name=4, kind=5, blobs=6)
+
+
+def _blob(view: Buffer) -> BlobArray:
+    legacy: dict[int, int] = {}
+    shape: list[int] | None = None
+    values: dict[int, list[np.ndarray]] = {}
+    for number, wire, value in fields(view):
+        if number <= 4 and wire == _VARINT:
+            legacy[number] = value
+        elif number == 7:
+            shape = _dims(value)
+        elif number in (5, 6, 8, 9):
+            dtype = "<f4" if number < 8 else "<f8"
+            if len(value) % int(dtype[-1]):
+                raise _Damaged(f"blob data of {len(value)} bytes")
+            values.setdefault(number, []).append(np.frombuffer(value, dtype))
+    data = _joined(values, 8, 5)
+    diff = _joined(values, 9, 6)
+    if legacy:
+        dims = [legacy.get(i, 0) for i in (1, 2, 3, 4)]
+    elif shape is not None:
+        dims = shape
+    elif data.size == 1:
+        dims = []
+    else:
+        raise _Damaged(f"a blob of {data.size} values without a shape")
+    if math.prod(dims) != data.size:
+        raise _Damaged(f"a blob of shape {tuple(dims)} with {data.size} values")
+    return BlobArray(data.reshape(dims), bool(legacy), diff.reshape(dims) if diff.size == data.size else None)
+
+
+def _joined(values: dict[int, list[np.ndarray]], double: int, single: int) -> np.ndarray:
+    """Double values win over single ones; unpacked values come one by one."""
+    parts = values.get(double) or values.get(single) or [np.zeros(0, np.float32)]
+    whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    return whole.astype(np.float32, copy=False)
+
+
+def _dims(view: Any) -> list[int]:
+    dims: list[int] = []
+    for number, wire, value in fields(view):
+        if number == 1 and wire == _BYTES:
+            at = 0
+            while at < len(value):
+                size, at = _varint(value, at)
+                dims.append(size)
+        elif number == 1:
+            dims.append(value)
+    return dims
+
+
+# -- writing
+
+
+def encode_varint(value: int) -> bytes:
+    """A non-negative integer in the wire format."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def encode_bytes(number: int, payload: bytes) -> bytes:
+    """A length-delimited field."""
+    return encode_varint(number << 3 | _BYTES) + encode_varint(len(payload)) + payload
+
+
+def encode_blob(data: np.ndarray, diff: np.ndarray | None = None) -> bytes:
+    """A BlobProto with `shape` and packed float data."""
+    dims = b"".join(encode_varint(d) for d in data.shape)
+    values = encode_bytes(5, np.ascontiguousarray(data, dtype="<f4").tobytes())
+    if diff is not None:
+        values += encode_bytes(6, np.ascontiguousarray(diff, dtype="<f4").tobytes())
+    return values + encode_bytes(7, encode_bytes(1, dims) if data.shape else b"")
+
+
+def write_caffemodel(path: str | os.PathLike[str], name: str, layers: list[tuple[bytes, list[bytes]]]) -> None:
+    """Write a NetParameter: its name, and for each layer the serialised definition and encoded blobs."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(encode_bytes(1, name.encode()))
+        for definition, blobs in layers:
+            size = len(definition) + sum(1 + len(encode_varint(len(b))) + len(b) for b in blobs)
+            file.write(encode_varint(100 << 3 | _BYTES) + encode_varint(size) + definition)
+            for blob in blobs:
+                file.write(encode_bytes(7, blob))
+
+
+@dataclass
+class SolverState:
+    """What `.solverstate` holds."""
+
+    iter: int
+    learned_net: str
+    history: list[np.ndarray]
+    current_step: int
+
+
+def read_solverstate(path: str | os.PathLike[str]) -> SolverState:
+    """Read a binary `.solverstate`; InputError where it is missing or damaged."""
+    state = SolverState(0, "", [], 0)
+    view = _map(path)
+    try:
+        for number, wire, value in fields(view):
+            if number == 1 and wire == _VARINT:
+                state.iter = value
+            elif number == 2 and wire == _BYTES:
+                state.learned_net = _text(value)
+            elif number == 3 and wire == _BYTES:
+                state.history.append(_blob(value).data)
+            elif number == 4 and wire == _VARINT:
+                state.current_step = value
+    except _Damaged as error:
+        raise InputError(f"{path}: truncated or not a .solverstate: {error}") from None
+    return state
+
+
+def write_solverstate(path: str | os.PathLike[str], state: SolverState) -> None:
+    """Write a binary `.solverstate` that Caffe reads."""
+    with replacing(path) as temporary, Path(temporary).open("wb") as file:
+        file.write(encode_varint(1 << 3) + encode_varint(state.iter))
+        file.write(encode_bytes(2, state.learned_net.encode()))
+        for blob in state.history:
+            file.write(encode_bytes(3, encode_blob(blob)))
+        file.write(encode_varint(4 << 3) + encode_varint(state.current_step))
