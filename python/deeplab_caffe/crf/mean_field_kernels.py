@@ -8,12 +8,13 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .vector import add, broadcast, exp_cut, fma, item, load, maximum, maximum_of, multiply, store, subtract, sum_of
+from .vector import add, broadcast, exp_cut, fma, item, load, maximum, maximum_of, multiply, prefetch, store, subtract, sum_of
 
 PADDING = np.float32(-1e4)
 IMPOSSIBLE = np.float32(-1e6)
 _HALF = np.float32(0.5)
 _BLOCK = 256
+_AHEAD = 8  # vertices are asked for this many pixels, or steps of a run, before they are needed
 
 
 @njit(cache=True, nogil=True)
@@ -85,6 +86,15 @@ def pass_pixels(logits, stride, offsets, splat_weights, slice_weights, values, s
     count = logits.size // stride
     columns = offsets.size // count
     for pixel in range(count):
+        ahead = min(pixel + _AHEAD, count - 1) * columns
+        for column in range(ahead, ahead + columns):
+            vertex = np.int64(item(offsets, column)) * stride
+            if values.size:
+                prefetch(values, vertex)
+                prefetch(values, vertex + stride - 1)
+            if splatted.size:
+                prefetch(splatted, vertex)
+                prefetch(splatted, vertex + stride - 1)
         slice_row(logits, pixel * stride, offsets, slice_weights, pixel * columns, columns, values, row)
         softmax_row(row, stride)
         if splatted.size:
@@ -158,6 +168,10 @@ def blur(values, stride, first, runs, starts):
     for direction in range(starts.size - 1):
         end = starts[direction + 1]
         for i in range(starts[direction], end):
+            coming = np.int64(runs[min(i + _AHEAD, end - 1)])
+            coming = (first + max(coming, ~coming)) * stride
+            prefetch(values, coming)
+            prefetch(values, coming + stride - 1)
             vertex = np.int64(runs[i])
             if vertex < 0:
                 vertex = ~vertex

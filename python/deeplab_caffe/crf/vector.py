@@ -96,6 +96,21 @@ def store(typingctx, array, index, value):
 
 
 @intrinsic
+def prefetch(typingctx, array, index):
+    """Ask for the cache line of one element of a flat array, which will be read and written soon."""
+
+    def codegen(context, builder, signature, args):
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        address = builder.bitcast(builder.gep(data, [args[1]]), ir.IntType(8).as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [address.type, _INT, _INT, _INT])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        builder.call(function, [address, _INT(0), _INT(3), _INT(1)])
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp), codegen
+
+
+@intrinsic
 def broadcast(typingctx, scalar):
     """One float32 in all lanes."""
 
