@@ -1,7 +1,8 @@
 """The objects of the synthetic sample: outline, surface colour and relief of six classes.
 
 An object is drawn in its own frame: u to the right, v downwards, its outline about one unit from the centre.
-Colours overlap between classes on purpose (a red ball, a red cap, a red starfish): shape has to be learnt.
+A class has colours of its own and now and then another's (a red ball, a red cap, a red starfish): colour alone does
+not tell the classes apart.
 """
 
 from __future__ import annotations
@@ -39,8 +40,9 @@ class Frame:
         """1 or -1."""
         return 2 * int(self.rng.integers(2)) - 1
 
-    def colour(self, *choices: Colour) -> Array:
-        """One of the colours that stand out from what is behind, varied a little."""
+    def colour(self, *usual: Colour, rare: tuple[Colour, ...] = ()) -> Array:
+        """One of the colours that stand out from what is behind, varied a little; one of the rare ones in four."""
+        choices = rare if rare and self.rng.random() < 0.25 else usual
         contrast = [float(np.abs(np.asarray(c) - self.behind).sum()) for c in choices]
         good = [c for c, d in zip(choices, contrast, strict=True) if d > 0.55] or [choices[int(np.argmax(contrast))]]
         return shift(self.rng, good[self.rng.integers(len(good))], 0.04)
@@ -64,8 +66,8 @@ def ball(f: Frame) -> Surface:
     z = np.sqrt(np.clip(1 - radius2, 0, None))
     axes = np.linalg.qr(f.rng.standard_normal((3, 3)))[0].astype(np.float32)
     p, q, w = (a[0] * f.u + a[1] * f.v + a[2] * z for a in axes)
-    first = f.colour(RED, ORANGE, YELLOW, GREEN, BLUE, PURPLE, WHITE)
-    second = f.colour(WHITE, YELLOW, BLUE, RED, CREAM)
+    first = f.colour(BLUE, PURPLE, (0.20, 0.56, 0.66), rare=(RED, ORANGE, YELLOW, GREEN, WHITE))
+    second = f.colour(WHITE, YELLOW, CREAM, rare=(BLUE, RED))
     pattern = (np.zeros_like(w), _edge(0.27 - np.abs(w)), _edge(np.sin(3 * np.arctan2(p, q)), 4))
     return Surface(radius2 < 1, mix(first, second, pattern[f.rng.integers(3)]), z, 0.5)
 
@@ -78,7 +80,7 @@ def crate(f: Frame) -> Surface:
     gaps = np.exp(-((((v * count / 2 + 0.5 * (count % 2)) + 0.5) % 1 - 0.5) ** 2) / 0.003)
     frame = _edge(np.maximum(far - 0.76, 0.13 - np.abs(u - v * f.sign())), 40)
     grain = f.noise(0.2, 3, (0.25, 5)) + 0.5 * np.sin(26 * v + 3 * f.noise(0.9, 2))
-    wood = f.colour((0.66, 0.48, 0.28), BROWN, CREAM, (0.36, 0.46, 0.52), (0.58, 0.24, 0.18))
+    wood = f.colour((0.66, 0.48, 0.28), BROWN, CREAM, rare=((0.36, 0.46, 0.52), (0.58, 0.24, 0.18)))
     colour = mix(wood * 0.86, wood * 1.12, frame) * (1 + 0.09 * grain - 0.5 * gaps * (1 - frame))[..., None]
     return Surface(far < 1, colour.astype(np.float32), 0.07 * frame - 0.05 * _edge(far - 0.96, 30), 0.08)
 
@@ -90,8 +92,8 @@ def leaf(f: Frame) -> Surface:
     side = np.sin(f.rng.uniform(20, 28) * (u - 0.75 * np.abs(v)))
     veins = np.maximum(np.exp(-((v / 0.03) ** 2)), 0.55 * np.exp(-(((side - 1) / 0.12) ** 2)))
     edge = np.clip(np.abs(v) / (width + 1e-3), 0, 1)
-    base = f.colour(GREEN, (0.44, 0.58, 0.16), YELLOW, ORANGE, (0.62, 0.16, 0.12), BROWN)
-    blotch = mix(base, f.colour(YELLOW, BROWN, GREEN, ORANGE), 0.45 * edge**3 + 0.22 * f.noise(0.6))
+    base = f.colour(GREEN, (0.44, 0.58, 0.16), (0.66, 0.70, 0.20), rare=(YELLOW, ORANGE, (0.62, 0.16, 0.12), BROWN))
+    blotch = mix(base, f.colour(YELLOW, GREEN, rare=(BROWN, ORANGE)), 0.45 * edge**3 + 0.22 * f.noise(0.6))
     colour = mix(blotch, np.clip(base * 1.3 + 0.12, 0, 1), 0.55 * veins)
     return Surface(np.abs(v) < width, colour, 0.12 * (1 - edge**2) - 0.03 * veins + 0.02 * side, 0.15)
 
@@ -102,7 +104,7 @@ def ring(f: Frame) -> Surface:
     across = (radius - (1 - thick)) / thick
     angle = np.arctan2(f.v, f.u)
     height = thick * np.sqrt(np.clip(1 - across**2, 0, None))
-    if f.rng.random() < 0.5:
+    if f.rng.random() < 0.65:
         tread = _edge(np.sin(int(f.rng.integers(26, 40)) * angle + 5 * across), 3) * (np.abs(across) > 0.35)
         colour, gloss = f.colour(BLACK, (0.20, 0.20, 0.22), (0.34, 0.33, 0.32)) * (1 - 0.3 * tread)[..., None], 0.25
         height = height - 0.03 * tread
@@ -119,7 +121,8 @@ def starfish(f: Frame) -> Surface:
     reach = f.rng.uniform(0.62, 0.68) + 0.36 * arms + 0.06 * np.cos(10 * angle) + 0.3 * wobble
     inner = np.clip(1 - radius / (1.1 * reach), 0, 1)
     bumps = np.clip(f.noise(0.12, 1) - 0.5, 0, 1)
-    colour = mix(f.colour(ORANGE, RED, PURPLE, CREAM, (0.62, 0.40, 0.26)), CREAM, 0.5 * bumps + 0.12 * f.noise(0.5))
+    skin = f.colour(ORANGE, (0.84, 0.36, 0.10), rare=(RED, PURPLE, CREAM, YELLOW))
+    colour = mix(skin, CREAM, 0.5 * bumps + 0.12 * f.noise(0.5))
     ridge = np.exp(-(((1 - arms) * radius / 0.12) ** 2))
     return Surface(radius < reach, colour, 0.5 * np.sqrt(inner) + 0.06 * ridge + 0.05 * bumps, 0.12)
 
@@ -134,7 +137,8 @@ def mushroom(f: Frame) -> Surface:
     stem = (np.abs(f.u) < half) & (v > -0.1) & (v < 0.95 - 0.15 * (f.u / 0.3) ** 2)
     under = 0.35 * np.exp(-((v - rim) ** 2) / 0.02)
     pale = f.colour(CREAM, WHITE) * (1 + 0.06 * f.noise(0.12, 2, (6, 0.5)) - under)[..., None]
-    red = f.colour(RED, BROWN, ORANGE, (0.72, 0.56, 0.34)) * (1 + 0.06 * f.noise(0.5))[..., None]
+    red = f.colour(RED, (0.62, 0.10, 0.12), rare=(BROWN, ORANGE, (0.72, 0.56, 0.34)))
+    red = red * (1 + 0.06 * f.noise(0.5))[..., None]
     dots = np.zeros_like(u)
     for x, y in f.rng.uniform((-0.75, -0.65), (0.75, 0.1), (9, 2)).tolist():
         dots = np.maximum(dots, _edge(f.rng.uniform(0.07, 0.13) - np.hypot(u - x, (v - y) * 1.2), 60))
