@@ -57,6 +57,8 @@ class SyncedMemory:
         elif held.device != where:
             held = held.to(where)
             self._forget_views()
+        if held.shape != shape and not held.is_contiguous():
+            held = held.contiguous()  # another shape reads the elements in row-major order
         self._tensor = held
         if held.shape != shape:
             held = held.reshape(-1)[:count].view(shape)

@@ -96,6 +96,9 @@ class Convolution(TensorLayer):
         for x in bottoms:
             batch = x.shape[: self.channel_axis]
             flat = x if len(batch) == 1 else x.reshape(-1, *x.shape[self.channel_axis :])
+            if flat.dim() == 4 and flat.device.type == "cpu":
+                # Whatever follows inherits the layout; convolution and pooling are up to several times faster in it.
+                flat = flat.contiguous(memory_format=torch.channels_last)
             y = _CONVOLVE[self.spatial](flat, params[0], bias, self.stride, self.pad, self.dilation, group)
             results.append(y if len(batch) == 1 else y.view(*batch, *y.shape[1:]))
         return results

@@ -43,5 +43,16 @@ class Dropout(NeuronLayer):
         ratio = self.param.dropout_param.dropout_ratio
         if self.phase == schema.TEST or ratio == 0:
             return [x]
-        mask = torch.empty_like(x, requires_grad=False).bernoulli_(1 - ratio, generator=mode.generator(x.device))
-        return [x * mask.mul_(1 / (1 - ratio))]
+        return [x * (_keep(x, ratio) / (1 - ratio))]
+
+
+def _keep(x: torch.Tensor, ratio: float) -> torch.Tensor:
+    """Ones with probability 1 − ratio, else zeros, in the shape and layout of x."""
+    random = mode.generator(x.device)
+    if x.device.type != "cpu":
+        return torch.empty_like(x, requires_grad=False).bernoulli_(1 - ratio, generator=random)
+    # Four 16-bit lanes of each 64-bit draw: a third of the time of one draw for each element.
+    draws = torch.empty((x.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None, generator=random)
+    lanes = draws.view(torch.int16)[: x.numel()]
+    kept = (lanes >= round(ratio * 65536) - 32768).to(x.dtype)
+    return torch.empty_like(x, requires_grad=False).copy_(kept.view(x.shape))
