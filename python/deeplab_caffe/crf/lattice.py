@@ -20,6 +20,8 @@ from deeplab_caffe.errors import InputError
 
 from . import lattice_kernels as kernels
 
+Float32 = NDArray[np.float32]
+
 _CACHED_POSITION_LATTICES = 8
 _MAX_SPREAD = 2.0**20  # beyond it float32 coordinates are no longer exact
 
@@ -30,7 +32,7 @@ class Lattice:
 
     offsets: NDArray[np.int32]
     """(N, d + 1): the vertices of each pixel's simplex."""
-    weights: NDArray[np.float32]
+    weights: Float32
     """(N, d + 1): their barycentric weights, which sum to 1."""
     neighbours: NDArray[np.int32]
     """(d + 1, M, 2): the vertex before and after each vertex along each direction, -1 where there is none."""
@@ -38,7 +40,7 @@ class Lattice:
     """The vertices in rows along direction 0, 1, ...; the first of each row as ~vertex. Lone vertices are left out."""
     run_starts: NDArray[np.int64]
     """(d + 2,): where each direction's part of `runs` begins."""
-    mass: NDArray[np.float32]
+    mass: Float32
     """(N,): what filtering a constant 1 gives, the mass of the pixel's kernel."""
 
     @property
@@ -47,7 +49,7 @@ class Lattice:
         return self.neighbours.shape[1]
 
 
-def build_lattice(features: NDArray[np.float32]) -> Lattice:
+def build_lattice(features: Float32) -> Lattice:
     """The lattice of `features` (N, d), float32, in units of standard deviations.
 
     Vertices are numbered in the order in which the pixels first touch them.
@@ -56,15 +58,12 @@ def build_lattice(features: NDArray[np.float32]) -> Lattice:
     count, dims = features.shape
     scale = _scale(dims)
     strides = _key_strides(features, scale)
-    offsets = np.empty((count, dims + 1), np.int32)
-    weights = np.empty((count, dims + 1), np.float32)
     table = _Table(count)
-    done = 0
-    while True:
-        done = kernels.place_pixels(features, scale, strides, done, offsets, weights, *table.arrays)
-        if done == count:
-            break
-        table.grow()
+    offsets, weights = _place(features, scale, strides, table)
+    if count % 4:
+        # The program works on four pixels at a time and fills up the last group with points at the origin. Their
+        # vertices hold nothing, but values pass through them in the blur: they are needed for the same result.
+        _place(np.zeros((1, dims), np.float32), scale, strides, table)
     keys = table.keys[: table.size]
     neighbours = kernels.find_neighbours(keys, strides, table.slots)
     runs, starts = kernels.find_runs(neighbours)
@@ -72,6 +71,19 @@ def build_lattice(features: NDArray[np.float32]) -> Lattice:
     for array in (offsets, weights, neighbours, runs, starts, mass):
         array.setflags(write=False)
     return Lattice(offsets, weights, neighbours, runs, starts, mass)
+
+
+def _place(features: Float32, scale: Float32, strides: NDArray[np.int64], table: _Table) -> tuple[NDArray, Float32]:
+    """Offsets and weights (N, d + 1) of the pixels; their vertices are entered into `table`."""
+    count, dims = features.shape
+    offsets = np.empty((count, dims + 1), np.int32)
+    weights = np.empty((count, dims + 1), np.float32)
+    done = 0
+    while True:
+        done = kernels.place_pixels(features, scale, strides, done, offsets, weights, *table.arrays)
+        if done == count:
+            return offsets, weights
+        table.grow()
 
 
 def bilateral_lattice(
@@ -97,20 +109,20 @@ def position_lattice(height: int, width: int, sigma_gamma: float | tuple[float, 
     return build_lattice(features.reshape(height * width, 2))
 
 
-def _fill_positions(features: NDArray[np.float32], sigma: float | tuple[float, float]) -> None:
+def _fill_positions(features: Float32, sigma: float | tuple[float, float]) -> None:
     height, width = features.shape[:2]
     sigma_x, sigma_y = np.broadcast_to(np.asarray(sigma, dtype=np.float32), 2)
     features[:, :, 0] = np.arange(width, dtype=np.float32) / sigma_x
     features[:, :, 1] = (np.arange(height, dtype=np.float32) / sigma_y)[:, None]
 
 
-def _scale(dims: int) -> NDArray[np.float32]:
+def _scale(dims: int) -> Float32:
     """The factor of each feature, so that the whole filter has standard deviation 1; rounded as the program rounds."""
     deviation = float(np.float32(math.sqrt(2 / 3) * (dims + 1)))
     return np.array([1 / math.sqrt((i + 2) * (i + 1)) * deviation for i in range(dims)], np.float32)
 
 
-def _key_strides(features: NDArray[np.float32], scale: NDArray[np.float32]) -> NDArray[np.int64]:
+def _key_strides(features: Float32, scale: Float32) -> NDArray[np.int64]:
     """(d + 1,): the factors that turn a vertex's coordinates into one 64-bit key; the last coordinate is redundant.
 
     Where the coordinates' ranges multiply to less than 2^63 the key is a mixed radix number and unique. Else (very

@@ -19,8 +19,8 @@ def _slot_of(key, slots):
 
 @njit(cache=True, nogil=True)
 def spread_of(features):
-    """(d,): the largest minus the smallest value of each feature (N, d)."""
-    low, high = features[0].copy(), features[0].copy()
+    """(d,): the largest minus the smallest value of each feature (N, d), the origin included."""
+    low, high = np.zeros(features.shape[1], np.float32), np.zeros(features.shape[1], np.float32)
     for pixel in range(features.shape[0]):
         for j in range(low.size):
             low[j] = min(low[j], features[pixel, j])

@@ -8,7 +8,21 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .vector import add, broadcast, exp_cut, fma, item, load, maximum, maximum_of, multiply, prefetch, store, subtract, sum_of
+from .vector import (
+    add,
+    broadcast,
+    exp_cut,
+    fma,
+    item,
+    load,
+    maximum,
+    maximum_of,
+    multiply,
+    prefetch,
+    store,
+    subtract,
+    sum_of,
+)
 
 PADDING = np.float32(-1e4)
 IMPOSSIBLE = np.float32(-1e6)

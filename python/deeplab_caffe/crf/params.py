@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import numbers
 import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -60,9 +61,10 @@ class CRFParameters:
             _check_number(self, name, "zero or more", lambda value: value >= 0)
         for name in ("sigma_alpha", "sigma_beta", "sigma_gamma"):
             _check_number(self, name, "more than zero", lambda value: value > 0)
-        if isinstance(self.iterations, bool) or int(self.iterations) != self.iterations or self.iterations < 0:
+        count = self.iterations
+        if not isinstance(count, numbers.Real) or not math.isfinite(count) or count < 0 or int(count) != count:
             raise InputError(f"CRF: iterations is {self.iterations!r}, wanted a whole number, zero or more")
-        object.__setattr__(self, "iterations", int(self.iterations))
+        object.__setattr__(self, "iterations", int(count))
         if self.normalization not in NORMALIZATIONS:
             raise InputError(
                 f"CRF: normalization is {self.normalization!r}, wanted one of {', '.join(NORMALIZATIONS)} "

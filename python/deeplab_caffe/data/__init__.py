@@ -1,6 +1,6 @@
 """Data sets: labels, lists, descriptions, and a synthetic sample. Knows files and arrays, no net."""
 
-from .dataset import Dataset, read_dataset
+from .dataset import Dataset, read_dataset, write_dataset
 from .labels import check_labels, read_label, voc_palette, write_label
 from .lists import ListEntry, check_files, full_path, list_id, read_list, write_list
 from .split import crop_for, hold_out, largest_image, mean_bgr
@@ -21,6 +21,7 @@ __all__ = [
     "read_label",
     "read_list",
     "voc_palette",
+    "write_dataset",
     "write_label",
     "write_list",
     "write_voc_lists",

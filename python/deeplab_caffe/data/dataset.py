@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..files import write_text
 from .labels import Palette, voc_palette
 from .lists import ListEntry, read_list
 
@@ -107,6 +109,24 @@ class Dataset:
 def read_dataset(path: str | os.PathLike[str], root: str | os.PathLike[str] | None = None) -> Dataset:
     """`Dataset.read` as a function."""
     return Dataset.read(path, root)
+
+
+def write_dataset(dataset: Dataset, path: str | os.PathLike[str]) -> None:
+    """Write a description that `read_dataset` reads as the same data set (paths are those of the running program)."""
+    folder = Path(path).parent
+
+    def relative(place: Path) -> str:
+        return json.dumps(Path(os.path.relpath(place, folder)).as_posix())
+
+    lines = [f"name = {json.dumps(dataset.name)}", f"title = {json.dumps(dataset.title)}"]
+    lines += [f"root = {relative(dataset.root)}", f"classes = {json.dumps(list(dataset.classes))}"]
+    lines += [f"palette = {dataset.palette[: dataset.num_classes].tolist()}", f"ignore_label = {dataset.ignore_label}"]
+    lines += [f"mean = {list(dataset.mean)}"]
+    for key in ("crop", "test_size"):
+        if getattr(dataset, key):
+            lines.append(f"{key} = {list(getattr(dataset, key))}")
+    lines += ["", "[lists]", *(f"{json.dumps(name)} = {relative(place)}" for name, place in dataset.lists.items())]
+    write_text(path, "\n".join(lines) + "\n")
 
 
 def _is_pair(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import math
@@ -68,15 +69,12 @@ def coarse_to_fine(
     if workers < 1 or max_images < 1:
         raise InputError(f"CRF search: workers is {workers} and max_images {max_images}, wanted 1 or more")
     job = _Job(chosen, space or SearchSpace(), num_classes, ignore_label)
-    search = _Search(job, State(state), workers, quiet)
-    try:
-        return search.run()
-    finally:
-        search.state.close()
+    with contextlib.closing(State(state)) as kept, contextlib.closing(_Workers(job, workers)) as crew:
+        return _Search(job, kept, crew, quiet).run()
 
 
 class _Search:
-    def __init__(self, job: _Job, state: State, workers: int, quiet: bool) -> None:
+    def __init__(self, job: _Job, state: State, workers: _Workers, quiet: bool) -> None:
         self.job, self.state, self.workers, self.quiet = job, state, workers, quiet
         space = job.space
         fixed = (_STATE_VERSION, job.num_classes, job.ignore_label, space.w2, space.sigma_gamma, space.iterations)
@@ -110,8 +108,7 @@ class _Search:
         units = self._missing(settings)
         if not units:
             return
-        results = _here(self.job, units) if self.workers == 1 else _in_processes(self.job, units, self.workers)
-        for unit, matrices in tracked(results, len(units), title, self.quiet):
+        for unit, matrices in tracked(self.workers.count(units), len(units), title, self.quiet):
             for setting, matrix in zip(unit.settings or (None,), matrices, strict=True):
                 self.state.add((self.digests[unit.item], setting), matrix)
             self.state.flush()
@@ -137,24 +134,35 @@ def _best(scored: dict[Setting, float]) -> Setting:
     return max(scored, key=lambda setting: -math.inf if math.isnan(scored[setting]) else scored[setting])
 
 
-def _here(job: _Job, units: Sequence[_Unit]) -> Iterator[tuple[_Unit, list[Matrix]]]:
-    worker = _Worker(job)
-    for unit in units:
-        yield unit, worker.count(unit)
+class _Workers:
+    """This process for one worker, else a pool of processes, started when there is work."""
+
+    def __init__(self, job: _Job, count: int) -> None:
+        self._job, self._processes = job, count
+        self._pool: ProcessPoolExecutor | None = None
+        self._here: _Worker | None = None
+
+    def count(self, units: Sequence[_Unit]) -> Iterator[tuple[_Unit, list[Matrix]]]:
+        """Each unit with its confusion matrices, as they get done."""
+        if self._processes == 1:
+            self._here = self._here or _Worker(self._job)
+            for unit in units:
+                yield unit, self._here.count(unit)
+            return
+        if self._pool is None:
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self._processes, context, _start_worker, (self._job,))
+        futures = {self._pool.submit(_count_in_worker, unit): unit for unit in units}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+
+    def close(self) -> None:
+        """Drop what has not begun and end the processes."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
 
 
 _worker: _Worker
-
-
-def _in_processes(job: _Job, units: Sequence[_Unit], workers: int) -> Iterator[tuple[_Unit, list[Matrix]]]:
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(units)), context, _start_worker, (job,))
-    try:
-        futures = {pool.submit(_count_in_worker, unit): unit for unit in units}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _start_worker(job: _Job) -> None:

@@ -1,0 +1,106 @@
+"""The `deeplab` command: one subcommand for each stage of an experiment and for each tool."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from . import __version__
+from .errors import InputError
+from .experiment import STAGES, Experiment, Stopped, demo, published, run
+from .nets import VARIANTS, generate, prototxt_folder, write_files
+from .nets.arguments import add_arguments, from_arguments
+
+_STAGE_HELP = {
+    "data": "draw or check the data; hold images back for the CRF search",
+    "prototxt": "write the nets and solvers",
+    "train": "stage 1 of training; goes on from the newest snapshot",
+    "train2": "stage 2 of training",
+    "test": "score the test list: score maps and labels",
+    "search": "search the CRF's parameters, coarse to fine",
+    "crf": "refine the labels with the CRF",
+    "evaluate": "mean IoU before and after the CRF",
+    "report": "a page with numbers and pictures",
+    "all": "every stage in order; what is finished and unchanged is not done again",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a subcommand; returns the exit code: 0, 2 for bad input, 130 when stopped."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        parsed.function(parsed)
+    except InputError as error:
+        print(f"deeplab: error: {error}", file=sys.stderr)
+        return 2
+    except Stopped as stop:
+        print(stop, file=sys.stderr)
+        return 130
+    except KeyboardInterrupt:
+        print("deeplab: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="deeplab", description="DeepLab and the Caffe it needs, on PyTorch.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, text in _STAGE_HELP.items():
+        stage = commands.add_parser(name, help=text, description=f"{name}: {text}.")
+        stage.set_defaults(function=_run_stage, stage=name)
+        stage.add_argument("name", metavar="NAME", help="'demo', or a published model such as voc12/largefov")
+        stage.add_argument("--data", help="demo only: TOML file that describes a data set")
+        stage.add_argument("--exp", help="folder of the experiment")
+        stage.add_argument("--quick", action="store_true", help="demo only: as short as it can be")
+        stage.add_argument("--force", action="store_true", help="do it even if it is done and nothing has changed")
+        _add_common(stage)
+    known = ", ".join(VARIANTS)
+    prototxt = commands.choices["prototxt"]
+    prototxt.description = f"Write the nets and solvers of <data set>/<model>. Models: {known}."
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--allow-python-layers", action="store_true", help="let nets import their Python layers")
+    parser.add_argument("--gpu", metavar="N", type=int, help="run on this CUDA device")
+    add_arguments(parser.add_argument_group("options of the generated nets and solvers"))
+
+
+def _experiment(arguments: argparse.Namespace) -> Experiment:
+    options = from_arguments(arguments)
+    if arguments.name == "demo":
+        return demo(arguments.data, arguments.exp, options, arguments.quick)
+    if arguments.data or arguments.quick:
+        raise InputError("--data and --quick go with 'demo'; a published model's data set is given by --dataset")
+    return published(arguments.name, options)
+
+
+def _run_stage(arguments: argparse.Namespace) -> None:
+    _set_up_caffe(arguments)
+    if arguments.stage == "prototxt" and arguments.name != "demo":
+        _write_prototxt(arguments)
+        return
+    run(_experiment(arguments), list(STAGES) if arguments.stage == "all" else [arguments.stage], arguments.force)
+
+
+def _write_prototxt(arguments: argparse.Namespace) -> None:
+    options = from_arguments(arguments)
+    files = generate(arguments.name, options)
+    print(write_files(prototxt_folder(arguments.name, options), files, os.environ.get("FORCE") == "1"))
+
+
+def _set_up_caffe(arguments: argparse.Namespace) -> None:
+    from . import caffe
+
+    if arguments.allow_python_layers:
+        caffe.allow_python_layers()
+    if arguments.gpu is not None:
+        caffe.set_device(arguments.gpu)
+        caffe.set_mode_gpu()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,160 @@
+"""An experiment: what is trained on what, and where its files lie."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ..crf.search import SearchSpace
+from ..data import Dataset, read_dataset
+from ..errors import InputError
+from ..nets import Options, experiment_folder, prototxt_folder
+
+#: the settings of the demo: a quarter of LargeFOV's channels, trained from random weights
+DEMO_OPTIONS = Options(
+    crop=225,
+    batch_size=8,
+    base_lr=0.05,
+    policy="poly",
+    snapshot=50,
+    display=10,
+    random_seed=1,
+    solver_mode="CPU",
+    width=0.25,
+    batch_norm=True,
+    moving_average_fraction=0.95,
+    scale=1 / 58,
+)
+SYNTHETIC_FOLDER = Path("data/synthetic")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment, from data to report, in one folder.
+
+    name: `<data set>/<model>`. hold_out: the share of the training list that is kept back to search the CRF's
+    parameters on; 0 where the search uses the test list, as the papers do on VOC. synthetic: draw the data first.
+    """
+
+    name: str
+    folder: Path
+    prototxt: Path
+    dataset_file: Path
+    options: Options
+    hold_out: float = 0.0
+    synthetic: Mapping[str, int] = field(default_factory=dict)
+    search_images: int = 100
+    search_space: SearchSpace = field(default_factory=SearchSpace)
+
+    # -- where things lie
+
+    @property
+    def model(self) -> Path:
+        """Folder of the snapshots."""
+        return self.folder / "model"
+
+    @property
+    def prepared_dataset(self) -> Path:
+        """The description of the data set as this experiment uses it (with its held-out list)."""
+        return self.folder / "dataset.toml" if self.hold_out else self.dataset_file
+
+    @property
+    def initial_weights(self) -> Path:
+        return self.model / "init.caffemodel"
+
+    @property
+    def crf_parameters(self) -> Path:
+        return self.folder / "crf" / "parameters.json"
+
+    @property
+    def search_result(self) -> Path:
+        return self.folder / "crf" / "search.json"
+
+    @property
+    def heat_map(self) -> Path:
+        return self.folder / "crf" / "search.png"
+
+    @property
+    def evaluation(self) -> Path:
+        return self.folder / "evaluation.json"
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report" / "index.html"
+
+    def log(self, stage: str) -> Path:
+        return self.folder / "log" / f"{stage}.log"
+
+    def scores(self, list_name: str) -> Path:
+        """Folder of the score maps, <id>.npy, (C, h, w) float32 at the net's resolution."""
+        return self.folder / "scores" / list_name
+
+    def result(self, list_name: str, crf: bool = False) -> Path:
+        """Folder of the predicted labels, <id>.png, indexed with the data set's colours."""
+        return self.folder / ("result_crf" if crf else "result") / list_name
+
+    # -- what it works on
+
+    def dataset(self) -> Dataset:
+        """The data set with the lists of this experiment; needs the data stage."""
+        return read_dataset(self.prepared_dataset)
+
+    @property
+    def test_list(self) -> str:
+        return self.options.test_set or "val"
+
+    @property
+    def search_list(self) -> str:
+        return "heldout" if self.hold_out else self.test_list
+
+
+def published(name: str, options: Options | None = None) -> Experiment:
+    """The experiment of a published model, such as voc12/largefov, on the committed prototxts."""
+    options = options or Options()
+    dataset_name = name.partition("/")[0]
+    file = Path(options.dataset or f"datasets/{dataset_name}.toml")
+    if not file.is_file():
+        raise InputError(f"'{name}': no data set description {file}; wanted <data set>/<model>, or 'demo'")
+    return Experiment(
+        name=name,
+        folder=Path(experiment_folder(name, options)),
+        prototxt=Path(prototxt_folder(name, options)),
+        dataset_file=file,
+        options=options,
+    )
+
+
+def demo(
+    data: str | None = None, folder: str | None = None, options: Options | None = None, quick: bool = False
+) -> Experiment:
+    """The demo: the whole pipeline with a narrow net, on the synthetic sample or on the data set of a TOML file.
+
+    `options` override the demo's own; `quick` makes everything as short as it can be while each stage still runs.
+    """
+    synthetic: dict[str, int] = {}
+    if data is None:
+        synthetic = {"train": 240, "val": 60}
+        if quick:
+            synthetic = {"train": 48, "val": 12}
+        file = (SYNTHETIC_FOLDER.with_name("synthetic_quick") if quick else SYNTHETIC_FOLDER) / "dataset.toml"
+        dataset_name = "synthetic"
+    else:
+        file = Path(data)
+        dataset_name = read_dataset(file).name
+    iterations = 20 if quick else 300 if synthetic else 1000
+    base = Path(folder or f"exper/{'demo' if synthetic else dataset_name}{'_quick' if quick else ''}")
+    merged = replace(DEMO_OPTIONS, iterations=iterations, **dict((options or Options()).stated()))
+    merged = replace(merged, dataset=str(base / "dataset.toml"), experiment=str(base), folder=str(base / "prototxt"))
+    space = SearchSpace(w1="3:2:5", sigma_alpha="30:40:70", sigma_beta="4", fine_sigma_alpha="-8:8:8") if quick else None
+    return Experiment(
+        name=f"{dataset_name}/largefov",
+        folder=base,
+        prototxt=base / "prototxt",
+        dataset_file=file,
+        options=merged,
+        hold_out=0.1,
+        synthetic=synthetic,
+        search_images=4 if quick else 24 if synthetic else 20,
+        search_space=space or SearchSpace(),
+    )

@@ -1,0 +1,128 @@
+"""The stages `data` and `prototxt`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from ..data import (
+    Dataset,
+    ListEntry,
+    check_files,
+    check_labels,
+    crop_for,
+    full_path,
+    hold_out,
+    largest_image,
+    read_dataset,
+    read_label,
+    write_dataset,
+    write_list,
+)
+from ..data.synthetic import draw_sample
+from ..errors import InputError
+from ..nets import generate, write_files
+from .layout import Experiment
+
+
+def data_inputs(experiment: Experiment) -> Sequence[Any]:
+    if experiment.synthetic:
+        return [dict(experiment.synthetic), experiment.hold_out, experiment.dataset_file]
+    dataset = read_dataset(experiment.dataset_file)
+    return [experiment.dataset_file, experiment.hold_out, *(dataset.lists[name] for name in _lists(experiment, dataset))]
+
+
+def data_outputs(experiment: Experiment) -> list[Path]:
+    return [experiment.prepared_dataset]
+
+
+def _lists(experiment: Experiment, dataset: Dataset) -> list[str]:
+    """The lists that this experiment needs: for training and for testing."""
+    training = next((n for n in (experiment.options.train_set, "train_aug", "train") if n in dataset.lists), "train")
+    return [training, experiment.test_list]
+
+
+def prepare_data(experiment: Experiment) -> None:
+    """Draw or check the data, hold a part of the training list back, and describe the result."""
+    if experiment.synthetic:
+        draw_sample(experiment.dataset_file.parent, **experiment.synthetic, progress=sys.stderr.isatty())
+    dataset = read_dataset(experiment.dataset_file)
+    names = _lists(experiment, dataset)
+    message = dataset.missing(names)
+    if message:
+        raise InputError(message)
+    entries = {name: dataset.entries(name) for name in names}
+    root = _root_folder(dataset, entries[names[0]][0])
+    for name in names:
+        check_files(entries[name], root, dataset.lists[name])
+        _check_labels(entries[name], root, dataset, name)
+    tested = entries[experiment.test_list]
+    if experiment.hold_out:
+        training, held = hold_out(entries[names[0]], experiment.hold_out)
+        entries = {"train": training, "heldout": held, experiment.test_list: tested}
+        tested = [*tested, *held]
+    size = largest_image(tested, root)
+    needed = dataset.test_size or crop_for(size)
+    if size[0] > needed[0] or size[1] > needed[1]:
+        raise InputError(
+            f"{dataset.file}: test_size is {needed[0]}×{needed[1]} (height × width), but images are up to "
+            f"{size[0]}×{size[1]}; set test_size = {list(crop_for(size))}, or leave it out"
+        )
+    if experiment.hold_out:
+        _write_prepared(experiment, dataset, entries, needed)
+    counts = ", ".join(f"{len(e)} {name}" for name, e in entries.items())
+    print(f"{dataset.title}: {counts} images; {dataset.num_classes} classes; largest {size[1]}×{size[0]} pixels")
+
+
+def _write_prepared(
+    experiment: Experiment, dataset: Dataset, entries: dict[str, list[ListEntry]], test_size: tuple[int, int]
+) -> None:
+    lists = {name: experiment.folder / "list" / f"{name}.txt" for name in entries}
+    for name, path in lists.items():
+        write_list(path, entries[name])
+    write_dataset(replace(dataset, lists=lists, test_size=test_size), experiment.prepared_dataset)
+
+
+def _root_folder(dataset: Dataset, first: ListEntry) -> str:
+    return dataset.root.as_posix() + ("" if first.image.startswith("/") else "/")
+
+
+def _check_labels(entries: Sequence[ListEntry], root: str, dataset: Dataset, name: str) -> None:
+    """Read every label once: a value that is no class is found now and not in the middle of training."""
+
+    def check(entry: ListEntry) -> None:
+        path = full_path(root, entry.label or "")
+        try:
+            check_labels(read_label(path), dataset.num_classes, dataset.ignore_label, path)
+        except InputError as error:
+            raise InputError(f"{dataset.lists[name]}:{entry.line}: {error}") from None
+
+    labelled = [entry for entry in entries if entry.label is not None]
+    with ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:
+        for _ in tqdm(pool.map(check, labelled), f"labels of {name}", len(labelled), disable=not sys.stderr.isatty()):
+            pass
+
+
+def prototxt_inputs(experiment: Experiment) -> Sequence[Any]:
+    return [experiment.prepared_dataset, experiment.name, dict(experiment.options.stated()), _force()]
+
+
+def prototxt_outputs(experiment: Experiment) -> list[Path]:
+    return [experiment.prototxt / f"{name}.prototxt" for name in ("train", "test", "deploy", "solver")]
+
+
+def write_prototxt(experiment: Experiment) -> None:
+    """Write the nets and solvers; files that were edited by hand stay, unless FORCE=1."""
+    files = generate(experiment.name, experiment.options)
+    print(write_files(experiment.prototxt, files, _force()))
+
+
+def _force() -> bool:
+    return os.environ.get("FORCE") == "1"
