@@ -1,0 +1,236 @@
+"""The coarse-to-fine search: grids, planted bests, going on after a kill, files, picture."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+
+import cv2
+import numpy as np
+import pytest
+
+from deeplab_caffe.crf import CRFParameters, crf_labels, resize_scores
+from deeplab_caffe.crf.search import (
+    ArrayItem,
+    FileItem,
+    SearchResult,
+    SearchSpace,
+    Setting,
+    choose_evenly,
+    coarse_to_fine,
+    heat_map,
+    parse_range,
+)
+from deeplab_caffe.errors import InputError
+
+SPACE = SearchSpace(w1="3:5", sigma_alpha="10:10:30", sigma_beta="3:5", fine_sigma_alpha="-4:2:4", iterations=5)
+CLASSES = 4
+
+
+@pytest.fixture(scope="module")
+def plant(scene):
+    """A function: items whose labels are what the CRF makes of the scores at the given parameters."""
+
+    def planted(parameters, count=3):
+        for seed in range(count):
+            image, scores, _ = scene(seed)
+            size = image.shape[:2]
+            yield ArrayItem(image, scores, crf_labels(image, -resize_scores(scores, size), parameters), size)
+
+    return lambda *args: list(planted(*args))
+
+
+@pytest.fixture(scope="module")
+def items(plant):
+    return plant(SPACE.parameters(Setting(4, 18, 4.5)))
+
+
+@pytest.fixture(scope="module")
+def result(items):
+    return coarse_to_fine(items, CLASSES, SPACE, quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("3:6", (3, 4, 5, 6)),
+        ("30:10:100", (30, 40, 50, 60, 70, 80, 90, 100)),
+        ("-0.2:0.1:0.1", (-0.2, -0.1, 0, 0.1)),
+        ("6:-2:1", (6, 4, 2)),
+        ("7", (7,)),
+        ("3, 4.5", (3, 4.5)),
+        ([3, 4], (3, 4)),
+        (5, (5,)),
+    ],
+)
+def test_ranges_read_as_in_matlab(text, values):
+    assert parse_range(text) == values
+
+
+@pytest.mark.parametrize("text", ["3:1", "3:0:6", "a:b", "1:2:3:4", "nan", [1, "x"]])
+def test_bad_ranges_are_refused(text):
+    with pytest.raises(InputError, match="CRF search: .*range"):
+        parse_range(text)
+
+
+@pytest.mark.parametrize("change", [{"w1": "0:3"}, {"sigma_alpha": ""}, {"sigma_beta": -1}, {"sigma_gamma": 0}])
+def test_spaces_out_of_range_are_refused(change):
+    with pytest.raises(InputError, match="w1|sigma"):
+        SearchSpace(**change)
+
+
+def test_grids_have_the_papers_size():
+    space = SearchSpace()
+    assert len(space.coarse()) == len(set(space.coarse())) == 128
+    fine = space.fine(Setting(4, 60, 5))
+    assert len(fine) == 81
+    assert {s.sigma_alpha for s in fine} == {52, 54, 56, 58, 60, 62, 64, 66, 68}
+    assert {(s.w1, s.sigma_beta) for s in fine} == {(w, b) for w in (3.5, 4, 4.5) for b in (4.5, 5, 5.5)}
+    assert space.parameters(fine[0]) == CRFParameters(3.5, 52, 4.5, w2=3, sigma_gamma=3, iterations=10)
+
+
+def test_fine_grid_stays_above_zero():
+    fine = SearchSpace().fine(Setting(0.5, 4, 0.3))
+    assert min(min(setting) for setting in fine) > 0
+    assert Setting(0.5, 4, 0.3) in fine
+
+
+def test_edges_of_the_range_are_reported():
+    space = SearchSpace(sigma_beta=4)
+    assert space.edges(Setting(3, 50, 4)) == ("w1",)
+    assert space.edges(Setting(4, 100, 4)) == ("sigma_alpha",)
+
+
+def test_images_are_chosen_evenly():
+    assert choose_evenly(range(10), 4) == [0, 2, 5, 7]
+    assert choose_evenly("abc", 100) == ["a", "b", "c"]
+
+
+def test_search_finds_what_was_planted_on_the_coarse_grid(plant):
+    planted = Setting(4, 20, 5)
+    found = coarse_to_fine(plant(SPACE.parameters(planted), 2), CLASSES, SPACE, quiet=True)
+    assert found.best == SPACE.parameters(planted)
+    assert found.best_mean_iou == 1
+    assert found.at_edge == ("sigma_beta",)
+
+
+def test_search_refines_to_what_was_planted_between(result):
+    assert result.best == SPACE.parameters(Setting(4, 18, 4.5))
+    assert result.best_mean_iou == 1 > max(row.mean_iou for row in result.rows if row.round == "coarse")
+    assert len([row for row in result.rows if row.round == "coarse"]) == 27
+    assert result.helps and 0 < result.baseline_mean_iou < 1
+    assert result.images == 3
+
+
+def test_a_crf_that_does_not_help_is_said_to(plant):
+    softmax = plant(CRFParameters(1, 10, 3, iterations=0), 1)
+    found = coarse_to_fine(softmax, CLASSES, SearchSpace(w1=3, sigma_alpha=10, sigma_beta=5), quiet=True)
+    assert found.baseline_mean_iou == 1
+    assert not found.helps
+    assert "leave the CRF out" in found.summary()
+
+
+def test_a_search_goes_on_where_it_was_killed(items, result, tmp_path):
+    path = tmp_path / "state.jsonl"
+    assert coarse_to_fine(items, CLASSES, SPACE, state=path, quiet=True) == result
+    whole = path.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    assert len(lines) == 3 * (1 + len(result.rows))
+    path.write_bytes(b"".join(lines[:50]) + lines[50][:20])
+    assert coarse_to_fine(items, CLASSES, SPACE, state=path, quiet=True) == result
+    assert sorted(path.read_bytes().splitlines()) == sorted(whole.splitlines())
+
+
+def test_a_finished_state_is_read_not_counted_again(items, result, tmp_path, monkeypatch):
+    path = tmp_path / "state.jsonl"
+    coarse_to_fine(items, CLASSES, SPACE, state=path, quiet=True)
+    monkeypatch.setattr(ArrayItem, "load", lambda item: pytest.fail("counted again"))
+    assert coarse_to_fine(items, CLASSES, SPACE, state=path, quiet=True) == result
+
+
+def test_state_of_other_inputs_or_settings_is_not_used(items, tmp_path):
+    path = tmp_path / "state.jsonl"
+    space = SearchSpace(w1=4, sigma_alpha=20, sigma_beta=4, fine_w1="", fine_sigma_alpha="", fine_sigma_beta="")
+    coarse_to_fine(items, CLASSES, space, state=path, quiet=True)
+    others = [dataclasses.replace(items[0], label=items[0].label[::-1].copy()), *items[1:]]
+    shorter = dataclasses.replace(space, iterations=1)
+    for changed, changed_space in ((others, space), (items, shorter)):
+        fresh = coarse_to_fine(changed, CLASSES, changed_space, quiet=True)
+        assert coarse_to_fine(changed, CLASSES, changed_space, state=path, quiet=True) == fresh
+
+
+def test_a_file_that_is_no_state_is_refused_and_kept(items, tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("hello\n")
+    with pytest.raises(InputError, match=r"notes.txt:1: not a line of a CRF search's state"):
+        coarse_to_fine(items, CLASSES, SPACE, state=path, quiet=True)
+    assert path.read_text() == "hello\n"
+
+
+def test_files_and_processes_give_the_same_result(items, tmp_path, capsys):
+    space = SearchSpace(w1="3:4", sigma_alpha="10:10:20", sigma_beta=4, iterations=3, fine_sigma_alpha="0:2:2")
+    expected = coarse_to_fine(items, CLASSES, space, quiet=True)
+    files = []
+    for number, item in enumerate(items):
+        image, scores, label = (tmp_path / f"{number}{end}" for end in (".png", ".npy", "_label.png"))
+        cv2.imwrite(str(image), cv2.cvtColor(item.image, cv2.COLOR_RGB2BGR))
+        np.save(scores, item.scores)
+        cv2.imwrite(str(label), item.label)
+        files.append(FileItem(str(image), str(scores), str(label), item.size))
+    assert coarse_to_fine(files, CLASSES, space, workers=2) == expected
+    assert "CRF search, coarse: 6 of 6 steps" in capsys.readouterr().err
+
+
+def test_result_files_round_trip(result, tmp_path):
+    result.save(tmp_path / "result.json")
+    assert SearchResult.load(tmp_path / "result.json") == result
+    result.save_csv(tmp_path / "result.csv")
+    with open(tmp_path / "result.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 1 + len(result.rows)
+    assert max(float(row["mean_iou"]) for row in rows) == result.best_mean_iou
+    (tmp_path / "bad.json").write_text("{}")
+    with pytest.raises(InputError, match=r"bad.json: not the result of a CRF search"):
+        SearchResult.load(tmp_path / "bad.json")
+
+
+def test_heat_map_marks_the_best(result, tmp_path):
+    heat_map(result, tmp_path / "map.png")
+    picture = cv2.imread(str(tmp_path / "map.png"))
+    assert min(picture.shape[:2]) > 400
+    frame = (np.abs(picture.astype(int) - (40, 39, 214)) < 12).all(axis=2)
+    assert 100 < frame.sum() < 2000
+    with pytest.raises(InputError, match="no settings to draw"):
+        heat_map(dataclasses.replace(result, rows=()), tmp_path / "none.png")
+    assert not (tmp_path / "none.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"label": np.zeros((3, 3), np.uint8)}, r"the image is 40 x 52 \(H x W\) and the label \(3, 3\)"),
+        ({"size": (20, 52)}, "the image must fit in the net's input"),
+        ({"scores": np.zeros((CLASSES, 4), np.float32)}, r"scores have shape \(4, 4\)"),
+        ({"scores": np.zeros((3, 10, 13), np.float32)}, "scores of 3 classes, but the data set has 4"),
+        ({"label": np.full((40, 52), 7, np.uint8)}, "label values reach"),
+    ],
+)
+def test_items_that_do_not_fit_are_refused(items, change, message):
+    with pytest.raises(InputError, match=message):
+        coarse_to_fine([dataclasses.replace(items[0], **change)], CLASSES, SPACE, quiet=True)
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path):
+    path = tmp_path / "a.npy"
+    path.write_bytes(b"nothing")
+    with pytest.raises(InputError, match="b.jpg: cannot be read"):
+        coarse_to_fine([FileItem(str(tmp_path / "b.jpg"), str(path), str(path))], CLASSES, SPACE, quiet=True)
+    with pytest.raises(InputError, match="a.npy: cannot be read as an image"):
+        FileItem(str(path), str(path), str(path)).load()
+
+
+def test_empty_or_senseless_searches_are_refused(items):
+    with pytest.raises(InputError, match="no images"):
+        coarse_to_fine([], CLASSES, SPACE)
+    with pytest.raises(InputError, match="workers is 0"):
+        coarse_to_fine(items, CLASSES, SPACE, workers=0)
