@@ -14,6 +14,7 @@ from .textures import FARS, GROUNDS, Array, Rng, noise
 CLASSES = ("background", *(shape.__name__ for shape in SHAPES))
 BORDER = 255
 
+_SIZE = {"leaf": 1.15, "starfish": 1.25, "mushroom": 1.2}  # slender ones larger: no class gets too few pixels
 _FINE = 2  # the scene is drawn at twice its size and reduced, for soft edges and exact labels
 
 
@@ -103,7 +104,7 @@ def _put_object(
     upright = name == "mushroom" or (standing and name == "crate")
     tilt = rng.uniform(-0.35, 0.35) if upright else rng.uniform(-np.pi, np.pi)
     squash = 1.0 if name in ("ball", "mushroom") else rng.uniform(0.72, 1)
-    fine = radius * _FINE
+    fine = radius * _FINE * _SIZE.get(name, 1.0)
     left, top = (int(c * _FINE - REACH * fine) for c in centre)
     near, _ = _window(canvas, top, left, int(2 * REACH * fine))
     surface = draw(kinds[-1], fine, tilt, squash, rng, near[::8, ::8].mean((0, 1)))
