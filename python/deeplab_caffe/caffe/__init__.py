@@ -1,15 +1,20 @@
 """The embedded Caffe: pycaffe's public names on PyTorch."""
 
+from ..formats.schema import NAMES
+from . import layers as _layer_types
 from . import proto
-from . import layers as _layer_types  # registers them
 from .blob import Blob
 from .layers.base import Layer, layer_type_list
 from .layers.python import allow_python_layers
 from .mode import set_device, set_mode_cpu, set_mode_gpu, set_random_seed
 from .net import Net
 from .net_spec import NetSpec, layers, params, to_proto
-from .proto.caffe_pb2 import TEST, TRAIN
 from .solver import SGDSolver, get_solver
+
+TRAIN: int = NAMES["TRAIN"]
+TEST: int = NAMES["TEST"]
+# `layers` above is pycaffe's net_spec language; the package of that name registers the layer types.
+_registered = _layer_types.__all__
 
 __all__ = [
     "TEST",

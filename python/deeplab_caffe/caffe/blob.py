@@ -163,7 +163,7 @@ class Blob:
 
     def _legacy(self, axis: int) -> int:
         if len(self._shape) > 4:
-            raise InputError(f"num, channels, height and width are for blobs of at most 4 axes, this one is {self._shape}")
+            raise InputError(f"num, channels, height and width are for at most 4 axes, this blob is {self._shape}")
         return self._shape[axis] if axis < len(self._shape) else 1
 
     num = property(lambda self: self._legacy(0), doc="Size of axis 0, or 1.")

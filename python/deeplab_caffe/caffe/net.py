@@ -47,7 +47,7 @@ class Net:
         weights: str | os.PathLike[str] | None = None,
         state: Any = None,
     ) -> None:
-        given = dict(phase=phase, level=level, stages=stages, weights=weights)
+        given: dict[str, Any] = {"phase": phase, "level": level, "stages": stages, "weights": weights}
         order = ("weights", "phase") if args and isinstance(args[0], str | os.PathLike) else tuple(given)
         given.update(zip(order, args, strict=False))
         if given["phase"] is None and state is None:

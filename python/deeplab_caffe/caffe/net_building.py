@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..formats import prototxt, schema
 from ..formats.upgrade import upgrade_net
 
+
 @dataclass
 class Entry:
     """A layer's definition and where it stands: `file:line:column`."""
@@ -45,7 +46,7 @@ def read_definition(path: str | os.PathLike[str]) -> Definition:
     for layer, origin in zip(param.layer, origins, strict=True):
         for value in (*layer.bottom, *layer.top, layer.name):
             if "${" in value:
-                raise InputError(f"{origin}: layer '{layer.name}': this is a template: '{value}' must be filled in first")
+                raise InputError(f"{origin}: layer '{layer.name}': a template: '{value}' must be filled in first")
     return Definition(param, [Entry(p, o) for p, o in zip(param.layer, origins, strict=True)], str(path))
 
 

@@ -121,4 +121,4 @@ def _restore_side_state(solver: Solver, path: Path) -> None:
         solver.recent_losses = [torch.tensor(x) for x in side["losses"]]
         solver.loss_start = side["loss_start"]
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
-        raise InputError(f"{path}: damaged side file of a snapshot ({error}); remove it to resume as Caffe does") from None
+        raise InputError(f"{path}: damaged side file ({error}); remove it to resume as Caffe does") from None

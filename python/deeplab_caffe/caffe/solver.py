@@ -84,7 +84,8 @@ class Solver:
         p = self.param
         given = [f for f in ("net", "net_param", "train_net", "train_net_param") if p.HasField(f)]
         if len(given) != 1:
-            raise InputError(f"{self.source}: wanted exactly one of net, net_param, train_net, train_net_param; got {given}")
+            wanted = "net, net_param, train_net, train_net_param"
+            raise InputError(f"{self.source}: wanted exactly one of {wanted}; got {', '.join(given) or 'none'}")
         return self._definition(getattr(p, given[0]))
 
     def _definition(self, net: Any) -> Definition:
@@ -118,9 +119,7 @@ class Solver:
         if definitions and p.test_interval <= 0:
             raise InputError(f"{self.source}: with a test net, test_interval must be positive")
         extra = list(p.test_state) or [schema.NetState()] * len(definitions)
-        nets = [
-            Net(d, state=self._state(schema.TEST, d, e)) for d, e in zip(definitions, extra, strict=True)
-        ]
+        nets = [Net(d, state=self._state(schema.TEST, d, e)) for d, e in zip(definitions, extra, strict=True)]
         for net in nets:
             net.share_with(self.net)
         return nets
@@ -224,9 +223,11 @@ class Solver:
         then, at = self._logged_at or (now, self.iter)
         self._logged_at = (now, self.iter)
         lapse, count = now - then, self.iter - at
-        rate = f"{log.number(count / lapse if lapse > 0 else 0)} iter/s, {log.number(lapse)}s/{self.param.display} iters"
+        per_second = log.number(count / lapse if lapse > 0 else 0)
+        rate = f"{per_second} iter/s, {log.number(lapse)}s/{self.param.display} iters"
         log.info(f"Iteration {self.iter} ({rate}), loss = {log.number(self.smoothed_loss)}")
-        self._log_outputs(self.net, "Train", [self.net.blobs[n].data_tensor().flatten().tolist() for n in self.net.outputs])
+        outputs = [self.net.blobs[name].data_tensor().flatten().tolist() for name in self.net.outputs]
+        self._log_outputs(self.net, "Train", outputs)
 
     @staticmethod
     def _log_outputs(net: Net, kind: str, outputs: Sequence[Sequence[float]]) -> None:

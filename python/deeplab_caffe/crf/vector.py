@@ -2,6 +2,9 @@
 
 Plain numba loops over 24 contiguous channels are not vectorised well (the arrays might overlap), so the loops that
 matter say what they mean: `load`, `fma`, `store`. LLVM lowers eight lanes to AVX, SSE or NEON as the host has them.
+
+Numba keeps the compiled kernels on disk and looks only at the date of the kernel's own file: after a change here, touch
+the files that import it.
 """
 
 from __future__ import annotations

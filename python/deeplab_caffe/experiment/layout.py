@@ -146,7 +146,9 @@ def demo(
     base = Path(folder or f"exper/{'demo' if synthetic else dataset_name}{'_quick' if quick else ''}")
     merged = replace(DEMO_OPTIONS, iterations=iterations, **dict((options or Options()).stated()))
     merged = replace(merged, dataset=str(base / "dataset.toml"), experiment=str(base), folder=str(base / "prototxt"))
-    space = SearchSpace(w1="3:2:5", sigma_alpha="30:40:70", sigma_beta="4", fine_sigma_alpha="-8:8:8") if quick else None
+    space = SearchSpace()
+    if quick:
+        space = SearchSpace(w1="3:2:5", sigma_alpha="30:40:70", sigma_beta="4", fine_sigma_alpha="-8:8:8")
     return Experiment(
         name=f"{dataset_name}/largefov",
         folder=base,
@@ -156,5 +158,5 @@ def demo(
         hold_out=0.1,
         synthetic=synthetic,
         search_images=4 if quick else 24 if synthetic else 20,
-        search_space=space or SearchSpace(),
+        search_space=space,
     )

@@ -36,7 +36,8 @@ def data_inputs(experiment: Experiment) -> Sequence[Any]:
     if experiment.synthetic:
         return [dict(experiment.synthetic), experiment.hold_out, experiment.dataset_file]
     dataset = read_dataset(experiment.dataset_file)
-    return [experiment.dataset_file, experiment.hold_out, *(dataset.lists[name] for name in _lists(experiment, dataset))]
+    lists = [dataset.lists.get(name) for name in _lists(experiment, dataset)]
+    return [experiment.dataset_file, experiment.hold_out, *lists]
 
 
 def data_outputs(experiment: Experiment) -> list[Path]:
@@ -45,8 +46,8 @@ def data_outputs(experiment: Experiment) -> list[Path]:
 
 def _lists(experiment: Experiment, dataset: Dataset) -> list[str]:
     """The lists that this experiment needs: for training and for testing."""
-    training = next((n for n in (experiment.options.train_set, "train_aug", "train") if n in dataset.lists), "train")
-    return [training, experiment.test_list]
+    usual = "train_aug" if "train_aug" in dataset.lists else "train"
+    return [experiment.options.train_set or usual, experiment.test_list]
 
 
 def prepare_data(experiment: Experiment) -> None:

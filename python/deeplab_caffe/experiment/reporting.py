@@ -12,6 +12,7 @@ import numpy as np
 
 from ..crf.search import SearchResult
 from ..data import Dataset, ListEntry, full_path, list_id, read_label
+from ..errors import InputError
 from ..evaluation import Example, Report, Scores, TrainingStage, read_train_log, write_report
 from .layout import Experiment
 from .training import final_weights
@@ -64,12 +65,14 @@ def _examples(experiment: Experiment, dataset: Dataset, crf: bool) -> list[Examp
 
 def _example(experiment: Experiment, dataset: Dataset, entry: ListEntry, crf: bool) -> Example:
     root = dataset.root.as_posix() + ("" if entry.image.startswith("/") else "/")
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    image = cv2.cvtColor(cv2.imread(full_path(root, entry.image), flags), cv2.COLOR_BGR2RGB)
+    path = full_path(root, entry.image)
+    image = cv2.imread(path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    if image is None:
+        raise InputError(f"{path} is not there or is no image that OpenCV can read")
     name = list_id(entry)
     return Example(
         name,
-        np.asarray(image, np.uint8),
+        np.ascontiguousarray(image[:, :, ::-1], np.uint8),
         read_label(full_path(root, entry.label or "")),
         read_label(experiment.result(experiment.test_list) / f"{name}.png"),
         read_label(experiment.result(experiment.test_list, crf=True) / f"{name}.png") if crf else None,

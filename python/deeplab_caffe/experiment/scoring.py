@@ -16,7 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .. import engine
-from ..crf import CRFParameters, crf_labels, resize_scores, unary_from_scores
+from ..crf import CRFParameters, crf_labels, resize_scores
 from ..crf.search import FileItem, SearchResult, coarse_to_fine, heat_map
 from ..data import Dataset, ListEntry, full_path, list_id, read_label, write_label
 from ..errors import InputError
@@ -62,11 +62,12 @@ def _score_list(experiment: Experiment, dataset: Dataset, name: str, weights: st
         place.mkdir(parents=True)
     entries = dataset.entries(name, needs_label=False)
     ids = unique_ids(entries, dataset.lists[name])
-    size: tuple[int, ...] = ()
+    size = (0, 0)
     for entry, image_id in progress(zip(entries, ids, strict=True), f"test {name}", len(entries)):
         net.forward()
         scores = np.ascontiguousarray(net.blobs[scores_blob].data[0])
-        size = tuple(int(d) for d in net.blobs[final_blob].data.shape[2:])
+        height, width = net.blobs[final_blob].data.shape[2:]
+        size = (int(height), int(width))
         with replacing(folder / f"{image_id}.npy") as temporary:
             np.save(temporary, scores)
         image = _image_size(full_path(_root(dataset, entry), entry.image))

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from ..caffe import log
 from ..caffe.net_building import read_definition
-from ..caffe.signals import Action, SignalHandler
+from ..caffe.signals import SignalHandler
 from ..caffe.snapshot import newest
 from ..caffe.solver import Solver, get_solver, read_solver
 from ..errors import InputError
@@ -133,7 +133,8 @@ def _solve(solver_file: str, weights: Path | None, state: str | None) -> None:
     finally:
         solver.net.close()
     if solver.iter < solver.param.max_iter:
-        raise Stopped(f"stopped at iteration {solver.iter} of {solver.param.max_iter}; the same command goes on from there")
+        done = f"iteration {solver.iter} of {solver.param.max_iter}"
+        raise Stopped(f"stopped at {done}; the same command goes on from there")
 
 
 def _progress(solver: Solver) -> Any:
@@ -168,10 +169,8 @@ def _set_old_snapshots_aside(experiment: Experiment, stage: str, prefix: str) ->
             number = 1 + len(list(stem.parent.glob("before-*")))
             aside = stem.parent / f"before-{number}"
             aside.mkdir(parents=True)
-            for path in [*old, *([experiment.log(f"train{stage}")] if experiment.log(f"train{stage}").exists() else [])]:
+            log_file = experiment.log(f"train{stage}")
+            for path in [*old, *([log_file] if log_file.exists() else [])]:
                 path.rename(aside / path.name)
             print(f"net, list or solver have changed: snapshots of before are now in {aside}", flush=True)
         write_text(marker, json.dumps(present) + "\n")
-
-
-__all__ = ["Action", "Stopped", "final_weights", "train", "train2"]

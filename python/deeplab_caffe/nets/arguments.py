@@ -11,7 +11,7 @@ from ..errors import InputError
 from .options import Options
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse._ActionsContainer) -> None:
     """One flag per option, named like it with dashes; a flag that is not given leaves the option's default."""
     for option in fields(Options):
         flag, text = f"--{option.name.replace('_', '-')}", option.metadata["help"].replace("%", "%%")

@@ -268,9 +268,8 @@ def layer_class(param: Any, origin: str = "") -> type[Layer]:
     if param.type not in _REGISTRY:
         where = f"{origin}: " if origin else ""
         hint = nearest(param.type, list(_REGISTRY))
-        raise InputError(
-            f"{where}layer '{param.name}': unknown type '{param.type}'{hint} (known types: {', '.join(layer_type_list())})"
-        )
+        known = ", ".join(layer_type_list())
+        raise InputError(f"{where}layer '{param.name}': unknown type '{param.type}'{hint} (known types: {known})")
     return _REGISTRY[param.type]
 
 

@@ -59,7 +59,7 @@ class Convolution(TensorLayer):
                 self.fail(f"states both {field} and {stem}_h/{stem}_w")
             if self.spatial != 2:
                 self.fail(f"{stem}_h/{stem}_w go with 2 spatial axes, the bottom has {self.spatial}")
-            sizes = (getattr(p, f"{stem}_h"), getattr(p, f"{stem}_w"))
+            sizes: tuple[int, ...] = (getattr(p, f"{stem}_h"), getattr(p, f"{stem}_w"))
         elif len(stated) == 1:
             sizes = (stated[0],) * self.spatial
         elif not stated and default is not None:
@@ -67,7 +67,7 @@ class Convolution(TensorLayer):
         elif len(stated) == self.spatial:
             sizes = tuple(stated)
         else:
-            self.fail(f"states {field} {len(stated)} times, wanted once or {self.spatial} times (once per spatial axis)")
+            self.fail(f"states {field} {len(stated)} times, wanted once, or once for each of {self.spatial} axes")
         if default != 0 and min(sizes) < 1:
             self.fail(f"{field} is {sizes}, wanted positive numbers")
         return sizes

@@ -124,5 +124,3 @@ class HDF5Data(DataLayer):
         count = self.param.hdf5_data_param.batch_size
         self.position += count
         return [torch.from_numpy(np.concatenate(pieces)).to(mode.device()) for pieces in self._take(count)]
-
-

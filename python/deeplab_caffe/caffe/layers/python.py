@@ -54,5 +54,3 @@ def python_layer(param: Any, phase: int, origin: str) -> Layer:
     layer.phase, layer.origin = phase, origin
     layer.param_str = layer.param_str_ = p.param_str  # type: ignore[attr-defined]
     return layer
-
-

@@ -30,6 +30,10 @@ class Sample(NamedTuple):
 class Item(Protocol):
     """What the search needs of an item; it must pickle when there are several workers."""
 
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+
     def load(self) -> Sample:
         """The arrays. Raises InputError."""
 
@@ -51,6 +55,11 @@ class FileItem:
     label: str
     size: tuple[int, int] | None = None
 
+    @property
+    def name(self) -> str:
+        """The files' paths."""
+        return f"{self.image} with {self.scores} and {self.label}"
+
     def load(self) -> Sample:
         """Read the three files. Raises InputError that names the file."""
         bgr = cv2.imread(str(self.image), cv2.IMREAD_COLOR)
@@ -62,10 +71,7 @@ class FileItem:
             scores = np.load(self.scores, allow_pickle=False)
         except (OSError, ValueError) as error:
             raise InputError(f"{self.scores}: cannot be read as scores (.npy): {error}") from error
-        try:
-            return _sample(image, scores, label, self.size)
-        except InputError as error:
-            raise InputError(f"{self.image} with {self.scores} and {self.label}: {error}") from error
+        return _sample(image, scores, label, self.size, self.name)
 
     def digest(self) -> str:
         """Of the three files' bytes and of `size`. Raises InputError for a file that cannot be read."""
@@ -86,10 +92,11 @@ class ArrayItem:
     scores: NDArray
     label: NDArray
     size: tuple[int, int] | None = None
+    name: str = "arrays"
 
     def load(self) -> Sample:
         """The arrays, with the scores at the image's size. Raises InputError."""
-        return _sample(self.image, self.scores, self.label, self.size)
+        return _sample(self.image, self.scores, self.label, self.size, self.name)
 
     def digest(self) -> str:
         """Of the arrays' bytes, shapes and types."""
@@ -99,16 +106,18 @@ class ArrayItem:
         return total.hexdigest()
 
 
-def _sample(image: NDArray, scores: NDArray, label: NDArray, size: tuple[int, int] | None) -> Sample:
+def _sample(image: NDArray, scores: NDArray, label: NDArray, size: tuple[int, int] | None, name: str) -> Sample:
     height, width = image.shape[:2]
     if label.shape != (height, width):
-        raise InputError(f"CRF search: the image is {height} x {width} (H x W) and the label {label.shape}")
+        raise InputError(f"{name}: the image is {height} x {width} (H x W) and the label {label.shape}")
     if scores.ndim != 3:
-        raise InputError(f"CRF search: the scores have shape {scores.shape}, wanted (classes, height, width)")
+        raise InputError(f"{name}: the scores have shape {scores.shape}, wanted (classes, height, width)")
     full = (scores.shape[1], scores.shape[2]) if size is None else size
-    scores = resize_scores(scores, full, (height, width))
-    # Mean field does not see a constant per pixel, so -scores serves as well as -log softmax(scores).
-    return Sample(*check_inputs(image, -scores), label)
+    try:
+        # Mean field does not see a constant per pixel, so -scores serves as well as -log softmax(scores).
+        return Sample(*check_inputs(image, -resize_scores(scores, full, (height, width))), label)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
 
 
 ItemT = TypeVar("ItemT")

@@ -13,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.evaluation import Scores, confusion_matrix
@@ -185,7 +186,7 @@ class _Worker:
         sample = self.job.items[index].load()
         if len(sample.unary) != self.job.num_classes:
             raise InputError(
-                f"CRF search: {self.job.items[index]}: scores of {len(sample.unary)} classes, "
+                f"{self.job.items[index].name}: scores of {len(sample.unary)} classes, "
                 f"but the data set has {self.job.num_classes}"
             )
         return sample, MeanField(sample.unary)
@@ -194,20 +195,21 @@ class _Worker:
         """The confusion matrices of the unit's settings, or of the scores as they are."""
         sample, mean_field = self._open(unit.item)
         if not unit.settings:
-            return [self._matrix(sample, sample.unary.argmin(axis=0))]
+            return [self._matrix(unit, sample, sample.unary.argmin(axis=0))]
         space = self.job.space
         height, width = sample.label.shape
         first = unit.settings[0]
         spatial = position_lattice(height, width, space.sigma_gamma)
         bilateral = bilateral_lattice(sample.image, first.sigma_alpha, first.sigma_beta)
         pairwise = Pairwise([spatial, bilateral])
-        return [
-            self._matrix(
-                sample,
-                mean_field.run(pairwise, (space.w2, setting.w1), space.iterations, space.normalization).labels(),
-            )
-            for setting in unit.settings
-        ]
+        matrices = []
+        for setting in unit.settings:
+            beliefs = mean_field.run(pairwise, (space.w2, setting.w1), space.iterations, space.normalization)
+            matrices.append(self._matrix(unit, sample, beliefs.labels()))
+        return matrices
 
-    def _matrix(self, sample: Sample, labels) -> Matrix:
-        return confusion_matrix(sample.label, labels, self.job.num_classes, self.job.ignore_label)
+    def _matrix(self, unit: _Unit, sample: Sample, labels: NDArray) -> Matrix:
+        try:
+            return confusion_matrix(sample.label, labels, self.job.num_classes, self.job.ignore_label)
+        except InputError as error:
+            raise InputError(f"{self.job.items[unit.item].name}: {error}") from error
