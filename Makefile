@@ -1,0 +1,76 @@
+# DeepLab from data to report. `make help` lists the targets.
+#
+# Every experiment is a target, and so is each of its stages: `make voc_largefov`, `make voc_largefov.train`.
+# Flags of the deeplab command go into ARGS: make voc_largefov ARGS="--gpu 0".
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAGES := data prototxt train train2 test search crf evaluate report
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lint test demo voc_largefov voc_data prototxt bench clean
+.SUFFIXES:
+
+help:  ## list the targets
+	@grep -hE '^[a-z_]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@echo "  stages of demo and voc_largefov, as in make demo.train: $(STAGES)"
+
+# -- set-up
+
+setup: $(VENV)/.installed pydensecrf  ## make .venv and install the package with pinned dependencies
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v < (3, 14) else \
+	  f"Python {v[0]}.{v[1]} is not supported: 3.10 to 3.13 is wanted; say make setup PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# Optional: only to compare the built-in CRF with it. It has no wheels, so it needs a C++ compiler.
+.PHONY: pydensecrf
+pydensecrf: $(VENV)/.installed
+	@$(BIN)/python -c 'import pydensecrf.densecrf' 2>/dev/null \
+	  || $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt '.[pydensecrf]' >$(VENV)/pydensecrf.log 2>&1 \
+	  && $(BIN)/python -c 'import pydensecrf.densecrf' 2>/dev/null \
+	  || echo "pydensecrf could not be built here (log: $(VENV)/pydensecrf.log); everything works on the built-in CRF."
+
+lint: $(VENV)/.installed  ## check style and types (ruff, mypy)
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+test: $(VENV)/.installed  ## run the tests
+	$(BIN)/pytest
+
+# -- experiments
+
+# make demo                                        the synthetic sample
+# make demo DATA=datasets/camvid.toml EXP=exper/x  any data set that a TOML file describes
+# make demo QUICK=1                                as short as it can be
+DEMO = demo $(if $(DATA),--data $(DATA)) $(if $(EXP),--exp $(EXP)) $(if $(QUICK),--quick) $(ARGS)
+
+demo: $(VENV)/.installed  ## train, refine, evaluate and report on a synthetic sample, or on DATA=<toml>
+	@$(BIN)/deeplab all $(DEMO)
+
+demo.%: $(VENV)/.installed
+	@$(BIN)/deeplab $* $(DEMO)
+
+voc_largefov: $(VENV)/.installed  ## DeepLab-LargeFOV on PASCAL VOC 2012, from data to report
+	@$(BIN)/deeplab all voc12/largefov $(ARGS)
+
+voc_largefov.%: $(VENV)/.installed
+	@$(BIN)/deeplab $* voc12/largefov $(ARGS)
+
+voc_data: $(VENV)/.installed  ## say what of PASCAL VOC 2012 is missing; write its lists where it is there
+	@$(BIN)/deeplab voc-data $(ARGS)
+
+prototxt: $(VENV)/.installed  ## write the committed nets again (hand-edited files stay, unless FORCE=1)
+	@$(BIN)/deeplab prototxt voc12/largefov
+	@$(BIN)/deeplab prototxt voc12/largefov_v1
+
+bench: $(VENV)/.installed  ## run the benchmarks against their peers
+	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+clean:  ## remove the virtual environment and caches, not data or experiments
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	find python tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
