@@ -211,8 +211,8 @@ def test_heat_map_marks_the_best(result, tmp_path):
         ({"label": np.zeros((3, 3), np.uint8)}, r"the image is 40 x 52 \(H x W\) and the label \(3, 3\)"),
         ({"size": (20, 52)}, "the image must fit in the net's input"),
         ({"scores": np.zeros((CLASSES, 4), np.float32)}, r"scores have shape \(4, 4\)"),
-        ({"scores": np.zeros((3, 10, 13), np.float32)}, "scores of 3 classes, but the data set has 4"),
-        ({"label": np.full((40, 52), 7, np.uint8)}, "label values reach"),
+        ({"scores": np.zeros((3, 10, 13), np.float32)}, "arrays: scores of 3 classes, but the data set has 4"),
+        ({"label": np.full((40, 52), 7, np.uint8), "name": "own"}, "own: .*label values reach"),
     ],
 )
 def test_items_that_do_not_fit_are_refused(items, change, message):
