@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,19 +15,11 @@ from ..formats import schema
 from ..formats.weights import LayerWeights, encode_blob, read_caffemodel, write_caffemodel
 from . import log, mode
 from .blob import Blob, BlobVec
+from .gradient_flow import decide_backward, prune_backward
 from .layers.base import DataLayer, LabelError, Layer, blobs_from_proto, layer_class
 from .layers.python import python_layer
 from .net_building import Definition, Entry, definition_of, filter_layers, insert_splits, read_definition
-
-
-@dataclass
-class LearnableParam:
-    """A parameter that a solver updates, with its multipliers; several layers may share it."""
-
-    blob: Blob
-    name: str
-    lr_mult: float
-    decay_mult: float
+from .net_params import ParamTable
 
 
 class Net:
@@ -81,13 +72,13 @@ class Net:
         self._blobs: list[Blob] = []
         self._loss_weight_of: dict[int, float] = {}
         self._inputs: list[str] = []
-        self.learnable_params: list[LearnableParam] = []
-        self._owners: dict[str, tuple[int, Any, str, Blob]] = {}
+        params = ParamTable(self.force_backward)
         made: dict[str, Blob] = {}
         available: dict[str, None] = {}
         needs: dict[int, bool] = {}
         for entry in entries:
-            self._add_layer(entry, made, available, needs)
+            self._add_layer(entry, made, available, needs, params)
+        self.learnable_params = params.learnable
         self.blobs: OrderedDict[str, Blob] = OrderedDict(zip(self._blob_names, self._blobs, strict=True))
         self.params: OrderedDict[str, BlobVec] = OrderedDict(
             (n, layer.blobs) for n, layer in zip(self._layer_names, self.layers, strict=True) if layer.blobs
@@ -97,10 +88,15 @@ class Net:
         self.outputs: list[str] = sorted(available, key=str.encode)
         self.top_names = OrderedDict(zip(self._layer_names, self._top_names, strict=True))
         self.bottom_names = OrderedDict(zip(self._layer_names, self._bottom_names, strict=True))
-        self._prune_backward()
+        prune_backward(self.layers, self._bottoms, self._tops, self.force_backward)
 
     def _add_layer(
-        self, entry: Entry, made: dict[str, Blob], available: dict[str, None], needs: dict[int, bool]
+        self,
+        entry: Entry,
+        made: dict[str, Blob],
+        available: dict[str, None],
+        needs: dict[int, bool],
+        params: ParamTable,
     ) -> None:
         p = entry.param
         if not p.HasField("phase"):
@@ -120,8 +116,8 @@ class Net:
         layer.setup(bottoms, tops)
         layer.reshape(bottoms, tops)
         self._set_loss_weights(layer, tops)
-        self._add_params(layer, entry)
-        self._decide_backward(layer, p, bottoms, tops, needs)
+        params.add_layer(layer, entry)
+        decide_backward(layer, bottoms, tops, needs, self.force_backward)
         if p.type == "Input":
             self._inputs += list(p.top)
         self.layers.append(layer)
@@ -161,86 +157,6 @@ class Net:
             if weight:
                 blob.set_diff(torch.full(blob.shape, weight, device=mode.device()))
                 self._loss_weight_of[id(blob)] = weight
-
-    def _add_params(self, layer: Layer, entry: Entry) -> None:
-        p = layer.param
-        if len(p.param) > len(layer.blobs):
-            raise entry.error(f"states {len(p.param)} param blocks, the layer has {len(layer.blobs)} parameters")
-        for i, blob in enumerate(layer.blobs):
-            spec = p.param[i] if i < len(p.param) else schema.ParamSpec()
-            if spec.name and spec.name in self._owners:
-                self._share_param(entry, i, spec, blob)
-                continue
-            self.learnable_params.append(LearnableParam(blob, spec.name or str(i), spec.lr_mult, spec.decay_mult))
-            if spec.name:
-                self._owners[spec.name] = (len(self.learnable_params) - 1, spec, p.name, blob)
-        layer.param_propagate = [
-            self._lr_mult(p.param[i] if i < len(p.param) else None) != 0 or self.force_backward
-            for i in range(len(layer.blobs))
-        ]
-
-    def _lr_mult(self, spec: Any) -> float:
-        if spec is None:
-            return 1.0
-        if spec.name:
-            return self.learnable_params[self._owners[spec.name][0]].lr_mult
-        return float(spec.lr_mult)
-
-    def _share_param(self, entry: Entry, i: int, spec: Any, blob: Blob) -> None:
-        index, owner_spec, owner_layer, owner = self._owners[spec.name]
-        permissive = spec.share_mode == schema.ParamSpec.PERMISSIVE
-        if (blob.count != owner.count) if permissive else (blob.shape != owner.shape):
-            raise entry.error(
-                f"parameter {i} ('{spec.name}') is {blob.shape}, but layer '{owner_layer}', which it shares it with, "
-                f"has {owner.shape}"
-            )
-        blob.share_data(owner)
-        blob.share_diff(owner)
-        entry_of = self.learnable_params[index]
-        for field in ("lr_mult", "decay_mult"):
-            if not spec.HasField(field):
-                continue
-            value = getattr(spec, field)
-            if owner_spec.HasField(field) and getattr(owner_spec, field) != value:
-                raise entry.error(
-                    f"shared parameter '{spec.name}' states {field} {value:g}, layer '{owner_layer}' states "
-                    f"{getattr(owner_spec, field):g}"
-                )
-            setattr(entry_of, field, value)
-            setattr(owner_spec, field, value)
-
-    def _decide_backward(
-        self, layer: Layer, p: Any, bottoms: list[Blob], tops: list[Blob], needs: dict[int, bool]
-    ) -> None:
-        flags = [needs.get(id(b), False) for b in bottoms]
-        layer.needs_backward = any(flags) or any(layer.param_propagate)
-        if p.propagate_down:
-            flags = list(p.propagate_down)
-            layer.needs_backward = any(flags) or any(layer.param_propagate)
-        if self.force_backward:
-            layer.needs_backward = True
-            flags = [f or layer.allow_force_backward(i) for i, f in enumerate(flags)]
-        layer.propagate_down = flags
-        for blob in tops:
-            needs[id(blob)] = layer.needs_backward
-
-    def _prune_backward(self) -> None:
-        """Switch backward off where no loss lies above, or no gradient is wanted below."""
-        if self.force_backward:
-            return
-        under_loss: set[int] = set()
-        wanted: dict[int, bool] = {}
-        for i in reversed(range(len(self.layers))):
-            layer, tops, bottoms = self.layers[i], self._tops[i], self._bottoms[i]
-            contributes = any(layer.loss_weights) or any(id(b) in under_loss for b in tops)
-            skip = bool(tops) and all(wanted.get(id(b)) is False for b in tops)
-            if skip or not contributes:
-                layer.needs_backward = False
-                layer.propagate_down = [False] * len(bottoms)
-            for blob, flag in zip(bottoms, layer.propagate_down, strict=True):
-                if contributes:
-                    under_loss.add(id(blob))
-                wanted[id(blob)] = flag
 
     # -- running
 
