@@ -277,7 +277,9 @@ class Solver:
 
     def _rate(self) -> float:
         p = self.param
-        if (
+        if p.lr_policy == "step":
+            self.current_step = self.iter // p.stepsize
+        elif (
             p.lr_policy == "multistep"
             and self.current_step < len(p.stepvalue)
             and self.iter >= p.stepvalue[self.current_step]
