@@ -24,6 +24,12 @@ def fill(shape: tuple[int, ...], filler: Any) -> torch.Tensor:
         raise InputError(f"unknown filler type '{kind}'; the types are {', '.join(_TYPES)}")
     if filler.sparse != -1 and kind != "gaussian":
         raise InputError(f"'sparse' goes with the gaussian filler only, not with '{kind}'")
+    if kind != "constant" and 0 in shape:
+        raise InputError(f"the {kind} filler wants a blob that is not empty, got {shape}")
+    if kind == "uniform" and filler.min > filler.max:
+        raise InputError(f"the uniform filler wants min <= max, got {filler.min:g} and {filler.max:g}")
+    if kind == "gaussian" and filler.std < 0:
+        raise InputError(f"the gaussian filler wants a std of 0 or more, got {filler.std:g}")
     # Drawn on the CPU, so that a seed means the same weights on every device.
     random = mode.generator(torch.device("cpu"))
     values = torch.empty(shape)
@@ -34,11 +40,12 @@ def fill(shape: tuple[int, ...], filler: Any) -> torch.Tensor:
     elif kind == "gaussian":
         values.normal_(filler.mean, filler.std, generator=random)
         if filler.sparse >= 0:
-            keep = torch.empty(shape).bernoulli_(min(filler.sparse / shape[0], 1.0), generator=random)
+            keep = torch.empty(shape).bernoulli_(min(filler.sparse / (*shape, 1)[0], 1.0), generator=random)
             values *= keep
     elif kind == "positive_unitball":
         values.uniform_(0, 1, generator=random)
-        values /= values.flatten(1).sum(1).view(-1, *[1] * (values.dim() - 1))
+        rows = values.view((*shape, 1)[0], -1)
+        rows /= rows.sum(1, keepdim=True)
     elif kind == "xavier":
         bound = math.sqrt(3 / _fan(shape, filler))
         values.uniform_(-bound, bound, generator=random)
@@ -51,7 +58,7 @@ def fill(shape: tuple[int, ...], filler: Any) -> torch.Tensor:
 
 def _fan(shape: tuple[int, ...], filler: Any) -> float:
     count = math.prod(shape)
-    fan_in = count / shape[0]
+    fan_in = count / (*shape, 1)[0]
     fan_out = count / shape[1] if len(shape) > 1 else count
     return {0: fan_in, 1: fan_out, 2: (fan_in + fan_out) / 2}[filler.variance_norm]
 

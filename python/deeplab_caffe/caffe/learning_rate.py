@@ -34,18 +34,23 @@ def rate(param: Any, iteration: int, current_step: int) -> float:
     base, gamma, power = f(param.base_lr), f(param.gamma), f(param.power)
     policy = param.lr_policy
     if policy == "step":
-        value = base * f(math.pow(gamma, iteration // param.stepsize))
+        value = base * _power(gamma, iteration // param.stepsize)
     elif policy == "exp":
-        value = base * f(math.pow(gamma, iteration))
+        value = base * _power(gamma, iteration)
     elif policy == "inv":
-        value = base * f(math.pow(f(1) + gamma * f(iteration), -power))
+        value = base * _power(f(1) + gamma * f(iteration), -power)
     elif policy == "multistep":
-        value = base * f(math.pow(gamma, current_step))
+        value = base * _power(gamma, current_step)
     elif policy == "poly":
-        left = f(1) - f(iteration) / f(param.max_iter)
-        value = base * f(math.pow(left, power)) if left >= 0 else f(math.nan)
+        value = base * _power(f(1) - f(iteration) / f(param.max_iter), power)
     elif policy == "sigmoid":
-        value = base * (f(1) / (f(1) + f(math.exp(-gamma * (f(iteration) - f(param.stepsize))))))
+        value = base * (f(1) / (f(1) + _power(math.e, -gamma * (f(iteration) - f(param.stepsize)))))
     else:
         value = base
     return float(value)
+
+
+def _power(base: Any, exponent: Any) -> np.float32:
+    """C's pow: infinite where it grows too large, NaN for a broken power of a negative number."""
+    with np.errstate(all="ignore"):
+        return np.float32(np.power(np.float64(base), np.float64(exponent)))

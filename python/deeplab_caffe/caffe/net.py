@@ -45,7 +45,10 @@ class Net:
             raise TypeError("Net(network_file, phase, ...): the phase is missing; give caffe.TRAIN or caffe.TEST")
         definition = network_file if isinstance(network_file, Definition) else read_definition(network_file)
         if state is None:
-            state = schema.NetState(phase=given["phase"], level=given["level"], stage=given["stages"] or [])
+            state = schema.NetState()
+            state.CopyFrom(definition.param.state)
+            state.phase, state.level = given["phase"], given["level"]
+            state.stage.extend(given["stages"] or [])
         self.state = state
         self.name = definition.param.name
         self.source = definition.source

@@ -27,8 +27,8 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
-_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)", re.DOTALL)
-_ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
+_ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)", re.DOTALL)
+_ESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
 _CLOSING = {"{": "}", "<": ">"}
 #: deepest nesting of blocks that is read; nets need six
 _MAX_DEPTH = 64
@@ -205,24 +205,26 @@ class Document:
     def _scalar(self, name: str) -> Scalar:
         kind, text, start, end = self._advance()
         if kind == "string":
-            parts = [self._unquote(text)]
+            content = self._unquote(text)
             while self._next[0] == "string":
                 _, text, _, end = self._advance()
-                parts.append(self._unquote(text))
-            return Scalar(self._substitute("".join(parts), start), True, start, end)
+                content += self._unquote(text)
+            return Scalar(self._substitute(content.decode("utf-8", "surrogateescape"), start), True, start, end)
         if kind != "word":
             raise self.error(start, f"got {text!r} where the value of '{name}' was wanted")
         return Scalar(self._substitute(text, start), False, start, end)
 
     @staticmethod
-    def _unquote(text: str) -> str:
-        def replace(match: re.Match[str]) -> str:
-            code = match[1]
-            if code[0] == "x" and len(code) > 1:
-                return chr(int(code[1:], 16))
-            return chr(int(code, 8)) if code[0] in "01234567" else _ESCAPED.get(code, code)
+    def _unquote(text: str) -> bytes:
+        """The bytes of a string; octal and hex escapes are bytes, everything else is UTF-8."""
 
-        return _ESCAPE.sub(replace, text[1:-1])
+        def replace(match: re.Match[bytes]) -> bytes:
+            code = match[1]
+            if code[:1] == b"x" and len(code) > 1:
+                return bytes([int(code[1:], 16)])
+            return bytes([int(code, 8) & 0xFF]) if code[:1] in b"01234567" else _ESCAPED.get(code, code)
+
+        return _ESCAPE.sub(replace, text[1:-1].encode())
 
     def _substitute(self, text: str, start: int) -> str:
         if self._variables is None or "${" not in text:
@@ -316,8 +318,9 @@ def _convert(document: Document, descriptor: Any, value: Scalar) -> Any:
     try:
         if kind in ("string", "bytes"):
             if value.quoted:
-                return text if kind == "string" else text.encode("latin-1")
-        elif value.quoted:
+                stored = text.encode("utf-8", "surrogateescape")
+                return stored if kind == "bytes" else stored.decode("utf-8")
+        elif value.quoted or "_" in text:  # Python's numbers may have underscores
             pass
         elif kind == "bool":
             return _BOOLS[text]
@@ -331,6 +334,7 @@ def _convert(document: Document, descriptor: Any, value: Scalar) -> Any:
             return float(text[:-1] if re.fullmatch(r"[-+.\deE]+[fF]", text) else text)
     except (ValueError, KeyError, UnicodeEncodeError):
         pass
+    text = text.encode("utf-8", "backslashreplace").decode()  # bytes that are no text can still be shown
     shown = f'"{text}"' if value.quoted else text
     raise document.error(value.start, f"'{descriptor.name}' wants {_wanted(descriptor)}, got {shown}")
 

@@ -145,9 +145,9 @@ def _blob(view: Buffer) -> BlobArray:
     for number, wire, value in fields(view):
         if number <= 4 and wire == _VARINT:
             legacy[number] = value
-        elif number == 7:
+        elif number == 7 and wire == _BYTES:
             shape = _dims(value)
-        elif number in (5, 6, 8, 9):
+        elif number in (5, 6, 8, 9) and wire != _VARINT:
             dtype = "<f4" if number < 8 else "<f8"
             if len(value) % int(dtype[-1]):
                 raise _Damaged(f"blob data of {len(value)} bytes")
@@ -162,7 +162,7 @@ def _blob(view: Buffer) -> BlobArray:
         dims = []
     else:
         raise _Damaged(f"a blob of {data.size} values without a shape")
-    if math.prod(dims) != data.size:
+    if math.prod(dims) != data.size or len(dims) > 32 or max(dims, default=0) >= 2**31:
         raise _Damaged(f"a blob of shape {tuple(dims)} with {data.size} values")
     return BlobArray(data.reshape(dims), bool(legacy), diff.reshape(dims) if diff.size == data.size else None)
 

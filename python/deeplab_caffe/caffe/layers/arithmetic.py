@@ -137,7 +137,7 @@ class ArgMax(TensorLayer):
         p = self.param.argmax_param
         at = 1 if self.at is None else self.at
         x = bottoms[0].detach()
-        values, index = top_k(x.flatten(1) if self.at is None else x, p.top_k, at)
+        values, index = top_k(x.reshape(x.shape[0], -1) if self.at is None else x, p.top_k, at)
         if self.at is not None:
             return [values if p.out_max_val else index.to(x.dtype)]
         parts = [index.to(x.dtype)] + ([values] if p.out_max_val else [])

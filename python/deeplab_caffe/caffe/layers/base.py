@@ -157,10 +157,10 @@ class TensorLayer(Layer):
         with torch.set_grad_enabled(self.needs_backward):
             outputs = list(self.compute(inputs, params))
         self._tape = (inputs, params, outputs) if self.needs_backward else None
-        seen = {t.data_ptr() for t in inputs if t.numel()}
+        seen = {_memory(t) for t in inputs if t.numel()}
         for blob, output in zip(top, outputs, strict=True):
             result = output.detach()
-            if result.data_ptr() in seen and blob not in bottom:
+            if _memory(result) in seen and blob not in bottom:
                 result = result.clone()
             blob.set_data(result)
 
@@ -193,21 +193,26 @@ class TensorLayer(Layer):
         bottom: Sequence[Blob],
     ) -> None:
         """Put gradients where they belong, never two blobs on one memory."""
-        taken = {d.data_ptr() for d in top_diffs}
+        taken = {_memory(d) for d in top_diffs}
         for tensor, blob, flag in zip(inputs, bottom, propagate_down, strict=True):
             if not flag:
                 continue
             gradient = grads.get(id(tensor))
             if gradient is None:
                 gradient = torch.zeros_like(tensor)
-            elif gradient.data_ptr() in taken:
+            elif _memory(gradient) in taken:
                 gradient = gradient.clone()
-            taken.add(gradient.data_ptr())
+            taken.add(_memory(gradient))
             blob.set_diff(gradient)
         for tensor, blob in zip(params, self.blobs, strict=True):
             gradient = grads.get(id(tensor))
             if gradient is not None:
-                blob.diff_memory.accumulate(gradient.clone() if gradient.data_ptr() in taken else gradient)
+                blob.diff_memory.accumulate(gradient.clone() if _memory(gradient) in taken else gradient)
+
+
+def _memory(tensor: torch.Tensor) -> int:
+    """The allocation that a tensor lies in; a slice lies in that of the whole."""
+    return tensor.untyped_storage().data_ptr()
 
 
 class LossLayer(TensorLayer):

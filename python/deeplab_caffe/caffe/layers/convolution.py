@@ -40,6 +40,8 @@ class Convolution(TensorLayer):
         self.pad = self._sizes("pad", "pad", 0)
         self.dilation = self._sizes("dilation", "", 1)
         channels = bottom[0].shape[self.channel_axis]
+        if p.group < 1:
+            self.fail("group is 0, wanted a positive number")
         for what, count in (("input channels", channels), ("outputs (num_output)", p.num_output)):
             if count % p.group:
                 self.fail(f"{count} {what} do not divide into {p.group} groups")
@@ -83,10 +85,9 @@ class Convolution(TensorLayer):
             first[self.channel_axis + 1 :], self.kernel, self.stride, self.pad, self.dilation, strict=True
         ):
             span = d * (k - 1) + 1
-            out = math.trunc((size + 2 * p - span) / s) + 1
-            if out < 1:
+            if size + 2 * p < span:
                 self.fail(f"bottom {first} with pad {p} is smaller than the kernel's span of {span}")
-            sizes.append(out)
+            sizes.append((size + 2 * p - span) // s + 1)
         return [(*first[: self.channel_axis], self.param.convolution_param.num_output, *sizes)] * len(bottoms)
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:

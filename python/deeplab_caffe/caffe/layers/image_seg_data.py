@@ -66,7 +66,6 @@ class ImageSegData(DataLayer):
         self.table = self._value_table()
         self._key = zlib.crc32(self.param.name.encode())
         self._order: tuple[int, np.ndarray] = (-1, np.arange(0))
-        self._skip = int(self._random(0).integers(p.rand_skip)) if p.rand_skip else 0
         self._queue: deque[_Batch] = deque()
         self._queued = 0
         self._pool: ThreadPoolExecutor | None = None
@@ -108,8 +107,10 @@ class ImageSegData(DataLayer):
         return np.random.default_rng([mode.seed(), self._key, *salt])
 
     def _entry(self, item: int) -> ListEntry:
-        epoch, place = divmod(item + self._skip, len(self.entries))
-        if not self.param.image_data_param.shuffle:
+        p = self.param.image_data_param
+        skip = int(self._random(0).integers(p.rand_skip)) if p.rand_skip else 0
+        epoch, place = divmod(item + skip, len(self.entries))
+        if not p.shuffle:
             return self.entries[place]
         if self._order[0] != epoch:
             self._order = (epoch, self._random(1, epoch).permutation(len(self.entries)))
@@ -120,6 +121,7 @@ class ImageSegData(DataLayer):
             for future in batch.pending:
                 future.cancel()
         self._queue.clear()
+        self._order = (-1, np.arange(0))  # the seed may be another one now
         self.position = self._queued = position
 
     def _read_ahead(self) -> None:
@@ -251,6 +253,8 @@ class ImageSegData(DataLayer):
     def explain_label(self, index: int, num_classes: int, ignored: Sequence[int]) -> str:
         """What is wrong with the label file of an item of the present batch, and why that may be."""
         p = self.param.image_data_param
+        if index >= len(self._current):
+            return ""
         entry = self._current[index]
         if p.label_type != _PIXEL:
             return f"{self._where(entry)}the label of {entry.image}"
@@ -271,7 +275,9 @@ def _leading_integer(word: str) -> int:
 
 def _rescale(image: np.ndarray, label: np.ndarray, factor: float) -> tuple[np.ndarray, np.ndarray]:
     """Image by bilinear interpolation, label by nearest neighbour, to the truncated size."""
-    size = max(1, int(label.shape[1] * factor)), max(1, int(label.shape[0] * factor))
+    # In float32, as C++ does: 10 · 0.7 is 7 there, and 6.99… in double precision.
+    width, height = (int(np.float32(size) * np.float32(factor)) for size in (label.shape[1], label.shape[0]))
+    size = max(1, width), max(1, height)
     scaled = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR))
     labels = np.asarray(cv2.resize(label, size, interpolation=cv2.INTER_NEAREST))
     return (scaled if scaled.ndim == 3 else scaled[:, :, None]), labels

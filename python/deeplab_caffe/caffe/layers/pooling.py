@@ -74,10 +74,10 @@ class Pooling(TensorLayer):
     def _size(self, size: int, axis: int) -> int:
         k, s, p = self.kernel[axis], self.stride[axis], self.pad[axis]
         room = size + 2 * p - k
-        if room < 0 and -room >= s:
-            self.fail(f"a bottom of size {size} with pad {p} is smaller than the kernel {k}")
         floor = self.param.pooling_param.round_mode == 1
         out = (room // s if floor else -(-room // s)) + 1
+        if out < 1:
+            self.fail(f"a bottom of size {size} with pad {p} is smaller than the kernel {k}")
         if any(self.pad):
             if (out - 1) * s >= size + p:
                 out -= 1

@@ -52,5 +52,6 @@ def python_layer(param: Any, phase: int, origin: str) -> Layer:
         raise InputError(f"{where}module '{p.module}' has no class '{p.layer}' derived from caffe.Layer")
     layer = cls(param)
     layer.phase, layer.origin = phase, origin
+    layer.type = PythonLayer.type  # type: ignore[misc]
     layer.param_str = layer.param_str_ = p.param_str  # type: ignore[attr-defined]
     return layer
