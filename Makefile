@@ -61,7 +61,7 @@ voc_largefov: $(VENV)/.installed  ## DeepLab-LargeFOV on PASCAL VOC 2012, from d
 voc_largefov.%: $(VENV)/.installed
 	@$(BIN)/deeplab $* voc12/largefov $(ARGS)
 
-voc_data: $(VENV)/.installed  ## say what of PASCAL VOC 2012 is missing; write its lists where it is there
+voc_data: $(VENV)/.installed  ## fetch PASCAL VOC 2012 and SBD's labels into data/ (3.4 GB); write the lists
 	@$(BIN)/deeplab voc-data $(ARGS)
 
 prototxt: $(VENV)/.installed  ## write the committed nets again (hand-edited files stay, unless FORCE=1)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from . import __version__
+from .data import prepare_voc
 from .errors import InputError
 from .experiment import STAGES, Experiment, Stopped, demo, published, run
 from .nets import VARIANTS, generate, prototxt_folder, write_files
@@ -57,10 +58,19 @@ def _parser() -> argparse.ArgumentParser:
         stage.add_argument("--quick", action="store_true", help="demo only: as short as it can be")
         stage.add_argument("--force", action="store_true", help="do it even if it is done and nothing has changed")
         _add_common(stage)
+    _add_voc_data(commands.add_parser("voc-data", help="fetch PASCAL VOC 2012 and SBD's labels; write the lists"))
     known = ", ".join(VARIANTS)
     prototxt = commands.choices["prototxt"]
     prototxt.description = f"Write the nets and solvers of <data set>/<model>. Models: {known}."
     return parser
+
+
+def _add_voc_data(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Fetch PASCAL VOC 2012 (2.0 GB) and SBD's labels (1.4 GB), unpack them and write the lists."
+    parser.set_defaults(function=lambda given: prepare_voc(given.folder, given.source, not given.no_download))
+    parser.add_argument("--folder", default="data", help="where it goes; archives that lie here are used (%(default)s)")
+    parser.add_argument("--source", help="folder that holds the archives, or the address of a mirror")
+    parser.add_argument("--no-download", action="store_true", help="use what is there, say what is missing")
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:

@@ -3,20 +3,23 @@
 from .dataset import Dataset, read_dataset, write_dataset
 from .labels import check_labels, read_label, voc_palette, write_label
 from .lists import ListEntry, check_files, full_path, list_id, read_list, write_list
-from .split import crop_for, hold_out, largest_image, mean_bgr
-from .voc import write_voc_lists
+from .split import crop_for, hold_out, image_size, largest_image, mean_bgr
+from .voc import build_augmented, prepare_voc, write_voc_lists
 
 __all__ = [
     "Dataset",
     "ListEntry",
+    "build_augmented",
     "check_files",
     "check_labels",
     "crop_for",
     "full_path",
     "hold_out",
+    "image_size",
     "largest_image",
     "list_id",
     "mean_bgr",
+    "prepare_voc",
     "read_dataset",
     "read_label",
     "read_list",

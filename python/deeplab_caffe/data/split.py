@@ -61,7 +61,7 @@ def largest_image(
     entries: Sequence[ListEntry], root_folder: str | os.PathLike[str], progress: bool = False
 ) -> tuple[int, int]:
     """Largest height and largest width (pixels) among the images, read from their headers without decoding."""
-    sizes = list(_map(_image_size, entries, root_folder, progress, "image sizes"))
+    sizes = list(_map(image_size, entries, root_folder, progress, "image sizes"))
     return max(height for height, _ in sizes), max(width for _, width in sizes)
 
 
@@ -93,7 +93,8 @@ def _colour_sum(path: str) -> tuple[np.ndarray, int]:
     return np.array(cv2.mean(image))[:3] * pixels, pixels
 
 
-def _image_size(path: str) -> tuple[int, int]:
+def image_size(path: str) -> tuple[int, int]:
+    """Height and width (pixels) of an image file, from its header."""
     try:
         with Image.open(path) as image:
             width, height = image.size

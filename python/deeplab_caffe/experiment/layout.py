@@ -144,7 +144,8 @@ def demo(
         dataset_name = read_dataset(file).name
     iterations = 20 if quick else 300 if synthetic else 1000
     base = Path(folder or f"exper/{'demo' if synthetic else dataset_name}{'_quick' if quick else ''}")
-    merged = replace(DEMO_OPTIONS, iterations=iterations, **dict((options or Options()).stated()))
+    stated = {"iterations": iterations, **(options or Options()).stated()}
+    merged = replace(DEMO_OPTIONS, **stated)
     merged = replace(merged, dataset=str(base / "dataset.toml"), experiment=str(base), folder=str(base / "prototxt"))
     space = SearchSpace()
     if quick:

@@ -20,6 +20,7 @@ from ..data import (
     crop_for,
     full_path,
     hold_out,
+    image_size,
     largest_image,
     read_dataset,
     read_label,
@@ -101,7 +102,9 @@ def _check_labels(entries: Sequence[ListEntry], root: str, dataset: Dataset, nam
     def check(entry: ListEntry) -> None:
         path = full_path(root, entry.label or "")
         try:
-            check_labels(read_label(path), dataset.num_classes, dataset.ignore_label, path)
+            label = read_label(path)
+            check_labels(label, dataset.num_classes, dataset.ignore_label, path)
+            _check_size(label.shape, path, full_path(root, entry.image))
         except InputError as error:
             raise InputError(f"{dataset.lists[name]}:{entry.line}: {error}") from None
 
@@ -109,6 +112,16 @@ def _check_labels(entries: Sequence[ListEntry], root: str, dataset: Dataset, nam
     with ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:
         for _ in tqdm(pool.map(check, labelled), f"labels of {name}", len(labelled), disable=not sys.stderr.isatty()):
             pass
+
+
+def _check_size(size: tuple[int, ...], path: str, image_path: str) -> None:
+    """Refuse a label whose size is not its image's."""
+    height, width = image_size(image_path)
+    if size != (height, width):
+        raise InputError(
+            f"label {path} is {size[1]}×{size[0]} pixels, its image {image_path} {width}×{height}; "
+            "they must be of one size"
+        )
 
 
 def prototxt_inputs(experiment: Experiment) -> Sequence[Any]:

@@ -11,14 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
 from .. import engine
 from ..crf import CRFParameters, crf_labels, resize_scores
 from ..crf.search import FileItem, SearchResult, coarse_to_fine, heat_map
-from ..data import Dataset, ListEntry, full_path, list_id, read_label, write_label
+from ..data import Dataset, ListEntry, full_path, image_size, list_id, read_label, write_label
 from ..errors import InputError
 from ..evaluation import Scores, confusion_matrix
 from ..files import replacing, write_text
@@ -70,7 +69,7 @@ def _score_list(experiment: Experiment, dataset: Dataset, name: str, weights: st
         size = (int(height), int(width))
         with replacing(folder / f"{image_id}.npy") as temporary:
             np.save(temporary, scores)
-        image = _image_size(full_path(_root(dataset, entry), entry.image))
+        image = image_size(full_path(_root(dataset, entry), entry.image))
         labels = resize_scores(scores, size, image).argmax(0)
         write_label(result / f"{image_id}.png", labels, dataset.palette)
     write_text(folder / "net.json", json.dumps({"size": size, "weights": weights}) + "\n")
@@ -263,10 +262,3 @@ class _Lines:
 
 def _root(dataset: Dataset, entry: ListEntry) -> str:
     return dataset.root.as_posix() + ("" if entry.image.startswith("/") else "/")
-
-
-def _image_size(path: str) -> tuple[int, int]:
-    image = cv2.imread(path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    if image is None:
-        raise InputError(f"{path} is not there or is no image that OpenCV can read")
-    return int(image.shape[0]), int(image.shape[1])

@@ -1,0 +1,185 @@
+"""Unpack archives that come from elsewhere: nothing they hold gets out of its folder."""
+
+from __future__ import annotations
+
+import lzma
+import os
+import posixpath
+import shutil
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import IO
+
+from ..errors import InputError
+from .progress import Progress
+
+_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, RuntimeError)
+_ENTRY_COST = 512  # bytes that an entry counts beside its content, so that empty ones are limited too
+
+
+@dataclass(frozen=True)
+class _Member:
+    """An entry; kind: file, folder, link or what else it is. link: where a link points, from the archive's top."""
+
+    name: str
+    kind: str
+    open: Callable[[], IO[bytes] | None]
+    link: str = ""
+
+
+def unpack(
+    archive: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    size_limit: int,
+    wanted: Callable[[str], bool] | None = None,
+    progress: bool = True,
+) -> None:
+    """Unpack a tar (plain, gzip, bzip2, xz) or zip into `folder`, all of it or nothing.
+
+    Unpacked beside and then moved: folders join those that are there, files replace theirs. Permissions and times are
+    not taken over. A link to a file before it in the archive becomes a copy.
+
+    Args:
+        size_limit: bytes; what the archive unpacks to at most, what is not wanted included.
+        wanted: called with an entry's name ('a/b.txt'); False leaves the file out.
+
+    Raises:
+        InputError: the archive is damaged, too large, or holds absolute names, '..', links to elsewhere or devices.
+    """
+    archive, folder = Path(archive), Path(folder)
+    staging = folder / f".unpack-{archive.name}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed
+        staging.mkdir()
+        _Unpacker(archive, staging, size_limit, wanted).run(progress)
+        _move_into(staging, folder)
+    except InputError:
+        raise
+    except _DAMAGE as error:
+        raise InputError(f"{archive}: damaged or cut short ({error}); remove it and fetch it again") from None
+    except OSError as error:
+        raise InputError(f"{archive}: cannot be unpacked into {folder}: {error}") from None
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+class _Unpacker:
+    def __init__(self, archive: Path, staging: Path, limit: int, wanted: Callable[[str], bool] | None) -> None:
+        self.archive, self.staging, self.limit, self.wanted = archive, staging, limit, wanted
+        self.size = 0
+
+    def run(self, progress: bool) -> None:
+        with (
+            open(self.archive, "rb") as raw,
+            Progress(f"unpacking {self.archive.name}", self.archive.stat().st_size, 0, progress) as shown,
+        ):
+            zipped = zipfile.is_zipfile(raw)
+            raw.seek(0)
+            for member in _zip_members(raw) if zipped else _tar_members(raw):
+                self._member(member)
+                shown.reach(raw.tell())
+
+    def _member(self, member: _Member) -> None:
+        place = self._place(member.name, member)
+        self._count(_ENTRY_COST)
+        if member.kind == "folder":
+            if self.wanted is None:
+                place.mkdir(parents=True, exist_ok=True)
+        elif member.kind == "file":
+            self._file(member, place)
+        elif member.kind == "link":
+            source = self._place(member.link, member)
+            if not source.is_file():
+                raise self._refused(member, f"is a link to {member.link!r}, which is no file before it in the archive")
+            self._count(source.stat().st_size)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, place)
+        else:
+            raise self._refused(member, f"is {member.kind}, neither file nor folder")
+
+    def _file(self, member: _Member, place: Path) -> None:
+        skip = self.wanted is not None and not self.wanted(member.name)
+        if not skip:
+            place.parent.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            source = member.open()
+            if source is None:
+                raise self._refused(member, "has no content")
+            stack.enter_context(source)
+            file = None if skip else stack.enter_context(open(place, "wb"))
+            while block := source.read(1 << 18):
+                self._count(len(block))
+                if file:
+                    file.write(block)
+
+    def _place(self, name: str, member: _Member) -> Path:
+        """Where `name` goes; refuses what would leave the folder, in the manner of any system."""
+        posix, windows = PurePosixPath(name), PureWindowsPath(name)
+        outside = posix.is_absolute() or windows.drive or windows.root or ".." in windows.parts
+        if outside or "\0" in name:
+            what = "has that name" if name == member.name else f"is a link to {name!r}"
+            raise self._refused(member, f"{what}, which leads out of the folder")
+        return self.staging.joinpath(*posix.parts)
+
+    def _count(self, size: int) -> None:
+        self.size += size
+        if self.size > self.limit:
+            raise InputError(
+                f"{self.archive}: unpacks to more than {self.limit / 1e6:.0f} MB, the most it should; nothing of it "
+                "was kept. It is not the file it should be: remove it"
+            )
+
+    def _refused(self, member: _Member, why: str) -> InputError:
+        return InputError(f"{self.archive}: entry {member.name!r} {why}; nothing of the archive was unpacked")
+
+
+def _tar_members(raw: IO[bytes]) -> Iterator[_Member]:
+    with tarfile.open(fileobj=raw, mode="r:*") as tar:
+        for info in tar:
+            link = ""
+            if info.issym():
+                kind, link = "link", _beside(info.name, info.linkname)
+            elif info.islnk():
+                kind, link = "link", info.linkname
+            elif info.isdir() or info.isreg():
+                kind = "folder" if info.isdir() else "file"
+            else:
+                kind = "a pipe" if info.isfifo() else "a device" if info.isdev() else f"of type {info.type!r}"
+            yield _Member(info.name, kind, lambda info=info: tar.extractfile(info), link)  # type: ignore[misc]
+
+
+def _zip_members(raw: IO[bytes]) -> Iterator[_Member]:
+    with zipfile.ZipFile(raw) as packed:
+        for info in packed.infolist():
+            mode = stat.S_IFMT(info.external_attr >> 16)
+            kind = {0: "file", stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}.get(mode, "a device")
+            link = ""
+            if info.is_dir():
+                kind = "folder"
+            elif kind == "link":
+                with packed.open(info) as content:
+                    link = _beside(info.filename, os.fsdecode(content.read(4096)))
+            yield _Member(info.filename, kind, lambda info=info: packed.open(info), link)  # type: ignore[misc]
+
+
+def _beside(name: str, link: str) -> str:
+    """A symbolic link's target, told from its own folder, as told from the archive's top."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(name), link))
+
+
+def _move_into(source: Path, target: Path) -> None:
+    for entry in sorted(source.iterdir()):
+        place = target / entry.name
+        if entry.is_dir() and place.is_dir():
+            _move_into(entry, place)
+        elif place.is_dir() or (entry.is_dir() and place.exists()):
+            raise InputError(f"{place}: the archive has a {'folder' if entry.is_dir() else 'file'} of this name")
+        else:
+            shutil.move(entry, place)

@@ -1,0 +1,159 @@
+"""Whatever a user may get wrong: one message that says where and what, exit code 2, no traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from deeplab_caffe import cli
+from deeplab_caffe.data import write_label
+
+Run = Callable[..., int]
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def prepared(tiny: Path, deeplab: Run) -> Path:
+    assert deeplab("data") == 0 and deeplab("prototxt") == 0
+    return tiny
+
+
+def _edit(path: Path, old: str, new: str) -> int:
+    """Replace the first occurrence; returns its line."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    return text[: text.index(old)].count("\n") + 1
+
+
+def _message(capsys: Captured) -> str:
+    error = capsys.readouterr().err
+    assert "Traceback" not in error
+    return error[error.index("deeplab: error:") :]
+
+
+def test_misspelt_field(prepared: Path, deeplab: Run, capsys: Captured) -> None:
+    line = _edit(prepared / "exp/prototxt/train.prototxt", "kernel_size: 3", "kernal_size: 3")
+    assert deeplab("train") == 2
+    message = _message(capsys)
+    assert f"exp/prototxt/train.prototxt:{line}:" in message
+    assert "layer 'conv1_1' (Convolution)" in message and "'kernal_size'; did you mean 'kernel_size'?" in message
+
+
+def test_unknown_layer_type(prepared: Path, deeplab: Run, capsys: Captured) -> None:
+    _edit(prepared / "exp/prototxt/train.prototxt", '"Pooling"', '"Poolign"')
+    assert deeplab("train") == 2
+    message = _message(capsys)
+    assert "layer 'pool1': unknown type 'Poolign'; did you mean 'Pooling'?" in message and "known types:" in message
+
+
+def test_shapes_that_do_not_fit(prepared: Path, deeplab: Run, capsys: Captured) -> None:
+    _edit(prepared / "exp/prototxt/train.prototxt", "shrink_factor: 8", "shrink_factor: 4")
+    assert deeplab("train") == 2
+    message = _message(capsys)
+    assert "layer 'loss' (SoftmaxWithLoss)" in message
+    assert "(2, 1, 9, 9)" in message and "(2, 3, 5, 5)" in message
+
+
+def test_list_names_a_missing_image(tiny: Path, deeplab: Run, capsys: Captured) -> None:
+    (tiny / "images/i2.png").unlink()
+    assert deeplab("data") == 2
+    assert "train.txt:3:" in (message := _message(capsys)) and "images/i2.png" in message
+
+
+def test_image_vanishes_before_training(prepared: Path, deeplab: Run, capsys: Captured) -> None:
+    (prepared / "images/i0.png").unlink()
+    assert deeplab("train") == 2
+    assert "exp/list/train.txt:1:" in (message := _message(capsys)) and "layer 'data' (ImageSegData)" in message
+
+
+def test_unreadable_image(prepared: Path, deeplab: Run, capsys: Captured) -> None:
+    for path in (prepared / "images").glob("*.png"):
+        path.write_bytes(b"not an image")
+    assert deeplab("train") == 2
+    assert "exp/list/train.txt:" in (message := _message(capsys)) and "no image that OpenCV can read" in message
+
+
+def test_label_above_the_class_count(tiny: Path, deeplab: Run, capsys: Captured) -> None:
+    write_label(tiny / "labels/i1.png", np.full((40, 48), 7, np.uint8))
+    assert deeplab("data") == 2
+    message = _message(capsys)
+    assert "train.txt:2:" in message and "labels/i1.png" in message and "label value 7" in message and "0..2" in message
+
+
+def test_label_above_the_class_count_in_training(prepared: Path, deeplab: Run, capsys: Captured) -> None:
+    for path in (prepared / "labels").glob("*.png"):
+        write_label(path, np.full((40, 48), 7, np.uint8))
+    assert deeplab("train") == 2
+    message = _message(capsys)
+    assert (
+        "label 7 is neither one of the 3 classes" in message and "labels/i" in message and "list/train.txt:" in message
+    )
+    assert "num_output is too small" in message
+
+
+def test_truncated_weights(prepared: Path, deeplab: Run, capsys: Captured) -> None:
+    assert deeplab("train") == 0
+    model = prepared / "exp/model/train_iter_4.caffemodel"
+    whole = model.read_bytes()
+    model.write_bytes(whole[: len(whole) // 2])
+    capsys.readouterr()
+    assert deeplab("test") == 2
+    assert "train_iter_4.caffemodel: truncated" in _message(capsys)
+
+
+def test_label_of_the_wrong_size(tiny: Path, deeplab: Run, capsys: Captured) -> None:
+    write_label(tiny / "labels/i3.png", np.zeros((20, 24), np.uint8))
+    assert deeplab("data") == 2
+    message = _message(capsys)
+    assert "train.txt:4:" in message and "labels/i3.png is 24×20" in message and "48×40" in message
+
+
+def test_empty_list(tiny: Path, deeplab: Run, capsys: Captured) -> None:
+    (tiny / "train.txt").write_text("")
+    assert deeplab("data") == 2
+    assert "train.txt: the list is empty" in _message(capsys)
+
+
+def test_voc_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    repository = Path(__file__).parent.parent.parent
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets/voc12.toml").write_text((repository / "datasets/voc12.toml").read_text())
+    assert cli.main(["all", "voc12/largefov"]) == 2
+    message = _message(capsys)
+    assert "data/VOCdevkit/VOC2012" in message and "make voc_data" in message
+
+
+def test_pretrained_net_without_weights(tiny: Path, capsys: Captured) -> None:
+    flags = ["tiny/largefov", "--dataset", "tiny.toml", "--crop", "33", "--test-crop", "41x49", "--iterations2", "0"]
+    assert cli.main(["prototxt", *flags]) == 0
+    assert cli.main(["train", *flags]) == 2
+    assert (
+        "states no weight_filler" in (message := _message(capsys))
+        and "exper/tiny/largefov/model/init.caffemodel" in message
+    )
+
+
+def test_images_larger_than_the_test_size(tiny: Path, deeplab: Run, capsys: Captured) -> None:
+    with (tiny / "tiny.toml").open("r+") as file:
+        text = file.read()
+        file.seek(0)
+        file.write("test_size = [33, 41]\n" + text)
+    assert deeplab("data") == 2
+    assert "test_size is 33×41" in (message := _message(capsys)) and "[41, 49]" in message
+
+
+def test_unknown_experiment(tiny: Path, capsys: Captured) -> None:
+    assert cli.main(["all", "voc21/largefov"]) == 2
+    assert "datasets/voc21.toml" in _message(capsys)
+
+
+def test_image_and_label_of_colours(tiny: Path, deeplab: Run, capsys: Captured) -> None:
+    cv2.imwrite(str(tiny / "labels/i0.png"), np.zeros((40, 48, 3), np.uint8))
+    assert deeplab("data") == 2
+    assert "labels/i0.png: an RGB PNG" in (message := _message(capsys)) and "train.txt:1:" in message

@@ -1,0 +1,108 @@
+"""The stages of an experiment, run for real on eight small images."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deeplab_caffe.crf.search import SearchSpace
+from deeplab_caffe.experiment import STAGES, demo, layout, run
+from deeplab_caffe.formats.weights import read_caffemodel
+
+
+@pytest.fixture(autouse=True)
+def small_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two settings instead of two hundred, in this process."""
+    space = SearchSpace(
+        w1="4", sigma_alpha="30,50", sigma_beta="5", fine_w1="", fine_sigma_alpha="", fine_sigma_beta=""
+    )
+    monkeypatch.setattr(layout, "SearchSpace", lambda **kw: space)
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+
+
+def test_all_stages_run_and_are_not_run_again(
+    tiny: Path, deeplab: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert deeplab("all") == 0
+    first = capsys.readouterr().out
+    for stage in STAGES:
+        assert f"== {stage}" in first
+    assert "mean IoU" in first and "report:" in first
+    page = (tiny / "exp/report/index.html").read_text()
+    assert "data:image/png;base64" in page and "http" not in page.split("<body")[1]
+    record = json.loads((tiny / "exp/evaluation.json").read_text())
+    assert sum(map(sum, record["confusion_before"])) == 2 * (40 * 48 - 22)  # label 255 is not counted
+    assert deeplab("all") == 0
+    again = capsys.readouterr().out
+    assert again.count("done before") == len(STAGES) - 1  # there is no second stage of training
+
+
+def test_what_changed_is_done_again_and_snapshots_are_kept(
+    tiny: Path, deeplab: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for stage in ("data", "prototxt", "train"):
+        assert deeplab(stage) == 0
+    before = read_caffemodel(tiny / "exp/model/train_iter_4.caffemodel")
+    assert deeplab("prototxt", "--base-lr", "0.01") == 0
+    assert deeplab("train", "--base-lr", "0.01") == 0
+    assert "snapshots of before are now in" in capsys.readouterr().out
+    kept = read_caffemodel(tiny / "exp/model/before-1/train_iter_4.caffemodel")
+    after = read_caffemodel(tiny / "exp/model/train_iter_4.caffemodel")
+    assert np.array_equal(before[1].blobs[0].data, kept[1].blobs[0].data)
+    assert not np.array_equal(before[1].blobs[0].data, after[1].blobs[0].data)
+
+
+def test_a_net_edited_by_hand_is_kept_and_trained(
+    tiny: Path, deeplab: Callable[..., int], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deeplab("data"), deeplab("prototxt")
+    net = tiny / "exp/prototxt/train.prototxt"
+    edited = net.read_text().replace('name: "fc6"', 'name: "fc6_mine"', 1)
+    net.write_text(edited)
+    assert deeplab("prototxt", "--force") == 0
+    assert net.read_text() == edited and "edited by hand" in capsys.readouterr().out
+    assert deeplab("train") == 0
+    names = [layer.name for layer in read_caffemodel(tiny / "exp/model/train_iter_4.caffemodel")]
+    assert "fc6_mine" in names and "fc6" not in names
+    monkeypatch.setenv("FORCE", "1")
+    assert deeplab("prototxt") == 0
+    assert net.read_text() != edited
+
+
+def test_second_stage_starts_from_the_first(tiny: Path, deeplab: Callable[..., int]) -> None:
+    flags = ["--train2-set", "train", "--iterations2", "2"]
+    for stage in ("data", "prototxt", "train", "train2"):
+        assert deeplab(stage, *flags) == 0
+    log = (tiny / "exp/log/train2.log").read_text()
+    assert "Finetuning from exp/model/train_iter_4.caffemodel" in log
+    assert (tiny / "exp/model/train2_iter_2.caffemodel").is_file()
+
+
+def test_a_crf_that_does_not_help_is_not_used(tiny: Path, deeplab: Callable[..., int]) -> None:
+    for stage in ("data", "prototxt", "train", "test", "search"):
+        assert deeplab(stage) == 0
+    path = tiny / "exp/crf/search.json"
+    result = json.loads(path.read_text())
+    result["baseline_mean_iou"] = result["best_mean_iou"] + 0.1
+    path.write_text(json.dumps(result))
+    for stage in ("crf", "evaluate", "report"):
+        assert deeplab(stage) == 0
+    assert json.loads((tiny / "exp/evaluation.json").read_text())["after"] is None
+    assert "did not help" in (tiny / "exp/report/index.html").read_text()
+
+
+def test_held_out_images_are_not_trained_on(tiny: Path, deeplab: Callable[..., int]) -> None:
+    assert deeplab("data") == 0
+    lists = {p.stem: set(p.read_text().splitlines()) for p in (tiny / "exp/list").glob("*.txt")}
+    assert lists["heldout"] and not lists["heldout"] & lists["train"]
+    assert lists["heldout"] | lists["train"] == set((tiny / "train.txt").read_text().splitlines())
+
+
+def test_quick_demo_is_shorter() -> None:
+    assert demo(quick=True).options.iterations < demo().options.iterations
+    with pytest.raises(RuntimeError, match="no stage 'trian'; did you mean 'train'"):
+        run(demo(quick=True), ["trian"])

@@ -1,0 +1,84 @@
+"""The package keeps to its own plan: imports run one way, and the README says what is true."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "python" / "deeplab_caffe"
+
+#: what each room may import of the package, besides itself, errors and files
+ALLOWED = {
+    "formats": set(),
+    "data": {"formats"},
+    "evaluation": {"formats"},
+    "crf": {"formats"},
+    "crf/search": {"formats", "crf", "data", "evaluation"},
+    "caffe": {"formats", "data", "evaluation", "crf"},
+    "nets": {"formats", "data", "evaluation", "crf", "caffe"},
+    "engine": {"caffe"},
+    "experiment": {"formats", "data", "evaluation", "crf", "crf/search", "caffe", "nets", "engine"},
+    "cli": {"formats", "data", "evaluation", "crf", "crf/search", "caffe", "nets", "engine", "experiment"},
+}
+GROUND = {"errors", "files"}
+
+
+def _room(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return "crf/search" if parts[:2] == ("crf", "search") else parts[0]
+
+
+def _imported(path: Path) -> set[str]:
+    """The rooms of this package that a module imports, anywhere in it."""
+    here = ("deeplab_caffe", *path.relative_to(PACKAGE).parent.parts)
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [tuple(alias.name.split(".")) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = here[: len(here) - node.level + 1] if node.level else ()
+            module = base + tuple((node.module or "").split(".") if node.module else ())
+            names = [module if len(module) > 1 else (*module, alias.name) for alias in node.names]
+        else:
+            continue
+        found |= {"/".join(n[1:3]) if n[1:3] == ("crf", "search") else n[1] for n in names if n[0] == "deeplab_caffe"}
+    return {name for name in found if name not in GROUND and not name.startswith("__")}
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_run_one_way(path: Path) -> None:
+    room = _room(path)
+    if room in GROUND or room == "__init__":
+        assert _imported(path) == set()
+        return
+    assert room in ALLOWED, f"{room} has no place in docs/architecture.md yet"
+    assert _imported(path) <= ALLOWED[room] | {room}
+
+
+def test_readme_lists_the_layers_that_there_are() -> None:
+    from deeplab_caffe import caffe
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    match = re.search(r"<!-- layers -->(.*?)<!-- /layers -->", text, re.DOTALL)
+    assert match, "README.md has no list of layers between <!-- layers --> and <!-- /layers -->"
+    assert re.findall(r"\w+", match[1]) == caffe.layer_type_list()
+
+
+def test_readme_names_targets_that_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z_]+)(?:\.%)?:", makefile, re.MULTILINE))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = {name.split(".")[0] for name in re.findall(r"make ([a-z_]+(?:\.[a-z0-9]+)?)", readme)}
+    assert named and named <= targets
+
+
+def test_ci_calls_the_commands_of_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = [line for line in (ROOT / ".ci" / "run").read_text().splitlines() if line.startswith("make ")]
+    assert commands
+    for command in commands:
+        assert command in readme
