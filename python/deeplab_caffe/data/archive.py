@@ -80,7 +80,7 @@ class _Unpacker:
             open(self.archive, "rb") as raw,
             Progress(f"unpacking {self.archive.name}", self.archive.stat().st_size, 0, progress) as shown,
         ):
-            zipped = zipfile.is_zipfile(raw)
+            zipped = raw.read(4) in (b"PK\3\4", b"PK\5\6")
             raw.seek(0)
             for member in _zip_members(raw) if zipped else _tar_members(raw):
                 self._member(member)

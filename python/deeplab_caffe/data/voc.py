@@ -215,7 +215,7 @@ def _bring(archive: Archive, folder: Path, source: str | None, fetch: bool, abse
         )
     unpack(packed, folder, archive.limit, archive.wanted)
     if lacking := absent():
-        raise InputError(f"{packed}: unpacked, but {len(lacking)} files are still not there, first {lacking[0]}")
+        raise InputError(f"{packed}: unpacked, but still absent are {len(lacking)}, first {lacking[0]}")
 
 
 def _find(archive: Archive, folder: Path, source: str | None) -> Path | None:
