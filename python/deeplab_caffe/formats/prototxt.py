@@ -142,7 +142,7 @@ class Document:
 
     def _advance(self) -> tuple[str, str, int, int]:
         current = self._next
-        self._next = next(self._tokens)
+        self._next = next(self._tokens, current)  # the end of the file stays the next token
         return current
 
     def _block(self, opening: str, depth: int) -> Block:

@@ -1,0 +1,243 @@
+"""The prototxt parser: what it reads, where it says things stand, and what it says when it cannot read."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from google.protobuf import text_format
+
+from deeplab_caffe.errors import InputError
+from deeplab_caffe.formats import prototxt, schema
+from deeplab_caffe.formats.prototxt import Document
+
+
+def _read(text: str, kind: str = "NetParameter", **variables: str):
+    return prototxt.to_message(Document(text, "f.prototxt", variables or None), schema.NAMES[kind]())
+
+
+def _fails(text: str, expected: str, kind: str = "NetParameter", **variables: str) -> None:
+    with pytest.raises(prototxt.PrototxtError) as caught:
+        _read(text, kind, **variables)
+    assert expected in str(caught.value)
+
+
+# -- what is read
+
+
+def test_both_kinds_of_braces_colons_and_separators():
+    plain = _read('name: "n" layer { name: "a" } layer { name: "b" }')
+    assert _read("name: 'n'; layer < name: 'a' >, layer: { name: 'b', }") == plain
+    assert _read("name: 'n' layer: [ { name: 'a' }, < name: 'b' > ]") == plain
+
+
+def test_lists_stand_for_repeated_fields():
+    shape = _read("dim: [1, 3 ,\n 2] dim: 4", "BlobShape")
+    assert list(shape.dim) == [1, 3, 2, 4]
+    assert list(_read("dim: []", "BlobShape").dim) == []
+
+
+def test_comments_are_kept_with_their_offsets():
+    text = '# head\nname: "a#b" # tail\n#end'
+    document = Document(text)
+    assert [comment for _, comment in document.comments] == ["# head", "# tail", "#end"]
+    assert all(text[at:].startswith(comment) for at, comment in document.comments)
+    assert document.root.text_of("name") == "a#b"
+
+
+def test_offsets_delimit_the_text_of_every_field():
+    text = "layer {\n  name: 'x'\n  blobs { data: [1, 2] }\n}\nname: 'y' 'z'"
+    document = Document(text, "f")
+    layer, name = document.root.fields
+    assert text[layer.start : layer.end] == text[: text.index("}\nname") + 1]
+    assert text[name.value.start : name.value.end] == "'y' 'z'"
+    inner = layer.value.fields[0]
+    assert (document.where(inner.start), document.where(inner.value.start)) == ("f:2:3", "f:2:9")
+    data = layer.value.fields[1].value.all("data")
+    assert [text[f.value.start : f.value.end] for f in data] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        (r'"a\"b"', 'a"b'),
+        (r"'a\'b\\'", "a'b\\"),
+        (r'"\n\t\r"', "\n\t\r"),
+        (r'"\x41\101\7"', "AA\x07"),
+        (r'"\303\251"', "é"),
+        (r'"\xc3" "\xa9"', "é"),
+        ('"é雪"', "é雪"),
+        ("\"a\"\n  'b' # and\n \"c\"", "abc"),
+        ('""', ""),
+        ('"${X}"', "${X}"),
+        ('"# {[<"', "# {[<"),
+    ],
+)
+def test_strings(written, value):
+    assert _read(f"name: {written}").name == value
+
+
+def test_bytes_take_every_value():
+    assert _read(r'data: "\000\377\x80A"', "Datum").data == b"\x00\xff\x80A"
+
+
+@pytest.mark.parametrize("seed", ["", "é", 'quote " and \\ and \n', "雪#"])
+def test_reads_what_protobuf_writes(seed):
+    net = schema.NetParameter(name=seed, input_dim=[1, -2])
+    net.layer.add(name="x", loss_weight=[1e-10, 3.0]).batch_norm_param.eps = 1e-5
+    net.layer.add().convolution_param.weight_filler.variance_norm = 2
+    for as_utf8 in (True, False):
+        assert _read(text_format.MessageToString(net, as_utf8=as_utf8)) == net
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [("1", 1), ("-1.5", -1.5), (".5", 0.5), ("2.", 2), ("1e-5", 1e-5), ("1E+3", 1000), ("3f", 3), ("0.5f", 0.5)],
+)
+def test_float_forms(written, value):
+    assert _read(f"base_lr: {written}", "SolverParameter").base_lr == pytest.approx(value)
+
+
+def test_infinity_and_nan():
+    assert _read("base_lr: -inf", "SolverParameter").base_lr == -float("inf")
+    assert str(_read("base_lr: nan", "SolverParameter").base_lr) == "nan"
+
+
+def test_integer_forms():
+    assert list(_read("dim: 10 dim: 0x10 dim: 010 dim: -3 dim: 0", "BlobShape").dim) == [10, 16, 8, -3, 0]
+
+
+@pytest.mark.parametrize(("written", "value"), [("true", True), ("t", True), ("1", True), ("false", False), ("0", 0)])
+def test_bool_forms(written, value):
+    assert _read(f"shuffle: {written}", "HDF5DataParameter").shuffle == value
+
+
+def test_enums_by_name_and_number():
+    assert _read("pool: AVE", "PoolingParameter").pool == 1
+    assert _read("pool: 2", "PoolingParameter").pool == 2
+
+
+def test_an_empty_block_is_present():
+    assert _read("layer { relu_param {} }").layer[0].HasField("relu_param")
+
+
+def test_byte_order_mark_and_crlf(tmp_path):
+    path = tmp_path / "a.prototxt"
+    path.write_bytes(b'\xef\xbb\xbfname: "x"\r\nlayr { }\r\n')
+    document = Document.read(path)
+    assert document.where(document.root.fields[1].start) == f"{path}:2:1"
+
+
+# -- templates
+
+
+def test_template_variables_with_values():
+    text = 'name: "${A}_${B}" layer { loss_weight: ${N} type: "T" }'
+    net = _read(text, A="x", B="y", N="2")
+    assert (net.name, list(net.layer[0].loss_weight)) == ("x_y", [2])
+
+
+def test_template_variables_without_values_stay():
+    document = Document('layer { name: "${A}" num: ${N} k: 1${N} }')
+    assert [f.value.text for f in document.root.fields[0].value.fields] == ["${A}", "${N}", "1${N}"]
+
+
+def test_template_errors():
+    _fails('\nname: "${B}"', "f.prototxt:2:7: the template variable ${B} has no value", A="1")
+    _fails("layer { loss_weight: ${N} }", "'loss_weight' wants a number (float), got ${N}")
+
+
+# -- what cannot be read
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("layer {\n  name: 'x'", "f.prototxt:1:7: this block is not closed: '}' is missing before the file's end"),
+        ("layer <\n name: 'x' }", "f.prototxt:2:12: got '}' where a field name was wanted"),
+        ("name: 'x'\n}", "f.prototxt:2:1: got '}' where a field name was wanted"),
+        ("name 'x'", "f.prototxt:1:6: got \"'x'\" after 'name', where ':' or '{' was wanted"),
+        ("layer", "f.prototxt:1:6: got 'end of file' after 'layer'"),
+        ("name:", "f.prototxt:1:6: got 'end of file' where the value of 'name' was wanted"),
+        ("name: ,", "f.prototxt:1:7: got ',' where the value of 'name' was wanted"),
+        ("name: 'x\n'", "f.prototxt:1:7: unexpected character \"'\": the string is not closed on its line"),
+        ('a: 1 name: "abc', "f.prototxt:1:12: unexpected character '\"': the string is not closed"),
+        ("name: 'x' = 3", "f.prototxt:1:11: unexpected character '='"),
+        ("7: 'x'", "f.prototxt:1:1: got '7' where a field name was wanted"),
+        ("'name': 'x'", "f.prototxt:1:1: got \"'name'\" where a field name was wanted"),
+        ("input_dim: [1 2]", "f.prototxt:1:15: got '2' in the list of 'input_dim', wanted ',' or ']'"),
+        ("input_dim: [1,", "f.prototxt:1:15: got 'end of file'"),
+        ("input_dim: [[1]]", "f.prototxt:1:13: got '[' where the value of 'input_dim' was wanted"),
+    ],
+)
+def test_syntax_errors_say_where(text, expected):
+    _fails(text, expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("\nnaem: 'x'", "f.prototxt:2:1: NetParameter has no field 'naem'; did you mean 'name'?"),
+        ("zzz: 1", "f.prototxt:1:1: NetParameter has no field 'zzz'"),
+        ("name: 'a'\n name: 'b'", "f.prototxt:2:2: 'name' is given twice; it may stand once"),
+        ("name: x", "f.prototxt:1:7: 'name' wants a quoted string, got x"),
+        ("name { }", "f.prototxt:1:1: 'name' wants a quoted string, got a block { … }"),
+        ("layer: 5", "f.prototxt:1:1: 'layer' wants a block { … }, got '5'"),
+        ("input_dim: 1.5", "f.prototxt:1:12: 'input_dim' wants a number (int32), got 1.5"),
+        ("input_dim: '1'", "f.prototxt:1:12: 'input_dim' wants a number (int32), got \"1\""),
+        ("input_dim: 1_000", "'input_dim' wants a number (int32), got 1_000"),
+        ("input_dim: 3000000000", "'input_dim' is 3000000000, outside int32's -2147483648 … 2147483647"),
+        ("force_backward: maybe", "'force_backward' wants true or false, got maybe"),
+        ("state { phase: TRIAN }", "'phase' wants one of TRAIN, TEST, got TRIAN; did you mean 'TRAIN'?"),
+        ("state { phase: 7 }", "'phase' wants one of TRAIN, TEST, got 7"),
+        ("state { phase: 'TRAIN' }", "'phase' wants one of TRAIN, TEST, got TRAIN"),
+        (r'name: "\377"', r"'name' wants a quoted string, got"),
+    ],
+)
+def test_values_that_do_not_fit_say_what_was_wanted(text, expected):
+    _fails(text, expected)
+
+
+def test_negative_where_unsigned():
+    _fails("layer { convolution_param { num_output: -1 } }", "'num_output' is -1, outside uint32's 0 … 4294967295")
+
+
+def test_an_error_inside_a_layer_names_the_layer():
+    text = "name: 'n'\nlayer {\n  type: 'Convolution' name: 'fc6'\n  convolution_param { kernal_size: 3 }\n}"
+    _fails(
+        text,
+        "f.prototxt:4:23: layer 'fc6' (Convolution): ConvolutionParameter has no field 'kernal_size'; "
+        "did you mean 'kernel_size'?",
+    )
+    _fails("layer { nmae: 'x' }", "layer '?': LayerParameter has no field 'nmae'; did you mean 'name'?")
+
+
+def test_deep_nesting_is_an_error_and_no_crash():
+    Document("a {" * 60 + "}" * 60)
+    with pytest.raises(prototxt.PrototxtError, match="nested more than 64 deep"):
+        Document("a {" * 100000)
+    with pytest.raises(prototxt.PrototxtError, match="nested more than 64 deep"):
+        Document("a: [" + "{a: [" * 5000)
+
+
+def test_every_prefix_of_a_net_is_read_or_refused_with_a_place():
+    text = "name: 'n' # c\nlayer { name: \"a\\\"\" blobs { data: [1, 2e-3] } }\nlayer <type: 'x'>"
+    for end in range(len(text)):
+        try:
+            _read(text[:end])
+        except prototxt.PrototxtError as error:
+            assert re.match(r"f\.prototxt:\d+:\d+: ", str(error))
+
+
+def test_missing_binary_and_directory(tmp_path):
+    with pytest.raises(InputError, match=r"Could not open file .*nowhere\.prototxt"):
+        Document.read(tmp_path / "nowhere.prototxt")
+    with pytest.raises(InputError, match="Could not open file"):
+        Document.read(tmp_path)
+    (tmp_path / "weights").write_bytes(b"ab\xff\x00")
+    with pytest.raises(InputError, match=r"weights: byte 2 is not UTF-8 text; a prototxt was wanted"):
+        Document.read(tmp_path / "weights")
+
+
+def test_required_fields_are_named():
+    _fails("layer { clip_param { min: 1 } }", "required fields are missing: layer[0].clip_param.max")
