@@ -75,7 +75,7 @@ def _add_voc_data(parser: argparse.ArgumentParser) -> None:
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--allow-python-layers", action="store_true", help="let nets import their Python layers")
-    parser.add_argument("--gpu", metavar="N", type=int, help="run on this CUDA device")
+    parser.add_argument("--gpu", metavar="N", type=int, help="run on this CUDA device (default: the first, if there is one)")
     add_arguments(parser.add_argument_group("options of the generated nets and solvers"))
 
 
@@ -89,11 +89,13 @@ def _experiment(arguments: argparse.Namespace) -> Experiment:
 
 
 def _run_stage(arguments: argparse.Namespace) -> None:
-    _set_up_caffe(arguments)
     if arguments.stage == "prototxt" and arguments.name != "demo":
         _write_prototxt(arguments)
         return
-    run(_experiment(arguments), list(STAGES) if arguments.stage == "all" else [arguments.stage], arguments.force)
+    experiment = _experiment(arguments)
+    computes = arguments.stage in ("all", "train", "train2", "test")
+    _set_up_caffe(arguments, wants_gpu=computes and experiment.options.solver_mode != "CPU")
+    run(experiment, list(STAGES) if arguments.stage == "all" else [arguments.stage], arguments.force)
 
 
 def _write_prototxt(arguments: argparse.Namespace) -> None:
@@ -102,7 +104,7 @@ def _write_prototxt(arguments: argparse.Namespace) -> None:
     print(write_files(prototxt_folder(arguments.name, options), files, os.environ.get("FORCE") == "1"))
 
 
-def _set_up_caffe(arguments: argparse.Namespace) -> None:
+def _set_up_caffe(arguments: argparse.Namespace, wants_gpu: bool) -> None:
     from . import caffe
 
     if arguments.allow_python_layers:
@@ -110,6 +112,11 @@ def _set_up_caffe(arguments: argparse.Namespace) -> None:
     if arguments.gpu is not None:
         caffe.set_device(arguments.gpu)
         caffe.set_mode_gpu()
+    elif wants_gpu:
+        if caffe.has_gpu():
+            caffe.set_mode_gpu()
+        else:
+            print("the solver asks for a GPU; there is none here, so the CPU computes", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from . import proto
 from .blob import Blob
 from .layers.base import Layer, layer_type_list
 from .layers.python import allow_python_layers
-from .mode import set_device, set_mode_cpu, set_mode_gpu, set_random_seed
+from .mode import has_gpu, set_device, set_mode_cpu, set_mode_gpu, set_random_seed
 from .net import Net
 from .net_spec import NetSpec, layers, params, to_proto
 from .solver import SGDSolver, get_solver
@@ -26,6 +26,7 @@ __all__ = [
     "SGDSolver",
     "allow_python_layers",
     "get_solver",
+    "has_gpu",
     "layer_type_list",
     "layers",
     "params",

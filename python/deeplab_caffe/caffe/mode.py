@@ -28,6 +28,11 @@ def set_mode_gpu() -> None:
     _device = torch.device("cuda", _chosen_gpu)
 
 
+def has_gpu() -> bool:
+    """Whether PyTorch sees a CUDA device."""
+    return torch.cuda.is_available()
+
+
 def set_device(index: int) -> None:
     """Choose the CUDA device of the GPU mode, by number."""
     global _chosen_gpu, _device

@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import InputError
 from ..files import write_text
 from .labels import Palette, voc_palette
-from .lists import ListEntry, read_list
+from .lists import ListEntry, full_path, read_list
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -91,6 +91,14 @@ class Dataset:
     def entries(self, name: str, needs_label: bool = True) -> list[ListEntry]:
         """The lines of list `name`."""
         return read_list(self.list_path(name), needs_label)
+
+    def root_folder(self, word: str) -> str:
+        """What ImageSegData's root_folder must be for list words like this one: with a slash if they have none."""
+        return self.root.as_posix() + ("" if word.startswith("/") else "/")
+
+    def path_of(self, word: str) -> str:
+        """The file that a word of a list means."""
+        return full_path(self.root_folder(word), word)
 
     def missing(self, lists: Sequence[str]) -> str | None:
         """One message on what is absent of root folder and lists, and what to put where; None if all is there.

@@ -18,7 +18,6 @@ from ..data import (
     check_files,
     check_labels,
     crop_for,
-    full_path,
     hold_out,
     image_size,
     largest_image,
@@ -61,10 +60,10 @@ def prepare_data(experiment: Experiment) -> None:
     if message:
         raise InputError(message)
     entries = {name: dataset.entries(name) for name in names}
-    root = _root_folder(dataset, entries[names[0]][0])
+    root = dataset.root_folder(entries[names[0]][0].image)
     for name in names:
         check_files(entries[name], root, dataset.lists[name])
-        _check_labels(entries[name], root, dataset, name)
+        _check_labels(entries[name], dataset, name)
     tested = entries[experiment.test_list]
     if experiment.hold_out:
         training, held = hold_out(entries[names[0]], experiment.hold_out)
@@ -92,19 +91,15 @@ def _write_prepared(
     write_dataset(replace(dataset, lists=lists, test_size=test_size), experiment.prepared_dataset)
 
 
-def _root_folder(dataset: Dataset, first: ListEntry) -> str:
-    return dataset.root.as_posix() + ("" if first.image.startswith("/") else "/")
-
-
-def _check_labels(entries: Sequence[ListEntry], root: str, dataset: Dataset, name: str) -> None:
+def _check_labels(entries: Sequence[ListEntry], dataset: Dataset, name: str) -> None:
     """Read every label once: a value that is no class is found now and not in the middle of training."""
 
     def check(entry: ListEntry) -> None:
-        path = full_path(root, entry.label or "")
+        path = dataset.path_of(entry.label or "")
         try:
             label = read_label(path)
             check_labels(label, dataset.num_classes, dataset.ignore_label, path)
-            _check_size(label.shape, path, full_path(root, entry.image))
+            _check_size(label.shape, path, dataset.path_of(entry.image))
         except InputError as error:
             raise InputError(f"{dataset.lists[name]}:{entry.line}: {error}") from None
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from ..crf.search import SearchResult
-from ..data import Dataset, ListEntry, full_path, list_id, read_label
+from ..data import Dataset, ListEntry, list_id, read_label
 from ..errors import InputError
 from ..evaluation import Example, Report, Scores, TrainingStage, read_train_log, write_report
 from .layout import Experiment
@@ -64,8 +64,7 @@ def _examples(experiment: Experiment, dataset: Dataset, crf: bool) -> list[Examp
 
 
 def _example(experiment: Experiment, dataset: Dataset, entry: ListEntry, crf: bool) -> Example:
-    root = dataset.root.as_posix() + ("" if entry.image.startswith("/") else "/")
-    path = full_path(root, entry.image)
+    path = dataset.path_of(entry.image)
     image = cv2.imread(path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if image is None:
         raise InputError(f"{path} is not there or is no image that OpenCV can read")
@@ -73,7 +72,7 @@ def _example(experiment: Experiment, dataset: Dataset, entry: ListEntry, crf: bo
     return Example(
         name,
         np.ascontiguousarray(image[:, :, ::-1], np.uint8),
-        read_label(full_path(root, entry.label or "")),
+        read_label(dataset.path_of(entry.label or "")),
         read_label(experiment.result(experiment.test_list) / f"{name}.png"),
         read_label(experiment.result(experiment.test_list, crf=True) / f"{name}.png") if crf else None,
     )

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from .. import engine
 from ..crf import CRFParameters, crf_labels, resize_scores
 from ..crf.search import FileItem, SearchResult, coarse_to_fine, heat_map
-from ..data import Dataset, ListEntry, full_path, image_size, list_id, read_label, write_label
+from ..data import Dataset, ListEntry, image_size, list_id, read_label, write_label
 from ..errors import InputError
 from ..evaluation import Scores, confusion_matrix
 from ..files import replacing, write_text
@@ -69,7 +69,7 @@ def _score_list(experiment: Experiment, dataset: Dataset, name: str, weights: st
         size = (int(height), int(width))
         with replacing(folder / f"{image_id}.npy") as temporary:
             np.save(temporary, scores)
-        image = image_size(full_path(_root(dataset, entry), entry.image))
+        image = image_size(dataset.path_of(entry.image))
         labels = resize_scores(scores, size, image).argmax(0)
         write_label(result / f"{image_id}.png", labels, dataset.palette)
     write_text(folder / "net.json", json.dumps({"size": size, "weights": weights}) + "\n")
@@ -136,9 +136,9 @@ def _items(experiment: Experiment, dataset: Dataset, name: str) -> list[FileItem
     ids = unique_ids(entries, dataset.lists[name])
     return [
         FileItem(
-            full_path(_root(dataset, e), e.image),
+            dataset.path_of(e.image),
             str(experiment.scores(name) / f"{i}.npy"),
-            full_path(_root(dataset, e), e.label or ""),
+            dataset.path_of(e.label or ""),
             (size[0], size[1]),
         )
         for e, i in zip(entries, ids, strict=True)
@@ -211,7 +211,7 @@ def count_folder(dataset: Dataset, list_name: str, folder: Path) -> np.ndarray:
     total = np.zeros((dataset.num_classes, dataset.num_classes), np.int64)
 
     def count(entry: ListEntry, image_id: str) -> np.ndarray:
-        label = read_label(full_path(_root(dataset, entry), entry.label or ""))
+        label = read_label(dataset.path_of(entry.label or ""))
         prediction = read_label(folder / f"{image_id}.png")
         try:
             return confusion_matrix(label, prediction, dataset.num_classes, dataset.ignore_label)
@@ -258,7 +258,3 @@ class _Lines:
 
     def flush(self) -> None:
         sys.stdout.flush()
-
-
-def _root(dataset: Dataset, entry: ListEntry) -> str:
-    return dataset.root.as_posix() + ("" if entry.image.startswith("/") else "/")

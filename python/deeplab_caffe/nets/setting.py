@@ -89,7 +89,7 @@ class Setting:
         if self.options.root_folder is not None:
             return self.options.root_folder
         entry = self._first_entry()
-        return self.dataset.root.as_posix() + ("" if entry is None or entry.image.startswith("/") else "/")
+        return self.dataset.root_folder("/" if entry is None else entry.image)
 
     @property
     def has_labels(self) -> bool:
