@@ -75,7 +75,7 @@ def _add_voc_data(parser: argparse.ArgumentParser) -> None:
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--allow-python-layers", action="store_true", help="let nets import their Python layers")
-    parser.add_argument("--gpu", metavar="N", type=int, help="run on this CUDA device (default: the first, if there is one)")
+    parser.add_argument("--gpu", metavar="N", type=int, help="run on this CUDA device (the first, if there is one)")
     add_arguments(parser.add_argument_group("options of the generated nets and solvers"))
 
 
@@ -107,8 +107,7 @@ def _write_prototxt(arguments: argparse.Namespace) -> None:
 def _set_up_caffe(arguments: argparse.Namespace, wants_gpu: bool) -> None:
     from . import caffe
 
-    if arguments.allow_python_layers:
-        caffe.allow_python_layers()
+    caffe.allow_python_layers(arguments.allow_python_layers)
     if arguments.gpu is not None:
         caffe.set_device(arguments.gpu)
         caffe.set_mode_gpu()

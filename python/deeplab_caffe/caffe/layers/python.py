@@ -1,25 +1,23 @@
 """Layers written in Python by the user. Mirrors `python_layer.hpp`.
 
-A prototxt names a module and a class, so that building a net from it runs that module's code. A module which the
-running program has imported itself is used as it is; to import others, the user has to allow it, with
-`allow_python_layers()`, the flag --allow-python-layers, or DEEPLAB_PYTHON_LAYERS=1 in the environment.
+A prototxt names a module and a class, so that building a net from it runs that module's code. A program that uses the
+API runs code of its own choice anyway, so there Python layers work as in pycaffe; the command-line tools refuse them
+unless they are called with --allow-python-layers.
 """
 
 from __future__ import annotations
 
 import importlib
-import os
-import sys
 from typing import Any
 
 from ...errors import InputError
 from .base import Layer, register
 
-_allowed = os.environ.get("DEEPLAB_PYTHON_LAYERS", "") == "1"
+_allowed = True
 
 
 def allow_python_layers(allowed: bool = True) -> None:
-    """Let nets import the modules that their Python layers name."""
+    """Say whether nets may import the modules that their Python layers name (in the API they may from the start)."""
     global _allowed
     _allowed = allowed
 
@@ -36,10 +34,10 @@ def python_layer(param: Any, phase: int, origin: str) -> Layer:
     """
     p = param.python_param
     where = f"{origin + ': ' if origin else ''}layer '{param.name}' (Python): "
-    if p.module not in sys.modules and not _allowed:
+    if not _allowed:
         raise InputError(
-            f"{where}would import the module '{p.module}', that is, run its code; if you trust it, allow Python layers "
-            "(--allow-python-layers, or caffe.allow_python_layers(), or DEEPLAB_PYTHON_LAYERS=1)"
+            f"{where}would import the module '{p.module}', that is, run its code; if you trust it, say "
+            "--allow-python-layers"
         )
     try:
         module = importlib.import_module(p.module)

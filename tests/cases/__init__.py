@@ -1,0 +1,44 @@
+"""One case or more for every layer type: what the registry-wide tests run. A module per family of layers."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer on its own: its prototxt, and a value for each of its bottoms.
+
+    text: one `layer { … }` named 'layer', whose bottoms are keys of `bottoms`. phase: TRAIN or TEST.
+    differentiable: the bottoms whose gradient is checked (all float bottoms of most layers; none for accuracies).
+    params: whether the gradient of its parameters is checked too. random: the result depends on random numbers.
+    """
+
+    name: str
+    text: str
+    bottoms: Mapping[str, np.ndarray]
+    phase: str = "TEST"
+    differentiable: tuple[str, ...] = ()
+    params: bool = True
+    random: bool = False
+
+    @property
+    def type(self) -> str:
+        """The layer type that the text states."""
+        return self.text.split('type: "', 1)[1].split('"', 1)[0]
+
+
+def collect() -> list[Case]:
+    """The CASES of every module in this folder."""
+    modules = [importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__)]
+    return [case for module in modules for case in module.CASES]
+
+
+def values(*shape: int, seed: int = 0, low: float = -1.0, high: float = 1.0) -> np.ndarray:
+    """Uniform float64 values, the same for the same arguments, no two equal in practice."""
+    return np.random.default_rng([seed, *shape]).uniform(low, high, shape)
