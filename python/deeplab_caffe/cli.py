@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from . import __version__
+from . import __version__, caffe
 from .data import prepare_voc
 from .errors import InputError
 from .experiment import STAGES, Experiment, Stopped, demo, published, run
@@ -32,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand; returns the exit code: 0, 2 for bad input, 130 when stopped."""
     parsed = _parser().parse_args(arguments)
     try:
+        # What a file names must not run here without the user's consent; a program that calls us may think otherwise.
+        caffe.allow_python_layers(getattr(parsed, "allow_python_layers", False))
         parsed.function(parsed)
     except InputError as error:
         print(f"deeplab: error: {error}", file=sys.stderr)
@@ -42,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("deeplab: interrupted", file=sys.stderr)
         return 130
+    finally:
+        caffe.allow_python_layers()
     return 0
 
 
@@ -105,9 +109,6 @@ def _write_prototxt(arguments: argparse.Namespace) -> None:
 
 
 def _set_up_caffe(arguments: argparse.Namespace, wants_gpu: bool) -> None:
-    from . import caffe
-
-    caffe.allow_python_layers(arguments.allow_python_layers)
     if arguments.gpu is not None:
         caffe.set_device(arguments.gpu)
         caffe.set_mode_gpu()
