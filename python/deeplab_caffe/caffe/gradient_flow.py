@@ -18,13 +18,13 @@ def decide_backward(
     """
     flags = [needs.get(id(b), False) for b in bottoms]
     layer.needs_backward = any(flags) or any(layer.param_propagate)
+    for blob in tops:
+        needs[id(blob)] = layer.needs_backward
     flags = list(layer.param.propagate_down) or flags
     if force_backward:
         layer.needs_backward = True
         flags = [flag or layer.allow_force_backward(i) for i, flag in enumerate(flags)]
     layer.propagate_down = flags
-    for blob in tops:
-        needs[id(blob)] = layer.needs_backward
 
 
 def prune_backward(

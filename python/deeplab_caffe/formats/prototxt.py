@@ -240,9 +240,10 @@ class Document:
 
 
 def nearest(word: str, known: list[str]) -> str:
-    """`; did you mean 'x'?` for the known word most like this one, or nothing."""
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    """`; did you mean 'x'?` for the known word most like this one in whatever case, or nothing."""
+    lowered = {k.lower(): k for k in known}
+    close = difflib.get_close_matches(word.lower(), list(lowered), n=1, cutoff=0.6)
+    return f"; did you mean '{lowered[close[0]]}'?" if close else ""
 
 
 def to_message(document: Document, message: Any) -> Any:
