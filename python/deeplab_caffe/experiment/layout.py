@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from ..crf.search import SearchSpace
 from ..data import Dataset, read_dataset
 from ..errors import InputError
+from ..files import write_text
 from ..nets import Options, experiment_folder, prototxt_folder
 
 #: the settings of the demo: a quarter of LargeFOV's channels, trained from random weights
@@ -17,7 +20,6 @@ DEMO_OPTIONS = Options(
     batch_size=8,
     base_lr=0.05,
     policy="poly",
-    snapshot=50,
     display=10,
     random_seed=1,
     solver_mode="CPU",
@@ -46,6 +48,8 @@ class Experiment:
     synthetic: Mapping[str, int] = field(default_factory=dict)
     search_images: int = 100
     search_space: SearchSpace = field(default_factory=SearchSpace)
+    #: what later calls on this folder take over
+    remembered: Mapping[str, Any] = field(default_factory=dict)
 
     # -- where things lie
 
@@ -131,33 +135,55 @@ def demo(
     """The demo: the whole pipeline with a narrow net, on the synthetic sample or on the data set of a TOML file.
 
     `options` override the demo's own; `quick` makes everything as short as it can be while each stage still runs.
+    What an experiment's folder was first called with is remembered there, and holds until something else is said.
     """
-    synthetic: dict[str, int] = {}
-    if data is None:
-        synthetic = {"train": 240, "val": 60}
-        if quick:
-            synthetic = {"train": 48, "val": 12}
-        file = (SYNTHETIC_FOLDER.with_name("synthetic_quick") if quick else SYNTHETIC_FOLDER) / "dataset.toml"
-        dataset_name = "synthetic"
-    else:
-        file = Path(data)
-        dataset_name = read_dataset(file).name
-    iterations = 20 if quick else 300 if synthetic else 1000
-    base = Path(folder or f"exper/{'demo' if synthetic else dataset_name}{'_quick' if quick else ''}")
-    stated = {"iterations": iterations, **(options or Options()).stated()}
-    merged = replace(DEMO_OPTIONS, **stated)
-    merged = replace(merged, dataset=str(base / "dataset.toml"), experiment=str(base), folder=str(base / "prototxt"))
+    if folder is None:
+        name = "demo" if data is None else read_dataset(data).name
+        folder = f"exper/{name}{'_quick' if quick else ''}"
+    base = Path(folder)
+    before = _remembered(base)
+    data = data or before.get("data")
+    quick = quick or bool(before.get("quick"))
+    stated = {**before.get("options", {}), **(options or Options()).stated()}
+    synthetic = {} if data else {"train": 48, "val": 12} if quick else {"train": 240, "val": 60}
+    drawn = SYNTHETIC_FOLDER.with_name("synthetic_quick") if quick else SYNTHETIC_FOLDER
+    file = Path(data) if data else drawn / "dataset.toml"
     space = SearchSpace()
     if quick:
         space = SearchSpace(w1="3:2:5", sigma_alpha="30:40:70", sigma_beta="4", fine_sigma_alpha="-8:8:8")
     return Experiment(
-        name=f"{dataset_name}/largefov",
+        name=f"{'synthetic' if synthetic else read_dataset(file).name}/largefov",
         folder=base,
         prototxt=base / "prototxt",
         dataset_file=file,
-        options=merged,
+        options=_demo_options(stated, base, iterations=20 if quick else 300 if synthetic else 1500),
         hold_out=0.1,
         synthetic=synthetic,
-        search_images=4 if quick else 24 if synthetic else 20,
+        search_images=4 if quick else 20,
         search_space=space,
+        remembered={"data": data, "quick": quick, "options": stated},
     )
+
+
+def _demo_options(stated: Mapping[str, Any], base: Path, iterations: int) -> Options:
+    """The demo's options with those that were stated, and this experiment's own folders."""
+    chosen = {"iterations": iterations, **stated}
+    chosen.setdefault("snapshot", max(5, chosen["iterations"] // 10))
+    folders = {"dataset": str(base / "dataset.toml"), "experiment": str(base), "folder": str(base / "prototxt")}
+    return replace(DEMO_OPTIONS, **{**chosen, **folders})
+
+
+def _remembered(folder: Path) -> dict[str, Any]:
+    path = folder / "experiment.json"
+    try:
+        return dict(json.loads(path.read_text()))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); remove it to begin anew") from None
+
+
+def remember(experiment: Experiment) -> None:
+    """Keep what the experiment was called with, for calls to come."""
+    if experiment.remembered:
+        write_text(experiment.folder / "experiment.json", json.dumps(experiment.remembered, indent=1) + "\n")

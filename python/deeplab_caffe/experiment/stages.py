@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..files import write_text
 from ..formats.prototxt import nearest
 from . import preparation, reporting, scoring, training
-from .layout import Experiment
+from .layout import Experiment, remember
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,8 @@ def run(experiment: Experiment, names: Sequence[str] | None = None, force: bool 
     for name in names or STAGES:
         if name not in STAGES:
             raise InputError(f"there is no stage '{name}'{nearest(name, list(STAGES))} (stages: {', '.join(STAGES)})")
+    remember(experiment)
+    for name in names or STAGES:
         _run_stage(experiment, STAGES[name], force)
 
 
