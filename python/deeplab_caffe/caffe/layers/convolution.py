@@ -1,4 +1,7 @@
-"""Convolution and inner product. Mirrors `base_conv_layer.cpp`, `conv_layer.cpp`, `inner_product_layer.cpp`."""
+"""Convolution, its transpose and inner product.
+
+Mirrors `base_conv_layer.cpp`, `conv_layer.cpp`, `deconv_layer.cpp`, `inner_product_layer.cpp`.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from ..blob import Blob
 from .base import MANY, Shape, TensorLayer, register
 
 _CONVOLVE = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+_TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 
 
 @register("Convolution")
@@ -48,9 +52,12 @@ class Convolution(TensorLayer):
         if p.num_output == 0:
             self.fail("num_output is 0 or not stated, wanted a positive number")
         self.channels = channels
-        self.add_param(0, (p.num_output, channels // p.group, *self.kernel), p.weight_filler)
+        self.add_param(0, self._weight_shape(p.num_output, p.group), p.weight_filler)
         if p.bias_term:
             self.add_param(1, (p.num_output,), p.bias_filler)
+
+    def _weight_shape(self, outputs: int, group: int) -> Shape:
+        return (outputs, self.channels // group, *self.kernel)
 
     def _sizes(self, field: str, stem: str, default: int | None) -> tuple[int, ...]:
         """Kernel, stride, pad or dilation of every spatial axis."""
@@ -80,15 +87,14 @@ class Convolution(TensorLayer):
             self.fail(f"bottoms of different shapes: {bottoms}")
         if len(first) != self.channel_axis + 1 + self.spatial or first[self.channel_axis] != self.channels:
             self.fail(f"bottom {first} does not fit weights for {self.channels} input channels")
-        sizes = []
-        for size, k, s, p, d in zip(
-            first[self.channel_axis + 1 :], self.kernel, self.stride, self.pad, self.dilation, strict=True
-        ):
-            span = d * (k - 1) + 1
-            if size + 2 * p < span:
-                self.fail(f"bottom {first} with pad {p} is smaller than the kernel's span of {span}")
-            sizes.append((size + 2 * p - span) // s + 1)
+        axes = zip(first[self.channel_axis + 1 :], self.kernel, self.stride, self.pad, self.dilation, strict=True)
+        sizes = [self._out_size(first, size, d * (k - 1) + 1, s, p) for size, k, s, p, d in axes]
         return [(*first[: self.channel_axis], self.param.convolution_param.num_output, *sizes)] * len(bottoms)
+
+    def _out_size(self, bottom: Shape, size: int, span: int, stride: int, pad: int) -> int:
+        if size + 2 * pad < span:
+            self.fail(f"bottom {bottom} with pad {pad} is smaller than the kernel's span of {span}")
+        return (size + 2 * pad - span) // stride + 1
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         bias = params[1] if len(params) > 1 else None
@@ -100,9 +106,33 @@ class Convolution(TensorLayer):
             if flat.dim() == 4 and flat.device.type == "cpu":
                 # Whatever follows inherits the layout; convolution and pooling are up to several times faster in it.
                 flat = flat.contiguous(memory_format=torch.channels_last)
-            y = _CONVOLVE[self.spatial](flat, params[0], bias, self.stride, self.pad, self.dilation, group)
-            results.append(y if len(batch) == 1 else y.view(*batch, *y.shape[1:]))
+            y = self._convolve(flat, params[0], bias, group)
+            results.append(y if len(batch) == 1 else y.reshape(*batch, *y.shape[1:]))
         return results
+
+    def _convolve(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, group: int) -> torch.Tensor:
+        return _CONVOLVE[self.spatial](x, weight, bias, self.stride, self.pad, self.dilation, group)
+
+
+@register("Deconvolution")
+class Deconvolution(Convolution):
+    """The transpose of Convolution, with its parameters: upsampling by `stride`, summing what overlaps.
+
+    Bottoms (N, C, spatial…); tops (N, num_output, spatial…) with size stride (in − 1) + dilation (k − 1) + 1 − 2 pad.
+    Blobs: weight (C, num_output / group, k…), bias (num_output).
+    """
+
+    def _weight_shape(self, outputs: int, group: int) -> Shape:
+        return (self.channels, outputs // group, *self.kernel)
+
+    def _out_size(self, bottom: Shape, size: int, span: int, stride: int, pad: int) -> int:
+        out = stride * (size - 1) + span - 2 * pad
+        if out < 1:
+            self.fail(f"of bottom {bottom} nothing is left: an axis of {size} becomes {out}, as pad {pad} cuts it")
+        return out
+
+    def _convolve(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, group: int) -> torch.Tensor:
+        return _TRANSPOSED[self.spatial](x, weight, bias, self.stride, self.pad, 0, group, self.dilation)
 
 
 @register("InnerProduct")
