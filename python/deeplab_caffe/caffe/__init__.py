@@ -9,7 +9,7 @@ from .layers.python import allow_python_layers
 from .mode import has_gpu, set_device, set_mode_cpu, set_mode_gpu, set_random_seed
 from .net import Net
 from .net_spec import NetSpec, layers, params, to_proto
-from .solver import SGDSolver, get_solver
+from .solvers import SGDSolver, get_solver
 
 TRAIN: int = NAMES["TRAIN"]
 TEST: int = NAMES["TEST"]

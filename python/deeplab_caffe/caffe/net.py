@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,7 @@ import torch
 
 from ..errors import InputError
 from ..formats import schema
-from ..formats.weights import LayerWeights, encode_blob, read_caffemodel, write_caffemodel
-from . import log, mode
+from . import batches, mode, net_weights
 from .blob import Blob, BlobVec
 from .gradient_flow import decide_backward, prune_backward
 from .layers.base import DataLayer, LabelError, Layer, blobs_from_proto, layer_class
@@ -74,7 +73,9 @@ class Net:
         self._blob_names: list[str] = []
         self._blobs: list[Blob] = []
         self._loss_weight_of: dict[int, float] = {}
-        self._inputs: list[str] = []
+        self.inputs: list[str] = []
+        #: called with the index of a layer before it runs forward, after it, and so backward
+        self._callbacks: dict[str, list[Callable[[int], Any]]] = {w: [] for w in ("<f", "f>", "<b", "b>")}
         params = ParamTable(self.force_backward)
         made: dict[str, Blob] = {}
         available: dict[str, None] = {}
@@ -82,12 +83,13 @@ class Net:
         for entry in entries:
             self._add_layer(entry, made, available, needs, params)
         self.learnable_params = params.learnable
+        #: parameters (by id) that belong to an earlier layer
+        self._borrowed = params.borrowed
         self.blobs: OrderedDict[str, Blob] = OrderedDict(zip(self._blob_names, self._blobs, strict=True))
         self.params: OrderedDict[str, BlobVec] = OrderedDict(
             (n, layer.blobs) for n, layer in zip(self._layer_names, self.layers, strict=True) if layer.blobs
         )
         self.layer_dict = OrderedDict(zip(self._layer_names, self.layers, strict=True))
-        self.inputs: list[str] = self._inputs
         self.outputs: list[str] = sorted(available, key=str.encode)
         self.top_names = OrderedDict(zip(self._layer_names, self._top_names, strict=True))
         self.bottom_names = OrderedDict(zip(self._layer_names, self._bottom_names, strict=True))
@@ -109,11 +111,8 @@ class Net:
             raise entry.error(f"states propagate_down {len(p.propagate_down)} times for {len(p.bottom)} bottoms")
         bottoms = [self._take_bottom(entry, name, made, available) for name in p.bottom]
         tops = [self._make_top(entry, i, name, made, available) for i, name in enumerate(p.top)]
-        names = list(p.top)
-        if layer.auto_top:
-            while len(tops) < layer.tops[0]:
-                tops.append(Blob())
-                names.append("(automatic)")
+        anonymous = max(0, layer.tops[0] - len(tops)) if layer.auto_top else 0
+        tops += [Blob() for _ in range(anonymous)]
         layer.check_counts(len(bottoms), len(tops))
         layer.blobs = blobs_from_proto(p)
         layer.setup(bottoms, tops)
@@ -122,13 +121,13 @@ class Net:
         params.add_layer(layer, entry)
         decide_backward(layer, bottoms, tops, needs, self.force_backward)
         if p.type == "Input":
-            self._inputs += list(p.top)
+            self.inputs += list(p.top)
         self.layers.append(layer)
         self._layer_names.append(p.name)
         self._bottoms.append(bottoms)
         self._tops.append(tops)
         self._bottom_names.append(list(p.bottom))
-        self._top_names.append(names)
+        self._top_names.append([*p.top, *["(automatic)"] * anonymous])
 
     @staticmethod
     def _take_bottom(entry: Entry, name: str, made: dict[str, Blob], available: dict[str, None]) -> Blob:
@@ -168,6 +167,7 @@ class Net:
         loss: torch.Tensor | None = None
         for i in range(start, end + 1):
             layer, bottoms, tops = self.layers[i], self._bottoms[i], self._tops[i]
+            self._call("<f", i)
             layer.reshape(bottoms, tops)
             try:
                 layer.forward(bottoms, tops)
@@ -178,6 +178,7 @@ class Net:
                     data = blob.data_tensor()
                     term = data * weight if data.dim() == 0 else (data * blob.diff_tensor()).sum()
                     loss = term if loss is None else loss + term
+            self._call("f>", i)
         return torch.zeros((), device=mode.device()) if loss is None else loss
 
     def _explained(self, error: LabelError) -> InputError:
@@ -192,10 +193,16 @@ class Net:
         """Run backward from layer start down to end (inclusive); `release` frees what forward kept for it."""
         for i in range(start, end - 1, -1):
             layer = self.layers[i]
+            self._call("<b", i)
             if layer.needs_backward:
                 layer.backward(self._tops[i], layer.propagate_down, self._bottoms[i])
                 if release:
                     layer.release()
+            self._call("b>", i)
+
+    def _call(self, when: str, index: int) -> None:
+        for callback in self._callbacks[when]:
+            callback(index)
 
     def _forward(self, start: int, end: int) -> float:
         return float(self.forward_range(start, end))
@@ -218,16 +225,13 @@ class Net:
         """Copy the inputs in and run; returns live views of the outputs (or of layer `end`'s tops) and of `blobs`."""
         first = self._index(start) if start else 0
         last = self._index(end) if end else len(self.layers) - 1
-        names = set(self.top_names[end] if end else self.outputs) | set(blobs or [])
+        names = dict.fromkeys([*(self.top_names[end] if end else self.outputs), *(blobs or [])])
         if inputs:
-            if set(inputs) != set(self.inputs):
-                raise ValueError("Input blob arguments do not match net inputs.")
+            batches.check(self, inputs, self.inputs, "Input blob arguments do not match net inputs.", "Input")
             for name, value in inputs.items():
-                if value.shape[0] != self.blobs[name].shape[0]:
-                    raise ValueError("Input is not batch sized")
                 self.blobs[name].data[...] = value
         self._forward(first, last)
-        return {name: self.blobs[name].data for name in names}
+        return {name: self.blobs[name].data for name in names if name != "(automatic)"}
 
     def backward(
         self,
@@ -239,16 +243,30 @@ class Net:
         """Copy diffs of the outputs in and run backward; returns views of the inputs' diffs and of `diffs`."""
         first = self._index(start) if start else len(self.layers) - 1
         last = self._index(end) if end else 0
-        names = set(self.bottom_names[end] if end else self.inputs) | set(diffs or [])
+        names = dict.fromkeys([*(self.bottom_names[end] if end else self.inputs), *(diffs or [])])
         if tops:
-            if set(tops) != set(self.outputs):
-                raise ValueError("Top diff arguments do not match net outputs.")
+            batches.check(self, tops, self.outputs, "Top diff arguments do not match net outputs.", "Diff")
             for name, value in tops.items():
-                if value.shape[0] != self.blobs[name].shape[0]:
-                    raise ValueError("Diff is not batch sized")
                 self.blobs[name].diff[...] = value
         self._backward(first, last)
         return {name: self.blobs[name].diff for name in names}
+
+    def forward_all(self, blobs: Sequence[str] | None = None, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+        """Run over inputs of any number of items, batch by batch; returns copies of outputs and `blobs`, joined."""
+        return batches.forward_all(self, blobs, inputs)
+
+    def forward_backward_all(
+        self, blobs: Sequence[str] | None = None, diffs: Sequence[str] | None = None, **arrays: np.ndarray
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Likewise forward and backward, from inputs and diffs of the outputs; returns (blobs, diffs)."""
+        return batches.forward_backward_all(self, blobs, diffs, arrays)
+
+    def set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
+        """Give a net that begins with MemoryData its items: float32 (n, C, H, W), and labels (n, 1, 1, 1) or (n,).
+
+        n is a multiple of the batch size; the arrays are used as they are, not copied. Raises InputError.
+        """
+        batches.set_input_arrays(self, data, labels)
 
     def reshape(self) -> None:
         """Let every layer give its tops their shapes again."""
@@ -260,74 +278,70 @@ class Net:
         for param in self.learnable_params:
             param.blob.diff_memory.clear()
 
+    def before_forward(self, callback: Callable[[int], Any]) -> None:
+        """Call `callback(layer index)` before every layer's forward."""
+        self._callbacks["<f"].append(callback)
+
+    def after_forward(self, callback: Callable[[int], Any]) -> None:
+        """Call `callback(layer index)` after every layer's forward."""
+        self._callbacks["f>"].append(callback)
+
+    def before_backward(self, callback: Callable[[int], Any]) -> None:
+        """Call `callback(layer index)` before every layer's turn in backward."""
+        self._callbacks["<b"].append(callback)
+
+    def after_backward(self, callback: Callable[[int], Any]) -> None:
+        """Call `callback(layer index)` after every layer's turn in backward."""
+        self._callbacks["b>"].append(callback)
+
+    # -- names and numbers
+
     @property
     def blob_loss_weights(self) -> OrderedDict[str, float]:
         """Loss weight of every blob, 0 for most."""
-        return OrderedDict((n, self._loss_weight_of.get(id(b), 0.0)) for n, b in self.blobs.items())
+        return OrderedDict(zip(self._blob_names, self._blob_loss_weights, strict=True))
+
+    @property
+    def _blob_loss_weights(self) -> list[float]:
+        return [self._loss_weight_of.get(id(b), 0.0) for b in self._blobs]
+
+    _inputs = property(lambda self: self._ids(self.inputs))
+    _outputs = property(lambda self: self._ids(self.outputs))
+
+    def _top_ids(self, layer: int) -> list[int]:
+        return self._ids(self._top_names[layer])
+
+    def _bottom_ids(self, layer: int) -> list[int]:
+        return self._ids(self._bottom_names[layer])
+
+    def _ids(self, names: Iterable[str]) -> list[int]:
+        return [self._blob_names.index(name) for name in names if name != "(automatic)"]
 
     # -- weights
 
     def copy_from(self, path: str | os.PathLike[str]) -> list[str]:
-        """Copy the weights of layers found by name in a `.caffemodel`; returns the names of layers that got some.
+        """Copy the weights of layers found by name in a `.caffemodel` of any year, or a `.caffemodel.h5`.
 
-        Several files may be given, separated by commas; later ones override. Raises InputError where a layer's
-        number of blobs or a shape differs.
+        Several files may be given, separated by commas; later ones override. Returns the names of layers that got
+        some. Raises InputError, and copies nothing of the file, where a layer's number of blobs or a shape differs.
         """
-        loaded: dict[str, None] = {}
-        for part in os.fspath(path).split(","):
-            for source in read_caffemodel(part):
-                layer = self.layer_dict.get(source.name)
-                if layer is None:
-                    if source.blobs:
-                        log.info(f"Ignoring source layer {source.name}")
-                    continue
-                self._copy_layer(layer, source, part)
-                if source.blobs:
-                    loaded[source.name] = None
-        return list(loaded)
+        return net_weights.copy_from(self, path)
 
-    @staticmethod
-    def _copy_layer(layer: Layer, source: LayerWeights, path: str) -> None:
-        if len(source.blobs) != len(layer.blobs):
-            layer.fail(f"{path} has {len(source.blobs)} blobs for it, the net {len(layer.blobs)}")
-        for i, (blob, stored) in enumerate(zip(layer.blobs, source.blobs, strict=True)):
-            wanted = (1,) * (4 - len(blob.shape)) + blob.shape if stored.legacy else blob.shape
-            if stored.data.shape != wanted:
-                layer.fail(
-                    f"{path} has shape {stored.data.shape} for blob {i}, the net {blob.shape}; to start this layer "
-                    "afresh, rename it"
-                )
-            with torch.no_grad():
-                blob.data_tensor().copy_(torch.from_numpy(stored.data.reshape(blob.shape).copy()))
+    def load_hdf5(self, path: str | os.PathLike[str]) -> None:
+        """Copy the weights of layers found by name in a `.caffemodel.h5`; raises InputError as `copy_from` does."""
+        net_weights.load_hdf5(self, path)
 
     def share_with(self, other: Net) -> None:
         """Use the other net's memory for the parameters of layers of the same name."""
-        for name, blobs in other.params.items():
-            mine = self.params.get(name)
-            if mine is None:
-                continue
-            if [b.shape for b in mine] != [b.shape for b in blobs]:
-                self.layer_dict[name].fail(
-                    f"cannot share parameters: {[b.shape for b in mine]} here, {[b.shape for b in blobs]} there"
-                )
-            for own, theirs in zip(mine, blobs, strict=True):
-                own.share_data(theirs)
+        net_weights.share_with(self, other)
 
     def save(self, path: str | os.PathLike[str], diffs: bool = False) -> None:
         """Write a binary `.caffemodel` that Caffe reads."""
-        layers = []
-        for layer in self.layers:
-            definition = schema.LayerParameter()
-            definition.CopyFrom(layer.param)
-            definition.ClearField("blobs")
-            blobs = [
-                encode_blob(
-                    b.data_tensor().detach().cpu().numpy(), b.diff_tensor().detach().cpu().numpy() if diffs else None
-                )
-                for b in layer.blobs
-            ]
-            layers.append((definition.SerializeToString(), blobs))
-        write_caffemodel(path, self.name, layers)
+        net_weights.save(self, path, diffs)
+
+    def save_hdf5(self, path: str | os.PathLike[str], diffs: bool = False) -> None:
+        """Write a `.caffemodel.h5` that Caffe reads; raises InputError for layer names with '/'."""
+        net_weights.save_hdf5(self, path, diffs)
 
     def close(self) -> None:
         """Stop the threads of the data layers."""

@@ -33,11 +33,12 @@ class _Owner:
 class ParamTable:
     """Collects the parameters of layers in order; a parameter whose name was seen before is shared.
 
-    learnable: the owners, in order of appearance (also those with lr_mult 0).
+    learnable: the owners, in order of appearance (also those with lr_mult 0); borrowed: ids of the other blobs.
     """
 
     def __init__(self, force_backward: bool) -> None:
         self.learnable: list[LearnableParam] = []
+        self.borrowed: set[int] = set()
         self._owners: dict[str, _Owner] = {}
         self._force_backward = force_backward
 
@@ -70,6 +71,7 @@ class ParamTable:
                 f"parameter {index} ('{spec.name}') is {blob.shape}, but layer '{owner.layer}', which it shares it "
                 f"with, has {theirs.shape}"
             )
+        self.borrowed.add(id(blob))
         blob.share_data(theirs)
         blob.share_diff(theirs)
         for field in ("lr_mult", "decay_mult"):

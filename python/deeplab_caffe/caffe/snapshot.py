@@ -1,4 +1,4 @@
-"""Snapshots: `.caffemodel` and `.solverstate` as Caffe writes them, and a side file for a complete resume.
+"""Snapshots: weights and state as Caffe writes them, binary or HDF5, and a side file for a complete resume.
 
 Caffe's own files lack the position in the data and the random state, so its resumed runs see other images. The
 side file `<prefix>_iter_<N>.resume.json` holds both; with it a resumed run on the CPU equals one that was never
@@ -22,7 +22,7 @@ import torch
 
 from ..errors import InputError
 from ..files import write_text
-from ..formats import weights
+from ..formats import schema, weights, weights_hdf5
 from . import log, mode
 from .layers.base import DataLayer
 from .net import Net
@@ -43,33 +43,40 @@ def check_writable(prefix: str, source: str) -> None:
 
 
 def newest(prefix: str) -> str | None:
-    """The `.solverstate` of the latest snapshot under a prefix, if there is one."""
-    found = [(int(m[1]), p) for p in glob.glob(f"{glob.escape(prefix)}_iter_*.solverstate") if (m := _ITER.search(p))]
+    """The `.solverstate` or `.solverstate.h5` of the latest snapshot under a prefix, if there is one."""
+    files = glob.glob(f"{glob.escape(prefix)}_iter_*.solverstate*")
+    found = [(int(m[1]), path) for path in files if (m := _ITER.search(path))]
     return max(found)[1] if found else None
 
 
-_ITER = re.compile(r"_iter_(\d+)\.solverstate$")
+_ITER = re.compile(r"_iter_(\d+)\.solverstate(\.h5)?$")
 
 
 def write(solver: Solver) -> str:
-    """Write a snapshot of a solver; returns the path of the `.solverstate`."""
+    """Write a snapshot of a solver in the format it states; returns the path of the state file."""
     stem = f"{solver.param.snapshot_prefix}_iter_{solver.iter}"
-    model = f"{stem}.caffemodel"
-    log.info(f"Snapshotting to binary proto file {model}")
-    solver.net.save(model, diffs=solver.param.snapshot_diff)
+    hdf5 = solver.param.snapshot_format == schema.SolverParameter.HDF5
+    kind, suffix = ("HDF5", ".h5") if hdf5 else ("binary proto", "")
+    model, state_file = f"{stem}.caffemodel{suffix}", f"{stem}.solverstate{suffix}"
+    log.info(f"Snapshotting to {kind} file {model}")
+    save = solver.net.save_hdf5 if hdf5 else solver.net.save
+    save(model, diffs=solver.param.snapshot_diff)
     write_text(f"{stem}.resume.json", json.dumps(_side_state(solver)))
-    log.info(f"Snapshotting solver state to binary proto file {stem}.solverstate")
+    log.info(f"Snapshotting solver state to {kind} file {state_file}")
     history = [h.detach().cpu().numpy() for h in solver.history]
     state = weights.SolverState(solver.iter, model, history, solver.current_step)
-    weights.write_solverstate(f"{stem}.solverstate", state)
-    return f"{stem}.solverstate"
+    (weights_hdf5 if hdf5 else weights).write_solverstate(state_file, state)
+    return state_file
 
 
 def restore(solver: Solver, path: str) -> None:
-    """Bring a solver to the state of a snapshot."""
-    state = weights.read_solverstate(path)
+    """Bring a solver to the state of a snapshot, binary or HDF5; on bad input the solver stays as it was."""
+    reader = weights_hdf5 if weights_hdf5.is_hdf5(path) else weights
+    state = reader.read_solverstate(path)
     if len(state.history) != len(solver.history):
-        raise InputError(f"{path}: holds {len(state.history)} history blobs, this solver has {len(solver.history)}")
+        raise InputError(
+            f"{path}: holds {len(state.history)} history blobs, this solver ({solver.type}) has {len(solver.history)}"
+        )
     for i, (own, stored) in enumerate(zip(solver.history, state.history, strict=True)):
         if stored.size != own.numel():
             raise InputError(f"{path}: history blob {i} is {stored.shape}, this solver's {tuple(own.shape)}")
@@ -78,7 +85,7 @@ def restore(solver: Solver, path: str) -> None:
     solver.iter, solver.current_step = state.iter, state.current_step
     for own, stored in zip(solver.history, state.history, strict=True):
         own.copy_(torch.from_numpy(np.array(stored)).view(own.shape))
-    side = Path(path).with_suffix(".resume.json")
+    side = Path(path.removesuffix(".h5")).with_suffix(".resume.json")
     if side.exists():
         _restore_side_state(solver, side)
 

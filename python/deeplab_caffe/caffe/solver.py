@@ -1,4 +1,4 @@
-"""Solvers: learning rate, update, test, snapshot, resume. Mirrors `solver.cpp` and `sgd_solver.cpp`."""
+"""What all solvers share: nets, loop, tests, snapshots, resume. Mirrors `solver.cpp` and `sgd_solver.cpp`."""
 
 from __future__ import annotations
 
@@ -38,8 +38,10 @@ class Solver:
     """
 
     type = ""
-    #: history blobs per parameter
+    #: history blobs per parameter; a second one for all parameters follows the first
     histories = 1
+    #: whether a parameter with lr_mult 0 keeps a history of zeros
+    history_scales_with_rate = False
 
     def __init__(self, solver_file: str | os.PathLike[str] | Any) -> None:
         if isinstance(solver_file, str | os.PathLike):
@@ -73,12 +75,16 @@ class Solver:
     def _check(self) -> None:
         p = self.param
         learning_rate.check(p, self.source)
+        self.check_param()
         if p.average_loss < 1 or p.iter_size < 1:
             raise InputError(f"{self.source}: average_loss and iter_size must be 1 or more")
         if p.regularization_type not in ("L1", "L2"):
             raise InputError(f"{self.source}: regularization_type is '{p.regularization_type}', wanted L1 or L2")
         if p.snapshot:
             snapshot.check_writable(p.snapshot_prefix, self.source)
+
+    def check_param(self) -> None:
+        """Refuse a SolverParameter that this type of solver cannot use."""
 
     def _train_definition(self) -> Definition:
         p = self.param
@@ -164,9 +170,13 @@ class Solver:
         """Write `<prefix>_iter_<iter>.caffemodel`, `.solverstate` and the side file of data positions."""
         snapshot.write(self)
 
-    def restore(self, state_file: str) -> None:
-        """Go on from a `.solverstate`, with the weights that it names."""
-        snapshot.restore(self, state_file)
+    def restore(self, state_file: str | os.PathLike[str]) -> None:
+        """Go on from a `.solverstate` or `.solverstate.h5`, with the weights that it names."""
+        snapshot.restore(self, os.fspath(state_file))
+
+    def share_weights(self, net: Net) -> None:
+        """Make a net use the parameters of this solver's training net."""
+        net.share_with(self.net)
 
     # -- the loop
 
@@ -296,7 +306,7 @@ class Solver:
         with torch.no_grad():
             self._clip_gradients()
             for index, param in enumerate(self.net.learnable_params):
-                if param.lr_mult == 0 and self.histories == 1 and param.blob.diff_memory.blank:
+                if param.lr_mult == 0 and self.history_scales_with_rate and param.blob.diff_memory.blank:
                     continue  # nothing came in and nothing would change
                 gradient = param.blob.diff_tensor()
                 if self.param.iter_size != 1:
@@ -327,28 +337,3 @@ class Solver:
     def update_value(self, index: int, gradient: torch.Tensor, rate: float) -> None:
         """Replace a parameter's gradient by the step to subtract, and update its history."""
         raise NotImplementedError(f"{type(self).__name__}.update_value")
-
-
-class SGDSolver(Solver):
-    """Stochastic gradient descent: h ← rate · g + momentum · h; step h."""
-
-    type = "SGD"
-
-    def update_value(self, index: int, gradient: torch.Tensor, rate: float) -> None:
-        history = self.history[index]
-        history.mul_(self.param.momentum).add_(gradient, alpha=rate)
-        gradient.copy_(history)
-
-
-_SOLVERS: dict[str, type[Solver]] = {cls.type: cls for cls in (SGDSolver,)}
-
-
-def get_solver(solver_file: str | os.PathLike[str]) -> Solver:
-    """The solver of the type that the file states."""
-    kind = read_solver(solver_file).type
-    if kind not in _SOLVERS:
-        raise InputError(
-            f"{solver_file}: unknown solver type '{kind}'{prototxt.nearest(kind, list(_SOLVERS))} "
-            f"(known types: {', '.join(_SOLVERS)})"
-        )
-    return _SOLVERS[kind](solver_file)

@@ -15,7 +15,8 @@ from ..caffe import log
 from ..caffe.net_building import read_definition
 from ..caffe.signals import SignalHandler
 from ..caffe.snapshot import newest
-from ..caffe.solver import Solver, get_solver, read_solver
+from ..caffe.solver import Solver, read_solver
+from ..caffe.solvers import get_solver
 from ..errors import InputError
 from ..files import write_text
 from .layout import Experiment

@@ -1,0 +1,103 @@
+"""Running a net over more items than its batch holds. Mirrors `_Net_forward_all` and its kin of `pycaffe.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from .net import Net
+
+Arrays = Mapping[str, Any]
+
+
+def check(net: Net, arrays: Arrays, wanted: Sequence[str], mismatch: str, what: str) -> None:
+    """Refuse arrays that are not one for each of the wanted blobs, or not of their batch size."""
+    if set(arrays) != set(wanted):
+        raise InputError(f"{mismatch} Given: {', '.join(sorted(arrays))}; wanted: {', '.join(wanted)}")
+    for name, values in arrays.items():
+        if np.shape(values)[:1] != net.blobs[name].shape[:1]:
+            raise InputError(
+                f"{what} is not batch sized: '{name}' is {np.shape(values)}, wanted {net.blobs[name].shape}"
+            )
+
+
+def forward_all(net: Net, blobs: Sequence[str] | None, inputs: Arrays) -> dict[str, np.ndarray]:
+    """Outputs (and `blobs`) for every item of the inputs: (n, ...) arrays of their own memory."""
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in {*net.outputs, *(blobs or [])}}
+    for batch in _batches(net, inputs):
+        for name, values in net.forward(blobs, None, None, **batch).items():
+            parts[name].append(values.copy())
+    return _joined(parts, inputs)
+
+
+def forward_backward_all(
+    net: Net, blobs: Sequence[str] | None, diffs: Sequence[str] | None, arrays: Arrays
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Outputs (and `blobs`), and diffs of the inputs (and `diffs`), for every item of the inputs and top diffs."""
+    inputs = {name: values for name, values in arrays.items() if name in net.inputs}
+    top_diffs = {name: values for name, values in arrays.items() if name not in net.inputs}
+    forward_parts: dict[str, list[np.ndarray]] = {name: [] for name in {*net.outputs, *(blobs or [])}}
+    backward_parts: dict[str, list[np.ndarray]] = {name: [] for name in {*net.inputs, *(diffs or [])}}
+    nothing: dict[str, np.ndarray] = {}
+    for batch, diff_batch in zip_longest(_batches(net, inputs), _batches(net, top_diffs), fillvalue=nothing):
+        for name, values in net.forward(blobs, None, None, **batch).items():
+            forward_parts[name].append(values.copy())
+        for name, values in net.backward(diffs, None, None, **diff_batch).items():
+            backward_parts[name].append(values.copy())
+    return _joined(forward_parts, inputs), _joined(backward_parts, inputs)
+
+
+def _batches(net: Net, arrays: Arrays) -> Iterator[dict[str, np.ndarray]]:
+    """Slices of the size of the first blob's batch; the last one is filled up with zeros."""
+    size = _batch_size(net)
+    count = _count(arrays)
+    for start in range(0, count, size):
+        pieces = {name: np.asarray(values[start : start + size]) for name, values in arrays.items()}
+        missing = start + size - count
+        if missing > 0:
+            pieces = {n: np.concatenate([p, np.zeros((missing, *p.shape[1:]), p.dtype)]) for n, p in pieces.items()}
+        yield pieces
+
+
+def _batch_size(net: Net) -> int:
+    return net._blobs[0].shape[0] if net._blobs[0].shape else 1
+
+
+def _count(arrays: Arrays) -> int:
+    return len(next(iter(arrays.values()))) if arrays else 0
+
+
+def _joined(parts: Mapping[str, list[np.ndarray]], inputs: Arrays) -> dict[str, np.ndarray]:
+    """Batches as one array, without the items that only filled the last batch."""
+    return {name: np.concatenate(pieces)[: _count(inputs)] for name, pieces in parts.items()}
+
+
+def set_input_arrays(net: Net, data: np.ndarray, labels: np.ndarray) -> None:
+    """Give the MemoryData layer that the net begins with its items; see `Net.set_input_arrays`."""
+    layer = net.layers[0]
+    reset = getattr(layer, "reset", None)
+    if layer.type != "MemoryData" or reset is None:
+        raise InputError(f"set_input_arrays wants MemoryData as first layer, '{layer.name}' is {layer.type}")
+    if labels.ndim == 1:
+        labels = labels[:, np.newaxis, np.newaxis, np.newaxis]
+    _check_array(net, "data", data, net._tops[0][0].shape[1:])
+    _check_array(net, "labels", labels, (1, 1, 1))
+    batch = _batch_size(net)
+    if len(data) != len(labels):
+        raise InputError(f"set_input_arrays: {len(data)} data for {len(labels)} labels")
+    if len(data) % batch:
+        raise InputError(f"set_input_arrays: {len(data)} items, wanted a multiple of the batch size {batch}")
+    reset(data, labels)
+
+
+def _check_array(net: Net, what: str, array: np.ndarray, item: tuple[int, ...]) -> None:
+    if array.dtype != np.float32 or not array.flags.c_contiguous:
+        raise InputError(f"set_input_arrays: {what} must be float32 and C-contiguous, got {array.dtype}")
+    if array.ndim != 4 or array.shape[1:] != item:
+        raise InputError(f"set_input_arrays: {what} has shape {array.shape}, wanted (n, {', '.join(map(str, item))})")

@@ -1,0 +1,136 @@
+"""Weight and state files in HDF5: `.caffemodel.h5` and `.solverstate.h5`. Mirrors `net.cpp` and `sgd_solver.cpp`.
+
+Weights: a group `/data` with one group per layer, parameterless ones too, and in it the datasets "0", "1", … in the
+blobs' own shapes; parameters that belong to an earlier layer are left out. With gradients a parallel group `/diff`
+that has them all. State: `iter`, `learned_net`, `current_step` and a group `history`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import h5py
+import numpy as np
+
+from ..errors import InputError
+from ..files import replacing
+from .weights import SolverState
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+@dataclass
+class LayerDatasets:
+    """One layer of a weight file: its float32 blobs by their number; a shared one may be missing."""
+
+    name: str
+    data: dict[int, np.ndarray] = field(default_factory=dict)
+    diff: dict[int, np.ndarray] = field(default_factory=dict)
+
+
+def is_hdf5(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is HDF5, by its first bytes, or by the suffix .h5 where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(_SIGNATURE)) == _SIGNATURE
+    except OSError:
+        return os.fspath(path).endswith(".h5")
+
+
+def read_caffemodel(path: str | os.PathLike[str]) -> list[LayerDatasets]:
+    """Every layer of a `.caffemodel.h5` in the file's order; a name with "/" may be stored as nested groups.
+
+    Raises InputError where the file is missing, damaged, or holds something else.
+    """
+    with _open(path, "a .caffemodel.h5") as file:
+        if not isinstance(file.get("data"), h5py.Group):
+            raise InputError(f"{path}: has no group 'data'; a .caffemodel.h5 was wanted")
+        layers: dict[str, LayerDatasets] = {}
+        for kind in ("data", "diff"):
+            if kind in file:
+                for name, arrays in _layers(file[kind], path):
+                    getattr(layers.setdefault(name, LayerDatasets(name)), kind).update(arrays)
+        return list(layers.values())
+
+
+def _layers(group: h5py.Group, path: Any, prefix: str = "") -> Iterator[tuple[str, dict[int, np.ndarray]]]:
+    for name, inner in group.items():
+        if not isinstance(inner, h5py.Group):
+            raise InputError(f"{path}: '{inner.name}' is a dataset where the group of a layer was wanted")
+        if any(isinstance(inner.get(key), h5py.Group) for key in inner):
+            yield from _layers(inner, path, f"{prefix}{name}/")
+        else:
+            yield prefix + name, {_number(key, inner, path): _array(inner[key], path) for key in inner}
+
+
+def _number(key: str, group: h5py.Group, path: Any) -> int:
+    if not key.isdecimal():
+        raise InputError(f"{path}: '{group.name}/{key}' should be named by its number, 0 or 1 or …")
+    return int(key)
+
+
+def _array(dataset: h5py.Dataset, path: Any) -> np.ndarray:
+    if dataset.dtype.kind not in "iuf":
+        raise InputError(f"{path}: '{dataset.name}' holds {dataset.dtype}, wanted numbers")
+    return np.asarray(dataset[()], dtype=np.float32)
+
+
+def write_caffemodel(path: str | os.PathLike[str], layers: list[LayerDatasets], diffs: bool = False) -> None:
+    """Write a `.caffemodel.h5` that Caffe reads; raises InputError for a layer name with "/", as Caffe does."""
+    for layer in layers:
+        if "/" in layer.name:
+            raise InputError(f"{path}: layer '{layer.name}': HDF5 has no names with '/'; save as .caffemodel instead")
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        for kind in ("data", "diff") if diffs else ("data",):
+            group = file.create_group(kind)
+            for layer in layers:
+                inner = group.create_group(layer.name)
+                for number, values in getattr(layer, kind).items():
+                    inner.create_dataset(str(number), data=np.asarray(values, dtype="<f4"))
+
+
+def read_solverstate(path: str | os.PathLike[str]) -> SolverState:
+    """Read a `.solverstate.h5`; raises InputError where it is missing or damaged."""
+    with _open(path, "a .solverstate.h5") as file:
+        missing = [name for name in ("iter", "current_step", "history") if name not in file]
+        if missing:
+            raise InputError(f"{path}: has no '{missing[0]}'; a .solverstate.h5 was wanted")
+        history = file["history"]
+        absent = [i for i in range(len(history)) if str(i) not in history]
+        if absent:
+            raise InputError(f"{path}: 'history' has {len(history)} datasets, but none named '{absent[0]}'")
+        learned = bytes(file["learned_net"][()]).split(b"\0")[0].decode() if "learned_net" in file else ""
+        return SolverState(
+            int(np.ravel(file["iter"][()])[0]),
+            learned,
+            [_array(history[str(i)], path) for i in range(len(history))],
+            int(np.ravel(file["current_step"][()])[0]),
+        )
+
+
+def write_solverstate(path: str | os.PathLike[str], state: SolverState) -> None:
+    """Write a `.solverstate.h5` that Caffe reads."""
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        file.create_dataset("iter", data=np.array([state.iter], dtype="<i4"))
+        name = state.learned_net.encode()
+        file.create_dataset("learned_net", data=np.array(name, dtype=f"S{len(name) + 1}"))  # ends with a zero byte
+        file.create_dataset("current_step", data=np.array([state.current_step], dtype="<i4"))
+        history = file.create_group("history")
+        for i, values in enumerate(state.history):
+            history.create_dataset(str(i), data=np.asarray(values, dtype="<f4"))
+
+
+@contextmanager
+def _open(path: str | os.PathLike[str], wanted: str) -> Iterator[h5py.File]:
+    """An HDF5 file for reading, with the library's errors as ours."""
+    if not os.path.exists(path):
+        raise InputError(f"Could not open file {path}: No such file or directory")
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except (OSError, KeyError) as error:
+        raise InputError(f"{path}: damaged or not {wanted}: {error}") from None
