@@ -9,8 +9,10 @@ from functools import reduce
 
 import torch
 
+from .. import mode
 from ..blob import Blob
 from .base import MANY, Layer, Shape, TensorLayer, register
+from .sharing import SharingLayer
 
 _PROD, _SUM, _MAX = 0, 1, 2
 
@@ -53,8 +55,8 @@ class Eltwise(TensorLayer):
 
 
 @register("Concat")
-class Concat(TensorLayer):
-    """Bottoms one after another along `axis` (default 1); all other sizes equal."""
+class Concat(SharingLayer):
+    """Bottoms one after another along `axis` (default 1); all other sizes equal. One bottom shares its memory."""
 
     bottoms = (1, MANY)
 
@@ -93,7 +95,7 @@ class Split(Layer):
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         if propagate_down[0]:
             used = [b.diff_tensor() for b in top if not b.diff_memory.blank]
-            total = reduce(torch.add, used) if used else torch.zeros(bottom[0].shape)
+            total = reduce(torch.add, used) if used else torch.zeros(bottom[0].shape, device=mode.device())
             bottom[0].set_diff(total.clone() if len(used) == 1 else total)
 
 

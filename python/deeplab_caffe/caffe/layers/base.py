@@ -43,6 +43,8 @@ class Layer:
     #: loss layers get loss weight 1 where none is stated; they and a few others invent tops that are not named
     is_loss: ClassVar[bool] = False
     auto_top: ClassVar[bool] = False
+    #: bottoms that have no gradient (labels, indices): asking for it is an error
+    no_gradient: ClassVar[tuple[int, ...]] = ()
 
     def __init__(self, param: Any, phase: int = schema.TEST, origin: str = "") -> None:
         self.param = param
@@ -75,7 +77,7 @@ class Layer:
 
     def allow_force_backward(self, bottom_index: int) -> bool:
         """Whether `force_backward` may ask this bottom for a gradient."""
-        return not (self.is_loss and bottom_index == 1)
+        return bottom_index not in {i % len(self.param.bottom) for i in self.no_gradient}
 
     def release(self) -> None:
         """Forget what the last forward kept for backward."""
@@ -141,6 +143,8 @@ class TensorLayer(Layer):
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         for blob, shape in zip(top, self.top_shapes(*(b.shape for b in bottom)), strict=True):
+            if blob.shape != shape and blob in bottom:
+                self.fail(f"cannot work in place: it makes {shape} of {blob.shape}; give the top its own name")
             blob.reshape(*shape)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
@@ -167,6 +171,9 @@ class TensorLayer(Layer):
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         if self._tape is None:
             self.fail("backward was asked for before a forward pass that prepared it")
+        for i in self.no_gradient:
+            if any(propagate_down[i : i + 1 or None]):
+                self.fail(f"bottom {self.param.bottom[i]} has no gradient; state propagate_down: false for it")
         inputs, params, outputs = self._tape
         wanted = [t for t, flag in zip(inputs, propagate_down, strict=True) if flag and t.requires_grad]
         wanted += [t for t in params if t.requires_grad]
@@ -222,6 +229,7 @@ class LossLayer(TensorLayer):
     tops = (1, 1)
     is_loss = True
     auto_top = True
+    no_gradient: ClassVar[tuple[int, ...]] = (1,)
 
     def check_items(self, *bottoms: Shape) -> None:
         if bottoms[0][:1] != bottoms[1][:1]:

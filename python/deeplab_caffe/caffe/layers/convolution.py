@@ -13,18 +13,19 @@ import torch.nn.functional as F
 
 from ..blob import Blob
 from .base import MANY, Shape, TensorLayer, register
+from .windows import WindowLayer
 
 _CONVOLVE = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 _TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 
 
 @register("Convolution")
-class Convolution(TensorLayer):
+class Convolution(WindowLayer):
     """N-D cross-correlation with zero padding, dilation (atrous convolution) and groups.
 
     Bottoms (N, C, spatial…), all of one shape and through the same weights; tops (N, num_output, spatial…) with
     size floor((in + 2 pad − (dilation (k − 1) + 1)) / stride) + 1. Blobs: weight (num_output, C / group, k…),
-    bias (num_output). One to three spatial axes. The default filler is constant 0, for weights too.
+    bias (num_output). Any number of spatial axes, also none. The default filler is constant 0, for weights too.
     """
 
     bottoms = (1, MANY)
@@ -34,105 +35,75 @@ class Convolution(TensorLayer):
         p = self.param.convolution_param
         if len(bottom) != len(top):
             self.fail(f"has {len(bottom)} bottoms and {len(top)} tops, wanted as many of one as of the other")
-        dims = len(bottom[0].shape)
-        self.channel_axis = self.axis(p.axis, dims)
-        self.spatial = dims - self.channel_axis - 1
-        if self.spatial not in _CONVOLVE:
-            self.fail(f"bottom {bottom[0].shape} has {self.spatial} spatial axes after axis {p.axis}, wanted 1 to 3")
-        self.kernel = self._sizes("kernel_size", "kernel", None)
-        self.stride = self._sizes("stride", "stride", 1)
-        self.pad = self._sizes("pad", "pad", 0)
-        self.dilation = self._sizes("dilation", "", 1)
-        channels = bottom[0].shape[self.channel_axis]
+        self.read_windows(bottom[0].shape)
         if p.group < 1:
             self.fail("group is 0, wanted a positive number")
-        for what, count in (("input channels", channels), ("outputs (num_output)", p.num_output)):
-            if count % p.group:
-                self.fail(f"{count} {what} do not divide into {p.group} groups")
         if p.num_output == 0:
             self.fail("num_output is 0 or not stated, wanted a positive number")
-        self.channels = channels
-        self.add_param(0, self._weight_shape(p.num_output, p.group), p.weight_filler)
+        for what, count in (("input channels", self.channels), ("outputs (num_output)", p.num_output)):
+            if count % p.group:
+                self.fail(f"{count} {what} do not divide into {p.group} groups")
+        self.add_param(0, (p.num_output, self.channels // p.group, *self.kernel), p.weight_filler)
         if p.bias_term:
             self.add_param(1, (p.num_output,), p.bias_filler)
-
-    def _weight_shape(self, outputs: int, group: int) -> Shape:
-        return (outputs, self.channels // group, *self.kernel)
-
-    def _sizes(self, field: str, stem: str, default: int | None) -> tuple[int, ...]:
-        """Kernel, stride, pad or dilation of every spatial axis."""
-        p = self.param.convolution_param
-        stated = list(getattr(p, field))
-        if stem and (p.HasField(f"{stem}_h") or p.HasField(f"{stem}_w")):
-            if stated:
-                self.fail(f"states both {field} and {stem}_h/{stem}_w")
-            if self.spatial != 2:
-                self.fail(f"{stem}_h/{stem}_w go with 2 spatial axes, the bottom has {self.spatial}")
-            sizes: tuple[int, ...] = (getattr(p, f"{stem}_h"), getattr(p, f"{stem}_w"))
-        elif len(stated) == 1:
-            sizes = (stated[0],) * self.spatial
-        elif not stated and default is not None:
-            sizes = (default,) * self.spatial
-        elif len(stated) == self.spatial:
-            sizes = tuple(stated)
-        else:
-            self.fail(f"states {field} {len(stated)} times, wanted once, or once for each of {self.spatial} axes")
-        if default != 0 and min(sizes) < 1:
-            self.fail(f"{field} is {sizes}, wanted positive numbers")
-        return sizes
 
     def top_shapes(self, *bottoms: Shape) -> list[Shape]:
         first = bottoms[0]
         if any(b != first for b in bottoms):
             self.fail(f"bottoms of different shapes: {bottoms}")
-        if len(first) != self.channel_axis + 1 + self.spatial or first[self.channel_axis] != self.channels:
-            self.fail(f"bottom {first} does not fit weights for {self.channels} input channels")
-        axes = zip(first[self.channel_axis + 1 :], self.kernel, self.stride, self.pad, self.dilation, strict=True)
-        sizes = [self._out_size(first, size, d * (k - 1) + 1, s, p) for size, k, s, p, d in axes]
-        return [(*first[: self.channel_axis], self.param.convolution_param.num_output, *sizes)] * len(bottoms)
-
-    def _out_size(self, bottom: Shape, size: int, span: int, stride: int, pad: int) -> int:
-        if size + 2 * pad < span:
-            self.fail(f"bottom {bottom} with pad {pad} is smaller than the kernel's span of {span}")
-        return (size + 2 * pad - span) // stride + 1
+        self.check_bottom(first)
+        outputs = self.param.convolution_param.num_output
+        return [(*first[: self.channel_axis], outputs, *self.window_counts(first))] * len(bottoms)
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         bias = params[1] if len(params) > 1 else None
-        group = self.param.convolution_param.group
         results = []
         for x in bottoms:
             batch = x.shape[: self.channel_axis]
             flat = x if len(batch) == 1 else x.reshape(-1, *x.shape[self.channel_axis :])
-            if flat.dim() == 4 and flat.device.type == "cpu":
-                # Whatever follows inherits the layout; convolution and pooling are up to several times faster in it.
-                flat = flat.contiguous(memory_format=torch.channels_last)
-            y = self._convolve(flat, params[0], bias, group)
+            y = self._convolve(flat, params[0], bias)
             results.append(y if len(batch) == 1 else y.reshape(*batch, *y.shape[1:]))
         return results
 
-    def _convolve(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, group: int) -> torch.Tensor:
-        return _CONVOLVE[self.spatial](x, weight, bias, self.stride, self.pad, self.dilation, group)
+    def _convolve(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        """x (B, C, spatial…) to (B, num_output, spatial…)."""
+        if self.spatial not in _CONVOLVE:
+            return self._multiply(x, weight, bias)
+        if x.dim() == 4 and x.device.type == "cpu":
+            # Whatever follows inherits the layout; convolution and pooling are up to several times faster in it.
+            x = x.contiguous(memory_format=torch.channels_last)
+        group = self.param.convolution_param.group
+        return _CONVOLVE[self.spatial](self.filled(x), weight, bias, self.stride, self.pad, self.dilation, group)
+
+    def _multiply(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        """The same as a product with the columns, for a number of spatial axes that PyTorch has no convolution for."""
+        group, outputs = self.param.convolution_param.group, weight.shape[0]
+        columns = self.columns(x).unflatten(1, (group, -1))
+        y = torch.matmul(weight.reshape(group, outputs // group, -1), columns).flatten(1, 2)
+        if bias is not None:
+            y = y + bias.unsqueeze(1)
+        return y.reshape(x.shape[0], outputs, *self.window_counts(tuple(x.shape)))
 
 
-@register("Deconvolution")
-class Deconvolution(Convolution):
-    """The transpose of Convolution, with its parameters: upsampling by `stride`, summing what overlaps.
+@register("Im2col")
+class Im2col(WindowLayer):
+    """The windows that a convolution would see: (N, C, spatial…) to (N, C · Πk, counts…), zeros in the padding."""
 
-    Bottoms (N, C, spatial…); tops (N, num_output, spatial…) with size stride (in − 1) + dilation (k − 1) + 1 − 2 pad.
-    Blobs: weight (C, num_output / group, k…), bias (num_output).
-    """
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        self.read_windows(bottom[0].shape)
+        if self.spatial == 0:
+            self.fail(f"bottom {bottom[0].shape} has no spatial axis after axis {self.channel_axis}")
 
-    def _weight_shape(self, outputs: int, group: int) -> Shape:
-        return (self.channels, outputs // group, *self.kernel)
+    def top_shapes(self, *bottoms: Shape) -> list[Shape]:
+        shape = bottoms[0]
+        self.check_bottom(shape)
+        rows = self.channels * math.prod(self.kernel)
+        return [(*shape[: self.channel_axis], rows, *self.window_counts(shape))]
 
-    def _out_size(self, bottom: Shape, size: int, span: int, stride: int, pad: int) -> int:
-        out = stride * (size - 1) + span - 2 * pad
-        if out < 1:
-            self.fail(f"of bottom {bottom} nothing is left: an axis of {size} becomes {out}, as pad {pad} cuts it")
-        return out
-
-    def _convolve(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, group: int) -> torch.Tensor:
-        return _TRANSPOSED[self.spatial](x, weight, bias, self.stride, self.pad, 0, group, self.dilation)
+    def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        x = bottoms[0]
+        columns = self.columns(x.reshape(-1, *x.shape[self.channel_axis :]))
+        return [columns.reshape(self.top_shapes(tuple(x.shape))[0])]
 
 
 @register("InnerProduct")

@@ -1,4 +1,5 @@
-"""Softmax and losses. Mirrors `softmax_layer.cpp`, `softmax_loss_layer.cpp`, `euclidean_loss_layer.cpp`."""
+"""Softmax and losses. Mirrors `softmax_layer.cpp`, `softmax_loss_layer.cpp`, `euclidean_loss_layer.cpp`,
+`contrastive_loss_layer.cpp`."""
 
 from __future__ import annotations
 
@@ -105,8 +106,7 @@ class SoftmaxWithLoss(LossLayer):
 class EuclideanLoss(LossLayer):
     """Σ (a − b)² / (2 N), N the number of items; both bottoms may get a gradient."""
 
-    def allow_force_backward(self, bottom_index: int) -> bool:
-        return True
+    no_gradient = ()
 
     def top_shapes(self, *bottoms: Shape) -> list[Shape]:
         self.check_items(*bottoms)
@@ -117,3 +117,50 @@ class EuclideanLoss(LossLayer):
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         difference = bottoms[0].flatten() - bottoms[1].flatten()
         return [difference.dot(difference) / (2 * bottoms[0].shape[0])]
+
+
+class _ContrastiveSum(torch.autograd.Function):
+    """Σ over pairs of ‖d‖², or where not similar max(margin − ‖d‖, 0)² (legacy: max(margin − ‖d‖², 0)), halved.
+
+    d (N, C), similar (N). The gradient divides by ‖d‖ + 1e-4.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, d: torch.Tensor, similar: torch.Tensor, margin: float, legacy: bool) -> torch.Tensor:
+        squared = (d * d).sum(1)
+        inside = (margin - (squared if legacy else squared.sqrt())).clamp(min=0)
+        ctx.save_for_backward(d, similar, inside, squared)
+        ctx.legacy = legacy
+        return torch.where(similar, squared, inside if legacy else inside * inside).sum() / 2
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        d, similar, inside, squared = ctx.saved_tensors
+        apart = (inside > 0).to(d.dtype) if ctx.legacy else inside / (squared.sqrt() + 1e-4)
+        return d * torch.where(similar, grads[0], -grads[0] * apart).unsqueeze(1), None, None, None
+
+
+@register("ContrastiveLoss")
+class ContrastiveLoss(LossLayer):
+    """Of pairs (a, b) the squared distance where similar, else how far it lacks of `margin`, squared; halved, / N.
+
+    Bottoms a and b (N, C) or (N, C, 1, 1), and one number for each pair: 0 (truncated) is dissimilar.
+    """
+
+    bottoms = (3, 3)
+    no_gradient = (2,)
+
+    def top_shapes(self, *bottoms: Shape) -> list[Shape]:
+        a, b, similar = bottoms
+        if len(a) < 2 or a != b or math.prod(a[2:]) != 1:
+            self.fail(f"bottoms {a} and {b}, wanted both (N, C) or (N, C, 1, 1)")
+        if math.prod(similar) != a[0]:
+            self.fail(f"bottom {similar} has {math.prod(similar)} elements, wanted one for each of {a[0]} pairs")
+        return [()]
+
+    def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        p = self.param.contrastive_loss_param
+        similar = bottoms[2].detach().reshape(-1).to(torch.int64) != 0
+        difference = bottoms[0].flatten(1) - bottoms[1].flatten(1)
+        total = _ContrastiveSum.apply(difference, similar, p.margin, p.legacy_version)
+        return [total / bottoms[0].shape[0]]

@@ -1,4 +1,4 @@
-"""Batch normalization and scaling. Mirrors `batch_norm_layer.cpp`, `scale_layer.cpp`."""
+"""Batch normalization, scale and bias. Mirrors `batch_norm_layer.cpp`, `scale_layer.cpp`, `bias_layer.cpp`."""
 
 from __future__ import annotations
 
@@ -106,6 +106,30 @@ class Scale(TensorLayer):
         return [y + spread(bias[0], x.dim(), self.at) if bias else y]
 
 
+@register("Bias")
+class Bias(TensorLayer):
+    """y = x + b, b spanning the axes [axis, axis + num_axes) of x: blob 0 (filler default 0) or the second bottom."""
+
+    bottoms = (1, 2)
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        p, shape = self.param.bias_param, bottom[0].shape
+        span = bottom[-1].shape
+        self.at = self.axis(p.axis, len(shape)) if span else 0
+        if len(bottom) == 1:
+            self.add_param(0, span_of(self, shape, self.at, p.num_axes), p.filler)
+
+    def top_shapes(self, *bottoms: Shape) -> list[Shape]:
+        span = bottoms[1] if len(bottoms) == 2 else self.blobs[0].shape
+        if bottoms[0][self.at : self.at + len(span)] != span:
+            self.fail(f"a bias of shape {span} does not fit bottom {bottoms[0]} at axis {self.at}")
+        return [bottoms[0]]
+
+    def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        x, bias = (*bottoms, *params)
+        return [x + spread(bias, x.dim(), self.at)]
+
+
 def span_of(layer: TensorLayer, shape: Shape, at: int, num_axes: int) -> Shape:
     """The sizes [at, at + num_axes) of a shape; −1 means all remaining."""
     if num_axes < -1 or num_axes > len(shape) - at:
@@ -120,4 +144,4 @@ def default_filler(param: Any, value: float) -> Any:
 
 def spread(vector: torch.Tensor, dims: int, at: int) -> torch.Tensor:
     """A tensor that broadcasts over a bottom of `dims` axes, its own axes standing at `at`."""
-    return vector.view((1,) * at + tuple(vector.shape) + (1,) * (dims - at - vector.dim()))
+    return vector.reshape((1,) * at + tuple(vector.shape) + (1,) * (dims - at - vector.dim()))

@@ -1,12 +1,14 @@
-"""Pooling with Caffe's own rounding and clipping. Mirrors `pooling_layer.cpp`."""
+"""Pooling with Caffe's own rounding and clipping. Mirrors `pooling_layer.cpp`, `spp_layer.cpp`."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 
+from ...formats import schema
 from .. import mode
 from ..blob import Blob
 from .base import Shape, TensorLayer, register
@@ -145,3 +147,43 @@ class Pooling(TensorLayer):
         draw = torch.rand(running[:, :, :1].shape, device=x.device, generator=mode.generator(x.device))
         chosen = (running < draw * running[:, :, -1:]).sum(2, keepdim=True).clamp(max=windows.shape[2] - 1)
         return windows.gather(2, chosen).squeeze(2)
+
+
+@register("SPP")
+class SPP(TensorLayer):
+    """Spatial pyramid: (N, C, H, W) pooled into about 2^l × 2^l bins for each level l below `pyramid_height`.
+
+    A level's windows are ceil(size / 2^l) wide and adjoin; the levels are flattened and put one after another,
+    (N, C · Σ bins). A pyramid of one level is the pooled map itself.
+    """
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        if self.param.spp_param.pyramid_height == 0:
+            self.fail("pyramid_height is 0 or not stated, wanted a positive number")
+
+    def _levels(self, shape: Shape) -> list[Pooling]:
+        """The Pooling layer of each level."""
+        if len(shape) != 4:
+            self.fail(f"bottom {shape} has {len(shape)} axes, wanted 4 (N, C, H, W)")
+        return [self._level(2**level, *shape[2:]) for level in range(self.param.spp_param.pyramid_height)]
+
+    def _level(self, bins: int, height: int, width: int) -> Pooling:
+        param = schema.LayerParameter(name=self.param.name, type=self.param.type)
+        p = param.pooling_param
+        p.pool = self.param.spp_param.pool
+        p.kernel_h, p.kernel_w = -(-height // bins), -(-width // bins)
+        p.pad_h, p.pad_w = (p.kernel_h * bins - height + 1) // 2, (p.kernel_w * bins - width + 1) // 2
+        p.stride_h, p.stride_w = p.kernel_h, p.kernel_w
+        layer = Pooling(param, self.phase, self.origin)
+        layer.setup([], [])
+        return layer
+
+    def top_shapes(self, *bottoms: Shape) -> list[Shape]:
+        pooled = [level.top_shapes(bottoms[0])[0] for level in self._levels(bottoms[0])]
+        if len(pooled) == 1:
+            return pooled
+        return [(bottoms[0][0], sum(math.prod(shape[1:]) for shape in pooled))]
+
+    def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        pooled = [level.compute(bottoms, [])[0] for level in self._levels(tuple(bottoms[0].shape))]
+        return pooled if len(pooled) == 1 else [torch.cat([y.flatten(1) for y in pooled], 1)]
