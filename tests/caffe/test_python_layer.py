@@ -1,4 +1,4 @@
-"""The "Python" layer: a user's class in the net, and that a prototxt cannot make the engine import code unasked."""
+"""The "Python" layer: a user's class in the net, and the refusal to import its module where that is not allowed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def module(monkeypatch) -> str:
     return "some_users_layers"
 
 
-def test_a_loaded_module_is_used_without_being_allowed(layer, module):
+def test_what_a_users_class_sees(layer, module):
     built = layer(_TEXT % (module, "Twice"), [[1.0, 2]], phase=caffe.TRAIN)
     own = built.layer_dict["layer"]
     assert (own.type, own.phase, own.param_str) == ("Python", caffe.TRAIN, "3")
