@@ -6,10 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from deeplab_caffe import caffe
 from deeplab_caffe.caffe import log
 from deeplab_caffe.formats import prototxt, schema
+
+# Small tensors, and machines whose cores are busy: threads that wait for each other would take most of the time.
+torch.set_num_threads(1)
 
 _DATA = Path(__file__).parent.parent / "data"
 

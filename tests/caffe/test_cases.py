@@ -48,6 +48,7 @@ def test_every_type_has_a_case_or_a_file_of_its_own():
 
 
 def test_shapes_are_as_announced_and_bottoms_stay(case, built):
+    built.reshape()
     announced = {name: blob.shape for name, blob in built.blobs.items()}
     caffe.set_random_seed(3)
     built.forward()

@@ -137,7 +137,7 @@ def test_argmax_of_too_many(layer):
         layer('type: "ArgMax" argmax_param { axis: 1 top_k: 4 }', np.zeros((1, 3)))
 
 
-def test_a_one_bottom_concat_does_not_tie_top_to_bottom(layer):
+def test_concat_of_one_bottom_shares_it(layer):
     built = layer('type: "Concat"', [[1.0, 2.0]], phase=caffe.TRAIN)
-    built.blobs["top"].data[...] = 9
-    assert built.blobs["in0"].data.tolist() == [[1, 2]]
+    built.blobs["in0"].data[...] = 9
+    assert built.blobs["top"].data.tolist() == [[9, 9]]

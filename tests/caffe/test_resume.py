@@ -37,9 +37,11 @@ net: "net.prototxt" base_lr: 0.1 momentum: 0.9 weight_decay: 0.001 lr_policy: "p
 iter_size: 2 average_loss: 4 display: 1 snapshot: 3 snapshot_prefix: "{prefix}"
 test_iter: 2 test_interval: 4 {more}
 """
-_KILLED = """
+_KILLED = f"""
 import os
+import torch
 from deeplab_caffe import caffe
+torch.set_num_threads({torch.get_num_threads()})
 solver = caffe.get_solver("killed.prototxt")
 solver.add_callback(lambda: os._exit(9) if solver.iter == 4 else None, lambda: None)
 solver.solve()
