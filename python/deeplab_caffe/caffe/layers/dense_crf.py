@@ -1,0 +1,102 @@
+"""The fully connected CRF as a layer. Mirrors `densecrf_layer.cpp` of DeepLab; the inference itself is in `crf`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from ...crf import Lattice, MeanField, Pairwise, bilateral_lattice, position_lattice
+from ...errors import InputError
+from ..blob import Blob
+from .base import Shape, register
+from .gradientless import SilentLayer
+
+
+@register("DenseCRF")
+class DenseCRF(SilentLayer):
+    """Scores (N, M, H, W), dims (N, 1, 1, 2) and BGR image (N, 3, H, W) to probabilities (N, M, H, W).
+
+    The image is the data blob (a subtracted mean does not matter, a scale other than 1 does). An item's height and
+    width by dims are refined, the whole map if it is not larger in either; 0 elsewhere. Standard deviations are in
+    pixels and colour levels; each entry of the lists is a potential of its own. Without an image there are position
+    terms only. `output_probability: false` gives logarithms, not below log(1.17549435e-38). Runs on the CPU; no
+    gradient: the diffs of the bottoms are left as they are.
+    """
+
+    bottoms = (2, 3)
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        p = self.param.dense_crf_param
+        if p.max_iter < 0:
+            self.fail(f"max_iter is {p.max_iter}, wanted 0 or more")
+        for fields in (("pos_w", "pos_xy_std"), ("bi_w", "bi_xy_std", "bi_rgb_std")):
+            counts = [len(getattr(p, field)) for field in fields]
+            if len(set(counts)) > 1:
+                stated = ", ".join(f"{count} {field}" for count, field in zip(counts, fields, strict=True))
+                self.fail(f"states {stated}; wanted one of each for every potential")
+            for field in fields[1:]:
+                if not all(std > 0 for std in getattr(p, field)):
+                    self.fail(f"{field} is {list(getattr(p, field))}, wanted positive numbers")
+        if len(bottom) == 3 and not p.bi_w:
+            self.fail("has an image but no bilateral potential; state bi_w, bi_xy_std and bi_rgb_std")
+        if len(bottom) == 2 and p.bi_w:
+            self.fail("states bilateral potentials (bi_w) but has no image, the third bottom")
+
+    def top_shapes(self, *bottoms: Shape) -> list[Shape]:
+        scores, dims, *image = bottoms
+        if len(scores) != 4 or dims[:1] != scores[:1] or int(np.prod(dims[1:])) < 2:
+            self.fail(
+                f"scores {scores} and dims {dims}; wanted (N, M, H, W) and (N, 1, 1, 2), height and width of each"
+            )
+        if image and image[0] != (scores[0], 3, *scores[2:]):
+            self.fail(f"image {image[0]} for scores {scores}, wanted {(scores[0], 3, *scores[2:])}")
+        return [scores]
+
+    def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        arrays = [np.ascontiguousarray(b.detach().cpu().numpy(), dtype=np.float32) for b in bottoms]
+        for i, array in enumerate(arrays):
+            if not np.isfinite(array).all():
+                self.fail(f"bottom '{self.param.bottom[i]}' holds NaN or infinite values")
+        scores, dims, *image = arrays
+        result = np.zeros_like(scores)
+        for i, score in enumerate(scores):
+            h, w = self._effective(i, dims[i].reshape(-1), score.shape[1:])
+            colours = image[0][i, :, :h, :w].transpose(1, 2, 0) if image else None
+            result[i, :, :h, :w] = self._refine(score[:, :h, :w], colours)
+        return [torch.from_numpy(result).to(bottoms[0])]
+
+    def _effective(self, item: int, dims: np.ndarray, size: tuple[int, ...]) -> tuple[int, int]:
+        height, width = int(dims[0]), int(dims[1])
+        if size[0] <= height and size[1] <= width:
+            return size[0], size[1]
+        if not (0 < height <= size[0] and 0 < width <= size[1]):
+            self.fail(
+                f"item {item} is {height} x {width} (height x width) by bottom '{self.param.bottom[1]}', which neither "
+                f"fits into the map of {size[0]} x {size[1]} nor covers it"
+            )
+        return height, width
+
+    def _refine(self, scores: np.ndarray, image: np.ndarray | None) -> np.ndarray:
+        """Probabilities, or their logarithms, from scores (M, h, w)."""
+        p = self.param.dense_crf_param
+        try:
+            terms = self._terms(scores.shape[1], scores.shape[2], image) if p.max_iter else []
+        except InputError as error:
+            self.fail(str(error))
+        # Without a potential nothing is added to the scores; the arithmetic stays the same.
+        terms = terms or [(0.0, position_lattice(scores.shape[1], scores.shape[2], 1.0))]
+        weights = [weight for weight, _ in terms]
+        beliefs = MeanField(-scores).run(Pairwise([lattice for _, lattice in terms]), weights, p.max_iter, "after")
+        q = beliefs.probabilities()
+        return q if p.output_probability else np.log(np.maximum(q, np.finfo(np.float32).tiny))
+
+    def _terms(self, height: int, width: int, image: np.ndarray | None) -> list[tuple[float, Lattice]]:
+        """Weight and lattice of every potential, positions first."""
+        p = self.param.dense_crf_param
+        terms = [(w, position_lattice(height, width, std)) for w, std in zip(p.pos_w, p.pos_xy_std, strict=True)]
+        if image is not None:
+            bilateral = zip(p.bi_w, p.bi_xy_std, p.bi_rgb_std, strict=True)
+            terms += [(w, bilateral_lattice(image, xy, rgb)) for w, xy, rgb in bilateral]
+        return terms

@@ -1,0 +1,141 @@
+"""Score maps weighted, padded, merged and unpooled.
+
+Mirrors `spatial_product_layer.cpp` of DeepLab v2, `padding_layer.cpp` and `channel_aggregator_layer.cpp` of DeepLab v1,
+and `upsample_layer.cpp` of SegNet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+from ..blob import Blob
+from .base import Shape, TensorLayer, register
+
+
+def check_maps(layer: TensorLayer, shape: Shape) -> None:
+    """Fail unless a bottom is (N, C, H, W)."""
+    if len(shape) != 4:
+        layer.fail(f"bottom {shape} has {len(shape)} axes, wanted 4 (N, C, H, W)")
+
+
+@register("SpatialProduct")
+class SpatialProduct(TensorLayer):
+    """Maps (N, C, H, W) times one map of weights (N, 1, H, W) for all channels."""
+
+    bottoms = (2, 2)
+
+    def top_shapes(self, *bottoms: Shape) -> list[Shape]:
+        maps, weights = bottoms
+        check_maps(self, maps)
+        if weights != (maps[0], 1, *maps[2:]):
+            self.fail(f"weights {weights} for maps {maps}, wanted {(maps[0], 1, *maps[2:])}")
+        return [maps]
+
+    def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        return [bottoms[0] * bottoms[1]]
+
+
+@register("Padding")
+class Padding(TensorLayer):
+    """(N, C, H, W) with pad_beg rows and columns of zeros before and pad_end behind; negative numbers crop."""
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        p = self.param.padding_param
+        if p.pad_beg * p.pad_end < 0:
+            self.fail(f"pad_beg {p.pad_beg} and pad_end {p.pad_end}: one pads, the other crops; wanted the same sign")
+
+    def top_shapes(self, *bottoms: Shape) -> list[Shape]:
+        check_maps(self, bottoms[0])
+        p = self.param.padding_param
+        sizes = tuple(size + p.pad_beg + p.pad_end for size in bottoms[0][2:])
+        if min(sizes) < 1:
+            self.fail(f"of bottom {bottoms[0]} nothing is left: its size becomes {sizes}")
+        return [(*bottoms[0][:2], *sizes)]
+
+    def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        p = self.param.padding_param
+        return [F.pad(bottoms[0], (p.pad_beg, p.pad_end) * 2)]
+
+
+@register("ChannelAggregator")
+class ChannelAggregator(TensorLayer):
+    """(N, C, H, W) to (N, K, H, W): y_k = log Σ exp x_c over the channels in line k of the file `label_map_file`."""
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        path = self.param.channel_aggregator_param.label_map_file
+        try:
+            lines = Path(path).read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or error
+            self.fail(f"cannot read the groups of channels, label_map_file: '{path}': {reason}")
+        if not lines:
+            self.fail(f"'{path}' is empty; wanted the channels of each output on a line of its own")
+        self.groups = [self._group(f"{path}:{number}", line) for number, line in enumerate(lines, 1)]
+
+    def _group(self, where: str, line: str) -> list[int]:
+        words = line.split()
+        if not words or not all(word.isdecimal() for word in words):
+            self.fail(f"{where}: '{line}', wanted numbers of channels, separated by blanks")
+        return [int(word) for word in words]
+
+    def top_shapes(self, *bottoms: Shape) -> list[Shape]:
+        check_maps(self, bottoms[0])
+        largest = max(map(max, self.groups))
+        if largest >= bottoms[0][1]:
+            path = self.param.channel_aggregator_param.label_map_file
+            self.fail(f"'{path}' names channel {largest}, bottom {bottoms[0]} has 0 to {bottoms[0][1] - 1}")
+        return [(bottoms[0][0], len(self.groups), *bottoms[0][2:])]
+
+    def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        return [torch.stack([bottoms[0][:, group].logsumexp(1) for group in self.groups], 1)]
+
+
+@register("Upsample")
+class Upsample(TensorLayer):
+    """SegNet's unpooling: x (N, C, h, w) put where `mask`, the second top of a MAX Pooling layer, says; 0 elsewhere.
+
+    Top (N, C, upsample_h, upsample_w), or (h, w) times scale_h and scale_w, or times `scale` (2). With a scale of 2
+    pad_out_h and pad_out_w leave the last row or column out. The size must be that of the map that was pooled.
+    """
+
+    bottoms = (2, 2)
+    no_gradient = (1,)
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        p = self.param.upsample_param
+        for stem in ("upsample", "scale"):
+            if p.HasField(f"{stem}_h") != p.HasField(f"{stem}_w"):
+                self.fail(f"states only one of {stem}_h and {stem}_w")
+        self.scale = (p.scale_h, p.scale_w) if p.HasField("scale_h") else (p.scale, p.scale)
+        if (p.pad_out_h or p.pad_out_w) and self.scale != (2, 2):
+            self.fail(f"pad_out_h and pad_out_w go with a scale of 2, not {self.scale}")
+
+    def top_shapes(self, *bottoms: Shape) -> list[Shape]:
+        x, mask = bottoms
+        check_maps(self, x)
+        if mask != x:
+            self.fail(f"mask {mask} for bottom {x}, wanted the same shape")
+        p = self.param.upsample_param
+        if p.HasField("upsample_h"):
+            size = (p.upsample_h, p.upsample_w)
+        else:
+            size = (x[2] * self.scale[0] - p.pad_out_h, x[3] * self.scale[1] - p.pad_out_w)
+        if min(size) < 1:
+            self.fail(f"the size becomes {size}, wanted positive numbers")
+        return [(*x[:2], *size)]
+
+    def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        x, index = bottoms[0], bottoms[1].detach().to(torch.int64)
+        shape = self.top_shapes(tuple(x.shape), tuple(index.shape))[0]
+        count = shape[2] * shape[3]
+        if bool(((index < 0) | (index >= count)).any()):
+            self.fail(
+                f"the mask holds indices {int(index.min())} to {int(index.max())}, but the top has 0 to {count - 1} "
+                f"({shape[2]} x {shape[3]}); state upsample_h and upsample_w, the size of the map that was pooled"
+            )
+        flat = x.new_zeros((*shape[:2], count)).scatter(2, index.flatten(2), x.flatten(2))
+        return [flat.reshape(shape)]
