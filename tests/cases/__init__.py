@@ -33,6 +33,19 @@ class Case:
         return self.text.split('type: "', 1)[1].split('"', 1)[0]
 
 
+def simple(
+    name: str, kind: str, more: str, *arrays: np.ndarray, tops: int = 1, checked: int | None = None, **fields
+) -> Case:
+    """A case with bottoms x0, x1, … and tops y0, y1, …; the first `checked` bottoms (all, unless stated) get gradient.
+
+    more: the layer's own parameters; fields: what else a Case has.
+    """
+    bottoms = {f"x{i}": array for i, array in enumerate(arrays)}
+    ends = [f'bottom: "{b}"' for b in bottoms] + [f'top: "y{i}"' for i in range(tops)]
+    text = f'layer {{ name: "layer" type: "{kind}" {" ".join(ends)} {more} }}'
+    return Case(name, text, bottoms, differentiable=tuple(bottoms)[:checked], **fields)
+
+
 def collect() -> list[Case]:
     """The CASES of every module in this folder."""
     modules = [importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__)]
