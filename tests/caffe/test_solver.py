@@ -189,6 +189,8 @@ def test_nets_by_state(solver):
         ("regularization_type: 'L3'", "regularization_type is 'L3', wanted L1 or L2"),
         ("lr_policy: 'x'", "unknown lr_policy 'x'"),
         ("type: 'SGDD'", "unknown solver type 'SGDD'; did you mean 'SGD'?"),
+        ("type: 'AdaGrad' momentum: 0.9", "AdaGrad takes no momentum, got momentum 0.9"),
+        ("type: 'RMSProp' rms_decay: 1", "rms_decay is 1, wanted 0 or more and below 1"),
         ("momentun: 0.9", "SolverParameter has no field 'momentun'; did you mean 'momentum'?"),
     ],
 )
