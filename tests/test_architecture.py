@@ -53,7 +53,7 @@ def _imported(path: Path) -> set[str]:
 def test_imports_run_one_way(path: Path) -> None:
     room = _room(path)
     if room in GROUND or room == "__init__":
-        assert _imported(path) == set()
+        assert _imported(path) <= ({"engine"} if room == "__init__" else set())
         return
     assert room in ALLOWED, f"{room} has no place in docs/architecture.md yet"
     assert _imported(path) <= ALLOWED[room] | {room}

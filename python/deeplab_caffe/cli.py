@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from . import __version__, caffe
 from .data import prepare_voc
+from .engine import run_script
 from .errors import InputError
 from .experiment import STAGES, Experiment, Stopped, demo, published, run
 from .nets import VARIANTS, generate, prototxt_folder, write_files
@@ -63,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         stage.add_argument("--force", action="store_true", help="do it even if it is done and nothing has changed")
         _add_common(stage)
     _add_voc_data(commands.add_parser("voc-data", help="fetch PASCAL VOC 2012 and SBD's labels; write the lists"))
+    _add_run(commands.add_parser("run", help="run a Python script that says `import caffe`"))
     known = ", ".join(VARIANTS)
     prototxt = commands.choices["prototxt"]
     prototxt.description = f"Write the nets and solvers of <data set>/<model>. Models: {known}."
@@ -75,6 +77,14 @@ def _add_voc_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--folder", default="data", help="where it goes; archives that lie here are used (%(default)s)")
     parser.add_argument("--source", help="folder that holds the archives, or the address of a mirror")
     parser.add_argument("--no-download", action="store_true", help="use what is there, say what is missing")
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Run a Python script written for pycaffe: its `import caffe` gives the embedded Caffe."
+    # A script is code that the user runs; the Python layers of its nets are no more than that.
+    parser.set_defaults(function=lambda given: run_script(given.script, given.arguments), allow_python_layers=True)
+    parser.add_argument("script", metavar="SCRIPT.py")
+    parser.add_argument("arguments", metavar="...", nargs=argparse.REMAINDER, help="what the script gets as arguments")
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import importlib
+import importlib.abc
 import os
+import runpy
 import sys
+import traceback
+from collections.abc import Sequence
 from types import ModuleType
+from typing import Any
 
 from .errors import InputError
+
+_EMBEDDED = "deeplab_caffe.caffe"
 
 
 def caffe() -> ModuleType:
     """The embedded Caffe, or the installed one if the environment says DEEPLAB_CAFFE=system."""
     which = os.environ.get("DEEPLAB_CAFFE", "embedded")
     if which == "embedded":
-        return importlib.import_module("deeplab_caffe.caffe")
+        return importlib.import_module(_EMBEDDED)
     if which != "system":
         raise InputError(f"DEEPLAB_CAFFE is '{which}', wanted 'embedded' or 'system'")
     try:
@@ -23,9 +30,44 @@ def caffe() -> ModuleType:
         raise InputError(f"DEEPLAB_CAFFE=system, but no caffe can be imported: {error}") from None
 
 
+#: pycaffe's modules; `caffe.layers` is none of them, but an object of `caffe`
+_MODULES = (
+    "proto", "proto.caffe_pb2", "io", "draw", "net_spec", "classifier", "detector", "coord_map", "pycaffe",
+)  # fmt: skip
+
+
+class _NoOtherModules(importlib.abc.MetaPathFinder):
+    """Keeps `import caffe.x` from loading parts of the embedded Caffe a second time under another name."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        if name.startswith("caffe.") and getattr(sys.modules.get("caffe"), "__name__", "") == _EMBEDDED:
+            raise ModuleNotFoundError(f"the embedded Caffe has no module '{name}'", name=name)
+
+
 def install_as_caffe() -> None:
     """Let `import caffe` in this process give the embedded Caffe, so that scripts for pycaffe run unchanged."""
-    embedded = importlib.import_module("deeplab_caffe.caffe")
-    for name in ("", ".proto", ".proto.caffe_pb2", ".net_spec"):
-        sys.modules[f"caffe{name}"] = importlib.import_module(f"deeplab_caffe.caffe{name}")
-    sys.modules["caffe"] = embedded
+    sys.modules["caffe"] = importlib.import_module(_EMBEDDED)
+    for name in _MODULES:
+        sys.modules[f"caffe.{name}"] = importlib.import_module(f"{_EMBEDDED}.{name}")
+    if not any(isinstance(finder, _NoOtherModules) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _NoOtherModules())
+
+
+def run_script(path: str, arguments: Sequence[str] = ()) -> None:
+    """Run a Python script written for pycaffe as the interpreter would, with `import caffe` giving the embedded one.
+
+    An exception of the script is shown with its traceback and ends in SystemExit(1).
+    """
+    if not os.path.isfile(path):
+        raise InputError(f"Could not open file {path}: there is no such script")
+    install_as_caffe()
+    before = sys.argv, sys.path
+    sys.argv = [path, *arguments]
+    sys.path = [os.path.dirname(os.path.abspath(path)), *sys.path]
+    try:
+        runpy.run_path(path, run_name="__main__")
+    except Exception:
+        traceback.print_exc()
+        raise SystemExit(1) from None
+    finally:
+        sys.argv, sys.path = before

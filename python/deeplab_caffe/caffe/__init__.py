@@ -1,39 +1,79 @@
 """The embedded Caffe: pycaffe's public names on PyTorch."""
 
 from ..formats.schema import NAMES
+from . import classifier, coord_map, detector, draw, io, log, net_spec, proto, pycaffe
 from . import layers as _layer_types
-from . import proto
-from .blob import Blob
+from .blob import Blob, BlobVec
+from .classifier import Classifier
+from .detector import Detector
 from .layers.base import Layer, layer_type_list
 from .layers.python import allow_python_layers
+from .log import init_log
 from .mode import has_gpu, set_device, set_mode_cpu, set_mode_gpu, set_random_seed
+from .multi_gpu import (
+    NCCL,
+    Timer,
+    has_nccl,
+    set_multiprocess,
+    set_solver_count,
+    set_solver_rank,
+    solver_count,
+    solver_rank,
+)
 from .net import Net
 from .net_spec import NetSpec, layers, params, to_proto
-from .solvers import SGDSolver, get_solver
+from .solvers import AdaDeltaSolver, AdaGradSolver, AdamSolver, NesterovSolver, RMSPropSolver, SGDSolver, get_solver
 
+#: the release of Caffe whose interface this is
+__version__ = "1.0.0"
 TRAIN: int = NAMES["TRAIN"]
 TEST: int = NAMES["TEST"]
 # `layers` above is pycaffe's net_spec language; the package of that name registers the layer types.
 _registered = _layer_types.__all__
 
 __all__ = [
+    "NCCL",
     "TEST",
     "TRAIN",
+    "AdaDeltaSolver",
+    "AdaGradSolver",
+    "AdamSolver",
     "Blob",
+    "BlobVec",
+    "Classifier",
+    "Detector",
     "Layer",
     "Net",
     "NetSpec",
+    "NesterovSolver",
+    "RMSPropSolver",
     "SGDSolver",
+    "Timer",
     "allow_python_layers",
+    "classifier",
+    "coord_map",
+    "detector",
+    "draw",
     "get_solver",
     "has_gpu",
+    "has_nccl",
+    "init_log",
+    "io",
     "layer_type_list",
     "layers",
+    "log",
+    "net_spec",
     "params",
     "proto",
+    "pycaffe",
     "set_device",
     "set_mode_cpu",
     "set_mode_gpu",
+    "set_multiprocess",
     "set_random_seed",
+    "set_solver_count",
+    "set_solver_rank",
+    "solver_count",
+    "solver_rank",
     "to_proto",
 ]

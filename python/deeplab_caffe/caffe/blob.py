@@ -7,6 +7,7 @@ user has been handed a numpy view of it; from then on results are copied into th
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 
 import numpy as np
@@ -110,6 +111,15 @@ class SyncedMemory:
         self._host_is_newer = True
         return self._host.reshape(shape)
 
+    def gpu_pointer(self, shape: tuple[int, ...]) -> int:
+        """The address of the contents on the GPU, which hold still from now on; InputError on the CPU."""
+        held = self.tensor(shape)
+        if held.device.type != "cuda":
+            raise InputError("a blob has no address on a GPU: the mode is CPU; see set_mode_gpu")
+        self._tensor = held = held.contiguous()
+        self._viewed = True
+        return held.data_ptr()
+
     def _forget_views(self) -> None:
         self._viewed = False
         self._host = None
@@ -152,7 +162,7 @@ class Blob:
 
     def reshape(self, *shape: int) -> None:
         """Change the shape. Memory that suffices is kept with its contents; if it must grow, both become zero."""
-        dims = tuple(int(d) for d in shape)
+        dims = tuple(operator.index(d) for d in shape)
         if len(dims) > _MAX_AXES:
             raise InputError(f"a blob has at most {_MAX_AXES} axes, got {len(dims)}")
         if any(d < 0 for d in dims):
@@ -170,6 +180,9 @@ class Blob:
     channels = property(lambda self: self._legacy(1), doc="Size of axis 1, or 1.")
     height = property(lambda self: self._legacy(2), doc="Size of axis 2, or 1.")
     width = property(lambda self: self._legacy(3), doc="Size of axis 3, or 1.")
+
+    _gpu_data_ptr = property(lambda self: self.data_memory.gpu_pointer(self._shape), doc="Address of data on the GPU.")
+    _gpu_diff_ptr = property(lambda self: self.diff_memory.gpu_pointer(self._shape), doc="Address of diff on the GPU.")
 
     # -- the engine's side
 

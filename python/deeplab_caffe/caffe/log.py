@@ -7,14 +7,19 @@ import os
 import sys
 import threading
 import time
+from types import ModuleType
 from typing import TextIO
 
 _files: list[TextIO] = []
 _to_stderr = True
+#: lines below this level are not written; every line of ours is INFO, 0
+_least_level = int(os.environ.get("GLOG_minloglevel") or 0)  # noqa: SIM112 - glog spells it so
 
 
 def info(message: str) -> None:
     """Log a line: level, date, time with microseconds, thread id, file:line, `]` and the message."""
+    if _least_level > 0:
+        return
     frame = inspect.currentframe()
     caller = frame.f_back if frame else None
     place = f"{os.path.basename(caller.f_code.co_filename)}:{caller.f_lineno}" if caller else "?"
@@ -44,6 +49,23 @@ def set_stderr(on: bool) -> None:
     _to_stderr = on
 
 
+def init_log(level: int = 0, stderr: bool = True) -> None:
+    """pycaffe's init_log: the least level that is written (0 INFO, 1 WARNING, 2 ERROR), and whether stderr gets it."""
+    global _least_level
+    _least_level = level
+    set_stderr(stderr)
+
+
 def number(value: float) -> str:
     """A number as C++ streams print it: six significant digits."""
     return f"{value:g}"
+
+
+class _CallableModule(ModuleType):
+    """pycaffe has a function `caffe.log(message)`; this module, which bears that name, can be called as it."""
+
+    def __call__(self, message: str) -> None:
+        info(message)
+
+
+sys.modules[__name__].__class__ = _CallableModule

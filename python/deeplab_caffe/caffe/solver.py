@@ -13,7 +13,7 @@ import torch
 from ..errors import InputError
 from ..formats import prototxt, schema
 from ..formats.upgrade import upgrade_solver
-from . import learning_rate, log, mode, snapshot
+from . import learning_rate, log, mode, multi_gpu, snapshot
 from .net import Net
 from .net_building import Definition, definition_of, read_definition
 from .signals import Action
@@ -52,7 +52,7 @@ class Solver:
             self.param = solver_file
         self._check()
         if self.param.random_seed >= 0:
-            mode.set_random_seed(self.param.random_seed)
+            mode.set_random_seed(self.param.random_seed + multi_gpu.solver_rank())
         self.iter = 0
         self.current_step = 0
         self.recent_losses: list[torch.Tensor] = []
