@@ -174,6 +174,8 @@ class SPP(TensorLayer):
         p.kernel_h, p.kernel_w = -(-height // bins), -(-width // bins)
         p.pad_h, p.pad_w = (p.kernel_h * bins - height + 1) // 2, (p.kernel_w * bins - width + 1) // 2
         p.stride_h, p.stride_w = p.kernel_h, p.kernel_w
+        if p.pad_h >= max(p.kernel_h, 1) or p.pad_w >= max(p.kernel_w, 1):
+            self.fail(f"a map of {height} × {width} is too small for {bins} × {bins} bins; lower the pyramid_height")
         layer = Pooling(param, self.phase, self.origin)
         layer.setup([], [])
         return layer
