@@ -114,6 +114,8 @@ def _side_state(solver: Solver) -> dict[str, Any]:
 def _restore_side_state(solver: Solver, path: Path) -> None:
     try:
         side = json.loads(path.read_text())
+        if side["iter"] != solver.iter:
+            raise ValueError(f"it is of iteration {side['iter']}, the state of {solver.iter}")
         mode.set_random_seed(side["seed"])
         for device, text in side["random"].items():
             state = torch.frombuffer(bytearray(base64.b64decode(text)), dtype=torch.uint8)
