@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-import os
-import zlib
-from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-import torch
 
 from ...data.labels import check_labels, read_label
 from ...data.lists import ListEntry, check_files, full_path, read_list
 from ...errors import InputError
 from ...formats import schema
-from .. import mode
 from ..blob import Blob
-from .base import DataLayer, Shape, register
+from .base import Shape, register
+from .read_ahead import ReadAheadLayer
 
 _NONE, _IMAGE, _PIXEL = 0, 1, 2
 
 
-class _Batch(NamedTuple):
-    data: torch.Tensor
-    label: torch.Tensor
-    data_dim: torch.Tensor
-    entries: list[ListEntry]
-    pending: list[Future[None]]
+class _Item(NamedTuple):
+    """(H, W, channels) and (H, W), uint8."""
+
+    image: np.ndarray
+    label: np.ndarray
 
 
 @register("ImageSegData")
-class ImageSegData(DataLayer):
+class ImageSegData(ReadAheadLayer):
     """Tops data (N, C, h, w) BGR, label (N, 1, h, w), data_dim (N, 1, 1, 2): height and width before padding.
 
     One item: mirror (in TEST too), scale by one of scale_factors (image bilinear, label nearest), pad at the
@@ -50,8 +44,6 @@ class ImageSegData(DataLayer):
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p, t = self.param.image_data_param, self.param.transform_param
-        if p.batch_size < 1:
-            self.fail(f"batch_size is {p.batch_size}, wanted a positive number")
         if bool(p.new_height) != bool(p.new_width):
             self.fail("states only one of new_height and new_width")
         if t.HasField("mean_file"):
@@ -64,12 +56,7 @@ class ImageSegData(DataLayer):
         self.entries = self._read_list()
         self.size = self._size()
         self.table = self._value_table()
-        self._key = zlib.crc32(self.param.name.encode())
-        self._order: tuple[int, np.ndarray] = (-1, np.arange(0))
-        self._queue: deque[_Batch] = deque()
-        self._queued = 0
-        self._pool: ThreadPoolExecutor | None = None
-        self._current: list[ListEntry] = []
+        self.start(p.batch_size, self._shapes())
 
     def _read_list(self) -> list[ListEntry]:
         p = self.param.image_data_param
@@ -91,7 +78,7 @@ class ImageSegData(DataLayer):
             return t.crop_height, t.crop_width
         if t.crop_size:
             return t.crop_size, t.crop_size
-        image = self._read_image(self.entries[0])
+        image = self.guarded(lambda: self._read_image(self.entries[0]))
         return image.shape[0], image.shape[1]
 
     def _value_table(self) -> np.ndarray:
@@ -101,74 +88,23 @@ class ImageSegData(DataLayer):
         means[:] = np.asarray(t.mean_value, dtype=np.float32) if t.mean_value else 0.0
         return ((np.arange(256.0) - means[:, None]) * np.float32(t.scale)).astype(np.float32)
 
-    # -- what comes next
+    # -- one item
 
-    def _random(self, *salt: int) -> np.random.Generator:
-        return np.random.default_rng([mode.seed(), self._key, *salt])
-
-    def _entry(self, item: int) -> ListEntry:
+    def entry(self, number: int) -> ListEntry:
         p = self.param.image_data_param
-        skip = int(self._random(0).integers(p.rand_skip)) if p.rand_skip else 0
-        epoch, place = divmod(item + skip, len(self.entries))
-        if not p.shuffle:
-            return self.entries[place]
-        if self._order[0] != epoch:
-            self._order = (epoch, self._random(1, epoch).permutation(len(self.entries)))
-        return self.entries[self._order[1][place]]
+        return self.entries[self.place(number, len(self.entries), p.shuffle, p.rand_skip)]
 
-    def seek(self, position: int) -> None:
-        for batch in self._queue:
-            for future in batch.pending:
-                future.cancel()
-        self._queue.clear()
-        self._order = (-1, np.arange(0))  # the seed may be another one now
-        self.position = self._queued = position
+    def read(self, entry: ListEntry, number: int) -> _Item:
+        image = self._read_image(entry)
+        return _Item(image, self._read_label(entry, image))
 
-    def _read_ahead(self) -> None:
-        """Keep `prefetch` batches (data_param's, 4 by default) in the making."""
-        n = self.param.image_data_param.batch_size
-        if self._pool is None:
-            workers = min(8, max(2, os.cpu_count() or 2))
-            self._pool = ThreadPoolExecutor(workers, thread_name_prefix=self.param.name)
-        while len(self._queue) < max(1, self.param.data_param.prefetch) + 1:
-            pin = mode.device().type == "cuda"
-            data = torch.empty(n, self.channels, *self.size, pin_memory=pin)
-            label = torch.empty(n, 1, *self.size, pin_memory=pin)
-            dim = torch.empty(n, 1, 1, 2)
-            entries = [self._entry(self._queued + i) for i in range(n)]
-            arrays = data.numpy(), label.numpy(), dim.numpy()
-            pending = [
-                self._pool.submit(self._load, entry, self._queued + i, *(a[i] for a in arrays))
-                for i, entry in enumerate(entries)
-            ]
-            self._queue.append(_Batch(data, label, dim, entries, pending))
-            self._queued += n
+    def shapes(self, item: _Item) -> list[Shape]:
+        return self._shapes()
 
-    def close(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = None
-        self._queue.clear()
+    def _shapes(self) -> list[Shape]:
+        return [(self.channels, *self.size), (1, *self.size), (1, 1, 2)]
 
-    def top_shapes(self, *bottoms: Shape) -> list[Shape]:
-        n = self.param.image_data_param.batch_size
-        return [(n, self.channels, *self.size), (n, 1, *self.size), (n, 1, 1, 2)]
-
-    def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
-        self._read_ahead()
-        batch = self._queue.popleft()
-        for future in batch.pending:
-            try:
-                future.result()
-            except InputError as error:
-                self.fail(str(error))
-        self._current = batch.entries
-        self.position += len(batch.entries)
-        return [t.to(mode.device(), non_blocking=True) for t in batch[:3]]
-
-    # -- one item (in a worker thread)
-
-    def _where(self, entry: ListEntry) -> str:
+    def where(self, entry: Any) -> str:
         return f"{self.param.image_data_param.source}:{entry.line}: "
 
     def _read_image(self, entry: ListEntry) -> np.ndarray:
@@ -179,7 +115,7 @@ class ImageSegData(DataLayer):
         # Labels are drawn on the stored pixels, whatever way the camera was held.
         image = cv2.imread(path, flags | cv2.IMREAD_IGNORE_ORIENTATION)
         if image is None:
-            raise InputError(f"{self._where(entry)}{path} is not there or is no image that OpenCV can read")
+            raise InputError(f"{self.where(entry)}{path} is not there or is no image that OpenCV can read")
         if p.new_height:
             image = cv2.resize(image, (p.new_width, p.new_height), interpolation=cv2.INTER_LINEAR)
         return image if image.ndim == 3 else image[:, :, None]
@@ -194,24 +130,23 @@ class ImageSegData(DataLayer):
         try:
             label = read_label(path)
         except InputError as error:
-            raise InputError(f"{self._where(entry)}{error}") from None
+            raise InputError(f"{self.where(entry)}{error}") from None
         if p.new_height:
             label = np.asarray(cv2.resize(label, (p.new_width, p.new_height), interpolation=cv2.INTER_LINEAR))
         if label.shape != image.shape[:2]:
             raise InputError(
-                f"{self._where(entry)}label {path} is {label.shape[1]}×{label.shape[0]} pixels, its image "
+                f"{self.where(entry)}label {path} is {label.shape[1]}×{label.shape[0]} pixels, its image "
                 f"{entry.image} {image.shape[1]}×{image.shape[0]}; they must be of one size"
             )
         return label
 
-    def _load(self, entry: ListEntry, item: int, data: np.ndarray, label: np.ndarray, dim: np.ndarray) -> None:
-        """Read and transform one item into its places in the batch."""
+    def write(self, item: _Item, entry: ListEntry, number: int, places: list[np.ndarray]) -> None:
         t = self.param.transform_param
-        image = self._read_image(entry)
-        classes = self._read_label(entry, image)
+        image, classes = item
+        data, label, dim = places
         height, width = self.size
         dim[0, 0] = min(height, image.shape[0]), min(width, image.shape[1])
-        random = self._random(2, item)
+        random = self.random(2, number)
         mirrored = bool(t.mirror and random.integers(2))
         if t.scale_factors:
             factor = t.scale_factors[int(random.integers(len(t.scale_factors)))]
@@ -238,7 +173,7 @@ class ImageSegData(DataLayer):
         if not (t.crop_size or t.crop_height):
             if classes.shape < self.size or classes.shape[1] < self.size[1]:
                 raise InputError(
-                    f"{self._where(entry)}{entry.image} is {classes.shape[1]}×{classes.shape[0]} pixels, smaller than "
+                    f"{self.where(entry)}{entry.image} is {classes.shape[1]}×{classes.shape[0]} pixels, smaller than "
                     f"the first image ({self.size[1]}×{self.size[0]}); state crop_size to pad"
                 )
         elif self.phase == schema.TRAIN:
@@ -257,13 +192,13 @@ class ImageSegData(DataLayer):
             return ""
         entry = self._current[index]
         if p.label_type != _PIXEL:
-            return f"{self._where(entry)}the label of {entry.image}"
+            return f"{self.where(entry)}the label of {entry.image}"
         path = full_path(p.root_folder, entry.label or "")
         try:
             check_labels(read_label(path), num_classes, ignored[0] if ignored else None, path)
         except InputError as error:
-            return f"{self._where(entry)}{error}"
-        return f"{self._where(entry)}{path}"
+            return f"{self.where(entry)}{error}"
+        return f"{self.where(entry)}{path}"
 
 
 def _leading_integer(word: str) -> int:

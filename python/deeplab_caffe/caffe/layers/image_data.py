@@ -1,0 +1,103 @@
+"""Images with a number as label, from a list file. Mirrors `image_data_layer.cpp`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+
+from ...data.lists import ListEntry, check_files, full_path
+from ...errors import InputError
+from .. import log
+from ..blob import Blob
+from .base import Shape, register
+from .read_ahead import ReadAheadLayer
+from .transformer import Transformer, check_moved_fields
+
+_INTEGER = re.compile(r"\s*([-+]?\d+)")
+
+
+class _Item(NamedTuple):
+    image: np.ndarray
+    shape: Shape
+
+
+@register("ImageData")
+class ImageData(ReadAheadLayer):
+    """Tops data (N, C, h, w) BGR, or one channel with is_color false, and label (N).
+
+    Each line of `source` is a path, which may contain blanks, a blank, and a number; root_folder goes before the path
+    as it is. Each batch has the shape of its first image. Deviations from the original: a line without a number
+    is an error rather than label 0; rand_skip may exceed the list.
+    """
+
+    tops = (2, 2)
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        p, t = self.param.image_data_param, self.param.transform_param
+        if bool(p.new_height) != bool(p.new_width):
+            self.fail("states only one of new_height and new_width")
+        if t.force_color or t.force_gray:
+            log.info(self.describe() + "force_color and force_gray are for encoded datums; is_color decides here")
+        self.guarded(lambda: check_moved_fields(p, "image_data_param"))
+        self._transformer = self.guarded(lambda: Transformer(t, self.phase))
+        self._entries = self.guarded(lambda: _read_list(p.source))
+        self.guarded(lambda: check_files(self._entries, p.root_folder, p.source, labels=False))
+        self.start(p.batch_size)
+
+    def entry(self, number: int) -> ListEntry:
+        p = self.param.image_data_param
+        return self._entries[self.place(number, len(self._entries), p.shuffle, p.rand_skip)]
+
+    def read(self, entry: ListEntry, number: int) -> _Item:
+        p = self.param.image_data_param
+        path = full_path(p.root_folder, entry.image)
+        flags = cv2.IMREAD_COLOR if p.is_color else cv2.IMREAD_GRAYSCALE
+        image = cv2.imread(path, flags | cv2.IMREAD_IGNORE_ORIENTATION)
+        if image is None:
+            raise InputError(f"{self.where(entry)}is not there or is no image that OpenCV can read")
+        if p.new_height:
+            image = cv2.resize(image, (p.new_width, p.new_height), interpolation=cv2.INTER_LINEAR)
+        planes = image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
+        try:
+            return _Item(planes, self._transformer.shape(planes.shape))
+        except InputError as error:
+            raise InputError(self.where(entry) + str(error)) from None
+
+    def shapes(self, item: _Item) -> list[Shape]:
+        return [item.shape, ()]
+
+    def write(self, item: _Item, entry: ListEntry, number: int, places: list[np.ndarray]) -> None:
+        try:
+            self._transformer.apply(item.image, places[0], self.random(2, number))
+        except InputError as error:
+            raise InputError(self.where(entry) + str(error)) from None
+        places[1][...] = int(entry.label or 0)
+
+    def where(self, entry: Any) -> str:
+        p = self.param.image_data_param
+        return f"{p.source}:{entry.line}: {full_path(p.root_folder, entry.image)}: "
+
+
+def _read_list(path: str) -> list[ListEntry]:
+    """The lines of a list, each split at its last blank; the label is the number that the right part begins with."""
+    try:
+        with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
+            lines = file.read().splitlines()
+    except OSError as error:
+        raise InputError(f"source: '{path}': cannot read the list: {error.strerror}") from None
+    if not any(line.strip() for line in lines):
+        raise InputError(f"{path}: the list is empty; wanted one '<image> <label>' per line")
+    entries = []
+    for number, line in enumerate(lines, 1):
+        image, _, word = line.rpartition(" ")
+        label = _INTEGER.match(word)
+        if not image or not label:
+            raise InputError(
+                f"{path}:{number}: '{line}': wanted '<image> <label>', the label a number (0 if there is no label)"
+            )
+        entries.append(ListEntry(image, label[1], number))
+    return entries

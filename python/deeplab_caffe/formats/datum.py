@@ -1,0 +1,105 @@
+"""Datums, the values of LMDB and LevelDB stores, and mean files (`.binaryproto`), as arrays and back.
+
+Mirrors Caffe's `util/io.cpp`. pycaffe's `io` module speaks of the same messages; it may build on this one.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Any
+
+import cv2
+import numpy as np
+from google.protobuf.message import DecodeError
+
+from ..errors import InputError
+from ..files import replacing
+from . import schema
+
+
+def parse_datum(value: bytes) -> Any:
+    """The Datum that the bytes of a record hold; InputError where they are none, or end too early."""
+    datum = schema.Datum()
+    try:
+        datum.ParseFromString(value)
+    except DecodeError:
+        raise InputError(f"{len(value)} bytes that are no Datum, or only the beginning of one") from None
+    return datum
+
+
+def datum_to_array(datum: Any, color: bool | None = None) -> np.ndarray:
+    """The pixels of a datum, (C, H, W): uint8, or float32 where it holds float_data.
+
+    An encoded image is decoded, its channels in OpenCV's order (BGR); with `color` True to 3 channels, False to
+    one, None to as many as it has. Raises InputError for a size that is not the stated one, and for images that
+    OpenCV cannot read or that have more than 8 bits.
+    """
+    if datum.encoded:
+        return _decoded(datum.data, color)
+    shape = (datum.channels, datum.height, datum.width)
+    values = np.frombuffer(datum.data, np.uint8) if datum.data else np.array(datum.float_data, dtype=np.float32)
+    if math.prod(shape) == 0 or values.size != math.prod(shape):
+        stated = "×".join(map(str, shape))
+        raise InputError(f"a datum of {stated} (channels × height × width) with {values.size} values")
+    return values.reshape(shape)
+
+
+def array_to_datum(array: np.ndarray, label: int | None = None) -> Any:
+    """A Datum from an array (C, H, W): uint8 becomes its raw bytes, any other type float_data."""
+    if array.ndim != 3:
+        raise InputError(f"a datum has three axes (channels, height, width), got an array {array.shape}")
+    datum = schema.Datum(channels=array.shape[0], height=array.shape[1], width=array.shape[2])
+    if array.dtype == np.uint8:
+        datum.data = array.tobytes()
+    else:
+        datum.float_data.extend(array.astype(np.float32).ravel().tolist())
+    if label is not None:
+        datum.label = label
+    return datum
+
+
+def read_mean_file(path: str | os.PathLike[str]) -> np.ndarray:
+    """The mean image of a `.binaryproto`: (C, H, W) float32, channels in the order of the data (BGR).
+
+    Raises InputError where the file cannot be read, is no BlobProto, or holds something else than one image.
+    """
+    blob = schema.BlobProto()
+    try:
+        with open(path, "rb") as file:
+            blob.ParseFromString(file.read())
+    except OSError as error:
+        raise InputError(f"{os.fspath(path)}: cannot read the mean file: {error.strerror}") from None
+    except DecodeError:
+        raise InputError(f"{os.fspath(path)}: is no mean file (a BlobProto was wanted), or is truncated") from None
+    values = np.array(blob.double_data or blob.data, dtype=np.float32)
+    legacy = any(blob.HasField(f) for f in ("num", "channels", "height", "width"))
+    shape = (blob.num, blob.channels, blob.height, blob.width) if legacy else tuple(blob.shape.dim)
+    image = shape[1:] if len(shape) == 4 and shape[0] == 1 else shape
+    if len(image) != 3 or values.size == 0 or values.size != math.prod(image):
+        raise InputError(
+            f"{os.fspath(path)}: {values.size} values in a blob of shape {shape}; wanted one mean image, (1, C, H, W)"
+        )
+    return values.reshape(image)
+
+
+def write_mean_file(path: str | os.PathLike[str], mean: np.ndarray) -> None:
+    """Write a mean image (C, H, W) as the `.binaryproto` that Caffe reads, whole or not at all."""
+    if mean.ndim != 3:
+        raise InputError(f"a mean image has three axes (channels, height, width), got an array {mean.shape}")
+    blob = schema.BlobProto(num=1, channels=mean.shape[0], height=mean.shape[1], width=mean.shape[2])
+    blob.data.extend(mean.astype(np.float32).ravel().tolist())
+    with replacing(path) as temporary:
+        temporary.write_bytes(blob.SerializeToString())
+
+
+def _decoded(data: bytes, color: bool | None) -> np.ndarray:
+    flags = {None: cv2.IMREAD_UNCHANGED, True: cv2.IMREAD_COLOR, False: cv2.IMREAD_GRAYSCALE}[color]
+    if color is not None:
+        flags |= cv2.IMREAD_IGNORE_ORIENTATION
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    if image is None:
+        raise InputError(f"an encoded image ({len(data)} bytes) that OpenCV cannot read")
+    if image.dtype != np.uint8:
+        raise InputError(f"an encoded image of type {image.dtype}; wanted 8 bits per channel")
+    return np.ascontiguousarray(image[None] if image.ndim == 2 else image.transpose(2, 0, 1))
