@@ -17,10 +17,15 @@ from deeplab_caffe.formats.writer import format_message
 _CASES = collect()
 #: types that bring data or run the user's code, with the test of their own that holds them
 _OWN_TESTS = {
+    "Data": "test_layers_database_data.py",
     "HDF5Data": "test_hdf5_data.py",
+    "HDF5Output": "test_layers_hdf5_output.py",
+    "ImageData": "test_layers_image_data.py",
     "ImageSegData": "test_conformance_image_seg_data.py",
     "Input": "test_net_pycaffe.py",
+    "MemoryData": "test_layers_memory_data.py",
     "Python": "test_python_layer.py",
+    "WindowData": "test_layers_window_data.py",
 }
 
 
