@@ -80,24 +80,7 @@ def _joined(parts: Mapping[str, list[np.ndarray]], inputs: Arrays) -> dict[str, 
 
 def set_input_arrays(net: Net, data: np.ndarray, labels: np.ndarray) -> None:
     """Give the MemoryData layer that the net begins with its items; see `Net.set_input_arrays`."""
-    layer = net.layers[0]
-    reset = getattr(layer, "reset", None)
-    if layer.type != "MemoryData" or reset is None:
+    layer: Any = net.layers[0]
+    if layer.type != "MemoryData":
         raise InputError(f"set_input_arrays wants MemoryData as first layer, '{layer.name}' is {layer.type}")
-    if labels.ndim == 1:
-        labels = labels[:, np.newaxis, np.newaxis, np.newaxis]
-    _check_array(net, "data", data, net._tops[0][0].shape[1:])
-    _check_array(net, "labels", labels, (1, 1, 1))
-    batch = _batch_size(net)
-    if len(data) != len(labels):
-        raise InputError(f"set_input_arrays: {len(data)} data for {len(labels)} labels")
-    if len(data) % batch:
-        raise InputError(f"set_input_arrays: {len(data)} items, wanted a multiple of the batch size {batch}")
-    reset(data, labels)
-
-
-def _check_array(net: Net, what: str, array: np.ndarray, item: tuple[int, ...]) -> None:
-    if array.dtype != np.float32 or not array.flags.c_contiguous:
-        raise InputError(f"set_input_arrays: {what} must be float32 and C-contiguous, got {array.dtype}")
-    if array.ndim != 4 or array.shape[1:] != item:
-        raise InputError(f"set_input_arrays: {what} has shape {array.shape}, wanted (n, {', '.join(map(str, item))})")
+    layer.reset(data, labels)
