@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+import torch
 
 from ...errors import InputError
 from ...formats import schema
@@ -28,11 +31,13 @@ class DummyData(DataLayer):
         if len(fillers) not in (1, len(top)):
             self.fail(f"states {len(fillers)} data_fillers for {len(top)} tops, wanted none, one, or one for each")
         self._fillers = fillers * len(top) if len(fillers) == 1 else fillers
-        for blob, shape in zip(top, self._shapes(len(top)), strict=True):
+        self._shapes = self._stated_shapes(len(top))
+        for blob, shape, filler in zip(top, self._shapes, self._fillers, strict=True):
             blob.reshape(*shape)
-        self._fill(top, constant=True)
+            if filler.type == "constant":
+                blob.set_data(self._filled(shape, filler))
 
-    def _shapes(self, count: int) -> list[Shape]:
+    def _stated_shapes(self, count: int) -> list[Shape]:
         p = self.param.dummy_data_param
         stated = {field: list(getattr(p, field)) for field in _LEGACY}
         if not any(stated.values()):
@@ -48,19 +53,25 @@ class DummyData(DataLayer):
         columns = [values * count if len(values) == 1 else values for values in stated.values()]
         return list(zip(*columns, strict=True))
 
-    def _fill(self, top: Sequence[Blob], constant: bool) -> None:
-        for blob, filler in zip(top, self._fillers, strict=True):
-            if (filler.type == "constant") == constant:
-                try:
-                    blob.set_data(fill(blob.shape, filler))
-                except InputError as error:
-                    self.fail(str(error))
+    def _filled(self, shape: Shape, filler: Any) -> torch.Tensor:
+        try:
+            return fill(shape, filler)
+        except InputError as error:
+            self.fail(str(error))
+
+    def top_shapes(self, *bottoms: Shape) -> list[Shape]:
+        return self._shapes
+
+    def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        return [self._filled(shape, filler) for shape, filler in zip(self._shapes, self._fillers, strict=True)]
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        pass
+        pass  # the user may have given a top another shape
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        self._fill(top, constant=False)
+        for blob, filler in zip(top, self._fillers, strict=True):
+            if filler.type != "constant":
+                blob.set_data(self._filled(blob.shape, filler))
         self.position += (*top[0].shape, 1)[0]
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
