@@ -178,3 +178,28 @@ def test_messages(layer, text, shape, message):
 def test_an_index_outside_the_table(layer, index):
     with pytest.raises(InputError, match=f"index {index} is none of the input_dim 3, 0 to 2"):
         layer('type: "Embed" embed_param { num_output: 1 input_dim: 3 }', np.array([0.0, index]))
+
+
+# -- parameters that a definition carries
+
+
+def _carried(*sizes: int) -> str:
+    return " ".join(f"blobs {{ shape {{ dim: {size} }} data: [{', '.join(['3'] * size)}] }}" for size in sizes)
+
+
+def test_a_definition_may_carry_its_parameters(layer):
+    built = layer(f'type: "Bias" {_carried(2)} bias_param {{ filler {{ value: 9 }} }}', np.zeros((1, 2)))
+    assert built.blobs["top"].data.tolist() == [[3, 3]]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (f'type: "Bias" {_carried(3)}', r"parameter 0 in the definition is \(3,\), wanted \(2,\)"),
+        (f'type: "Bias" {_carried(2, 2)}', "its definition carries 2 blobs, wanted 1"),
+        (f'type: "Scale" scale_param {{ bias_term: true }} {_carried(2)}', "its definition carries 1 blobs, wanted 2"),
+    ],
+)
+def test_parameters_that_do_not_fit(layer, text, message):
+    with pytest.raises(InputError, match=message):
+        layer(text, np.zeros((1, 2)))

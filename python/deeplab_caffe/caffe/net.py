@@ -116,6 +116,8 @@ class Net:
         layer.check_counts(len(bottoms), len(tops))
         layer.blobs = blobs_from_proto(p)
         layer.setup(bottoms, tops)
+        if p.blobs and layer.declared not in (0, len(p.blobs)):
+            layer.fail(f"its definition carries {len(p.blobs)} blobs, wanted {layer.declared}")
         layer.reshape(bottoms, tops)
         self._set_loss_weights(layer, tops)
         params.add_layer(layer, entry)

@@ -47,10 +47,9 @@ class Layer:
     no_gradient: ClassVar[tuple[int, ...]] = ()
 
     def __init__(self, param: Any, phase: int = schema.TEST, origin: str = "") -> None:
-        self.param = param
-        self.phase = phase
-        self.origin = origin
+        self.param, self.phase, self.origin = param, phase, origin
         self.blobs = BlobVec()
+        self.declared = 0  # how many parameters `add_param` was told of
         #: loss weight of each top, 0 for none
         self.loss_weights: list[float] = []
         #: which parameters want a gradient
@@ -98,6 +97,7 @@ class Layer:
 
     def add_param(self, index: int, shape: Shape, filler: Any) -> None:
         """Create parameter `index`, or check the shape of the one that the layer's definition carried."""
+        self.declared = max(self.declared, index + 1)
         if index < len(self.blobs):
             if self.blobs[index].shape != shape:
                 self.fail(f"parameter {index} in the definition is {self.blobs[index].shape}, wanted {shape}")
