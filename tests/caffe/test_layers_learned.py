@@ -101,6 +101,18 @@ def test_convolution_is_a_product_with_im2col(layer, shape):
     np.testing.assert_allclose(conv.forward()["top"], y, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["Convolution", "Im2col"])
+@pytest.mark.parametrize(("axis", "shape"), [(0, (2, 4, 4)), (-3, (3, 2, 4, 4)), (2, (3, 1, 2, 4, 4))])
+def test_axes_before_the_channels_are_items(layer, kind, axis, shape):
+    filler = "num_output: 2 weight_filler { value: 0.5 }" if kind == "Convolution" else ""
+    x = _random(*shape)
+    stated = f'type: "{kind}" convolution_param {{ axis: %d kernel_size: 3 pad: 1 {filler} }}'
+    top = layer(stated % axis, x).blobs["top"].data
+    plain = layer(stated % 1, x.reshape(-1, 2, 4, 4)).blobs["top"].data
+    np.testing.assert_allclose(top.reshape(plain.shape), plain, rtol=1e-5)
+    assert top.shape[: axis % len(shape)] == shape[: axis % len(shape)]
+
+
 def test_four_axes_with_groups_agree_with_two(layer):
     """Two axes of size 1 with kernel 1 change nothing."""
     x = _random(2, 4, 5, 4)
