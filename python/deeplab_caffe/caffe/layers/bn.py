@@ -33,6 +33,8 @@ class BN(TensorLayer):
         segnet, pspnet = ([f for f in fields if p.HasField(f)] for fields in (_SEGNET_FIELDS, _PSPNET_FIELDS))
         if segnet and pspnet:
             self.fail(f"states {segnet[0]}, which is SegNet's, and {pspnet[0]}, which is PSPNet's")
+        if not p.eps >= 0:
+            self.fail(f"eps is {p.eps:g}, wanted 0 or more")
         if len(bottom[0].shape) < 2:
             self.fail(f"bottom {bottom[0].shape} has no channel axis")
         self.segnet = bool(segnet)
@@ -85,5 +87,6 @@ class BN(TensorLayer):
             y = (x - x).reshape(1, -1) * scale + shift
             return y.reshape(x.shape), x.detach().reshape(-1), variance
         # momentum 1 puts the batch's mean and unbiased variance into the two buffers
-        y = F.batch_norm(x, mean, variance, scale, shift, training=True, momentum=1, eps=self.eps)
+        eps = max(self.eps, torch.finfo(torch.float32).tiny)  # PyTorch refuses 0 here
+        y = F.batch_norm(x, mean, variance, scale, shift, training=True, momentum=1, eps=eps)
         return y, mean, variance * ((count - 1) / count)
