@@ -90,7 +90,7 @@ def test_v0_data_layers():
 
 
 def test_v0_runs(tmp_path):
-    (tmp_path / "net.prototxt").write_text(_V0)
+    (tmp_path / "net.prototxt").write_text(_V0.replace("biasterm: false", "biasterm: true"))
     built = caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST)
     assert [layer.type for layer in built.layers] == [
         "Input", "Convolution", "ReLU", "Pooling", "LRN", "Dropout", "InnerProduct", "Softmax",
