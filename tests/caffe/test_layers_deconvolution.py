@@ -68,7 +68,7 @@ def test_it_is_the_adjoint_of_convolution(layer, more):
         ("kernel_size: 1", (1, 3, 2, 2), "num_output is 0 or not stated"),
         ("num_output: 2", (1, 3, 2, 2), "states kernel_size 0 times"),
         ("num_output: 1 kernel_size: 2 pad: 2", (1, 1, 3, 3), "(1, 1, 3, 3) nothing is left: with pad (2, 2) its size"),
-        ("num_output: 1 kernel_size: 1", (1, 1, 2, 2, 2, 2), "has 4 spatial axes after axis 1, wanted 0 to 3"),
+        ("num_output: 1 kernel_size: 1", (1, 1, 2, 2, 2, 2), "has 4 spatial axes, wanted 0 to 3"),
     ],
 )
 def test_errors(layer, more, shape, expected):

@@ -43,9 +43,12 @@ class Convolution(WindowLayer):
         for what, count in (("input channels", self.channels), ("outputs (num_output)", p.num_output)):
             if count % p.group:
                 self.fail(f"{count} {what} do not divide into {p.group} groups")
-        self.add_param(0, (p.num_output, self.channels // p.group, *self.kernel), p.weight_filler)
+        self.add_param(0, self.weight_shape(p.num_output, p.group), p.weight_filler)
         if p.bias_term:
             self.add_param(1, (p.num_output,), p.bias_filler)
+
+    def weight_shape(self, outputs: int, group: int) -> Shape:
+        return (outputs, self.channels // group, *self.kernel)
 
     def top_shapes(self, *bottoms: Shape) -> list[Shape]:
         first = bottoms[0]
@@ -61,11 +64,11 @@ class Convolution(WindowLayer):
         for x in bottoms:
             batch = x.shape[: self.channel_axis]
             flat = x if len(batch) == 1 else x.reshape(-1, *x.shape[self.channel_axis :])
-            y = self._convolve(flat, params[0], bias)
+            y = self.convolve(flat, params[0], bias)
             results.append(y if len(batch) == 1 else y.reshape(*batch, *y.shape[1:]))
         return results
 
-    def _convolve(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    def convolve(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         """x (B, C, spatial…) to (B, num_output, spatial…)."""
         if self.spatial not in _CONVOLVE:
             return self._multiply(x, weight, bias)
