@@ -36,13 +36,12 @@ def test_module_functions():
             call()
 
 
-def test_log(logged):
-    caffe.log("something")
-    caffe.init_log(2, False)
-    caffe.log("hidden")
-    caffe.init_log(0, False)
-    caffe.log("shown again")
-    assert logged() == ["something", "shown again"]
+def test_log(logged, capsys):
+    for arguments, message in (((0,), "something"), ((2,), "quiet"), ((0, False), "silent"), ((), "again")):
+        caffe.init_log(*arguments)
+        caffe.log(message)
+    assert logged() == ["something", "quiet", "silent", "again"]  # files get every line
+    assert [line.split("] ")[1] for line in capsys.readouterr().err.splitlines()] == ["something", "again"]
 
 
 def test_timer():
@@ -121,6 +120,7 @@ def test_other_errors_leave_the_net_usable(net, tmp_path):
         lambda: built.backward(ip=np.ones((5, 2))),
         lambda: built.copy_from("nowhere.caffemodel"),
         lambda: built.set_input_arrays(image, image),
+        lambda: built.forward_all(),
         lambda: built.blobs["data"].reshape(-1),
     ):
         with pytest.raises((RuntimeError, ValueError)):

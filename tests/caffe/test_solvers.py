@@ -143,6 +143,11 @@ def test_hdf5_snapshots_go_on_bit_for_bit(solver):
     assert snapshot.newest("s") == "s_iter_2.solverstate.h5"
 
 
+def test_hdf5_snapshots_of_names_with_slashes_are_refused_at_the_start(solver):
+    with pytest.raises(InputError, match=r"solver\.prototxt: layer 'fc8/voc': HDF5 has no names with '/'"):
+        solver("base_lr: 0.1 snapshot_format: HDF5", _NET.replace('name: "ip"', 'name: "fc8/voc"'))
+
+
 def test_the_state_of_another_solver_is_refused_and_changes_nothing(solver):
     solver('type: "Adam" base_lr: 0.1').snapshot()
     made = solver("base_lr: 0.1")

@@ -29,6 +29,8 @@ def check(net: Net, arrays: Arrays, wanted: Sequence[str], mismatch: str, what: 
 
 def forward_all(net: Net, blobs: Sequence[str] | None, inputs: Arrays) -> dict[str, np.ndarray]:
     """Outputs (and `blobs`) for every item of the inputs: (n, ...) arrays of their own memory."""
+    if not _count(inputs):
+        raise InputError(f"forward_all wants one or more items for each input of the net: {', '.join(net.inputs)}")
     parts: dict[str, list[np.ndarray]] = {name: [] for name in {*net.outputs, *(blobs or [])}}
     for batch in _batches(net, inputs):
         for name, values in net.forward(blobs, None, None, **batch).items():

@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from ..errors import InputError
 from ..formats import schema
+from .proto import caffe_pb2  # noqa: F401 - scripts say caffe.io.caffe_pb2
 
 __all__ = [
     "Transformer",

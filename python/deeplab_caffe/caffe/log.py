@@ -12,14 +12,12 @@ from typing import TextIO
 
 _files: list[TextIO] = []
 _to_stderr = True
-#: lines below this level are not written; every line of ours is INFO, 0
+#: stderr gets no lines below this level; every line of ours is INFO, 0
 _least_level = int(os.environ.get("GLOG_minloglevel") or 0)  # noqa: SIM112 - glog spells it so
 
 
 def info(message: str) -> None:
     """Log a line: level, date, time with microseconds, thread id, file:line, `]` and the message."""
-    if _least_level > 0:
-        return
     frame = inspect.currentframe()
     caller = frame.f_back if frame else None
     place = f"{os.path.basename(caller.f_code.co_filename)}:{caller.f_lineno}" if caller else "?"
@@ -29,7 +27,7 @@ def info(message: str) -> None:
     for stream in _files:
         stream.write(line)
         stream.flush()
-    if _to_stderr:
+    if _to_stderr and _least_level <= 0:
         sys.stderr.write(line)
 
 
@@ -50,7 +48,7 @@ def set_stderr(on: bool) -> None:
 
 
 def init_log(level: int = 0, stderr: bool = True) -> None:
-    """pycaffe's init_log: the least level that is written (0 INFO, 1 WARNING, 2 ERROR), and whether stderr gets it."""
+    """pycaffe's init_log: the least level that stderr gets (0 INFO, 1 WARNING, 2 ERROR), and whether it gets any."""
     global _least_level
     _least_level = level
     set_stderr(stderr)

@@ -13,6 +13,7 @@ import torch
 from ..errors import InputError
 from ..formats import prototxt, schema
 from ..formats.upgrade import upgrade_solver
+from ..formats.weights_hdf5 import check_names
 from . import learning_rate, log, mode, multi_gpu, snapshot
 from .net import Net
 from .net_building import Definition, definition_of, read_definition
@@ -62,6 +63,8 @@ class Solver:
         self._stop = False
         self._logged_at: tuple[float, int] | None = None
         self.net = Net(self._train_definition(), state=self._train_state())
+        if self.param.snapshot_format == schema.SolverParameter.HDF5:
+            check_names(self.net._layer_names, self.source)  # rather than at the first snapshot
         self.test_nets = self._make_test_nets()
         for files in self.param.weights:
             for net in (self.net, *self.test_nets):

@@ -8,7 +8,7 @@ that has them all. State: `iter`, `learned_net`, `current_step` and a group `his
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -81,9 +81,7 @@ def _array(dataset: h5py.Dataset, path: Any) -> np.ndarray:
 
 def write_caffemodel(path: str | os.PathLike[str], layers: list[LayerDatasets], diffs: bool = False) -> None:
     """Write a `.caffemodel.h5` that Caffe reads; raises InputError for a layer name with "/", as Caffe does."""
-    for layer in layers:
-        if "/" in layer.name:
-            raise InputError(f"{path}: layer '{layer.name}': HDF5 has no names with '/'; save as .caffemodel instead")
+    check_names([layer.name for layer in layers], path)
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
         for kind in ("data", "diff") if diffs else ("data",):
             group = file.create_group(kind)
@@ -91,6 +89,13 @@ def write_caffemodel(path: str | os.PathLike[str], layers: list[LayerDatasets], 
                 inner = group.create_group(layer.name)
                 for number, values in getattr(layer, kind).items():
                     inner.create_dataset(str(number), data=np.asarray(values, dtype="<f4"))
+
+
+def check_names(names: Iterable[str], source: object) -> None:
+    """Refuse layer names that HDF5 cannot hold: those with "/"."""
+    for name in names:
+        if "/" in name:
+            raise InputError(f"{source}: layer '{name}': HDF5 has no names with '/'; save as .caffemodel instead")
 
 
 def read_solverstate(path: str | os.PathLike[str]) -> SolverState:
