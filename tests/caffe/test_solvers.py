@@ -179,6 +179,26 @@ def test_damaged_states(tmp_path, change, expected):
         weights_hdf5.read_solverstate("nowhere")
 
 
+def test_mutated_files_are_read_or_refused(recordings, tmp_path):
+    """Whatever bytes are wrong, h5py's many exceptions do not get through."""
+    random = np.random.default_rng(0)
+    for name, read in (
+        ("snap_iter_6.caffemodel.h5", weights_hdf5.read_caffemodel),
+        ("snap_iter_6.solverstate.h5", weights_hdf5.read_solverstate),
+    ):
+        content = np.fromfile(recordings / "train_log" / name, dtype=np.uint8)
+        refused = 0
+        for _ in range(150):
+            mutated = content.copy()
+            mutated[random.integers(0, 3000, 4)] = random.integers(0, 256, 4)
+            mutated.tofile(tmp_path / "m.h5")
+            try:
+                read(tmp_path / "m.h5")
+            except InputError:
+                refused += 1
+        assert refused > 10
+
+
 def test_names_with_slashes_from_elsewhere_are_read(tmp_path):
     with h5py.File(tmp_path / "w.h5", "w") as file:
         file["data/fc8/voc/0"] = np.ones(2)

@@ -137,5 +137,8 @@ def _open(path: str | os.PathLike[str], wanted: str) -> Iterator[h5py.File]:
     try:
         with h5py.File(path, "r") as file:
             yield file
-    except (OSError, KeyError) as error:
+    except InputError:
+        raise
+    except (OSError, LookupError, RuntimeError, ValueError, TypeError, AttributeError, MemoryError) as error:
+        # h5py answers damaged bytes with any of these, depending on where they are
         raise InputError(f"{path}: damaged or not {wanted}: {error}") from None
