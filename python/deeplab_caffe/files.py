@@ -1,4 +1,4 @@
-"""Writing files so that a failure never leaves half of one behind."""
+"""The machine underneath: files written so that a failure never leaves half of one behind, and its processors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())
+        os.chmod(temporary, 0o666 & ~_UMASK)
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
@@ -34,7 +34,17 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _umask() -> int:
+def cpus() -> int:
+    """How many processors this process may use, at least 1: those it is bound to, where the system tells."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _read_umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+_UMASK = _read_umask()  # once: it can only be read by changing it, for all threads
