@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 STAGES := data prototxt train train2 test search crf evaluate report
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test demo voc_largefov voc_data prototxt bench clean
+.PHONY: help setup lint test demo voc_largefov voc_data conformance fuzz prototxt bench clean
 .SUFFIXES:
 
 help:  ## list the targets
@@ -31,7 +31,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 .PHONY: pydensecrf
 pydensecrf: $(VENV)/.installed
 	@$(BIN)/python -c 'import pydensecrf.densecrf' 2>/dev/null \
-	  || $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt '.[pydensecrf]' >$(VENV)/pydensecrf.log 2>&1 \
+	  || $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt pydensecrf2 >$(VENV)/pydensecrf.log 2>&1 \
 	  && $(BIN)/python -c 'import pydensecrf.densecrf' 2>/dev/null \
 	  || echo "pydensecrf could not be built here (log: $(VENV)/pydensecrf.log); everything works on the built-in CRF."
 
@@ -47,7 +47,7 @@ test: $(VENV)/.installed  ## run the tests
 # make demo                                        the synthetic sample
 # make demo DATA=datasets/camvid.toml EXP=exper/x  any data set that a TOML file describes
 # make demo QUICK=1                                as short as it can be
-DEMO = demo $(if $(DATA),--data $(DATA)) $(if $(EXP),--exp $(EXP)) $(if $(QUICK),--quick) $(ARGS)
+DEMO = demo $(if $(DATA),--data "$(DATA)") $(if $(EXP),--exp "$(EXP)") $(if $(QUICK),--quick) $(ARGS)
 
 demo: $(VENV)/.installed  ## train, refine, evaluate and report on a synthetic sample, or on DATA=<toml>
 	@$(BIN)/deeplab all $(DEMO)
@@ -63,6 +63,12 @@ voc_largefov.%: $(VENV)/.installed
 
 voc_data: $(VENV)/.installed  ## fetch PASCAL VOC 2012 and SBD's labels into data/ (3.4 GB); write the lists
 	@$(BIN)/deeplab voc-data $(ARGS)
+
+conformance: $(VENV)/.installed  ## compare every layer with recordings of a C++ Caffe; writes docs/conformance.md
+	@PYTHONPATH=tests $(BIN)/python tests/recordings.py
+
+fuzz: $(VENV)/.installed  ## read 100,000 mutated files: each must be read or refused
+	@$(BIN)/python tests/fuzz.py
 
 prototxt: $(VENV)/.installed  ## write the committed nets again (hand-edited files stay, unless FORCE=1)
 	@$(BIN)/deeplab prototxt voc12/largefov

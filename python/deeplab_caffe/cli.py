@@ -6,13 +6,14 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from . import __version__, caffe
 from .data import prepare_voc
 from .engine import run_script
 from .errors import InputError
 from .experiment import STAGES, Experiment, Stopped, demo, published, run
-from .nets import VARIANTS, generate, prototxt_folder, write_files
+from .nets import VARIANTS, Options, generate, prototxt_folder, write_files
 from .nets.arguments import add_arguments, from_arguments
 
 _STAGE_HELP = {
@@ -38,6 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed.function(parsed)
     except InputError as error:
         print(f"deeplab: error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"deeplab: error: {where}{error.strerror or error}", file=sys.stderr)
         return 2
     except Stopped as stop:
         print(stop, file=sys.stderr)
@@ -94,12 +99,17 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 
 
 def _experiment(arguments: argparse.Namespace) -> Experiment:
-    options = from_arguments(arguments)
     if arguments.name == "demo":
-        return demo(arguments.data, arguments.exp, options, arguments.quick)
+        return demo(arguments.data, arguments.exp, from_arguments(arguments), arguments.quick)
+    return published(arguments.name, _published_options(arguments))
+
+
+def _published_options(arguments: argparse.Namespace) -> Options:
+    """The options of a published model, --exp among them."""
     if arguments.data or arguments.quick:
         raise InputError("--data and --quick go with 'demo'; a published model's data set is given by --dataset")
-    return published(arguments.name, options)
+    options = from_arguments(arguments)
+    return replace(options, experiment=arguments.exp) if arguments.exp else options
 
 
 def _run_stage(arguments: argparse.Namespace) -> None:
@@ -113,7 +123,7 @@ def _run_stage(arguments: argparse.Namespace) -> None:
 
 
 def _write_prototxt(arguments: argparse.Namespace) -> None:
-    options = from_arguments(arguments)
+    options = _published_options(arguments)
     files = generate(arguments.name, options)
     print(write_files(prototxt_folder(arguments.name, options), files, os.environ.get("FORCE") == "1"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -146,6 +147,63 @@ def test_images_larger_than_the_test_size(tiny: Path, deeplab: Run, capsys: Capt
         file.write("test_size = [33, 41]\n" + text)
     assert deeplab("data") == 2
     assert "test_size is 33×41" in (message := _message(capsys)) and "[41, 49]" in message
+
+
+def test_a_stage_whose_turn_has_not_come(prepared: Path, deeplab: Run, capsys: Captured) -> None:
+    for stage, needed in (("test", "train"), ("search", "test"), ("report", "search")):
+        assert deeplab(stage) == 2
+        assert f"the stage {stage} of exp needs {needed} to be finished" in _message(capsys)
+
+
+def test_damaged_snapshot(prepared: Path, deeplab: Run, capsys: Captured) -> None:
+    assert deeplab("train") == 0
+    state = prepared / "exp/model/train_iter_4.solverstate"
+    state.write_bytes(state.read_bytes()[:100])
+    (prepared / "exp/stages/train.json").unlink()
+    capsys.readouterr()
+    assert deeplab("train") == 2
+    assert "remove exp/model/train_iter_4.* to go on from the snapshot before" in _message(capsys)
+
+
+def test_initial_weights_of_another_net(prepared: Path, deeplab: Run, capsys: Captured) -> None:
+    assert deeplab("train") == 0
+    weights = (prepared / "exp/model/train_iter_4.caffemodel").read_bytes()
+    (prepared / "exp/model/init.caffemodel").write_bytes(weights)
+    net = prepared / "exp/prototxt/train.prototxt"
+    net.write_text(re.sub(r'(?<=[{ ] name: "|  name: ")', "my_", net.read_text()))
+    capsys.readouterr()
+    assert deeplab("train") == 2
+    assert "has weights for none of the net's layers" in _message(capsys)
+
+
+def test_empty_net(prepared: Path, deeplab: Run, capsys: Captured) -> None:
+    (prepared / "exp/prototxt/train.prototxt").write_text("")
+    assert deeplab("train") == 2
+    assert "no parameters to learn" in _message(capsys)
+
+
+@pytest.mark.parametrize("content", ["[1]", "{", '{"options": {"colour": 3}}'])
+def test_damaged_memory_of_an_experiment(content: str, tiny: Path, deeplab: Run, capsys: Captured) -> None:
+    (tiny / "exp").mkdir()
+    (tiny / "exp/experiment.json").write_text(content)
+    assert deeplab("data") == 2
+    assert "exp/experiment.json: cannot be used" in _message(capsys)
+
+
+def test_folders_that_are_files(prepared: Path, deeplab: Run, capsys: Captured) -> None:
+    (prepared / "exp/log").write_text("")
+    assert deeplab("train") == 2
+    assert "exp/log" in _message(capsys)
+    (prepared / "file").write_text("")
+    assert cli.main(["data", "demo", "--exp", "file"]) == 2
+    assert "file is a file, wanted the folder" in _message(capsys)
+
+
+def test_two_images_of_one_name(tiny: Path, deeplab: Run, capsys: Captured) -> None:
+    with (tiny / "val.txt").open("a") as file:
+        file.write("/images/../images/i7.png /labels/i7.png\n")
+    assert deeplab("data") == 2
+    assert "val.txt:3: image name 'i7' stands in line 2 already" in _message(capsys)
 
 
 def test_unknown_experiment(tiny: Path, capsys: Captured) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from deeplab_caffe.crf.search import SearchSpace
+from deeplab_caffe.data import write_label
 from deeplab_caffe.experiment import STAGES, demo, layout, run
 from deeplab_caffe.formats.weights import read_caffemodel
 
@@ -39,6 +40,7 @@ def test_all_stages_run_and_are_not_run_again(
     assert deeplab("all") == 0
     again = capsys.readouterr().out
     assert again.count("done before") == len(STAGES) - 1  # there is no second stage of training
+    assert "mean IoU" in again and "report:" in again
 
 
 def test_what_changed_is_done_again_and_snapshots_are_kept(
@@ -47,9 +49,9 @@ def test_what_changed_is_done_again_and_snapshots_are_kept(
     for stage in ("data", "prototxt", "train"):
         assert deeplab(stage) == 0
     before = read_caffemodel(tiny / "exp/model/train_iter_4.caffemodel")
-    assert deeplab("prototxt", "--base-lr", "0.01") == 0
-    assert deeplab("train", "--base-lr", "0.01") == 0
-    assert "snapshots of before are now in" in capsys.readouterr().out
+    assert deeplab("prototxt", "--base-lr", "0.02") == 0
+    assert deeplab("train", "--base-lr", "0.02") == 0
+    assert "what was trained before is now in" in capsys.readouterr().out
     kept = read_caffemodel(tiny / "exp/model/before-1/train_iter_4.caffemodel")
     after = read_caffemodel(tiny / "exp/model/train_iter_4.caffemodel")
     assert np.array_equal(before[1].blobs[0].data, kept[1].blobs[0].data)
@@ -100,6 +102,65 @@ def test_held_out_images_are_not_trained_on(tiny: Path, deeplab: Callable[..., i
     lists = {p.stem: set(p.read_text().splitlines()) for p in (tiny / "exp/list").glob("*.txt")}
     assert lists["heldout"] and not lists["heldout"] & lists["train"]
     assert lists["heldout"] | lists["train"] == set((tiny / "train.txt").read_text().splitlines())
+
+
+def test_a_stage_that_was_interrupted_is_done_again(
+    tiny: Path, deeplab: Callable[..., int], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for stage in ("data", "prototxt", "train", "test"):
+        assert deeplab(stage) == 0
+    complete = sorted(path.name for path in (tiny / "exp/result/val").iterdir())
+
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("deeplab_caffe.experiment.scoring.resize_scores", interrupted)
+        assert deeplab("test", "--force") == 130
+    assert deeplab("search") == 2
+    assert "needs test to be finished" in capsys.readouterr().err
+    assert deeplab("test") == 0
+    assert sorted(path.name for path in (tiny / "exp/result/val").iterdir()) == complete
+
+
+def test_comments_and_display_do_not_start_a_training_anew(
+    tiny: Path, deeplab: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for stage in ("data", "prototxt", "train"):
+        assert deeplab(stage) == 0
+    net = tiny / "exp/prototxt/train.prototxt"
+    net.write_text("# my remark\n" + net.read_text())
+    assert deeplab("prototxt", "--display", "2") == 0
+    capsys.readouterr()
+    assert deeplab("train") == 0
+    assert "done before" in capsys.readouterr().out
+    assert deeplab("train", "--force") == 0
+    assert "what was trained before is now in" in capsys.readouterr().out
+
+
+def test_a_new_first_stage_makes_a_new_second_one(
+    tiny: Path, deeplab: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--train2-set", "train", "--iterations2", "2"]
+    for stage in ("data", "prototxt", "train", "train2"):
+        assert deeplab(stage, *flags) == 0
+    path = tiny / "exp/model/train2_iter_2.caffemodel"
+    before = path.read_bytes()
+    for stage in ("prototxt", "train", "train2"):
+        assert deeplab(stage, *flags, "--base-lr", "0.02") == 0
+    assert path.read_bytes() != before
+
+
+def test_changed_labels_are_checked_and_scored_again(
+    tiny: Path, deeplab: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert deeplab("all") == 0
+    before = json.loads((tiny / "exp/evaluation.json").read_text())["confusion_before"]
+    write_label(tiny / "labels/i7.png", np.full((40, 48), 2, np.uint8))
+    capsys.readouterr()
+    assert deeplab("all") == 0
+    assert "== train: done before" in capsys.readouterr().out
+    assert json.loads((tiny / "exp/evaluation.json").read_text())["confusion_before"] != before
 
 
 def test_quick_demo_is_shorter() -> None:

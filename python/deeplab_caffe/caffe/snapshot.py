@@ -43,10 +43,11 @@ def check_writable(prefix: str, source: str) -> None:
 
 
 def newest(prefix: str) -> str | None:
-    """The `.solverstate` or `.solverstate.h5` of the latest snapshot under a prefix, if there is one."""
+    """The `.solverstate` or `.solverstate.h5` of the latest snapshot under a prefix whose weights are there too."""
     files = glob.glob(f"{glob.escape(prefix)}_iter_*.solverstate*")
     found = [(int(m[1]), path) for path in files if (m := _ITER.search(path))]
-    return max(found)[1] if found else None
+    whole = [pair for pair in found if os.path.exists(pair[1].replace(".solverstate", ".caffemodel"))]
+    return max(whole)[1] if whole else None
 
 
 _ITER = re.compile(r"_iter_(\d+)\.solverstate(\.h5)?$")

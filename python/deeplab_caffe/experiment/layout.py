@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,13 +13,14 @@ from ..crf.search import SearchSpace
 from ..data import Dataset, read_dataset
 from ..errors import InputError
 from ..files import write_text
-from ..nets import Options, experiment_folder, prototxt_folder
+from ..nets import Options, command_line, experiment_folder, list_names, prototxt_folder
 
-#: the settings of the demo: a quarter of LargeFOV's channels, trained from random weights
+#: The settings of the demo: a quarter of the channels, batch normalization, random weights to start. The classifier
+#: learns ten times as fast as the rest, which above 0.01 throws a short training off; half of so few channels is too
+#: much to drop.
 DEMO_OPTIONS = Options(
-    crop=225,
     batch_size=8,
-    base_lr=0.05,
+    base_lr=0.01,
     policy="poly",
     display=10,
     random_seed=1,
@@ -26,6 +28,7 @@ DEMO_OPTIONS = Options(
     width=0.25,
     batch_norm=True,
     moving_average_fraction=0.95,
+    dropout=0.1,
     scale=1 / 58,
 )
 SYNTHETIC_FOLDER = Path("data/synthetic")
@@ -50,6 +53,8 @@ class Experiment:
     search_space: SearchSpace = field(default_factory=SearchSpace)
     #: what later calls on this folder take over
     remembered: Mapping[str, Any] = field(default_factory=dict)
+    #: the command that does all of it
+    command: str = ""
 
     # -- where things lie
 
@@ -62,10 +67,6 @@ class Experiment:
     def prepared_dataset(self) -> Path:
         """The description of the data set as this experiment uses it (with its held-out list)."""
         return self.folder / "dataset.toml" if self.hold_out else self.dataset_file
-
-    @property
-    def initial_weights(self) -> Path:
-        return self.model / "init.caffemodel"
 
     @property
     def crf_parameters(self) -> Path:
@@ -106,10 +107,12 @@ class Experiment:
 
     @property
     def test_list(self) -> str:
-        return self.options.test_set or "val"
+        """The list that is tested and evaluated on."""
+        return list_names(self.name, self.options, read_dataset(self.dataset_file))["test"]
 
     @property
     def search_list(self) -> str:
+        """The list that the CRF's parameters are searched on."""
         return "heldout" if self.hold_out else self.test_list
 
 
@@ -126,6 +129,7 @@ def published(name: str, options: Options | None = None) -> Experiment:
         prototxt=Path(prototxt_folder(name, options)),
         dataset_file=file,
         options=options,
+        command=shlex.join(["deeplab", "all", name, *command_line(options)]),
     )
 
 
@@ -141,10 +145,14 @@ def demo(
         name = "demo" if data is None else read_dataset(data).name
         folder = f"exper/{name}{'_quick' if quick else ''}"
     base = Path(folder)
+    if base.exists() and not base.is_dir():
+        raise InputError(f"EXP: {base} is a file, wanted the folder of the experiment")
     before = _remembered(base)
     data = data or before.get("data")
     quick = quick or bool(before.get("quick"))
     stated = {**before.get("options", {}), **(options or Options()).stated()}
+    command = ["deeplab", "all", "demo", *(["--data", data] if data else []), "--exp", folder]
+    command += ["--quick"] * quick + command_line(Options(**stated))
     synthetic = {} if data else {"train": 48, "val": 12} if quick else {"train": 240, "val": 60}
     drawn = SYNTHETIC_FOLDER.with_name("synthetic_quick") if quick else SYNTHETIC_FOLDER
     file = Path(data) if data else drawn / "dataset.toml"
@@ -156,31 +164,35 @@ def demo(
         folder=base,
         prototxt=base / "prototxt",
         dataset_file=file,
-        options=_demo_options(stated, base, iterations=20 if quick else 300 if synthetic else 1500),
+        options=_demo_options(stated, base, iterations=20 if quick else 600 if synthetic else 1500),
         hold_out=0.1,
         synthetic=synthetic,
         search_images=4 if quick else 20,
         search_space=space,
         remembered={"data": data, "quick": quick, "options": stated},
+        command=shlex.join(command),
     )
 
 
 def _demo_options(stated: Mapping[str, Any], base: Path, iterations: int) -> Options:
     """The demo's options with those that were stated, and this experiment's own folders."""
-    chosen = {"iterations": iterations, **stated}
+    chosen: dict[str, Any] = {"iterations": iterations, **stated}
     chosen.setdefault("snapshot", max(5, chosen["iterations"] // 10))
     folders = {"dataset": str(base / "dataset.toml"), "experiment": str(base), "folder": str(base / "prototxt")}
     return replace(DEMO_OPTIONS, **{**chosen, **folders})
 
 
 def _remembered(folder: Path) -> dict[str, Any]:
+    """What an experiment's folder was called with before; nothing if it is new."""
     path = folder / "experiment.json"
     try:
-        return dict(json.loads(path.read_text()))
+        before = dict(json.loads(path.read_text()))
+        Options(**before.get("options", {}))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); remove it to begin anew") from None
+    except (OSError, ValueError, TypeError, InputError) as error:
+        raise InputError(f"{path}: cannot be used ({error}); remove it to begin anew") from None
+    return before
 
 
 def remember(experiment: Experiment) -> None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-from tqdm import tqdm
 
 from ..data import (
     Dataset,
@@ -23,53 +20,65 @@ from ..data import (
     largest_image,
     read_dataset,
     read_label,
+    read_list,
     write_dataset,
     write_list,
 )
 from ..data.synthetic import draw_sample
 from ..errors import InputError
-from ..nets import generate, write_files
+from ..files import cpus
+from ..nets import generate, list_names, write_files
+from ..progress import tracked
+from .fingerprints import file_states
 from .layout import Experiment
+from .scoring import unique_ids
+
+#: training crop of the demo where the data set states none
+_CROP = (225, 225)
 
 
 def data_inputs(experiment: Experiment) -> Sequence[Any]:
     if experiment.synthetic:
-        return [dict(experiment.synthetic), experiment.hold_out, experiment.dataset_file]
+        return [dict(experiment.synthetic), experiment.hold_out]
     dataset = read_dataset(experiment.dataset_file)
-    lists = [dataset.lists.get(name) for name in _lists(experiment, dataset)]
-    return [experiment.dataset_file, experiment.hold_out, *lists]
+    names = _list_names(experiment, dataset)
+    files = [dataset.lists[name] for name in names if name in dataset.lists]
+    entries = [entry for path in files if path.is_file() for entry in read_list(path, needs_label=False)]
+    words = [word for entry in entries for word in (entry.image, entry.label) if word]
+    return [experiment.dataset_file, experiment.hold_out, *files, file_states(map(dataset.path_of, words))]
 
 
 def data_outputs(experiment: Experiment) -> list[Path]:
-    return [experiment.prepared_dataset]
+    if experiment.hold_out:
+        return [experiment.dataset_file, experiment.prepared_dataset]
+    return [experiment.dataset_file]
 
 
-def _lists(experiment: Experiment, dataset: Dataset) -> list[str]:
-    """The lists that this experiment needs: for training and for testing."""
-    usual = "train_aug" if "train_aug" in dataset.lists else "train"
-    return [experiment.options.train_set or usual, experiment.test_list]
+def _list_names(experiment: Experiment, dataset: Dataset) -> list[str]:
+    """The lists that this experiment needs, that of stage 1 first."""
+    roles = list_names(experiment.name, experiment.options, dataset)
+    return list(dict.fromkeys([roles["train"], *roles.values()]))
 
 
 def prepare_data(experiment: Experiment) -> None:
     """Draw or check the data, hold a part of the training list back, and describe the result."""
     if experiment.synthetic:
-        draw_sample(experiment.dataset_file.parent, **experiment.synthetic, progress=sys.stderr.isatty())
+        draw_sample(experiment.dataset_file.parent, **experiment.synthetic, progress=True)
     dataset = read_dataset(experiment.dataset_file)
-    names = _lists(experiment, dataset)
+    names = _list_names(experiment, dataset)
     message = dataset.missing(names)
     if message:
         raise InputError(message)
     entries = {name: dataset.entries(name) for name in names}
-    root = dataset.root_folder(entries[names[0]][0].image)
     for name in names:
-        check_files(entries[name], root, dataset.lists[name])
+        unique_ids(entries[name], dataset.lists[name])
+        check_files(entries[name], dataset.root_folder(entries[name][0].image), dataset.lists[name])
         _check_labels(entries[name], dataset, name)
-    tested = entries[experiment.test_list]
+    tested = list(entries[experiment.test_list])
     if experiment.hold_out:
-        training, held = hold_out(entries[names[0]], experiment.hold_out)
-        entries = {"train": training, "heldout": held, experiment.test_list: tested}
-        tested = [*tested, *held]
-    size = largest_image(tested, root)
+        entries[names[0]], entries["heldout"] = hold_out(entries[names[0]], experiment.hold_out)
+        tested += entries["heldout"]
+    size = largest_image(tested, dataset.root_folder(tested[0].image))
     needed = dataset.test_size or crop_for(size)
     if size[0] > needed[0] or size[1] > needed[1]:
         raise InputError(
@@ -88,7 +97,8 @@ def _write_prepared(
     lists = {name: experiment.folder / "list" / f"{name}.txt" for name in entries}
     for name, path in lists.items():
         write_list(path, entries[name])
-    write_dataset(replace(dataset, lists=lists, test_size=test_size), experiment.prepared_dataset)
+    prepared = replace(dataset, lists=lists, test_size=test_size, crop=dataset.crop or _CROP)
+    write_dataset(prepared, experiment.prepared_dataset)
 
 
 def _check_labels(entries: Sequence[ListEntry], dataset: Dataset, name: str) -> None:
@@ -104,8 +114,8 @@ def _check_labels(entries: Sequence[ListEntry], dataset: Dataset, name: str) -> 
             raise InputError(f"{dataset.lists[name]}:{entry.line}: {error}") from None
 
     labelled = [entry for entry in entries if entry.label is not None]
-    with ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:
-        for _ in tqdm(pool.map(check, labelled), f"labels of {name}", len(labelled), disable=not sys.stderr.isatty()):
+    with ThreadPoolExecutor(max(2, cpus())) as pool:
+        for _ in tracked(pool.map(check, labelled), f"labels of {name}", len(labelled), unit="image"):
             pass
 
 

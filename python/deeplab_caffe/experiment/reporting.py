@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-
+from ..caffe.net_building import read_definition
+from ..caffe.solver import read_solver
 from ..crf.search import SearchResult
-from ..data import Dataset, ListEntry, list_id, read_label
+from ..data import Dataset, ListEntry, list_id, read_image, read_label
 from ..errors import InputError
-from ..evaluation import Example, Report, Scores, TrainingStage, read_train_log, write_report
+from ..evaluation import Example, Report, TrainingStage, read_train_log, write_report
 from .layout import Experiment
-from .training import final_weights
+from .scoring import read_scores
 
 #: how many images the report shows
 EXAMPLES = 6
 
 
 def report_inputs(experiment: Experiment) -> Sequence[Any]:
-    return [experiment.evaluation, experiment.search_result, final_weights(experiment)]
+    return [experiment.evaluation, experiment.search_result, *(experiment.log(stage) for stage in ("train", "train2"))]
 
 
 def report_outputs(experiment: Experiment) -> list[Path]:
@@ -34,7 +32,7 @@ def report(experiment: Experiment) -> None:
     from .stages import seconds
 
     dataset = experiment.dataset()
-    record = json.loads(experiment.evaluation.read_text())
+    before, after = read_scores(experiment)
     result = SearchResult.load(experiment.search_result)
     page = Report(
         title=f"{experiment.name} on {dataset.title}",
@@ -42,18 +40,23 @@ def report(experiment: Experiment) -> None:
         class_names=dataset.classes,
         palette=dataset.palette,
         examples=_examples(experiment, dataset, crf=result.helps),
-        before=Scores.from_matrix(np.array(record["confusion_before"])),
-        after=Scores.from_matrix(np.array(record["confusion_after"])) if record["confusion_after"] else None,
+        before=before,
+        after=after,
         training=_training(experiment),
         heat_map=experiment.heat_map,
         settings=_settings(experiment, result),
         notes=_notes(experiment, result),
         timings=seconds(experiment),
-        commands=[f"deeplab prototxt {experiment.name}", f"deeplab all {experiment.name}"],
+        commands=[experiment.command],
         ignore_label=dataset.ignore_label,
     )
-    files = write_report(page, experiment.report)
-    print(f"report: {files[0].resolve()}")
+    write_report(page, experiment.report)
+    show_path(experiment)
+
+
+def show_path(experiment: Experiment) -> None:
+    """Print where the report is."""
+    print(f"report: {experiment.report.resolve()}", flush=True)
 
 
 def _examples(experiment: Experiment, dataset: Dataset, crf: bool) -> list[Example]:
@@ -64,14 +67,10 @@ def _examples(experiment: Experiment, dataset: Dataset, crf: bool) -> list[Examp
 
 
 def _example(experiment: Experiment, dataset: Dataset, entry: ListEntry, crf: bool) -> Example:
-    path = dataset.path_of(entry.image)
-    image = cv2.imread(path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    if image is None:
-        raise InputError(f"{path} is not there or is no image that OpenCV can read")
     name = list_id(entry)
     return Example(
         name,
-        np.ascontiguousarray(image[:, :, ::-1], np.uint8),
+        read_image(dataset.path_of(entry.image)),
         read_label(dataset.path_of(entry.label or "")),
         read_label(experiment.result(experiment.test_list) / f"{name}.png"),
         read_label(experiment.result(experiment.test_list, crf=True) / f"{name}.png") if crf else None,
@@ -83,17 +82,20 @@ def _training(experiment: Experiment) -> list[TrainingStage]:
     for stage in ("train", "train2"):
         path = experiment.log(stage)
         if path.is_file():
-            table = read_train_log(path)
+            try:
+                table = read_train_log(path)
+            except InputError:  # a solver that displays nothing leaves no curve
+                continue
             iteration, loss = table.series("loss")
             _, rate = table.series("lr")
-            stages.append(TrainingStage(stage, iteration, loss, rate if len(rate) == len(loss) else np.zeros(0)))
+            stages.append(TrainingStage(stage, iteration, loss, rate if len(rate) == len(loss) else rate[:0]))
     return stages
 
 
 def _settings(experiment: Experiment, result: SearchResult) -> dict[str, dict[str, object]]:
     best = result.best
     return {
-        "net and training": dict(experiment.options.stated()),
+        **_solver_settings(experiment),
         "CRF": {
             "w1": best.w1,
             "sigma_alpha": best.sigma_alpha,
@@ -104,6 +106,30 @@ def _settings(experiment: Experiment, result: SearchResult) -> dict[str, dict[st
             "searched on": f"{result.images} images of the list '{experiment.search_list}'",
         },
     }
+
+
+def _solver_settings(experiment: Experiment) -> dict[str, dict[str, object]]:
+    """What was trained and how, read from the files that ran."""
+    sections: dict[str, dict[str, object]] = {}
+    for stage in ("", "2"):
+        solver_file = experiment.prototxt / f"solver{stage}.prototxt"
+        if not solver_file.is_file():
+            continue
+        solver = read_solver(solver_file)
+        shown = {field.name: value for field, value in solver.ListFields()}
+        for layer in read_definition(solver.train_net or solver.net).param.layer:
+            if layer.type == "ImageSegData":
+                fields = (*layer.transform_param.ListFields(), *layer.image_data_param.ListFields())
+                shown.update({field.name: value for field, value in fields})
+        sections[f"training{f', stage {stage}' if stage else ''}"] = {k: _readable(v) for k, v in shown.items()}
+    return sections
+
+
+def _readable(value: Any) -> object:
+    """Numbers as people write them: float32 0.0005 is not 0.0005000000237."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return value if isinstance(value, str | int) else ", ".join(str(_readable(v)) for v in value)
 
 
 def _notes(experiment: Experiment, result: SearchResult) -> list[str]:

@@ -1,29 +1,31 @@
-"""The stages `test`, `search`, `crf` and `evaluate`: from weights to numbers."""
+"""The stages `test` and `evaluate`: from weights to labels, from labels to numbers."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import sys
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from .. import engine
-from ..crf import CRFParameters, crf_labels, resize_scores
-from ..crf.search import FileItem, SearchResult, coarse_to_fine, heat_map
+from ..crf import resize_scores
+from ..crf.search import SearchResult
 from ..data import Dataset, ListEntry, image_size, list_id, read_label, write_label
 from ..errors import InputError
 from ..evaluation import Scores, confusion_matrix
-from ..files import replacing, write_text
+from ..files import cpus, replacing, write_text
 from ..formats.prototxt import Block, Document
+from ..progress import tracked
+from .fingerprints import file_states, net_meaning
 from .layout import Experiment
 from .training import final_weights
+
+#: written last into a folder of results
+DONE = "done.json"
 
 
 def lists(experiment: Experiment) -> list[str]:
@@ -33,12 +35,12 @@ def lists(experiment: Experiment) -> list[str]:
 
 def test_inputs(experiment: Experiment) -> Sequence[Any]:
     dataset = experiment.dataset()
-    files = [final_weights(experiment), experiment.prototxt / "test.prototxt", dataset.root.as_posix()]
-    return [*files, *(dataset.lists[name] for name in lists(experiment))]
+    images = [dataset.path_of(e.image) for name in lists(experiment) for e in dataset.entries(name, needs_label=False)]
+    return [final_weights(experiment), net_meaning(experiment.prototxt / "test.prototxt"), file_states(images)]
 
 
 def test_outputs(experiment: Experiment) -> list[Path]:
-    return [experiment.scores(name) / "net.json" for name in lists(experiment)]
+    return [place(name) / DONE for name in lists(experiment) for place in (experiment.scores, experiment.result)]
 
 
 def test(experiment: Experiment) -> None:
@@ -52,31 +54,35 @@ def test(experiment: Experiment) -> None:
 
 def _score_list(experiment: Experiment, dataset: Dataset, name: str, weights: str) -> None:
     caffe = engine.caffe()
-    definition = _test_net(experiment, dataset, name)
-    net = caffe.Net(str(definition), weights, caffe.TEST)
-    scores_blob, final_blob = _score_blobs(net)
-    folder, result = experiment.scores(name), experiment.result(name)
-    for place in (folder, result):
-        shutil.rmtree(place, ignore_errors=True)
-        place.mkdir(parents=True)
+    net = caffe.Net(str(_test_net(experiment, dataset, name)), weights, caffe.TEST)
+    scores_blob, size, last_layer = _score_blob(net)
+    scores_folder, result = experiment.scores(name), experiment.result(name)
+    for place in (scores_folder, result):
+        empty_folder(place)
     entries = dataset.entries(name, needs_label=False)
     ids = unique_ids(entries, dataset.lists[name])
-    size = (0, 0)
-    for entry, image_id in progress(zip(entries, ids, strict=True), f"test {name}", len(entries)):
-        net.forward()
-        scores = np.ascontiguousarray(net.blobs[scores_blob].data[0])
-        height, width = net.blobs[final_blob].data.shape[2:]
-        size = (int(height), int(width))
-        with replacing(folder / f"{image_id}.npy") as temporary:
+
+    def keep(scores: np.ndarray, entry: ListEntry, image_id: str) -> None:
+        with replacing(scores_folder / f"{image_id}.npy") as temporary:
             np.save(temporary, scores)
-        image = image_size(dataset.path_of(entry.image))
-        labels = resize_scores(scores, size, image).argmax(0)
+        labels = resize_scores(scores, size, image_size(dataset.path_of(entry.image))).argmax(0)
         write_label(result / f"{image_id}.png", labels, dataset.palette)
-    write_text(folder / "net.json", json.dumps({"size": size, "weights": weights}) + "\n")
+
+    pending: list[Future[None]] = []
+    with ThreadPoolExecutor(cpus()) as pool:  # the net goes on while results are written
+        for entry, image_id in tracked(list(zip(entries, ids, strict=True)), f"test {name}", unit="image"):
+            net.forward(end=last_layer)
+            pending.append(pool.submit(keep, net.blobs[scores_blob].data[0].copy(), entry, image_id))
+            if len(pending) > 4 * cpus():
+                pending.pop(0).result()
+        for future in pending:
+            future.result()
+    for place in (scores_folder, result):
+        write_text(place / DONE, json.dumps({"size": size, "weights": weights}) + "\n")
 
 
 def _test_net(experiment: Experiment, dataset: Dataset, name: str) -> Path:
-    """The test net on a list: test.prototxt itself, or a copy of it whose source is the other list."""
+    """The test net on a list: test.prototxt itself, or a copy written beside it whose source is the other list."""
     path = experiment.prototxt / "test.prototxt"
     if name == experiment.test_list:
         return path
@@ -92,91 +98,25 @@ def _test_net(experiment: Experiment, dataset: Dataset, name: str) -> Path:
     raise InputError(f"{path}: no image_data_param with a source, which names the list to test on")
 
 
-def _score_blobs(net: Any) -> tuple[str, str]:
-    """The scores as the net computed them, and as it gives them out (enlarged by a last Interp layer)."""
-    outputs = [name for name in net.outputs if net.blobs[name].data.ndim == 4 and net.blobs[name].data.shape[1] > 1]
+def _score_blob(net: Any) -> tuple[str, tuple[int, int], str]:
+    """The blob of the scores as the net computes them, the size it enlarges them to, and the layer to stop at.
+
+    A last Interp layer that only enlarges is left out: what it does is done again for each image's own size.
+    """
+    outputs = [name for name in net.outputs if len(net.blobs[name].shape) == 4 and net.blobs[name].shape[1] > 1]
     if len(outputs) != 1:
         raise InputError(f"the test net has {len(outputs)} outputs that look like scores, wanted one: {net.outputs}")
-    for index, layer in enumerate(net._layer_names):
-        if outputs[0] in net.top_names[layer] and net.layers[index].type == "Interp":
-            return net.bottom_names[layer][0], outputs[0]
-    return outputs[0], outputs[0]
-
-
-def search_inputs(experiment: Experiment) -> Sequence[Any]:
-    return [*test_inputs(experiment), experiment.search_images, repr(experiment.search_space)]
-
-
-def search_outputs(experiment: Experiment) -> list[Path]:
-    return [experiment.search_result, experiment.crf_parameters]
-
-
-def search(experiment: Experiment) -> None:
-    """Search the CRF's parameters on the held-out list, coarse to fine."""
-    dataset, name = experiment.dataset(), experiment.search_list
-    result = coarse_to_fine(
-        _items(experiment, dataset, name),
-        dataset.num_classes,
-        experiment.search_space,
-        ignore_label=dataset.ignore_label,
-        max_images=experiment.search_images,
-        workers=os.cpu_count() or 1,
-        state=experiment.folder / "crf" / "search.state",
-    )
-    result.save_csv(experiment.search_result.with_suffix(".csv"))
-    heat_map(result, experiment.heat_map)
-    result.best.save(experiment.crf_parameters)
-    result.save(experiment.search_result)
-    print(result.summary())
-
-
-def _items(experiment: Experiment, dataset: Dataset, name: str) -> list[FileItem]:
-    size = tuple(json.loads((experiment.scores(name) / "net.json").read_text())["size"])
-    entries = dataset.entries(name)
-    ids = unique_ids(entries, dataset.lists[name])
-    return [
-        FileItem(
-            dataset.path_of(e.image),
-            str(experiment.scores(name) / f"{i}.npy"),
-            dataset.path_of(e.label or ""),
-            (size[0], size[1]),
-        )
-        for e, i in zip(entries, ids, strict=True)
-    ]
-
-
-def crf_inputs(experiment: Experiment) -> Sequence[Any]:
-    return [*test_inputs(experiment), experiment.search_result]
-
-
-def crf_outputs(experiment: Experiment) -> list[Path]:
-    return [experiment.result(experiment.test_list, crf=True)]
-
-
-def crf(experiment: Experiment) -> None:
-    """Refine the test list's labels with the parameters found; nothing to do if the CRF did not help."""
-    folder = experiment.result(experiment.test_list, crf=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    if not SearchResult.load(experiment.search_result).helps:
-        print("the CRF did not help on the held-out images: it is not used")
-        return
-    dataset = experiment.dataset()
-    items = _items(experiment, dataset, experiment.test_list)
-    parameters = CRFParameters.load(experiment.crf_parameters)
-
-    def refine(item: FileItem) -> None:
-        sample = item.load()
-        labels = crf_labels(sample.image, sample.unary, parameters)
-        write_label(folder / f"{Path(item.scores).stem}.png", labels, dataset.palette)
-
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for _ in progress(pool.map(refine, items), "crf", len(items)):
-            pass
+    makers = {top: layer for layer in net._layer_names for top in net.top_names[layer]}
+    height, width = net.blobs[outputs[0]].shape[2:]
+    layer, blob = makers[outputs[0]], outputs[0]
+    if net.layers[list(net._layer_names).index(layer)].type == "Interp":
+        blob = net.bottom_names[layer][0]
+        layer = makers[blob]
+    return blob, (int(height), int(width)), layer
 
 
 def evaluate_inputs(experiment: Experiment) -> Sequence[Any]:
-    return [*crf_inputs(experiment), experiment.dataset().classes]
+    return [experiment.dataset().classes]
 
 
 def evaluate_outputs(experiment: Experiment) -> list[Path]:
@@ -185,23 +125,34 @@ def evaluate_outputs(experiment: Experiment) -> list[Path]:
 
 def evaluate(experiment: Experiment) -> None:
     """Score the labels before and after the CRF, each by one confusion matrix over the whole list."""
-    dataset = experiment.dataset()
-    before = count_folder(dataset, experiment.test_list, experiment.result(experiment.test_list))
+    dataset, name = experiment.dataset(), experiment.test_list
+    before = count_folder(dataset, name, experiment.result(name))
     after = None
     if SearchResult.load(experiment.search_result).helps:
-        after = count_folder(dataset, experiment.test_list, experiment.result(experiment.test_list, crf=True))
-    scores = Scores.from_matrix(before)
-    refined = Scores.from_matrix(after) if after is not None else None
+        after = count_folder(dataset, name, experiment.result(name, crf=True))
     record = {
         "dataset": dataset.name,
-        "list": experiment.test_list,
-        "before": scores.to_json(dataset.classes),
-        "after": refined.to_json(dataset.classes) if refined else None,
+        "list": name,
+        "before": Scores.from_matrix(before).to_json(dataset.classes),
+        "after": Scores.from_matrix(after).to_json(dataset.classes) if after is not None else None,
         "confusion_before": before.tolist(),
         "confusion_after": after.tolist() if after is not None else None,
     }
     write_text(experiment.evaluation, json.dumps(record) + "\n")
-    print(scores.table(dataset.classes, refined))
+    show_scores(experiment)
+
+
+def show_scores(experiment: Experiment) -> None:
+    """Print the table of scores."""
+    before, after = read_scores(experiment)
+    print(before.table(experiment.dataset().classes, after), flush=True)
+
+
+def read_scores(experiment: Experiment) -> tuple[Scores, Scores | None]:
+    """The scores that `evaluate` wrote, before and after the CRF."""
+    record = read_json(experiment.evaluation)
+    before, after = (record.get(f"confusion_{when}") for when in ("before", "after"))
+    return Scores.from_matrix(np.array(before)), Scores.from_matrix(np.array(after)) if after else None
 
 
 def count_folder(dataset: Dataset, list_name: str, folder: Path) -> np.ndarray:
@@ -218,7 +169,7 @@ def count_folder(dataset: Dataset, list_name: str, folder: Path) -> np.ndarray:
         except InputError as error:
             raise InputError(f"{folder / image_id}.png against {entry.label}: {error}") from None
 
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(cpus()) as pool:
         for matrix in pool.map(count, entries, ids):
             total += matrix
     return total
@@ -233,28 +184,28 @@ def unique_ids(entries: Iterable[ListEntry], path: Path) -> list[str]:
     for entry in entries:
         image_id = list_id(entry)
         if image_id in seen:
-            raise InputError(f"{path}:{entry.line}: image name '{image_id}' stands in line {seen[image_id]} already")
+            raise InputError(
+                f"{path}:{entry.line}: image name '{image_id}' stands in line {seen[image_id]} already; results are "
+                "kept under it, so it must be unique"
+            )
         seen[image_id] = entry.line
     return list(seen)
 
 
-def progress(items: Iterable[Any], what: str, total: int) -> Iterable[Any]:
-    """A bar with rate and time left on a terminal, a line every now and then elsewhere."""
-    if sys.stderr.isatty():
-        return tqdm(items, what, total, unit="image")
-    return tqdm(items, what, total, unit="image", mininterval=15, ascii=True, bar_format=_LINE, file=_Lines())
+def empty_folder(folder: Path) -> None:
+    """Make a folder, without whatever an earlier run left in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
 
 
-_LINE = "{desc}: {n_fmt}/{total_fmt} images, {rate_fmt}, {remaining} left"
-
-
-class _Lines:
-    """Turns the bar's carriage returns into lines."""
-
-    def write(self, text: str) -> None:
-        text = text.strip("\r\n ")
-        if text and not text.startswith("\x1b"):
-            print(text, flush=True)
-
-    def flush(self) -> None:
-        sys.stdout.flush()
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object that an earlier stage wrote; InputError where it is damaged."""
+    try:
+        value = json.loads(path.read_text())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}; run the stage that writes it first") from None
+    except ValueError as error:
+        raise InputError(f"{path}: damaged ({error}); run the stage that writes it again, with --force") from None
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: damaged; run the stage that writes it again, with --force")
+    return value

@@ -1,8 +1,11 @@
-"""The stages of an experiment, in order; what is finished and unchanged is not done again."""
+"""The stages of an experiment, in order; what is finished and unchanged is not done again.
+
+Beside each stage's function stand `<stage>_inputs` (files and values that decide whether it must run again) and
+`<stage>_outputs` (files that must be there if it is finished; where a stage writes many, the one it writes last).
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -13,20 +16,28 @@ from typing import Any
 from ..errors import InputError
 from ..files import write_text
 from ..formats.prototxt import nearest
-from . import preparation, reporting, scoring, training
+from . import preparation, refining, reporting, scoring, training
+from .fingerprints import fingerprint
 from .layout import Experiment, remember
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage: `inputs` (files, or anything that JSON holds) decide whether it must run; `outputs` must exist."""
+    """One stage.
+
+    after: stages that must be finished before; if one of them is done anew on other inputs, so is this one.
+    skipped: why it does not take part in an experiment, or None. show: prints the result of a stage done before.
+    forget: called before a forced run, for a stage that would go on from what is there.
+    """
 
     name: str
     run: Callable[[Experiment], None]
     inputs: Callable[[Experiment], Sequence[Any]]
     outputs: Callable[[Experiment], Sequence[Path]]
-    #: Whether a stage that takes part can be left out in this experiment, and why
+    after: tuple[str, ...] = ()
     skipped: Callable[[Experiment], str | None] = lambda experiment: None
+    show: Callable[[Experiment], None] = lambda experiment: None
+    forget: Callable[[Experiment], None] = lambda experiment: None
 
 
 STAGES = {
@@ -34,13 +45,34 @@ STAGES = {
     for stage in (
         Stage("data", preparation.prepare_data, preparation.data_inputs, preparation.data_outputs),
         Stage("prototxt", preparation.write_prototxt, preparation.prototxt_inputs, preparation.prototxt_outputs),
-        Stage("train", training.train, training.train_inputs, training.train_outputs),
-        Stage("train2", training.train2, training.train2_inputs, training.train2_outputs, training.without_stage2),
-        Stage("test", scoring.test, scoring.test_inputs, scoring.test_outputs),
-        Stage("search", scoring.search, scoring.search_inputs, scoring.search_outputs),
-        Stage("crf", scoring.crf, scoring.crf_inputs, scoring.crf_outputs),
-        Stage("evaluate", scoring.evaluate, scoring.evaluate_inputs, scoring.evaluate_outputs),
-        Stage("report", reporting.report, reporting.report_inputs, reporting.report_outputs),
+        Stage("train", training.train, training.train_inputs, training.train_outputs, forget=training.forget),
+        Stage(
+            "train2",
+            training.train2,
+            training.train2_inputs,
+            training.train2_outputs,
+            skipped=training.without_stage2,
+            forget=training.forget2,
+        ),
+        Stage("test", scoring.test, scoring.test_inputs, scoring.test_outputs, after=("train",)),
+        Stage("search", refining.search, refining.search_inputs, refining.search_outputs, after=("data", "test")),
+        Stage("crf", refining.crf, refining.crf_inputs, refining.crf_outputs, after=("test", "search")),
+        Stage(
+            "evaluate",
+            scoring.evaluate,
+            scoring.evaluate_inputs,
+            scoring.evaluate_outputs,
+            after=("data", "test", "crf"),
+            show=scoring.show_scores,
+        ),
+        Stage(
+            "report",
+            reporting.report,
+            reporting.report_inputs,
+            reporting.report_outputs,
+            after=("search", "evaluate"),
+            show=reporting.show_path,
+        ),
     )
 }
 
@@ -48,20 +80,21 @@ STAGES = {
 def run(experiment: Experiment, names: Sequence[str] | None = None, force: bool = False) -> None:
     """Run the named stages (all of them by default), each unless it is finished and its inputs are unchanged.
 
-    `force` runs them in any case. Raises InputError for an unknown stage, or for what a stage finds wrong.
+    `force` runs them in any case. Raises InputError for an unknown stage, one whose turn has not come, or for what a
+    stage finds wrong.
     """
     for name in names or STAGES:
         if name not in STAGES:
             raise InputError(f"there is no stage '{name}'{nearest(name, list(STAGES))} (stages: {', '.join(STAGES)})")
-    remember(experiment)
     for name in names or STAGES:
         _run_stage(experiment, STAGES[name], force)
+        remember(experiment)
 
 
 def seconds(experiment: Experiment) -> dict[str, float]:
-    """How long each finished stage took."""
+    """How long the last run of each finished stage took."""
     found = {name: _read_stamp(experiment, name) for name in STAGES}
-    return {name: stamp["seconds"] for name, stamp in found.items() if stamp and stamp.get("seconds") is not None}
+    return {name: float(stamp["seconds"]) for name, stamp in found.items() if stamp}
 
 
 def _run_stage(experiment: Experiment, stage: Stage, force: bool) -> None:
@@ -69,19 +102,31 @@ def _run_stage(experiment: Experiment, stage: Stage, force: bool) -> None:
     if reason:
         print(f"== {stage.name}: {reason}", flush=True)
         return
-    before = fingerprint(stage.inputs(experiment))
+    inputs = fingerprint([*(_done(experiment, name, stage) for name in stage.after), *stage.inputs(experiment)])
     stamp = _read_stamp(experiment, stage.name)
     complete = all(path.exists() for path in stage.outputs(experiment))
-    if not force and complete and stamp and stamp["inputs"] == before:
+    if not force and complete and stamp and stamp["inputs"] == inputs:
         print(f"== {stage.name}: done before, nothing has changed", flush=True)
+        stage.show(experiment)
         return
     print(f"== {stage.name}", flush=True)
+    path = _stamp_path(experiment, stage.name)
+    path.unlink(missing_ok=True)  # a stage that is interrupted now is not finished
+    if force:
+        stage.forget(experiment)
     start = time.monotonic()
     stage.run(experiment)
-    # An interrupted stage that went on counts what it took in all as far as is known.
-    spent = time.monotonic() - start
-    record = {"inputs": fingerprint(stage.inputs(experiment)), "seconds": round(spent, 1)}
-    write_text(_stamp_path(experiment, stage.name), json.dumps(record) + "\n")
+    write_text(path, json.dumps({"inputs": inputs, "seconds": round(time.monotonic() - start, 1)}) + "\n")
+
+
+def _done(experiment: Experiment, name: str, wanted_by: Stage) -> str:
+    """What a finished stage was made from; InputError if it is not finished."""
+    stamp = _read_stamp(experiment, name)
+    if stamp is None:
+        raise InputError(
+            f"the stage {wanted_by.name} of {experiment.folder} needs {name} to be finished: run that first"
+        )
+    return str(stamp["inputs"])
 
 
 def _stamp_path(experiment: Experiment, name: str) -> Path:
@@ -89,20 +134,9 @@ def _stamp_path(experiment: Experiment, name: str) -> Path:
 
 
 def _read_stamp(experiment: Experiment, name: str) -> dict[str, Any] | None:
+    """The record of a finished stage; None if it is not finished or the record cannot be read."""
     try:
         stamp = json.loads(_stamp_path(experiment, name).read_text())
     except (OSError, ValueError):
         return None
-    return stamp if isinstance(stamp, dict) and "inputs" in stamp else None
-
-
-def fingerprint(inputs: Sequence[Any]) -> str:
-    """A hash of files (by content; absent ones as such) and of other values."""
-    total = hashlib.sha256()
-    for item in inputs:
-        if isinstance(item, Path):
-            content = hashlib.sha256(item.read_bytes()).hexdigest() if item.is_file() else "absent"
-            total.update(f"{item.name} {content}\n".encode())
-        else:
-            total.update(f"{json.dumps(item, sort_keys=True, default=str)}\n".encode())
-    return total.hexdigest()
+    return stamp if isinstance(stamp, dict) and {"inputs", "seconds"} <= set(stamp) else None

@@ -19,6 +19,8 @@ from ..caffe.solver import Solver, read_solver
 from ..caffe.solvers import get_solver
 from ..errors import InputError
 from ..files import write_text
+from ..formats import schema
+from .fingerprints import fingerprint, net_meaning, solver_meaning
 from .layout import Experiment
 
 
@@ -31,25 +33,30 @@ def train_inputs(experiment: Experiment) -> Sequence[Any]:
 
 
 def train2_inputs(experiment: Experiment) -> Sequence[Any]:
-    return [*_inputs(experiment, "2"), *train_outputs(experiment)]
+    return _inputs(experiment, "2")
 
 
-def _inputs(experiment: Experiment, stage: str) -> list[Path]:
-    """What the outcome depends on: solver, net, list, initial weights."""
-    folder = experiment.prototxt
-    net = folder / f"train{stage}.prototxt"
-    return [folder / f"solver{stage}.prototxt", net, *_sources(net), _given_weights(experiment, stage)]
+def _inputs(experiment: Experiment, stage: str) -> list[Any]:
+    """What the outcome depends on: solver, net, lists, initial weights."""
+    net = experiment.prototxt / f"train{stage}.prototxt"
+    solver = experiment.prototxt / f"solver{stage}.prototxt"
+    return [solver_meaning(solver), net_meaning(net), *_sources(net), *_initial_weights(experiment, stage)]
 
 
 def _sources(net: Path) -> list[Path]:
+    """The list files that a net reads."""
     if not net.is_file():
         return []
     layers = read_definition(net).param.layer
     return [Path(p.image_data_param.source) for p in layers if p.type == "ImageSegData"]
 
 
-def _given_weights(experiment: Experiment, stage: str) -> Path:
-    return experiment.model / f"init{stage}.caffemodel"
+def _initial_weights(experiment: Experiment, stage: str) -> list[Path]:
+    """Where a stage's first weights come from: model/init<stage>.caffemodel, or for stage 2 else stage 1."""
+    given = experiment.model / f"init{stage}.caffemodel"
+    if given.is_file() or not stage:
+        return [given]
+    return [final_weights(experiment)]
 
 
 def train_outputs(experiment: Experiment) -> list[Path]:
@@ -67,17 +74,18 @@ def without_stage2(experiment: Experiment) -> str | None:
 
 
 def final_weights(experiment: Experiment, stage: str = "") -> Path:
-    """The `.caffemodel` that a finished stage leaves."""
+    """The weights that a finished stage leaves."""
     solver = experiment.prototxt / f"solver{stage}.prototxt"
     if not solver.is_file():
-        return experiment.model / f"train{stage}_iter_?.caffemodel"
+        raise InputError(f"{solver} is not there; run the stage prototxt first")
     param = read_solver(solver)
-    return Path(f"{param.snapshot_prefix}_iter_{param.max_iter}.caffemodel")
+    suffix = ".h5" if param.snapshot_format == schema.SolverParameter.HDF5 else ""
+    return Path(f"{param.snapshot_prefix}_iter_{param.max_iter}.caffemodel{suffix}")
 
 
 def train(experiment: Experiment) -> None:
     """Stage 1, from random weights or model/init.caffemodel; goes on from the newest snapshot there is."""
-    weights = _given_weights(experiment, "")
+    (weights,) = _initial_weights(experiment, "")
     if not weights.is_file():
         _refuse_without_weights(experiment, weights)
     _train(experiment, "", weights if weights.is_file() else None)
@@ -85,8 +93,10 @@ def train(experiment: Experiment) -> None:
 
 def train2(experiment: Experiment) -> None:
     """Stage 2, from model/init2.caffemodel if there is one, else from stage 1."""
-    given = _given_weights(experiment, "2")
-    _train(experiment, "2", given if given.is_file() else final_weights(experiment, ""))
+    (weights,) = _initial_weights(experiment, "2")
+    if not weights.is_file():
+        raise InputError(f"{weights} is not there; run the stage train first")
+    _train(experiment, "2", weights)
 
 
 def _refuse_without_weights(experiment: Experiment, weights: Path) -> None:
@@ -103,39 +113,58 @@ def _refuse_without_weights(experiment: Experiment, weights: Path) -> None:
 
 def _train(experiment: Experiment, stage: str, weights: Path | None) -> None:
     solver_file = experiment.prototxt / f"solver{stage}.prototxt"
-    param = read_solver(solver_file)
-    _set_old_snapshots_aside(experiment, stage, param.snapshot_prefix)
-    log_file = experiment.log(f"train{stage}")
-    log_file.parent.mkdir(parents=True, exist_ok=True)
-    with log_file.open("a") as stream:
-        log.add_file(stream)
-        log.set_stderr(not sys.stderr.isatty())
-        try:
-            _solve(str(solver_file), weights, newest(param.snapshot_prefix))
-        finally:
-            log.remove_file(stream)
-            log.set_stderr(True)
-
-
-def _solve(solver_file: str, weights: Path | None, state: str | None) -> None:
     solver = get_solver(solver_file)
-    if state:
-        print(f"going on from {state}", flush=True)
-        solver.restore(state)
-    elif weights:
-        print(f"starting from {weights}", flush=True)
-        log.info(f"Finetuning from {weights}")
-        solver.net.copy_from(weights)
     try:
-        with SignalHandler() as signals, _progress(solver) as bar:
-            solver.action = signals
-            solver.add_callback(lambda: None, lambda: _advance(bar, solver))
-            solver.solve()
+        if not solver.net.learnable_params:
+            raise InputError(f"{solver_file}: the training net has no parameters to learn")
+        _set_old_snapshots_aside(experiment, stage, solver.param.snapshot_prefix)
+        log_file = experiment.log(f"train{stage}")
+        log_file.parent.mkdir(parents=True, exist_ok=True)
+        with log_file.open("a") as stream:
+            log.add_file(stream)
+            log.set_stderr(not sys.stderr.isatty())
+            try:
+                _solve(solver, weights)
+            finally:
+                log.remove_file(stream)
+                log.set_stderr(True)
     finally:
         solver.net.close()
+
+
+def _solve(solver: Solver, weights: Path | None) -> None:
+    state = newest(solver.param.snapshot_prefix)
+    if state:
+        _restore(solver, state)
+    elif weights:
+        _start_from(solver, weights)
+    with SignalHandler() as signals, _progress(solver) as bar:
+        solver.action = signals
+        solver.add_callback(lambda: None, lambda: _advance(bar, solver))
+        solver.solve()
     if solver.iter < solver.param.max_iter:
         done = f"iteration {solver.iter} of {solver.param.max_iter}"
         raise Stopped(f"stopped at {done}; the same command goes on from there")
+
+
+def _restore(solver: Solver, state: str) -> None:
+    print(f"going on from {state}", flush=True)
+    try:
+        solver.restore(state)
+    except InputError as error:
+        files = state.rpartition(".solverstate")[0]
+        raise InputError(f"{error}; remove {files}.* to go on from the snapshot before") from None
+
+
+def _start_from(solver: Solver, weights: Path) -> None:
+    log.info(f"Finetuning from {weights}")
+    loaded = solver.net.copy_from(str(weights))
+    wanted = list(solver.net.params)
+    if not loaded:
+        raise InputError(f"{weights} has weights for none of the net's layers, which are {', '.join(wanted)}")
+    fresh = [name for name in wanted if name not in loaded]
+    print(f"starting from {weights}: {len(loaded)} of {len(wanted)} layers", end="")
+    print(f"; from random weights: {', '.join(fresh)}" if fresh else "", flush=True)
 
 
 def _progress(solver: Solver) -> Any:
@@ -152,26 +181,44 @@ def _advance(bar: Any, solver: Solver) -> None:
         bar.set_postfix_str(f"loss {solver.smoothed_loss:.3f}", refresh=False)
 
 
-def _set_old_snapshots_aside(experiment: Experiment, stage: str, prefix: str) -> None:
-    """Snapshots of another net, list or solver cannot be gone on from: they move to a folder of their own."""
-    from .stages import fingerprint
+# -- snapshots of other trainings
 
+
+def forget(experiment: Experiment) -> None:
+    """Train stage 1 from the start: what there is moves aside."""
+    (experiment.model / "train.json").unlink(missing_ok=True)
+
+
+def forget2(experiment: Experiment) -> None:
+    """Train stage 2 from the start: what there is moves aside."""
+    (experiment.model / "train2.json").unlink(missing_ok=True)
+
+
+def _set_old_snapshots_aside(experiment: Experiment, stage: str, prefix: str) -> None:
+    """Snapshots of another net, list, solver or start cannot be gone on from: they move to a folder of their own."""
     marker = experiment.model / f"train{stage}.json"
     present = {"inputs": fingerprint(_inputs(experiment, stage))}
     try:
         before = json.loads(marker.read_text())
     except (OSError, ValueError):
         before = None
-    if before != present:
-        stem = Path(prefix)
-        pattern = re.compile(rf"{re.escape(stem.name)}_iter_\d+\.\w")
-        old = [p for p in stem.parent.glob("*") if pattern.match(p.name)]
-        if old:
-            number = 1 + len(list(stem.parent.glob("before-*")))
-            aside = stem.parent / f"before-{number}"
-            aside.mkdir(parents=True)
-            log_file = experiment.log(f"train{stage}")
-            for path in [*old, *([log_file] if log_file.exists() else [])]:
-                path.rename(aside / path.name)
-            print(f"net, list or solver have changed: snapshots of before are now in {aside}", flush=True)
-        write_text(marker, json.dumps(present) + "\n")
+    if before == present:
+        return
+    stem = Path(prefix)
+    pattern = re.compile(rf"{re.escape(stem.name)}_iter_\d+\.\w")
+    old = [path for path in stem.parent.glob("*") if pattern.match(path.name)]
+    if old:
+        log_file = experiment.log(f"train{stage}")
+        aside = _new_folder(stem.parent)
+        for path in [*old, *([log_file] if log_file.exists() else [])]:
+            path.rename(aside / path.name)
+        print(f"net, list, solver or first weights have changed: what was trained before is now in {aside}", flush=True)
+    write_text(marker, json.dumps(present) + "\n")
+
+
+def _new_folder(parent: Path) -> Path:
+    """before-1, before-2 … : the first number above all that are there."""
+    numbers = [int(m[1]) for path in parent.glob("before-*") if (m := re.fullmatch(r"before-(\d+)", path.name))]
+    folder = parent / f"before-{max(numbers, default=0) + 1}"
+    folder.mkdir(parents=True)
+    return folder

@@ -2,7 +2,7 @@
 
 from .arguments import add_arguments, command_line, from_arguments
 from .blocks import Spec, Style
-from .generate import experiment_folder, generate, prototxt_folder
+from .generate import experiment_folder, generate, list_names, prototxt_folder
 from .options import Options
 from .setting import Role, Setting
 from .solvers import Recipe
@@ -25,6 +25,7 @@ __all__ = [
     "experiment_folder",
     "from_arguments",
     "generate",
+    "list_names",
     "is_untouched",
     "prototxt_folder",
     "write_files",

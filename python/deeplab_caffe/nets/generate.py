@@ -41,9 +41,7 @@ def generate(name: str, options: Options | None = None, dataset: Dataset | None 
     if dataset.name != dataset_name:
         raise InputError(f"{dataset.file} describes '{dataset.name}', but '{name}' asks for '{dataset_name}'")
     recipe = _with_options(variant.recipe, options)
-    settings = {role: Setting(role, dataset, options, recipe) for role in get_args(Role)}
-    if not _has_stage2(settings["train2"]):
-        del settings["train2"]
+    settings = _settings(name, options, dataset)
     texts = {role: _net_text(name, variant, setting) for role, setting in settings.items()}
     folder, model = prototxt_folder(name, options), f"{experiment_folder(name, options)}/model"
     for stage, role in enumerate(role for role in ("train", "train2") if role in settings):
@@ -54,6 +52,20 @@ def generate(name: str, options: Options | None = None, dataset: Dataset | None 
         f"{role}.prototxt": sign(f"{variant.title}, on {dataset.title}: {_PURPOSES[role]}.", command, text)
         for role, text in texts.items()
     }
+
+
+def list_names(name: str, options: Options, dataset: Dataset) -> dict[str, str]:
+    """Which list of the data set each net of `<data set>/<model>` reads: train, test, and train2 if there is one."""
+    return {role: setting.list_name for role, setting in _settings(name, options, dataset).items() if role != "deploy"}
+
+
+def _settings(name: str, options: Options, dataset: Dataset) -> dict[str, Setting]:
+    """What each net is made from, by its role."""
+    recipe = _with_options(_look_up(name)[1].recipe, options)
+    settings = {role: Setting(role, dataset, options, recipe) for role in get_args(Role)}
+    if not _has_stage2(settings["train2"]):
+        del settings["train2"]
+    return settings
 
 
 def prototxt_folder(name: str, options: Options | None = None) -> str:
