@@ -57,6 +57,7 @@ CASES = [
     _case("relu", "ReLU", "relu_param { negative_slope: 0.1 }", values(3, 4)),
     _case("dropout", "Dropout", "", values(3, 4), phase="TRAIN", random=True),
     _case("batch_norm_train", "BatchNorm", "", values(3, 2, 2), phase="TRAIN", params=False),
+    _case("batch_norm_eps_0", "BatchNorm", "batch_norm_param { eps: 0 }", values(3, 2, 2), phase="TRAIN", params=False),
     _case("batch_norm_test", "BatchNorm", "", values(3, 2, 2), params=False),
     _case("scale", "Scale", 'scale_param { bias_term: true filler { type: "uniform" } }', values(2, 3, 2)),
     _case("scale_axis", "Scale", 'scale_param { num_axes: 2 filler { type: "uniform" } }', values(2, 3, 2)),

@@ -27,6 +27,8 @@ class BatchNorm(TensorLayer):
         self.stored = p.use_global_stats if p.HasField("use_global_stats") else self.phase == schema.TEST
         if len(bottom[0].shape) < 2:
             self.fail(f"bottom {bottom[0].shape} has no channel axis")
+        if not p.eps >= 0:
+            self.fail(f"eps is {p.eps:g}, wanted 0 or more")
         self.channels = bottom[0].shape[1]
         zero = schema.FillerParameter()
         for i, size in enumerate((self.channels, self.channels, 1)):
@@ -47,7 +49,8 @@ class BatchNorm(TensorLayer):
         return [bottoms[0]]
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
-        x, eps = bottoms[0], self.param.batch_norm_param.eps
+        # PyTorch wants eps above 0; one below any variance changes nothing.
+        x, eps = bottoms[0], max(self.param.batch_norm_param.eps, 1e-38)
         mean, variance, factor = (p.detach() for p in params)
         if self.stored:
             scale = torch.where(factor == 0, 0.0, 1 / torch.where(factor == 0, 1.0, factor))
