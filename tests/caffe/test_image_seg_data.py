@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -103,7 +105,7 @@ def test_the_number_of_threads_does_not_matter(data, folder, monkeypatch):
         cv2.imwrite(str(folder / f"{i}.png"), image)
     batches = []
     for cpus in (1, 16):
-        monkeypatch.setattr("os.cpu_count", lambda n=cpus: n)
+        monkeypatch.setattr(sys.modules["deeplab_caffe.caffe.layers.read_ahead"], "cpus", lambda n=cpus: n)
         built = data("shuffle: true", "mirror: true crop_size: 5 scale_factors: [0.75, 1, 1.25]")
         own = []
         for _ in range(5):

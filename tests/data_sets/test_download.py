@@ -159,7 +159,7 @@ def test_folder_that_cannot_be_written(tmp_path, url):
 
 
 def test_lines_on_the_way(url, path, capsys, monkeypatch):
-    monkeypatch.setattr("deeplab_caffe.data.progress.LINE_SECONDS", 0.0)
+    monkeypatch.setattr("deeplab_caffe.progress.LINE_SECONDS", 0.0)
     download(url, path)
     first, *_, last = capsys.readouterr().err.splitlines()
     assert first.startswith("a.bin: 0.1 of 0.3 MB (21 %), ") and first.endswith(" left") and "(100 %)" in last

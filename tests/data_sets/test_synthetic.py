@@ -89,6 +89,15 @@ def test_finished_sample_is_not_drawn_again(sample):
     assert (sample / "JPEGImages/sample_000000.jpg").stat().st_mtime_ns == before
 
 
+@pytest.mark.parametrize("name", ["JPEGImages/sample_000001.jpg", "list/val_id.txt", "dataset.toml"])
+def test_what_was_deleted_is_drawn_again(tmp_path, name):
+    draw_sample(tmp_path, train=1, val=1)
+    before = (tmp_path / name).read_bytes()
+    (tmp_path / name).unlink()
+    draw_sample(tmp_path, train=1, val=1)
+    assert (tmp_path / name).read_bytes() == before
+
+
 def test_other_settings_and_unfinished_samples_are_drawn_anew(tmp_path):
     draw_sample(tmp_path, train=2, val=1)
     stamp = json.loads((tmp_path / "synthetic.json").read_text())

@@ -1,9 +1,10 @@
 """Data sets: labels, lists, descriptions, and a synthetic sample. Knows files and arrays, no net."""
 
 from .dataset import Dataset, read_dataset, write_dataset
+from .images import image_size, read_image
 from .labels import check_labels, read_label, voc_palette, write_label
 from .lists import ListEntry, check_files, full_path, list_id, read_list, write_list
-from .split import crop_for, hold_out, image_size, largest_image, mean_bgr
+from .split import crop_for, hold_out, largest_image, mean_bgr
 from .voc import build_augmented, prepare_voc, write_voc_lists
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "mean_bgr",
     "prepare_voc",
     "read_dataset",
+    "read_image",
     "read_label",
     "read_list",
     "voc_palette",

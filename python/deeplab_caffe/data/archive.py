@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 
 from ..errors import InputError
-from .progress import Progress
+from ..progress import Progress
 
 _DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, RuntimeError)
 _ENTRY_COST = 512  # bytes that an entry counts beside its content, so that empty ones are limited too
@@ -78,7 +78,7 @@ class _Unpacker:
     def run(self, progress: bool) -> None:
         with (
             open(self.archive, "rb") as raw,
-            Progress(f"unpacking {self.archive.name}", self.archive.stat().st_size, 0, progress) as shown,
+            Progress(f"unpacking {self.archive.name}", self.archive.stat().st_size, 0, "B", progress) as shown,
         ):
             zipped = raw.read(4) in (b"PK\3\4", b"PK\5\6")
             raw.seek(0)

@@ -17,7 +17,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from ..errors import InputError
-from .progress import Progress
+from ..progress import Progress
 
 PAUSES = (1.0, 3.0, 10.0)  # seconds before another attempt; after the last one, give up
 TIMEOUT = 30.0  # seconds without a byte
@@ -190,7 +190,7 @@ class _Transfer:
         name = self.part.name.removesuffix(".part")
         with (
             open(self.part, "ab" if start else "wb") as file,
-            Progress(name, total, start, self.progress) as progress,
+            Progress(name, total, start, "B", self.progress) as progress,
         ):
             for block in self._blocks(response):
                 file.write(block)

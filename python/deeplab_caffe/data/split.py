@@ -9,10 +9,11 @@ from typing import TypeVar
 
 import cv2
 import numpy as np
-from PIL import Image
-from tqdm import tqdm
 
 from ..errors import InputError
+from ..files import cpus
+from ..progress import tracked
+from .images import image_size, read_image
 from .lists import ListEntry, full_path
 
 Result = TypeVar("Result")
@@ -81,23 +82,12 @@ def _map(
     if not entries:
         raise InputError(f"{what}: the list has no lines")
     paths = [full_path(root_folder, entry.image) for entry in entries]
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        yield from tqdm(pool.map(function, paths), total=len(paths), desc=what, unit="image", disable=not progress)
+    with ThreadPoolExecutor(max_workers=min(8, cpus())) as pool:
+        results = pool.map(function, paths)
+        yield from tracked(results, what, len(paths)) if progress else results
 
 
 def _colour_sum(path: str) -> tuple[np.ndarray, int]:
-    image = cv2.imread(path, cv2.IMREAD_COLOR)
-    if image is None:
-        raise InputError(f"{path}: cannot read the image: it is missing or damaged")
+    image = read_image(path)
     pixels = image.shape[0] * image.shape[1]
-    return np.array(cv2.mean(image))[:3] * pixels, pixels
-
-
-def image_size(path: str) -> tuple[int, int]:
-    """Height and width (pixels) of an image file, from its header."""
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-    except OSError as error:
-        raise InputError(f"{path}: cannot read the image: {error}") from None
-    return height, width
+    return np.array(cv2.mean(image))[2::-1] * pixels, pixels

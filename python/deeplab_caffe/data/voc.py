@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import scipy.io
-from tqdm import tqdm
 
 from ..errors import InputError
-from ..files import write_text
+from ..files import cpus, write_text
+from ..progress import tracked
 from .archive import unpack
 from .download import check_sums, download
 from .labels import Label, check_labels, read_label, write_label
@@ -107,9 +107,9 @@ def build_augmented(voc: str | os.PathLike[str], sbd: str | os.PathLike[str], pr
         write_label(target, label)
 
     names = sorted(own | theirs)
-    hidden = not (progress and sys.stderr.isatty())
-    with ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:
-        for _ in tqdm(pool.map(write, names), "SegmentationClassAug", len(names), disable=hidden):
+    with ThreadPoolExecutor(max(2, cpus())) as pool:
+        written = pool.map(write, names)
+        for _ in tracked(written, "SegmentationClassAug", len(names)) if progress else written:
             pass
     return names
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ import numpy as np
 import torch
 
 from ...errors import InputError
+from ...files import cpus
 from .. import mode
 from .base import DataLayer, Shape
 
@@ -157,7 +157,7 @@ class ReadAheadLayer(DataLayer):
 
     def _read_ahead(self) -> None:
         if self._pool is None:
-            workers = min(8, max(2, os.cpu_count() or 2))
+            workers = min(8, max(2, cpus()))
             self._pool = ThreadPoolExecutor(workers, thread_name_prefix=self.param.name)
         while len(self._queue) < max(1, self.param.data_param.prefetch) + 1:
             entries = self.guarded(lambda: [self.entry(self._queued + i) for i in range(self.batch_size)])

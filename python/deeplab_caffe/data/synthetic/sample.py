@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from ...errors import InputError
-from ...files import replacing, write_text
+from ...files import cpus, replacing, write_text
+from ...progress import tracked
 from ..labels import voc_palette, write_label
 from ..lists import ListEntry, write_list
 from .scene import CLASSES, draw_image
 
-VERSION = 1  # raise it when the pictures change: samples of older versions are then drawn again
+VERSION = 2  # raise it when the pictures or dataset.toml change: samples of older versions are then drawn again
 STAMP = "synthetic.json"
 
 
@@ -30,8 +30,8 @@ def draw_sample(
 
     JPEGImages/*.jpg, SegmentationClass/*.png (indices with VOC's colours, 255 on outlines),
     ImageSets/Segmentation/{train,val}.txt, list/{train,val}.txt for ImageSegData and list/*_id.txt.
-    A finished sample of the same version and settings is left as it is; another one made by this function is
-    drawn anew.
+    A finished sample of the same version and settings is left as it is, if all its files are there; another one
+    made by this function is drawn anew.
 
     Raises:
         InputError: the folder holds something that this function did not make, or a count is below 1.
@@ -40,7 +40,7 @@ def draw_sample(
         raise InputError(f"synthetic sample: train={train}, val={val}; wanted at least one image in each")
     folder = Path(folder)
     settings = {"version": VERSION, "train": train, "val": val, "seed": seed}
-    if _stamp(folder) == {**settings, "finished": True}:
+    if _stamp(folder) == {**settings, "finished": True} and all(path.is_file() for path in _files(folder, train + val)):
         return folder / "dataset.toml"
     _write_stamp(folder, settings, finished=False)
     _draw_images(folder, train + val, seed, progress)
@@ -74,21 +74,42 @@ def _name(index: int) -> str:
     return f"sample_{index:06d}"
 
 
+def _files(folder: Path, count: int) -> Iterator[Path]:
+    """All that a sample of so many images consists of, besides its stamp."""
+    yield folder / "dataset.toml"
+    for part in ("train", "val"):
+        yield from (folder / "list" / f"{part}.txt", *_id_lists(folder, part))
+    for index in range(count):
+        yield from (_image(folder, index), _label(folder, index))
+
+
+def _id_lists(folder: Path, part: str) -> tuple[Path, Path]:
+    return folder / "list" / f"{part}_id.txt", folder / "ImageSets" / "Segmentation" / f"{part}.txt"
+
+
+def _image(folder: Path, index: int) -> Path:
+    return folder / "JPEGImages" / f"{_name(index)}.jpg"
+
+
+def _label(folder: Path, index: int) -> Path:
+    return folder / "SegmentationClass" / f"{_name(index)}.png"
+
+
 def _draw_images(folder: Path, count: int, seed: int, progress: bool) -> None:
     """Draw all pictures and remove those of an earlier, larger sample."""
     palette = voc_palette()
 
     def draw(index: int) -> None:
         image, label = draw_image(seed, index)
-        with replacing(folder / "JPEGImages" / f"{_name(index)}.jpg") as path:
+        with replacing(_image(folder, index)) as path:
             bgr = np.ascontiguousarray(image[..., ::-1])
             if not cv2.imwrite(os.fspath(path), bgr, [cv2.IMWRITE_JPEG_QUALITY, 92]):
                 raise InputError(f"{path}: cannot write the image; is the disk full?")
-        write_label(folder / "SegmentationClass" / f"{_name(index)}.png", label, palette)
+        write_label(_label(folder, index), label, palette)
 
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        jobs = tqdm(pool.map(draw, range(count)), total=count, desc="drawing", unit="image", disable=not progress)
-        for _ in jobs:
+    with ThreadPoolExecutor(max_workers=min(8, cpus())) as pool:
+        drawn = pool.map(draw, range(count))
+        for _ in tracked(drawn, "drawing", count) if progress else drawn:
             pass
     kept = {_name(index) for index in range(count)}
     for path in [*folder.glob("JPEGImages/sample_*.jpg"), *folder.glob("SegmentationClass/sample_*.png")]:
@@ -101,7 +122,7 @@ def _write_lists(folder: Path, part: str, indices: Sequence[int]) -> None:
     lines = enumerate(names, 1)
     entries = [ListEntry(f"/JPEGImages/{name}.jpg", f"/SegmentationClass/{name}.png", line) for line, name in lines]
     write_list(folder / "list" / f"{part}.txt", entries)
-    for path in (folder / "list" / f"{part}_id.txt", folder / "ImageSets" / "Segmentation" / f"{part}.txt"):
+    for path in _id_lists(folder, part):
         write_text(path, "".join(f"{name}\n" for name in names))
 
 
@@ -113,7 +134,7 @@ title = "Synthetic sample"
 root = "."
 classes = [{classes}]
 ignore_label = 255
-crop = [321, 321]
+crop = [161, 161]
 test_size = [321, 321]
 
 [lists]

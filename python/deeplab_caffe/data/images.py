@@ -1,0 +1,39 @@
+"""Reading image files."""
+
+from __future__ import annotations
+
+import os
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..errors import InputError
+
+
+def read_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
+    """The pixels of an image file, (H, W, 3) RGB, as they are stored.
+
+    EXIF's orientation is not applied: labels are drawn on the stored pixels, and ImageSegData trains on them.
+
+    Raises:
+        InputError: the file is missing or damaged; names it.
+    """
+    try:
+        image = cv2.imread(os.fspath(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    except (cv2.error, UnicodeError) as error:
+        raise InputError(f"{os.fspath(path)}: cannot read the image: {error}") from None
+    if image is None:
+        raise InputError(f"{os.fspath(path)}: cannot read the image: it is missing or damaged")
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Height and width (pixels) of an image file as it is stored, from its header. Raises InputError."""
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+    except (OSError, Image.DecompressionBombError) as error:
+        raise InputError(f"{os.fspath(path)}: cannot read the image: {error}") from None
+    return height, width
