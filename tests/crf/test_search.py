@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from deeplab_caffe.crf import CRFParameters, crf_labels, resize_scores
 from deeplab_caffe.crf.search import (
@@ -167,7 +173,7 @@ def test_a_file_that_is_no_state_is_refused_and_kept(items, tmp_path):
     assert path.read_text() == "hello\n"
 
 
-def test_files_and_processes_give_the_same_result(items, tmp_path, capsys):
+def test_files_threads_and_processes_give_the_same_result(items, tmp_path, capsys):
     space = SearchSpace(w1="3:4", sigma_alpha="10:10:20", sigma_beta=4, iterations=3, fine_sigma_alpha="0:2:2")
     expected = coarse_to_fine(items, CLASSES, space, quiet=True)
     files = []
@@ -177,8 +183,51 @@ def test_files_and_processes_give_the_same_result(items, tmp_path, capsys):
         np.save(scores, item.scores)
         cv2.imwrite(str(label), item.label)
         files.append(FileItem(str(image), str(scores), str(label), item.size))
+    assert coarse_to_fine(files, CLASSES, space, workers=2, processes=True, quiet=True) == expected
     assert coarse_to_fine(files, CLASSES, space, workers=2) == expected
     assert "CRF search, coarse: 6 of 6 steps" in capsys.readouterr().err
+
+
+def test_pictures_are_not_turned(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.zeros((16, 32, 3), np.uint8)).save(tmp_path / "a.jpg", exif=exif)
+    np.save(tmp_path / "a.npy", np.zeros((2, 16, 32), np.float32))
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((16, 32), np.uint8))
+    item = FileItem(*(str(tmp_path / f"a{end}") for end in (".jpg", ".npy", ".png")))
+    assert item.load().image.shape == (16, 32, 3)
+
+
+INTERRUPTED = """
+import sys
+import numpy as np
+from deeplab_caffe.crf.search import ArrayItem, SearchSpace, coarse_to_fine
+
+if __name__ == "__main__":
+    rng = np.random.default_rng(0)
+    items = [
+        ArrayItem(rng.integers(0, 256, (99, 99, 3)), rng.normal(size=(9, 99, 99)), rng.integers(0, 9, (99, 99)), None)
+        for _ in range(50)
+    ]
+    coarse_to_fine(items, 9, SearchSpace(), workers=2, processes=sys.argv[1] == "processes", state=sys.argv[2])
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals to a group of processes")
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+def test_ctrl_c_ends_the_search_once_and_keeps_what_was_counted(tmp_path, kind):
+    script, state = tmp_path / "search.py", tmp_path / "state.jsonl"
+    script.write_text(INTERRUPTED)
+    command = [sys.executable, str(script), kind, str(state)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        deadline = time.monotonic() + 60
+        while not (state.exists() and state.stat().st_size) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)
+        message = process.communicate(timeout=60)[1]
+    assert process.returncode == -signal.SIGINT
+    assert message.count("Traceback") == 1 and message.endswith("KeyboardInterrupt\n")
+    assert state.read_bytes().endswith(b"\n")
 
 
 def test_result_files_round_trip(result, tmp_path):
@@ -225,7 +274,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
     path.write_bytes(b"nothing")
     with pytest.raises(InputError, match="b.jpg: cannot be read"):
         coarse_to_fine([FileItem(str(tmp_path / "b.jpg"), str(path), str(path))], CLASSES, SPACE, quiet=True)
-    with pytest.raises(InputError, match="a.npy: cannot be read as an image"):
+    with pytest.raises(InputError, match="a.npy: cannot read the image"):
         FileItem(str(path), str(path), str(path)).load()
 
 

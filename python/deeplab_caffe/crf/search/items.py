@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deeplab_caffe.data.images import read_image
 from deeplab_caffe.data.labels import read_label
 from deeplab_caffe.errors import InputError
 
@@ -28,7 +28,7 @@ class Sample(NamedTuple):
 
 
 class Item(Protocol):
-    """What the search needs of an item; it must pickle when there are several workers."""
+    """What the search needs of an item; it must pickle when processes share the work."""
 
     @property
     def name(self) -> str:
@@ -62,10 +62,7 @@ class FileItem:
 
     def load(self) -> Sample:
         """Read the three files. Raises InputError that names the file."""
-        bgr = cv2.imread(str(self.image), cv2.IMREAD_COLOR)
-        if bgr is None:
-            raise InputError(f"{self.image}: cannot be read as an image")
-        image = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+        image = read_image(self.image)
         label = read_label(self.label)
         try:
             scores = np.load(self.scores, allow_pickle=False)

@@ -8,8 +8,10 @@ import hashlib
 import math
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from typing import NamedTuple
 
 import numpy as np
@@ -17,11 +19,11 @@ from numpy.typing import NDArray
 
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.evaluation import Scores, confusion_matrix
+from deeplab_caffe.progress import tracked
 
 from ..lattice import bilateral_lattice, position_lattice
 from ..mean_field import MeanField, Pairwise
 from .items import Item, Sample, choose_evenly
-from .progress import tracked
 from .result import Row, SearchResult
 from .space import SearchSpace, Setting
 from .state import Matrix, State
@@ -53,15 +55,17 @@ def coarse_to_fine(
     ignore_label: int | None = 255,
     max_images: int = 100,
     workers: int = 1,
+    processes: bool = False,
     state: str | os.PathLike[str] | None = None,
     quiet: bool = False,
 ) -> SearchResult:
     """Score every setting of the coarse grid, then of a finer one around its best, by mean IoU.
 
     The mean IoU comes from one confusion matrix per setting, summed over all images; of equals the first wins.
-    More than `max_images` items are thinned out evenly. `workers` processes share the work (with more than
-    one the calling script needs the usual `if __name__ == "__main__"`). `state` names a file that keeps what was
-    counted: a search that was killed goes on from there, and ends with the same result.
+    More than `max_images` items are thinned out evenly. `workers` threads share the work, which releases the
+    interpreter's lock; with `processes` they are processes, and the calling script needs the usual
+    `if __name__ == "__main__"`. `state` names a file that keeps what was counted: a search that was killed goes on
+    from there, and ends with the same result.
     Raises InputError for no items, and for items that cannot be read, with their files' names.
     """
     chosen = tuple(choose_evenly(items, max_images))
@@ -70,13 +74,13 @@ def coarse_to_fine(
     if workers < 1 or max_images < 1:
         raise InputError(f"CRF search: workers is {workers} and max_images {max_images}, wanted 1 or more")
     job = _Job(chosen, space or SearchSpace(), num_classes, ignore_label)
-    with contextlib.closing(State(state)) as kept, contextlib.closing(_Workers(job, workers)) as crew:
+    with contextlib.closing(State(state)) as kept, contextlib.closing(_Crew(job, workers, processes)) as crew:
         return _Search(job, kept, crew, quiet).run()
 
 
 class _Search:
-    def __init__(self, job: _Job, state: State, workers: _Workers, quiet: bool) -> None:
-        self.job, self.state, self.workers, self.quiet = job, state, workers, quiet
+    def __init__(self, job: _Job, state: State, crew: _Crew, quiet: bool) -> None:
+        self.job, self.state, self.crew, self.quiet = job, state, crew, quiet
         space = job.space
         fixed = (_STATE_VERSION, job.num_classes, job.ignore_label, space.w2, space.sigma_gamma, space.iterations)
         salt = repr((*fixed, space.normalization)).encode()
@@ -109,7 +113,8 @@ class _Search:
         units = self._missing(settings)
         if not units:
             return
-        for unit, matrices in tracked(self.workers.count(units), len(units), title, self.quiet):
+        counted = self.crew.count(units)
+        for unit, matrices in counted if self.quiet else tracked(counted, title, len(units), "step"):
             for setting, matrix in zip(unit.settings or (None,), matrices, strict=True):
                 self.state.add((self.digests[unit.item], setting), matrix)
             self.state.flush()
@@ -135,44 +140,41 @@ def _best(scored: dict[Setting, float]) -> Setting:
     return max(scored, key=lambda setting: -math.inf if math.isnan(scored[setting]) else scored[setting])
 
 
-class _Workers:
-    """This process for one worker, else a pool of processes, started when there is work."""
+class _Crew:
+    """Threads, or processes, that count units; they start when there is work."""
 
-    def __init__(self, job: _Job, count: int) -> None:
-        self._job, self._processes = job, count
-        self._pool: ProcessPoolExecutor | None = None
-        self._here: _Worker | None = None
+    def __init__(self, job: _Job, count: int, processes: bool) -> None:
+        if processes:
+            context = multiprocessing.get_context("spawn")
+            self._pool: Executor = ProcessPoolExecutor(count, context, _start_process, (job,))
+        else:
+            self._pool = ThreadPoolExecutor(count, "crf-search", _start_worker, (job,))
 
     def count(self, units: Sequence[_Unit]) -> Iterator[tuple[_Unit, list[Matrix]]]:
         """Each unit with its confusion matrices, as they get done."""
-        if self._processes == 1:
-            self._here = self._here or _Worker(self._job)
-            for unit in units:
-                yield unit, self._here.count(unit)
-            return
-        if self._pool is None:
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._processes, context, _start_worker, (self._job,))
         futures = {self._pool.submit(_count_in_worker, unit): unit for unit in units}
         for future in as_completed(futures):
             yield futures[future], future.result()
 
     def close(self) -> None:
-        """Drop what has not begun and end the processes."""
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+        """Drop what has not begun, wait for what has."""
+        self._pool.shutdown(cancel_futures=True)
 
 
-_worker: _Worker
+_own = threading.local()  # its `worker`: a MeanField serves one thread
+
+
+def _start_process(job: _Job) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent ends the pool
+    _start_worker(job)
 
 
 def _start_worker(job: _Job) -> None:
-    global _worker
-    _worker = _Worker(job)
+    _own.worker = _Worker(job)
 
 
 def _count_in_worker(unit: _Unit) -> list[Matrix]:
-    return _worker.count(unit)
+    return _own.worker.count(unit)
 
 
 class _Worker:
