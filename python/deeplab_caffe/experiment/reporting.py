@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..caffe.net_building import read_definition
 from ..caffe.solver import read_solver
 from ..crf.search import SearchResult
@@ -87,8 +89,9 @@ def _training(experiment: Experiment) -> list[TrainingStage]:
             except InputError:  # a solver that displays nothing leaves no curve
                 continue
             iteration, loss = table.series("loss")
-            _, rate = table.series("lr")
-            stages.append(TrainingStage(stage, iteration, loss, rate if len(rate) == len(loss) else rate[:0]))
+            rates = dict(zip(*table.series("lr"), strict=True))  # the last line of a log has a loss, but no rate
+            rate = np.array([rates.get(i, np.nan) for i in iteration]) if rates else np.zeros(0)
+            stages.append(TrainingStage(stage, iteration, loss, rate))
     return stages
 
 
