@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deeplab_caffe.data import Dataset, voc_palette, write_voc_lists
+from deeplab_caffe.data import Dataset, voc_palette, write_dataset, write_voc_lists
 from deeplab_caffe.errors import InputError
 
 VOC = Path(__file__).parents[2] / "datasets" / "voc12.toml"
@@ -12,7 +12,7 @@ SMALL = 'name = "toy"\nclasses = ["a", "b"]\n'
 
 
 def described(folder, text):
-    (folder / "toy.toml").write_text(text)
+    (folder / "toy.toml").write_text(text, encoding="utf-8")
     return folder / "toy.toml"
 
 
@@ -56,12 +56,31 @@ def test_lists_are_looked_for_under_root_first_then_beside_the_file(tmp_path):
         (SMALL + "crop = [33.5, 3]", r"crop = .*wanted \[height, width\]"),
         (SMALL + "palette = [[0, 0, 0]]", "palette has 1 colours for 2 classes"),
         (SMALL + "palette = [[0, 0, 256], [0, 0, 0]]", "palette = .*each 0..255"),
+        ("name = 'my set'\nclasses = ['a']", "name = 'my set'; wanted letters a-z, digits"),
+        ("name = '../x'\nclasses = ['a']", "name = '../x'; wanted letters a-z, digits"),
+        ("name = '..'\nclasses = ['a']", "name = '..'; wanted letters a-z, digits"),
         (SMALL + "lists = 'a.txt'", "lists = 'a.txt'; wanted a table"),
     ],
 )
 def test_faults_name_file_and_key(tmp_path, text, words):
     with pytest.raises(InputError, match=rf"toy\.toml: {words}"):
         Dataset.read(described(tmp_path, text))
+
+
+def test_written_description_reads_back(tmp_path):
+    text = (
+        'name = "toy-1.0_b"\ntitle = "Straßen 🚗"\nclasses = ["Gebäude", "🌳"]\ncrop = [33, 65]\n'
+        'obtain = """Fetch it.\nThen say \\"make\\"\\u007f!"""\n[lists]\n"träin" = "l.txt"\n'
+    )
+    (tmp_path / "other").mkdir()
+    (tmp_path / "l.txt").write_text("a b\n")
+    first = Dataset.read(described(tmp_path, text))
+    write_dataset(first, tmp_path / "other" / "copy.toml")
+    copy = Dataset.read(tmp_path / "other" / "copy.toml")
+    for field in ("name", "title", "classes", "ignore_label", "mean", "crop", "test_size", "obtain", "root", "lists"):
+        assert getattr(copy, field) == getattr(first, field), field
+    assert copy.obtain == 'Fetch it.\nThen say "make"\x7f!' and copy.title == "Straßen 🚗"
+    assert (copy.palette[:2] == first.palette[:2]).all()
 
 
 def test_unknown_list_names_the_nearest():

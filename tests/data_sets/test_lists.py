@@ -31,6 +31,19 @@ def test_faulty_lists(tmp_path, text, words):
         read_list(tmp_path / "l.txt")
 
 
+@pytest.mark.parametrize("data", [b"\x89PNG\r\n\x1a\n\0\0", b"a b\nc \0d\n", b"\x1f\x8b\x08\0\xff\xfe"])
+def test_a_file_that_is_no_text_is_not_shown(tmp_path, data):
+    (tmp_path / "l.txt").write_bytes(data)
+    with pytest.raises(InputError, match=r"l\.txt:\d: holds bytes that no text has") as caught:
+        read_list(tmp_path / "l.txt")
+    assert str(caught.value).isprintable()
+
+
+def test_names_need_not_be_utf8(tmp_path):
+    (tmp_path / "l.txt").write_bytes(b"/stra\xdfe.jpg /1.png\n")
+    assert read_list(tmp_path / "l.txt")[0].image.encode(errors="surrogateescape") == b"/stra\xdfe.jpg"
+
+
 def test_missing_list(tmp_path):
     with pytest.raises(InputError, match=r"l\.txt: cannot read the list: No such file"):
         read_list(tmp_path / "l.txt")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -124,17 +125,23 @@ def write_dataset(dataset: Dataset, path: str | os.PathLike[str]) -> None:
     folder = Path(path).parent
 
     def relative(place: Path) -> str:
-        return json.dumps(Path(os.path.relpath(place, folder)).as_posix())
+        return _toml(Path(os.path.relpath(place, folder)).as_posix())
 
-    lines = [f"name = {json.dumps(dataset.name)}", f"title = {json.dumps(dataset.title)}"]
-    lines += [f"root = {relative(dataset.root)}", f"classes = {json.dumps(list(dataset.classes))}"]
+    lines = [f"name = {_toml(dataset.name)}", f"title = {_toml(dataset.title)}"]
+    lines += [f"obtain = {_toml(dataset.obtain)}"] if dataset.obtain else []
+    lines += [f"root = {relative(dataset.root)}", f"classes = {_toml(list(dataset.classes))}"]
     lines += [f"palette = {dataset.palette[: dataset.num_classes].tolist()}", f"ignore_label = {dataset.ignore_label}"]
     lines += [f"mean = {list(dataset.mean)}"]
     for key in ("crop", "test_size"):
         if getattr(dataset, key):
             lines.append(f"{key} = {list(getattr(dataset, key))}")
-    lines += ["", "[lists]", *(f"{json.dumps(name)} = {relative(place)}" for name, place in dataset.lists.items())]
+    lines += ["", "[lists]", *(f"{_toml(name)} = {relative(place)}" for name, place in dataset.lists.items())]
     write_text(path, "\n".join(lines) + "\n")
+
+
+def _toml(value: str | list[str]) -> str:
+    """As JSON writes it, but for what TOML has otherwise: no surrogate pairs, and DEL only escaped."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _is_pair(value: Any) -> bool:
@@ -159,12 +166,16 @@ def _is_colours(value: Any) -> bool:
     )
 
 
+def _is_folder_name(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"(?!\.+$)[A-Za-z0-9_.-]+", value) is not None
+
+
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
 _KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "name": (_is_text, "a text"),
+    "name": (_is_folder_name, "letters a-z, digits, '_', '-' and '.', as it names folders (title takes any text)"),
     "title": (_is_text, "a text"),
     "root": (_is_text, "a folder, as a text"),
     "obtain": (_is_text, "a text"),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..errors import InputError
 from ..files import write_text
+
+_NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -26,13 +29,17 @@ def read_list(path: str | os.PathLike[str], needs_label: bool = True) -> list[Li
         needs_label: False for lists of images only (label_type: NONE); a second word is kept if there is one.
 
     Raises:
-        InputError: with list and line: no lines, a blank line, a label wanted but not there.
+        InputError: with list and line: no text, no lines, a blank line, a label wanted but not there.
     """
     try:
         with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
             lines = file.read().splitlines()
     except OSError as error:
         raise InputError(f"{os.fspath(path)}: cannot read the list: {error.strerror}") from None
+    if strange := next((n for n, line in enumerate(lines, 1) if _NO_TEXT.search(line)), None):
+        raise InputError(
+            f"{os.fspath(path)}:{strange}: holds bytes that no text has; wanted a list, one '<image> <label>' per line"
+        )
     if not any(line.strip() for line in lines):
         raise InputError(f"{os.fspath(path)}: the list is empty; wanted one '<image> <label>' per line")
     return [_entry(path, number, line, needs_label) for number, line in enumerate(lines, 1)]
@@ -89,7 +96,7 @@ def _entry(path: str | os.PathLike[str], number: int, line: str, needs_label: bo
     if len(words) == 1 and needs_label:
         raise InputError(
             f"{os.fspath(path)}:{number}: '{words[0]}' has no label; wanted '<image> <label>'. "
-            "For a list of images only, set label_type: NONE"
+            "Lists of images only serve prediction alone (in ImageSegData, label_type: NONE)"
         )
     return ListEntry(words[0], words[1] if len(words) > 1 else None, number)
 
