@@ -94,6 +94,48 @@ def test_errors(net, data, tmp_path):
     _fails(net, f'top: "y" hdf5_data_param {{ {source} batch_size: 1 }}', "the datasets have [2, 3] rows, wanted one")
 
 
+def test_files_whose_rows_differ_are_named(data, tmp_path):
+    built = data(2)
+    with h5py.File(tmp_path / "1.h5", "w") as file:
+        file["x"], file["y"] = np.zeros((2, 3)), np.zeros(2)
+    built.forward()
+    with pytest.raises(InputError, match=r"1\.h5: the rows of 'x' have shape \(3,\), those of .*0\.h5 \(1,\)"):
+        built.forward()
+
+
+@pytest.mark.parametrize("kind", ["group", "scalar", "text"])
+def test_what_is_no_dataset_of_numbers_is_refused(net, tmp_path, kind):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        if kind == "group":
+            file.create_group("x")
+        else:
+            file["x"] = 3.0 if kind == "scalar" else ["a", "b"]
+    (tmp_path / "list.txt").write_text(str(tmp_path / "a.h5"))
+    _fails(net, f'hdf5_data_param {{ source: "{tmp_path}/list.txt" batch_size: 1 }}', "a.h5")
+
+
+def test_damaged_files_are_refused(net, data, tmp_path):
+    data(1)
+    whole = (tmp_path / "0.h5").read_bytes()
+    (tmp_path / "list.txt").write_text(str(tmp_path / "0.h5"))
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(300):
+        damaged = bytearray(whole[: rng.integers(1, len(whole) + 1)])
+        for place in rng.integers(len(damaged), size=8):
+            damaged[place] = rng.integers(256)
+        (tmp_path / "0.h5").write_bytes(damaged)
+        try:
+            net(
+                'layer { name: "data" type: "HDF5Data" top: "x" '
+                f'hdf5_data_param {{ source: "{tmp_path}/list.txt" batch_size: 1 }} }}'
+            )
+        except InputError as error:
+            assert "layer 'data' (HDF5Data)" in str(error)
+            refused += 1
+    assert refused > 100
+
+
 def test_is_no_input_of_the_net(data):
     built = data(1)
     assert (built.inputs, built.outputs) == ([], ["x", "y"])

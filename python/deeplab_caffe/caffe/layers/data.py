@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import torch
 
+from ...errors import InputError
 from .. import mode
 from ..blob import Blob
 from .base import MANY, DataLayer, Layer, Shape, register
@@ -56,12 +57,13 @@ class HDF5Data(DataLayer):
             self.fail("batch_size is 0 or not stated, wanted a positive number")
         try:
             self.files = Path(p.source).read_text().split()
-        except OSError as error:
-            self.fail(f"cannot read the list of files, source: '{p.source}': {error.strerror}")
+        except (OSError, UnicodeError) as error:
+            self.fail(f"cannot read the list of files, source: '{p.source}': {getattr(error, 'strerror', error)}")
         if not self.files:
             self.fail(f"the list '{p.source}' is empty; wanted the names of .h5 files")
         self._pass = 0
         self._file = self._row = 0
+        self._first: tuple[str, list[Shape]] | None = None
         self._start_pass()
 
     def _start_pass(self) -> None:
@@ -78,19 +80,35 @@ class HDF5Data(DataLayer):
         path = self.files[self._order[self._file]]
         try:
             with h5py.File(path, "r") as file:
-                missing = [name for name in self.param.top if name not in file]
-                if missing:
-                    self.fail(f"{path} has no dataset '{missing[0]}' (it has {', '.join(sorted(file))})")
-                self._rows = [np.asarray(file[name], dtype=np.float32) for name in self.param.top]
-        except OSError as error:
+                self._rows = [self._read(file, name) for name in self.param.top]
+        except InputError:
+            raise
+        except Exception as error:  # damaged bytes make h5py raise almost anything
             self.fail(f"cannot read '{path}', named in '{self.param.hdf5_data_param.source}': {error}")
         counts = {len(rows) for rows in self._rows}
         if len(counts) != 1 or 0 in counts:
             self.fail(f"{path}: the datasets have {sorted(counts)} rows, wanted one number of rows, above 0")
+        self._check_shapes(path)
         self._row = 0
         count = counts.pop()
         shuffle = self.param.hdf5_data_param.shuffle
         self._row_order = self._random(self._file + 1).permutation(count) if shuffle else np.arange(count)
+
+    def _read(self, file: h5py.File, name: str) -> np.ndarray:
+        """The rows of a dataset."""
+        if name not in file:
+            self.fail(f"{file.filename} has no dataset '{name}' (it has {', '.join(sorted(file))})")
+        if not isinstance(file[name], h5py.Dataset) or not file[name].shape:
+            self.fail(f"{file.filename}: '{name}' is no dataset of rows")
+        return np.asarray(file[name], dtype=np.float32)
+
+    def _check_shapes(self, path: str) -> None:
+        """Rows must be of one shape in all files: batches run across them."""
+        shapes = [rows.shape[1:] for rows in self._rows]
+        self._first = self._first or (path, shapes)
+        for name, shape, wanted in zip(self.param.top, shapes, self._first[1], strict=True):
+            if shape != wanted:
+                self.fail(f"{path}: the rows of '{name}' have shape {shape}, those of {self._first[0]} {wanted}")
 
     def _take(self, count: int) -> list[list[np.ndarray]]:
         """The next rows, as pieces for each top."""
