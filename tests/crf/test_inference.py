@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from deeplab_caffe.crf import CRFParameters, crf_labels, dense_crf, resize_scores, unary_from_scores
+from deeplab_caffe.data.synthetic import CLASSES, draw_image
 from deeplab_caffe.errors import InputError
 
 DATA = Path(__file__).parent.parent / "data" / "crf"
@@ -26,7 +27,7 @@ def recording(name: str) -> tuple[np.ndarray, np.ndarray, CRFParameters, dict[st
 
 
 @pytest.mark.parametrize("normalization", ["after", "symmetric"])
-@pytest.mark.parametrize("name", ["coffee_30_3_4", "rocket_100_6_3"])
+@pytest.mark.parametrize("name", ["astronaut_60_5_5", "coffee_30_3_4", "rocket_100_6_3"])
 def test_labels_are_those_that_other_programs_gave(name, normalization):
     image, unary, parameters, recorded = recording(name)
     parameters = dataclasses.replace(parameters, normalization=normalization)
@@ -49,6 +50,19 @@ def test_native_agrees_with_pydensecrf(normalization, classes, bands):
     parameters = dataclasses.replace(PARAMETERS, normalization=normalization)
     native, other = (dense_crf(image, unary, parameters, backend) for backend in ("native", "pydensecrf"))
     assert np.abs(native - other).max() <= 1e-4
+
+
+@pytest.mark.parametrize("index", range(3))
+def test_native_agrees_with_pydensecrf_on_the_synthetic_sample(index):
+    pytest.importorskip("pydensecrf.densecrf")
+    image, label = draw_image(0, index)
+    rng = np.random.default_rng(index)
+    hot = (label[::8, ::8] == np.arange(len(CLASSES))[:, None, None]).astype(np.float32)
+    unary = unary_from_scores(resize_scores(3 * hot + rng.normal(0, 1, hot.shape).astype(np.float32), label.shape))
+    native, other = (crf_labels(image, unary, CRFParameters(4, 50, 5), name) for name in ("native", "pydensecrf"))
+    share = (native == other).mean()
+    assert share >= 0.99, f"the labels agree on {100 * share:.3f} % of the pixels"
+    assert (native != unary.argmin(0)).mean() > 0.005
 
 
 def test_very_small_deviations_agree_with_pydensecrf():
