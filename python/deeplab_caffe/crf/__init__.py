@@ -7,7 +7,20 @@ from .params import PRESETS, CRFParameters, Preset, preset
 from .unary import resize_scores, unary_from_probabilities, unary_from_scores
 
 __all__ = [
-    "PRESETS", "Beliefs", "CRFParameters", "Lattice", "MeanField", "Pairwise", "Preset", "bilateral_lattice",
-    "build_lattice", "crf_labels", "dense_crf", "position_lattice", "preset", "resize_scores",
-    "unary_from_probabilities", "unary_from_scores",
+    "PRESETS",
+    "Beliefs",
+    "CRFParameters",
+    "Lattice",
+    "MeanField",
+    "Pairwise",
+    "Preset",
+    "bilateral_lattice",
+    "build_lattice",
+    "crf_labels",
+    "dense_crf",
+    "position_lattice",
+    "preset",
+    "resize_scores",
+    "unary_from_probabilities",
+    "unary_from_scores",
 ]

@@ -7,6 +7,16 @@ from .run import coarse_to_fine
 from .space import SearchSpace, Setting, parse_range
 
 __all__ = [
-    "ArrayItem", "FileItem", "Item", "Row", "Sample", "SearchResult", "SearchSpace", "Setting", "choose_evenly",
-    "coarse_to_fine", "heat_map", "parse_range",
+    "ArrayItem",
+    "FileItem",
+    "Item",
+    "Row",
+    "Sample",
+    "SearchResult",
+    "SearchSpace",
+    "Setting",
+    "choose_evenly",
+    "coarse_to_fine",
+    "heat_map",
+    "parse_range",
 ]
