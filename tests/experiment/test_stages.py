@@ -17,12 +17,11 @@ from deeplab_caffe.formats.weights import read_caffemodel
 
 @pytest.fixture(autouse=True)
 def small_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two settings instead of two hundred, in this process."""
+    """Two settings instead of two hundred."""
     space = SearchSpace(
         w1="4", sigma_alpha="30,50", sigma_beta="5", fine_w1="", fine_sigma_alpha="", fine_sigma_beta=""
     )
     monkeypatch.setattr(layout, "SearchSpace", lambda **kw: space)
-    monkeypatch.setattr("os.cpu_count", lambda: 1)
 
 
 def test_all_stages_run_and_are_not_run_again(
