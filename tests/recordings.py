@@ -121,9 +121,9 @@ _COLUMNS = [
 ]
 _HEAD = """# Conformance of the layers
 
-Written by `python tests/recordings.py`, on {device}. {count} recordings of single layers run by a C++ Caffe (DeepLab v2's
-layers on Caffe 1.0-rc3) are compared value by value: outputs, gradients of bottoms and parameters, parameters after the
-pass. Allowed is `1e-5 · max|recorded| + 1e-6`; 1 would be just that. "Own cases" are hand-made ones, which
+Written by `make conformance`, on {device}. {count} recordings of single layers, run by a C++ Caffe (DeepLab v2's layers
+on Caffe 1.0-rc3), are compared value by value: outputs, gradients of bottoms and parameters, parameters after the pass.
+Allowed is `1e-5 · max|recorded| + 1e-6`; 1 would be just that. "Own cases" are hand-made ones, which
 `tests/caffe/test_registry.py` checks for their shape rule, float64 gradients, repetition, memory layout, and CUDA where
 there is one; types without any bring data or run the user's code and have tests of their own.
 """
