@@ -49,6 +49,7 @@ def install_as_caffe() -> None:
     sys.modules["caffe"] = importlib.import_module(_EMBEDDED)
     for name in _MODULES:
         sys.modules[f"caffe.{name}"] = importlib.import_module(f"{_EMBEDDED}.{name}")
+    sys.modules["caffe._caffe"] = sys.modules["caffe.pycaffe"]  # the compiled half of pycaffe, which scripts reach into
     if not any(isinstance(finder, _NoOtherModules) for finder in sys.meta_path):
         sys.meta_path.insert(0, _NoOtherModules())
 

@@ -128,9 +128,35 @@ def test_parameter_diffs_add_up_until_cleared(small):
     np.testing.assert_allclose(twice, 2 * bias)
 
 
-def test_backward_before_forward_is_an_error(small):
-    with pytest.raises(InputError, match=r"layer 'pool' \(Pooling\): backward was asked for before a forward pass"):
-        small.backward()
+def test_backward_reads_the_present_blobs_and_needs_no_forward(small):
+    """As Caffe's own test of pycaffe does it: values and diffs written by hand, then backward alone."""
+    small.blobs["data"].data[...] = 2
+    small.blobs["conv"].diff[...] = 1
+    small.clear_param_diffs()
+    small.backward(start="conv", end="conv")
+    places = small.blobs["conv"].diff[:, 0].size
+    np.testing.assert_allclose(small.params["conv"][1].diff, places)
+    np.testing.assert_allclose(small.params["conv"][0].diff, 2.0 * places)
+
+
+def test_backward_after_a_change_of_values_or_weights(small):
+    small.forward(data=np.ones((2, 1, 4, 4)))
+    small.blobs["data"].data[...] = 3
+    small.params["conv"][0].data_tensor().add_(1)  # what a solver does to weights
+    small.blobs["conv"].diff[...] = 1
+    small.clear_param_diffs()
+    small.backward(start="conv", end="conv")
+    places = small.blobs["conv"].diff[:, 0].size
+    np.testing.assert_allclose(small.params["conv"][0].diff, 3.0 * places)
+
+
+def test_dropout_needs_its_forward(net):
+    text = _NET.replace(
+        '"pool" type: "Pooling" bottom: "conv" top: "pool"', '"drop" type: "Dropout" bottom: "conv" top: "d"'
+    )
+    net = net(text.replace("pooling_param { pool: AVE global_pooling: true }", ""), phase=caffe.TRAIN)
+    with pytest.raises(InputError, match=r"layer 'drop' \(Dropout\): backward needs a forward pass before it"):
+        net.backward()
 
 
 def test_reshaping_the_input_reshapes_what_follows(small):

@@ -22,7 +22,7 @@ def test_what_a_layer_call_returns():
 
 @pytest.mark.parametrize("bottom", ["data", None, L.Silence(ntop=0), (L.Input(), L.Input())])
 def test_bottoms_must_be_tops(bottom):
-    with pytest.raises(TypeError, match="ReLU bottom 0 is .* but bottoms are Tops"):
+    with pytest.raises(TypeError, match=r"^ReLU input 0 is not a Top \(type is <class '.+'>\)$"):
         L.ReLU(bottom)
 
 

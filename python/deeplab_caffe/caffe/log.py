@@ -16,18 +16,32 @@ _to_stderr = True
 _least_level = int(os.environ.get("GLOG_minloglevel") or 0)  # noqa: SIM112 - glog spells it so
 
 
+_INFO, _ERROR = 0, 2
+
+
 def info(message: str) -> None:
     """Log a line: level, date, time with microseconds, thread id, file:line, `]` and the message."""
+    _write(_INFO, message)
+
+
+def error(message: str) -> None:
+    """Log a line at the level ERROR."""
+    _write(_ERROR, message)
+
+
+def _write(level: int, message: str) -> None:
     frame = inspect.currentframe()
-    caller = frame.f_back if frame else None
+    for _ in range(2):  # the caller of info or error
+        frame = frame.f_back if frame else None
+    caller = frame
     place = f"{os.path.basename(caller.f_code.co_filename)}:{caller.f_lineno}" if caller else "?"
     now = time.time()
     stamp = time.strftime("%m%d %H:%M:%S", time.localtime(now))
-    line = f"I{stamp}.{int(now % 1 * 1e6):06d} {threading.get_native_id():5d} {place}] {message}\n"
+    line = f"{'IWEF'[level]}{stamp}.{int(now % 1 * 1e6):06d} {threading.get_native_id():5d} {place}] {message}\n"
     for stream in _files:
         stream.write(line)
         stream.flush()
-    if _to_stderr and _least_level <= 0:
+    if _to_stderr and _least_level <= level:
         sys.stderr.write(line)
 
 

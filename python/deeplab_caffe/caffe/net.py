@@ -12,7 +12,7 @@ import torch
 
 from ..errors import InputError
 from ..formats import schema
-from . import batches, mode, net_weights
+from . import batches, debug_info, mode, net_weights
 from .blob import Blob, BlobVec
 from .gradient_flow import decide_backward, prune_backward
 from .layers.base import DataLayer, LabelError, Layer, blobs_from_proto, layer_class
@@ -52,6 +52,8 @@ class Net:
         self.name = definition.param.name
         self.source = definition.source
         self.force_backward = definition.param.force_backward
+        #: whether passes print what flows through them
+        self.debug_info: bool = definition.param.debug_info
         self._build(insert_splits(filter_layers(definition.entries, self.state)))
         if given["weights"]:
             self.copy_from(given["weights"])
@@ -175,10 +177,13 @@ class Net:
                 layer.forward(bottoms, tops)
             except LabelError as error:
                 raise self._explained(error) from None
+            if self.debug_info:
+                debug_info.forward(self, i)
             for blob, weight in zip(tops, layer.loss_weights, strict=True):
                 if weight:
                     data = blob.data_tensor()
-                    term = data * weight if data.dim() == 0 else (data * blob.diff_tensor()).sum()
+                    plain = data.dim() == 0 and not blob.diff_memory.viewed
+                    term = data * weight if plain else (data * blob.diff_tensor()).sum()
                     loss = term if loss is None else loss + term
             self._call("f>", i)
         return torch.zeros((), device=mode.device()) if loss is None else loss
@@ -198,9 +203,13 @@ class Net:
             self._call("<b", i)
             if layer.needs_backward:
                 layer.backward(self._tops[i], layer.propagate_down, self._bottoms[i])
+                if self.debug_info:
+                    debug_info.backward(self, i)
                 if release:
                     layer.release()
             self._call("b>", i)
+        if self.debug_info and end == 0 and start == len(self.layers) - 1:
+            debug_info.all_params(self)
 
     def _call(self, when: str, index: int) -> None:
         for callback in self._callbacks[when]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..formats import prototxt, schema
-from ..formats.upgrade import refuse_deeplab_v1, upgrade_net
+from ..formats.upgrade import upgrade_net
 
 
 @dataclass
@@ -39,10 +39,13 @@ class Definition:
 def read_definition(path: str | os.PathLike[str]) -> Definition:
     """Read a net's prototxt; raises PrototxtError with the place of any fault."""
     document = prototxt.Document.read(path)
-    refuse_deeplab_v1(document)
     param = prototxt.to_message(document, schema.NetParameter())
     elements = document.root.all("layers" if param.layers else "layer")
-    places = upgrade_net(param, str(path))
+
+    def where(place: int, *names: str) -> str:
+        return document.where(elements[place].within(*names).start)
+
+    places = upgrade_net(param, str(path), where)
     origins = [f"{path}:1:1" if place is None else document.where(elements[place].start) for place in places]
     for layer, origin in zip(param.layer, origins, strict=True):
         for value in (*layer.bottom, *layer.top, layer.name):

@@ -50,19 +50,20 @@ class ParamTable:
         layer.param_propagate = []
         for i, blob in enumerate(layer.blobs):
             spec = stated[i] if i < len(stated) else schema.ParamSpec()
-            learnable = (
-                self._share(entry, i, spec, blob) if spec.name in self._owners else self._own(entry, i, spec, blob)
-            )
-            layer.param_propagate.append(learnable.lr_mult != 0 or self._force_backward)
+            if spec.name in self._owners:
+                self._share(entry, i, spec, blob)
+            else:
+                self._own(entry, i, spec, blob)
+            # its own multiplier, not the group's: so Caffe decides it
+            layer.param_propagate.append(spec.lr_mult != 0 or self._force_backward)
 
-    def _own(self, entry: Entry, index: int, spec: Any, blob: Blob) -> LearnableParam:
+    def _own(self, entry: Entry, index: int, spec: Any, blob: Blob) -> None:
         learnable = LearnableParam(blob, spec.name or str(index), spec.lr_mult, spec.decay_mult)
         self.learnable.append(learnable)
         if spec.name:
             self._owners[spec.name] = _Owner(learnable, spec, entry.param.name)
-        return learnable
 
-    def _share(self, entry: Entry, index: int, spec: Any, blob: Blob) -> LearnableParam:
+    def _share(self, entry: Entry, index: int, spec: Any, blob: Blob) -> None:
         owner = self._owners[spec.name]
         theirs = owner.learnable.blob
         permissive = spec.share_mode == schema.ParamSpec.PERMISSIVE
@@ -77,7 +78,6 @@ class ParamTable:
         for field in ("lr_mult", "decay_mult"):
             if spec.HasField(field):
                 self._adopt(entry, owner, field, getattr(spec, field))
-        return owner.learnable
 
     @staticmethod
     def _adopt(entry: Entry, owner: _Owner, field: str, value: float) -> None:

@@ -83,10 +83,7 @@ class Function:
     def __init__(self, type_name: str, inputs: tuple[Top, ...], params: dict[str, Any]) -> None:
         for number, bottom in enumerate(inputs):
             if not isinstance(bottom, Top):
-                raise TypeError(
-                    f"{type_name} bottom {number} is {bottom!r} ({type(bottom).__name__}), but bottoms are Tops; "
-                    "a layer with several tops returns a tuple of them, one with ntop=0 has none"
-                )
+                raise TypeError(f"{type_name} input {number} is not a Top (type is {type(bottom)})")
         self.type_name = type_name
         self.inputs = inputs
         self.params = dict(params)

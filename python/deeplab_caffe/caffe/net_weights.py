@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -26,7 +27,8 @@ Copy = tuple[Blob, np.ndarray, "np.ndarray | None"]
 def copy_from(net: Net, path: str | os.PathLike[str]) -> list[str]:
     """Copy weights by layer name from one file, or several separated by commas; see `Net.copy_from`."""
     loaded: dict[str, None] = {}
-    for part in os.fspath(path).split(","):
+    whole = os.fspath(path)
+    for part in [whole] if os.path.exists(whole) else whole.split(","):
         copies = [*(_hdf5_copies if is_hdf5(part) else _binary_copies)(net, part)]
         with torch.no_grad():  # all of the file fits, so no fault leaves the net half copied
             for name, blobs in copies:
@@ -51,18 +53,17 @@ def _write(tensor: torch.Tensor, values: np.ndarray) -> None:
     tensor.copy_(torch.from_numpy(values.reshape(tuple(tensor.shape)).copy()))
 
 
-def _first_named(net: Net, name: str, has_blobs: bool) -> Layer | None:
+def _first_named(net: Net, name: str) -> Layer | None:
     """The first layer of a name; one that only the file has is named in the log."""
     if name in net.layer_dict:
         return net.layers[net._layer_names.index(name)]
-    if has_blobs:
-        log.info(f"Ignoring source layer {name}")
+    log.info(f"Ignoring source layer {name}")
     return None
 
 
 def _binary_copies(net: Net, path: str) -> Iterator[tuple[str, list[Copy]]]:
     for source in read_caffemodel(path):
-        layer = _first_named(net, source.name, bool(source.blobs))
+        layer = _first_named(net, source.name)
         if layer is not None:
             yield source.name, _fitting(layer, source, path)
 
@@ -78,7 +79,10 @@ def _fitting(layer: Layer, source: LayerWeights, path: str) -> list[Copy]:
 
 
 def _check_shape(layer: Layer, index: int, values: np.ndarray, wanted: tuple[int, ...], path: str) -> None:
-    if values.shape != wanted:
+    """Fail where the shape differs; with `strict_dim: false` only where the count does."""
+    if values.shape != wanted and not layer.param.strict_dim and values.size == math.prod(wanted):
+        log.info(f"Copying blob {index} of layer {layer.name}, {values.shape}, as it lies into {wanted}")
+    elif values.shape != wanted:
         layer.fail(
             f"{path} has shape {values.shape} for blob {index}, the net {layer.blobs[index].shape}; to start this "
             "layer afresh, rename it"
@@ -87,7 +91,7 @@ def _check_shape(layer: Layer, index: int, values: np.ndarray, wanted: tuple[int
 
 def _hdf5_copies(net: Net, path: str) -> Iterator[tuple[str, list[Copy]]]:
     for source in weights_hdf5.read_caffemodel(path):
-        layer = _first_named(net, source.name, bool(source.data))
+        layer = _first_named(net, source.name)
         if layer is None:
             continue
         beyond = [i for i in source.data if i >= len(layer.blobs)]
@@ -104,9 +108,9 @@ def _hdf5_copies(net: Net, path: str) -> Iterator[tuple[str, list[Copy]]]:
 def share_with(net: Net, other: Net) -> None:
     """Use the other net's memory for the parameters of layers of the same name."""
     for name, blobs in other.params.items():
-        mine = net.params.get(name)
-        if mine is None:
+        if name not in net.layer_dict:
             continue
+        mine = net.layer_dict[name].blobs
         if [b.shape for b in mine] != [b.shape for b in blobs]:
             net.layer_dict[name].fail(
                 f"cannot share parameters: {[b.shape for b in mine]} here, {[b.shape for b in blobs]} there"
@@ -122,6 +126,7 @@ def save(net: Net, path: str | os.PathLike[str], diffs: bool) -> None:
         definition = schema.LayerParameter()
         definition.CopyFrom(layer.param)
         definition.ClearField("blobs")
+        definition.ClearField("strict_dim")  # about the file that was read, not this one
         blobs = [encode_blob(_values(b), _gradient(b) if diffs else None) for b in layer.blobs]
         layers.append((definition.SerializeToString(), blobs))
     write_caffemodel(path, net.name, layers)

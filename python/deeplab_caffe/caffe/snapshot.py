@@ -84,6 +84,7 @@ def restore(solver: Solver, path: str) -> None:
     if state.learned_net:
         solver.net.copy_from(_model_beside(path, state.learned_net))
     solver.iter, solver.current_step = state.iter, state.current_step
+    solver.moving = {i % len(solver.net.learnable_params) for i, h in enumerate(state.history) if h.any()}
     for own, stored in zip(solver.history, state.history, strict=True):
         own.copy_(torch.from_numpy(np.array(stored)).view(own.shape))
     side = Path(path.removesuffix(".h5")).with_suffix(".resume.json")

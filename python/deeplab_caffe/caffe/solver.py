@@ -69,6 +69,8 @@ class Solver:
         for files in self.param.weights:
             for net in (self.net, *self.test_nets):
                 net.copy_from(files)
+        #: parameters whose history is not all zero
+        self.moving: set[int] = set()
         self.history = [
             torch.zeros(p.blob.shape, device=mode.device()) for p in self.net.learnable_params * self.histories
         ]
@@ -130,7 +132,7 @@ class Solver:
         extra = list(p.test_state) or [schema.NetState()] * len(definitions)
         nets = [Net(d, state=self._state(schema.TEST, d, e)) for d, e in zip(definitions, extra, strict=True)]
         for net in nets:
-            net.share_with(self.net)
+            net.debug_info = p.debug_info
         return nets
 
     # -- pycaffe
@@ -193,6 +195,7 @@ class Solver:
                     break
             for on_start, _ in self._callbacks:
                 on_start()
+            self.net.debug_info = bool(p.debug_info and p.display and self.iter % p.display == 0)
             loss = self._passes()
             self._note_loss(loss)
             if p.display and self.iter % p.display == 0:
@@ -309,8 +312,11 @@ class Solver:
         with torch.no_grad():
             self._clip_gradients()
             for index, param in enumerate(self.net.learnable_params):
-                if param.lr_mult == 0 and self.history_scales_with_rate and param.blob.diff_memory.blank:
+                still = self.history_scales_with_rate and index not in self.moving
+                if param.lr_mult == 0 and still and param.blob.diff_memory.blank:
                     continue  # nothing came in and nothing would change
+                if param.lr_mult != 0:
+                    self.moving.add(index)
                 gradient = param.blob.diff_tensor()
                 if self.param.iter_size != 1:
                     gradient.mul_(1 / self.param.iter_size)

@@ -13,6 +13,7 @@ from importlib import resources
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.internal import enum_type_wrapper
 
 _TOKEN = re.compile(r"\s+|//[^\n]*|(\"[^\"]*\"|[A-Za-z_][\w.]*|[-+]?\d[\d.]*(?:[eE][-+]?\d+)?|[{}\[\]=;,])")
 _LABELS = {"optional": 1, "required": 2, "repeated": 3}
@@ -116,7 +117,11 @@ def _load() -> dict[str, Any]:
         names[message.name] = message_factory.GetMessageClass(
             pool.FindMessageTypeByName(f"{file.package}.{message.name}")
         )
+    for message in file.message_type:
+        names[f"_{message.name.upper()}"] = names[message.name].DESCRIPTOR
     for enum in file.enum_type:
+        descriptor = pool.FindEnumTypeByName(f"{file.package}.{enum.name}")
+        names[enum.name] = enum_type_wrapper.EnumTypeWrapper(descriptor)
         for value in enum.value:
             names[value.name] = value.number
     return names

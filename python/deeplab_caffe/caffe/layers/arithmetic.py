@@ -131,6 +131,9 @@ class ArgMax(TensorLayer):
 
     def top_shapes(self, *bottoms: Shape) -> list[Shape]:
         p, shape = self.param.argmax_param, bottoms[0]
+        searched = shape[self.at] if self.at is not None else math.prod(shape[1:])
+        if p.top_k > searched:
+            self.fail(f"top_k is {p.top_k}, but bottom {shape} has {searched} values to search")
         if self.at is not None:
             return [(*shape[: self.at], p.top_k, *shape[self.at + 1 :])]
         return [(shape[0], 2 if p.out_max_val else 1, p.top_k, *(1,) * (len(shape) - 3))]

@@ -130,7 +130,10 @@ class TensorLayer(Layer):
 
     bottoms = (1, 1)
     tops = (1, 1)
-    #: bottoms, parameters and tops of the last forward, as autograd knows them
+    #: whether computing once more would draw again or change a state
+    stateful: ClassVar[bool] = False
+    #: bottoms, parameters and tops of the last forward, as autograd knows them, and what their contents were
+    _versions: Sequence[int] = ()
     _tape: tuple[list[torch.Tensor], list[torch.Tensor], list[torch.Tensor]] | None = None
 
     def top_shapes(self, *bottoms: Shape) -> Sequence[Shape]:
@@ -154,13 +157,7 @@ class TensorLayer(Layer):
             for i, (blob, tensor) in enumerate(zip(bottom, inputs, strict=True)):
                 if blob in top and blob.data_memory.viewed:
                     inputs[i] = tensor.clone()  # the result is about to be copied over what autograd keeps
-            for tensor, flag in zip(inputs, self.propagate_down, strict=True):
-                tensor.requires_grad_(flag)
-            for tensor, flag in zip(params, self.param_propagate, strict=True):
-                tensor.requires_grad_(flag)
-        with torch.set_grad_enabled(self.needs_backward):
-            outputs = list(self.compute(inputs, params))
-        self._tape = (inputs, params, outputs) if self.needs_backward else None
+        outputs = self._record(inputs, params)
         seen = {_memory(t) for t in inputs if t.numel()}
         for blob, output in zip(top, outputs, strict=True):
             result = output.detach()
@@ -169,22 +166,62 @@ class TensorLayer(Layer):
             blob.set_data(result)
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
-        if self._tape is None:
-            self.fail("backward was asked for before a forward pass that prepared it")
+        self._refresh(top, bottom)
         for i in self.no_gradient:
             if any(propagate_down[i : i + 1 or None]):
                 self.fail(f"bottom {self.param.bottom[i]} has no gradient; state propagate_down: false for it")
+        assert self._tape is not None
         inputs, params, outputs = self._tape
         wanted = [t for t, flag in zip(inputs, propagate_down, strict=True) if flag and t.requires_grad]
         wanted += [t for t in params if t.requires_grad]
         used = [(o, b.diff_tensor()) for o, b in zip(outputs, top, strict=True) if o.requires_grad]
         grads: dict[int, torch.Tensor | None] = {}
         if used and wanted:
-            found = torch.autograd.grad(
-                [o for o, _ in used], wanted, [d for _, d in used], retain_graph=True, allow_unused=True
-            )
+            tops, diffs = [o for o, _ in used], [d for _, d in used]
+            try:
+                found = torch.autograd.grad(tops, wanted, diffs, retain_graph=True, allow_unused=True)
+            except RuntimeError as error:
+                if "inplace operation" not in str(error):
+                    raise
+                self.fail(
+                    "its parameters were changed since the forward pass, which its gradient needs; run that again"
+                )
             grads = {id(t): g for t, g in zip(wanted, found, strict=True)}
         self._store(inputs, params, grads, [d for _, d in used], propagate_down, bottom)
+
+    def _refresh(self, top: Sequence[Blob], bottom: Sequence[Blob]) -> None:
+        """Make the tape that of the present bottoms and parameters: Caffe's backward reads those, not a past forward.
+
+        What an in-place layer read is kept on the tape alone. A layer with a state keeps the tape of its forward.
+        """
+        inputs = [b.data_tensor().detach() for b in bottom]
+        params = [p.data_tensor().detach() for p in self.blobs]
+        if self._tape is None:
+            if self.stateful:
+                self.fail("backward needs a forward pass before it (what solver.step computed is not kept)")
+        else:
+            before, params_before, _ = self._tape
+            inputs = [old if b in top else new for old, new, b in zip(before, inputs, bottom, strict=True)]
+            if self.stateful or self._is_of([*before, *params_before], [*inputs, *params]):
+                return
+        self._record([t.detach() for t in inputs], params)
+
+    def _is_of(self, before: Sequence[torch.Tensor], now: Sequence[torch.Tensor]) -> bool:
+        """Whether tensors are those of the tape, unchanged (through numpy they change for the tape as well)."""
+        if [t._version for t in before] != list(self._versions):
+            return False
+        return all(_memory(old) == _memory(new) for old, new in zip(before, now, strict=True))
+
+    def _record(self, inputs: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        """Compute the tops, with a tape if backward will want it."""
+        if self.needs_backward:
+            for tensor, flag in zip([*inputs, *params], [*self.propagate_down, *self.param_propagate], strict=True):
+                tensor.requires_grad_(flag)
+        with torch.set_grad_enabled(self.needs_backward):
+            outputs = list(self.compute(inputs, params))
+        self._tape = (inputs, params, outputs) if self.needs_backward else None
+        self._versions = [t._version for t in (*inputs, *params)]
+        return outputs
 
     def release(self) -> None:
         """Forget what the last forward kept for backward."""

@@ -28,6 +28,8 @@ class BN(TensorLayer):
     statistics in both phases, INFERENCE none: scale and shift then contain them. eps is 1e-9 unless stated.
     """
 
+    stateful = True
+
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.param.bn_param
         segnet, pspnet = ([f for f in fields if p.HasField(f)] for fields in (_SEGNET_FIELDS, _PSPNET_FIELDS))

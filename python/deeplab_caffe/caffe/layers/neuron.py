@@ -33,6 +33,8 @@ class ReLU(NeuronLayer):
 class Dropout(NeuronLayer):
     """TRAIN: each element is zeroed with probability `dropout_ratio`, the others divided by 1 − ratio. TEST: copy."""
 
+    stateful = True
+
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         ratio = self.param.dropout_param.dropout_ratio
         if not 0 <= ratio < 1:

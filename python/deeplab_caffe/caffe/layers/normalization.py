@@ -22,6 +22,8 @@ class BatchNorm(TensorLayer):
     the stored ones in TEST.
     """
 
+    stateful = True
+
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.param.batch_norm_param
         self.stored = p.use_global_stats if p.HasField("use_global_stats") else self.phase == schema.TEST
@@ -56,6 +58,8 @@ class BatchNorm(TensorLayer):
             scale = torch.where(factor == 0, 0.0, 1 / torch.where(factor == 0, 1.0, factor))
             return [F.batch_norm(x, mean * scale, variance * scale, eps=eps)]
         batch_mean, batch_variance = torch.zeros_like(mean), torch.zeros_like(variance)
+        if x.numel() == 0:
+            return [x]
         if x.numel() > self.channels:
             # momentum 1 puts the batch's mean and unbiased variance into the two buffers
             y = F.batch_norm(x, batch_mean, batch_variance, training=True, momentum=1, eps=eps)

@@ -22,6 +22,8 @@ class _Recurrent(TensorLayer):
     (zeros at first, and again when N changes); no gradient goes back across forwards. T is fixed at set-up.
     """
 
+    stateful = True
+
     bottoms = (2, 5)
     tops = (1, 3)
     no_gradient = (1,)
