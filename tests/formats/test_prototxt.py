@@ -67,7 +67,7 @@ def test_offsets_delimit_the_text_of_every_field():
         (r'"\303\251"', "é"),
         (r'"\xc3" "\xa9"', "é"),
         ('"é雪"', "é雪"),
-        ("\"a\"\n  'b' # and\n \"c\"", "abc"),
+        ('"a"\n  \'b\' # and\n "c"', "abc"),
         ('""', ""),
         ('"${X}"', "${X}"),
         ('"# {[<"', "# {[<"),
@@ -160,7 +160,7 @@ def test_template_errors():
         ("layer", "f.prototxt:1:6: got 'end of file' after 'layer'"),
         ("name:", "f.prototxt:1:6: got 'end of file' where the value of 'name' was wanted"),
         ("name: ,", "f.prototxt:1:7: got ',' where the value of 'name' was wanted"),
-        ("name: 'x\n'", "f.prototxt:1:7: unexpected character \"'\": the string is not closed on its line"),
+        ("name: 'x\n'", 'f.prototxt:1:7: unexpected character "\'": the string is not closed on its line'),
         ('a: 1 name: "abc', "f.prototxt:1:12: unexpected character '\"': the string is not closed"),
         ("name: 'x' = 3", "f.prototxt:1:11: unexpected character '='"),
         ("7: 'x'", "f.prototxt:1:1: got '7' where a field name was wanted"),
@@ -241,3 +241,10 @@ def test_missing_binary_and_directory(tmp_path):
 
 def test_required_fields_are_named():
     _fails("layer { clip_param { min: 1 } }", "required fields are missing: layer[0].clip_param.max")
+
+
+def test_a_field_within_a_field_is_found_by_names():
+    document = Document("a { b { c: 1 }\n b { c: 2 } }")
+    (a,) = document.root.fields
+    assert document.where(a.within("b", "c").start) == "<prototxt>:2:6"
+    assert a.within("b", "x") == a.within("b") and a.within("x", "c") == a.within() == a

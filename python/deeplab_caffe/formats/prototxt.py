@@ -75,6 +75,11 @@ class Field:
     start: int
     end: int
 
+    def within(self, *names: str) -> Field:
+        """The field that these names lead to, the last of each name; as far down as there are any."""
+        found = self.value.all(names[0]) if names and isinstance(self.value, Block) else []
+        return found[-1].within(*names[1:]) if found else self
+
 
 class Document:
     """A parsed prototxt file.

@@ -6,20 +6,22 @@ from typing import Any
 
 from ..errors import InputError
 from . import schema
-from .prototxt import Block, Document, Field
+from .upgrade_deeplab import Where, deeplab_v1_to_v2, is_deeplab_v1, refuse_in_today
 from .upgrade_layers import is_v0, move_transformation, v0_to_v1, v1_to_v2, without_padding
 
 _SOLVER_TYPES = ["SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam"]
 
 
-def upgrade_net(net: Any, source: str) -> list[int | None]:
+def upgrade_net(net: Any, source: str, where: Where | None = None) -> list[int | None]:
     """Upgrade a NetParameter of any year in place.
 
-    `layers` of 2013 and 2014 become `layer`, `input` fields an Input layer; the three parameters of a BatchNorm get
-    lr_mult 0. Returns for every layer which element of the old list it comes from; None for the Input layer that
-    was put first. Raises InputError for what Caffe refuses too.
+    `layers` of 2013 and 2014, those of DeepLab's first release too, become `layer`, `input` fields an Input layer; the
+    three parameters of a BatchNorm get lr_mult 0. `where` tells for messages where a field stands, given the layer's
+    place in its list and the names of the fields that lead to it; without it that is `source`. Returns for every layer
+    which element of the old list it comes from; None for the Input layer that was put first. Raises InputError for
+    what Caffe refuses too, and for what of DeepLab's first release has no counterpart.
     """
-    places: list[int | None] = [*_upgrade_layers(net, source)]
+    places: list[int | None] = [*_upgrade_layers(net, source, where or (lambda *_: source))]
     if _upgrade_input(net, source):
         places.insert(0, None)
     for layer in net.layer:
@@ -29,8 +31,9 @@ def upgrade_net(net: Any, source: str) -> list[int | None]:
     return places
 
 
-def _upgrade_layers(net: Any, source: str) -> list[int]:
+def _upgrade_layers(net: Any, source: str, where: Where) -> list[int]:
     if not net.layers:
+        refuse_in_today(net.layer, where)
         return list(range(len(net.layer)))
     if net.layer:
         raise InputError(f"{source}: has both 'layer' and, in the dialect of 2014 and before, 'layers'")
@@ -40,47 +43,13 @@ def _upgrade_layers(net: Any, source: str) -> list[int]:
         layers = [v0_to_v1(layer, source) for layer in layers]
     for layer in layers:
         move_transformation(layer)
-    upgraded = [v1_to_v2(layer, source) for layer in layers]
+    if is_deeplab_v1(layers):
+        upgraded = deeplab_v1_to_v2(layers, places, where)
+    else:
+        upgraded = [v1_to_v2(layer, source) for layer in layers]
     net.ClearField("layers")
     net.layer.extend(upgraded)
     return places
-
-
-#: fields and types that only the dialect of DeepLab's first release has
-_DEEPLAB_V1_FIELDS = {
-    "hole", "hole_h", "hole_w", "softmaxloss_param", "strict_dim", "has_label", "padding_param", "max_labels",
-}  # fmt: skip
-_DEEPLAB_V1_TYPES = {
-    "IMAGE_SEG_DATA", "SEG_ACCURACY", "INTERP", "PADDING", "MAT_WRITE", "MAT_READ", "DENSE_CRF", "DOMINANT_CHANNEL",
-    "BIAS_CHANNEL", "UNIQUE_LABEL", "CENSOR_LABEL", "ADAPTIVE_BIAS_CHANNEL", "CHANNEL_AGGREGATOR", "IGNORE_OVERLAY",
-    "HISTOGRAM", "RELATIVE_ERROR", "GAIN_CHANNEL", "ONEHOT",
-}  # fmt: skip
-
-
-def refuse_deeplab_v1(document: Document) -> None:
-    """Raise PrototxtError at the first field or type that only the dialect of DeepLab's first release has."""
-    for item in document.root.all("layers"):
-        mark = _deeplab_v1_mark(item.value) if isinstance(item.value, Block) else None
-        if mark is not None:
-            what = mark.name if mark.name != "type" else mark.value.text  # type: ignore[union-attr]
-            raise document.error(
-                mark.start,
-                f"'{what}' belongs to the dialect of DeepLab's first release, which is not upgraded by itself: write "
-                "'layer' with string types, 'dilation' for 'hole', and 'loss_param' for 'softmaxloss_param'",
-            )
-
-
-def _deeplab_v1_mark(block: Block) -> Field | None:
-    for item in block.fields:
-        if item.name in _DEEPLAB_V1_FIELDS:
-            return item
-        if isinstance(item.value, Block):
-            inner = _deeplab_v1_mark(item.value)
-            if inner is not None:
-                return inner
-        elif item.name == "type" and not item.value.quoted and item.value.text in _DEEPLAB_V1_TYPES:
-            return item
-    return None
 
 
 def _upgrade_input(net: Any, source: str) -> bool:

@@ -1,0 +1,210 @@
+"""Layers in the dialect of DeepLab's first release as today's.
+
+That release grew from the Caffe of 2014: nets are `layers` with enum types, to which it added types and messages of
+its own, and fields inside common messages (`hole`, `has_label`). A net that has any of them is read by its rules,
+which differ for ArgMax and the losses from those of BVLC's nets of 2014.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ..errors import InputError
+from . import schema
+from .upgrade_layers import v1_to_v2
+
+#: where a field of a layer stands: the layer's place in its list, and the names that lead to the field
+Where = Callable[..., str]
+
+#: the release's own types → today's; "" where there is none
+_TYPES = {
+    "IMAGE_SEG_DATA": "ImageSegData", "SEG_ACCURACY": "SegAccuracy", "INTERP": "Interp", "PADDING": "Padding",
+    "MAT_WRITE": "MatWrite", "MAT_READ": "MatRead", "DENSE_CRF": "DenseCRF", "DOMINANT_CHANNEL": "DominantChannel",
+    "BIAS_CHANNEL": "BiasChannel", "UNIQUE_LABEL": "UniqueLabel", "CENSOR_LABEL": "CensorLabel",
+    "ADAPTIVE_BIAS_CHANNEL": "AdaptiveBiasChannel", "CHANNEL_AGGREGATOR": "ChannelAggregator",
+    "IGNORE_OVERLAY": "IgnoreOverlay", "HISTOGRAM": "Histogram", "RELATIVE_ERROR": "RelativeError",
+    "GAIN_CHANNEL": "", "ONEHOT": "OneHot",
+}  # fmt: skip
+#: the release's own fields of a layer
+_FIELDS = {
+    "strict_dim", "seg_accuracy_param", "interp_param", "softmaxloss_param", "padding_param", "mat_write_param",
+    "mat_read_param", "dense_crf_param", "dominant_channel_param", "bias_channel_param", "unique_label_param",
+    "censor_label_param", "adaptive_bias_channel_param", "channel_aggregator_param", "ignore_overlay_param",
+    "histogram_param", "euclidean_loss_param", "gain_channel_param", "onehot_param",
+}  # fmt: skip
+#: its fields inside messages that today's nets have too → what a net of today says instead
+_INNER = {
+    "convolution_param": {
+        "hole": "it is 'dilation' today",
+        "hole_h": "it is the first of two values of 'dilation' today",
+        "hole_w": "it is the second of two values of 'dilation' today",
+    },
+    "image_data_param": {
+        "has_label": "leave it out; 'label_type: NONE' says that a list has no labels",
+        "max_labels": "leave it out; it never did anything",
+    },
+}
+
+
+def is_deeplab_v1(layers: Iterable[Any]) -> bool:
+    """Whether any of `layers` has a type or a field that only the dialect of DeepLab's first release has."""
+    return any(
+        _type_name(layer) in _TYPES or any(layer.HasField(name) for name in _FIELDS) or any(_inner_fields(layer))
+        for layer in layers
+    )
+
+
+def refuse_in_today(layers: Iterable[Any], where: Where) -> None:
+    """Raise InputError at the first field of the release's inside a net of today, which says it otherwise."""
+    for place, layer in enumerate(layers):
+        for message, name in _inner_fields(layer):
+            raise InputError(
+                f"{where(place, message, name)}: layer '{layer.name}' ({layer.type}): '{name}' belongs to the 'layers' "
+                f"of DeepLab's first release: {_INNER[message][name]}"
+            )
+
+
+def _inner_fields(layer: Any) -> Iterable[tuple[str, str]]:
+    """The release's fields that stand in messages of the layer, with the message."""
+    for message, names in _INNER.items():
+        if layer.HasField(message):
+            yield from ((message, name) for name in names if getattr(layer, message).HasField(name))
+
+
+def _type_name(layer: Any) -> str:
+    return str(schema.V1LayerParameter.LayerType.Name(layer.type)) if layer.HasField("type") else ""
+
+
+def deeplab_v1_to_v2(layers: list[Any], places: list[int], where: Where) -> list[Any]:
+    """Today's LayerParameters from the layers of such a net; `places` are their places in the file.
+
+    Raises InputError for what has no counterpart: GAIN_CHANNEL, EUCLIDEAN_LOSS, and a softmaxloss_param with class
+    weights or several labels. Warns where `has_label: false` decides what the labels are.
+    """
+    upgraded = [_Layer(layer, place, where).upgraded() for layer, place in zip(layers, places, strict=True)]
+    _spare_labels(upgraded)
+    return upgraded
+
+
+def _spare_labels(layers: Iterable[Any]) -> None:
+    """Switch the gradient off for labels that the net makes from what it learns, as the recipes for weak labels do.
+
+    The release's loss never gave its labels one; today's fails when it is asked.
+    """
+    learned: set[str] = set()
+    for layer in layers:
+        if layer.type == "SoftmaxWithLoss" and len(layer.bottom) > 1 and layer.bottom[1] in learned:
+            layer.propagate_down.extend([True, False])
+        if layer.type in ("Convolution", "InnerProduct") or learned.intersection(layer.bottom):
+            learned.update(layer.top)
+
+
+class _Layer:
+    """One layer on its way: `old` is a copy that loses, step by step, what only the release knew."""
+
+    def __init__(self, layer: Any, place: int, where: Where) -> None:
+        self.old = schema.V1LayerParameter()
+        self.old.CopyFrom(layer)
+        self.kind = _type_name(layer)
+        self.place = place
+        self.where = where
+
+    def message(self, text: str, *path: str) -> str:
+        return f"{self.where(self.place, *path)}: layer '{self.old.name}' ({self.kind}): {text}"
+
+    def error(self, text: str, *path: str) -> InputError:
+        return InputError(self.message(text, *path))
+
+    def upgraded(self) -> Any:
+        self.check()
+        self.holes()
+        self.ignored_label()
+        self.labels()
+        if self.kind == "ARGMAX" and not self.old.argmax_param.HasField("axis"):
+            self.old.argmax_param.axis = 1  # the release's was always for each pixel
+        if self.old.strict_dim:
+            self.old.ClearField("strict_dim")
+        if self.kind in _TYPES:
+            self.old.ClearField("type")
+        new = v1_to_v2(self.old, self.where(self.place))
+        new.type = _TYPES.get(self.kind, new.type)
+        return new
+
+    def check(self) -> None:
+        """Refuse what no layer of today does."""
+        if self.kind == "GAIN_CHANNEL" or self.old.HasField("gain_channel_param"):
+            path = "type" if self.kind == "GAIN_CHANNEL" else "gain_channel_param"
+            raise self.error("a GAIN_CHANNEL has no counterpart today; leave it out, or write a Scale layer", path)
+        if self.kind == "EUCLIDEAN_LOSS" or self.old.HasField("euclidean_loss_param"):
+            path = "type" if self.kind == "EUCLIDEAN_LOSS" else "euclidean_loss_param"
+            raise self.error(
+                "in DeepLab's first release this loss is divided by the number of values, today's EuclideanLoss by the "
+                "number of items: write the net with 'layer', and a loss_weight divided by C*H*W",
+                path,
+            )
+
+    def holes(self) -> None:
+        """hole, or hole_h and hole_w, become dilation."""
+        if not self.old.HasField("convolution_param"):
+            return
+        p = self.old.convolution_param
+        given = [name for name in _INNER["convolution_param"] if p.HasField(name)]
+        if not given:
+            return
+        if p.dilation or ("hole" in given and len(given) > 1):
+            named = ", ".join([*given, *(["dilation"] if p.dilation else [])])
+            raise self.error(f"states {named}; wanted hole, or hole_h and hole_w", "convolution_param", given[-1])
+        values = [p.hole] if "hole" in given else [p.hole_h, p.hole_w]
+        p.dilation.extend(values if len(set(values)) > 1 else values[:1])
+        for name in given:
+            p.ClearField(name)
+
+    def ignored_label(self) -> None:
+        """softmaxloss_param becomes loss_param, whose default, VALID, is the release's normalization."""
+        if not self.old.HasField("softmaxloss_param"):
+            return
+        p = self.old.softmaxloss_param
+        if p.weight_source:
+            raise self.error(
+                f"weight_source '{p.weight_source}': SoftmaxWithLoss has no weights of classes; InfogainLoss with a "
+                "diagonal matrix has",
+                "softmaxloss_param",
+                "weight_source",
+            )
+        if len(p.ignore_label) > 1:
+            labels = ", ".join(map(str, p.ignore_label))
+            raise self.error(
+                f"ignores several labels ({labels}); SoftmaxWithLoss ignores one: give them one number in the label "
+                "files",
+                "softmaxloss_param",
+                "ignore_label",
+            )
+        if self.old.HasField("loss_param"):
+            raise self.error("states both softmaxloss_param and loss_param", "softmaxloss_param")
+        if p.ignore_label:
+            self.old.loss_param.ignore_label = p.ignore_label[0]
+        self.old.ClearField("softmaxloss_param")
+
+    def labels(self) -> None:
+        """has_label: false becomes label_type NONE, unless a label_type is stated; max_labels goes.
+
+        The release read neither field: without a label_type its lists had to have labels, which became 0.
+        """
+        if not self.old.HasField("image_data_param"):
+            return
+        p = self.old.image_data_param
+        if not p.has_label and not p.HasField("label_type"):
+            p.label_type = p.NONE
+            warnings.warn(
+                self.message(
+                    f"has_label is false: labels are not read (label_type: NONE), every pixel's is {p.ignore_label}; "
+                    "DeepLab's first release ignored has_label and made it 0",
+                    "image_data_param",
+                    "has_label",
+                ),
+                stacklevel=2,
+            )
+        p.ClearField("has_label")
+        p.ClearField("max_labels")
