@@ -66,7 +66,8 @@ def _parser() -> argparse.ArgumentParser:
         stage.add_argument("--data", help="demo only: TOML file that describes a data set")
         stage.add_argument("--exp", help="folder of the experiment")
         stage.add_argument("--quick", action="store_true", help="demo only: as short as it can be")
-        stage.add_argument("--force", action="store_true", help="do it even if it is done and nothing has changed")
+        force = "do it even if it is done (nets edited by hand stay, unless FORCE=1)"
+        stage.add_argument("--force", action="store_true", help=force)
         _add_common(stage)
     _add_voc_data(commands.add_parser("voc-data", help="fetch PASCAL VOC 2012 and SBD's labels; write the lists"))
     _add_run(commands.add_parser("run", help="run a Python script that says `import caffe`"))

@@ -150,9 +150,11 @@ def test_images_larger_than_the_test_size(tiny: Path, deeplab: Run, capsys: Capt
 
 
 def test_a_stage_whose_turn_has_not_come(prepared: Path, deeplab: Run, capsys: Captured) -> None:
-    for stage, needed in (("test", "train"), ("search", "test"), ("report", "search")):
+    for stage, needed in (("search", "test"), ("crf", "test"), ("report", "search")):
         assert deeplab(stage) == 2
         assert f"the stage {stage} of exp needs {needed} to be finished" in _message(capsys)
+    assert deeplab("test") == 2
+    assert "train_iter_4.caffemodel is not there; run the stage train first" in _message(capsys)
 
 
 def test_damaged_snapshot(prepared: Path, deeplab: Run, capsys: Captured) -> None:

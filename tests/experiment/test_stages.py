@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from deeplab_caffe import cli
 from deeplab_caffe.crf.search import SearchSpace
 from deeplab_caffe.data import write_label
 from deeplab_caffe.experiment import STAGES, demo, layout, run
@@ -160,6 +162,44 @@ def test_changed_labels_are_checked_and_scored_again(
     assert deeplab("all") == 0
     assert "== train: done before" in capsys.readouterr().out
     assert json.loads((tiny / "exp/evaluation.json").read_text())["confusion_before"] != before
+
+
+def test_weights_put_there_by_hand_are_used(
+    tiny: Path, deeplab: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for stage in ("data", "prototxt", "train"):
+        assert deeplab(stage) == 0
+    weights = (tiny / "exp/model/train_iter_4.caffemodel").read_bytes()
+    shutil.rmtree(tiny / "exp")
+    (tiny / "exp/model").mkdir(parents=True)
+    (tiny / "exp/model/train_iter_4.caffemodel").write_bytes(weights)
+    capsys.readouterr()
+    assert deeplab("all") == 0
+    assert "was put here, not trained here" in capsys.readouterr().out
+    assert (tiny / "exp/model/train_iter_4.caffemodel").read_bytes() == weights
+
+
+def test_an_experiment_keeps_to_its_data_and_says_what_it_remembers(
+    tiny: Path, deeplab: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert deeplab("data") == 0
+    capsys.readouterr()
+    assert cli.main(["data", "demo", "--exp", "exp"]) == 0
+    assert "as before: " in (said := capsys.readouterr().out) and "iterations 4" in said
+    (tiny / "other.toml").write_text((tiny / "tiny.toml").read_text())
+    assert cli.main(["data", "demo", "--exp", "exp", "--data", "other.toml"]) == 2
+    assert "exp holds an experiment on tiny.toml; give another folder" in capsys.readouterr().err
+
+
+def test_a_stage_on_its_own_says_what_is_out_of_date(
+    tiny: Path, deeplab: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert deeplab("all") == 0
+    net = tiny / "exp/prototxt/train.prototxt"
+    net.write_text(net.read_text().replace("dropout_ratio: 0.1", "dropout_ratio: 0.2"))
+    capsys.readouterr()
+    assert deeplab("evaluate") == 0
+    assert "note: train would be done again" in capsys.readouterr().out
 
 
 def test_quick_demo_is_shorter() -> None:

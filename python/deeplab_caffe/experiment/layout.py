@@ -148,9 +148,16 @@ def demo(
     if base.exists() and not base.is_dir():
         raise InputError(f"EXP: {base} is a file, wanted the folder of the experiment")
     before = _remembered(base)
+    if before and data and before.get("data") != data:
+        held = before.get("data") or "the synthetic sample"
+        raise InputError(f"{base} holds an experiment on {held}; give another folder for {data} (EXP=, --exp)")
+    given = (options or Options()).stated()
+    kept = {name: value for name, value in before.get("options", {}).items() if name not in given}
+    if kept:
+        print(f"{base}, as before: {', '.join(f'{name} {value}' for name, value in kept.items())}", flush=True)
     data = data or before.get("data")
     quick = quick or bool(before.get("quick"))
-    stated = {**before.get("options", {}), **(options or Options()).stated()}
+    stated = {**kept, **given}
     command = ["deeplab", "all", "demo", *(["--data", data] if data else []), "--exp", folder]
     command += ["--quick"] * quick + command_line(Options(**stated))
     synthetic = {} if data else {"train": 48, "val": 12} if quick else {"train": 240, "val": 60}

@@ -106,7 +106,7 @@ def _settings(experiment: Experiment, result: SearchResult) -> dict[str, dict[st
             "w2": best.w2,
             "sigma_gamma": best.sigma_gamma,
             "iterations": best.iterations,
-            "searched on": f"{result.images} images of the list '{experiment.search_list}'",
+            "searched on": f"{result.images} image{'s' * (result.images != 1)} of the list '{experiment.search_list}'",
         },
     }
 
@@ -119,13 +119,21 @@ def _solver_settings(experiment: Experiment) -> dict[str, dict[str, object]]:
         if not solver_file.is_file():
             continue
         solver = read_solver(solver_file)
-        shown = {field.name: value for field, value in solver.ListFields()}
+        shown = _fields(solver)
         for layer in read_definition(solver.train_net or solver.net).param.layer:
             if layer.type == "ImageSegData":
-                fields = (*layer.transform_param.ListFields(), *layer.image_data_param.ListFields())
-                shown.update({field.name: value for field, value in fields})
-        sections[f"training{f', stage {stage}' if stage else ''}"] = {k: _readable(v) for k, v in shown.items()}
+                shown.update(_fields(layer.transform_param), **_fields(layer.image_data_param))
+        sections[f"training{f', stage {stage}' if stage else ''}"] = shown
     return sections
+
+
+def _fields(message: Any) -> dict[str, object]:
+    """The stated fields of a message, enums by name."""
+    shown: dict[str, object] = {}
+    for field, value in message.ListFields():
+        named = field.enum_type and isinstance(value, int)
+        shown[field.name] = field.enum_type.values_by_number[value].name if named else _readable(value)
+    return shown
 
 
 def _readable(value: Any) -> object:

@@ -54,7 +54,7 @@ STAGES = {
             skipped=training.without_stage2,
             forget=training.forget2,
         ),
-        Stage("test", scoring.test, scoring.test_inputs, scoring.test_outputs, after=("train",)),
+        Stage("test", scoring.test, scoring.test_inputs, scoring.test_outputs),
         Stage("search", refining.search, refining.search_inputs, refining.search_outputs, after=("data", "test")),
         Stage("crf", refining.crf, refining.crf_inputs, refining.crf_outputs, after=("test", "search")),
         Stage(
@@ -89,6 +89,8 @@ def run(experiment: Experiment, names: Sequence[str] | None = None, force: bool 
     for name in names or STAGES:
         _run_stage(experiment, STAGES[name], force)
         remember(experiment)
+    if names:
+        _note_outdated(experiment, names)
 
 
 def seconds(experiment: Experiment) -> dict[str, float]:
@@ -102,7 +104,7 @@ def _run_stage(experiment: Experiment, stage: Stage, force: bool) -> None:
     if reason:
         print(f"== {stage.name}: {reason}", flush=True)
         return
-    inputs = fingerprint([*(_done(experiment, name, stage) for name in stage.after), *stage.inputs(experiment)])
+    inputs = _inputs(experiment, stage)
     stamp = _read_stamp(experiment, stage.name)
     complete = all(path.exists() for path in stage.outputs(experiment))
     if not force and complete and stamp and stamp["inputs"] == inputs:
@@ -117,6 +119,31 @@ def _run_stage(experiment: Experiment, stage: Stage, force: bool) -> None:
     start = time.monotonic()
     stage.run(experiment)
     write_text(path, json.dumps({"inputs": inputs, "seconds": round(time.monotonic() - start, 1)}) + "\n")
+
+
+def _note_outdated(experiment: Experiment, names: Sequence[str]) -> None:
+    """Say which earlier stages, left out now, would be done again."""
+    order = list(STAGES)
+    earlier = [n for n in order[: max(order.index(name) for name in names)] if n not in names]
+    outdated = [n for n in earlier if _is_outdated(experiment, STAGES[n])]
+    if outdated:
+        print(f"note: {', '.join(outdated)} would be done again, since what went into it has changed", flush=True)
+
+
+def _is_outdated(experiment: Experiment, stage: Stage) -> bool:
+    """Whether a stage was finished, but on other inputs than those of now."""
+    stamp = _read_stamp(experiment, stage.name)
+    if stamp is None or stage.skipped(experiment):
+        return False
+    try:
+        return bool(stamp["inputs"] != _inputs(experiment, stage))
+    except InputError:
+        return True
+
+
+def _inputs(experiment: Experiment, stage: Stage) -> str:
+    """The hash of all that a stage depends on; InputError if a stage before it is not finished."""
+    return fingerprint([*(_done(experiment, name, stage) for name in stage.after), *stage.inputs(experiment)])
 
 
 def _done(experiment: Experiment, name: str, wanted_by: Stage) -> str:

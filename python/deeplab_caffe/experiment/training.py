@@ -85,6 +85,9 @@ def final_weights(experiment: Experiment, stage: str = "") -> Path:
 
 def train(experiment: Experiment) -> None:
     """Stage 1, from random weights or model/init.caffemodel; goes on from the newest snapshot there is."""
+    if _put_here_by_hand(experiment):
+        print(f"{final_weights(experiment)} was put here, not trained here: it is used as it is", flush=True)
+        return
     (weights,) = _initial_weights(experiment, "")
     if not weights.is_file():
         _refuse_without_weights(experiment, weights)
@@ -97,6 +100,11 @@ def train2(experiment: Experiment) -> None:
     if not weights.is_file():
         raise InputError(f"{weights} is not there; run the stage train first")
     _train(experiment, "2", weights)
+
+
+def _put_here_by_hand(experiment: Experiment) -> bool:
+    """Whether the final weights are there although no training ever began."""
+    return final_weights(experiment).is_file() and not (experiment.model / "train.json").exists()
 
 
 def _refuse_without_weights(experiment: Experiment, weights: Path) -> None:
@@ -186,12 +194,12 @@ def _advance(bar: Any, solver: Solver) -> None:
 
 def forget(experiment: Experiment) -> None:
     """Train stage 1 from the start: what there is moves aside."""
-    (experiment.model / "train.json").unlink(missing_ok=True)
+    write_text(experiment.model / "train.json", "{}\n")
 
 
 def forget2(experiment: Experiment) -> None:
     """Train stage 2 from the start: what there is moves aside."""
-    (experiment.model / "train2.json").unlink(missing_ok=True)
+    write_text(experiment.model / "train2.json", "{}\n")
 
 
 def _set_old_snapshots_aside(experiment: Experiment, stage: str, prefix: str) -> None:

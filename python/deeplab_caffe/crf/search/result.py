@@ -55,7 +55,7 @@ class SearchResult:
             f"(w2 {best.w2:g}, sigma_gamma {best.sigma_gamma:g}, {best.iterations} iterations)",
         ]
         if self.at_edge:
-            lines.append(f"on the edge of the coarse range: {', '.join(self.at_edge)}; consider a wider range")
+            lines.append(f"on the edge of the coarse range: {', '.join(self.at_edge)}")
         if not self.helps:
             lines.append("no setting beats the scores without CRF: leave the CRF out")
         return "\n".join(lines)
