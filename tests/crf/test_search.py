@@ -199,11 +199,13 @@ def test_pictures_are_not_turned(tmp_path):
 
 
 INTERRUPTED = """
+import signal
 import sys
 import numpy as np
 from deeplab_caffe.crf.search import ArrayItem, SearchSpace, coarse_to_fine
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may have it ignored
     rng = np.random.default_rng(0)
     items = [
         ArrayItem(rng.integers(0, 256, (99, 99, 3)), rng.normal(size=(9, 99, 99)), rng.integers(0, 9, (99, 99)), None)
