@@ -38,7 +38,7 @@ VARIANTS: Mapping[str, Variant] = {
         build=large_fov,
         recipe=POLY_V2,
         source="DeepLab v2 (arXiv 1606.00915), Table 2: poly, batch 10, 20K iterations",
-        published=(Score(65.88, "val"),),
+        published=(Score(65.88, "val"),),  # not yet checked against the paper
     ),
     "largefov_v1": Variant(
         title="DeepLab-LargeFOV, trained as in DeepLab v1",
