@@ -20,10 +20,15 @@ ALLOWED = {
     "crf/search": {"formats", "crf", "data", "evaluation"},
     "caffe": {"formats", "data", "evaluation", "crf"},
     "nets": {"formats", "data", "evaluation", "crf", "caffe"},
+    "inspection": {"formats", "data", "evaluation", "crf", "caffe"},
+    "porting": {"formats", "data", "evaluation", "crf", "caffe"},
     "engine": {"caffe"},
-    "experiment": {"formats", "data", "evaluation", "crf", "crf/search", "caffe", "nets", "engine"},
-    "cli": {"formats", "data", "evaluation", "crf", "crf/search", "caffe", "nets", "engine", "experiment"},
+    "experiment": {
+        *("formats", "data", "evaluation", "crf", "crf/search", "caffe"),
+        *("nets", "inspection", "porting", "engine"),
+    },
 }
+ALLOWED["cli"] = ALLOWED["experiment"] | {"experiment"}
 GROUND = {"errors", "files", "progress"}
 
 

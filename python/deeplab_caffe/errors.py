@@ -1,4 +1,4 @@
-"""The one exception for bad input, shared by every part of the package."""
+"""The exceptions that every part of the package shares: bad input, and a stop that was asked for."""
 
 from __future__ import annotations
 
@@ -10,3 +10,7 @@ class InputError(RuntimeError):
     and what to do. The command line prints it without a traceback and exits with code 2.
     A RuntimeError because that is what pycaffe raises for the same faults.
     """
+
+
+class Stopped(Exception):
+    """Long work was stopped by a signal, after what it had was saved; the message says how to go on."""

@@ -2,6 +2,5 @@
 
 from .layout import Experiment, demo, published
 from .stages import STAGES, run
-from .training import Stopped
 
-__all__ = ["STAGES", "Experiment", "Stopped", "demo", "published", "run"]
+__all__ = ["STAGES", "Experiment", "demo", "published", "run"]

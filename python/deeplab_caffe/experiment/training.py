@@ -17,15 +17,11 @@ from ..caffe.signals import SignalHandler
 from ..caffe.snapshot import newest
 from ..caffe.solver import Solver, read_solver
 from ..caffe.solvers import get_solver
-from ..errors import InputError
+from ..errors import InputError, Stopped
 from ..files import write_text
 from ..formats import schema
 from .fingerprints import fingerprint, net_meaning, solver_meaning
 from .layout import Experiment
-
-
-class Stopped(Exception):
-    """Training was stopped by a signal, after a snapshot."""
 
 
 def train_inputs(experiment: Experiment) -> Sequence[Any]:

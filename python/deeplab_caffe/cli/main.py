@@ -1,0 +1,79 @@
+"""From the words of a command line to the one module that serves them."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+
+from ..errors import InputError, Stopped
+from .table import COMMANDS, Command
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a subcommand; returns the exit code: 0, 2 for bad input, 130 when stopped."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["--version"]:
+        from .. import __version__
+
+        print(__version__)
+        return 0
+    if not words or words[0] in ("-h", "--help"):
+        print(_overview())
+        return 0 if words else 2
+    command, rest = _look_up(words)
+    if command is None:
+        print(f"deeplab: error: there is no command '{words[0]}'; `deeplab --help` lists them", file=sys.stderr)
+        return 2
+    return guarded("deeplab", lambda: run(f"deeplab {command.name}", command, rest))
+
+
+def run(program: str, command: Command, words: Sequence[str]) -> None:
+    """Parse `words` as the command's own arguments and do what it does; `program` is its name in messages."""
+    module = importlib.import_module(f"..{command.module}", __name__)
+    parser = argparse.ArgumentParser(prog=program, description=f"{command.help[0].upper()}{command.help[1:]}.")
+    parser.set_defaults(command=command.name)
+    module.add_arguments(parser)
+    module.run(parser.parse_args(words))
+
+
+def guarded(program: str, function: Callable[[], None]) -> int:
+    """Call `function`; what the user can mend is one line on stderr and the exit code 2, a stop is 130."""
+    try:
+        function()
+    except InputError as error:
+        print(f"{program}: error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"{program}: error: {where}{error.strerror or error}", file=sys.stderr)
+        return 2
+    except Stopped as stop:
+        print(stop, file=sys.stderr)
+        return 130
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _look_up(words: list[str]) -> tuple[Command | None, list[str]]:
+    """The command of the first two words, or of the first, and the words that are left."""
+    for length in (2, 1):
+        command = COMMANDS.get(" ".join(words[:length]))
+        if command is not None and len(words) >= length:
+            return command, words[length:]
+    return None, words
+
+
+def _overview() -> str:
+    """What `deeplab --help` prints."""
+    lines = ["usage: deeplab COMMAND ...", "", "DeepLab and the Caffe it needs, on PyTorch."]
+    group = ""
+    for command in COMMANDS.values():
+        if command.group != group:
+            group = command.group
+            lines += ["", f"{group}:"]
+        lines.append(f"  {command.name:18s} {command.help}")
+    return "\n".join([*lines, "", "`deeplab COMMAND --help` tells more."])

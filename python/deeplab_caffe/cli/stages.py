@@ -1,0 +1,59 @@
+"""The stages of an experiment as commands: `deeplab train voc12/largefov`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import replace
+
+from ..errors import InputError
+from ..experiment import STAGES, Experiment, demo, published
+from ..experiment import run as run_stages
+from ..nets import VARIANTS, Options, generate, prototxt_folder, write_files
+from ..nets import arguments as option_flags
+from . import device
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    if parser.get_default("command") == "prototxt":
+        parser.description = f"Write the nets and solvers of <data set>/<model>. Models: {', '.join(VARIANTS)}."
+    parser.add_argument("name", metavar="NAME", help="'demo', or a published model such as voc12/largefov")
+    parser.add_argument("--data", help="demo only: TOML file that describes a data set")
+    parser.add_argument("--exp", help="folder of the experiment")
+    parser.add_argument("--quick", action="store_true", help="demo only: as short as it can be")
+    force = "do it even if it is done (nets edited by hand stay, unless FORCE=1)"
+    parser.add_argument("--force", action="store_true", help=force)
+    device.add_arguments(parser)
+    option_flags.add_arguments(parser.add_argument_group("options of the generated nets and solvers"))
+
+
+def run(arguments: argparse.Namespace) -> None:
+    stage = arguments.command
+    if stage == "prototxt" and arguments.name != "demo":
+        _write_prototxt(arguments)
+        return
+    experiment = _experiment(arguments)
+    computes = stage in ("all", "train", "train2", "test")
+    with device.python_layers(arguments.allow_python_layers):
+        device.choose(arguments.gpu, wants_gpu=computes and experiment.options.solver_mode != "CPU")
+        run_stages(experiment, list(STAGES) if stage == "all" else [stage], arguments.force)
+
+
+def _experiment(arguments: argparse.Namespace) -> Experiment:
+    if arguments.name == "demo":
+        return demo(arguments.data, arguments.exp, option_flags.from_arguments(arguments), arguments.quick)
+    return published(arguments.name, _published_options(arguments))
+
+
+def _published_options(arguments: argparse.Namespace) -> Options:
+    """The options of a published model, --exp among them."""
+    if arguments.data or arguments.quick:
+        raise InputError("--data and --quick go with 'demo'; a published model's data set is given by --dataset")
+    options = option_flags.from_arguments(arguments)
+    return replace(options, experiment=arguments.exp) if arguments.exp else options
+
+
+def _write_prototxt(arguments: argparse.Namespace) -> None:
+    options = _published_options(arguments)
+    files = generate(arguments.name, options)
+    print(write_files(prototxt_folder(arguments.name, options), files, os.environ.get("FORCE") == "1"))

@@ -1,0 +1,46 @@
+"""The table of commands. A module named here has `add_arguments(parser)` and `run(arguments)`, and is imported late."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """One command: its word or two words, the module of this package that serves it, one line of help, its heading."""
+
+    name: str
+    module: str
+    help: str
+    group: str
+
+
+_ROWS: dict[str, list[tuple[str, str, str]]] = {
+    "stages of an experiment": [
+        ("data", "stages", "draw or check the data; hold images back for the CRF search"),
+        ("prototxt", "stages", "write the nets and solvers"),
+        ("train", "stages", "stage 1 of training; goes on from the newest snapshot"),
+        ("train2", "stages", "stage 2 of training"),
+        ("test", "stages", "score the test list: score maps and labels"),
+        ("search", "stages", "search the CRF's parameters, coarse to fine"),
+        ("crf", "stages", "refine the labels with the CRF"),
+        ("evaluate", "stages", "mean IoU before and after the CRF"),
+        ("report", "stages", "a page with numbers and pictures"),
+        ("all", "stages", "every stage in order; what is finished and unchanged is not done again"),
+    ],
+    "data": [
+        ("voc-data", "voc_data", "fetch PASCAL VOC 2012 and SBD's labels; write the lists"),
+    ],
+    "Caffe": [
+        ("run", "script", "run a Python script that says `import caffe`"),
+    ],
+}
+
+
+def _commands() -> Iterator[Command]:
+    for group, rows in _ROWS.items():
+        for name, module, text in rows:
+            yield Command(name, module, text, group)
+
+
+COMMANDS = {command.name: command for command in _commands()}
