@@ -19,6 +19,7 @@ from .layers.base import DataLayer, LabelError, Layer, blobs_from_proto, layer_c
 from .layers.python import python_layer
 from .net_building import Definition, Entry, definition_of, filter_layers, insert_splits, read_definition
 from .net_params import ParamTable
+from .plan import Plan
 
 
 class Net:
@@ -278,6 +279,16 @@ class Net:
         n is a multiple of the batch size; the arrays are used as they are, not copied. Raises InputError.
         """
         batches.set_input_arrays(self, data, labels)
+
+    def plan(
+        self, outputs: Iterable[str] | None = None, keep: Iterable[str] = (), precision: str = "float32"
+    ) -> Plan:
+        """A fast forward pass that keeps `outputs` (the net's, if None) and the blobs named in `keep`, no others.
+
+        With outputs stated, layers that they do not need are not run. precision: float32, which agrees with
+        `forward` to rounding, or bf16. Raises InputError for blobs that the net does not have.
+        """
+        return Plan(self, outputs, keep, precision)
 
     def reshape(self) -> None:
         """Let every layer give its tops their shapes again."""
