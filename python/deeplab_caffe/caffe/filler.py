@@ -16,20 +16,10 @@ _TYPES = ("constant", "uniform", "gaussian", "positive_unitball", "xavier", "msr
 def fill(shape: tuple[int, ...], filler: Any) -> torch.Tensor:
     """New values of a shape on the engine's device, by a FillerParameter.
 
-    fan_in = count / shape[0], fan_out = count / shape[1]. Raises InputError for an unknown type, `sparse` outside
-    gaussian, or a shape that the type does not fit.
+    fan_in = count / shape[0], fan_out = count / shape[1]. Raises InputError as `check_filler` does.
     """
+    check_filler(shape, filler)
     kind = filler.type
-    if kind not in _TYPES:
-        raise InputError(f"unknown filler type '{kind}'; the types are {', '.join(_TYPES)}")
-    if filler.sparse != -1 and kind != "gaussian":
-        raise InputError(f"'sparse' goes with the gaussian filler only, not with '{kind}'")
-    if kind != "constant" and 0 in shape:
-        raise InputError(f"the {kind} filler wants a blob that is not empty, got {shape}")
-    if kind == "uniform" and filler.min > filler.max:
-        raise InputError(f"the uniform filler wants min <= max, got {filler.min:g} and {filler.max:g}")
-    if kind == "gaussian" and filler.std < 0:
-        raise InputError(f"the gaussian filler wants a std of 0 or more, got {filler.std:g}")
     # Drawn on the CPU, so that a seed means the same weights on every device.
     random = mode.generator(torch.device("cpu"))
     values = torch.empty(shape)
@@ -56,6 +46,23 @@ def fill(shape: tuple[int, ...], filler: Any) -> torch.Tensor:
     return values.to(mode.device())
 
 
+def check_filler(shape: tuple[int, ...], filler: Any) -> None:
+    """Raise InputError for an unknown type, `sparse` outside gaussian, or a shape that the type does not fit."""
+    kind = filler.type
+    if kind not in _TYPES:
+        raise InputError(f"unknown filler type '{kind}'; the types are {', '.join(_TYPES)}")
+    if filler.sparse != -1 and kind != "gaussian":
+        raise InputError(f"'sparse' goes with the gaussian filler only, not with '{kind}'")
+    if kind != "constant" and 0 in shape:
+        raise InputError(f"the {kind} filler wants a blob that is not empty, got {shape}")
+    if kind == "uniform" and filler.min > filler.max:
+        raise InputError(f"the uniform filler wants min <= max, got {filler.min:g} and {filler.max:g}")
+    if kind == "gaussian" and filler.std < 0:
+        raise InputError(f"the gaussian filler wants a std of 0 or more, got {filler.std:g}")
+    if kind == "bilinear" and (len(shape) != 4 or shape[2] != shape[3]):
+        raise InputError(f"the bilinear filler wants a 4-D blob with a square kernel, got {shape}")
+
+
 def _fan(shape: tuple[int, ...], filler: Any) -> float:
     count = math.prod(shape)
     fan_in = count / (*shape, 1)[0]
@@ -65,8 +72,6 @@ def _fan(shape: tuple[int, ...], filler: Any) -> float:
 
 def _bilinear(shape: tuple[int, ...]) -> torch.Tensor:
     """The interpolation kernel of bilinear upsampling, the same for every pair of channels."""
-    if len(shape) != 4 or shape[2] != shape[3]:
-        raise InputError(f"the bilinear filler wants a 4-D blob with a square kernel, got {shape}")
     width = shape[3]
     f = math.ceil(width / 2)
     centre = (width - 1) / (2 * f)

@@ -109,7 +109,7 @@ class Net:
         p = entry.param
         if not p.HasField("phase"):
             p.phase = self.state.phase
-        layer = _create(p, entry.origin)
+        layer = self.create_layer(entry)
         if len(p.propagate_down) not in (0, len(p.bottom)):
             raise entry.error(f"states propagate_down {len(p.propagate_down)} times for {len(p.bottom)} bottoms")
         bottoms = [self._take_bottom(entry, name, made, available) for name in p.bottom]
@@ -133,6 +133,14 @@ class Net:
         self._tops.append(tops)
         self._bottom_names.append(list(p.bottom))
         self._top_names.append([*p.top, *["(automatic)"] * anonymous])
+
+    def create_layer(self, entry: Entry) -> Layer:
+        """The layer of a definition whose phase is set, before its setup."""
+        p = entry.param
+        cls = layer_class(p, entry.origin)
+        if p.type == "Python":
+            return python_layer(p, p.phase, entry.origin)
+        return cls(p, p.phase, entry.origin)
 
     @staticmethod
     def _take_bottom(entry: Entry, name: str, made: dict[str, Blob], available: dict[str, None]) -> Blob:
@@ -370,10 +378,3 @@ class Net:
         for layer in self.layers:
             if isinstance(layer, DataLayer):
                 layer.close()
-
-
-def _create(param: Any, origin: str) -> Layer:
-    cls = layer_class(param, origin)
-    if param.type == "Python":
-        return python_layer(param, param.phase, origin)
-    return cls(param, param.phase, origin)

@@ -6,7 +6,7 @@ Mirrors `net.cpp` (FilterNet, StateMeetsRule) and `insert_splits.cpp`.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,22 +36,27 @@ class Definition:
     source: str
 
 
-def read_definition(path: str | os.PathLike[str]) -> Definition:
-    """Read a net's prototxt; raises PrototxtError with the place of any fault."""
-    document = prototxt.Document.read(path)
+def read_definition(path: str | os.PathLike[str], variables: Mapping[str, str] | None = None) -> Definition:
+    """Read a net's prototxt, its template variables replaced; raises PrototxtError with the place of any fault."""
+    return definition_in(prototxt.Document.read(path, variables))
+
+
+def definition_in(document: prototxt.Document) -> Definition:
+    """The net that a parsed file defines; raises PrototxtError with the place of any fault."""
+    path = document.filename
     param = prototxt.to_message(document, schema.NetParameter())
     elements = document.root.all("layers" if param.layers else "layer")
 
     def where(place: int, *names: str) -> str:
         return document.where(elements[place].within(*names).start)
 
-    places = upgrade_net(param, str(path), where)
+    places = upgrade_net(param, path, where)
     origins = [f"{path}:1:1" if place is None else document.where(elements[place].start) for place in places]
     for layer, origin in zip(param.layer, origins, strict=True):
         for value in (*layer.bottom, *layer.top, layer.name):
             if "${" in value:
                 raise InputError(f"{origin}: layer '{layer.name}': a template: '{value}' must be filled in first")
-    return Definition(param, [Entry(p, o) for p, o in zip(param.layer, origins, strict=True)], str(path))
+    return Definition(param, [Entry(p, o) for p, o in zip(param.layer, origins, strict=True)], path)
 
 
 def definition_of(param: Any, source: str = "") -> Definition:

@@ -13,7 +13,7 @@ from ...formats import schema
 from ...formats.prototxt import nearest
 from .. import mode
 from ..blob import Blob, BlobVec
-from ..filler import fill
+from ..filler import check_filler, fill
 
 Shape = tuple[int, ...]
 #: "any number"
@@ -45,6 +45,8 @@ class Layer:
     auto_top: ClassVar[bool] = False
     #: bottoms that have no gradient (labels, indices): asking for it is an error
     no_gradient: ClassVar[tuple[int, ...]] = ()
+    #: whether parameters get their first values; those of a net that is only looked at take no memory
+    fills: bool = True
 
     def __init__(self, param: Any, phase: int = schema.TEST, origin: str = "") -> None:
         self.param, self.phase, self.origin = param, phase, origin
@@ -104,7 +106,10 @@ class Layer:
             return
         blob = self.blobs.add_blob(*shape)
         try:
-            blob.set_data(fill(shape, filler))
+            if self.fills:
+                blob.set_data(fill(shape, filler))
+            else:
+                check_filler(shape, filler)
         except InputError as error:
             self.fail(str(error))
 
