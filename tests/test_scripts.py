@@ -28,7 +28,7 @@ def _as_before(monkeypatch):
     for name in set(sys.modules) - set(modules):
         if name == "pyloss" or name.split(".")[0] == "caffe":
             del sys.modules[name]
-    log.init_log()
+    log.init_log(details=False)
 
 
 @pytest.mark.parametrize("name", _RUNNABLE)

@@ -24,7 +24,7 @@ def _quiet_and_seeded():
     caffe.set_random_seed(1)
     log.set_stderr(False)
     yield
-    log.set_stderr(True)
+    log.init_log(details=False)
 
 
 @pytest.fixture

@@ -1,58 +1,135 @@
-"""Log lines in the form of glog, which Caffe writes and people's parsers read."""
+"""Log lines in the form of glog, which Caffe writes and people's parsers read.
+
+A line says where in Caffe's sources it comes from (`solver.cpp:228]`), for some parsers go by that: callers give the
+place that the line has in the Caffe that was recorded, or in the release that DeepLab v2 stands on.
+"""
 
 from __future__ import annotations
 
+import getpass
 import inspect
 import os
+import platform
 import sys
 import threading
 import time
+from pathlib import Path
 from types import ModuleType
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
-_files: list[TextIO] = []
+_INFO, _WARNING, _ERROR = 0, 1, 2
+
+
+class _File(NamedTuple):
+    """An open file that gets every line, the details too or not."""
+
+    stream: TextIO
+    details: bool
+
+
+_files: list[_File] = []
 _to_stderr = True
-#: stderr gets no lines below this level; every line of ours is INFO, 0
+_details_to_stderr = False
+#: stderr gets no lines below this level
 _least_level = int(os.environ.get("GLOG_minloglevel") or 0)  # noqa: SIM112 - glog spells it so
+_said: set[str] = set()
 
 
-_INFO, _ERROR = 0, 2
+def info(message: str, place: str = "") -> None:
+    """Log a line: level, date, time with microseconds, thread id, place, `]` and the message.
+
+    `place` is `file:line` of Caffe's sources; that of the caller if it is not given.
+    """
+    _write(_INFO, message, place)
 
 
-def info(message: str) -> None:
-    """Log a line: level, date, time with microseconds, thread id, file:line, `]` and the message."""
-    _write(_INFO, message)
+def detail(message: str, place: str) -> None:
+    """Log a line about how a net is built.
+
+    stderr gets them once `init_log` was called, so that programs that build many nets are not flooded.
+    """
+    if shows_details():
+        _write(_INFO, message, place, detail=True)
 
 
-def error(message: str) -> None:
+def shows_details() -> bool:
+    """Whether anybody gets the lines of `detail`."""
+    on_stderr = _to_stderr and _details_to_stderr and _least_level <= _INFO
+    return on_stderr or any(file.details for file in _files)
+
+
+def detail_once(message: str, place: str) -> None:
+    """`detail`, but for a message that this process has not logged so yet."""
+    if shows_details() and message not in _said:
+        _said.add(message)
+        detail(message, place)
+
+
+def warning(message: str, place: str = "") -> None:
+    """Log a line at the level WARNING."""
+    _write(_WARNING, message, place)
+
+
+def error(message: str, place: str = "") -> None:
     """Log a line at the level ERROR."""
-    _write(_ERROR, message)
+    _write(_ERROR, message, place)
 
 
-def _write(level: int, message: str) -> None:
-    frame = inspect.currentframe()
-    for _ in range(2):  # the caller of info or error
-        frame = frame.f_back if frame else None
-    caller = frame
-    place = f"{os.path.basename(caller.f_code.co_filename)}:{caller.f_lineno}" if caller else "?"
+def _write(level: int, message: str, place: str, detail: bool = False) -> None:
     now = time.time()
+    # Month and day without the year: the parsers in circulation are older than the glog that writes the year too.
     stamp = time.strftime("%m%d %H:%M:%S", time.localtime(now))
-    line = f"{'IWEF'[level]}{stamp}.{int(now % 1 * 1e6):06d} {threading.get_native_id():5d} {place}] {message}\n"
-    for stream in _files:
-        stream.write(line)
-        stream.flush()
-    if _to_stderr and _least_level <= level:
+    micro, thread = int(now % 1 * 1e6), threading.get_native_id()
+    line = f"{'IWEF'[level]}{stamp}.{micro:06d} {thread:5d} {place or _place_of_caller()}] {message}\n"
+    for file in _files:
+        if file.details or not detail:
+            file.stream.write(line)
+            file.stream.flush()
+    if _to_stderr and _least_level <= level and (_details_to_stderr or not detail):
         sys.stderr.write(line)
 
 
-def add_file(stream: TextIO) -> None:
-    """Also write every line to an open file."""
-    _files.append(stream)
+def _place_of_caller() -> str:
+    """File and line of the first caller outside this module."""
+    frame = inspect.currentframe()
+    while frame and frame.f_code.co_filename == __file__:
+        frame = frame.f_back
+    return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}" if frame else "?"
+
+
+# -- where lines go
+
+
+def add_file(stream: TextIO, details: bool = False) -> None:
+    """Also write every line to an open file, those of `detail` if asked for."""
+    _files.append(_File(stream, details))
 
 
 def remove_file(stream: TextIO) -> None:
     """Undo `add_file`."""
-    _files.remove(stream)
+    _files[:] = [file for file in _files if file.stream is not stream]
+
+
+def open_in(folder: str | os.PathLike[str], program: str) -> TextIO:
+    """Open a log file in a folder, named and begun as glog does it, and link `<program>.INFO` to it; see `add_file`."""
+    now = time.localtime()
+    host, user = platform.node() or "host", _user()
+    path = Path(folder, f"{program}.{host}.{user}.log.INFO.{time.strftime('%Y%m%d-%H%M%S', now)}.{os.getpid()}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stream = path.open("w", encoding="utf-8", errors="backslashreplace")
+    stream.write(f"Log file created at: {time.strftime('%Y/%m/%d %H:%M:%S', now)}\nRunning on machine: {host}\n")
+    stream.write("Log line format: [IWEF]mmdd hh:mm:ss.uuuuuu threadid file:line] msg\n")
+    link = path.with_name(f"{program}.INFO")
+    link.unlink(missing_ok=True)
+    link.symlink_to(path.name)
+    return stream
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # an account without a name, as in some containers
+        return str(os.getuid())
 
 
 def set_stderr(on: bool) -> None:
@@ -61,10 +138,13 @@ def set_stderr(on: bool) -> None:
     _to_stderr = on
 
 
-def init_log(level: int = 0, stderr: bool = True) -> None:
-    """pycaffe's init_log: the least level that stderr gets (0 INFO, 1 WARNING, 2 ERROR), and whether it gets any."""
-    global _least_level
-    _least_level = level
+def init_log(level: int = 0, stderr: bool = True, details: bool = True) -> None:
+    """pycaffe's init_log: the least level that stderr gets (0 INFO, 1 WARNING, 2 ERROR), and whether it gets any.
+
+    From then on stderr gets the lines about how nets are built too, unless `details` is False.
+    """
+    global _least_level, _details_to_stderr
+    _least_level, _details_to_stderr = level, details
     set_stderr(stderr)
 
 
