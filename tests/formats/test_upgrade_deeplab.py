@@ -10,9 +10,9 @@ from google.protobuf import text_format
 
 import deeplab_v1_nets as recipes
 from deeplab_caffe import caffe
-from deeplab_caffe.caffe.net_building import definition_of, read_definition
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats import prototxt, schema
+from deeplab_caffe.formats.definition import definition_of, read_definition
 from deeplab_caffe.nets import generate
 
 REPOSITORY = Path(__file__).parents[2]

@@ -12,12 +12,13 @@ import torch
 
 from ..errors import InputError
 from ..formats import schema
+from ..formats.definition import Definition, Entry, definition_of, read_definition
 from . import batches, debug_info, mode, net_weights
 from .blob import Blob, BlobVec
 from .gradient_flow import decide_backward, prune_backward
 from .layers.base import DataLayer, LabelError, Layer, blobs_from_proto, layer_class
 from .layers.python import python_layer
-from .net_building import Definition, Entry, definition_of, filter_layers, insert_splits, read_definition
+from .net_building import filter_layers, insert_splits
 from .net_params import ParamTable
 from .plan import Plan
 

@@ -5,66 +5,16 @@ Mirrors `net.cpp` (FilterNet, StateMeetsRule) and `insert_splits.cpp`.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any
 
-from ..errors import InputError
 from ..formats import prototxt, schema
-from ..formats.upgrade import upgrade_net
+from ..formats.definition import Definition, Entry, definition_in, definition_of, read_definition
 
-
-@dataclass
-class Entry:
-    """A layer's definition and where it stands: `file:line:column`."""
-
-    param: Any
-    origin: str
-
-    def error(self, message: str) -> InputError:
-        where = f"{self.origin}: " if self.origin else ""
-        return InputError(f"{where}layer '{self.param.name}' ({self.param.type}): {message}")
-
-
-@dataclass
-class Definition:
-    """A net's upgraded message with the origin of every layer."""
-
-    param: Any
-    entries: list[Entry]
-    source: str
-
-
-def read_definition(path: str | os.PathLike[str], variables: Mapping[str, str] | None = None) -> Definition:
-    """Read a net's prototxt, its template variables replaced; raises PrototxtError with the place of any fault."""
-    return definition_in(prototxt.Document.read(path, variables))
-
-
-def definition_in(document: prototxt.Document) -> Definition:
-    """The net that a parsed file defines; raises PrototxtError with the place of any fault."""
-    path = document.filename
-    param = prototxt.to_message(document, schema.NetParameter())
-    elements = document.root.all("layers" if param.layers else "layer")
-
-    def where(place: int, *names: str) -> str:
-        return document.where(elements[place].within(*names).start)
-
-    places = upgrade_net(param, path, where)
-    origins = [f"{path}:1:1" if place is None else document.where(elements[place].start) for place in places]
-    for layer, origin in zip(param.layer, origins, strict=True):
-        for value in (*layer.bottom, *layer.top, layer.name):
-            if "${" in value:
-                raise InputError(f"{origin}: layer '{layer.name}': a template: '{value}' must be filled in first")
-    return Definition(param, [Entry(p, o) for p, o in zip(param.layer, origins, strict=True)], path)
-
-
-def definition_of(param: Any, source: str = "") -> Definition:
-    """A definition from a NetParameter in memory (copied)."""
-    copy = schema.NetParameter()
-    copy.CopyFrom(param)
-    upgrade_net(copy, source or copy.name or "net")
-    return Definition(copy, [Entry(p, source) for p in copy.layer], source)
+__all__ = [
+    "Definition", "Entry", "definition_in", "definition_of", "filter_layers", "insert_splits", "meets",
+    "read_definition",
+]  # fmt: skip
 
 
 def filter_layers(entries: Iterable[Entry], state: Any) -> list[Entry]:

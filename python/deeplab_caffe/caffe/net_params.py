@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..formats import schema
+from ..formats.definition import Entry
 from .blob import Blob
 from .layers.base import Layer
-from .net_building import Entry
 
 
 @dataclass

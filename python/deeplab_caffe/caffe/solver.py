@@ -5,31 +5,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from ..errors import InputError
-from ..formats import prototxt, schema
-from ..formats.upgrade import upgrade_solver
+from ..formats import schema
+from ..formats.definition import Definition, definition_of, read_definition, read_solver
 from ..formats.weights_hdf5 import check_names
 from . import learning_rate, log, mode, multi_gpu, snapshot
 from .net import Net
-from .net_building import Definition, definition_of, read_definition
 from .signals import Action
-
-
-def read_solver(path: str | os.PathLike[str]) -> Any:
-    """Read a solver prototxt as a SolverParameter; a missing snapshot_prefix becomes the file's path without suffix."""
-    document = prototxt.Document.read(path)
-    param = prototxt.to_message(document, schema.SolverParameter())
-    upgrade_solver(param, str(path))
-    if not param.snapshot_prefix:
-        param.snapshot_prefix = str(Path(path).with_suffix(""))
-    elif os.path.isdir(param.snapshot_prefix):
-        param.snapshot_prefix = os.path.join(param.snapshot_prefix, Path(path).stem)
-    return param
 
 
 class Solver:

@@ -12,7 +12,8 @@ import torch
 
 from ..errors import InputError
 from ..formats import prototxt
-from .solver import Solver, read_solver
+from ..formats.definition import read_solver
+from .solver import Solver
 
 
 class SGDSolver(Solver):

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..caffe.net_building import read_definition
-from ..caffe.solver import read_solver
 from ..crf.search import SearchResult
 from ..data import Dataset, ListEntry, list_id, read_image, read_label
 from ..errors import InputError
 from ..evaluation import Example, Report, TrainingStage, read_train_log, write_report
+from ..formats.definition import read_definition, read_solver
 from .layout import Experiment
 from .scoring import read_scores
 

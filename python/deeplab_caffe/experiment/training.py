@@ -12,14 +12,14 @@ from typing import Any
 from tqdm import tqdm
 
 from ..caffe import log
-from ..caffe.net_building import read_definition
 from ..caffe.signals import SignalHandler
 from ..caffe.snapshot import newest
-from ..caffe.solver import Solver, read_solver
+from ..caffe.solver import Solver
 from ..caffe.solvers import get_solver
 from ..errors import InputError, Stopped
 from ..files import write_text
 from ..formats import schema
+from ..formats.definition import read_definition, read_solver
 from .fingerprints import fingerprint, net_meaning, solver_meaning
 from .layout import Experiment
 

@@ -1,0 +1,77 @@
+"""Nets and solvers as their prototxt files define them: upgraded messages, and where everything stands."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from . import prototxt, schema
+from .upgrade import upgrade_net, upgrade_solver
+
+
+@dataclass
+class Entry:
+    """A layer's definition and where it stands: `file:line:column`."""
+
+    param: Any
+    origin: str
+
+    def error(self, message: str) -> InputError:
+        where = f"{self.origin}: " if self.origin else ""
+        return InputError(f"{where}layer '{self.param.name}' ({self.param.type}): {message}")
+
+
+@dataclass
+class Definition:
+    """A net's upgraded message with the origin of every layer."""
+
+    param: Any
+    entries: list[Entry]
+    source: str
+
+
+def read_definition(path: str | os.PathLike[str], variables: Mapping[str, str] | None = None) -> Definition:
+    """Read a net's prototxt, its template variables replaced; raises PrototxtError with the place of any fault."""
+    return definition_in(prototxt.Document.read(path, variables))
+
+
+def definition_in(document: prototxt.Document) -> Definition:
+    """The net that a parsed file defines; raises PrototxtError with the place of any fault."""
+    path = document.filename
+    param = prototxt.to_message(document, schema.NetParameter())
+    elements = document.root.all("layers" if param.layers else "layer")
+
+    def where(place: int, *names: str) -> str:
+        return document.where(elements[place].within(*names).start)
+
+    places = upgrade_net(param, path, where)
+    origins = [f"{path}:1:1" if place is None else document.where(elements[place].start) for place in places]
+    for layer, origin in zip(param.layer, origins, strict=True):
+        for value in (*layer.bottom, *layer.top, layer.name):
+            if "${" in value:
+                raise InputError(f"{origin}: layer '{layer.name}': a template: '{value}' must be filled in first")
+    return Definition(param, [Entry(p, o) for p, o in zip(param.layer, origins, strict=True)], path)
+
+
+def definition_of(param: Any, source: str = "") -> Definition:
+    """A definition from a NetParameter in memory (copied)."""
+    copy = schema.NetParameter()
+    copy.CopyFrom(param)
+    upgrade_net(copy, source or copy.name or "net")
+    return Definition(copy, [Entry(p, source) for p in copy.layer], source)
+
+
+def read_solver(path: str | os.PathLike[str]) -> Any:
+    """Read a solver prototxt as a SolverParameter; a missing snapshot_prefix becomes the file's path without suffix."""
+    document = prototxt.Document.read(path)
+    param = prototxt.to_message(document, schema.SolverParameter())
+    upgrade_solver(param, str(path))
+    if not param.snapshot_prefix:
+        param.snapshot_prefix = str(Path(path).with_suffix(""))
+    elif os.path.isdir(param.snapshot_prefix):
+        param.snapshot_prefix = os.path.join(param.snapshot_prefix, Path(path).stem)
+    return param
