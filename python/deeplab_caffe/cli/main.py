@@ -12,7 +12,7 @@ from .table import COMMANDS, Command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a subcommand; returns the exit code: 0, 2 for bad input, 130 when stopped."""
+    """Run a subcommand; returns the exit code: 0, 2 for bad input, 130 when stopped, else what the command says."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["--version"]:
         from .. import __version__
@@ -29,19 +29,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return guarded("deeplab", lambda: run(f"deeplab {command.name}", command, rest))
 
 
-def run(program: str, command: Command, words: Sequence[str]) -> None:
-    """Parse `words` as the command's own arguments and do what it does; `program` is its name in messages."""
+def run(program: str, command: Command, words: Sequence[str]) -> int | None:
+    """Parse `words` as the command's own arguments and do what it does; `program` is its name in messages.
+
+    Returns the command's own exit code, None for 0.
+    """
     module = importlib.import_module(f"..{command.module}", __name__)
     parser = argparse.ArgumentParser(prog=program, description=f"{command.help[0].upper()}{command.help[1:]}.")
     parser.set_defaults(command=command.name)
     module.add_arguments(parser)
-    module.run(parser.parse_args(words))
+    code: int | None = module.run(parser.parse_args(words))
+    return code
 
 
-def guarded(program: str, function: Callable[[], None]) -> int:
-    """Call `function`; what the user can mend is one line on stderr and the exit code 2, a stop is 130."""
+def guarded(program: str, function: Callable[[], int | None]) -> int:
+    """Call `function`, which gives the exit code; what the user can mend is one line on stderr and 2, a stop is 130."""
     try:
-        function()
+        return function() or 0
     except InputError as error:
         print(f"{program}: error: {error}", file=sys.stderr)
         return 2
@@ -55,7 +59,6 @@ def guarded(program: str, function: Callable[[], None]) -> int:
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr)
         return 130
-    return 0
 
 
 def _look_up(words: list[str]) -> tuple[Command | None, list[str]]:

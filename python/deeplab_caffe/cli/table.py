@@ -1,4 +1,7 @@
-"""The table of commands. A module named here has `add_arguments(parser)` and `run(arguments)`, and is imported late."""
+"""The table of commands. A module named here has `add_arguments(parser)` and `run(arguments)`, and is imported late.
+
+`run` may return an exit code; None is 0.
+"""
 
 from __future__ import annotations
 
