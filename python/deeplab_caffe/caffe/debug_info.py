@@ -16,10 +16,13 @@ def forward(net: Net, index: int) -> None:
     """The values of a layer's tops and parameters."""
     layer = net.layers[index]
     for name, blob in zip(net._top_names[index], net._tops[index], strict=True):
-        log.info(f"    [Forward] Layer {layer.name}, top blob {name} data: {_mean(blob.data_tensor())}")
+        log.info(f"    [Forward] Layer {layer.name}, top blob {name} data: {_mean(blob.data_tensor())}", "net.cpp:622")
     for i, blob in enumerate(layer.blobs):
         shown = layer.param.param[i].name if i < len(layer.param.param) else ""
-        log.info(f"    [Forward] Layer {layer.name}, param blob {shown or i} data: {_mean(blob.data_tensor())}")
+        log.info(
+            f"    [Forward] Layer {layer.name}, param blob {shown or i} data: {_mean(blob.data_tensor())}",
+            "net.cpp:634",
+        )
 
 
 def backward(net: Net, index: int) -> None:
@@ -28,10 +31,15 @@ def backward(net: Net, index: int) -> None:
     names = net._bottom_names[index]
     for name, blob, flag in zip(names, net._bottoms[index], layer.propagate_down, strict=True):
         if flag:
-            log.info(f"    [Backward] Layer {layer.name}, bottom blob {name} diff: {_mean(blob.diff_tensor())}")
+            log.info(
+                f"    [Backward] Layer {layer.name}, bottom blob {name} diff: {_mean(blob.diff_tensor())}",
+                "net.cpp:650",
+            )
     for i, (blob, flag) in enumerate(zip(layer.blobs, layer.param_propagate, strict=True)):
         if flag:
-            log.info(f"    [Backward] Layer {layer.name}, param blob {i} diff: {_mean(blob.diff_tensor())}")
+            log.info(
+                f"    [Backward] Layer {layer.name}, param blob {i} diff: {_mean(blob.diff_tensor())}", "net.cpp:661"
+            )
 
 
 def all_params(net: Net) -> None:
@@ -42,7 +50,8 @@ def all_params(net: Net) -> None:
     norms = [log.number(float(sum(t.square().sum() for t in values)) ** 0.5) for values in (data, diff)]
     log.error(
         f"    [Backward] All net params (data, diff): L1 norm = ({sums[0]}, {sums[1]}); "
-        f"L2 norm = ({norms[0]}, {norms[1]})"
+        f"L2 norm = ({norms[0]}, {norms[1]})",
+        "net.cpp:749",
     )
 
 

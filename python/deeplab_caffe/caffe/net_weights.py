@@ -57,7 +57,7 @@ def _first_named(net: Net, name: str) -> Layer | None:
     """The first layer of a name; one that only the file has is named in the log."""
     if name in net.layer_dict:
         return net.layers[net._layer_names.index(name)]
-    log.info(f"Ignoring source layer {name}")
+    log.info(f"Ignoring source layer {name}", "net.cpp:774")
     return None
 
 
@@ -107,9 +107,11 @@ def _hdf5_copies(net: Net, path: str) -> Iterator[tuple[str, list[Copy]]]:
 
 def share_with(net: Net, other: Net) -> None:
     """Use the other net's memory for the parameters of layers of the same name."""
-    for name, blobs in other.params.items():
+    for name, layer in zip(other._layer_names, other.layers, strict=True):
         if name not in net.layer_dict:
+            log.info(f"Ignoring source layer {name}", "net.cpp:706")
             continue
+        blobs = layer.blobs
         mine = net.layer_dict[name].blobs
         if [b.shape for b in mine] != [b.shape for b in blobs]:
             net.layer_dict[name].fail(

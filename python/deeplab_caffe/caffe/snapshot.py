@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from ..errors import InputError
-from ..files import write_text
+from ..files import replacing
 from ..formats import schema, weights, weights_hdf5
 from . import log, mode
 from .layers.base import DataLayer
@@ -54,20 +54,54 @@ _ITER = re.compile(r"_iter_(\d+)\.solverstate(\.h5)?$")
 
 
 def write(solver: Solver) -> str:
-    """Write a snapshot of a solver in the format it states; returns the path of the state file."""
+    """Write a snapshot of a solver in the format it states; returns the path of the state file.
+
+    Raises InputError where that fails, as on a full disk; no file of this snapshot is left then, and all earlier
+    ones are as they were.
+    """
     stem = f"{solver.param.snapshot_prefix}_iter_{solver.iter}"
-    hdf5 = solver.param.snapshot_format == schema.SolverParameter.HDF5
-    kind, suffix = ("HDF5", ".h5") if hdf5 else ("binary proto", "")
-    model, state_file = f"{stem}.caffemodel{suffix}", f"{stem}.solverstate{suffix}"
-    log.info(f"Snapshotting to {kind} file {model}")
-    save = solver.net.save_hdf5 if hdf5 else solver.net.save
-    save(model, diffs=solver.param.snapshot_diff)
-    write_text(f"{stem}.resume.json", json.dumps(_side_state(solver)))
-    log.info(f"Snapshotting solver state to {kind} file {state_file}")
+    suffix = ".h5" if solver.param.snapshot_format == schema.SolverParameter.HDF5 else ""
+    model, state_file, side = f"{stem}.caffemodel{suffix}", f"{stem}.solverstate{suffix}", f"{stem}.resume.json"
+    try:
+        # All are written before the first gets its name, the state's name comes last.
+        with replacing(state_file) as new_state, replacing(side) as new_side, replacing(model) as new_model:
+            _write_model(solver, model, new_model)
+            new_side.write_text(json.dumps(_side_state(solver)), encoding="utf-8")
+            _write_state(solver, model, state_file, new_state)
+    except InputError:
+        raise
+    except (OSError, RuntimeError) as error:  # h5py tells of a full disk by either
+        raise InputError(_failure(solver, stem, error)) from None
+    return state_file
+
+
+def _write_model(solver: Solver, model: str, temporary: Path) -> None:
+    if model.endswith(".h5"):
+        log.info(f"Snapshotting to HDF5 file {model}", "solver.cpp:465")
+        solver.net.save_hdf5(temporary, diffs=solver.param.snapshot_diff)
+    else:
+        log.info(f"Snapshotting to binary proto file {model}", "solver.cpp:455")
+        solver.net.save(temporary, diffs=solver.param.snapshot_diff)
+
+
+def _write_state(solver: Solver, model: str, state_file: str, temporary: Path) -> None:
     history = [h.detach().cpu().numpy() for h in solver.history]
     state = weights.SolverState(solver.iter, model, history, solver.current_step)
-    (weights_hdf5 if hdf5 else weights).write_solverstate(state_file, state)
-    return state_file
+    if state_file.endswith(".h5"):
+        log.info(f"Snapshotting solver state to HDF5 file {state_file}", "sgd_solver.cpp:283")
+        weights_hdf5.write_solverstate(temporary, state)
+    else:
+        log.info(f"Snapshotting solver state to binary proto file {state_file}", "sgd_solver.cpp:273")
+        weights.write_solverstate(temporary, state)
+
+
+def _failure(solver: Solver, stem: str, error: OSError | RuntimeError) -> str:
+    """Why a snapshot could not be written, and from where one can go on."""
+    number = getattr(error, "errno", None)
+    reason = os.strerror(number) if number else str(error).splitlines()[0]
+    before = newest(solver.param.snapshot_prefix)
+    left = f"the newest whole one is {before}, from which one can go on" if before else "there is no earlier one"
+    return f"cannot write the snapshot {stem}.*: {reason}; {left}"
 
 
 def restore(solver: Solver, path: str) -> None:
