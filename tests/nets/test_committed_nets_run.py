@@ -21,4 +21,3 @@ def test_deploy_net_has_the_papers_size_and_scores_at_image_resolution(model: st
     net.blobs["data"].data[...] = np.random.default_rng(0).normal(0, 50, (1, 3, 65, 97))
     assert net.forward()["fc8_interp"].shape == (1, 21, 65, 97)
     assert net.blobs["fc8_voc12"].shape == (1, 21, 9, 13)
-

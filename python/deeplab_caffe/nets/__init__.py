@@ -5,8 +5,10 @@ from .blocks import Spec, Style
 from .generate import experiment_folder, generate, list_names, prototxt_folder
 from .options import Options
 from .setting import Role, Setting
+from .sizes import SizeRule
 from .solvers import Recipe
-from .variants import VARIANTS, Score, Variant
+from .variant import Score, Variant
+from .variants import VARIANTS
 from .write import Written, is_untouched, write_files
 
 __all__ = [
@@ -16,6 +18,7 @@ __all__ = [
     "Role",
     "Score",
     "Setting",
+    "SizeRule",
     "Spec",
     "Style",
     "Variant",

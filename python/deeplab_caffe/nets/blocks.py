@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..caffe.net_spec import NetSpec, Top, layers, params
@@ -12,7 +14,7 @@ from ..caffe.net_spec import NetSpec, Top, layers, params
 Multipliers = tuple[tuple[float, float], tuple[float, float]]
 PRETRAINED: Multipliers = ((1, 1), (2, 0))
 NEW: Multipliers = ((10, 1), (20, 0))
-_STATISTICS = [{"lr_mult": 0, "decay_mult": 0}] * 3
+FROZEN: Multipliers = ((0, 0), (0, 0))
 
 #: a weight filler; its bias filler is constant 0
 Filler = dict[str, Any]
@@ -30,6 +32,10 @@ class Style:
 
     training: state multipliers and fillers; nets for use need neither.
     width: multiplier of channels. from_scratch: msra fillers where the release relies on initial weights.
+    batch_norm: VGG nets get BatchNorm layers; those of ResNets, else frozen, learn (as they do from scratch).
+    stride_on_3x3: ResNet's strides stand on 3x3 convolutions (torchvision's weights), not on the 1x1 before.
+    pretrained: multipliers of the layers that start from initial weights. shares: name the parameters, so that
+    branches of other suffixes use the same ones.
     """
 
     training: bool = True
@@ -38,6 +44,9 @@ class Style:
     moving_average_fraction: float | None = None
     from_scratch: bool = False
     dropout_ratio: float = 0.5
+    stride_on_3x3: bool = False
+    pretrained: Multipliers = PRETRAINED
+    shares: bool = False
 
     @property
     def fills_trunk(self) -> bool:
@@ -50,14 +59,19 @@ class Style:
 
 
 class Spec(NetSpec):
-    """A NetSpec with a style, and with comments for the text: `sections`, layer name to comment."""
+    """A NetSpec with a style, with comments for the text (`sections`, layer name to comment), and with a suffix.
+
+    The blocks of this package name their layers by `put`, which appends the suffix: so the same functions write each
+    branch of a net that sees an image at several scales.
+    """
 
     style: Style
     sections: dict[str, str]
+    suffix: str
 
     def __init__(self, style: Style) -> None:
         super().__init__()
-        self.__dict__.update(style=style, sections={}, _comment="")
+        self.__dict__.update(style=style, sections={}, suffix="", _comment="")
 
     def section(self, comment: str) -> None:
         """Put `comment` above the layer that is assigned next."""
@@ -69,6 +83,40 @@ class Spec(NetSpec):
             self.sections[name] = self.__dict__["_comment"]
             self.section("")
 
+    def put(self, name: str, top: Top) -> Top:
+        """Assign `top` to `name` and the branch's suffix, and return it."""
+        self[name + self.suffix] = top
+        return top
+
+    @contextmanager
+    def branch(self, suffix: str) -> Iterator[None]:
+        """Within, names get `suffix`; those of shared parameters do not."""
+        with self._changed("suffix", suffix):
+            yield
+
+    @contextmanager
+    def styled(self, **changes: Any) -> Iterator[None]:
+        """Within, the style has these changes: `with n.styled(pretrained=FROZEN): …`."""
+        with self._changed("style", replace(self.style, **changes)):
+            yield
+
+    @contextmanager
+    def _changed(self, name: str, value: Any) -> Iterator[None]:
+        before = self.__dict__[name]
+        self.__dict__[name] = value
+        try:
+            yield
+        finally:
+            self.__dict__[name] = before
+
+    def param(self, multipliers: Sequence[tuple[float, float]], names: Sequence[str]) -> dict[str, Any]:
+        """The keyword `param` of a layer: multipliers in training, names where parameters are shared; or {}."""
+        rows: list[dict[str, Any]] = []
+        for (lr, decay), name in zip(multipliers, names, strict=True):
+            row: dict[str, Any] = {"name": name} if self.style.shares else {}
+            rows.append(row | ({"lr_mult": lr, "decay_mult": decay} if self.style.training else {}))
+        return {"param": rows} if any(rows) else {}
+
 
 def convolution(
     n: Spec,
@@ -79,23 +127,27 @@ def convolution(
     *,
     pad: int = 0,
     dilation: int = 1,
+    stride: int = 1,
     bias_term: bool = True,
-    multipliers: Multipliers = PRETRAINED,
+    multipliers: Multipliers | None = None,
     filler: Filler | None = None,
+    names: Sequence[str] = (),
 ) -> Top:
-    """One Convolution layer; the parameter fields of Caffe's default values are left out."""
+    """One Convolution layer; the parameter fields of Caffe's default values are left out.
+
+    multipliers: of weight and bias; the style's for pretrained layers by default. names: of weight and bias where
+    the style shares them, `<name>_w` and `<name>_b` by default.
+    """
     shape: dict[str, Any] = {"num_output": num_output, "kernel_size": kernel_size}
-    shape |= {"pad": pad} if pad else {}
-    shape |= {"dilation": dilation} if dilation != 1 else {}
+    for key, value, default in (("pad", pad, 0), ("dilation", dilation, 1), ("stride", stride, 1)):
+        shape |= {key: value} if value != default else {}
     shape |= {} if bias_term else {"bias_term": False}
-    training: dict[str, Any] = {}
-    if n.style.training:
-        training["param"] = [{"lr_mult": lr, "decay_mult": decay} for lr, decay in multipliers[: 1 + bias_term]]
-        if filler:
-            shape["weight_filler"] = filler
-            shape |= {"bias_filler": {"type": "constant", "value": 0}} if bias_term else {}
-    n[name] = layers.Convolution(bottom, convolution_param=shape, **training)
-    return n[name]
+    if filler and n.style.training:
+        shape["weight_filler"] = filler
+        shape |= {"bias_filler": {"type": "constant", "value": 0}} if bias_term else {}
+    blobs = 1 + bias_term
+    param = n.param((multipliers or n.style.pretrained)[:blobs], (names or (f"{name}_w", f"{name}_b"))[:blobs])
+    return n.put(name, layers.Convolution(bottom, convolution_param=shape, **param))
 
 
 def conv_relu(
@@ -120,9 +172,12 @@ def conv_relu(
     )
     if style.batch_norm:
         top = batch_norm_scale(n, name, top)
-    relu = re.sub("^[a-z]+", "relu", name)
-    n[relu] = layers.ReLU(top, in_place=True)
-    return n[relu]
+    return relu(n, re.sub("^[a-z]+", "relu", name), top)
+
+
+def relu(n: Spec, name: str, bottom: Top) -> Top:
+    """ReLU in place."""
+    return n.put(name, layers.ReLU(bottom, in_place=True))
 
 
 def batch_norm_scale(n: Spec, name: str, bottom: Top) -> Top:
@@ -133,27 +188,18 @@ def batch_norm_scale(n: Spec, name: str, bottom: Top) -> Top:
     """
     fraction = n.style.moving_average_fraction
     own = {"batch_norm_param": {"moving_average_fraction": fraction}} if fraction is not None else {}
-    statistics = {"param": _STATISTICS} if n.style.training else {}
-    n[f"bn_{name}"] = layers.BatchNorm(bottom, in_place=True, **own, **statistics)
-    multipliers = {"param": [{"lr_mult": 1, "decay_mult": 0}, {"lr_mult": 2, "decay_mult": 0}]}
-    learned = multipliers if n.style.training else {}
-    n[f"scale_{name}"] = layers.Scale(n[f"bn_{name}"], in_place=True, bias_term=True, **learned)
-    return n[f"scale_{name}"]
+    param = n.param([(0, 0)] * 3, [f"bn_{name}_{i}" for i in range(3)])
+    top = n.put(f"bn_{name}", layers.BatchNorm(bottom, in_place=True, **own, **param))
+    param = n.param([(1, 0), (2, 0)], [f"scale_{name}_{i}" for i in range(2)])
+    return n.put(f"scale_{name}", layers.Scale(top, in_place=True, bias_term=True, **param))
 
 
 def pooling(n: Spec, name: str, bottom: Top, kernel_size: int, stride: int, pad: int, pool: str = "MAX") -> Top:
     """One Pooling layer, MAX or AVE."""
     shape = {"kernel_size": kernel_size, "stride": stride} | ({"pad": pad} if pad else {})
-    n[name] = layers.Pooling(bottom, pool=getattr(params.Pooling, pool), **shape)
-    return n[name]
+    return n.put(name, layers.Pooling(bottom, pool=getattr(params.Pooling, pool), **shape))
 
 
 def dropout(n: Spec, name: str, bottom: Top) -> Top:
     """Dropout in place, with the style's ratio."""
-    n[name] = layers.Dropout(bottom, in_place=True, dropout_ratio=n.style.dropout_ratio)
-    return n[name]
-
-
-def classifier(n: Spec, name: str, bottom: Top, num_classes: int) -> Top:
-    """The scores: a 1x1 convolution that starts at random and learns ten times as fast as the rest."""
-    return convolution(n, name, bottom, num_classes, 1, multipliers=NEW, filler=gaussian(0.01))
+    return n.put(name, layers.Dropout(bottom, in_place=True, dropout_ratio=n.style.dropout_ratio))

@@ -5,26 +5,31 @@ from __future__ import annotations
 from ..caffe.net_spec import Top, layers
 from ..formats import schema
 from .blocks import Spec
-from .options import OUTPUT_STRIDE
 from .setting import Setting
 
 
-def loss_and_accuracy(n: Spec, setting: Setting, scores: Top, label: Top) -> None:
-    """`label_shrink`, `loss` (training only, no top) and `accuracy`, at the resolution of the scores."""
+def shrunk_label(n: Spec, label: Top, factor: int = 8, pad_beg: int = 0, name: str = "label_shrink") -> Top:
+    """Labels at the resolution of the scores: (N, 1, h, w) to (N, 1, (h + pad_beg - 1) / factor + 1, …)."""
+    n.section(f"labels at the resolution of the scores: every {factor}th pixel, corners included")
+    n[name] = layers.Interp(label, shrink_factor=factor, pad_beg=pad_beg, pad_end=0)
+    return n[name]
+
+
+def loss_and_accuracy(n: Spec, setting: Setting, scores: Top, label: Top, suffix: str = "") -> None:
+    """`loss` (training only, no top) and `accuracy`, of scores and labels of one resolution."""
     ignore = setting.dataset.ignore_label
-    n.section(f"labels at the resolution of the scores: every {OUTPUT_STRIDE}th pixel, corners included")
-    n["label_shrink"] = layers.Interp(label, shrink_factor=OUTPUT_STRIDE, pad_beg=0, pad_end=0)
-    n.section("the loss has no top, so the log's net outputs are the accuracies: pixels, classes, mean IoU")
-    n["loss"] = layers.SoftmaxWithLoss(
-        scores, n["label_shrink"], ntop=0, include={"phase": schema.TRAIN}, loss_param={"ignore_label": ignore}
+    if not suffix:
+        n.section("the loss has no top, so the log's net outputs are the accuracies: pixels, classes, mean IoU")
+    n[f"loss{suffix}"] = layers.SoftmaxWithLoss(
+        scores, label, ntop=0, include={"phase": schema.TRAIN}, loss_param={"ignore_label": ignore}
     )
-    n["accuracy"] = layers.SegAccuracy(scores, n["label_shrink"], ignore_label=ignore)
+    n[f"accuracy{suffix}"] = layers.SegAccuracy(scores, label, ignore_label=ignore)
 
 
-def full_resolution(n: Spec, scores: Top, name: str = "fc8_interp") -> Top:
+def full_resolution(n: Spec, scores: Top, name: str = "fc8_interp", factor: int = 8) -> Top:
     """Scores zoomed to the size of the input: (N, C, k+1, l+1) to (N, C, 8k+1, 8l+1), bilinear."""
     n.section("scores at the resolution of the image")
-    n[name] = layers.Interp(scores, zoom_factor=OUTPUT_STRIDE)
+    n[name] = layers.Interp(scores, zoom_factor=factor)
     return n[name]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import fields, replace
-from typing import Any, get_args
+from typing import get_args
 
 from ..data import Dataset, read_dataset
 from ..errors import InputError
@@ -15,7 +15,8 @@ from .blocks import Spec
 from .options import Options
 from .setting import Role, Setting
 from .solvers import Recipe, solver
-from .variants import VARIANTS, Variant
+from .variant import Variant
+from .variants import VARIANTS
 from .write import sign
 
 _PURPOSES = {
@@ -40,12 +41,11 @@ def generate(name: str, options: Options | None = None, dataset: Dataset | None 
     dataset = dataset or read_dataset(options.dataset or f"datasets/{dataset_name}.toml")
     if dataset.name != dataset_name:
         raise InputError(f"{dataset.file} describes '{dataset.name}', but '{name}' asks for '{dataset_name}'")
-    recipe = _with_options(variant.recipe, options)
     settings = _settings(name, options, dataset)
     texts = {role: _net_text(name, variant, setting) for role, setting in settings.items()}
     folder, model = prototxt_folder(name, options), f"{experiment_folder(name, options)}/model"
-    for stage, role in enumerate(role for role in ("train", "train2") if role in settings):
-        message = solver(recipe, stage + 1, f"{folder}/{role}.prototxt", f"{model}/{role}")
+    for role in [role for role in ("train", "train2") if role in settings]:
+        message = solver(settings[role].recipe, f"{folder}/{role}.prototxt", f"{model}/{role}")
         texts[role.replace("train", "solver")] = format_message(message)
     command = shlex.join(["deeplab", "prototxt", name, *command_line(options)])
     return {
@@ -61,11 +61,17 @@ def list_names(name: str, options: Options, dataset: Dataset) -> dict[str, str]:
 
 def _settings(name: str, options: Options, dataset: Dataset) -> dict[str, Setting]:
     """What each net is made from, by its role."""
-    recipe = _with_options(_look_up(name)[1].recipe, options)
-    settings = {role: Setting(role, dataset, options, recipe) for role in get_args(Role)}
+    variant = _look_up(name)[1]
+    settings = {role: _setting(variant, role, options, dataset) for role in get_args(Role)}
     if not _has_stage2(settings["train2"]):
         del settings["train2"]
     return settings
+
+
+def _setting(variant: Variant, role: Role, options: Options, dataset: Dataset) -> Setting:
+    stage = 2 if role == "train2" else 1
+    recipe = _with_options(variant.recipe(stage, dataset.name), options, stage)
+    return Setting(role, dataset, options, recipe, variant.sizes)
 
 
 def prototxt_folder(name: str, options: Options | None = None) -> str:
@@ -89,9 +95,11 @@ def _look_up(name: str) -> tuple[str, Variant]:
     return dataset_name, VARIANTS[model]
 
 
-def _with_options(recipe: Recipe, options: Options) -> Recipe:
-    """The recipe with every option that is stated and that it has a field for."""
-    stated: dict[str, Any] = dict(options.stated())
+def _with_options(recipe: Recipe, options: Options, stage: int) -> Recipe:
+    """A stage's recipe with every option that is stated and that it has a field for."""
+    stated = {name: value for name, value in options.stated().items() if name not in ("crop", "iterations")}
+    iterations = options.iterations if stage == 1 else options.iterations2
+    stated |= {} if iterations is None else {"iterations": iterations}
     return replace(recipe, **{f.name: stated[f.name] for f in fields(recipe) if f.name in stated})
 
 
@@ -100,7 +108,7 @@ def _has_stage2(setting: Setting) -> bool:
     options = setting.options
     is_asked = options.train2_set is not None or options.iterations2 is not None
     has_list = is_asked or bool({"trainval_aug", "trainval"} & set(setting.dataset.lists))
-    return setting.recipe.iterations2 > 0 and has_list
+    return setting.recipe.iterations > 0 and has_list
 
 
 def _net_text(name: str, variant: Variant, setting: Setting) -> str:

@@ -2,18 +2,75 @@
 
 from __future__ import annotations
 
-from ..caffe.net_spec import Top
-from .blocks import Spec, conv_relu, dropout, pooling
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..caffe.net_spec import Top, layers, params
+from .blocks import NEW, Multipliers, Spec, conv_relu, convolution, dropout, gaussian, pooling
 
 
-def large_fov(n: Spec, bottom: Top) -> Top:
-    """pool5a, fc6 (3x3 at rate 12: field of view 224), fc7: (N, 512, h, w) to (N, 1024, h, w).
+class Fc6(NamedTuple):
+    """fc6 as a convolution: kernel, atrous rate, padding in pixels of its bottom, and the channels of fc6 and fc7."""
 
-    DeepLab v1, §4.1 and Table 1: the 7x7 fc6 of VGG-16 subsampled to 3x3, its 4096 channels to 1024.
-    """
-    n.section("head: 3x3 kernels at rate 12 give fc6 a field of view of 224 pixels")
-    top = pooling(n, "pool5a", bottom, kernel_size=3, stride=1, pad=1, pool="AVE")
-    for name, kernel_size, rate in (("fc6", 3, 12), ("fc7", 1, 0)):
-        top = conv_relu(n, name, top, 1024, kernel_size, pad=rate, dilation=rate or 1)
-        top = dropout(n, name.replace("fc", "drop"), top)
+    kernel_size: int
+    rate: int
+    pad: int
+    channels: int
+
+
+#: DeepLab v1, Table 2: the 7x7 fc6 of VGG-16 as it is, and subsampled to 4x4 and to 3x3
+FULL_7X7 = Fc6(7, 4, 12, 4096)
+SMALL_4X4 = Fc6(4, 4, 6, 4096)
+WIDE_4X4 = Fc6(4, 8, 12, 4096)
+LARGE_FOV = Fc6(3, 12, 12, 1024)
+
+
+def fc6_fc7(n: Spec, bottom: Top, fc6: Fc6 = LARGE_FOV, suffix: str = "") -> Top:
+    """fc6 and fc7, each with ReLU and dropout: (N, C, h, w) to (N, channels, h, w). suffix: of the names, as `_1`."""
+    top = bottom
+    for number, kernel_size, pad, rate in ((6, fc6.kernel_size, fc6.pad, fc6.rate), (7, 1, 0, 1)):
+        top = conv_relu(n, f"fc{number}{suffix}", top, fc6.channels, kernel_size, pad=pad, dilation=rate)
+        top = dropout(n, f"drop{number}{suffix}", top)
     return top
+
+
+def average_pool5a(n: Spec, bottom: Top) -> Top:
+    """pool5a: the average of 3x3 pixels, which the LargeFOV releases put before fc6."""
+    return pooling(n, "pool5a", bottom, kernel_size=3, stride=1, pad=1, pool="AVE")
+
+
+def aspp_vgg(n: Spec, bottom: Top, classifier: str, num_classes: int, rates: Sequence[int]) -> Top:
+    """Atrous spatial pyramid pooling on VGG-16 (v2, §3.2): fc6_k, fc7_k, `<classifier>_k` per rate, summed."""
+    branches = []
+    for k, rate in enumerate(rates, 1):
+        n.section(f"branch {k}: 3x3 kernels at rate {rate}")
+        top = fc6_fc7(n, bottom, LARGE_FOV._replace(rate=rate, pad=rate), f"_{k}")
+        branches.append(scores(n, f"{classifier}_{k}", top, num_classes))
+    n.section("the sum of the branches")
+    return n.put(classifier, layers.Eltwise(*branches, operation=params.Eltwise.SUM))
+
+
+def aspp_resnet(n: Spec, bottom: Top, classifier: str, num_classes: int, rates: Sequence[int]) -> Top:
+    """Atrous spatial pyramid pooling on ResNet (v2): a 3x3 classifier `<classifier>_c<k>` per rate, summed."""
+    branches = [
+        scores(n, f"{classifier}_c{k}", bottom, num_classes, kernel_size=3, rate=rate) for k, rate in enumerate(rates)
+    ]
+    return n.put(classifier, layers.Eltwise(*branches, operation=params.Eltwise.SUM))
+
+
+def scores(
+    n: Spec,
+    name: str,
+    bottom: Top,
+    num_classes: int,
+    *,
+    kernel_size: int = 1,
+    rate: int = 1,
+    multipliers: Multipliers = NEW,
+) -> Top:
+    """The scores: a convolution that starts at random and learns ten times as fast as the rest."""
+    pad = rate * (kernel_size - 1) // 2
+    filler = gaussian(0.01)
+    return convolution(
+        n, name, bottom, num_classes, kernel_size, pad=pad, dilation=rate, multipliers=multipliers, filler=filler
+    )

@@ -8,13 +8,10 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ..errors import InputError
+from .sizes import Size, as_size
 from .solvers import POLICIES
 
-#: what the nets reduce an image by: three pools of stride 2
-OUTPUT_STRIDE = 8
 _MODES = ("GPU", "CPU")
-
-Size = tuple[int, int]
 
 
 def _option(help: str, default: Any = None) -> Any:
@@ -25,7 +22,7 @@ def _option(help: str, default: Any = None) -> Any:
 class Options:
     """The choices of one generated experiment; None leaves a choice to the recipe or to the data set.
 
-    Sizes are in pixels: one number for a square, or (height, width); each must be 8k + 1.
+    Sizes are in pixels: one number for a square, or (height, width); which ones fit depends on the variant.
     Raises InputError for a value that cannot work.
     """
 
@@ -34,8 +31,10 @@ class Options:
     train_set: str | None = _option("list of stage 1; train_aug or else train")
     train2_set: str | None = _option("list of stage 2; trainval_aug or else trainval")
     test_set: str | None = _option("list of the test net; val or else test")
-    crop: int | Size | None = _option("training crop, 8k + 1; the data set's or else 321")
-    test_crop: int | Size | None = _option("size images are padded to for testing, 8k + 1; the data set's or else 513")
+    crop: int | Size | None = _option(
+        "training crop, of a size that the net takes (often 8k + 1); the data set's or else 321"
+    )
+    test_crop: int | Size | None = _option("size images are padded to for testing; the data set's or else 513")
     batch_size: int | None = _option("images per training batch")
     iter_size: int | None = _option("batches per update")
     iterations: int | None = _option("updates of stage 1")
@@ -48,12 +47,15 @@ class Options:
     random_seed: int | None = _option("seed of fillers, shuffling, crops and dropout")
     solver_mode: str | None = _option("GPU or CPU; only the command line looks at it")
     width: float = _option("multiplier of all channels but the scores, rounded to multiples of 8", 1.0)
-    batch_norm: bool = _option("BatchNorm and Scale after every convolution but the classifier", False)
+    batch_norm: bool = _option(
+        "VGG: BatchNorm and Scale after all convolutions but the last; ResNet: they learn", False
+    )
     moving_average_fraction: float | None = _option("of BatchNorm; Caffe's .999 is slow for runs below 5000 updates")
     from_scratch: bool = _option("state msra fillers, to train without initial weights; --batch-norm implies it", False)
     scale: float = _option("factor on the pixels after the mean is subtracted", 1.0)
     scale_factors: tuple[float, ...] = _option("sizes by which training images are rescaled at random", ())
     dropout: float = _option("dropout ratio of the head", 0.5)
+    stride_on: str | None = _option("ResNet: where strides stand, 1x1 (the release) or 3x3 (torchvision's weights)")
     experiment: str | None = _option("folder of snapshots and results; exper/<data set>/<model>")
     folder: str | None = _option("folder of the prototxts themselves; prototxt/<data set>/<model>")
     feature_dir: str | None = _option("let the test net write its scores as .mat files below this folder")
@@ -73,6 +75,7 @@ class Options:
             self._check(name, _is_positive, "a number above 0")
         self._check("policy", lambda value: value in POLICIES, f"one of {', '.join(POLICIES)}")
         self._check("solver_mode", lambda value: value in _MODES, "GPU or CPU")
+        self._check("stride_on", lambda value: value in ("1x1", "3x3"), "1x1 or 3x3")
         self._check("dropout", lambda value: _is_number(value) and 0 <= value < 1, "a number from 0 to below 1")
         self._check("moving_average_fraction", lambda v: _is_number(v) and 0 < v < 1, "a number between 0 and 1")
         if not all(_is_positive(factor) for factor in self.scale_factors):
@@ -88,21 +91,6 @@ class Options:
     def stated(self) -> Mapping[str, Any]:
         """The options that differ from their defaults, in order."""
         return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
-
-
-def as_size(value: int | Size, what: str) -> Size:
-    """(height, width) of a size given as one number or two; InputError unless each is 8k + 1."""
-    size = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
-    if len(size) != 2 or not all(map(_is_integer, size)):
-        raise InputError(f"{what}: got {value!r}; wanted one number of pixels, or height and width")
-    for pixels in size:
-        if pixels < OUTPUT_STRIDE + 1 or pixels % OUTPUT_STRIDE != 1:
-            lower = max(pixels - 1, OUTPUT_STRIDE) // OUTPUT_STRIDE * OUTPUT_STRIDE + 1
-            raise InputError(
-                f"{what}: got {pixels}; wanted 8k + 1, such as {lower} or {lower + OUTPUT_STRIDE}: scores lie on every "
-                "8th pixel, corners included, so labels shrink and scores zoom by 8 exactly only for such sizes"
-            )
-    return (size[0], size[1])
 
 
 def _is_integer(value: Any) -> bool:

@@ -9,7 +9,8 @@ from typing import Any, Literal
 from ..data import Dataset, read_list
 from ..errors import InputError
 from .blocks import Style
-from .options import Options, Size, as_size
+from .options import Options
+from .sizes import EIGHTH, Size, SizeRule, as_size
 from .solvers import Recipe
 
 Role = Literal["train", "train2", "test", "deploy"]
@@ -19,12 +20,16 @@ _CROP, _TEST_CROP = 321, 513
 
 @dataclass(frozen=True)
 class Setting:
-    """One net to be written: its role, the data set, the user's options, the recipe with those options applied."""
+    """One net to be written: its role, the data set, the user's options, the recipe with those options applied.
+
+    The recipe is that of the role's stage; of stage 1 in the test and deploy nets. sizes: the variant's rule.
+    """
 
     role: Role
     dataset: Dataset
     options: Options
     recipe: Recipe
+    sizes: SizeRule = EIGHTH
 
     @property
     def is_training(self) -> bool:
@@ -49,17 +54,21 @@ class Setting:
             moving_average_fraction=options.moving_average_fraction,
             from_scratch=options.from_scratch,
             dropout_ratio=options.dropout,
+            stride_on_3x3=options.stride_on == "3x3",
         )
 
     @property
     def size(self) -> Size:
-        """(height, width) of the net's input: the training crop, or the size that test images are padded to."""
-        option, hint = ("crop", self.dataset.crop) if self.is_training else ("test_crop", self.dataset.test_size)
-        given = getattr(self.options, option)
+        """(height, width) of the net's input: the training crop, or the size that test images are padded to.
+
+        The option's if there is one, which must fit; else the recipe's, the data set's or the usual one, rounded up.
+        """
+        name, hint = ("crop", self.dataset.crop) if self.is_training else ("test_crop", self.dataset.test_size)
+        given = getattr(self.options, name)
         if given is not None:
-            return as_size(given, f"option {option}")
-        default = _CROP if self.is_training else _TEST_CROP
-        return as_size(hint or default, f"{self.dataset.file}: {'crop' if self.is_training else 'test_size'}")
+            return self.sizes.check(as_size(given, f"option {name}"), f"option {name}")
+        crop = self.recipe.crop if self.is_training else None
+        return self.sizes.fit(as_size(crop or hint or (_CROP if self.is_training else _TEST_CROP), name))
 
     @property
     def list_name(self) -> str:

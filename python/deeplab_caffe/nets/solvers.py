@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..formats import schema
+from .sizes import Size
 
 #: learning rate policies that a generated solver can have
 POLICIES = ("step", "poly", "fixed")
@@ -13,12 +14,15 @@ POLICIES = ("step", "poly", "fixed")
 
 @dataclass(frozen=True)
 class Recipe:
-    """One way to train: stochastic gradient descent over `iterations` updates, then `iterations2` in stage 2."""
+    """How one stage is trained: stochastic gradient descent over `iterations` updates.
+
+    crop: (height, width) of the training images, or None for the data set's. scale_factors: sizes by which training
+    images are rescaled at random; () for none.
+    """
 
     policy: str
     batch_size: int
     iterations: int
-    iterations2: int
     base_lr: float = 0.001
     stepsize: int = 2000
     gamma: float = 0.1
@@ -31,21 +35,27 @@ class Recipe:
     average_loss: int = 1
     random_seed: int | None = None
     solver_mode: str = "GPU"
+    crop: Size | None = None
+    scale_factors: tuple[float, ...] = ()
 
 
-#: DeepLab v1's release (LargeFOV, COCO-LargeFOV, MSc): the rate drops to a tenth every 2000 updates.
-STEP_V1 = Recipe("step", batch_size=30, iterations=6000, iterations2=8000)
+#: DeepLab v1's release (LargeFOV, COCO-LargeFOV, MSc), stage 1 and 2: a tenth of the rate every 2000 updates.
+STEP_V1 = (Recipe("step", batch_size=30, iterations=6000), Recipe("step", batch_size=30, iterations=8000))
 #: DeepLab v2, Table 2, last row: small batches, many of them, and a rate that falls as (1 - iter / max_iter)^.9.
-POLY_V2 = Recipe("poly", batch_size=10, iterations=20000, iterations2=20000, display=20, average_loss=20)
+POLY_V2 = Recipe("poly", batch_size=10, iterations=20000, display=20, average_loss=20)
+#: DeepLab v2's released ResNet-101 solvers, both stages.
+POLY_RESNET = Recipe(
+    "poly", batch_size=1, iterations=20000, base_lr=2.5e-4, iter_size=10, snapshot=10000, display=20, average_loss=20
+)
 
 
-def solver(recipe: Recipe, stage: int, train_net: str, snapshot_prefix: str) -> Any:
-    """The SolverParameter of stage 1 or 2."""
+def solver(recipe: Recipe, train_net: str, snapshot_prefix: str) -> Any:
+    """The SolverParameter of one stage."""
     result = schema.SolverParameter(
         train_net=train_net,
         base_lr=recipe.base_lr,
         display=recipe.display,
-        max_iter=recipe.iterations if stage == 1 else recipe.iterations2,
+        max_iter=recipe.iterations,
         lr_policy=recipe.policy,
         momentum=recipe.momentum,
         weight_decay=recipe.weight_decay,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from ..caffe.net_spec import Top
@@ -30,11 +31,18 @@ BLOCKS = (Block(2, 64), Block(2, 128), Block(3, 256), Block(3, 512), Block(3, 51
 POOLS = (Pool(3, 2, 1), Pool(3, 2, 1), Pool(3, 2, 1), Pool(3, 1, 1), Pool(3, 1, 1))
 
 
-def trunk(n: Spec, data: Top, pools: tuple[Pool, ...] = POOLS) -> Top:
-    """conv1_1 to pool5: (N, 3, 8k+1, 8l+1) to (N, 512, k+1, l+1)."""
+def trunk(
+    n: Spec, data: Top, pools: tuple[Pool, ...] = POOLS, after_pool: Callable[[int, Top], None] | None = None
+) -> Top:
+    """conv1_1 to pool5: (N, 3, 8k+1, 8l+1) to (N, 512, k+1, l+1).
+
+    after_pool: called with the number and the top of each pool, to write side branches there.
+    """
     top = data
     for number in range(1, len(BLOCKS) + 1):
         top = block(n, number, top, pools[number - 1])
+        if after_pool:
+            after_pool(number, top)
     return top
 
 

@@ -7,21 +7,24 @@ from typing import Any
 from ..caffe.net_spec import Top, layers, params
 from ..formats import schema
 from .blocks import Spec
-from .options import Size
 from .setting import Setting
+from .sizes import Size
 
 _IGNORE = 255
 
 
-def images_and_labels(n: Spec, setting: Setting) -> tuple[Top, Top]:
+def images_and_labels(
+    n: Spec, setting: Setting, name: str = "data", label: str = "label", list_name: str | None = None
+) -> tuple[Top, Top]:
     """The ImageSegData layer: `data` (N, 3, h, w), BGR minus mean, and `label` (N, 1, h, w) of class indices.
 
     Training: shuffled, mirrored at random, cropped. Testing: one image, padded at the bottom and on the right.
+    name: of the layer and its first top. list_name: a list of the data set, by default the role's.
     """
     training = setting.is_training
     labels = params.ImageData.PIXEL if setting.has_labels else params.ImageData.NONE
     source: dict[str, Any] = {
-        "source": setting.list_file.as_posix(),
+        "source": setting.dataset.list_path(list_name or setting.list_name).as_posix(),
         "root_folder": setting.root_folder,
         "batch_size": setting.recipe.batch_size if training else 1,
         "label_type": labels,
@@ -33,13 +36,13 @@ def images_and_labels(n: Spec, setting: Setting) -> tuple[Top, Top]:
         if training
         else "images: BGR minus the mean, padded at the bottom and on the right up to the crop"
     )
-    n["data"], n["label"] = layers.ImageSegData(
+    n[name], n[label] = layers.ImageSegData(
         ntop=2,
         include={"phase": schema.TRAIN if training else schema.TEST},
         transform_param=_transform(setting),
         image_data_param=source,
     )
-    return n["data"], n["label"]
+    return n[name], n[label]
 
 
 def _transform(setting: Setting) -> dict[str, Any]:
@@ -48,8 +51,8 @@ def _transform(setting: Setting) -> dict[str, Any]:
     transform: dict[str, Any] = {"mirror": setting.is_training, "mean_value": list(setting.dataset.mean)}
     transform |= _crop(setting.size)
     transform |= {"scale": options.scale} if options.scale != 1 else {}
-    if setting.is_training and options.scale_factors:
-        transform["scale_factors"] = list(options.scale_factors)
+    if setting.is_training and setting.recipe.scale_factors:
+        transform["scale_factors"] = list(setting.recipe.scale_factors)
     return transform
 
 
@@ -62,6 +65,7 @@ def deploy_input(n: Spec, setting: Setting) -> Top:
     """The Input layer `data` (1, 3, h, w): the caller fills in BGR minus mean (times the scale, if one was set)."""
     blue, green, red = setting.dataset.mean
     scaled = f", times {setting.options.scale:g}" if setting.options.scale != 1 else ""
-    n.section(f"image: BGR, 0-255, minus {blue:g}, {green:g}, {red:g}{scaled}; any size 8k + 1")
+    size = "any size" if setting.sizes.stride == 1 else f"any size {setting.sizes}"
+    n.section(f"image: BGR, 0-255, minus {blue:g}, {green:g}, {red:g}{scaled}; {size}")
     n["data"] = layers.Input(input_param={"shape": {"dim": [1, 3, *setting.size]}})
     return n["data"]

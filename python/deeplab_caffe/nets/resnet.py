@@ -1,0 +1,105 @@
+"""The ResNet-50 and ResNet-101 trunks, atrous where they would lose resolution, with the original release's names.
+
+A convolution `res3a_branch2a` goes with `bn3a_branch2a`, `scale3a_branch2a` and `res3a_branch2a_relu`. Parameters that
+branches share are named after the layers without the branch's suffix: `res3a_branch2a_0`, `bn3a_branch2a_0` to `_2`,
+`scale3a_branch2a_0` and `_1`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ..caffe.net_spec import Top, layers
+from .blocks import MSRA, Spec, convolution, pooling, relu
+
+
+class Stage(NamedTuple):
+    """res2 to res5 (or further): block names, channels within and after, stride of the first block, atrous rates.
+
+    rates: of the 3x3 convolution of each block; shorter lists repeat: (4,) is one rate, (4, 8, 16) a multi-grid.
+    """
+
+    blocks: tuple[str, ...]
+    channels: int
+    out_channels: int
+    stride: int = 1
+    rates: tuple[int, ...] = (1,)
+
+
+def _names(number: int, blocks: int, numbered: bool) -> tuple[str, ...]:
+    """3a 3b 3c, or 3a 3b1 3b2 … where the release numbers them."""
+    letters = ["a", *(f"b{i}" for i in range(1, blocks))] if numbered else [chr(ord("a") + i) for i in range(blocks)]
+    return tuple(f"{number}{letter}" for letter in letters)
+
+
+def stages(depth: int, rates: Sequence[Sequence[int]] = ((2,), (4,)), strides: tuple[int, int] = (1, 1)) -> list[Stage]:
+    """res2 to res5 of ResNet-50 or -101; rates and strides are those of res4 and res5 (output stride 8 by default)."""
+    numbered = depth == 101
+    return [
+        Stage(_names(2, 3, False), 64, 256),
+        Stage(_names(3, 4, numbered), 128, 512, stride=2),
+        Stage(_names(4, 23 if numbered else 6, numbered), 256, 1024, strides[0], tuple(rates[0])),
+        Stage(_names(5, 3, False), 512, 2048, strides[1], tuple(rates[1])),
+    ]
+
+
+def trunk(n: Spec, images: Top, body: Sequence[Stage]) -> Top:
+    """conv1, pool1 and the stages: (N, 3, h, w) to (N, 2048, h', w')."""
+    n.section("conv1")
+    top = conv_bn(n, "conv1", "_conv1", images, 64, 7, pad=3, stride=2)
+    top = relu(n, "conv1_relu", top)
+    top = pooling(n, "pool1", top, 3, 2, 1)
+    for stage in body:
+        top = residual_stage(n, stage, top)
+    return top
+
+
+def residual_stage(n: Spec, stage: Stage, bottom: Top) -> Top:
+    """The bottlenecks of one stage, the first of which may reduce the resolution."""
+    rates = " ".join(map(str, stage.rates))
+    atrous = f", atrous: rate {rates}" if stage.rates != (1,) else ""
+    n.section(f"res{stage.blocks[0][:-1]}{n.suffix}{atrous}")
+    top = bottom
+    for i, block in enumerate(stage.blocks):
+        rate = stage.rates[i % len(stage.rates)]
+        top = bottleneck(n, block, top, stage, rate, first=i == 0)
+    return top
+
+
+def bottleneck(n: Spec, block: str, bottom: Top, stage: Stage, rate: int, first: bool) -> Top:
+    """1x1, 3x3 at the rate, 1x1, added to the bottom (in the first block of a stage: to its projection)."""
+    name = f"res{block}"
+    mid, out = n.style.channels(stage.channels), n.style.channels(stage.out_channels)
+    stride = stage.stride if first else 1
+    on_1x1, on_3x3 = (1, stride) if n.style.stride_on_3x3 else (stride, 1)
+    shortcut = bottom
+    if first:
+        shortcut = conv_bn(n, f"{name}_branch1", f"{block}_branch1", bottom, out, 1, stride=stride)
+    top = conv_bn(n, f"{name}_branch2a", f"{block}_branch2a", bottom, mid, 1, stride=on_1x1)
+    top = relu(n, f"{name}_branch2a_relu", top)
+    top = conv_bn(n, f"{name}_branch2b", f"{block}_branch2b", top, mid, 3, pad=rate, dilation=rate, stride=on_3x3)
+    top = relu(n, f"{name}_branch2b_relu", top)
+    top = conv_bn(n, f"{name}_branch2c", f"{block}_branch2c", top, out, 1)
+    return relu(n, f"{name}_relu", n.put(name, layers.Eltwise(shortcut, top)))
+
+
+def conv_bn(n: Spec, name: str, key: str, bottom: Top, channels: int, kernel_size: int, **geometry: Any) -> Top:
+    """Convolution without bias, BatchNorm `bn<key>` and Scale `scale<key>` in place.
+
+    Statistics, slope and offset stay as they came with the initial weights (use_global_stats, multipliers 0), as in
+    DeepLab v2's release. Where the style has them learn, training normalises by the batch.
+    """
+    learns = n.style.batch_norm or n.style.from_scratch
+    filler = MSRA if n.style.from_scratch else None
+    top = convolution(
+        n, name, bottom, channels, kernel_size, bias_term=False, filler=filler, names=[f"{name}_0"], **geometry
+    )
+    own: dict[str, Any] = {} if learns else {"use_global_stats": True}
+    if n.style.moving_average_fraction is not None:
+        own["moving_average_fraction"] = n.style.moving_average_fraction
+    statistics = n.param([(0, 0)] * 3, [f"bn{key}_{i}" for i in range(3)])
+    top = n.put(f"bn{key}", layers.BatchNorm(top, in_place=True, batch_norm_param=own, **statistics))
+    multipliers = [(1.0, 0.0), (1.0, 0.0)] if learns else [(0.0, 0.0), (0.0, 0.0)]
+    learned = n.param(multipliers, [f"scale{key}_{i}" for i in range(2)])
+    return n.put(f"scale{key}", layers.Scale(top, in_place=True, bias_term=True, **learned))

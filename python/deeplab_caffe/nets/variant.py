@@ -1,0 +1,58 @@
+"""What one row of the table of variants holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .blocks import Spec
+from .setting import Setting
+from .sizes import EIGHTH, SizeRule
+from .solvers import Recipe
+
+#: writes the layers of one net, whichever its role
+Build = Callable[[Spec, Setting], None]
+
+
+@dataclass(frozen=True)
+class Score:
+    """A published mean IoU in percent, on PASCAL VOC 2012 unless another data set is named.
+
+    crf: after the CRF. confirmed: compared with the publication; else it waits for that.
+    """
+
+    value: float
+    split: str = "val"
+    crf: bool = False
+    dataset: str = "voc12"
+    confirmed: bool = True
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One published configuration.
+
+    build: writes its nets. recipes: how stage 1, and stage 2 if there is one, are trained. source: the publication.
+    datasets: the data sets that the publication reports it on; `make prototxt` writes these. adapted: data set to
+    the fields of Recipe that differ there, in every stage. sizes: which inputs the net takes.
+    parameters: learnt weights of the deploy net with 21 classes; statistics of BatchNorm are not counted.
+    field_of_view: pixels that the head sees, in the measure of DeepLab v1, Table 2 (see `field_of_view`); None where
+    the publication speaks of none. crf: preset of deeplab_caffe.crf that goes with the released weights.
+    """
+
+    title: str
+    build: Build
+    recipes: tuple[Recipe, ...]
+    source: str
+    parameters: int
+    field_of_view: int | None = None
+    published: tuple[Score, ...] = ()
+    datasets: tuple[str, ...] = ("voc12",)
+    adapted: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    sizes: SizeRule = EIGHTH
+    crf: str | None = None
+
+    def recipe(self, stage: int, dataset: str) -> Recipe:
+        """The recipe of stage 1 or 2 on a data set; stage 2 of a variant without one is trained as its stage 1."""
+        return replace(self.recipes[min(stage, len(self.recipes)) - 1], **self.adapted.get(dataset, {}))
