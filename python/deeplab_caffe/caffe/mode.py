@@ -1,4 +1,4 @@
-"""Where the engine computes (CPU or a CUDA device) and where its random numbers come from."""
+"""Where the engine computes (CPU or a CUDA device), beside how many others, and where its random numbers come from."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ import secrets
 import torch
 
 from ..errors import InputError
+from ..files import cpus
 
 _device = torch.device("cpu")
 _chosen_gpu = 0
 _seed: int = secrets.randbits(31)
+_solver_count = 1
+_solver_rank = 0
+_sharing = 1
 _generators: dict[torch.device, torch.Generator] = {}
 
 
@@ -48,8 +52,51 @@ def device() -> torch.device:
     return _device
 
 
+def solver_count() -> int:
+    """The number of solvers that train together, as set."""
+    return _solver_count
+
+
+def set_solver_count(count: int) -> None:
+    """Set the number of solvers that train together; data layers share their items out among as many."""
+    global _solver_count
+    if count < 1:
+        raise InputError(f"set_solver_count({count}): wanted 1 or more")
+    _solver_count = count
+
+
+def solver_rank() -> int:
+    """The number of this solver, from 0, as set."""
+    return _solver_rank
+
+
+def set_solver_rank(rank: int) -> None:
+    """Set the number of this solver, from 0, the root: it alone logs, tests and writes snapshots."""
+    global _solver_rank
+    if rank < 0:
+        raise InputError(f"set_solver_rank({rank}): wanted 0 or more")
+    if rank != _solver_rank:
+        _solver_rank = rank
+        _generators.clear()
+
+
+def share_machine(workers: int) -> None:
+    """Say how many workers share this machine's processors."""
+    global _sharing
+    _sharing = workers
+
+
+def processors() -> int:
+    """How many processors this worker has: its part of those that the process is bound to, at least 1."""
+    return max(1, cpus() // _sharing)
+
+
 def set_random_seed(seed: int) -> None:
-    """Start fillers, dropout and the data layers' draws again from a seed."""
+    """Start fillers, dropout and the data layers' draws again from a seed.
+
+    Solvers that train together have one seed: it decides which item each of them gets. Fillers and dropout add to it
+    the solver's rank, as Caffe does.
+    """
     global _seed
     _seed = int(seed) & 0x7FFFFFFFFFFFFFFF
     _generators.clear()
@@ -64,7 +111,7 @@ def generator(where: torch.device | None = None) -> torch.Generator:
     """The engine's random generator on a device (the current one by default)."""
     where = where or _device
     if where not in _generators:
-        _generators[where] = torch.Generator(where).manual_seed(_seed)
+        _generators[where] = torch.Generator(where).manual_seed(_seed + _solver_rank)
     return _generators[where]
 
 

@@ -292,6 +292,10 @@ class DataLayer(TensorLayer):
         """Where the label of item `index` of the present batch came from, and what is wrong with it."""
         return ""
 
+    def contents(self) -> str:
+        """In few words, what it reads: equal where solvers that train together read the same."""
+        return ""
+
     def close(self) -> None:
         """Stop whatever reads ahead."""
 

@@ -22,6 +22,16 @@ def allow_python_layers(allowed: bool = True) -> None:
     _allowed = allowed
 
 
+def python_layers_allowed() -> bool:
+    """Whether nets may import the modules that their Python layers name."""
+    return _allowed
+
+
+def python_layers_allowed() -> bool:
+    """Whether nets may import them now."""
+    return _allowed
+
+
 @register("Python")
 class PythonLayer(Layer):
     """Stands in the registry for the user's classes; never built itself."""
