@@ -13,7 +13,7 @@ import torch
 from ..errors import InputError
 from ..formats import schema
 from ..formats.definition import Definition, Entry, definition_of, read_definition
-from . import batches, debug_info, mode, net_weights
+from . import batches, debug_info, mode, net_log, net_weights
 from .blob import Blob, BlobVec
 from .gradient_flow import decide_backward, prune_backward
 from .layers.base import DataLayer, LabelError, Layer, blobs_from_proto, layer_class
@@ -56,7 +56,9 @@ class Net:
         self.force_backward = definition.param.force_backward
         #: whether passes print what flows through them
         self.debug_info: bool = definition.param.debug_info
-        self._build(insert_splits(filter_layers(definition.entries, self.state)))
+        entries = self.choose(definition.entries)
+        net_log.begun(definition.param, self.state, [entry.param for entry in entries])
+        self._build(insert_splits(entries))
         if given["weights"]:
             self.copy_from(given["weights"])
 
@@ -66,6 +68,10 @@ class Net:
         return cls(definition_of(param, source), phase=phase)
 
     # -- construction
+
+    def choose(self, entries: list[Entry]) -> list[Entry]:
+        """The layers of a definition that this net has, copied."""
+        return filter_layers(entries, self.state)
 
     def _build(self, entries: list[Entry]) -> None:
         self.layers: list[Layer] = []
@@ -80,6 +86,7 @@ class Net:
         self.inputs: list[str] = []
         #: called with the index of a layer before it runs forward, after it, and so backward
         self._callbacks: dict[str, list[Callable[[int], Any]]] = {w: [] for w in ("<f", "f>", "<b", "b>")}
+        self._log = net_log.NetLog()
         params = ParamTable(self.force_backward)
         made: dict[str, Blob] = {}
         available: dict[str, None] = {}
@@ -98,6 +105,7 @@ class Net:
         self.top_names = OrderedDict(zip(self._layer_names, self._top_names, strict=True))
         self.bottom_names = OrderedDict(zip(self._layer_names, self._bottom_names, strict=True))
         prune_backward(self.layers, self._bottoms, self._tops, self.force_backward)
+        net_log.finished(self)
 
     def _add_layer(
         self,
@@ -117,6 +125,7 @@ class Net:
         tops = [self._make_top(entry, i, name, made, available) for i, name in enumerate(p.top)]
         anonymous = max(0, layer.tops[0] - len(tops)) if layer.auto_top else 0
         tops += [Blob() for _ in range(anonymous)]
+        self._log.creating(p, anonymous)
         layer.check_counts(len(bottoms), len(tops))
         layer.blobs = blobs_from_proto(p)
         layer.setup(bottoms, tops)
@@ -124,6 +133,7 @@ class Net:
             layer.fail(f"its definition carries {len(p.blobs)} blobs, wanted {layer.declared}")
         layer.reshape(bottoms, tops)
         self._set_loss_weights(layer, tops)
+        self._log.set_up(layer, tops)
         params.add_layer(layer, entry)
         decide_backward(layer, bottoms, tops, needs, self.force_backward)
         if p.type == "Input":

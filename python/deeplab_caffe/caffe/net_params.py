@@ -7,6 +7,7 @@ from typing import Any
 
 from ..formats import schema
 from ..formats.definition import Entry
+from . import log
 from .blob import Blob
 from .layers.base import Layer
 
@@ -28,6 +29,7 @@ class _Owner:
     learnable: LearnableParam
     spec: Any
     layer: str
+    index: int
 
 
 class ParamTable:
@@ -61,11 +63,14 @@ class ParamTable:
         learnable = LearnableParam(blob, spec.name or str(index), spec.lr_mult, spec.decay_mult)
         self.learnable.append(learnable)
         if spec.name:
-            self._owners[spec.name] = _Owner(learnable, spec, entry.param.name)
+            self._owners[spec.name] = _Owner(learnable, spec, entry.param.name, index)
 
     def _share(self, entry: Entry, index: int, spec: Any, blob: Blob) -> None:
         owner = self._owners[spec.name]
         theirs = owner.learnable.blob
+        log.detail(
+            f"Sharing parameters '{spec.name}' owned by layer '{owner.layer}', param index {owner.index}", "net.cpp:493"
+        )
         permissive = spec.share_mode == schema.ParamSpec.PERMISSIVE
         if (blob.count != theirs.count) if permissive else (blob.shape != theirs.shape):
             raise entry.error(

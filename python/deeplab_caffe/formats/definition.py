@@ -65,8 +65,34 @@ def definition_of(param: Any, source: str = "") -> Definition:
     return Definition(copy, [Entry(p, source) for p in copy.layer], source)
 
 
+@dataclass
+class SolverDefinition:
+    """A solver's upgraded message and where its fields stand."""
+
+    param: Any
+    source: str
+    document: prototxt.Document | None = None
+
+    def where(self, *fields: str) -> str:
+        """`file:line:column` of the first of these fields that is stated, or the file if none is."""
+        if self.document:
+            for name in fields:
+                if found := self.document.root.all(name):
+                    return self.document.where(found[-1].start)
+        return self.source
+
+    def error(self, fields: str, message: str) -> InputError:
+        """An error about the first of these fields (their names with blanks between) that is stated."""
+        return InputError(f"{self.where(*fields.split())}: {message}")
+
+
 def read_solver(path: str | os.PathLike[str]) -> Any:
-    """Read a solver prototxt as a SolverParameter; a missing snapshot_prefix becomes the file's path without suffix."""
+    """Read a solver prototxt as a SolverParameter; see `read_solver_definition`."""
+    return read_solver_definition(path).param
+
+
+def read_solver_definition(path: str | os.PathLike[str]) -> SolverDefinition:
+    """Read a solver prototxt; a missing snapshot_prefix becomes the file's path without suffix."""
     document = prototxt.Document.read(path)
     param = prototxt.to_message(document, schema.SolverParameter())
     upgrade_solver(param, str(path))
@@ -74,4 +100,4 @@ def read_solver(path: str | os.PathLike[str]) -> Any:
         param.snapshot_prefix = str(Path(path).with_suffix(""))
     elif os.path.isdir(param.snapshot_prefix):
         param.snapshot_prefix = os.path.join(param.snapshot_prefix, Path(path).stem)
-    return param
+    return SolverDefinition(param, str(path), document)
