@@ -19,7 +19,7 @@ from .upgrade_layers import v1_to_v2
 Where = Callable[..., str]
 
 #: the release's own types → today's; "" where there is none
-_TYPES = {
+TYPES = {
     "IMAGE_SEG_DATA": "ImageSegData", "SEG_ACCURACY": "SegAccuracy", "INTERP": "Interp", "PADDING": "Padding",
     "MAT_WRITE": "MatWrite", "MAT_READ": "MatRead", "DENSE_CRF": "DenseCRF", "DOMINANT_CHANNEL": "DominantChannel",
     "BIAS_CHANNEL": "BiasChannel", "UNIQUE_LABEL": "UniqueLabel", "CENSOR_LABEL": "CensorLabel",
@@ -51,7 +51,7 @@ _INNER = {
 def is_deeplab_v1(layers: Iterable[Any]) -> bool:
     """Whether any of `layers` has a type or a field that only the dialect of DeepLab's first release has."""
     return any(
-        _type_name(layer) in _TYPES or any(layer.HasField(name) for name in _FIELDS) or any(_inner_fields(layer))
+        _type_name(layer) in TYPES or any(layer.HasField(name) for name in _FIELDS) or any(_inner_fields(layer))
         for layer in layers
     )
 
@@ -126,10 +126,10 @@ class _Layer:
             self.old.argmax_param.axis = 1  # the release's was always for each pixel
         if self.old.strict_dim:
             self.old.ClearField("strict_dim")
-        if self.kind in _TYPES:
+        if self.kind in TYPES:
             self.old.ClearField("type")
         new = v1_to_v2(self.old, self.where(self.place))
-        new.type = _TYPES.get(self.kind, new.type)
+        new.type = TYPES.get(self.kind, new.type)
         return new
 
     def check(self) -> None:

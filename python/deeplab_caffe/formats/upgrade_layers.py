@@ -11,7 +11,7 @@ from ..errors import InputError
 from . import schema
 
 #: V0's type → V1's
-_V0_TYPES = {
+V0_TYPES = {
     "accuracy": "ACCURACY", "bnll": "BNLL", "concat": "CONCAT", "conv": "CONVOLUTION", "data": "DATA",
     "dropout": "DROPOUT", "euclidean_loss": "EUCLIDEAN_LOSS", "flatten": "FLATTEN", "hdf5_data": "HDF5_DATA",
     "hdf5_output": "HDF5_OUTPUT", "im2col": "IM2COL", "images": "IMAGE_DATA", "infogain_loss": "INFOGAIN_LOSS",
@@ -20,7 +20,7 @@ _V0_TYPES = {
     "split": "SPLIT", "tanh": "TANH", "window_data": "WINDOW_DATA",
 }  # fmt: skip
 #: V1's type → today's
-_V1_TYPES = {
+V1_TYPES = {
     "NONE": "", "ABSVAL": "AbsVal", "ACCURACY": "Accuracy", "ARGMAX": "ArgMax", "BNLL": "BNLL", "CONCAT": "Concat",
     "CONTRASTIVE_LOSS": "ContrastiveLoss", "CONVOLUTION": "Convolution", "DECONVOLUTION": "Deconvolution",
     "DATA": "Data", "DROPOUT": "Dropout", "DUMMY_DATA": "DummyData", "EUCLIDEAN_LOSS": "EuclideanLoss",
@@ -120,9 +120,9 @@ def v0_to_v1(connection: Any, source: str) -> Any:
     new = schema.V1LayerParameter(bottom=connection.bottom, top=connection.top)
     where = f"{source}: layer '{old.name}' ({old.type}): "
     if old.HasField("type"):
-        if old.type not in _V0_TYPES:
-            raise InputError(f"{where}unknown type of 2013; the types are {', '.join(sorted(_V0_TYPES))}, padding")
-        new.type = schema.V1LayerParameter.LayerType.Value(_V0_TYPES[old.type])
+        if old.type not in V0_TYPES:
+            raise InputError(f"{where}unknown type of 2013; the types are {', '.join(sorted(V0_TYPES))}, padding")
+        new.type = schema.V1LayerParameter.LayerType.Value(V0_TYPES[old.type])
     if old.HasField("name"):
         new.name = old.name
     for field in ("blobs", "blobs_lr", "weight_decay"):
@@ -170,7 +170,7 @@ def v1_to_v2(old: Any, source: str) -> Any:
     if old.HasField("layer"):
         raise InputError(f"{source}: layer '{old.name}': holds a layer of 2013 within one of 2014")
     if old.HasField("type"):
-        new.type = _V1_TYPES[schema.V1LayerParameter.LayerType.Name(old.type)]
+        new.type = V1_TYPES[schema.V1LayerParameter.LayerType.Name(old.type)]
     for descriptor, value in old.ListFields():
         if descriptor.name in _V1_OWN_FIELDS:
             continue

@@ -35,11 +35,15 @@ class BlobArray:
 
 @dataclass
 class LayerWeights:
-    """One layer of a weight file. `type` is a word (V2), or a number's text (V1)."""
+    """One layer of a weight file. `type` is a word (V2), a number's text (V1), or Caffe's oldest, in lower case (V0).
+
+    form: which of the three the file has it in.
+    """
 
     name: str
     type: str
     blobs: list[BlobArray] = field(default_factory=list)
+    form: str = "V2"
 
 
 class _Damaged(ValueError):
@@ -135,7 +139,9 @@ def _layer(view: Buffer, name: int, kind: int, blobs: int) -> LayerWeights:
 def _old_layer(view: Buffer) -> LayerWeights:
     """A V1 layer, or V0's connection around a layer in field 1."""
     inner = [value for number, wire, value in fields(view) if number == 1 and wire == _BYTES]
-    return _layer(inner[0], name=1, kind=2, blobs=50) if inner else _layer(view, name=4, kind=5, blobs=6)
+    layer = _layer(inner[0], name=1, kind=2, blobs=50) if inner else _layer(view, name=4, kind=5, blobs=6)
+    layer.form = "V0" if inner else "V1"
+    return layer
 
 
 def _blob(view: Buffer) -> BlobArray:

@@ -1,0 +1,88 @@
+"""Weight files of every form and dialect as one kind of object: layers by name, type and blobs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from . import schema, weights, weights_hdf5
+from .upgrade_deeplab import TYPES as _DEEPLAB_V1_TYPES
+from .upgrade_layers import V0_TYPES, V1_TYPES
+from .weights import BlobArray, LayerWeights
+
+#: types that tell whose file it is, where the layers are of today's form
+_DEEPLAB_V2 = {
+    "Interp", "ImageSegData", "SegAccuracy", "MatWrite", "MatRead", "DenseCRF", "DomainTransform", "BiasChannel",
+    "AdaptiveBiasChannel", "UniqueLabel",
+}  # fmt: skip
+#: from this number on DeepLab v1's types differ from those of BVLC's Caffe of 2014
+_FIRST_OWN = 39
+_OWN_OFFSET = 1000
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """What a weight file holds.
+
+    container: "binary" or "HDF5". dialect: V0, V1, DeepLab v1, V2, DeepLab v2 or PSPNet; the last three differ in
+    their layer types alone, and HDF5 has no types, so there it is "". The types of layers are today's words.
+    """
+
+    path: str
+    container: str
+    dialect: str
+    layers: list[LayerWeights]
+
+    @property
+    def weighted(self) -> list[LayerWeights]:
+        """The layers that have blobs."""
+        return [layer for layer in self.layers if layer.blobs]
+
+
+def read_weight_file(path: str | os.PathLike[str]) -> WeightFile:
+    """Read a binary or HDF5 weight file of any dialect; arrays of a binary file are mapped, not loaded.
+
+    In HDF5 a parameter that an earlier layer owns is not repeated: such a layer has fewer blobs here. Raises InputError
+    where the file is missing, damaged or something else.
+    """
+    if weights_hdf5.is_hdf5(path):
+        found = weights_hdf5.read_caffemodel(path)
+        layers = [LayerWeights(x.name, "", [BlobArray(x.data[i]) for i in sorted(x.data)]) for x in found]
+        return WeightFile(os.fspath(path), "HDF5", "", layers)
+    layers = weights.read_caffemodel(path)
+    dialect = _dialect(layers)
+    for layer in layers:
+        layer.type = _today(layer, dialect)
+    return WeightFile(os.fspath(path), "binary", dialect, layers)
+
+
+def _dialect(layers: Iterable[LayerWeights]) -> str:
+    layers = list(layers)
+    forms = {layer.form for layer in layers}
+    if "V2" in forms:
+        types = {layer.type for layer in layers}
+        return "PSPNet" if "BN" in types else "DeepLab v2" if types & _DEEPLAB_V2 else "V2"
+    if "V0" in forms:
+        return "V0"
+    return "DeepLab v1" if any(map(_is_deeplab_v1, layers)) else "V1"
+
+
+def _is_deeplab_v1(layer: LayerWeights) -> bool:
+    """Number 39 is IMAGE_SEG_DATA there and DECONVOLUTION elsewhere, which has blobs."""
+    number = int(layer.type or 0) if layer.type.isdecimal() else 0
+    return number > _FIRST_OWN or (number == _FIRST_OWN and not layer.blobs)
+
+
+def _today(layer: LayerWeights, dialect: str) -> str:
+    """Today's word for a layer's type; what the file says where there is none."""
+    if layer.form == "V2":
+        return layer.type
+    if layer.form == "V0":
+        return V1_TYPES.get(V0_TYPES.get(layer.type, ""), "") or layer.type
+    number = int(layer.type) if layer.type.isdecimal() else 0
+    if dialect == "DeepLab v1" and number >= _FIRST_OWN:
+        number += _OWN_OFFSET
+    names = schema.V1LayerParameter.LayerType
+    name = names.Name(number) if number in names.values() else ""
+    return V1_TYPES.get(name) or _DEEPLAB_V1_TYPES.get(name) or layer.type
