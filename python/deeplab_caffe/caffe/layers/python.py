@@ -27,11 +27,6 @@ def python_layers_allowed() -> bool:
     return _allowed
 
 
-def python_layers_allowed() -> bool:
-    """Whether nets may import them now."""
-    return _allowed
-
-
 @register("Python")
 class PythonLayer(Layer):
     """Stands in the registry for the user's classes; never built itself."""
