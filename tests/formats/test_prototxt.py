@@ -142,6 +142,63 @@ def test_template_variables_without_values_stay():
     assert [f.value.text for f in document.root.fields[0].value.fields] == ["${A}", "${N}", "1${N}"]
 
 
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ('${F}: "n"', {"F": "name"}),
+        ("name: ${N}", {"N": '"n"'}),
+        ("${ALL} # all of it", {"ALL": 'name: "n"'}),
+        ("name: 'n' ${NONE}", {"NONE": " # nothing\n"}),
+        ('na${ME}: "n"', {"ME": "me"}),
+    ],
+)
+def test_variables_may_stand_for_names_and_whole_fields(text, values):
+    assert _read(text, **values) == schema.NetParameter(name="n")
+
+
+def test_a_variable_may_stand_for_a_block():
+    net = _read("layer { name: 'a' ${P} } layer ${L}", P="relu_param { negative_slope: .5 }", L="{ name: 'b' }")
+    assert (net.layer[0].relu_param.negative_slope, net.layer[1].name) == (0.5, "b")
+
+
+def test_what_a_variable_stands_for_has_its_place():
+    _fails("name: 'n'\n  ${MORE}", "f.prototxt:2:3: NetParameter has no field 'naem'", MORE="naem: 1")
+    _fails("\n${MORE}", "f.prototxt:2:1: ${MORE} stands for 'a = 1', in which '=' is unexpected", MORE="a = 1")
+
+
+def test_variables_without_values_in_place_of_fields_stay():
+    document = Document("name: 'n'\n${MORE}\nlayer { ${REST} }", "f.prototxt")
+    assert [f.is_template for f in document.root.fields] == [False, True, False]
+    assert [(document.where(at), name) for at, name in document.variables] == [
+        ("f.prototxt:2:1", "MORE"),
+        ("f.prototxt:3:9", "REST"),
+    ]
+    _fails("name: 'n'\n${MORE}", "f.prototxt:2:1: the template variable ${MORE} has no value; set it")
+
+
+def test_stand_ins_let_a_template_be_a_message():
+    text = "layer { name: '${A}' loss_weight: ${N} loss_weight: ${M} loss_weight: ${N} ${MORE} }"
+    stand_ins = prototxt.StandIns()
+    net = prototxt.to_message(Document(text), schema.NetParameter(), stand_ins=stand_ins)
+    n, m, again = net.layer[0].loss_weight
+    assert n == again != m and net.layer[0].name == "${A}"
+    assert [stand_ins.texts[int(value)] for value in (n, m)] == ["${N}", "${M}"]
+
+
+def test_every_problem_is_reported_where_that_is_asked_for():
+    text = "naem: 'x' input_dim: x layer { name: 'a' name: 'b' convolution_param { pad: -1 kernel_size: 3 } }"
+    problems: list[prototxt.Problem] = []
+    net = prototxt.to_message(Document(text, "f"), schema.NetParameter(), report=problems.append)
+    assert [p.kind for p in problems] == ["unknown-field", "wrong-value", "repeated-field", "wrong-value"]
+    assert problems[0].instead == "name" and text[problems[0].start : problems[0].end] == "naem"
+    assert net.layer[0].name == "a" and net.layer[0].convolution_param.kernel_size == [3]
+
+
+def test_names_of_older_dialects_are_explained():
+    _fails("layer { softmaxloss_param { } }", "has no field 'softmaxloss_param'; it is 'loss_param' today")
+    _fails("layer { blobs_lr: 1 }", "LayerParameter has no field 'blobs_lr'; it is 'param { lr_mult: … }' today")
+
+
 def test_template_errors():
     _fails('\nname: "${B}"', "f.prototxt:2:7: the template variable ${B} has no value", A="1")
     _fails("layer { loss_weight: ${N} }", "'loss_weight' wants a number (float), got ${N}")

@@ -1,0 +1,108 @@
+"""What a prototxt is made of: blocks of fields whose values are scalars or blocks, with their places in the text."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ..errors import InputError
+
+
+class PrototxtError(InputError):
+    """A prototxt that cannot be read; the message begins with file:line:column.
+
+    offset: where in the text, None where the file could not be opened. reason: the message without place and layer.
+    """
+
+    offset: int | None = None
+    reason: str = ""
+
+
+@dataclass
+class Scalar:
+    """One value as written: `text` with variables replaced; `quoted` tells a string from a number or a word."""
+
+    text: str
+    quoted: bool
+    start: int
+    end: int
+
+
+@dataclass
+class Block:
+    """The fields between two braces, in order; for the whole file the top level."""
+
+    fields: list[Field] = field(default_factory=list)
+    start: int = 0
+    end: int = 0
+
+    def all(self, name: str) -> list[Field]:
+        """Every field of that name, in order."""
+        return [f for f in self.fields if f.name == name]
+
+    def last(self, name: str) -> Field | None:
+        """The last field of that name, or None."""
+        found = self.all(name)
+        return found[-1] if found else None
+
+    def text_of(self, name: str) -> str | None:
+        """The last scalar of that name as text, or None."""
+        values = [f.value.text for f in self.fields if f.name == name and isinstance(f.value, Scalar)]
+        return values[-1] if values else None
+
+
+class Listing(NamedTuple):
+    """`name: [ … ]`, which stands for several fields: its first and last offset."""
+
+    start: int
+    end: int
+
+
+@dataclass
+class Field:
+    """`name: value` or `name { … }`; `start` and `end` are offsets into the document's text.
+
+    name_end: where the name ends. listed: the list that this is an element of; then `start` is that of the element's
+    value and the name stands at the list's start. A template variable in place of whole fields that has no value is a
+    field without a name.
+    """
+
+    name: str
+    value: Scalar | Block
+    start: int
+    end: int
+    name_end: int = 0
+    listed: Listing | None = None
+
+    @property
+    def is_template(self) -> bool:
+        """Whether this is a variable in place of whole fields."""
+        return not self.name
+
+    def within(self, *names: str) -> Field:
+        """The field that these names lead to, the last of each name; as far down as there are any."""
+        found = self.value.all(names[0]) if names and isinstance(self.value, Block) else []
+        return found[-1].within(*names[1:]) if found else self
+
+
+def walk(fields: Iterable[Field]) -> Iterator[Field]:
+    """Every field, and those within it, in the order of the text."""
+    for item in fields:
+        yield item
+        if isinstance(item.value, Block):
+            yield from walk(item.value.fields)
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """`; did you mean 'x'?` for the known word most like this one in whatever case, or nothing."""
+    close = nearest_word(word, known)
+    return f"; did you mean '{close}'?" if close else ""
+
+
+def nearest_word(word: str, known: list[str], cutoff: float = 0.6) -> str | None:
+    """The known word most like this one in whatever case; None if none is like it (cutoff: 0 any, 1 the same)."""
+    lowered = {k.lower(): k for k in known}
+    close = difflib.get_close_matches(word.lower(), list(lowered), n=1, cutoff=cutoff)
+    return lowered[close[0]] if close else None
