@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -131,19 +132,27 @@ def test_average_loss_is_what_is_displayed(solver, logged):
 def test_display_lines(solver, logged):
     built = solver("display: 2 max_iter: 4 snapshot_after_train: false")
     built.solve()
-    lines = [line for line in logged() if "iter/s" not in line]
-    timed = [line for line in logged() if "iter/s" in line]
-    assert [line.split(" ")[1] for line in timed] == ["0", "2"]
-    assert timed[0].endswith("loss = 2")
-    assert [line for line in lines if line.startswith(("    Train", "Iteration", "Opt", "Solv"))] == [
+    assert [line for line in logged() if line.startswith(("    Train", "Iteration", "Opt", "Solv"))] == [
         "Solving line",
+        "Iteration 0, loss = 2",
         "    Train net output #0: loss = 2 (* 1 = 2 loss)",
         "Iteration 0, lr = 0.5",
+        "Iteration 2, loss = 0.125",
         "    Train net output #0: loss = 0.125 (* 1 = 0.125 loss)",
         "Iteration 2, lr = 0.5",
         "Iteration 4, loss = 0.0078125",
         "Optimization Done.",
     ]
+
+
+def test_display_lines_may_tell_the_speed(solver, logged):
+    built = solver("display: 2 max_iter: 3 snapshot_after_train: false")
+    built.show_speed = True
+    built.solve()
+    timed = [line for line in logged() if "iter/s" in line]
+    number = r"[\d.e+-]+"
+    assert len(timed) == 2
+    assert re.fullmatch(rf"Iteration 2 \({number} iter/s, {number}s/2 iters\), loss = 0.125", timed[1])
 
 
 # -- test nets
@@ -179,26 +188,30 @@ def test_nets_by_state(solver):
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("field", "text", "expected"),
     [
-        ("test_iter: 1", "with a test net, test_interval must be positive"),
-        ("test_net: 'net.prototxt' test_interval: 1", "0 test_iter for 1 test nets"),
-        ("test_iter: 1 test_interval: 1 test_state { } test_state { }", "2 test_state for 1 test nets"),
-        ("train_net: 'a' net: 'b'", "wanted exactly one of net, net_param, train_net"),
-        ("train_net: 'gone.prototxt'", "names the net 'gone.prototxt', which is not there"),
-        ("average_loss: 0", "average_loss and iter_size must be 1 or more"),
-        ("regularization_type: 'L3'", "regularization_type is 'L3', wanted L1 or L2"),
-        ("lr_policy: 'x'", "unknown lr_policy 'x'"),
-        ("type: 'SGDD'", "unknown solver type 'SGDD'; did you mean 'SGD'?"),
-        ("type: 'AdaGrad' momentum: 0.9", "AdaGrad takes no momentum, got momentum 0.9"),
-        ("type: 'RMSProp' rms_decay: 1", "rms_decay is 1, wanted 0 or more and below 1"),
-        ("momentun: 0.9", "SolverParameter has no field 'momentun'; did you mean 'momentum'?"),
+        ("test_iter", "test_iter: 1", "with a test net, test_interval must be positive"),
+        ("test_net", "test_net: 'net.prototxt' test_interval: 1", "0 test_iter for 1 test nets"),
+        ("test_state", "test_iter: 1 test_interval: 1 test_state { } test_state { }", "2 test_state for 1 test nets"),
+        ("train_net", "train_net: 'a' net: 'b'", "wanted exactly one of net, net_param, train_net"),
+        ("train_net", "train_net: 'gone.prototxt'", "names the net 'gone.prototxt', which is not there"),
+        ("average_loss", "average_loss: 0", "average_loss and iter_size must be 1 or more"),
+        ("iter_size", "iter_size: 0", "average_loss and iter_size must be 1 or more"),
+        ("regularization_type", "regularization_type: 'L3'", "regularization_type is 'L3', wanted L1 or L2"),
+        ("lr_policy", "lr_policy: 'stepp'", "unknown lr_policy 'stepp'; did you mean 'step'?"),
+        ("lr_policy", "lr_policy: 'step'", "lr_policy 'step' wants a positive stepsize, got 0"),
+        ("gamma", "lr_policy: 'exp' gamma: -1", "gamma is -1, wanted 0 or more"),
+        ("type", "type: 'SGDD'", "unknown solver type 'SGDD'; did you mean 'SGD'?"),
+        ("momentum", "type: 'AdaGrad' momentum: 0.9", "AdaGrad takes no momentum, got momentum 0.9"),
+        ("rms_decay", "type: 'RMSProp' rms_decay: 1", "rms_decay is 1, wanted 0 or more and below 1"),
+        ("momentun", "momentun: 0.9", "SolverParameter has no field 'momentun'; did you mean 'momentum'?"),
     ],
 )
-def test_errors(solver, text, expected):
+def test_errors_say_where(solver, tmp_path, field, text, expected):
     with pytest.raises(InputError) as caught:
         solver(text)
-    assert "solver.prototxt" in str(caught.value)
+    place = re.match(r"solver\.prototxt:1:(\d+): ", str(caught.value))
+    assert place and (tmp_path / "solver.prototxt").read_text()[int(place[1]) - 1 :].startswith(field)
     assert expected in str(caught.value)
 
 

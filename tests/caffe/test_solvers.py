@@ -82,9 +82,9 @@ def test_a_weight_with_lr_mult_0_stays(solver, kind):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ('type: "AdaGrad" momentum: 0.9', "solver.prototxt: AdaGrad takes no momentum, got momentum 0.9"),
-        ('type: "RMSProp" momentum: 0.1', "solver.prototxt: RMSProp takes no momentum, got momentum 0.1"),
-        ('type: "RMSProp" rms_decay: 1', "solver.prototxt: rms_decay is 1, wanted 0 or more and below 1"),
+        ('type: "AdaGrad" momentum: 0.9', "AdaGrad takes no momentum, got momentum 0.9"),
+        ('type: "RMSProp" momentum: 0.1', "RMSProp takes no momentum, got momentum 0.1"),
+        ('type: "RMSProp" rms_decay: 1', "rms_decay is 1, wanted 0 or more and below 1"),
         ('type: "adam"', "unknown solver type 'adam'; did you mean 'Adam'? (known types: SGD, Nesterov, AdaGrad"),
     ],
 )

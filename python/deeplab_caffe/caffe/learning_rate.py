@@ -7,22 +7,26 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..formats.definition import SolverDefinition
+from ..formats.prototxt import nearest
 
 POLICIES = ("fixed", "step", "exp", "inv", "multistep", "poly", "sigmoid")
 
 
-def check(param: Any, source: str) -> None:
-    """Refuse a SolverParameter whose policy is unknown or lacks what it needs."""
+def check(solver: SolverDefinition) -> None:
+    """Refuse a solver whose policy is unknown or lacks what it needs."""
+    param = solver.param
     policy = param.lr_policy
     if policy not in POLICIES:
-        raise InputError(f"{source}: unknown lr_policy '{policy}'; the policies are {', '.join(POLICIES)}")
+        hint = nearest(policy, list(POLICIES))
+        raise solver.error("lr_policy", f"unknown lr_policy '{policy}'{hint} (the policies: {', '.join(POLICIES)})")
     if policy in ("step", "sigmoid") and param.stepsize <= 0:
-        raise InputError(f"{source}: lr_policy '{policy}' wants a positive stepsize, got {param.stepsize}")
+        message = f"lr_policy '{policy}' wants a positive stepsize, got {param.stepsize}"
+        raise solver.error("stepsize lr_policy", message)
     if policy in ("step", "exp", "inv", "multistep") and param.gamma < 0:
-        raise InputError(f"{source}: gamma is {param.gamma:g}, wanted 0 or more")
+        raise solver.error("gamma lr_policy", f"gamma is {param.gamma:g}, wanted 0 or more")
     if policy == "poly" and param.max_iter <= 0:
-        raise InputError(f"{source}: lr_policy 'poly' wants a positive max_iter")
+        raise solver.error("max_iter lr_policy", "lr_policy 'poly' wants a positive max_iter")
 
 
 def rate(param: Any, iteration: int, current_step: int) -> float:

@@ -27,8 +27,7 @@ Copy = tuple[Blob, np.ndarray, "np.ndarray | None"]
 def copy_from(net: Net, path: str | os.PathLike[str]) -> list[str]:
     """Copy weights by layer name from one file, or several separated by commas; see `Net.copy_from`."""
     loaded: dict[str, None] = {}
-    whole = os.fspath(path)
-    for part in [whole] if os.path.exists(whole) else whole.split(","):
+    for part in files(path):
         copies = [*(_hdf5_copies if is_hdf5(part) else _binary_copies)(net, part)]
         with torch.no_grad():  # all of the file fits, so no fault leaves the net half copied
             for name, blobs in copies:
@@ -39,6 +38,12 @@ def copy_from(net: Net, path: str | os.PathLike[str]) -> list[str]:
                 if blobs:
                     loaded[name] = None
     return list(loaded)
+
+
+def files(path: str | os.PathLike[str]) -> list[str]:
+    """The files that a path stands for: one, whatever its name, or several separated by commas."""
+    whole = os.fspath(path)
+    return [whole] if os.path.exists(whole) else [part.strip() for part in whole.split(",")]
 
 
 def load_hdf5(net: Net, path: str | os.PathLike[str]) -> None:

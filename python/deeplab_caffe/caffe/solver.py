@@ -9,13 +9,21 @@ from typing import Any
 
 import torch
 
-from ..errors import InputError
 from ..formats import schema
-from ..formats.definition import Definition, definition_of, read_definition, read_solver
+from ..formats.definition import SolverDefinition, read_solver_definition
 from ..formats.weights_hdf5 import check_names
-from . import learning_rate, log, mode, multi_gpu, snapshot
+from . import learning_rate, log, mode, multi_gpu, net_weights, snapshot
 from .net import Net
+from .net_log import message_text
 from .signals import Action
+from .solver_nets import test_nets, train_net
+
+
+def definition_of_solver(solver_file: str | os.PathLike[str] | SolverDefinition | Any) -> SolverDefinition:
+    """The definition in a file, itself, or around a SolverParameter."""
+    if isinstance(solver_file, str | os.PathLike):
+        return read_solver_definition(solver_file)
+    return solver_file if isinstance(solver_file, SolverDefinition) else SolverDefinition(solver_file, "solver")
 
 
 class Solver:
@@ -29,14 +37,13 @@ class Solver:
     histories = 1
     #: whether a parameter with lr_mult 0 keeps a history of zeros
     history_scales_with_rate = False
+    #: whether the lines of the loss tell the speed, as BVLC Caffe's do since 1.0
+    show_speed = False
 
-    def __init__(self, solver_file: str | os.PathLike[str] | Any) -> None:
-        if isinstance(solver_file, str | os.PathLike):
-            self.source = str(solver_file)
-            self.param = read_solver(solver_file)
-        else:
-            self.source = "solver"
-            self.param = solver_file
+    def __init__(self, solver_file: str | os.PathLike[str] | SolverDefinition | Any) -> None:
+        self.definition = definition_of_solver(solver_file)
+        self.param, self.source = self.definition.param, self.definition.source
+        log.detail(f"Initializing solver from parameters: \n{message_text(self.param)}", "solver.cpp:48")
         self._check()
         if self.param.random_seed >= 0:
             mode.set_random_seed(self.param.random_seed + multi_gpu.solver_rank())
@@ -48,13 +55,13 @@ class Solver:
         self.action: Callable[[], Action] = lambda: Action.NONE
         self._stop = False
         self._logged_at: tuple[float, int] | None = None
-        self.net = Net(self._train_definition(), state=self._train_state())
+        self.net = train_net(self.definition)
         if self.param.snapshot_format == schema.SolverParameter.HDF5:
             check_names(self.net._layer_names, self.source)  # rather than at the first snapshot
-        self.test_nets = self._make_test_nets()
+        self.test_nets = test_nets(self.definition)
+        log.detail("Solver scaffolding done.", "solver.cpp:60")
         for files in self.param.weights:
-            for net in (self.net, *self.test_nets):
-                net.copy_from(files)
+            self.load_weights(files)
         #: parameters whose history is not all zero
         self.moving: set[int] = set()
         self.history = [
@@ -64,62 +71,27 @@ class Solver:
     # -- set-up
 
     def _check(self) -> None:
-        p = self.param
-        learning_rate.check(p, self.source)
+        p, definition = self.param, self.definition
+        learning_rate.check(definition)
         self.check_param()
         if p.average_loss < 1 or p.iter_size < 1:
-            raise InputError(f"{self.source}: average_loss and iter_size must be 1 or more")
+            wrong = "average_loss iter_size" if p.average_loss < 1 else "iter_size"
+            raise definition.error(wrong, "average_loss and iter_size must be 1 or more")
         if p.regularization_type not in ("L1", "L2"):
-            raise InputError(f"{self.source}: regularization_type is '{p.regularization_type}', wanted L1 or L2")
+            stated = p.regularization_type
+            raise definition.error("regularization_type", f"regularization_type is '{stated}', wanted L1 or L2")
         if p.snapshot:
-            snapshot.check_writable(p.snapshot_prefix, self.source)
+            snapshot.check_writable(p.snapshot_prefix, definition.where("snapshot_prefix"))
 
     def check_param(self) -> None:
         """Refuse a SolverParameter that this type of solver cannot use."""
 
-    def _train_definition(self) -> Definition:
-        p = self.param
-        given = [f for f in ("net", "net_param", "train_net", "train_net_param") if p.HasField(f)]
-        if len(given) != 1:
-            wanted = "net, net_param, train_net, train_net_param"
-            raise InputError(f"{self.source}: wanted exactly one of {wanted}; got {', '.join(given) or 'none'}")
-        return self._definition(getattr(p, given[0]))
-
-    def _definition(self, net: Any) -> Definition:
-        return definition_of(net, self.source) if not isinstance(net, str) else self._read(net)
-
-    def _read(self, path: str) -> Definition:
-        if not os.path.exists(path):
-            raise InputError(f"{self.source}: names the net '{path}', which is not there (seen from {os.getcwd()})")
-        return read_definition(path)
-
-    def _train_state(self) -> Any:
-        return self._state(schema.TRAIN, self._train_definition(), self.param.train_state)
-
-    @staticmethod
-    def _state(phase: int, definition: Definition, extra: Any) -> Any:
-        state = schema.NetState(phase=phase)
-        state.MergeFrom(definition.param.state)
-        state.MergeFrom(extra)
-        return state
-
-    def _make_test_nets(self) -> list[Net]:
-        p = self.param
-        definitions = [self._definition(n) for n in (*p.test_net_param, *p.test_net)]
-        shared = [getattr(p, f) for f in ("net_param", "net") if p.HasField(f)]
-        if len(definitions) > len(p.test_iter) or (not shared and len(definitions) < len(p.test_iter)):
-            raise InputError(f"{self.source}: {len(p.test_iter)} test_iter for {len(definitions)} test nets")
-        while len(definitions) < len(p.test_iter):
-            definitions.append(self._definition(shared[0]))
-        if len(p.test_state) not in (0, len(definitions)):
-            raise InputError(f"{self.source}: {len(p.test_state)} test_state for {len(definitions)} test nets")
-        if definitions and p.test_interval <= 0:
-            raise InputError(f"{self.source}: with a test net, test_interval must be positive")
-        extra = list(p.test_state) or [schema.NetState()] * len(definitions)
-        nets = [Net(d, state=self._state(schema.TEST, d, e)) for d, e in zip(definitions, extra, strict=True)]
-        for net in nets:
-            net.debug_info = p.debug_info
-        return nets
+    def load_weights(self, files: str | os.PathLike[str]) -> None:
+        """Copy weights from a file, or several separated by commas, into the training net and the test nets."""
+        for file in net_weights.files(files):
+            log.info(f"Finetuning from {file}", "caffe.cpp:155")
+            for net in (self.net, *self.test_nets):
+                net.copy_from(file)
 
     # -- pycaffe
 
@@ -135,11 +107,11 @@ class Solver:
 
     def solve(self, state: str | None = None) -> None:
         """Train to max_iter (from a `.solverstate`, if given), then snapshot, show the loss and test."""
-        log.info(f"Solving {self.net.name}")
-        log.info(f"Learning Rate Policy: {self.param.lr_policy}")
+        log.info(f"Solving {self.net.name}", "solver.cpp:279")
+        log.info(f"Learning Rate Policy: {self.param.lr_policy}", "solver.cpp:280")
         self._stop = False
         if state:
-            log.info(f"Restoring previous solver status from {state}")
+            log.info(f"Restoring previous solver status from {state}", "solver.cpp:286")
             self.restore(state)
         p = self.param
         if not self.recent_losses:
@@ -148,14 +120,14 @@ class Solver:
         if p.snapshot_after_train and (not p.snapshot or self.iter % p.snapshot):
             self.snapshot()
         if self._stop:
-            log.info("Optimization stopped early.")
+            log.info("Optimization stopped early.", "solver.cpp:301")
             return
         if p.display and self.iter % p.display == 0:
             self._note_loss(self.net.forward_range(0, len(self.net.layers) - 1))
-            log.info(f"Iteration {self.iter}, loss = {log.number(self.smoothed_loss)}")
+            log.info(f"Iteration {self.iter}, loss = {log.number(self.smoothed_loss)}", "solver.cpp:317")
         if p.test_interval and self.iter % p.test_interval == 0:
             self.test_all()
-        log.info("Optimization Done.")
+        log.info("Optimization Done.", "solver.cpp:322")
 
     def snapshot(self) -> None:
         """Write `<prefix>_iter_<iter>.caffemodel`, `.solverstate` and the side file of data positions."""
@@ -221,25 +193,30 @@ class Solver:
         return float(torch.stack([x.detach().cpu() for x in self.recent_losses]).double().mean())
 
     def _display(self) -> None:
+        speed = f" ({self._speed()})" if self.show_speed else ""
+        log.info(f"Iteration {self.iter}{speed}, loss = {log.number(self.smoothed_loss)}", "solver.cpp:228")
+        outputs = [self.net.blobs[name].data_tensor().flatten().tolist() for name in self.net.outputs]
+        self._log_outputs(self.net, "Train", outputs)
+
+    def _speed(self) -> str:
+        """Iterations per second since the last call, and how long the iterations between two displays took."""
         now = time.time()
         then, at = self._logged_at or (now, self.iter)
         self._logged_at = (now, self.iter)
-        lapse, count = now - then, self.iter - at
-        per_second = log.number(count / lapse if lapse > 0 else 0)
-        rate = f"{per_second} iter/s, {log.number(lapse)}s/{self.param.display} iters"
-        log.info(f"Iteration {self.iter} ({rate}), loss = {log.number(self.smoothed_loss)}")
-        outputs = [self.net.blobs[name].data_tensor().flatten().tolist() for name in self.net.outputs]
-        self._log_outputs(self.net, "Train", outputs)
+        lapse = now - then
+        per_second = (self.iter - at) / lapse if lapse > 0 else 0
+        return f"{log.number(per_second)} iter/s, {log.number(lapse)}s/{self.param.display} iters"
 
     @staticmethod
     def _log_outputs(net: Net, kind: str, outputs: Sequence[Sequence[float]]) -> None:
         index = 0
         weights = net.blob_loss_weights
+        place = "solver.cpp:244" if kind == "Train" else "solver.cpp:405"
         for name, values in zip(net.outputs, outputs, strict=True):
             weight = weights[name]
             for value in values:
                 part = f" (* {log.number(weight)} = {log.number(weight * value)} loss)" if weight else ""
-                log.info(f"    {kind} net output #{index}: {name} = {log.number(value)}{part}")
+                log.info(f"    {kind} net output #{index}: {name} = {log.number(value)}{part}", place)
                 index += 1
 
     def test_all(self) -> None:
@@ -250,7 +227,7 @@ class Solver:
             self._test(i, net)
 
     def _test(self, index: int, net: Net) -> None:
-        log.info(f"Iteration {self.iter}, Testing net (#{index})")
+        log.info(f"Iteration {self.iter}, Testing net (#{index})", "solver.cpp:337")
         net.share_with(self.net)
         count = self.param.test_iter[index]
         sums: list[torch.Tensor] = []
@@ -261,13 +238,13 @@ class Solver:
                     self.snapshot()
                 else:
                     self._stop = True
-                    log.info("Test interrupted.")
+                    log.info("Test interrupted.", "solver.cpp:387")
                     return
             loss += float(net.forward_range(0, len(net.layers) - 1))
             values = [net.blobs[name].data_tensor().detach().flatten().cpu() for name in net.outputs]
             sums = [a + b for a, b in zip(sums, values, strict=True)] if sums else [v.clone() for v in values]
         if self.param.test_compute_loss:
-            log.info(f"Test loss: {log.number(loss / count)}")
+            log.info(f"Test loss: {log.number(loss / count)}", "solver.cpp:392")
         self._log_outputs(net, "Test", [(s / count).tolist() for s in sums])
 
     # -- the update
@@ -287,14 +264,14 @@ class Solver:
             and self.iter >= p.stepvalue[self.current_step]
         ):
             self.current_step += 1
-            log.info(f"MultiStep Status: Iteration {self.iter}, step = {self.current_step}")
+            log.info(f"MultiStep Status: Iteration {self.iter}, step = {self.current_step}", "sgd_solver.cpp:46")
         return learning_rate.rate(p, self.iter, self.current_step)
 
     def apply_update(self) -> None:
         """Clip, average over iter_size, regularise, and take the solver's step for every learnable parameter."""
         rate = self._rate()
         if self.param.display and self.iter % self.param.display == 0:
-            log.info(f"Iteration {self.iter}, lr = {log.number(rate)}")
+            log.info(f"Iteration {self.iter}, lr = {log.number(rate)}", "sgd_solver.cpp:106")
         with torch.no_grad():
             self._clip_gradients()
             for index, param in enumerate(self.net.learnable_params):
@@ -320,7 +297,8 @@ class Solver:
             scale = limit / norm
             log.info(
                 f"Gradient clipping: scaling down gradients (L2 norm {log.number(norm)} > {log.number(limit)}) "
-                f"by scale factor {log.number(scale)}"
+                f"by scale factor {log.number(scale)}",
+                "sgd_solver.cpp:92",
             )
             for p in self.net.learnable_params:
                 p.blob.diff_tensor().mul_(scale)

@@ -7,13 +7,13 @@ is subtracted from the parameter. Histories are stored as Caffe stores them, so 
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import torch
 
-from ..errors import InputError
 from ..formats import prototxt
-from ..formats.definition import read_solver
-from .solver import Solver
+from ..formats.definition import SolverDefinition
+from .solver import Solver, definition_of_solver
 
 
 class SGDSolver(Solver):
@@ -63,7 +63,8 @@ class RMSPropSolver(Solver):
     def check_param(self) -> None:
         _refuse_momentum(self)
         if not 0 <= self.param.rms_decay < 1:
-            raise InputError(f"{self.source}: rms_decay is {self.param.rms_decay:g}, wanted 0 or more and below 1")
+            wrong = f"rms_decay is {self.param.rms_decay:g}, wanted 0 or more and below 1"
+            raise self.definition.error("rms_decay", wrong)
 
     def update_value(self, index: int, gradient: torch.Tensor, rate: float) -> None:
         history, decay = self.history[index], self.param.rms_decay
@@ -106,7 +107,8 @@ class AdamSolver(Solver):
 
 def _refuse_momentum(solver: Solver) -> None:
     if solver.param.momentum:
-        raise InputError(f"{solver.source}: {solver.type} takes no momentum, got momentum {solver.param.momentum:g}")
+        wrong = f"{solver.type} takes no momentum, got momentum {solver.param.momentum:g}"
+        raise solver.definition.error("momentum", wrong)
 
 
 SOLVERS: dict[str, type[Solver]] = {
@@ -114,12 +116,11 @@ SOLVERS: dict[str, type[Solver]] = {
 }
 
 
-def get_solver(solver_file: str | os.PathLike[str]) -> Solver:
-    """The solver of the type that the file states."""
-    kind = read_solver(solver_file).type
+def get_solver(solver_file: str | os.PathLike[str] | SolverDefinition | Any) -> Solver:
+    """The solver of the type that the file (or a definition) states."""
+    definition = definition_of_solver(solver_file)
+    kind = definition.param.type
     if kind not in SOLVERS:
-        raise InputError(
-            f"{solver_file}: unknown solver type '{kind}'{prototxt.nearest(kind, list(SOLVERS))} "
-            f"(known types: {', '.join(SOLVERS)})"
-        )
-    return SOLVERS[kind](solver_file)
+        known = f"{prototxt.nearest(kind, list(SOLVERS))} (known types: {', '.join(SOLVERS)})"
+        raise definition.error("type", f"unknown solver type '{kind}'{known}")
+    return SOLVERS[kind](definition)
