@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import cv2
 import numpy as np
 import pytest
@@ -11,6 +9,7 @@ import torch
 from PIL import Image
 
 from deeplab_caffe import caffe
+from deeplab_caffe.caffe import mode
 from deeplab_caffe.errors import InputError
 
 
@@ -105,7 +104,7 @@ def test_the_number_of_threads_does_not_matter(data, folder, monkeypatch):
         cv2.imwrite(str(folder / f"{i}.png"), image)
     batches = []
     for cpus in (1, 16):
-        monkeypatch.setattr(sys.modules["deeplab_caffe.caffe.layers.read_ahead"], "cpus", lambda n=cpus: n)
+        monkeypatch.setattr(mode, "processors", lambda n=cpus: n)
         built = data("shuffle: true", "mirror: true crop_size: 5 scale_factors: [0.75, 1, 1.25]")
         own = []
         for _ in range(5):

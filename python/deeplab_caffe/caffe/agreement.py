@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from . import mode
+from .gradient_average import GradientAverage
 from .layers.base import DataLayer
 from .parallel import Group
 
@@ -16,6 +17,16 @@ if TYPE_CHECKING:
 
 #: fields that may differ from machine to machine
 _PLACES = ("source", "root_folder", "mean_file")
+
+
+def take_part(solver: Solver) -> None:
+    """Make a solver one of its group: the same start as the root's, and the mean of all gradients in every update."""
+    solver.takes_part = True
+    begin_alike(solver.group, solver)
+    average = GradientAverage(solver.group, solver.net, solver.param.iter_size)
+    solver.add_callback(average.on_start, average.on_gradients_ready)
+    if solver.param.layer_wise_reduce:
+        solver.net.after_backward(average)
 
 
 def begin_alike(group: Group, solver: Solver) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -53,6 +54,12 @@ def write_list(path: str | os.PathLike[str], entries: Iterable[ListEntry]) -> No
 def full_path(root_folder: str | os.PathLike[str], word: str) -> str:
     """root_folder and word put together as ImageSegData does it: plain concatenation, no '/' added."""
     return os.fspath(root_folder) + word
+
+
+def list_contents(entries: Sequence[ListEntry]) -> str:
+    """The number of items and a checksum: equal for lists that say the same."""
+    text = "".join(f"{entry.image} {entry.label}\n" for entry in entries)
+    return f"{len(entries)} items, checksum {zlib.crc32(text.encode('utf-8', 'surrogateescape')):08x}"
 
 
 def list_id(entry: ListEntry) -> str:

@@ -279,10 +279,24 @@ class LossLayer(TensorLayer):
 
 
 class DataLayer(TensorLayer):
-    """A layer without bottoms that brings data. `position` counts the items handed out since the start."""
+    """A layer without bottoms that brings data.
+
+    `position` counts the items handed out since the start. Solvers that train together share the items out: in TRAIN
+    each takes every `sharers`-th one from its `share` on, and the position counts those of all.
+    """
 
     bottoms = (0, 0)
     position: int = 0
+
+    @property
+    def sharers(self) -> int:
+        """How many solvers the items are shared out among."""
+        return mode.solver_count() if self.phase == schema.TRAIN else 1
+
+    @property
+    def share(self) -> int:
+        """Which of them this one is, from 0."""
+        return mode.solver_rank() % self.sharers
 
     def seek(self, position: int) -> None:
         """Go to an item count, as if that many items had been handed out."""

@@ -135,10 +135,14 @@ class HDF5Data(DataLayer):
         self._take(position)
         self.position = position
 
+    def contents(self) -> str:
+        return f"{len(self.files)} files"
+
     def top_shapes(self, *bottoms: Shape) -> list[Shape]:
         return [(self.param.hdf5_data_param.batch_size, *rows.shape[1:]) for rows in self._rows]
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
-        count = self.param.hdf5_data_param.batch_size
+        count = self.param.hdf5_data_param.batch_size * self.sharers
         self.position += count
-        return [torch.from_numpy(np.concatenate(pieces)).to(mode.device()) for pieces in self._take(count)]
+        tops = [np.concatenate(pieces)[self.share :: self.sharers] for pieces in self._take(count)]
+        return [torch.from_numpy(np.ascontiguousarray(values)).to(mode.device()) for values in tops]

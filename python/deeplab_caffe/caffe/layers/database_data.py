@@ -97,6 +97,9 @@ class Data(ReadAheadLayer):
         if len(places) > 1:
             places[1][...] = item.label
 
+    def contents(self) -> str:
+        return f"{len(self._database)} records"
+
     def where(self, entry: Any) -> str:
         key = entry.key.decode("utf-8", "backslashreplace")
         return f"{self.param.data_param.source}: record {entry.place} (key '{key}'): "

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from ...data.lists import ListEntry, check_files, full_path
+from ...data.lists import ListEntry, check_files, full_path, list_contents
 from ...errors import InputError
 from .. import log
 from ..blob import Blob
@@ -76,6 +76,9 @@ class ImageData(ReadAheadLayer):
         except InputError as error:
             raise InputError(self.where(entry) + str(error)) from None
         places[1][...] = int(entry.label or 0)
+
+    def contents(self) -> str:
+        return list_contents(self._entries)
 
     def where(self, entry: Any) -> str:
         p = self.param.image_data_param

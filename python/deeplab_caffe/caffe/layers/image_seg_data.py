@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from ...data.labels import check_labels, read_label
-from ...data.lists import ListEntry, check_files, full_path, read_list
+from ...data.lists import ListEntry, check_files, full_path, list_contents, read_list
 from ...errors import InputError
 from ...formats import schema
 from ..blob import Blob
@@ -103,6 +103,9 @@ class ImageSegData(ReadAheadLayer):
 
     def _shapes(self) -> list[Shape]:
         return [(self.channels, *self.size), (1, *self.size), (1, 1, 2)]
+
+    def contents(self) -> str:
+        return list_contents(self.entries)
 
     def where(self, entry: Any) -> str:
         return f"{self.param.image_data_param.source}:{entry.line}: "

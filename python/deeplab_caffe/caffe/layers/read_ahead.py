@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from ...errors import InputError
-from ...files import cpus
 from .. import mode
 from .base import DataLayer, Shape
 
@@ -22,9 +21,9 @@ _T = TypeVar("_T")
 
 @dataclass
 class _Batch:
-    """A batch in the making: item numbers from `first`; the tensors are there once its first item is read."""
+    """A batch in the making: the numbers of its items; the tensors are there once its first item is read."""
 
-    first: int
+    numbers: range
     entries: list[Any]
     tensors: Future[list[torch.Tensor]] = field(default_factory=Future)
     pending: list[Future[None]] = field(default_factory=list)
@@ -130,7 +129,7 @@ class ReadAheadLayer(DataLayer):
             self.fail(str(error))
         self._queue.popleft()
         self._current = batch.entries
-        self.position += len(batch.entries)
+        self.position += len(batch.entries) * self.sharers
         tensors = batch.tensors.result()
         self._item_shapes[: len(tensors)] = [tuple(t.shape[1:]) for t in tensors]
         return [t.to(mode.device(), non_blocking=True) for t in tensors]
@@ -157,15 +156,20 @@ class ReadAheadLayer(DataLayer):
 
     def _read_ahead(self) -> None:
         if self._pool is None:
-            workers = min(8, max(2, cpus()))
+            workers = min(8, max(2, mode.processors()))
             self._pool = ThreadPoolExecutor(workers, thread_name_prefix=self.param.name)
         while len(self._queue) < max(1, self.param.data_param.prefetch) + 1:
-            entries = self.guarded(lambda: [self.entry(self._queued + i) for i in range(self.batch_size)])
-            batch = _Batch(self._queued, entries)
+            batch = self.guarded(self._next_batch)
             # In the order of the items, which the pool keeps: the first is under way before another waits for it.
             batch.pending += [self._pool.submit(self._load, batch, i) for i in range(self.batch_size)]
             self._queue.append(batch)
-            self._queued += self.batch_size
+
+    def _next_batch(self) -> _Batch:
+        """The next items of all sharers, and this one's part of them."""
+        numbers = range(self._queued, self._queued + self.batch_size * self.sharers)
+        entries = [self.entry(number) for number in numbers]
+        self._queued = numbers.stop
+        return _Batch(numbers[self.share :: self.sharers], entries[self.share :: self.sharers])
 
     def _abandon(self) -> None:
         while self._queue:
@@ -173,7 +177,7 @@ class ReadAheadLayer(DataLayer):
 
     def _load(self, batch: _Batch, i: int) -> None:
         """Read one item into its places (in a worker thread); the first one makes the tensors."""
-        entry, number = batch.entries[i], batch.first + i
+        entry, number = batch.entries[i], batch.numbers[i]
         try:
             item = self.read(entry, number)
             shapes = self.shapes(item)[: self._top_count()]

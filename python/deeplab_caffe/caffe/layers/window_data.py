@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -113,7 +114,7 @@ class WindowData(ReadAheadLayer):
     def entry(self, number: int) -> int:
         """The row of `windows` that is drawn for an item."""
         p = self.param.window_data_param
-        background = number % p.batch_size < p.batch_size - self._foreground_count()
+        background = number // self.sharers % p.batch_size < p.batch_size - self._foreground_count()
         rows = self._background if background else self._foreground
         return int(rows[self.random(2, number).integers(len(rows))])
 
@@ -143,6 +144,9 @@ class WindowData(ReadAheadLayer):
             values -= self._mean_values[:, None, None]
         data[window] = values * np.float32(self.param.window_data_param.scale)
         label[...] = item.label
+
+    def contents(self) -> str:
+        return f"{len(self.windows.box)} windows, checksum {zlib.crc32(self.windows.box.tobytes()):08x}"
 
     def where(self, entry: Any) -> str:
         image = self.windows.images[self.windows.image[entry]]
