@@ -8,6 +8,7 @@ import pytest
 
 from deeplab_caffe.caffe.learning_rate import check, rate
 from deeplab_caffe.errors import InputError
+from deeplab_caffe.formats.definition import SolverDefinition
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_multistep_goes_by_the_steps_reached(solver, steps, expected):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ('lr_policy: "polly"', "s: unknown lr_policy 'polly'; the policies are fixed, step, exp, inv, multistep"),
+        ('lr_policy: "polly"', "s: unknown lr_policy 'polly'; did you mean 'poly'? (the policies: fixed, step, exp, inv, multistep"),
         ("", "s: unknown lr_policy ''"),
         ('lr_policy: "step" gamma: 1', "s: lr_policy 'step' wants a positive stepsize, got 0"),
         ('lr_policy: "sigmoid" stepsize: -1', "s: lr_policy 'sigmoid' wants a positive stepsize, got -1"),
@@ -62,5 +63,5 @@ def test_multistep_goes_by_the_steps_reached(solver, steps, expected):
 )
 def test_policies_that_lack_something(solver, text, expected):
     with pytest.raises(InputError) as caught:
-        check(solver(text), "s")
+        check(SolverDefinition(solver(text), "s"))
     assert expected in str(caught.value)
