@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..errors import InputError
 from ..formats import schema
 from ..formats.definition import Definition, Entry, definition_of, read_definition
-from . import batches, debug_info, mode, net_log, net_weights
+from . import batches, mode, net_log, net_weights, passes
 from .blob import Blob, BlobVec
 from .gradient_flow import decide_backward, prune_backward
-from .layers.base import DataLayer, LabelError, Layer, blobs_from_proto, layer_class
+from .layers.base import DataLayer, Layer, blobs_from_proto, layer_class
 from .layers.python import python_layer
 from .net_building import filter_layers, insert_splits
 from .net_params import ParamTable
@@ -188,50 +187,14 @@ class Net:
 
     def forward_range(self, start: int, end: int) -> torch.Tensor:
         """Run layers start to end (inclusive); the loss of those layers, left on the device."""
-        loss: torch.Tensor | None = None
-        for i in range(start, end + 1):
-            layer, bottoms, tops = self.layers[i], self._bottoms[i], self._tops[i]
-            self._call("<f", i)
-            layer.reshape(bottoms, tops)
-            try:
-                layer.forward(bottoms, tops)
-            except LabelError as error:
-                raise self._explained(error) from None
-            if self.debug_info:
-                debug_info.forward(self, i)
-            for blob, weight in zip(tops, layer.loss_weights, strict=True):
-                if weight:
-                    data = blob.data_tensor()
-                    plain = data.dim() == 0 and not blob.diff_memory.viewed
-                    term = data * weight if plain else (data * blob.diff_tensor()).sum()
-                    loss = term if loss is None else loss + term
-            self._call("f>", i)
-        return torch.zeros((), device=mode.device()) if loss is None else loss
-
-    def _explained(self, error: LabelError) -> InputError:
-        for layer in self.layers:
-            if isinstance(layer, DataLayer):
-                text = layer.explain_label(error.item, error.num_classes, error.ignored)
-                if text:
-                    return InputError(f"{error}: {text}")
-        return error
+        return passes.forward(self, start, end)
 
     def backward_range(self, start: int, end: int, release: bool = False) -> None:
         """Run backward from layer start down to end (inclusive); `release` frees what forward kept for it."""
-        for i in range(start, end - 1, -1):
-            layer = self.layers[i]
-            self._call("<b", i)
-            if layer.needs_backward:
-                layer.backward(self._tops[i], layer.propagate_down, self._bottoms[i])
-                if self.debug_info:
-                    debug_info.backward(self, i)
-                if release:
-                    layer.release()
-            self._call("b>", i)
-        if self.debug_info and end == 0 and start == len(self.layers) - 1:
-            debug_info.all_params(self)
+        passes.backward(self, start, end, release)
 
-    def _call(self, when: str, index: int) -> None:
+    def call_back(self, when: str, index: int) -> None:
+        """Call the callbacks of a moment with a layer's index."""
         for callback in self._callbacks[when]:
             callback(index)
 
