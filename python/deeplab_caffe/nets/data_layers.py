@@ -31,11 +31,7 @@ def images_and_labels(
     }
     source |= {"shuffle": True} if training else {}
     source |= {"ignore_label": setting.dataset.ignore_label} if setting.dataset.ignore_label != _IGNORE else {}
-    n.section(
-        "images: BGR minus the mean, cropped and mirrored at random; labels: class indices"
-        if training
-        else "images: BGR minus the mean, padded at the bottom and on the right up to the crop"
-    )
+    n.section(f"images: BGR minus the mean, {_treatment(setting)}")
     n[name], n[label] = layers.ImageSegData(
         ntop=2,
         include={"phase": schema.TRAIN if training else schema.TEST},
@@ -45,10 +41,19 @@ def images_and_labels(
     return n[name], n[label]
 
 
+def _treatment(setting: Setting) -> str:
+    """What becomes of an image, in words."""
+    if not setting.is_training:
+        return "padded at the bottom and on the right up to the crop"
+    mirrored = " and mirrored" if setting.recipe.mirror else ""
+    return f"cropped{mirrored} at random; labels: class indices"
+
+
 def _transform(setting: Setting) -> dict[str, Any]:
     """`transform_param`: mirror, crop, mean, and what the options add."""
     options = setting.options
-    transform: dict[str, Any] = {"mirror": setting.is_training, "mean_value": list(setting.dataset.mean)}
+    mirror = setting.is_training and setting.recipe.mirror
+    transform: dict[str, Any] = {"mirror": mirror, "mean_value": list(setting.dataset.mean)}
     transform |= _crop(setting.size)
     transform |= {"scale": options.scale} if options.scale != 1 else {}
     if setting.is_training and setting.recipe.scale_factors:

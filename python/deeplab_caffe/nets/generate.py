@@ -107,7 +107,7 @@ def _has_stage2(setting: Setting) -> bool:
     """Not where it has no iterations, nor where nobody asked for it and the data set has no list for it."""
     options = setting.options
     is_asked = options.train2_set is not None or options.iterations2 is not None
-    has_list = is_asked or bool({"trainval_aug", "trainval"} & set(setting.dataset.lists))
+    has_list = is_asked or not set(setting.usual_lists).isdisjoint(setting.dataset.lists)
     return setting.recipe.iterations > 0 and has_list
 
 

@@ -18,6 +18,8 @@ class Stage(NamedTuple):
     """res2 to res5 (or further): block names, channels within and after, stride of the first block, atrous rates.
 
     rates: of the 3x3 convolution of each block; shorter lists repeat: (4,) is one rate, (4, 8, 16) a multi-grid.
+    projects: whether the first block adds its bottom through a 1x1 convolution, as it must where channels change; else
+    the bottom itself is added, every second pixel of it at stride 2.
     """
 
     blocks: tuple[str, ...]
@@ -25,6 +27,7 @@ class Stage(NamedTuple):
     out_channels: int
     stride: int = 1
     rates: tuple[int, ...] = (1,)
+    projects: bool = True
 
 
 def _names(number: int, blocks: int, numbered: bool) -> tuple[str, ...]:
@@ -68,14 +71,16 @@ def residual_stage(n: Spec, stage: Stage, bottom: Top) -> Top:
 
 
 def bottleneck(n: Spec, block: str, bottom: Top, stage: Stage, rate: int, first: bool) -> Top:
-    """1x1, 3x3 at the rate, 1x1, added to the bottom (in the first block of a stage: to its projection)."""
+    """1x1, 3x3 at the rate, 1x1, added to the bottom (in the first block of a stage mostly to its projection)."""
     name = f"res{block}"
     mid, out = n.style.channels(stage.channels), n.style.channels(stage.out_channels)
     stride = stage.stride if first else 1
     on_1x1, on_3x3 = (1, stride) if n.style.stride_on_3x3 else (stride, 1)
     shortcut = bottom
-    if first:
+    if first and stage.projects:
         shortcut = conv_bn(n, f"{name}_branch1", f"{block}_branch1", bottom, out, 1, stride=stride)
+    elif stride > 1:
+        shortcut = pooling(n, f"{name}_branch1", bottom, 1, stride, 0)
     top = conv_bn(n, f"{name}_branch2a", f"{block}_branch2a", bottom, mid, 1, stride=on_1x1)
     top = relu(n, f"{name}_branch2a_relu", top)
     top = conv_bn(n, f"{name}_branch2b", f"{block}_branch2b", top, mid, 3, pad=rate, dilation=rate, stride=on_3x3)

@@ -71,21 +71,27 @@ class Setting:
         return self.sizes.fit(as_size(crop or hint or (_CROP if self.is_training else _TEST_CROP), name))
 
     @property
+    def usual_lists(self) -> tuple[str, ...]:
+        """The lists that this role may read where the options name none, the best first."""
+        if self.is_training and self.recipe.lists:
+            return self.recipe.lists
+        stages = {"train": ("train_aug", "train"), "train2": ("trainval_aug", "trainval")}
+        return stages.get(self.role, ("val", "test"))
+
+    @property
     def list_name(self) -> str:
         """The list this role reads: the one in the options, else the first usual one that the data set has."""
-        option, usual = {
-            "train": ("train_set", ("train_aug", "train")),
-            "train2": ("train2_set", ("trainval_aug", "trainval")),
-        }.get(self.role, ("test_set", ("val", "test")))
+        option = f"{self.role}_set" if self.is_training else "test_set"
         given = getattr(self.options, option)
         if given is not None:
             self.dataset.list_path(given)
             return given
-        for name in usual:
+        for name in self.usual_lists:
             if name in self.dataset.lists:
                 return name
         raise InputError(
-            f"{self.dataset.file}: no list {' or '.join(usual)}; add one under [lists], or name another with {option}"
+            f"{self.dataset.file}: no list {' or '.join(self.usual_lists)}; add one under [lists], or name another "
+            f"with {option}"
         )
 
     @property

@@ -17,7 +17,8 @@ class Recipe:
     """How one stage is trained: stochastic gradient descent over `iterations` updates.
 
     crop: (height, width) of the training images, or None for the data set's. scale_factors: sizes by which training
-    images are rescaled at random; () for none.
+    images are rescaled at random; () for none. mirror: whether images are flipped at random. lists: of the data set,
+    of which the first that it has is trained on; () for the usual ones of the stage.
     """
 
     policy: str
@@ -37,6 +38,8 @@ class Recipe:
     solver_mode: str = "GPU"
     crop: Size | None = None
     scale_factors: tuple[float, ...] = ()
+    mirror: bool = True
+    lists: tuple[str, ...] = ()
 
 
 #: DeepLab v1's release (LargeFOV, COCO-LargeFOV, MSc), stage 1 and 2: a tenth of the rate every 2000 updates.
