@@ -34,6 +34,11 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
     "data": [
         ("voc-data", "voc_data", "fetch PASCAL VOC 2012 and SBD's labels; write the lists"),
     ],
+    "weights": [
+        ("weights show", "weights_show", "what a weight file of any year holds"),
+        ("weights diff", "weights_diff", "compare two weight files, layer by layer"),
+        ("weights check", "weights_check", "what of a weight file a net would take"),
+    ],
     "Caffe": [
         ("run", "script", "run a Python script that says `import caffe`"),
     ],

@@ -26,11 +26,15 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 @dataclass
 class BlobArray:
-    """One blob of a file: float32 `data` in its own shape; `legacy` if the file gives num/channels/height/width."""
+    """One blob of a file: float32 `data` in its own shape; `legacy` if the file gives num/channels/height/width.
+
+    dtype: what the values are in the file, float or double.
+    """
 
     data: np.ndarray
     legacy: bool = False
     diff: np.ndarray | None = None
+    dtype: str = "float"
 
 
 @dataclass
@@ -170,7 +174,8 @@ def _blob(view: Buffer) -> BlobArray:
         raise _Damaged(f"a blob of {data.size} values without a shape")
     if math.prod(dims) != data.size or len(dims) > 32 or max(dims, default=0) >= 2**31:
         raise _Damaged(f"a blob of shape {tuple(dims)} with {data.size} values")
-    return BlobArray(data.reshape(dims), bool(legacy), diff.reshape(dims) if diff.size == data.size else None)
+    gradient = diff.reshape(dims) if diff.size == data.size else None
+    return BlobArray(data.reshape(dims), bool(legacy), gradient, "double" if values.get(8) else "float")
 
 
 def _joined(values: dict[int, list[np.ndarray]], double: int, single: int) -> np.ndarray:

@@ -1,0 +1,29 @@
+"""`deeplab weights check`: what of a weight file a net would take."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from .. import caffe
+from ..formats.weight_files import read_weight_file
+from ..inspection.shapes import infer_shapes
+from ..porting.fit import fit, layers_of
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        "The exit code is 0 where every layer gets its weights and none is left over, else 1; 2 for unreadable files."
+    )
+    parser.add_argument("file", metavar="FILE", help=".caffemodel, binary or HDF5, of any dialect")
+    parser.add_argument("net", metavar="NET", help="prototxt of a net, or of a solver")
+    parser.add_argument("--phase", choices=("train", "test"), help="the net's phase (train, if it has a loss)")
+    parser.add_argument("--json", action="store_true", help="print a JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    phases = {"train": caffe.TRAIN, "test": caffe.TEST, None: None}
+    shapes = infer_shapes(arguments.net, phase=phases[arguments.phase])
+    found = fit(read_weight_file(arguments.file), arguments.net, layers_of(shapes.net))
+    print(json.dumps(found.to_json(), indent=1) if arguments.json else found)
+    return 0 if found.is_whole else 1

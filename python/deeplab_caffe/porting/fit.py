@@ -1,0 +1,122 @@
+"""What of a weight file a net would take: loaded, missing, left over, of another shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ..formats.weight_files import WeightFile
+from ..formats.weights import LayerWeights
+from .shapes import Shape
+from .tables import table
+
+
+@dataclass(frozen=True)
+class NetLayer:
+    """A layer of a net with parameters: its type, their shapes, and which of them an earlier layer owns.
+
+    needs_weights: whether it is of no use with the values that its fillers give it (a bilinear Deconvolution is).
+    """
+
+    type: str
+    shapes: Sequence[Shape]
+    borrowed: Sequence[bool] = ()
+    needs_weights: bool = True
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """A layer that both have, but not in the same shape: copying into it fails."""
+
+    layer: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What copying a weight file into a net does, by layer names.
+
+    loaded: get the file's values. missing: have parameters, of which the file says nothing; they keep what their
+    fillers give them. skipped: in the file, not in the net. mismatched: copying fails there, and nothing is copied.
+    uninitialized: those of `missing` that are of no use like that.
+    """
+
+    weights: str
+    net: str
+    loaded: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    uninitialized: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    mismatched: list[Mismatch] = field(default_factory=list)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every layer that needs weights gets them and nothing is left over."""
+        return not (self.uninitialized or self.skipped or self.mismatched)
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "is_whole": self.is_whole}
+
+    def __str__(self) -> str:
+        rows = [
+            ("loaded", self.loaded),
+            ("re-initialised (not in the file)", self.missing),
+            ("skipped (not in the net)", self.skipped),
+            ("of another shape", [m.layer for m in self.mismatched]),
+        ]
+        lines = table(("", ">layers", "which"), [[what, str(len(x)), _shortened(x)] for what, x in rows if x])
+        return "\n".join(
+            [f"{self.weights} into {self.net}:", *lines, *(f"{m.layer}: {m.reason}" for m in self.mismatched)]
+        )
+
+
+def _shortened(names: list[str], most: int = 12) -> str:
+    shown = names if len(names) <= most else [*names[: most - 2], "…", names[-1]]
+    return ", ".join(shown)
+
+
+def layers_of(net: Any) -> dict[str, NetLayer]:
+    """The layers with parameters of a net, built or inferred: what `fit` compares a file with."""
+    owned_elsewhere = net._borrowed
+    found: dict[str, NetLayer] = {}
+    for name, layer in zip(net._layer_names, net.layers, strict=True):
+        if layer.blobs and name not in found:
+            shapes = [tuple(blob.shape) for blob in layer.blobs]
+            borrowed = [id(blob) in owned_elsewhere for blob in layer.blobs]
+            filler = layer.param.convolution_param.weight_filler.type
+            found[name] = NetLayer(layer.type, shapes, borrowed, needs_weights=filler != "bilinear")
+    return found
+
+
+def fit(file: WeightFile, net: str, layers: Mapping[str, NetLayer]) -> Fit:
+    """Compare a file with a net's layers that have parameters (name → layer), by Caffe's rules of copying."""
+    stored = {layer.name: layer for layer in file.weighted}
+    result = Fit(file.path, net)
+    for name, layer in layers.items():
+        if name in stored:
+            reason = _mismatch(layer, stored[name], file.container == "HDF5")
+            if reason:
+                result.mismatched.append(Mismatch(name, reason))
+            else:
+                result.loaded.append(name)
+        elif not layer.borrowed or not all(layer.borrowed):
+            result.missing.append(name)
+            if layer.needs_weights:
+                result.uninitialized.append(name)
+    result.skipped.extend(name for name in stored if name not in layers)
+    return result
+
+
+def _mismatch(layer: NetLayer, stored: LayerWeights, may_lack_borrowed: bool) -> str | None:
+    """Why a stored layer cannot be copied into the net's; None if it can."""
+    own = [tuple(s) for s in layer.shapes]
+    if may_lack_borrowed and len(stored.blobs) < len(own) and layer.borrowed:
+        own = [shape for shape, borrowed in zip(own, layer.borrowed, strict=True) if not borrowed]
+    if len(stored.blobs) != len(own):
+        return f"the file has {len(stored.blobs)} blobs, the net {len(own)}"
+    for i, (shape, blob) in enumerate(zip(own, stored.blobs, strict=True)):
+        wanted = (1,) * (4 - len(shape)) + shape if blob.legacy else shape
+        if blob.data.shape != wanted:
+            return f"blob {i} has shape {blob.data.shape} in the file, {shape} in the net"
+    return None

@@ -1,0 +1,145 @@
+"""Weight files shown, compared, and held against a net."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deeplab_caffe.cli import main
+from deeplab_caffe.formats import schema
+from deeplab_caffe.formats.weight_files import read_weight_file
+from deeplab_caffe.formats.weights import encode_blob, encode_bytes, encode_varint, write_caffemodel
+from deeplab_caffe.porting.difference import compare, distance
+from deeplab_caffe.porting.fit import NetLayer, fit
+from deeplab_caffe.porting.shapes import same_shape
+from deeplab_caffe.porting.summary import summarise
+
+DATA = Path(__file__).parent.parent / "data" / "conformance"
+V1, V2 = DATA / "v1" / "v1.caffemodel", DATA / "v1" / "v1_upgraded.caffemodel"
+
+
+def write(path: Path, layers: dict[str, list[np.ndarray]], kind: str = "Convolution") -> Path:
+    encoded = [
+        (schema.LayerParameter(name=name, type=kind).SerializeToString(), [encode_blob(b) for b in blobs])
+        for name, blobs in layers.items()
+    ]
+    write_caffemodel(path, "net", encoded)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("types", "dialect"),
+    [(["Convolution"], "V2"), (["Convolution", "Interp"], "DeepLab v2"), (["Interp", "BN"], "PSPNet")],
+)
+def test_the_dialect_of_todays_form_is_told_by_types(tmp_path: Path, types: list[str], dialect: str) -> None:
+    layers = [(schema.LayerParameter(name=t, type=t).SerializeToString(), []) for t in types]
+    write_caffemodel(tmp_path / "x.caffemodel", "net", layers)
+    assert read_weight_file(tmp_path / "x.caffemodel").dialect == dialect
+
+
+@pytest.mark.parametrize(
+    ("number", "has_blobs", "dialect", "kind"),
+    [
+        (4, True, "V1", "Convolution"),
+        (39, True, "V1", "Deconvolution"),  # the number that the two dialects use for different types
+        (39, False, "DeepLab v1", "ImageSegData"),
+        (41, False, "DeepLab v1", "Interp"),
+    ],
+)
+def test_the_dialect_of_numbered_types(tmp_path: Path, number: int, has_blobs: bool, dialect: str, kind: str) -> None:
+    layer = encode_bytes(4, b"x") + encode_varint(5 << 3) + encode_varint(number)
+    layer += encode_bytes(6, encode_blob(np.zeros(2, np.float32))) if has_blobs else b""
+    (tmp_path / "x.caffemodel").write_bytes(encode_bytes(2, layer))
+    file = read_weight_file(tmp_path / "x.caffemodel")
+    assert (file.dialect, [x.type for x in file.layers]) == (dialect, [kind])
+
+
+def test_summary_counts_and_finds_what_is_no_number(tmp_path: Path) -> None:
+    values = np.array([[1, 2], [3, np.nan]], np.float32)
+    write(tmp_path / "x.caffemodel", {"fc": [values, np.array([5], np.float32)], "relu": []})
+    summary = summarise(read_weight_file(tmp_path / "x.caffemodel"))
+    weight = summary.blobs[0]
+    assert (summary.parameters, summary.layers, weight.shape) == (5, 2, (2, 2))
+    assert (weight.mean, weight.minimum, weight.maximum) == (2, 1, 3)
+    assert weight.std == pytest.approx((2 / 3) ** 0.5)
+    assert summary.warnings == ["layer 'fc' blob 0: 1 of 4 values are NaN or infinite"]
+    assert "2x2" in str(summary)
+
+
+def test_show_warns_of_nan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(tmp_path / "x.caffemodel", {"fc": [np.full(3, np.inf, np.float32)]})
+    assert main(["weights", "show", str(path), "--json"]) == 0
+    shown = capsys.readouterr()
+    assert '"not_finite": 3' in shown.out and '"mean": null' in shown.out
+    assert "warning: layer 'fc' blob 0: 3 of 3" in shown.err
+
+
+def test_a_file_of_2014_equals_itself_upgraded(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["weights", "diff", str(V1), str(V2)]) == 0
+    assert "4 of 4 blobs" in capsys.readouterr().out
+
+
+def test_difference_names_what_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, same = np.array([1, -4], np.float32), np.array([7], np.float32)
+    a = write(tmp_path / "a.caffemodel", {"x": [one, same], "y": [one], "z": [one]})
+    b = write(tmp_path / "b.caffemodel", {"x": [one + 1, same], "y": [same], "w": [one]})
+    found = compare(read_weight_file(a), read_weight_file(b))
+    assert (found.only_first, found.only_second) == (["z"], ["w"])
+    first, second, third = found.blobs
+    assert (first.max_abs, first.relative) == (1, 0.25)
+    assert second.is_equal
+    assert (third.shape, third.other_shape, third.max_abs) == ((2,), (1,), None)
+    assert main(["weights", "diff", str(a), str(b)]) == 1
+    assert "2 against 1" in capsys.readouterr().out
+
+
+def test_equal_bits_differ_by_nothing_and_nan_by_nan() -> None:
+    values = np.array([1, np.nan, np.inf], np.float32)
+    assert distance(values, values.copy()) == (0, 0)
+    assert np.isnan(distance(values, np.array([1, 2, np.inf], np.float32))[0])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [((1, 1, 1, 4), (4,), True), ((4, 1), (4,), False), ((1, 1, 5, 144), (5, 144), True), ((), (1,), False)],
+)
+def test_shapes_are_equal_but_for_leading_ones(first: tuple[int, ...], second: tuple[int, ...], same: bool) -> None:
+    assert same_shape(first, second) is same
+
+
+def test_fit_tells_loaded_missing_skipped_and_mismatched(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.caffemodel", {n: [np.zeros(2, np.float32)] for n in ("same", "other", "gone")})
+    net = {
+        "same": NetLayer("Bias", [(2,)]),
+        "other": NetLayer("Bias", [(3,)]),
+        "new": NetLayer("Bias", [(2,)]),
+        "shared": NetLayer("Bias", [(2,)], borrowed=[True]),
+        "up": NetLayer("Deconvolution", [(2,)], needs_weights=False),
+    }
+    found = fit(read_weight_file(path), "net", net)
+    assert (found.loaded, found.missing, found.uninitialized) == (["same"], ["new", "up"], ["new"])
+    assert found.skipped == ["gone"]
+    assert [(m.layer, m.reason) for m in found.mismatched] == [
+        ("other", "blob 0 has shape (2,) in the file, (3,) in the net")
+    ]
+    assert not found.is_whole
+
+
+def test_check_of_a_whole_and_of_another_net(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    net = tmp_path / "net.prototxt"
+    text = (DATA / "v1" / "v1_deploy.prototxt").read_text()
+    net.write_text(text)
+    assert main(["weights", "check", str(V1), str(net)]) == 0
+    net.write_text(text.replace("fc2", "fc3"))
+    capsys.readouterr()
+    assert main(["weights", "check", str(V1), str(net)]) == 1
+    shown = capsys.readouterr().out
+    assert "skipped (not in the net)" in shown and "fc2" in shown and "fc3" in shown
+
+
+def test_check_refuses_what_is_no_weight_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "x.caffemodel").write_bytes(b"no weights")
+    assert main(["weights", "check", str(tmp_path / "x.caffemodel"), str(DATA / "v1" / "v1_deploy.prototxt")]) == 2
+    assert "not a .caffemodel" in capsys.readouterr().err
