@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -36,12 +37,20 @@ def recordings() -> Path:
 @pytest.fixture
 def logged(tmp_path):
     """Call it for the log so far, as lines without their prefix."""
-    path = tmp_path / "log.txt"
-    stream = path.open("w")
-    log.add_file(stream)
-    yield lambda: [line.split("] ", 1)[1] for line in path.read_text().splitlines()]
-    log.remove_file(stream)
-    stream.close()
+    with (tmp_path / "log.txt").open("w") as stream:
+        log.add_file(stream)
+        yield lambda: [line.split("] ", 1)[1] for line in Path(stream.name).read_text().splitlines()]
+        log.remove_file(stream)
+
+
+@pytest.fixture
+def detailed(tmp_path):
+    """Likewise with the lines of how nets are built, each as (place, message)."""
+    with (tmp_path / "details.txt").open("w") as stream:
+        log.add_file(stream, details=True)
+        parts = r"I[\d .:]+ ([\w.]+:\d+)\] (.*)"
+        yield lambda: re.findall(parts, Path(stream.name).read_text())
+        log.remove_file(stream)
 
 
 @pytest.fixture

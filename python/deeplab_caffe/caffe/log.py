@@ -17,6 +17,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple, TextIO
 
+from . import mode
+
 _INFO, _WARNING, _ERROR = 0, 1, 2
 
 
@@ -43,7 +45,7 @@ def info(message: str, place: str = "") -> None:
     _write(_INFO, message, place)
 
 
-def detail(message: str, place: str) -> None:
+def detail(message: str, place: str = "") -> None:
     """Log a line about how a net is built.
 
     stderr gets them once `init_log` was called, so that programs that build many nets are not flooded.
@@ -58,8 +60,8 @@ def shows_details() -> bool:
     return on_stderr or any(file.details for file in _files)
 
 
-def detail_once(message: str, place: str) -> None:
-    """`detail`, but for a message that this process has not logged so yet."""
+def detail_once(message: str, place: str = "") -> None:
+    """`detail`, but for a message that was not logged so since `init_log`, or the start of the program."""
     if shows_details() and message not in _said:
         _said.add(message)
         detail(message, place)
@@ -76,6 +78,8 @@ def error(message: str, place: str = "") -> None:
 
 
 def _write(level: int, message: str, place: str, detail: bool = False) -> None:
+    if level < _ERROR and mode.solver_rank():
+        return  # of solvers that train together, the root speaks
     now = time.time()
     # Month and day without the year: the parsers in circulation are older than the glog that writes the year too.
     stamp = time.strftime("%m%d %H:%M:%S", time.localtime(now))
@@ -145,6 +149,7 @@ def init_log(level: int = 0, stderr: bool = True, details: bool = True) -> None:
     """
     global _least_level, _details_to_stderr
     _least_level, _details_to_stderr = level, details
+    _said.clear()
     set_stderr(stderr)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ...errors import InputError
-from .. import mode
+from .. import log, mode
 from ..blob import Blob
 from .base import MANY, DataLayer, Layer, Shape, register
 
@@ -40,6 +40,10 @@ class Input(Layer):
         pass
 
 
+#: HDF5's word for the kinds of numbers
+_CLASSES = {"f": "FLOAT", "i": "INTEGER", "u": "INTEGER"}
+
+
 @register("HDF5Data")
 class HDF5Data(DataLayer):
     """Batches of rows from the .h5 files that the list `source` names; each top is the dataset of its name.
@@ -55,12 +59,14 @@ class HDF5Data(DataLayer):
             self.fail("takes no transform_param")
         if p.batch_size < 1:
             self.fail("batch_size is 0 or not stated, wanted a positive number")
+        log.detail(f"Loading list of HDF5 filenames from: {p.source}", "hdf5_data_layer.cpp:79")
         try:
             self.files = Path(p.source).read_text().split()
         except (OSError, UnicodeError) as error:
             self.fail(f"cannot read the list of files, source: '{p.source}': {getattr(error, 'strerror', error)}")
         if not self.files:
             self.fail(f"the list '{p.source}' is empty; wanted the names of .h5 files")
+        log.detail(f"Number of HDF5 files: {len(self.files)}", "hdf5_data_layer.cpp:93")
         self._pass = 0
         self._file = self._row = 0
         self._first: tuple[str, list[Shape]] | None = None
@@ -100,6 +106,7 @@ class HDF5Data(DataLayer):
             self.fail(f"{file.filename} has no dataset '{name}' (it has {', '.join(sorted(file))})")
         if not isinstance(file[name], h5py.Dataset) or not file[name].shape:
             self.fail(f"{file.filename}: '{name}' is no dataset of rows")
+        log.detail_once(f"Datatype class: H5T_{_CLASSES.get(file[name].dtype.kind, 'OTHER')}", "hdf5.cpp:32")
         return np.asarray(file[name], dtype=np.float32)
 
     def _check_shapes(self, path: str) -> None:

@@ -52,11 +52,12 @@ class Data(ReadAheadLayer):
         self.guarded(lambda: check_moved_fields(p, "data_param"))
         self._transformer = self.guarded(lambda: Transformer(t, self.phase))
         self._database = self.guarded(lambda: open_database(p.source, _BACKENDS[p.backend]))
-        log.info(f"Opened {_BACKENDS[p.backend]} {p.source}")
+        log.detail(f"Opened {_BACKENDS[p.backend]} {p.source}", f"db_{_BACKENDS[p.backend]}.cpp:35")
         self._keys: Iterator[bytes] = self._database.keys()
         self._at: int | None = None
         self._place = 0
         self.start(p.batch_size)
+        log.detail(f"output data size: {self.size_text()}", "data_layer.cpp:41")
 
     def entry(self, number: int) -> _Record:
         if number != self._at:
@@ -64,7 +65,7 @@ class Data(ReadAheadLayer):
         key = next(self._keys, None)
         if key is None:
             if self._place:
-                log.info("Restarting data prefetching from start.")
+                log.info("Restarting data prefetching from start.", "data_layer.cpp:73")
             self._keys, self._place = self._database.keys(), 0
             key = next(self._keys, None)
             if key is None:

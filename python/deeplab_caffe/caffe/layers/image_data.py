@@ -44,9 +44,12 @@ class ImageData(ReadAheadLayer):
             log.info(self.describe() + "force_color and force_gray are for encoded datums; is_color decides here")
         self.guarded(lambda: check_moved_fields(p, "image_data_param"))
         self._transformer = self.guarded(lambda: Transformer(t, self.phase))
+        log.detail(f"Opening file {p.source}", "image_data_layer.cpp:38")
         self._entries = self.guarded(lambda: _read_list(p.source))
+        log.detail(f"A total of {len(self._entries)} images.", "image_data_layer.cpp:53")
         self.guarded(lambda: check_files(self._entries, p.root_folder, p.source, labels=False))
         self.start(p.batch_size)
+        log.detail(f"output data size: {self.size_text()}", "image_data_layer.cpp:83")
 
     def entry(self, number: int) -> ListEntry:
         p = self.param.image_data_param

@@ -12,6 +12,7 @@ from ...data.labels import check_labels, read_label
 from ...data.lists import ListEntry, check_files, full_path, list_contents, read_list
 from ...errors import InputError
 from ...formats import schema
+from .. import log
 from ..blob import Blob
 from .base import Shape, register
 from .read_ahead import ReadAheadLayer
@@ -54,9 +55,11 @@ class ImageSegData(ReadAheadLayer):
         if any(not factor > 0 for factor in t.scale_factors):
             self.fail(f"scale_factors {list(t.scale_factors)} must be positive")
         self.entries = self._read_list()
+        log.detail(f"A total of {len(self.entries)} images.")
         self.size = self._size()
         self.table = self._value_table()
         self.start(p.batch_size, self._shapes())
+        log.detail(f"output data size: {self.size_text()}")
 
     def _read_list(self) -> list[ListEntry]:
         p = self.param.image_data_param

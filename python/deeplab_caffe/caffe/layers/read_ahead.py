@@ -84,6 +84,10 @@ class ReadAheadLayer(DataLayer):
         self.batch_size = batch_size
         self._item_shapes = self.guarded(self._first_shapes) if item_shapes is None else item_shapes
 
+    def size_text(self) -> str:
+        """The first top's shape as Caffe logs it: `10,3,321,321`."""
+        return ",".join(map(str, (self.batch_size, *self._item_shapes[0])))
+
     def _first_shapes(self) -> list[Shape]:
         """The shapes of the first item; what is wrong with it is told at set-up."""
         entry = self.entry(0)
