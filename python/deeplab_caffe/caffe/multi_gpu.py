@@ -1,62 +1,89 @@
-"""pycaffe's names for many GPUs, for scripts that mention them; this engine trains on one. And its Timer."""
+"""pycaffe's names for many GPUs, as BVLC's train.py uses them: one process for each, started by the program itself."""
 
 from __future__ import annotations
 
+import atexit
+import secrets
+import shutil
+import tempfile
 import time
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
+import torch.distributed as dist
 
 from ..errors import InputError
-from . import mode
+from . import agreement, mode, parallel
+from .gradient_average import GradientAverage
+from .mode import set_solver_count, set_solver_rank, solver_count, solver_rank
 
-_solver_count = 1
-_solver_rank = 0
+if TYPE_CHECKING:
+    from .solver import Solver
 
-
-def solver_count() -> int:
-    """The number of solvers that train together, as set."""
-    return _solver_count
-
-
-def set_solver_count(count: int) -> None:
-    """Set the number of solvers that train together; InputError for more than one."""
-    global _solver_count
-    if count != 1:
-        raise InputError(f"set_solver_count({count}): this engine trains with one solver")
-    _solver_count = count
-
-
-def solver_rank() -> int:
-    """The number of this solver, as set."""
-    return _solver_rank
-
-
-def set_solver_rank(rank: int) -> None:
-    """Set the number of this solver, from 0; a solver adds it to its random_seed."""
-    global _solver_rank
-    _solver_rank = rank
+__all__ = [
+    "NCCL", "Timer", "has_nccl", "set_multiprocess", "set_solver_count", "set_solver_rank", "solver_count",
+    "solver_rank",
+]  # fmt: skip
 
 
 def set_multiprocess(on: bool) -> None:
-    """Say whether the solvers are processes rather than threads; with one solver it makes no difference."""
+    """Say that the solvers are processes, as they always are here; InputError for threads, Caffe's other way."""
+    if not on and solver_count() > 1:
+        raise InputError("set_multiprocess(False): solvers train together as processes here, not as threads")
 
 
 def has_nccl() -> bool:
-    """Whether gradients can be summed over GPUs: no."""
-    return False
+    """Whether NCCL can average gradients over several solvers: always, for what it is not there for goes by gloo."""
+    return dist.is_available()
 
 
 class NCCL:
-    """Sums gradients over GPUs in Caffe; here it cannot be made. Raises InputError."""
+    """Averages the gradients of the solvers that were given the same `uid`, one in each process.
 
-    def __init__(self, solver: Any = None, uid: str = "") -> None:
-        self.new_uid()
+    Set count and rank before the solver is made (`set_solver_count`, `set_solver_rank`). Then: `nccl = NCCL(solver,
+    uid)`, `nccl.bcast()`, `solver.add_callback(nccl)`, and to begin while backward still runs
+    `solver.net.after_backward(nccl)`. Making it waits for the others. Raises InputError where they do not come, and
+    `bcast` where they train something else than the root.
+    """
+
+    def __init__(self, solver: Solver, uid: str) -> None:
+        self._solver = solver
+        solver.takes_part = True
+        if solver_count() > 1:
+            self._meet(uid)
+        self._average = GradientAverage(solver.group, solver.net, solver.param.iter_size)
+
+    def _meet(self, uid: str) -> None:
+        folder = Path(uid)
+        if not folder.is_dir():
+            raise InputError(f"NCCL(solver, uid): there is no meeting place '{uid}'; make one with NCCL.new_uid()")
+        store = dist.FileStore(str(folder / "store"), solver_count())
+        self._membership = parallel.joined(store, solver_rank(), solver_count(), mode.device(), solver_count())
+        self._solver.group = self._membership.__enter__()
 
     @staticmethod
-    def new_uid() -> NoReturn:
-        """Raises InputError."""
-        raise InputError("NCCL is not available: this engine trains on one GPU; see has_nccl()")
+    def new_uid() -> str:
+        """A place where the solvers of this machine can meet: a new folder, which goes when this program ends."""
+        folder = tempfile.mkdtemp(prefix=f"solvers-{secrets.token_hex(4)}-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return folder
+
+    def bcast(self) -> None:
+        """Give all solvers the root's weights, history and seed."""
+        agreement.begin_alike(self._solver.group, self._solver)
+
+    def on_start(self) -> None:
+        """The solver's callback before the passes of an iteration."""
+        self._average.on_start()
+
+    def on_gradients_ready(self) -> None:
+        """The solver's callback after them: make the gradients those of all solvers."""
+        self._average.on_gradients_ready()
+
+    def __call__(self, layer: int) -> None:
+        """The net's callback after a layer's turn in backward: begin with the gradients that are complete."""
+        self._average(layer)
 
 
 class Timer:

@@ -56,17 +56,21 @@ _ITER = re.compile(r"_iter_(\d+)\.solverstate(\.h5)?$")
 def write(solver: Solver) -> str:
     """Write a snapshot of a solver in the format it states; returns the path of the state file.
 
+    Of solvers that train together, all must call it; the root writes, with the random states of the others.
     Raises InputError where that fails, as on a full disk; no file of this snapshot is left then, and all earlier
     ones are as they were.
     """
     stem = f"{solver.param.snapshot_prefix}_iter_{solver.iter}"
     suffix = ".h5" if solver.param.snapshot_format == schema.SolverParameter.HDF5 else ""
     model, state_file, side = f"{stem}.caffemodel{suffix}", f"{stem}.solverstate{suffix}", f"{stem}.resume.json"
+    side_state = _side_state(solver)
+    if not solver.is_root:
+        return state_file
     try:
         # All are written before the first gets its name, the state's name comes last.
         with replacing(state_file) as new_state, replacing(side) as new_side, replacing(model) as new_model:
             _write_model(solver, model, new_model)
-            new_side.write_text(json.dumps(_side_state(solver)), encoding="utf-8")
+            new_side.write_text(json.dumps(side_state), encoding="utf-8")
             _write_state(solver, model, state_file, new_state)
     except InputError:
         raise
@@ -136,15 +140,31 @@ def _positions(net: Net) -> dict[str, int]:
     return {layer.name: layer.position for layer in net.layers if isinstance(layer, DataLayer)}
 
 
+def _random_states() -> dict[str, str]:
+    return {str(d): base64.b64encode(g.get_state().numpy().tobytes()).decode() for d, g in mode.generators()}
+
+
 def _side_state(solver: Solver) -> dict[str, Any]:
+    root, *workers = (json.loads(text) for text in solver.group.gather(json.dumps(_random_states())))
     return {
         "iter": solver.iter,
         "seed": mode.seed(),
-        "random": {str(d): base64.b64encode(g.get_state().numpy().tobytes()).decode() for d, g in mode.generators()},
+        "random": root,
+        "workers": workers,
         "positions": [_positions(net) for net in (solver.net, *solver.test_nets)],
         "losses": [float(x) for x in solver.recent_losses],
         "loss_start": solver.loss_start,
     }
+
+
+def _restore_random(states: dict[str, str]) -> None:
+    for device, text in states.items():
+        where = torch.device(device)
+        if where.type == "cuda":
+            where = mode.device()  # its number may be another one now
+        if where.type == torch.device(device).type:
+            state = torch.frombuffer(bytearray(base64.b64decode(text)), dtype=torch.uint8)
+            mode.generator(where).set_state(state)
 
 
 def _restore_side_state(solver: Solver, path: Path) -> None:
@@ -153,11 +173,9 @@ def _restore_side_state(solver: Solver, path: Path) -> None:
         if side["iter"] != solver.iter:
             raise ValueError(f"it is of iteration {side['iter']}, the state of {solver.iter}")
         mode.set_random_seed(side["seed"])
-        for device, text in side["random"].items():
-            state = torch.frombuffer(bytearray(base64.b64decode(text)), dtype=torch.uint8)
-            where = torch.device(device)
-            if where.type == "cpu" or torch.cuda.is_available():
-                mode.generator(where).set_state(state)
+        states = [side["random"], *side.get("workers", [])]
+        if mode.solver_rank() < len(states):  # more workers than then draw afresh
+            _restore_random(states[mode.solver_rank()])
         for net, positions in zip((solver.net, *solver.test_nets), side["positions"], strict=False):
             for name, position in positions.items():
                 layer = net.layer_dict.get(name)

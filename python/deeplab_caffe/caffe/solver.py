@@ -12,7 +12,7 @@ import torch
 from ..formats import schema
 from ..formats.definition import SolverDefinition, read_solver_definition
 from ..formats.weights_hdf5 import check_names
-from . import learning_rate, log, mode, multi_gpu, net_weights, snapshot
+from . import agreement, learning_rate, log, mode, net_weights, parallel, snapshot
 from .net import Net
 from .net_log import message_text
 from .signals import Action
@@ -46,7 +46,7 @@ class Solver:
         log.detail(f"Initializing solver from parameters: \n{message_text(self.param)}", "solver.cpp:48")
         self._check()
         if self.param.random_seed >= 0:
-            mode.set_random_seed(self.param.random_seed + multi_gpu.solver_rank())
+            mode.set_random_seed(self.param.random_seed)
         self.iter = 0
         self.current_step = 0
         self.recent_losses: list[torch.Tensor] = []
@@ -54,11 +54,14 @@ class Solver:
         self._callbacks: list[tuple[Callable[[], None], Callable[[], None]]] = []
         self.action: Callable[[], Action] = lambda: Action.NONE
         self._stop = False
+        #: the workers that train together, this solver's among them
+        self.group = parallel.current()
+        self.takes_part = False
         self._logged_at: tuple[float, int] | None = None
         self.net = train_net(self.definition)
         if self.param.snapshot_format == schema.SolverParameter.HDF5:
             check_names(self.net._layer_names, self.source)  # rather than at the first snapshot
-        self.test_nets = test_nets(self.definition)
+        self.test_nets = test_nets(self.definition) if self.is_root else []
         log.detail("Solver scaffolding done.", "solver.cpp:60")
         for files in self.param.weights:
             self.load_weights(files)
@@ -95,9 +98,19 @@ class Solver:
 
     # -- pycaffe
 
-    def add_callback(self, on_start: Callable[[], None], on_gradients_ready: Callable[[], None]) -> None:
-        """Call `on_start` before and `on_gradients_ready` after the passes of each iteration."""
+    def add_callback(self, on_start: Any, on_gradients_ready: Callable[[], None] | None = None) -> None:
+        """Call `on_start` before and `on_gradients_ready` after the passes of each iteration.
+
+        One argument is an object that has both as methods, as NCCL does.
+        """
+        if on_gradients_ready is None:
+            on_start, on_gradients_ready = on_start.on_start, on_start.on_gradients_ready
         self._callbacks.append((on_start, on_gradients_ready))
+
+    @property
+    def is_root(self) -> bool:
+        """Whether this solver, of those that train together, logs, tests and writes snapshots."""
+        return mode.solver_rank() == 0
 
     def step(self, iterations: int) -> None:
         """Run iterations, with the tests, display and snapshots that fall on them."""
@@ -122,7 +135,7 @@ class Solver:
         if self._stop:
             log.info("Optimization stopped early.", "solver.cpp:301")
             return
-        if p.display and self.iter % p.display == 0:
+        if self.is_root and p.display and self.iter % p.display == 0:
             self._note_loss(self.net.forward_range(0, len(self.net.layers) - 1))
             log.info(f"Iteration {self.iter}, loss = {log.number(self.smoothed_loss)}", "solver.cpp:317")
         if p.test_interval and self.iter % p.test_interval == 0:
@@ -145,6 +158,8 @@ class Solver:
 
     def _step(self, stop_at: int) -> None:
         p = self.param
+        if self.group.count > 1 and not self.takes_part:
+            agreement.take_part(self)
         while self.iter < stop_at:
             self.net.clear_param_diffs()
             if p.test_interval and self.iter % p.test_interval == 0 and (self.iter > 0 or p.test_initialization):
@@ -156,13 +171,13 @@ class Solver:
             self.net.debug_info = bool(p.debug_info and p.display and self.iter % p.display == 0)
             loss = self._passes()
             self._note_loss(loss)
-            if p.display and self.iter % p.display == 0:
+            if self.is_root and p.display and self.iter % p.display == 0:
                 self._display()
             for _, on_gradients_ready in self._callbacks:
                 on_gradients_ready()
             self.apply_update()
             self.iter += 1
-            requested = self.action()
+            requested = self.group.agree(self.action())
             if (p.snapshot and self.iter % p.snapshot == 0) or requested == Action.SNAPSHOT:
                 self.snapshot()
             if requested == Action.STOP:
@@ -220,11 +235,20 @@ class Solver:
                 index += 1
 
     def test_all(self) -> None:
-        """Run every test net for its test_iter forwards and log the mean of each output."""
+        """Run every test net for its test_iter forwards and log the mean of each output; the root alone does it."""
+        if not self.is_root:
+            self._wait_for_tests()
+            return
         for i, net in enumerate(self.test_nets):
-            if self._stop:
-                return
-            self._test(i, net)
+            if not self._stop:
+                self._test(i, net)
+        self.group.lead(Action.STOP if self._stop else Action.NONE)
+
+    def _wait_for_tests(self) -> None:
+        """Take part in the snapshots that are asked for while the root tests."""
+        while (action := self.group.follow()) == Action.SNAPSHOT:
+            self.snapshot()
+        self._stop = self._stop or action == Action.STOP
 
     def _test(self, index: int, net: Net) -> None:
         log.info(f"Iteration {self.iter}, Testing net (#{index})", "solver.cpp:337")
@@ -235,6 +259,7 @@ class Solver:
         for _ in range(count):
             while (requested := self.action()) != Action.NONE:
                 if requested == Action.SNAPSHOT:
+                    self.group.lead(requested)
                     self.snapshot()
                 else:
                     self._stop = True
