@@ -55,7 +55,8 @@ def test_the_definition_is_what_the_state_leaves(net, detailed, tmp_path):
     net(_NET, caffe.TEST, level=2, stages=["é"])
     text = (tmp_path / "details.txt").read_text()
     definition = text[: text.index("Creating layer")].split("\n", 1)[1]
-    assert definition.startswith('name: "pair"\nstate {\n  phase: TEST\n  level: 2\n  stage: "\\303\\251"\n}\nlayer {\n')
+    start = 'name: "pair"\nstate {\n  phase: TEST\n  level: 2\n  stage: "\\303\\251"\n}\nlayer {\n'
+    assert definition.startswith(start)
     assert 'name: "b"' not in definition and "split" not in definition
     assert "    loss_weight" not in definition and "\n  loss_weight: 0.5\n" in definition
 

@@ -38,13 +38,38 @@ def test_a_second_interrupt_does_not_wait():
             os.kill(os.getpid(), signal.SIGINT)
 
 
+def test_an_interrupt_that_asks_for_nothing_never_stops():
+    for effect in (Action.NONE, Action.SNAPSHOT):
+        with SignalHandler(sigint=effect) as handler:
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+            assert [handler(), handler()] == [effect, Action.NONE]
+
+
+def test_where_no_iteration_ends_soon_an_interrupt_stops_at_once():
+    with SignalHandler() as handler:
+        with pytest.raises(KeyboardInterrupt), handler.stopping_at_once():
+            os.kill(os.getpid(), signal.SIGHUP)
+            os.kill(os.getpid(), signal.SIGINT)
+        assert [handler(), handler()] == [Action.SNAPSHOT, Action.NONE]
+
+
+def test_an_interrupt_is_answered(capfd):
+    with SignalHandler():
+        os.kill(os.getpid(), signal.SIGINT)
+    assert "Ctrl-C again stops at once" in capfd.readouterr().err
+
+
 def test_lines_have_glogs_prefix():
     stream = io.StringIO()
     log.add_file(stream)
     log.info("Iteration 20, loss = 1")
     log.remove_file(stream)
     log.info("not here")
-    pattern = r"I\d{4} \d\d:\d\d:\d\d\.\d{6} +\d+ test_signals\.py:\d+\] Iteration 20, loss = 1\n"
+    log.add_file(stream)
+    log.warning("Iteration 20, loss = 2", "solver.cpp:228")
+    log.remove_file(stream)
+    pattern = r"I\d{4} \d\d:\d\d:\d\d\.\d{6} +\d+ test_signals\.py:\d+\] Iteration 20, loss = 1\nW.* solver\.cpp:228\] Iteration 20, loss = 2\n"
     assert re.fullmatch(pattern, stream.getvalue())
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import enum
+import os
 import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -19,14 +23,15 @@ class Action(enum.Enum):
 class SignalHandler:
     """While active, SIGINT and SIGHUP are noted; calling it tells, once each, what they ask for.
 
-    SIGHUP (default: snapshot) is served before SIGINT (default: stop). A second SIGINT before the first was served
-    ends the program at once.
+    SIGHUP (default: snapshot) is served before SIGINT (default: stop). A second SIGINT that asks to stop before the
+    first was served raises KeyboardInterrupt.
     """
 
     def __init__(self, sigint: Action = Action.STOP, sighup: Action = Action.SNAPSHOT) -> None:
         self.effects = {signal.SIGHUP: sighup, signal.SIGINT: sigint}
         self._got: set[int] = set()
         self._before: dict[int, Any] = {}
+        self._at_once = False
 
     def __enter__(self) -> SignalHandler:
         for number in self.effects:
@@ -39,9 +44,20 @@ class SignalHandler:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    @contextmanager
+    def stopping_at_once(self) -> Iterator[None]:
+        """Within, where no iteration ends soon, the first SIGINT that asks to stop raises KeyboardInterrupt."""
+        self._at_once = True
+        try:
+            yield
+        finally:
+            self._at_once = False
+
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if number == signal.SIGINT and number in self._got:
-            raise KeyboardInterrupt
+        if number == signal.SIGINT and self.effects[signal.SIGINT] is Action.STOP:
+            if self._at_once or number in self._got:
+                raise KeyboardInterrupt
+            _say("stopping at the end of this iteration; Ctrl-C again stops at once, without a snapshot")
         self._got.add(number)
 
     def __call__(self) -> Action:
@@ -51,3 +67,11 @@ class SignalHandler:
                 if effect is not Action.NONE:
                     return effect
         return Action.NONE
+
+
+def _say(message: str) -> None:
+    """A line on stderr, past Python's buffers: the signal may have come while they were being written."""
+    try:
+        os.write(sys.stderr.fileno(), f"\n{message}\n".encode())
+    except (OSError, ValueError):  # closed, or no file at all
+        return
