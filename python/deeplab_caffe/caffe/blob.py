@@ -26,13 +26,14 @@ class SyncedMemory:
     Blobs that share data or diff hold the same SyncedMemory.
     """
 
-    __slots__ = ("_host", "_host_is_newer", "_tensor", "_viewed")
+    __slots__ = ("_host", "_host_is_newer", "_released", "_tensor", "_viewed")
 
     def __init__(self) -> None:
         self._tensor: torch.Tensor | None = None
         self._host: np.ndarray | None = None  # CUDA only
         self._host_is_newer = False
         self._viewed = False  # a numpy view of the tensor was handed out
+        self._released = ""  # why there are no contents
 
     @property
     def viewed(self) -> bool:
@@ -48,6 +49,8 @@ class SyncedMemory:
         """The contents in a shape, on the current device; zeros where memory grew (contents and all, as in Caffe)."""
         where = mode.device()
         held = self._tensor
+        if held is None and self._released:
+            raise InputError(self._released)
         count = math.prod(shape)
         if held is None or held.numel() < count:
             held = torch.zeros(shape, device=where)
@@ -76,17 +79,24 @@ class SyncedMemory:
             self._tensor = value
             self._viewed = False
         self._host_is_newer = False
+        self._released = ""
+
+    def release(self, why: str) -> None:
+        """Free the memory; until something is assigned, whoever wants the contents gets InputError saying why not."""
+        self._tensor = None
+        self._forget_views()
+        self._released = why
 
     def accumulate(self, value: torch.Tensor) -> None:
         """Add to the contents (to nothing, if they are blank: no copy)."""
         if self._tensor is None or self._tensor.numel() != value.numel():
-            self._tensor = value
-            self._viewed = False
+            self.assign(value)
         else:
             self.tensor(tuple(value.shape)).add_(value)
 
     def clear(self) -> None:
         """Make the contents zero."""
+        self._released = ""
         if self._viewed and self._tensor is not None:
             self._tensor.zero_()
         elif self._host_is_newer and self._host is not None:
@@ -98,12 +108,12 @@ class SyncedMemory:
         """A writable numpy view; what is written there is what the next computation reads."""
         held = self.tensor(shape).detach()
         if held.device.type == "cpu":
-            if not held.is_contiguous():
-                held = held.contiguous()
+            if not held.is_contiguous() or held.dtype != torch.float32:
+                held = held.float().contiguous()
                 self._tensor = held
             self._viewed = True
             return held.numpy()
-        host = held.cpu().numpy()
+        host = held.cpu().float().numpy()
         if self._host is not None and self._host.size == host.size:
             self._host.reshape(host.shape)[...] = host
         else:
@@ -116,7 +126,7 @@ class SyncedMemory:
         held = self.tensor(shape)
         if held.device.type != "cuda":
             raise InputError("a blob has no address on a GPU: the mode is CPU; see set_mode_gpu")
-        self._tensor = held = held.contiguous()
+        self._tensor = held = held.float().contiguous()
         self._viewed = True
         return held.data_ptr()
 

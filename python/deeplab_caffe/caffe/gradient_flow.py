@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from .blob import Blob
 from .layers.base import Layer
 
+#: types whose gradient does not read their tops
+_TOPS_UNREAD = {"BN", "BatchNorm", "Bias", "Convolution", "Deconvolution", "Eltwise", "InnerProduct", "Scale"}
+
 
 def decide_backward(
     layer: Layer, bottoms: Sequence[Blob], tops: Sequence[Blob], needs: dict[int, bool], force_backward: bool
@@ -46,3 +49,13 @@ def prune_backward(
             if contributes:
                 under_loss.add(id(blob))
             wanted[id(blob)] = flag
+
+
+def allow_overwriting(
+    layers: Sequence[Layer], bottoms: Sequence[Sequence[Blob]], tops: Sequence[Sequence[Blob]]
+) -> None:
+    """Tell the layers that work in place whether they may write over what they read."""
+    makers: dict[int, str] = {}
+    for layer, below, above in zip(layers, bottoms, tops, strict=True):
+        layer.overwrites = any(b in above for b in below) and all(makers.get(id(b)) in _TOPS_UNREAD for b in below)
+        makers.update((id(blob), layer.type) for blob in above)

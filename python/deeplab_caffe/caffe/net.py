@@ -14,7 +14,7 @@ from ..formats import schema
 from ..formats.definition import Definition, Entry, definition_of, read_definition
 from . import batches, mode, net_log, net_weights, passes
 from .blob import Blob, BlobVec
-from .gradient_flow import decide_backward, prune_backward
+from .gradient_flow import allow_overwriting, decide_backward, prune_backward
 from .layers.base import DataLayer, Layer, blobs_from_proto, layer_class
 from .layers.python import python_layer
 from .net_building import filter_layers, insert_splits
@@ -104,6 +104,7 @@ class Net:
         self.top_names = OrderedDict(zip(self._layer_names, self._top_names, strict=True))
         self.bottom_names = OrderedDict(zip(self._layer_names, self._bottom_names, strict=True))
         prune_backward(self.layers, self._bottoms, self._tops, self.force_backward)
+        allow_overwriting(self.layers, self._bottoms, self._tops)
         net_log.finished(self)
 
     def _add_layer(

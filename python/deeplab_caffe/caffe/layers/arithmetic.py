@@ -26,6 +26,7 @@ class Eltwise(TensorLayer):
     """
 
     bottoms = (2, MANY)
+    any_precision = True
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.param.eltwise_param
@@ -59,6 +60,7 @@ class Concat(SharingLayer):
     """Bottoms one after another along `axis` (default 1); all other sizes equal. One bottom shares its memory."""
 
     bottoms = (1, MANY)
+    any_precision = True
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.param.concat_param
@@ -105,6 +107,7 @@ class Silence(TensorLayer):
 
     bottoms = (1, MANY)
     tops = (0, 0)
+    any_precision = True
 
     def top_shapes(self, *bottoms: Shape) -> list[Shape]:
         return []

@@ -58,6 +58,8 @@ class Layer:
         self.param_propagate: list[bool] = []
         self.propagate_down: list[bool] = []
         self.needs_backward = False
+        #: whether it works in place on what no gradient reads any more, so that it may write over it
+        self.overwrites = False
 
     # -- the contract
 
@@ -137,6 +139,11 @@ class TensorLayer(Layer):
     tops = (1, 1)
     #: whether computing once more would draw again or change a state
     stateful: ClassVar[bool] = False
+    #: whether `compute` takes bottoms of any precision; the others get float32
+    any_precision: bool = False
+    #: what Convolution and InnerProduct compute in, if not in their parameters' float32; gradients of parameters and
+    #: losses are float32 always
+    precision: torch.dtype | None = None
     #: bottoms, parameters and tops of the last forward, as autograd knows them, and what their contents were
     _versions: Sequence[int] = ()
     _tape: tuple[list[torch.Tensor], list[torch.Tensor], list[torch.Tensor]] | None = None
@@ -179,7 +186,7 @@ class TensorLayer(Layer):
         inputs, params, outputs = self._tape
         wanted = [t for t, flag in zip(inputs, propagate_down, strict=True) if flag and t.requires_grad]
         wanted += [t for t in params if t.requires_grad]
-        used = [(o, b.diff_tensor()) for o, b in zip(outputs, top, strict=True) if o.requires_grad]
+        used = [(o, b.diff_tensor().to(o.dtype)) for o, b in zip(outputs, top, strict=True) if o.requires_grad]
         grads: dict[int, torch.Tensor | None] = {}
         if used and wanted:
             tops, diffs = [o for o, _ in used], [d for _, d in used]
@@ -223,7 +230,7 @@ class TensorLayer(Layer):
             for tensor, flag in zip([*inputs, *params], [*self.propagate_down, *self.param_propagate], strict=True):
                 tensor.requires_grad_(flag)
         with torch.set_grad_enabled(self.needs_backward):
-            outputs = list(self.compute(inputs, params))
+            outputs = list(self.compute(inputs if self.any_precision else [_full(t) for t in inputs], params))
         self._tape = (inputs, params, outputs) if self.needs_backward else None
         self._versions = [t._version for t in (*inputs, *params)]
         return outputs
@@ -262,6 +269,11 @@ class TensorLayer(Layer):
 def _memory(tensor: torch.Tensor) -> int:
     """The allocation that a tensor lies in; a slice lies in that of the whole."""
     return tensor.untyped_storage().data_ptr()
+
+
+def _full(tensor: torch.Tensor) -> torch.Tensor:
+    """A tensor as float32, if it is of a lower precision."""
+    return tensor.float() if tensor.dtype == torch.bfloat16 else tensor
 
 
 class LossLayer(TensorLayer):

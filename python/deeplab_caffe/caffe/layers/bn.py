@@ -29,6 +29,7 @@ class BN(TensorLayer):
     """
 
     stateful = True
+    any_precision = True
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.param.bn_param

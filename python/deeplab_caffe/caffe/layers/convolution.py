@@ -16,7 +16,6 @@ from .base import MANY, Shape, TensorLayer, register
 from .windows import WindowLayer
 
 _CONVOLVE = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
-_TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 
 
 @register("Convolution")
@@ -30,6 +29,7 @@ class Convolution(WindowLayer):
 
     bottoms = (1, MANY)
     tops = (1, MANY)
+    any_precision = True
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.param.convolution_param
@@ -59,12 +59,13 @@ class Convolution(WindowLayer):
         return [(*first[: self.channel_axis], outputs, *self.window_counts(first))] * len(bottoms)
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
-        bias = params[1] if len(params) > 1 else None
+        dtype = self.precision or params[0].dtype
+        weight, *bias = (p.to(dtype) for p in params)
         results = []
         for x in bottoms:
             batch = x.shape[: self.channel_axis]
             flat = x if len(batch) == 1 else x.reshape(-1, *x.shape[self.channel_axis :])
-            y = self.convolve(flat, params[0], bias)
+            y = self.convolve(flat.to(dtype), weight, bias[0] if bias else None)
             results.append(y if len(batch) == 1 else y.reshape(*batch, *y.shape[1:]))
         return results
 
@@ -114,6 +115,8 @@ class InnerProduct(TensorLayer):
     """Fully connected: y = x Wᵀ + b over all axes from `axis` on. Blobs: weight (N, K), or (K, N) with `transpose`;
     bias (N)."""
 
+    any_precision = True
+
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.param.inner_product_param
         if p.num_output == 0:
@@ -132,5 +135,9 @@ class InnerProduct(TensorLayer):
         return [(*bottoms[0][: self.split], self.param.inner_product_param.num_output)]
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
-        weight = params[0].t() if self.param.inner_product_param.transpose else params[0]
-        return [F.linear(bottoms[0].flatten(self.split), weight, params[1] if len(params) > 1 else None)]
+        dtype = self.precision or params[0].dtype
+        weight, *bias = (p.to(dtype) for p in params)
+        if self.param.inner_product_param.transpose:
+            weight = weight.t()
+        x = bottoms[0].flatten(self.split).to(dtype)
+        return [F.linear(x, weight, bias[0] if bias else None)]

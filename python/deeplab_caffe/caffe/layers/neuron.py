@@ -22,7 +22,34 @@ class NeuronLayer(TensorLayer):
 
 @register("ReLU")
 class ReLU(NeuronLayer):
-    """max(x, 0) + negative_slope · min(x, 0); the gradient at 0 is that of the negative side."""
+    """max(x, 0) + negative_slope · min(x, 0); the gradient at 0 is that of the negative side.
+
+    In place it writes over its bottom where it may, and over the top's diff: the signs that its gradient needs are
+    those of the result as well, unless the slope is negative.
+    """
+
+    any_precision = True
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        if not self._over(bottom, top):
+            super().forward(bottom, top)
+            return
+        slope, values = self.param.relu_param.negative_slope, bottom[0].data_tensor()
+        F.leaky_relu_(values, slope) if slope else values.relu_()
+
+    def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
+        if not self._over(bottom, top):
+            super().backward(top, propagate_down, bottom)
+        elif propagate_down[0]:
+            slope, values = self.param.relu_param.negative_slope, bottom[0].data_tensor()
+            diff = top[0].diff_tensor()
+            if slope:
+                torch.ops.aten.leaky_relu_backward.grad_input(diff, values, slope, True, grad_input=diff)
+            else:
+                torch.ops.aten.threshold_backward.grad_input(diff, values, 0, grad_input=diff)
+
+    def _over(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> bool:
+        return self.overwrites and self.param.relu_param.negative_slope >= 0
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         slope = self.param.relu_param.negative_slope
@@ -34,6 +61,7 @@ class Dropout(NeuronLayer):
     """TRAIN: each element is zeroed with probability `dropout_ratio`, the others divided by 1 − ratio. TEST: copy."""
 
     stateful = True
+    any_precision = True
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         ratio = self.param.dropout_param.dropout_ratio

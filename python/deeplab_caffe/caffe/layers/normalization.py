@@ -23,6 +23,7 @@ class BatchNorm(TensorLayer):
     """
 
     stateful = True
+    any_precision = True
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.param.batch_norm_param
@@ -82,6 +83,7 @@ class Scale(TensorLayer):
     """
 
     bottoms = (1, 2)
+    any_precision = True
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.param.scale_param

@@ -31,6 +31,7 @@ class Pooling(TensorLayer):
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.param.pooling_param
         self.method = p.pool
+        self.any_precision = self.method != _STOCHASTIC
         if len(top) > 1 and self.method != _MAX:
             self.fail("a second top (the index mask) goes with MAX only")
         self.pad = self._pair("pad", 0)
@@ -100,14 +101,14 @@ class Pooling(TensorLayer):
             if not masked:
                 return [F.max_pool2d(x, self.kernel, self.stride, self.pad, ceil_mode=True)]
             y, index = F.max_pool2d(x, self.kernel, self.stride, self.pad, ceil_mode=True, return_indices=True)
-            return [y, index.to(x.dtype)]
+            return [y, index.float()]
         padded = self._to_windows(x, sizes, _LOWEST)
         y, index = F.max_pool2d(padded, self.kernel, self.stride, return_indices=True)
         rows = index // padded.shape[3] - self.pad[0]
         columns = index % padded.shape[3] - self.pad[1]
         inside = (rows >= 0) & (rows < x.shape[2]) & (columns >= 0) & (columns < x.shape[3])
         mask = torch.where(inside, rows * x.shape[3] + columns, -1)
-        return [y, mask.to(x.dtype)] if masked else [y]
+        return [y, mask.float()] if masked else [y]
 
     def _as_torch(self, size: int, out: int, axis: int) -> bool:
         """Whether PyTorch's ceil_mode gives this output size and takes this padding."""
