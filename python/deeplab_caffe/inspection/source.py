@@ -1,0 +1,83 @@
+"""Which net a file is about: the one that it defines, or the one that the solver in it trains."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..caffe.layers.base import layer_class
+from ..caffe.net_building import filter_layers
+from ..errors import InputError
+from ..formats import prototxt, schema
+from ..formats.definition import Definition, Entry, definition_in, definition_of
+
+_NETS = ("net", "net_param", "train_net", "train_net_param")
+
+
+def read_net(path: str | os.PathLike[str], variables: Mapping[str, str] | None = None) -> Definition:
+    """The net in a prototxt of any dialect, or the training net of the solver in it; raises InputError."""
+    document = prototxt.Document.read(path, variables)
+    if not is_solver(document):
+        return definition_in(document)
+    solver = prototxt.to_message(document, schema.SolverParameter())
+    given = [name for name in _NETS if solver.HasField(name)]
+    if len(given) != 1:
+        raise InputError(f"{path}: a solver with {', '.join(given) or 'no net'}; wanted one of {', '.join(_NETS)}")
+    net: Any = getattr(solver, given[0])
+    if not isinstance(net, str):
+        return definition_of(net, str(path))
+    return definition_in(prototxt.Document.read(net_path(path, net), variables))
+
+
+def is_solver(document: prototxt.Document) -> bool:
+    """Whether a file is a solver's: it has a field at its top that only solvers have."""
+    own = set(schema.SolverParameter.DESCRIPTOR.fields_by_name) - set(schema.NetParameter.DESCRIPTOR.fields_by_name)
+    return any(item.name in own for item in document.root.fields)
+
+
+def net_path(solver: str | os.PathLike[str], net: str) -> str:
+    """Where the net that a solver names lies: as Caffe looks for it from the present folder, else beside the solver."""
+    beside = Path(solver).parent / Path(net).name
+    if os.path.exists(net) or not beside.exists():
+        return net
+    return str(beside)
+
+
+def state_of(definition: Definition, phase: int | None, level: int = 0, stages: tuple[str, ...] = ()) -> Any:
+    """The state to look at a net in; without a stated phase TRAIN if that net is whole and has a loss, else TEST.
+
+    TRAIN also where the net is whole in TRAIN alone.
+    """
+    state = schema.NetState()
+    state.CopyFrom(definition.param.state)
+    state.level = level or state.level
+    state.stage.extend(stages)
+    state.phase = _likely_phase(definition, state) if phase is None else phase
+    return state
+
+
+def _likely_phase(definition: Definition, state: Any) -> int:
+    kept = {}
+    for phase in (schema.TRAIN, schema.TEST):
+        state.phase = phase
+        kept[phase] = filter_layers(definition.entries, state)
+    trains = _is_whole(kept[schema.TRAIN]) and any(map(_is_loss, kept[schema.TRAIN]))
+    if trains or (_is_whole(kept[schema.TRAIN]) and not _is_whole(kept[schema.TEST])):
+        return schema.TRAIN
+    return schema.TEST
+
+
+def _is_whole(entries: list[Entry]) -> bool:
+    """Whether there are layers, and every bottom is made by an earlier one."""
+    made: set[str] = set()
+    for entry in entries:
+        if any(name not in made for name in entry.param.bottom):
+            return False
+        made.update(entry.param.top)
+    return bool(made)
+
+
+def _is_loss(entry: Entry) -> bool:
+    return any(entry.param.loss_weight) or layer_class(entry.param, entry.origin).is_loss
