@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import importlib.abc
 import os
 import runpy
 import sys
 import traceback
 from collections.abc import Sequence
 from types import ModuleType
-from typing import Any
 
 from .errors import InputError
 
@@ -30,28 +28,9 @@ def caffe() -> ModuleType:
         raise InputError(f"DEEPLAB_CAFFE=system, but no caffe can be imported: {error}") from None
 
 
-#: pycaffe's modules; `caffe.layers` is none of them, but an object of `caffe`
-_MODULES = (
-    "proto", "proto.caffe_pb2", "io", "draw", "net_spec", "classifier", "detector", "coord_map", "pycaffe",
-)  # fmt: skip
-
-
-class _NoOtherModules(importlib.abc.MetaPathFinder):
-    """Keeps `import caffe.x` from loading parts of the embedded Caffe a second time under another name."""
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
-        if name.startswith("caffe.") and getattr(sys.modules.get("caffe"), "__name__", "") == _EMBEDDED:
-            raise ModuleNotFoundError(f"the embedded Caffe has no module '{name}'", name=name)
-
-
 def install_as_caffe() -> None:
     """Let `import caffe` in this process give the embedded Caffe, so that scripts for pycaffe run unchanged."""
-    sys.modules["caffe"] = importlib.import_module(_EMBEDDED)
-    for name in _MODULES:
-        sys.modules[f"caffe.{name}"] = importlib.import_module(f"{_EMBEDDED}.{name}")
-    sys.modules["caffe._caffe"] = sys.modules["caffe.pycaffe"]  # the compiled half of pycaffe, which scripts reach into
-    if not any(isinstance(finder, _NoOtherModules) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _NoOtherModules())
+    importlib.import_module(f"{_EMBEDDED}.alias").install()
 
 
 def run_script(path: str, arguments: Sequence[str] = ()) -> None:

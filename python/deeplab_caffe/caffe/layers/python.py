@@ -2,16 +2,24 @@
 
 A prototxt names a module and a class, so that building a net from it runs that module's code. A program that uses the
 API runs code of its own choice anyway, so there Python layers work as in pycaffe; the command-line tools refuse them
-unless they are called with --allow-python-layers.
+unless they are called with --allow-python-layers, but for those that come with this package, `deeplab_layers`.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from ...errors import InputError
+from .. import alias
 from .base import Layer, register
+
+#: the layers that BVLC's Caffe lacks, in Python; a package that lies beside this one
+_OURS = "deeplab_layers"
 
 _allowed = True
 
@@ -39,13 +47,13 @@ def python_layer(param: Any, phase: int, origin: str) -> Layer:
     """
     p = param.python_param
     where = f"{origin + ': ' if origin else ''}layer '{param.name}' (Python): "
-    if not _allowed:
+    if not _allowed and not _is_ours(p.module):
         raise InputError(
             f"{where}would import the module '{p.module}', that is, run its code; if you trust it, say "
             "--allow-python-layers"
         )
     try:
-        module = importlib.import_module(p.module)
+        module = _imported(p.module)
     except ModuleNotFoundError as error:
         if error.name != p.module.split(".")[0] and error.name != p.module:
             raise
@@ -58,3 +66,17 @@ def python_layer(param: Any, phase: int, origin: str) -> Layer:
     layer.type = PythonLayer.type  # type: ignore[misc]
     layer.param_str = layer.param_str_ = p.param_str  # type: ignore[attr-defined]
     return layer
+
+
+def _is_ours(module: str) -> bool:
+    """Whether a module is the package that comes with this one, and not another that bears its name."""
+    spec = importlib.util.find_spec(_OURS) if module == _OURS else None
+    ours = Path(__file__).parents[3] / _OURS / "__init__.py"
+    return spec is not None and spec.origin is not None and Path(spec.origin).resolve() == ours.resolve()
+
+
+def _imported(name: str) -> ModuleType:
+    """A module whose `import caffe` gives this Caffe, unless the program has imported another one."""
+    if "caffe" not in sys.modules:
+        alias.install()
+    return importlib.import_module(name)
