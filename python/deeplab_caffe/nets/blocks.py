@@ -190,7 +190,7 @@ def batch_norm_scale(n: Spec, name: str, bottom: Top) -> Top:
     own = {"batch_norm_param": {"moving_average_fraction": fraction}} if fraction is not None else {}
     param = n.param([(0, 0)] * 3, [f"bn_{name}_{i}" for i in range(3)])
     top = n.put(f"bn_{name}", layers.BatchNorm(bottom, in_place=True, **own, **param))
-    param = n.param([(1, 0), (2, 0)], [f"scale_{name}_{i}" for i in range(2)])
+    param = n.param([(lr, 0) for lr, _ in n.style.pretrained], [f"scale_{name}_{i}" for i in range(2)])
     return n.put(f"scale_{name}", layers.Scale(top, in_place=True, bias_term=True, **param))
 
 

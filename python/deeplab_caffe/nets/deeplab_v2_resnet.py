@@ -1,49 +1,235 @@
-"""DeepLab v2 on ResNet-101 (§4.1.2, Table 4): one scale, or three whose scores are fused by their maximum."""
+"""DeepLab v2 on ResNet-101 (arXiv 1606.00915, Table 4): one scale, or three fused by their maximum (MSC).
+
+The MSC net with ASPP is the released one. Of the other rows' heads the paper says only that a classifier replaces that
+of ImageNet, and that LargeFOV has 3x3 kernels at rate 12: so the plain head is one 1x1 convolution, and that of
+LargeFOV one of 3x3.
+
+Rows that were submitted to the test server have a second stage. Rows with COCO start from `coco/resnet101_msc`. The
+paper does not say how long that was trained: the recipe's 20K updates of ten images, two passes over COCO's training
+images, are kept. On Cityscapes the paper trains one scale only, for want of memory.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
-from ..caffe.net_spec import Top
+from ..caffe.net_spec import Top, layers, params
 from . import ends, frame, heads, resnet
 from .blocks import Spec
 from .setting import Setting
+from .sizes import SizeRule
 from .solvers import POLY_RESNET
 from .variant import Score, Variant
 
-_RATES = (6, 12, 18, 24)
 _BODY = resnet.stages(101)
+_LARGE_FOV, _ASPP = (12,), (6, 12, 18, 24)
 
 
-def resnet101(n: Spec, setting: Setting, rates: tuple[int, ...] = ()) -> None:
-    """One scale. rates: of the head's 3x3 classifiers; () for one of 1x1."""
-    frame.write(n, setting, partial(_scores, rates=rates), full_resolution=_full_resolution, features="fc1")
+#: the smaller copies of the image: suffix of their names, and the factors of the Interp layer that makes them
+_COPIES = {"_res05": {"shrink_factor": 2}, "_res075": {"shrink_factor": 4, "zoom_factor": 3}}
+#: and those of the one that enlarges their scores to those of the whole image
+_BACK = {"_res05": {"zoom_factor": 2}, "_res075": {"zoom_factor": 4, "shrink_factor": 3}}
+_PADS = {"pad_beg": 0, "pad_end": 0}
+_AT = {"": "the image as it is", "_res05": "half of the image's size", "_res075": "three quarters of its size"}
 
 
-def _scores(n: Spec, setting: Setting, images: Top, rates: tuple[int, ...]) -> Top:
-    return _head(n, setting, resnet.trunk(n, images, _BODY), rates)
+def single_scale(n: Spec, setting: Setting, rates: Sequence[int] = ()) -> None:
+    """One scale: (N, 3, 8k+1, 8l+1) to (N, C, k+1, l+1). rates: of the head's 3x3 classifiers; () for one of 1x1."""
+
+    def scores(n: Spec, setting: Setting, images: Top) -> Top:
+        return _head(n, setting, resnet.trunk(n, images, _BODY), rates)
+
+    _write(n, setting, scores)
 
 
-def _head(n: Spec, setting: Setting, top: Top, rates: tuple[int, ...]) -> Top:
-    """The scores of one branch: `fc1_<data set>`, the sum of several classifiers if there are several rates."""
-    name = f"fc1_{setting.dataset.name}"
+def multi_scale(n: Spec, setting: Setting, rates: Sequence[int] = ()) -> None:
+    """MSC: the image, its half and its three quarters through one net: (N, 3, 32k+1, 32l+1) to (N, C, 4k+1, 4l+1)."""
+    _write(n, setting, partial(_fused_scores, rates=rates), _losses)
+
+
+def _write(n: Spec, setting: Setting, scores: frame.Scores, training: frame.Training = frame.at_eighth) -> None:
+    full_resolution = partial(ends.full_resolution, name="fc1_interp")
+    frame.write(n, setting, scores, training, full_resolution, features="fc1", test_accuracy="fc1_accuracy")
+
+
+def _name(setting: Setting) -> str:
+    """The name of the scores, `fc1_<data set>`."""
+    return f"fc1_{setting.dataset.name}"
+
+
+def _head(n: Spec, setting: Setting, top: Top, rates: Sequence[int]) -> Top:
+    """The scores of one scale, the sum of several classifiers if there are several rates."""
+    n.section(f"scores of the {setting.num_classes} classes of {setting.dataset.title}: {_AT[n.suffix]}")
     if len(rates) > 1:
-        return heads.aspp_resnet(n, top, name, setting.num_classes, rates)
+        return heads.aspp_resnet(n, top, _name(setting), setting.num_classes, rates)
     kernel_size, rate = (3, rates[0]) if rates else (1, 1)
-    return heads.scores(n, name, top, setting.num_classes, kernel_size=kernel_size, rate=rate)
+    return heads.scores(n, _name(setting), top, setting.num_classes, kernel_size=kernel_size, rate=rate)
 
 
-def _full_resolution(n: Spec, scores: Top) -> Top:
-    return ends.full_resolution(n, scores, "fc1_interp")
+def _fused_scores(n: Spec, setting: Setting, images: Top, rates: Sequence[int]) -> Top:
+    """`fc_fusion`: at every position and for every class the largest of the three scores."""
+    inputs = {"": images}
+    for suffix, factors in _COPIES.items():
+        n.section(_AT[suffix])
+        inputs[suffix] = n.put(f"data{suffix}", layers.Interp(images, **factors, **_PADS))
+    scores = {}
+    with n.styled(shares=True):
+        features = {suffix: _trunk(n, image, suffix) for suffix, image in inputs.items()}
+        for suffix, top in features.items():
+            with n.branch(suffix):
+                scores[suffix] = _head(n, setting, top, rates)
+    n.section("the maximum over the scales, at the resolution of the whole image's scores")
+    for suffix, factors in _BACK.items():
+        name = f"{_name(setting)}{suffix}_interp"
+        scores[suffix] = n.put(name, layers.Interp(scores[suffix], **factors, **_PADS))
+    bottoms = [scores[suffix] for suffix in ("", "_res075", "_res05")]
+    return n.put("fc_fusion", layers.Eltwise(*bottoms, operation=params.Eltwise.MAX))
 
 
-VARIANTS = {
-    "resnet101": Variant(
-        title="DeepLab v2, ResNet-101",
-        build=resnet101,
-        recipes=(POLY_RESNET, POLY_RESNET),
-        source="DeepLab v2 (arXiv 1606.00915), Table 4, first row",
-        parameters=0,
-        published=(Score(68.72, confirmed=False),),
+def _trunk(n: Spec, images: Top, suffix: str) -> Top:
+    with n.branch(suffix):
+        return resnet.trunk(n, images, _BODY)
+
+
+def _losses(n: Spec, setting: Setting, fusion: Top, label: Top) -> None:
+    """A loss for the fusion and one for each scale.
+
+    The scores of the half have labels of their own; those of the three quarters are enlarged, as labels cannot be
+    resampled by 3/4 exactly.
+    """
+    name, shrunk = _name(setting), ends.shrunk_label(n, label)
+    ends.loss_and_accuracy(n, setting, fusion, shrunk)
+    ends.loss_and_accuracy(n, setting, n[name], shrunk, "_res1")
+    ends.loss_and_accuracy(n, setting, n[f"{name}_res075_interp"], shrunk, "_res075")
+    shrunk16 = ends.shrunk_label(n, label, 16, name="label_shrink16")
+    ends.loss_and_accuracy(n, setting, n[f"{name}_res05"], shrunk16, "_res05")
+
+
+#: sizes that a half and three quarters divide evenly
+_MSC_SIZES = SizeRule(32, 1)
+_AUG = replace(POLY_RESNET, scale_factors=(0.5, 0.75, 1, 1.25, 1.5))
+_TABLE_4 = "DeepLab v2 (arXiv 1606.00915), Table 4"
+_IMAGENET = "ResNet-101 as trained on ImageNet"
+_COCO = "the trained coco/resnet101_msc"
+_PASCAL = ("voc12", "pascal_context", "person_part")
+
+_SINGLE = Variant(
+    title="DeepLab v2, ResNet-101",
+    build=single_scale,
+    recipes=(POLY_RESNET,),
+    source=f"{_TABLE_4}, row 1; solver of the release",
+    initial=_IMAGENET,
+    parameters=42_543_189,
+    published=(
+        Score(68.72),
+        Score(39.6, dataset="pascal_context"),
+        Score(58.9, dataset="person_part"),
+        Score(66.6, dataset="cityscapes"),
+    ),
+    datasets=(*_PASCAL, "cityscapes"),
+)
+_MSC = replace(
+    _SINGLE,
+    title="DeepLab v2, ResNet-101, MSC",
+    build=multi_scale,
+    source=f"{_TABLE_4}, row 2; solver of the release",
+    published=(Score(71.27), Score(41.4, dataset="pascal_context"), Score(63.1, dataset="person_part")),
+    datasets=(*_PASCAL, "coco"),
+    sizes=_MSC_SIZES,
+)
+
+VARIANTS: dict[str, Variant] = {
+    "resnet101": _SINGLE,
+    "resnet101_msc": _MSC,
+    "resnet101_msc_coco": replace(
+        _MSC,
+        title="DeepLab v2, ResNet-101, MSC, COCO",
+        source=f"{_TABLE_4}, row 3; solver of the release",
+        initial=_COCO,
+        published=(
+            Score(73.28),
+            Score(42.9, dataset="pascal_context"),
+            *(Score(64.4, dataset="person_part"), Score(64.94, crf=True, dataset="person_part")),
+        ),
+        datasets=_PASCAL,
+    ),
+    "resnet101_msc_coco_aug": replace(
+        _MSC,
+        title="DeepLab v2, ResNet-101, MSC, COCO, Aug",
+        recipes=(_AUG,),
+        source=f"{_TABLE_4}, row 4; solver of the release",
+        initial=_COCO,
+        published=(Score(74.87), Score(43.5, dataset="pascal_context", confirmed=False)),
+        datasets=("voc12", "pascal_context"),
+    ),
+    "resnet101_msc_largefov": replace(
+        _MSC,
+        title="DeepLab v2, ResNet-101, MSC, COCO, Aug, LargeFOV",
+        build=partial(multi_scale, rates=_LARGE_FOV),
+        recipes=(_AUG,),
+        source=f"{_TABLE_4}, row 5; solver of the release",
+        initial=_COCO,
+        parameters=42_887_253,
+        field_of_view=224,
+        published=(
+            Score(75.54),
+            Score(43.9, dataset="pascal_context", confirmed=False),
+            Score(62.18, dataset="person_part", confirmed=False),
+        ),
+        datasets=_PASCAL,
+    ),
+    "resnet101_msc_aspp": replace(
+        _MSC,
+        title="DeepLab v2, ResNet-101, MSC, COCO, Aug, ASPP (the released DEEPLABV2-RESNET101)",
+        build=partial(multi_scale, rates=_ASPP),
+        recipes=(_AUG, _AUG),
+        source=f"{_TABLE_4}, rows 6 and 7, and the released net and solvers",
+        initial=_COCO,
+        parameters=44_048_532,
+        field_of_view=416,
+        published=(
+            *(Score(76.35), Score(77.69, crf=True), Score(79.7, "test", crf=True)),
+            Score(44.7, dataset="pascal_context", confirmed=False),
+            Score(45.7, crf=True, dataset="pascal_context"),
+            Score(62.76, dataset="person_part", confirmed=False),
+        ),
+        datasets=_PASCAL,
+        crf="DeepLabv2-ResNet-101",
+    ),
+    "resnet101_largefov": replace(
+        _SINGLE,
+        title="DeepLab v2, ResNet-101, LargeFOV",
+        build=partial(single_scale, rates=_LARGE_FOV),
+        source="DeepLab v2 (arXiv 1606.00915), Table 9; solver of the release",
+        parameters=42_887_253,
+        field_of_view=224,
+        published=(Score(69.2, dataset="cityscapes"),),
+        datasets=("cityscapes",),
+    ),
+    "resnet101_aspp": replace(
+        _SINGLE,
+        title="DeepLab v2, ResNet-101, ASPP",
+        build=partial(single_scale, rates=_ASPP),
+        source="DeepLab v2 (arXiv 1606.00915), Table 9; solver of the release",
+        parameters=44_048_532,
+        field_of_view=416,
+        published=(Score(70.4, dataset="cityscapes"),),
+        datasets=("cityscapes",),
+    ),
+    "resnet101_aspp_aug": replace(
+        _SINGLE,
+        title="DeepLab v2, ResNet-101, ASPP, Aug",
+        build=partial(single_scale, rates=_ASPP),
+        recipes=(_AUG,),
+        source="DeepLab v2 (arXiv 1606.00915), Table 9; solver of the release",
+        parameters=44_048_532,
+        field_of_view=416,
+        published=(
+            *(Score(71.0, dataset="cityscapes"), Score(71.4, crf=True, dataset="cityscapes")),
+            Score(70.4, "test", crf=True, dataset="cityscapes"),
+        ),
+        datasets=("cityscapes",),
     ),
 }

@@ -1,20 +1,92 @@
-"""DeepLab v2 on VGG-16 (arXiv 1606.00915, Tables 2 and 3): learning policies of LargeFOV, and ASPP."""
+"""DeepLab v2 on VGG-16 (arXiv 1606.00915): the learning policies of Table 2 on LargeFOV, and ASPP (Table 3).
+
+No ASPP net on VGG-16 was released. Names are those that the public weights are known by (fc6_1 to fc8_voc12_4); the
+classifiers start as the other releases' do (gaussian, .01), not as third-party scripts have it (xavier); pool5a is
+left out, which belongs to the first release's LargeFOV net and is in none of those scripts.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from ..caffe.net_spec import Top
+from . import frame, heads, vgg16
+from .blocks import Spec
 from .deeplab_v1 import large_fov
+from .setting import Setting
 from .solvers import POLY_V2
 from .variant import Score, Variant
 
-VARIANTS = {
-    "largefov": Variant(
-        title="DeepLab-LargeFOV, trained as in DeepLab v2",
-        build=large_fov,
-        recipes=(POLY_V2, POLY_V2),
-        source="DeepLab v2 (arXiv 1606.00915), Table 2: poly, batch 10, 20K iterations",
-        parameters=20_505_429,
-        field_of_view=224,
-        published=(Score(65.88, confirmed=False),),
-        crf="DeepLab-LargeFOV",
+
+def aspp(n: Spec, setting: Setting, rates: Sequence[int]) -> None:
+    """Atrous spatial pyramid pooling: four LargeFOV heads at four rates, their scores added up."""
+
+    def scores(n: Spec, setting: Setting, images: Top) -> Top:
+        return heads.aspp_vgg(n, vgg16.trunk(n, images), setting.classifier, setting.num_classes, rates)
+
+    frame.write(n, setting, scores)
+
+
+_TABLE_2 = "DeepLab v2 (arXiv 1606.00915), Table 2"
+_LARGE_FOV = Variant(
+    title="DeepLab-LargeFOV, trained as in DeepLab v2",
+    build=large_fov,
+    recipes=(POLY_V2, POLY_V2),
+    source=f"{_TABLE_2}: poly, batch 10, 20K iterations",
+    initial="VGG-16, its fc6 subsampled to 3x3, its fc6 and fc7 to 1024 channels (vgg16_20M.caffemodel)",
+    parameters=20_505_429,
+    field_of_view=224,
+    published=(
+        *(Score(65.88), Score(69.84, crf=True), Score(67.7, "test")),
+        *(Score(37.6, dataset="pascal_context"), Score(39.6, crf=True, dataset="pascal_context")),
+        Score(64.89, dataset="cityscapes", confirmed=False),
+        Score(65.94, crf=True, dataset="cityscapes", confirmed=False),
     ),
+    datasets=("voc12", "pascal_context", "cityscapes"),
+    crf="DeepLab-LargeFOV",
+)
+
+
+def _policy(name: str, score: float, batch_size: int, iterations: int) -> Variant:
+    """A row of Table 2 with another batch size and length."""
+    recipe = replace(POLY_V2, batch_size=batch_size, iterations=iterations)
+    return replace(
+        _LARGE_FOV,
+        title=f"DeepLab-LargeFOV, {name}",
+        recipes=(recipe,),
+        source=f"{_TABLE_2}: {name}",
+        published=(Score(score),),
+        datasets=("voc12",),
+    )
+
+
+_ASPP_L = replace(
+    _LARGE_FOV,
+    title="DeepLab-ASPP-L: rates 6, 12, 18, 24",
+    build=partial(aspp, rates=(6, 12, 18, 24)),
+    source="DeepLab v2 (arXiv 1606.00915), Table 3",
+    initial="VGG-16, in each of the four branches reduced as for LargeFOV",
+    parameters=37_877_652,
+    field_of_view=416,
+    published=(Score(68.96), Score(71.57, crf=True), Score(72.6, "test", crf=True)),
+    datasets=("voc12",),
+    crf=None,
+)
+
+VARIANTS: dict[str, Variant] = {
+    "largefov": _LARGE_FOV,
+    "largefov_poly_b30_6k": _policy("poly, batch 30, 6K iterations", 63.42, 30, 6000),
+    "largefov_poly_b30_10k": _policy("poly, batch 30, 10K iterations", 64.90, 30, 10000),
+    "largefov_poly_b10_10k": _policy("poly, batch 10, 10K iterations", 64.71, 10, 10000),
+    "aspp_s": replace(
+        _ASPP_L,
+        title="DeepLab-ASPP-S: rates 2, 4, 8, 12",
+        build=partial(aspp, rates=(2, 4, 8, 12)),
+        recipes=(POLY_V2,),
+        field_of_view=224,
+        published=(Score(66.98), Score(69.73, crf=True)),
+    ),
+    "aspp_l": _ASPP_L,
 }

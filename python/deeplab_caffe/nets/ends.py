@@ -50,6 +50,13 @@ def mat_write(n: Spec, setting: Setting, scores: Top, name: str = "fc8") -> None
     )
 
 
+def test_accuracy(n: Spec, setting: Setting, scores: Top, label: Top, top: str) -> None:
+    """SegAccuracy at full resolution over all images tested so far (reset: false)."""
+    ignore = setting.dataset.ignore_label
+    n.sections["accuracy"] = "over all images so far: pixels, classes, mean IoU"
+    n[top] = layers.SegAccuracy(scores, label, ignore_label=ignore, reset=False, name="accuracy")
+
+
 def silence(n: Spec, *unused: Top) -> None:
     """Tops that nobody reads in a test net, so that they are no outputs of it."""
     n["silence"] = layers.Silence(*unused, ntop=0, include={"phase": schema.TEST})

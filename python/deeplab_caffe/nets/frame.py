@@ -29,10 +29,12 @@ def write(
     training: Training = at_eighth,
     full_resolution: FullResolution = ends.full_resolution,
     features: str = "fc8",
+    test_accuracy: str | None = None,
 ) -> None:
     """The layers of the setting's net: data or input, `scores`, and the end that the role wants.
 
-    features: name of the scores that the test net writes as .mat files on request.
+    features: name of the scores that the test net writes as .mat files on request. test_accuracy: name of the
+    accuracy that the test net computes; without one, or without labels, it silences the labels.
     """
     if setting.is_training:
         images, label = data_layers.images_and_labels(n, setting)
@@ -41,7 +43,10 @@ def write(
         images, label = data_layers.images_and_labels(n, setting)
         enlarged = full_resolution(n, scores(n, setting, images))
         ends.mat_write(n, setting, enlarged, features)
-        ends.silence(n, label)
+        if test_accuracy and setting.has_labels:
+            ends.test_accuracy(n, setting, enlarged, label, test_accuracy)
+        else:
+            ends.silence(n, label)
     else:
         images = data_layers.deploy_input(n, setting)
         ends.deploy_output(n, setting, full_resolution(n, scores(n, setting, images)))

@@ -17,6 +17,14 @@ class Fc6(NamedTuple):
     pad: int
     channels: int
 
+    @property
+    def field_of_view(self) -> int:
+        """Pixels of the image, as DeepLab v1's Table 2 counts them: taps every 8 * rate pixels, of 32 pixels each.
+
+        32 pixels is what one pixel of pool5 covers, as in VGG-16, whose 7x7 fc6 sees 7 * 32 = 224 of them.
+        """
+        return (self.kernel_size - 1) * self.rate * 8 + 32
+
 
 #: DeepLab v1, Table 2: the 7x7 fc6 of VGG-16 as it is, and subsampled to 4x4 and to 3x3
 FULL_7X7 = Fc6(7, 4, 12, 4096)

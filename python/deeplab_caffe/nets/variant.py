@@ -19,7 +19,8 @@ Build = Callable[[Spec, Setting], None]
 class Score:
     """A published mean IoU in percent, on PASCAL VOC 2012 unless another data set is named.
 
-    crf: after the CRF. confirmed: compared with the publication; else it waits for that.
+    crf: after the CRF. confirmed: compared with the publication; else it waits for that. note: how else it differs
+    from the plain test, if it does.
     """
 
     value: float
@@ -27,6 +28,7 @@ class Score:
     crf: bool = False
     dataset: str = "voc12"
     confirmed: bool = True
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -34,17 +36,20 @@ class Variant:
     """One published configuration.
 
     build: writes its nets. recipes: how stage 1, and stage 2 if there is one, are trained. source: the publication.
+    initial: the weights that stage 1 starts from.
     datasets: the data sets that the publication reports it on; `make prototxt` writes these. adapted: data set to
     the fields of Recipe that differ there, in every stage. sizes: which inputs the net takes.
     parameters: learnt weights of the deploy net with 21 classes; statistics of BatchNorm are not counted.
     field_of_view: pixels that the head sees, in the measure of DeepLab v1, Table 2 (see `field_of_view`); None where
     the publication speaks of none. crf: preset of deeplab_caffe.crf that goes with the released weights.
+    single_stage: the publication trains in one stage; there is no second unless the options ask for one.
     """
 
     title: str
     build: Build
     recipes: tuple[Recipe, ...]
     source: str
+    initial: str
     parameters: int
     field_of_view: int | None = None
     published: tuple[Score, ...] = ()
@@ -52,6 +57,7 @@ class Variant:
     adapted: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sizes: SizeRule = EIGHTH
     crf: str | None = None
+    single_stage: bool = False
 
     def recipe(self, stage: int, dataset: str) -> Recipe:
         """The recipe of stage 1 or 2 on a data set; stage 2 of a variant without one is trained as its stage 1."""
