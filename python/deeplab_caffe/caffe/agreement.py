@@ -65,8 +65,11 @@ def _compare(rank: int, other: dict[str, Any], root: dict[str, Any]) -> None:
     who = f"worker {rank}"
     if list(other["layers"]) != list(root["layers"]):
         odd = sorted(set(other["layers"]) ^ set(root["layers"])) or ["their order"]
-        raise InputError(f"{who} has another net than the root: {len(other['layers'])} layers, the root "
-                         f"{len(root['layers'])} ({', '.join(odd[:5])}); all workers must read the same prototxt")  # fmt: skip
+        counts = f"{len(other['layers'])} layers, the root {len(root['layers'])}"
+        raise InputError(
+            f"{who} has another net than the root: {counts} ({', '.join(odd[:5])}); "
+            "all workers must read the same prototxt"
+        )
     for name, text in root["layers"].items():
         if other["layers"][name] != text:
             raise InputError(

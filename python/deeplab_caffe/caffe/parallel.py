@@ -4,7 +4,8 @@ As in Caffe, `batch_size` is each worker's own, gradients are averaged over the 
 the root (rank 0), and the root alone logs, tests and writes snapshots. Data layers in TRAIN share their items out:
 worker r of N takes items r, r + N, r + 2N, …
 
-    parallel.run(train, solver_file, devices=parallel.devices("0,1"))
+    parallel.choose(parallel.devices("0,1"))
+    parallel.run(train, solver_file)
 
 calls `train(solver_file)` once on one device, in one process for each of several devices, and in this process as one
 worker among others where torchrun has started it. A solver that is made in there takes part by itself: it asks
@@ -124,6 +125,7 @@ class Group:
 
 
 _current = Group()
+_chosen: list[torch.device] = []
 
 
 def current() -> Group:
@@ -137,7 +139,9 @@ def devices(gpu: str = "", workers: int = 1) -> list[torch.device]:
     Raises InputError for what is no list of numbers, names a device twice, or one that is not there.
     """
     if not gpu:
-        return [torch.device("cpu")] * max(1, workers)
+        if workers < 1:
+            raise InputError(f"--workers {workers}: wanted 1 or more")
+        return [torch.device("cpu")] * workers
     there = torch.cuda.device_count()
     if gpu == "all":
         if not there:
@@ -155,43 +159,42 @@ def devices(gpu: str = "", workers: int = 1) -> list[torch.device]:
     return [torch.device("cuda", i) for i in numbers]
 
 
+def choose(devices: Sequence[torch.device]) -> None:
+    """Let `run` use these devices; whatever else computes uses the first one."""
+    global _chosen
+    _chosen = list(devices)
+    _compute_on(_chosen[0])
+
+
+def _compute_on(device: torch.device) -> None:
+    if device.type == "cuda":
+        mode.set_device(device.index or 0)
+        mode.set_mode_gpu()
+    else:
+        mode.set_mode_cpu()
+
+
 def started_by_torchrun() -> bool:
     """Whether this process is one of several that torchrun (or a scheduler that sets its variables) has started."""
     return int(os.environ.get("WORLD_SIZE") or 1) > 1 and "RANK" in os.environ
 
 
-def run(
-    function: Callable[..., None],
-    *arguments: Any,
-    devices: Sequence[torch.device],
-    how_to_go_on: Callable[[], str] = lambda: "",
-) -> None:
-    """Call `function(*arguments)` once in each worker: one for each device, or those that torchrun has started.
+def run(function: Callable[..., None], *arguments: Any, how_to_go_on: Callable[[], str] = lambda: "") -> None:
+    """Call `function(*arguments)` once in each worker: one for each chosen device, or those that torchrun has started.
 
     With one device it is called in this process. With several, they are new processes: function and arguments must be
     importable or picklable, and what function returns is lost. Any worker's InputError or Stopped is raised here; when
     a worker dies, all end and the InputError says which one, why, and adds `how_to_go_on()`.
     """
     if started_by_torchrun():
-        with join_from_environment(devices):
+        with join_from_environment(_chosen or devices("all" if mode.device().type == "cuda" else "")):
             function(*arguments)
-    elif len(devices) > 1:
+    elif len(_chosen) > 1:
         from .workers import launch
 
-        launch(function, arguments, devices, how_to_go_on)
+        launch(function, arguments, _chosen, how_to_go_on)
     else:
-        choose_device(devices[0])
         function(*arguments)
-
-
-def choose_device(device: torch.device) -> None:
-    """Compute on a device from now on."""
-    if device.type == "cuda":
-        mode.set_device(device.index or 0)
-        mode.set_mode_gpu()
-        torch.cuda.set_device(mode.device())
-    else:
-        mode.set_mode_cpu()
 
 
 @contextmanager
@@ -223,7 +226,9 @@ def join_from_environment(devices: Sequence[torch.device]) -> Iterator[Group]:
 def joined(store: dist.Store, rank: int, count: int, device: torch.device, here: int) -> Iterator[Group]:
     """Within, this process is worker `rank` of `count`, who meet at the store; `here` of them share this machine."""
     global _current
-    choose_device(device)
+    _compute_on(device)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
     mode.set_solver_count(count)
     mode.set_solver_rank(rank)
     mode.share_machine(here)

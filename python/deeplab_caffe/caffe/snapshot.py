@@ -50,6 +50,12 @@ def newest(prefix: str) -> str | None:
     return max(whole)[1] if whole else None
 
 
+def last(prefix: str) -> str:
+    """A sentence on the latest whole snapshot, for one whose training has come to grief."""
+    state = newest(prefix)
+    return f"The last whole snapshot is {state}" if state else "No snapshot had been written yet"
+
+
 _ITER = re.compile(r"_iter_(\d+)\.solverstate(\.h5)?$")
 
 

@@ -102,7 +102,7 @@ def _watch(crew: Sequence[_Worker]) -> _Worker | None:
         left = None if deadline is None else deadline - time.monotonic()
         if left is not None and left <= 0:
             break
-        ended = wait([w.process.sentinel for w in running] + [w.reports for w in running if w.state == "starting"], left)
+        ended = wait([w.process.sentinel for w in running], left)
         for worker in running:
             worker.read()
         for worker in [w for w in running if w.process.sentinel in ended]:
@@ -230,9 +230,8 @@ def _work(reports: Connection, place: _Place, function: Callable[..., None], arg
         outcome = "crashed", f"{type(error).__name__}: {error}"
     reports.send(outcome)
     reports.close()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0 if outcome[0] in ("done", "stopped") else 1)  # threads that read ahead hold nobody up
+    if outcome[0] not in ("done", "stopped"):
+        sys.exit(1)
 
 
 def _end_with_parent() -> None:

@@ -8,12 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .. import caffe
+from ..caffe import parallel
+from ..errors import InputError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """--gpu and --allow-python-layers."""
+    """--gpu, --workers and --allow-python-layers."""
     parser.add_argument("--allow-python-layers", action="store_true", help="let nets import their Python layers")
-    parser.add_argument("--gpu", metavar="N", type=int, help="run on this CUDA device (the first, if there is one)")
+    several = "or, to train, on several: 0,1 or all; batch_size is each one's"
+    parser.add_argument("--gpu", metavar="N", help=f"run on this CUDA device (the first, if there is one), {several}")
+    parser.add_argument("--workers", metavar="N", type=int, default=1, help="train with N processes on the CPU")
 
 
 @contextmanager
@@ -26,11 +30,15 @@ def python_layers(allowed: bool) -> Iterator[None]:
         caffe.allow_python_layers()
 
 
-def choose(gpu: int | None, wants_gpu: bool) -> None:
-    """Compute on CUDA device `gpu`; if None, on the first one there is, where the solver asks for one."""
-    if gpu is not None:
-        caffe.set_device(gpu)
-        caffe.set_mode_gpu()
+def choose(gpu: str | None, wants_gpu: bool, workers: int = 1) -> None:
+    """Compute on the CUDA devices `gpu`; if None, on the first one there is, where the solver asks for one.
+
+    Only training uses several devices, or several `workers` on the CPU; all else computes on the first one.
+    """
+    if gpu is not None and workers != 1:
+        raise InputError("--workers is for the CPU; with --gpu there is one worker for each device")
+    if gpu is not None or workers != 1:
+        parallel.choose(parallel.devices(gpu or "", workers))
     elif wants_gpu:
         if caffe.has_gpu():
             caffe.set_mode_gpu()

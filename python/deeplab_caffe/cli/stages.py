@@ -6,6 +6,7 @@ import argparse
 import os
 from dataclasses import replace
 
+from ..caffe import parallel
 from ..errors import InputError
 from ..experiment import STAGES, Experiment, demo, published
 from ..experiment import run as run_stages
@@ -32,10 +33,13 @@ def run(arguments: argparse.Namespace) -> None:
     if stage == "prototxt" and arguments.name != "demo":
         _write_prototxt(arguments)
         return
+    if parallel.started_by_torchrun() and stage not in ("train", "train2"):
+        raise InputError(f"torchrun starts many processes, but the stage {stage} is done by one; leave torchrun away")
     experiment = _experiment(arguments)
     computes = stage in ("all", "train", "train2", "test")
     with device.python_layers(arguments.allow_python_layers):
-        device.choose(arguments.gpu, wants_gpu=computes and experiment.options.solver_mode != "CPU")
+        wants_gpu = computes and experiment.options.solver_mode != "CPU"
+        device.choose(arguments.gpu, wants_gpu, arguments.workers)
         run_stages(experiment, list(STAGES) if stage == "all" else [stage], arguments.force)
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from ..caffe import log
+from ..caffe import log, parallel, snapshot
 from ..caffe.signals import SignalHandler
-from ..caffe.snapshot import newest
 from ..caffe.solver import Solver
 from ..caffe.solvers import get_solver
 from ..errors import InputError, Stopped
@@ -116,28 +116,46 @@ def _refuse_without_weights(experiment: Experiment, weights: Path) -> None:
 
 
 def _train(experiment: Experiment, stage: str, weights: Path | None) -> None:
+    parallel.run(_train_here, experiment, stage, weights, how_to_go_on=lambda: _how_to_go_on(experiment, stage))
+
+
+def _how_to_go_on(experiment: Experiment, stage: str) -> str:
+    prefix = read_solver(experiment.prototxt / f"solver{stage}.prototxt").snapshot_prefix
+    return f"{snapshot.last(prefix)}; the same command goes on from what there is"
+
+
+def _train_here(experiment: Experiment, stage: str, weights: Path | None) -> None:
+    """Train in this process, as one of the workers where there are several."""
     solver_file = experiment.prototxt / f"solver{stage}.prototxt"
     solver = get_solver(solver_file)
     try:
         if not solver.net.learnable_params:
             raise InputError(f"{solver_file}: the training net has no parameters to learn")
-        _set_old_snapshots_aside(experiment, stage, solver.param.snapshot_prefix)
-        log_file = experiment.log(f"train{stage}")
-        log_file.parent.mkdir(parents=True, exist_ok=True)
-        with log_file.open("a") as stream:
-            log.add_file(stream)
-            log.set_stderr(not sys.stderr.isatty())
-            try:
-                _solve(solver, weights)
-            finally:
-                log.remove_file(stream)
-                log.set_stderr(True)
+        if solver.is_root:
+            _set_old_snapshots_aside(experiment, stage, solver.param.snapshot_prefix)
+        solver.group.meet()
+        with _logging(experiment.log(f"train{stage}")) if solver.is_root else nullcontext():
+            _solve(solver, weights)
     finally:
         solver.net.close()
 
 
+@contextmanager
+def _logging(path: Path) -> Iterator[None]:
+    """Within, log lines go to a file, and to stderr unless a progress bar is shown there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as stream:
+        log.add_file(stream)
+        log.set_stderr(not sys.stderr.isatty())
+        try:
+            yield
+        finally:
+            log.remove_file(stream)
+            log.set_stderr(True)
+
+
 def _solve(solver: Solver, weights: Path | None) -> None:
-    state = newest(solver.param.snapshot_prefix)
+    state = snapshot.newest(solver.param.snapshot_prefix)
     if state:
         _restore(solver, state)
     elif weights:
@@ -152,7 +170,7 @@ def _solve(solver: Solver, weights: Path | None) -> None:
 
 
 def _restore(solver: Solver, state: str) -> None:
-    print(f"going on from {state}", flush=True)
+    _say(solver, f"going on from {state}")
     try:
         solver.restore(state)
     except InputError as error:
@@ -167,14 +185,18 @@ def _start_from(solver: Solver, weights: Path) -> None:
     if not loaded:
         raise InputError(f"{weights} has weights for none of the net's layers, which are {', '.join(wanted)}")
     fresh = [name for name in wanted if name not in loaded]
-    print(f"starting from {weights}: {len(loaded)} of {len(wanted)} layers", end="")
-    print(f"; from random weights: {', '.join(fresh)}" if fresh else "", flush=True)
+    rest = f"; from random weights: {', '.join(fresh)}" if fresh else ""
+    _say(solver, f"starting from {weights}: {len(loaded)} of {len(wanted)} layers{rest}")
+
+
+def _say(solver: Solver, text: str) -> None:
+    if solver.is_root:
+        print(text, flush=True)
 
 
 def _progress(solver: Solver) -> Any:
-    return tqdm(
-        total=solver.param.max_iter, initial=solver.iter, unit="it", desc="train", disable=not sys.stderr.isatty()
-    )
+    shown = solver.is_root and sys.stderr.isatty()
+    return tqdm(total=solver.param.max_iter, initial=solver.iter, unit="it", desc="train", disable=not shown)
 
 
 def _advance(bar: Any, solver: Solver) -> None:
