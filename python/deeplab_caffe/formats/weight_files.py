@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from . import schema, weights, weights_hdf5
 from .upgrade_deeplab import TYPES as _DEEPLAB_V1_TYPES
 from .upgrade_layers import V0_TYPES, V1_TYPES
-from .weights import BlobArray, LayerWeights
+from .weights import BlobArray, LayerWeights, encode_blob
 
 #: types that tell whose file it is, where the layers are of today's form
 _DEEPLAB_V2 = {
@@ -86,3 +86,19 @@ def _today(layer: LayerWeights, dialect: str) -> str:
     names = schema.V1LayerParameter.LayerType
     name = names.Name(number) if number in names.values() else ""
     return V1_TYPES.get(name) or _DEEPLAB_V1_TYPES.get(name) or layer.type
+
+
+def write_weight_file(path: str | os.PathLike[str], layers: Iterable[LayerWeights], name: str = "") -> None:
+    """Write layers, by name, type and blobs, as HDF5 where the path ends in .h5, else binary; real Caffe reads both.
+
+    A net needs no more than that to load them. Raises InputError for a name that HDF5 cannot hold.
+    """
+    if os.fspath(path).endswith(".h5"):
+        sets = [weights_hdf5.LayerDatasets(x.name, dict(enumerate(b.data for b in x.blobs))) for x in layers]
+        weights_hdf5.write_caffemodel(path, sets)
+        return
+    encoded = [
+        (schema.LayerParameter(name=x.name, type=x.type).SerializeToString(), [encode_blob(b.data) for b in x.blobs])
+        for x in layers
+    ]
+    weights.write_caffemodel(path, name, encoded)

@@ -1,0 +1,98 @@
+"""PyTorch's state dicts as files: safetensors, or what `torch.save` wrote, read without running any code of theirs."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from ..errors import InputError
+from ..files import replacing
+
+#: name of a parameter or statistic → float32 values
+StateDict = dict[str, np.ndarray]
+#: where checkpoints keep the state dict, and what wrappers put before every name
+_KEYS = ("state_dict", "model_state_dict", "model", "net")
+_PREFIXES = ("module.", "_orig_mod.")
+
+
+def read_state_dict(path: str | os.PathLike[str]) -> StateDict:
+    """The tensors of a `.safetensors` file, or of a checkpoint by PyTorch's weights-only loader, as float32.
+
+    A checkpoint may hold the state dict itself or have it under one of the usual keys; counters
+    (`num_batches_tracked`) are left out. Raises InputError where a file is missing, damaged, holds anything but plain
+    tensors (which would have to run code to be read), or no tensors.
+    """
+    path = os.fspath(path)
+    tensors = _safetensors(path) if _is_safetensors(path) else _checkpoint(path)
+    found = {_plain(name): value for name, value in tensors.items() if not name.endswith("num_batches_tracked")}
+    if not found:
+        raise InputError(f"{path}: holds no tensors; a state dict was wanted")
+    return found
+
+
+def write_state_dict(path: str | os.PathLike[str], state: Mapping[str, np.ndarray]) -> None:
+    """Write a `.safetensors` file, whole or not at all."""
+    with replacing(path) as temporary:
+        save_file({name: np.ascontiguousarray(values) for name, values in state.items()}, temporary)
+
+
+def is_state_dict(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is one that `read_state_dict` is for, by its first bytes."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(4)
+    except OSError as error:
+        raise InputError(f"Could not open file {os.fspath(path)}: {error.strerror}") from None
+    return head == b"PK\3\4" or head[:2] == b"\x80\x02" or _is_safetensors(path)
+
+
+def _is_safetensors(path: str | os.PathLike[str]) -> bool:
+    """A header of JSON behind eight bytes that state its length."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(10)[8:9] == b"{"
+    except OSError as error:
+        raise InputError(f"Could not open file {os.fspath(path)}: {error.strerror}") from None
+
+
+def _safetensors(path: str) -> StateDict:
+    try:
+        with safe_open(path, "pt") as file:
+            return {name: _array(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        raise InputError(f"{path}: damaged or no safetensors file: {error}") from None
+
+
+def _checkpoint(path: str) -> StateDict:
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise InputError(
+            f"{path}: holds more than plain tensors, so reading it could run code of its author's; save its "
+            "state_dict() alone, or as safetensors"
+        ) from None
+    except (OSError, RuntimeError, ValueError, LookupError, EOFError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: damaged or no PyTorch checkpoint: {error}") from None
+    for key in _KEYS:
+        if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping):
+            loaded = loaded[key]
+    if not isinstance(loaded, Mapping):
+        raise InputError(f"{path}: holds a {type(loaded).__name__}; a state dict (name → tensor) was wanted")
+    return {str(name): _array(value) for name, value in loaded.items() if isinstance(value, torch.Tensor)}
+
+
+def _array(tensor: Any) -> np.ndarray:
+    return tensor.detach().to(torch.float32).contiguous().numpy()
+
+
+def _plain(name: str) -> str:
+    for prefix in _PREFIXES:
+        name = name.removeprefix(prefix)
+    return name

@@ -1,0 +1,163 @@
+"""State dicts of well-known PyTorch nets under the names of the Caffe nets that they correspond to.
+
+Known are torchvision's VGG-16, ResNet-50 and -101 (alone or as the backbone of its DeepLab v3), and DeepLab v2 on
+ResNet-101 as two families of re-implementations write it. A convolution's weight and bias are a layer's two blobs. A
+batch normalisation is two layers in Caffe: BatchNorm (mean, variance, factor 1) and Scale (slope, offset).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from ..errors import InputError
+from ..formats.weights import BlobArray, LayerWeights
+from .state_dict import StateDict
+
+#: torchvision's numbers of VGG-16's convolutions
+_VGG16 = {
+    0: "conv1_1", 2: "conv1_2", 5: "conv2_1", 7: "conv2_2", 10: "conv3_1", 12: "conv3_2", 14: "conv3_3",
+    17: "conv4_1", 19: "conv4_2", 21: "conv4_3", 24: "conv5_1", 26: "conv5_2", 28: "conv5_3",
+}  # fmt: skip
+_VGG16_CLASSIFIER = {0: "fc6", 3: "fc7", 6: "fc8"}
+_BRANCHES = {"1": "a", "2": "b", "3": "c", "reduce": "a", "conv3x3": "b", "increase": "c"}
+#: blocks of the third stage → depth
+_DEPTHS = {6: 50, 23: 101}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Whose net a state dict is of.
+
+    preprocessing: "caffe" (BGR, 0 to 255, minus the mean) or "torchvision" (RGB, 0 to 1, normalised by its own mean
+    and deviation). stride_on: which convolution of a bottleneck has the stride, "1x1" or "3x3"; "" without any.
+    """
+
+    title: str
+    preprocessing: str
+    stride_on: str = ""
+
+
+def to_caffe(state: StateDict, where: str, dataset: str = "voc12") -> tuple[Source, list[LayerWeights]]:
+    """The layers that a state dict gives, in the order of its names, and whose net it is of.
+
+    dataset: goes into the names of DeepLab's classifiers, `fc1_<dataset>_c0`. Raises InputError, naming `where`, for a
+    net that is not known, and for a name that the net should not have.
+    """
+    source, rename = _recognise(state, where, dataset)
+    layers: dict[str, dict[str, np.ndarray]] = {}
+    for name, values in state.items():
+        module, _, kind = name.rpartition(".")
+        layers.setdefault(module, {})[kind] = values
+    found: list[LayerWeights] = []
+    for module, parts in layers.items():
+        target = rename(module)
+        if target is None:
+            raise InputError(f"{where}: '{module}' is no part of {source.title} as it is known here")
+        found += _layers(target, parts) if target else []
+    return source, found
+
+
+def _recognise(state: StateDict, where: str, dataset: str) -> tuple[Source, Callable[[str], str | None]]:
+    names = set(state)
+    if {"features.0.weight", "classifier.0.weight"} <= names:
+        if "features.1.weight" in names or "features.28.weight" not in names:
+            raise InputError(f"{where}: a VGG net, but not torchvision's VGG-16 without batch normalisation")
+        return Source("torchvision's VGG-16", "torchvision"), _vgg16
+    for title, prefix, probe, preprocessing, stride_on in _RESNETS:
+        if prefix + probe in names:
+            depth = _depth(names, prefix, where)
+            rename = partial(_resnet, prefix=prefix, depth=depth, dataset=dataset)
+            return Source(title.format(depth=depth), preprocessing, stride_on), rename
+    some = ", ".join(list(state)[:3])
+    raise InputError(
+        f"{where}: no net that is known here; its names begin with {some}. Known are torchvision's vgg16, resnet50, "
+        "resnet101 and deeplabv3, and DeepLab v2's ResNet-101 in the names of its PyTorch re-implementations"
+    )
+
+
+#: title, prefix of the trunk's names, a name that tells, preprocessing, where the stride is
+_RESNETS = (
+    ("DeepLab v2 on ResNet-{depth}, modules called reduce and increase", "base.", "layer2.block1.reduce.conv.weight",
+     "caffe", "1x1"),
+    ("DeepLab v2 on ResNet-{depth}, modules called reduce and increase", "", "layer2.block1.reduce.conv.weight",
+     "caffe", "1x1"),
+    ("DeepLab v2 on ResNet-{depth}, modules called Scale", "Scale.", "layer5.conv2d_list.0.weight", "caffe", "1x1"),
+    ("DeepLab v2 on ResNet-{depth}, modules called layer5", "", "layer5.conv2d_list.0.weight", "caffe", "1x1"),
+    ("torchvision's DeepLab v3 on ResNet-{depth}", "backbone.", "layer1.0.conv1.weight", "torchvision", "3x3"),
+    ("torchvision's ResNet-{depth}", "", "layer1.0.conv1.weight", "torchvision", "3x3"),
+)  # fmt: skip
+
+
+def _depth(names: set[str], prefix: str, where: str) -> int:
+    torchvision = rf"{re.escape(prefix)}layer3\.(\d+)\.conv3"
+    other = rf"{re.escape(prefix)}layer4\.block(\d+)\.increase"
+    blocks = {m[0] for name in names for m in [re.match(f"{torchvision}|{other}", name)] if m}
+    if len(blocks) not in _DEPTHS:
+        raise InputError(f"{where}: a residual net with {len(blocks)} blocks in its third stage; wanted 6 or 23")
+    return _DEPTHS[len(blocks)]
+
+
+def _vgg16(module: str) -> str | None:
+    """A module's layer; None for a stranger."""
+    part, _, number = module.partition(".")
+    table = {"features": _VGG16, "classifier": _VGG16_CLASSIFIER}.get(part, {})
+    return table.get(int(number)) if number.isdecimal() else None
+
+
+def _resnet(module: str, prefix: str, depth: int, dataset: str) -> str | None:
+    """A module's layer, or "" for one that no net here has (a classifier of images, an auxiliary head)."""
+    inner = module.removeprefix(prefix)
+    if re.match(r"fc$|classifier\.|aux_classifier\.", module):
+        return ""
+    for pattern, name in _RESNET_RULES:
+        match = re.fullmatch(pattern, inner)
+        if match:
+            return name(depth, dataset, *match.groups())
+    return None
+
+
+def _block(stage: int, index: int, depth: int) -> str:
+    """4b22, or 4c in ResNet-50."""
+    numbered = depth == 101 and stage in (3, 4)
+    letter = "a" if index == 0 else f"b{index}" if numbered else chr(ord("a") + index)
+    return f"{stage}{letter}"
+
+
+def _branch(stage: int, index: int, branch: str, is_norm: bool, depth: int) -> str:
+    return f"{'' if is_norm else 'res'}{_block(stage, index, depth)}_branch{branch}"
+
+
+_RESNET_RULES: list[tuple[str, Callable[..., str]]] = [
+    # torchvision's, and those written after it
+    (r"conv1", lambda d, s: "conv1"),
+    (r"bn1", lambda d, s: "_conv1"),
+    (r"layer([1-4])\.(\d+)\.(conv|bn)(\d)",
+     lambda d, s, n, i, kind, k: _branch(int(n) + 1, int(i), "2" + _BRANCHES[k], kind == "bn", d)),
+    (r"layer([1-4])\.(\d+)\.downsample\.([01])",
+     lambda d, s, n, i, k: _branch(int(n) + 1, int(i), "1", k == "1", d)),
+    (r"layer5\.conv2d_list\.(\d)", lambda d, s, k: f"fc1_{s}_c{k}"),
+    # stages counted from the stem, blocks from one, a convolution and its normalisation in one module
+    (r"layer1\.conv1\.(conv|bn)", lambda d, s, kind: "conv1" if kind == "conv" else "_conv1"),
+    (r"layer([2-5])\.block(\d+)\.(reduce|conv3x3|increase)\.(conv|bn)",
+     lambda d, s, n, i, m, kind: _branch(int(n), int(i) - 1, "2" + _BRANCHES[m], kind == "bn", d)),
+    (r"layer([2-5])\.block(\d+)\.shortcut\.(conv|bn)",
+     lambda d, s, n, i, kind: _branch(int(n), int(i) - 1, "1", kind == "bn", d)),
+    (r"aspp\.c(\d)", lambda d, s, k: f"fc1_{s}_c{k}"),
+]  # fmt: skip
+
+
+def _layers(target: str, parts: dict[str, np.ndarray]) -> Iterator[LayerWeights]:
+    """One module's layers: a BatchNorm and a Scale where it has running statistics."""
+    if "running_mean" in parts:
+        mean, variance = parts["running_mean"], parts["running_var"]
+        factor = np.ones(1, np.float32)
+        yield LayerWeights(f"bn{target}", "BatchNorm", [BlobArray(x) for x in (mean, variance, factor)])
+        yield LayerWeights(f"scale{target}", "Scale", [BlobArray(parts[x]) for x in ("weight", "bias")])
+        return
+    kind = "InnerProduct" if parts["weight"].ndim == 2 else "Convolution"
+    yield LayerWeights(target, kind, [BlobArray(parts[x]) for x in ("weight", "bias") if x in parts])
