@@ -128,6 +128,7 @@ def convolution(
     pad: int = 0,
     dilation: int = 1,
     stride: int = 1,
+    group: int = 1,
     bias_term: bool = True,
     multipliers: Multipliers | None = None,
     filler: Filler | None = None,
@@ -139,7 +140,7 @@ def convolution(
     the style shares them, `<name>_w` and `<name>_b` by default.
     """
     shape: dict[str, Any] = {"num_output": num_output, "kernel_size": kernel_size}
-    for key, value, default in (("pad", pad, 0), ("dilation", dilation, 1), ("stride", stride, 1)):
+    for key, value, default in (("pad", pad, 0), ("dilation", dilation, 1), ("stride", stride, 1), ("group", group, 1)):
         shape |= {key: value} if value != default else {}
     shape |= {} if bias_term else {"bias_term": False}
     if filler and n.style.training:
@@ -151,11 +152,12 @@ def convolution(
 
 
 def conv_relu(
-    n: Spec, name: str, bottom: Top, channels: int, kernel_size: int = 3, pad: int = 1, dilation: int = 1
+    n: Spec, name: str, bottom: Top, channels: int, kernel_size: int = 3, pad: int = 1, **geometry: Any
 ) -> Top:
     """Convolution and ReLU in place; BatchNorm and Scale between them if the style has them.
 
-    `conv1_1` is followed by `relu1_1`, or by `bn_conv1_1`, `scale_conv1_1`, `relu1_1`.
+    `conv1_1` is followed by `relu1_1`, or by `bn_conv1_1`, `scale_conv1_1`, `relu1_1`. geometry: dilation, stride,
+    group.
     """
     style = n.style
     filler = MSRA if style.fills_trunk else None
@@ -166,9 +168,9 @@ def conv_relu(
         style.channels(channels),
         kernel_size,
         pad=pad,
-        dilation=dilation,
         bias_term=not style.batch_norm,
         filler=filler,
+        **geometry,
     )
     if style.batch_norm:
         top = batch_norm_scale(n, name, top)

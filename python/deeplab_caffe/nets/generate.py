@@ -63,7 +63,7 @@ def _settings(name: str, options: Options, dataset: Dataset) -> dict[str, Settin
     """What each net is made from, by its role."""
     variant = _look_up(name)[1]
     settings = {role: _setting(variant, role, options, dataset) for role in get_args(Role)}
-    if not _has_stage2(settings["train2"]):
+    if not _has_stage2(variant, settings["train2"]):
         del settings["train2"]
     return settings
 
@@ -103,12 +103,12 @@ def _with_options(recipe: Recipe, options: Options, stage: int) -> Recipe:
     return replace(recipe, **{f.name: stated[f.name] for f in fields(recipe) if f.name in stated})
 
 
-def _has_stage2(setting: Setting) -> bool:
-    """Not where it has no iterations, nor where nobody asked for it and the data set has no list for it."""
+def _has_stage2(variant: Variant, setting: Setting) -> bool:
+    """Not where it has no iterations, nor where nobody asked for it and publication or data set know of none."""
     options = setting.options
     is_asked = options.train2_set is not None or options.iterations2 is not None
-    has_list = is_asked or not set(setting.usual_lists).isdisjoint(setting.dataset.lists)
-    return setting.recipe.iterations > 0 and has_list
+    has_list = not set(setting.usual_lists).isdisjoint(setting.dataset.lists)
+    return setting.recipe.iterations > 0 and (is_asked or (has_list and not variant.single_stage))
 
 
 def _net_text(name: str, variant: Variant, setting: Setting) -> str:

@@ -12,6 +12,7 @@ from .sizes import Size, as_size
 from .solvers import POLICIES
 
 _MODES = ("GPU", "CPU")
+_OUTPUT_STRIDES = (8, 16, 32, 64, 128, 256)
 
 
 def _option(help: str, default: Any = None) -> Any:
@@ -55,6 +56,7 @@ class Options:
     scale: float = _option("factor on the pixels after the mean is subtracted", 1.0)
     scale_factors: tuple[float, ...] = _option("sizes by which training images are rescaled at random", ())
     dropout: float = _option("dropout ratio of the head", 0.5)
+    test_output_stride: int | None = _option("ResNet of v3: output stride of test and deploy nets; that of training")
     stride_on: str | None = _option("ResNet: where strides stand, 1x1 (the release) or 3x3 (torchvision's weights)")
     experiment: str | None = _option("folder of snapshots and results; exper/<data set>/<model>")
     folder: str | None = _option("folder of the prototxts themselves; prototxt/<data set>/<model>")
@@ -71,6 +73,7 @@ class Options:
             self._check(name, lambda value: _is_integer(value) and value >= 1, "a whole number from 1")
         for name in ("iterations2", "random_seed"):
             self._check(name, lambda value: _is_integer(value) and value >= 0, "a whole number from 0")
+        self._check("test_output_stride", lambda value: value in _OUTPUT_STRIDES, f"one of {_OUTPUT_STRIDES}")
         for name in ("base_lr", "width", "scale"):
             self._check(name, _is_positive, "a number above 0")
         self._check("policy", lambda value: value in POLICIES, f"one of {', '.join(POLICIES)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import deeplab_v1, deeplab_v2_resnet, deeplab_v2_vgg
+from . import deeplab_v1, deeplab_v2_resnet, deeplab_v2_vgg, fcn, v3
 from .variant import Variant
 
 #: model name, the second half of `voc12/largefov`, to its row
@@ -12,4 +12,6 @@ VARIANTS: Mapping[str, Variant] = {
     **deeplab_v1.VARIANTS,
     **deeplab_v2_vgg.VARIANTS,
     **deeplab_v2_resnet.VARIANTS,
+    **v3.VARIANTS,
+    **fcn.VARIANTS,
 }

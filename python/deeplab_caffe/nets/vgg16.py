@@ -32,27 +32,33 @@ POOLS = (Pool(3, 2, 1), Pool(3, 2, 1), Pool(3, 2, 1), Pool(3, 1, 1), Pool(3, 1, 
 
 
 def trunk(
-    n: Spec, data: Top, pools: tuple[Pool, ...] = POOLS, after_pool: Callable[[int, Top], None] | None = None
+    n: Spec,
+    data: Top,
+    pools: tuple[Pool, ...] = POOLS,
+    after_pool: Callable[[int, Top], None] | None = None,
+    blocks: tuple[Block, ...] = BLOCKS,
+    first_pad: int = 1,
 ) -> Top:
-    """conv1_1 to pool5: (N, 3, 8k+1, 8l+1) to (N, 512, k+1, l+1).
+    """conv1_1 to pool5: (N, 3, 8k+1, 8l+1) to (N, 512, k+1, l+1) with DeepLab's blocks and pools.
 
-    after_pool: called with the number and the top of each pool, to write side branches there.
+    after_pool: called with the number and the top of each pool, to write side branches there. first_pad: of conv1_1.
     """
     top = data
-    for number in range(1, len(BLOCKS) + 1):
-        top = block(n, number, top, pools[number - 1])
+    for number, (layout, pool) in enumerate(zip(blocks, pools, strict=True), 1):
+        top = block(n, number, top, layout, pool, first_pad if number == 1 else None)
         if after_pool:
             after_pool(number, top)
     return top
 
 
-def block(n: Spec, number: int, bottom: Top, pool: Pool) -> Top:
+def block(n: Spec, number: int, bottom: Top, layout: Block, pool: Pool, first_pad: int | None = None) -> Top:
     """Block `number` from 1: its convolutions with their ReLUs, and `pool<number>`."""
-    convolutions, channels, dilation = BLOCKS[number - 1]
+    convolutions, channels, dilation = layout
     n.section(_comment(n, number, dilation))
     top = bottom
     for i in range(1, convolutions + 1):
-        top = conv_relu(n, f"conv{number}_{i}", top, channels, pad=dilation, dilation=dilation)
+        pad = first_pad if i == 1 and first_pad is not None else dilation
+        top = conv_relu(n, f"conv{number}_{i}", top, channels, pad=pad, dilation=dilation)
     return pooling(n, f"pool{number}", top, pool.kernel_size, pool.stride, pool.pad)
 
 

@@ -1,0 +1,292 @@
+"""DeepLab v3 (arXiv 1706.05587): ResNet-50 and -101 with blocks in cascade or pyramid pooling, both with BatchNorm.
+
+The paper's block1 to block4 are res2 to res5 here; block5 to block7, res6 to res8, are further copies of res5. Where
+the paper is silent:
+
+- Strides stand in the first bottleneck of a stage, as in the weights that people have, on the 1x1 convolution or, with
+  --stride-on 3x3, on the next. (The authors' library puts them into the last bottleneck of the stage before.)
+- A copy of res5 has as many channels before it as after, so its first bottleneck adds its bottom as it is, without a
+  projection. So the parameters are the same at every output stride.
+- Extra blocks and head start from msra and gaussian fillers, for nothing was trained before them, and learn at the rate
+  of all: with BatchNorm they need no other.
+- BatchNorm's slopes and offsets do not decay. Weight decay is 1e-4, that of ResNet's own training.
+- Layers of the head bear the names of the authors' TensorFlow release, the scores those of DeepLab v2's ResNet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from ..caffe.net_spec import Top, layers, params
+from ..errors import InputError
+from . import ends, frame, heads, resnet
+from .blocks import PRETRAINED, Spec, relu
+from .setting import Setting
+from .sizes import SizeRule
+from .solvers import Recipe
+from .variant import Score, Variant
+
+MultiGrid = tuple[int, int, int]
+#: the output stride of stage 2, in which BatchNorm stays as it is
+_FINE = 8
+#: §4.1: how fast BatchNorm's statistics follow
+_DECAY = 0.9997
+#: the atrous rates of the pyramid are stated at this output stride, and grow as it falls
+_RATES_AT = 16
+
+
+@dataclass(frozen=True)
+class Net:
+    """One configuration.
+
+    depth: 50 or 101. blocks: up to which of the paper's blocks, 4 to 7. multi_grid: by what the rates of the three
+    bottlenecks from block4 on are multiplied. output_stride: in training. rates: of the pyramid at output stride 16;
+    () for none. image_pooling: whether the pyramid has image-level features.
+    """
+
+    depth: int = 101
+    blocks: int = 4
+    multi_grid: MultiGrid = (1, 1, 1)
+    output_stride: int = 16
+    rates: tuple[int, ...] = ()
+    image_pooling: bool = False
+
+
+def v3(n: Spec, setting: Setting, net: Net) -> None:
+    """Write a net: (N, 3, sk+1, sl+1) to scores (N, C, k+1, l+1), enlarged to the image in training as in use.
+
+    s is the output stride: in stage 2 it is 8, in test and deploy nets option test_output_stride, else the net's.
+    """
+    stride = _output_stride(setting, net)
+    enlarge = partial(ends.full_resolution, name="fc1_interp", factor=stride)
+
+    def scores(n: Spec, setting: Setting, images: Top) -> Top:
+        return _scores(n, setting, images, net, stride)
+
+    def training(n: Spec, setting: Setting, scores: Top, label: Top) -> None:
+        ends.loss_and_accuracy(n, setting, enlarge(n, scores), label)
+
+    with n.styled(**_normalization(setting)):
+        frame.write(n, setting, scores, training, enlarge, features="fc1")
+
+
+def _output_stride(setting: Setting, net: Net) -> int:
+    if setting.role == "train2":
+        return min(_FINE, net.output_stride)
+    given = None if setting.is_training else setting.options.test_output_stride
+    if given is None:
+        return net.output_stride
+    largest = 32 * 2 ** (net.blocks - 4)
+    if given > largest:
+        raise InputError(f"option test_output_stride: got {given}; this net reduces by {largest} at most")
+    SizeRule(given).check(setting.size, f"option test_output_stride {given}: size of the {setting.role} net")
+    return given
+
+
+def _normalization(setting: Setting) -> dict[str, Any]:
+    """How the style differs: BatchNorm learns in stage 1, and stays as it is in stage 2 (§4.1)."""
+    if setting.role == "train2":
+        return {"batch_norm": False, "from_scratch": False, "moving_average_fraction": None}
+    decay = setting.options.moving_average_fraction or _DECAY
+    return {"batch_norm": True, "moving_average_fraction": decay if setting.is_training else None}
+
+
+def _scores(n: Spec, setting: Setting, images: Top, net: Net, stride: int) -> Top:
+    body = stages(net, stride)
+    top = resnet.trunk(n, images, body[:4])
+    with _fresh(n):
+        for stage in body[4:]:
+            top = resnet.residual_stage(n, stage, top)
+        if net.rates:
+            rates = [rate * _RATES_AT // stride for rate in net.rates]
+            top = pyramid(n, top, rates, net.image_pooling)
+    n.section(f"scores of the {setting.num_classes} classes of {setting.dataset.title}")
+    return heads.scores(n, f"fc1_{setting.dataset.name}", top, setting.num_classes, multipliers=PRETRAINED)
+
+
+@contextmanager
+def _fresh(n: Spec) -> Iterator[None]:
+    """Within, layers state fillers, for no initial weights have them; not in stage 2, which has those of stage 1."""
+    with n.styled(from_scratch=n.style.batch_norm):
+        yield
+
+
+def stages(net: Net, output_stride: int) -> list[resnet.Stage]:
+    """res2 to the last: strides until the output stride is reached, atrous rates doubled instead from there on."""
+    body, reached, rate = [], 4, 1
+    for number, stage in enumerate(_undivided(net), 2):
+        if number > 2 and reached < output_stride:
+            reached, stride = 2 * reached, 2
+        else:
+            stride, rate = 1, rate if number == 2 else 2 * rate
+        grid = net.multi_grid if number >= 5 else (1,)
+        rates = tuple(rate * unit for unit in grid)
+        body.append(stage._replace(stride=stride, rates=rates[:1] if len(set(rates)) == 1 else rates))
+    return body
+
+
+def _undivided(net: Net) -> Iterator[resnet.Stage]:
+    """The stages without strides and rates."""
+    body = resnet.stages(net.depth)
+    yield from body
+    for number in range(6, net.blocks + 2):
+        yield body[-1]._replace(blocks=tuple(f"{number}{letter}" for letter in "abc"), projects=False)
+
+
+# -- the pyramid
+
+
+def pyramid(n: Spec, bottom: Top, rates: list[int], image_pooling: bool) -> Top:
+    """Atrous spatial pyramid pooling (§3.3): (N, C, h, w) to (N, 256, h, w).
+
+    `aspp0` 1x1, `aspp<k>` 3x3 at each rate, and `image_pooling`, concatenated and reduced by `concat_projection`.
+    """
+    n.section(f"pyramid: 1x1, 3x3 at rates {' '.join(map(str, rates))}{', the image as a whole' * image_pooling}")
+    branches = [_conv_bn_relu(n, "aspp0", bottom)]
+    branches += [_conv_bn_relu(n, f"aspp{k}", bottom, 3, rate) for k, rate in enumerate(rates, 1)]
+    if image_pooling:
+        branches.append(_image_features(n, bottom, branches[0]))
+    return _conv_bn_relu(n, "concat_projection", n.put("aspp_concat", layers.Concat(*branches)))
+
+
+def _conv_bn_relu(n: Spec, name: str, bottom: Top, kernel_size: int = 1, rate: int = 1) -> Top:
+    """256 filters with BatchNorm and ReLU."""
+    pad, channels = rate * (kernel_size - 1) // 2, n.style.channels(256)
+    top = resnet.conv_bn(n, name, f"_{name}", bottom, channels, kernel_size, pad=pad, dilation=rate)
+    return relu(n, f"{name}_relu", top)
+
+
+def _image_features(n: Spec, bottom: Top, like: Top) -> Top:
+    """Global average, 1x1 convolution, and its result at every position of `like`.
+
+    Enlarging a single pixel bilinearly repeats it. Interp would want the size of the map in numbers; a map of ones,
+    scaled, takes any size.
+    """
+    pooled = n.put("image_pool", layers.Pooling(bottom, pool=params.Pooling.AVE, global_pooling=True))
+    top = _conv_bn_relu(n, "image_pooling", pooled)
+    vector = n.put("image_vector", layers.Flatten(top))
+    ones = n.put("image_ones", layers.Power(like, scale=0, shift=1))
+    return n.put("image_features", layers.Scale(ones, vector, axis=0))
+
+
+# -- the table
+
+_STAGE1 = Recipe(
+    "poly",
+    batch_size=16,
+    iterations=30000,
+    base_lr=0.007,
+    weight_decay=0.0001,
+    snapshot=5000,
+    display=20,
+    average_loss=20,
+    scale_factors=(0.5, 0.75, 1, 1.25, 1.5, 1.75, 2),
+)
+_STAGE2 = replace(_STAGE1, base_lr=0.001, lists=("trainval",))
+_CROPS = {"voc12": {"crop": (513, 513)}, "coco": {"crop": (513, 513)}}
+_CITYSCAPES = {"cityscapes": {"crop": (769, 769), "iterations": 90000}}
+_SOURCE = "DeepLab v3 (arXiv 1706.05587)"
+_INITIAL = "ResNet-{} as trained on ImageNet"
+
+#: learnt weights: of conv1 to res5, of each further copy of res5, of the scores
+_TRUNK = {50: 23_508_032, 101: 42_500_160}
+_COPY, _SCORES = 13_387_776, 2048 * 21 + 21
+#: of a 3x3 branch and of a 1x1 branch of the pyramid; the reduction has 256 weights per filter and branch
+_BRANCH_3X3, _BRANCH_1X1, _REDUCTION = 256 * (9 * 2048 + 2), 256 * (2048 + 2), 256 * 256
+
+
+def _parameters(net: Net) -> int:
+    total = _TRUNK[net.depth] + _COPY * (net.blocks - 4)
+    if not net.rates:
+        return total + _SCORES
+    points = 1 + net.image_pooling
+    pyramid = points * _BRANCH_1X1 + len(net.rates) * _BRANCH_3X3
+    return total + pyramid + (points + len(net.rates)) * _REDUCTION + 2 * 256 + 256 * 21 + 21
+
+
+def _row(net: Net, table: int, *scores: Score | float, **changes: Any) -> Variant:
+    """The row of a net that the paper trained for one of its tables: stage 1 alone."""
+    grid = f", multi-grid {net.multi_grid}" if net.multi_grid != (1, 1, 1) else ""
+    pooling = f", ASPP {net.rates}{' and image pooling' * net.image_pooling}" if net.rates else ""
+    row = Variant(
+        title=f"DeepLab v3, ResNet-{net.depth}, block{net.blocks}{grid}{pooling}, output stride {net.output_stride}",
+        build=partial(v3, net=net),
+        recipes=(_STAGE1,),
+        source=f"{_SOURCE}, Table {table}",
+        initial=_INITIAL.format(net.depth),
+        parameters=_parameters(net),
+        published=tuple(score if isinstance(score, Score) else Score(score) for score in scores),
+        adapted=_CROPS,
+        sizes=SizeRule(net.output_stride),
+        single_stage=True,
+    )
+    return replace(row, **changes)
+
+
+def _cascades(depth: int, scores: dict[MultiGrid, tuple[float, ...]], table: int) -> dict[str, Variant]:
+    """Rows `v3_resnet<depth>_block<b>[_mg<grid>]`, scores by block 4 to 7."""
+    rows = {}
+    for grid, values in scores.items():
+        suffix = f"_mg{''.join(map(str, grid))}" if grid != (1, 1, 1) else ""
+        for blocks, value in enumerate(values, 4):
+            rows[f"v3_resnet{depth}_block{blocks}{suffix}"] = _row(Net(depth, blocks, grid), table, value)
+    return rows
+
+
+_BEST_CASCADE = Net(blocks=7, multi_grid=(1, 2, 1))
+_PYRAMID = Net(rates=(6, 12, 18))
+_BEST = replace(_PYRAMID, multi_grid=(1, 2, 4), image_pooling=True)
+_BOTH_STAGES: dict[str, Any] = {"recipes": (_STAGE1, _STAGE2), "single_stage": False}
+
+VARIANTS: dict[str, Variant] = {
+    **{
+        f"v3_resnet50_block7_os{stride}": _row(Net(50, 7, output_stride=stride), 1, score)
+        for stride, score in ((8, 75.18), (32, 70.06), (64, 59.99), (128, 42.34), (256, 20.29))
+    },
+    **_cascades(50, {(1, 1, 1): (64.81, 72.14, 74.29, 73.88)}, 2),
+    **_cascades(
+        101,
+        {
+            (1, 1, 1): (68.39, 73.21, 75.34, 75.76),
+            (1, 2, 1): (70.23, 75.67, 76.09, 76.66),
+            (1, 2, 3): (73.14, 75.78, 75.96, 76.11),
+            (1, 2, 4): (73.45, 75.74, 75.85, 76.02),
+            (2, 2, 2): (71.45, 74.30, 74.70, 74.62),
+        },
+        3,
+    ),
+    "v3_resnet101_block7_mg121": _row(
+        _BEST_CASCADE, 4, 76.66, Score(78.05, note="tested at output stride 8"), **_BOTH_STAGES
+    ),
+    "v3_resnet101_aspp_mg111": _row(_PYRAMID, 5, Score(75.36, confirmed=False)),
+    "v3_resnet101_aspp_mg121": _row(replace(_PYRAMID, multi_grid=(1, 2, 1)), 5, Score(75.93, confirmed=False)),
+    "v3_resnet101_aspp_mg124": _row(replace(_PYRAMID, multi_grid=(1, 2, 4)), 5, Score(76.58, confirmed=False)),
+    "v3_resnet101_aspp_mg124_rate24": _row(
+        replace(_PYRAMID, multi_grid=(1, 2, 4), rates=(6, 12, 18, 24)), 5, Score(76.46, confirmed=False)
+    ),
+    "v3_resnet101_aspp": _row(
+        _BEST,
+        6,
+        77.21,
+        Score(78.51, note="tested at output stride 8", confirmed=False),
+        Score(77.23, dataset="cityscapes", confirmed=False),
+        Score(77.82, dataset="cityscapes", note="tested at output stride 8", confirmed=False),
+        **_BOTH_STAGES,
+        datasets=("voc12", "cityscapes", "coco"),
+        adapted=_CROPS | _CITYSCAPES,
+    ),
+    "v3_resnet101_aspp_coco": _row(
+        _BEST,
+        7,
+        Score(82.7, note="tested at output stride 8, six scales, flipped"),
+        Score(85.7, "test", note="tested likewise, after stage 2 with images of hard classes twice"),
+        recipes=(replace(_STAGE1, base_lr=0.0001), replace(_STAGE2, base_lr=0.0001)),
+        single_stage=False,
+        initial="the trained coco/v3_resnet101_aspp",
+    ),
+    "v3_resnet50_aspp": _row(replace(_BEST, depth=50), 6, **_BOTH_STAGES, datasets=()),
+}
