@@ -27,6 +27,14 @@ def check(net: Net, arrays: Arrays, wanted: Sequence[str], mismatch: str, what: 
             )
 
 
+def fill_inputs(net: Net, inputs: Arrays) -> None:
+    """Copy arrays, one for each input of the net, or none at all, into its input blobs."""
+    if inputs:
+        check(net, inputs, net.inputs, "Input blob arguments do not match net inputs.", "Input")
+    for name, value in inputs.items():
+        net.blobs[name].data[...] = value
+
+
 def forward_all(net: Net, blobs: Sequence[str] | None, inputs: Arrays) -> dict[str, np.ndarray]:
     """Outputs (and `blobs`) for every item of the inputs: (n, ...) arrays of their own memory."""
     if not _count(inputs):

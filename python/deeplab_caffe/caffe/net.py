@@ -221,10 +221,7 @@ class Net:
         first = self._index(start) if start else 0
         last = self._index(end) if end else len(self.layers) - 1
         names = dict.fromkeys([*(self.top_names[end] if end else self.outputs), *(blobs or [])])
-        if inputs:
-            batches.check(self, inputs, self.inputs, "Input blob arguments do not match net inputs.", "Input")
-            for name, value in inputs.items():
-                self.blobs[name].data[...] = value
+        batches.fill_inputs(self, inputs)
         self._forward(first, last)
         return {name: self.blobs[name].data for name in names if name != "(automatic)"}
 

@@ -63,6 +63,12 @@ class BN(TensorLayer):
         if any(stated[i].lr_mult for i in (2, 3)):
             self.fail("the statistics (parameters 2 and 3) are not learned by gradient: state lr_mult: 0 for them")
 
+    @property
+    def by_batch(self) -> bool:
+        """Whether the batch's own statistics are used; with given ones the layer is a factor and a shift."""
+        p = self.param.bn_param
+        return p.bn_mode != p.INFERENCE if self.segnet else not (p.frozen or self.phase == schema.TEST)
+
     def top_shapes(self, *bottoms: Shape) -> list[Shape]:
         if bottoms[0][1:2] != (self.channels,):
             self.fail(f"bottom {bottoms[0]} does not have the {self.channels} channels of the parameters")
@@ -71,9 +77,9 @@ class BN(TensorLayer):
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         p, x = self.param.bn_param, bottoms[0]
         scale, shift, *stored = (blob.reshape(-1) for blob in params)
-        if self.segnet and p.bn_mode == p.INFERENCE:
+        if not self.by_batch and self.segnet:
             return [F.batch_norm(x, torch.zeros_like(scale), torch.ones_like(scale), scale, shift, eps=0.0)]
-        if not self.segnet and (p.frozen or self.phase == schema.TEST):
+        if not self.by_batch:
             return [F.batch_norm(x, stored[0].detach(), stored[1].detach(), scale, shift, eps=self.eps)]
         y, *batch = self._by_batch(x, scale, shift)
         if stored:

@@ -6,8 +6,6 @@
 The plain execution, `net.forward()`, keeps every blob. A plan runs the same layers on the same blobs and parameters.
 """
 
-from __future__ import annotations
-
 from .plan import Plan
 
 __all__ = ["Plan"]

@@ -1,4 +1,4 @@
-"""Plan: what is run in which order, and what is freed when."""
+"""Plan: the steps in which a net is run, and what is freed after each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from .. import batches
+from ...errors import InputError
+from ...formats.prototxt import nearest
+from .. import batches, mode, passes
+from ..precision import layer_precisions
+from . import lifetimes
+from .chains import find_chains
+from .convolution import FusedConvolution
+from .steps import ConvolutionStep, LayerStep, Step
 
 if TYPE_CHECKING:
     from ..net import Net
@@ -18,27 +25,62 @@ class Plan:
     """A net's forward pass for testing and prediction; made by `Net.plan`, where the arguments are explained.
 
     It uses the net's own blobs, layers and parameters: inputs may be written into `net.blobs` before a pass, shapes
-    may change, and weights that change are noticed. Sources (tops of layers without bottoms), outputs and what
-    `keep` names hold their values after a pass; asking another blob for its data raises InputError until a pass of
-    `net.forward()` fills it. Callbacks and debug_info belong to the plain execution. There is no backward.
+    may change, and weights that change are noticed. Inputs and data, outputs, and what `keep` names hold their values
+    after a pass; asking another blob for its data raises InputError until a pass of `net.forward()` fills it.
+    Callbacks and debug_info belong to the plain execution. There is no backward.
+
+    outputs: the names of the blobs that `forward` returns; kept: these and the others that hold their values.
     """
 
     def __init__(self, net: Net, outputs: Iterable[str] | None, keep: Iterable[str], precision: str) -> None:
         self.net = net
         self.precision = precision
-        #: blobs that forward returns, and those that hold their values as well
-        self.outputs: list[str] = list(net.outputs if outputs is None else outputs)
-        self.kept: list[str] = [*self.outputs, *keep]
+        self.outputs = _known(net, net.outputs if outputs is None else outputs)
+        self.kept = _known(net, [*self.outputs, *keep])
+        everything = list(range(len(net.layers)))
+        run = everything if outputs is None else lifetimes.needed_layers(net, self.kept)
+        self.steps = self._make_steps(run)
+        lifetimes.plan_frees(net, self.steps, self.kept)
+
+    def _make_steps(self, run: Sequence[int]) -> list[Step]:
+        net, precisions = self.net, layer_precisions(self.net, self.precision)
+        chains = find_chains(net, run, self.kept)
+        members = {i for chain in chains.values() for i in chain[1:]}
+        steps: list[Step] = []
+        for i in run:
+            if i in chains:
+                operation = FusedConvolution([net.layers[j] for j in chains[i]], precisions[i])
+                steps.append(ConvolutionStep(net, chains[i], operation))
+            elif i not in members:
+                steps.append(LayerStep(net, i, precisions))
+        return steps
 
     def forward(self, blobs: Sequence[str] | None = None, **inputs: np.ndarray) -> dict[str, np.ndarray]:
-        """Copy the inputs in and run; returns live views of the outputs and of `blobs`, as `Net.forward` does."""
-        if inputs:
-            batches.check(self.net, inputs, self.net.inputs, "Input blob arguments do not match net inputs.", "Input")
-            for name, value in inputs.items():
-                self.net.blobs[name].data[...] = value
+        """Copy the inputs in and run; returns live views of the outputs and of `blobs`, as `Net.forward` does.
+
+        Raises InputError for a blob that is not kept.
+        """
+        batches.fill_inputs(self.net, inputs)
         self.run()
-        return {name: self.net.blobs[name].data for name in [*self.outputs, *(blobs or [])]}
+        return {name: self.net.blobs[name].data for name in dict.fromkeys([*self.outputs, *(blobs or [])])}
 
     def run(self) -> torch.Tensor:
         """Run on what is in the inputs; the weighted sum of the losses, left on the device."""
-        return self.net.forward_range(0, len(self.net.layers) - 1)
+        loss: torch.Tensor | None = None
+        with torch.no_grad():
+            for step in self.steps:
+                step.run()
+                for i in step.layers:
+                    loss = passes.plus_loss(loss, self.net, i)
+                for memory, why in step.frees:
+                    memory.release(why)
+        return torch.zeros((), device=mode.device()) if loss is None else loss
+
+
+def _known(net: Net, names: Iterable[str]) -> list[str]:
+    """The names, each once; InputError for one that is no blob of the net."""
+    given = [names] if isinstance(names, str) else list(dict.fromkeys(names))
+    for name in given:
+        if name not in net.blobs:
+            raise InputError(f"the net has no blob '{name}' to plan for{nearest(name, list(net.blobs))}")
+    return given

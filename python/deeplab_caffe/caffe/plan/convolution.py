@@ -1,0 +1,80 @@
+"""A convolution with the affine layers and the ReLU behind it as one operation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+
+from ..layers.base import Layer
+from ..layers.convolution import Convolution
+from .affine import folded, is_affine
+from .watch import Watch
+
+
+class FusedConvolution:
+    """max(0, conv(x)) for (N, C, H, W), with factors and shifts of the channels folded into weights and bias.
+
+    layers: a Convolution, then affine layers, ReLU and idle Dropout; dtype: what to compute in, None for float32.
+    Folding is done in float64, and again when a parameter has changed.
+    """
+
+    def __init__(self, layers: Sequence[Layer], dtype: torch.dtype | None) -> None:
+        self._convolution = cast(Convolution, layers[0])
+        self._affine = [layer for layer in layers[1:] if is_affine(layer)]
+        relus = [layer.param.relu_param.negative_slope for layer in layers if layer.type == "ReLU"]
+        self._slope: float | None = relus[0] if relus else None
+        self._dtype = dtype or torch.float32
+        self._watch = Watch([blob for layer in (layers[0], *self._affine) for blob in layer.blobs])
+        self._weight = torch.empty(0)
+        self._bias: torch.Tensor | None = None
+        self._packed = False
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        layer = self._convolution
+        x = layer.filled(x).to(self._dtype, memory_format=torch.channels_last)
+        if self._watch.changed():
+            self._fold()
+        if x.device.type == "cpu" and _packs(self._dtype) and x.numel():
+            return self._by_packed_weights(x)
+        if self._packed:
+            self._fold()
+        y = F.conv2d(x, self._weight, self._bias, *self._geometry())
+        if self._slope is None:
+            return y
+        return F.leaky_relu_(y, self._slope) if self._slope else y.relu_()
+
+    def _geometry(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], int]:
+        layer = self._convolution
+        return layer.stride, layer.pad, layer.dilation, layer.param.convolution_param.group
+
+    def _fold(self) -> None:
+        weight, *rest = (blob.data_tensor().detach() for blob in self._convolution.blobs)
+        bias = rest[0] if rest else None
+        if self._affine:
+            weight, bias = folded(weight, bias, self._affine)
+        self._weight = weight.to(self._dtype, memory_format=torch.channels_last)
+        self._bias = None if bias is None else bias.to(self._dtype)
+        self._packed = False
+
+    def _by_packed_weights(self, x: torch.Tensor) -> torch.Tensor:
+        """As oneDNN computes it fastest: weights in a layout of its own, the ReLU in the same pass."""
+        stride, pad, dilation, group = self._geometry()
+        if not self._packed:
+            self._weight = torch.ops.mkldnn._reorder_convolution_weight(
+                self._weight, pad, stride, dilation, group, list(x.shape)
+            )
+            self._packed = True
+        rectifier = "none" if self._slope is None else "leaky_relu" if self._slope else "relu"
+        slopes = [self._slope] if self._slope else []
+        return torch.ops.mkldnn._convolution_pointwise(
+            x, self._weight, self._bias, pad, stride, dilation, group, rectifier, slopes, ""
+        )
+
+
+def _packs(dtype: torch.dtype) -> bool:
+    if not (torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled):
+        return False
+    return dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported()

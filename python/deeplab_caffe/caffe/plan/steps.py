@@ -1,0 +1,64 @@
+"""The steps of a plan: one layer as it is, or a convolution with what follows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from .. import passes
+from ..blob import SyncedMemory
+from ..layers.base import TensorLayer
+from .convolution import FusedConvolution
+
+if TYPE_CHECKING:
+    from ..net import Net
+
+
+class Step:
+    """Some layers of a net, run as one. frees: memory that nobody reads after it, and what to say of it."""
+
+    def __init__(self, net: Net, layers: Sequence[int]) -> None:
+        self.net = net
+        self.layers = list(layers)
+        self.frees: list[tuple[SyncedMemory, str]] = []
+
+    def run(self) -> None:
+        """Compute the tops of the last layer."""
+        raise NotImplementedError
+
+
+class LayerStep(Step):
+    """One layer, computed by itself; `precisions` tells what it computes in, if it has weights."""
+
+    def __init__(self, net: Net, layer: int, precisions: Mapping[int, torch.dtype | None]) -> None:
+        super().__init__(net, [layer])
+        self._weighted, self._precision = layer in precisions, precisions.get(layer)
+
+    def run(self) -> None:
+        layer = self.net.layers[self.layers[0]]
+        if self._weighted and isinstance(layer, TensorLayer):
+            before, layer.precision = layer.precision, self._precision
+            try:
+                passes.run_layer(self.net, self.layers[0])
+            finally:
+                layer.precision = before
+        else:
+            passes.run_layer(self.net, self.layers[0])
+        layer.release()
+
+
+class ConvolutionStep(Step):
+    """A convolution with the layers behind it that go into its weights, and its ReLU."""
+
+    def __init__(self, net: Net, layers: Sequence[int], operation: FusedConvolution) -> None:
+        super().__init__(net, layers)
+        self._operation = operation
+
+    def run(self) -> None:
+        net = self.net
+        for i in self.layers:
+            net.layers[i].reshape(net._bottoms[i], net._tops[i])
+        result = self._operation(net._bottoms[self.layers[0]][0].data_tensor().detach())
+        net._tops[self.layers[-1]][0].set_data(result)
