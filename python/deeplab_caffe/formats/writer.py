@@ -14,6 +14,8 @@ LINE_WIDTH = 100
 _LAYER_HEAD = ("name", "type", "bottom", "top")
 _LAYERS = ("layer", "layers")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+#: texts that need no escapes, nearly all
+_PLAIN = re.compile(r"[ !#-\[\]-~]*")
 _FLOAT, _DOUBLE, _BOOL, _STRING, _BYTES = 2, 1, 8, 9, 12
 
 
@@ -35,6 +37,12 @@ def format_message(message: Any, sections: Mapping[str, str] | None = None) -> s
     return "".join(f"{line}\n" for line in lines)
 
 
+def format_field(descriptor: Any, value: Any) -> str:
+    """One field with a value of it (of a repeated field, one element), laid out as in `format_message`."""
+    is_message = descriptor.message_type is not None
+    return "\n".join(_field(descriptor.name, value if is_message else _scalar(descriptor, value), 0))
+
+
 def format_float(value: float, double: bool = False) -> str:
     """The shortest text that reads back as the same float32 (or float64): `0.0005`, `1`, `1e-5`."""
     text = repr(float(value)) if double else str(np.float32(value))
@@ -43,6 +51,8 @@ def format_float(value: float, double: bool = False) -> str:
 
 def quote(text: str | bytes) -> str:
     """`text` as a quoted prototxt string; control characters, and any byte above 126, as escapes."""
+    if isinstance(text, str) and _PLAIN.fullmatch(text):
+        return f'"{text}"'
     if isinstance(text, bytes):
         return '"' + "".join(_escape(chr(byte), 127) for byte in text) + '"'
     return '"' + "".join(_escape(character, 0x110000) for character in text) + '"'
