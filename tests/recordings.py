@@ -5,7 +5,7 @@ python tests/recordings.py        writes docs/conformance.md
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,9 +39,10 @@ def layer_type(name: str) -> str:
     return next(layer.type for layer in _definition(_load(name)).layer if layer.name == "layer")
 
 
-def compare(name: str) -> Iterator[Comparison]:
-    """Run a recording's net forward and backward and compare everything that was recorded."""
+def compare(name: str, rewrite: Callable[[str], str] = lambda text: text) -> Iterator[Comparison]:
+    """Run a recording's net, its text rewritten, forward and backward and compare everything that was recorded."""
     record = _load(name)
+    record["prototxt"] = np.array(rewrite(str(record["prototxt"])))
     net = _prepared(record)
     layer = net.layer_dict["layer"]
     for key, value in record.items():
