@@ -173,7 +173,6 @@ _FCN32S = Variant(
     datasets=("voc12", "pascal_context"),
     adapted={**_CROPS, **_CONTEXT},
     sizes=ANY_SIZE,
-    single_stage=True,
 )
 
 VARIANTS: dict[str, Variant] = {

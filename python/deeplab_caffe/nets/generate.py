@@ -108,7 +108,7 @@ def _has_stage2(variant: Variant, setting: Setting) -> bool:
     options = setting.options
     is_asked = options.train2_set is not None or options.iterations2 is not None
     has_list = not set(setting.usual_lists).isdisjoint(setting.dataset.lists)
-    return setting.recipe.iterations > 0 and (is_asked or (has_list and not variant.single_stage))
+    return setting.recipe.iterations > 0 and (is_asked or (has_list and len(variant.recipes) > 1))
 
 
 def _net_text(name: str, variant: Variant, setting: Setting) -> str:

@@ -222,7 +222,6 @@ def _row(net: Net, table: int, *scores: Score | float, **changes: Any) -> Varian
         published=tuple(score if isinstance(score, Score) else Score(score) for score in scores),
         adapted=_CROPS,
         sizes=SizeRule(net.output_stride),
-        single_stage=True,
     )
     return replace(row, **changes)
 
@@ -240,7 +239,7 @@ def _cascades(depth: int, scores: dict[MultiGrid, tuple[float, ...]], table: int
 _BEST_CASCADE = Net(blocks=7, multi_grid=(1, 2, 1))
 _PYRAMID = Net(rates=(6, 12, 18))
 _BEST = replace(_PYRAMID, multi_grid=(1, 2, 4), image_pooling=True)
-_BOTH_STAGES: dict[str, Any] = {"recipes": (_STAGE1, _STAGE2), "single_stage": False}
+_BOTH_STAGES: dict[str, Any] = {"recipes": (_STAGE1, _STAGE2)}
 
 VARIANTS: dict[str, Variant] = {
     **{
@@ -285,7 +284,6 @@ VARIANTS: dict[str, Variant] = {
         Score(82.7, note="tested at output stride 8, six scales, flipped"),
         Score(85.7, "test", note="tested likewise, after stage 2 with images of hard classes twice"),
         recipes=(replace(_STAGE1, base_lr=0.0001), replace(_STAGE2, base_lr=0.0001)),
-        single_stage=False,
         initial="the trained coco/v3_resnet101_aspp",
     ),
     "v3_resnet50_aspp": _row(replace(_BEST, depth=50), 6, **_BOTH_STAGES, datasets=()),

@@ -36,13 +36,13 @@ class Variant:
     """One published configuration.
 
     build: writes its nets. recipes: how stage 1, and stage 2 if there is one, are trained. source: the publication.
-    initial: the weights that stage 1 starts from.
+    initial: the weights that stage 1 starts from. starts_from: the model that leaves them, `<data set>/<model>`, or
+    `<model>` for one on the same data set.
     datasets: the data sets that the publication reports it on; `make prototxt` writes these. adapted: data set to
     the fields of Recipe that differ there, in every stage. sizes: which inputs the net takes.
     parameters: learnt weights of the deploy net with 21 classes; statistics of BatchNorm are not counted.
     field_of_view: pixels that the head sees, in the measure of DeepLab v1, Table 2 (see `field_of_view`); None where
     the publication speaks of none. crf: preset of deeplab_caffe.crf that goes with the released weights.
-    single_stage: the publication trains in one stage; there is no second unless the options ask for one.
     """
 
     title: str
@@ -57,7 +57,7 @@ class Variant:
     adapted: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sizes: SizeRule = EIGHTH
     crf: str | None = None
-    single_stage: bool = False
+    starts_from: str | None = None
 
     def recipe(self, stage: int, dataset: str) -> Recipe:
         """The recipe of stage 1 or 2 on a data set; stage 2 of a variant without one is trained as its stage 1."""

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from . import deeplab_v1, deeplab_v2_resnet, deeplab_v2_vgg, fcn, v3
 from .variant import Variant
 
-#: model name, the second half of `voc12/largefov`, to its row
-VARIANTS: Mapping[str, Variant] = {
-    **deeplab_v1.VARIANTS,
-    **deeplab_v2_vgg.VARIANTS,
-    **deeplab_v2_resnet.VARIANTS,
-    **v3.VARIANTS,
-    **fcn.VARIANTS,
+FAMILIES: Mapping[str, Mapping[str, Variant]] = {
+    "DeepLab v1 on VGG-16": deeplab_v1.VARIANTS,
+    "DeepLab v2 on VGG-16": deeplab_v2_vgg.VARIANTS,
+    "DeepLab v2 on ResNet-101": deeplab_v2_resnet.VARIANTS,
+    "DeepLab v3 on ResNet-50 and ResNet-101": v3.VARIANTS,
+    "FCN": fcn.VARIANTS,
 }
+
+#: model name, the second half of `voc12/largefov`, to its row
+VARIANTS: Mapping[str, Variant] = {name: row for family in FAMILIES.values() for name, row in family.items()}

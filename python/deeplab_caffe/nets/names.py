@@ -1,0 +1,45 @@
+"""What a model on a data set is called: `voc12/largefov`, and `voc_largefov` where a slash cannot stand, as in make."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import InputError
+from .variants import VARIANTS
+
+#: data sets that targets call by a shorter name
+_SHORT = {"voc12": "voc"}
+
+
+def target(dataset: str, model: str) -> str:
+    """`voc_largefov`, the make target of voc12/largefov."""
+    return f"{_SHORT.get(dataset, dataset)}_{model}"
+
+
+def published_names() -> Iterator[str]:
+    """`<data set>/<model>` of every row, on every data set that its publication reports."""
+    for model, variant in VARIANTS.items():
+        for dataset in variant.datasets:
+            yield f"{dataset}/{model}"
+
+
+def full_name(name: str) -> str:
+    """`<data set>/<model>` of a name in either form; InputError that names the nearest ones.
+
+    Before the underscore stands a data set of the table or one that datasets/<name>.toml describes.
+    """
+    if "/" in name:
+        return name
+    known = {target(dataset, model): f"{dataset}/{model}" for dataset in _datasets() for model in VARIANTS}
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, [*known, *VARIANTS], 3)
+    hint = f"; did you mean {' or '.join(near)}?" if near else "; `deeplab list` shows what there is"
+    raise InputError(f"got '{name}'; wanted <data set>/<model> or <data set>_<model>, such as voc_largefov{hint}")
+
+
+def _datasets() -> list[str]:
+    described = {path.stem for path in Path("datasets").glob("*.toml")}
+    return sorted(described | {dataset for variant in VARIANTS.values() for dataset in variant.datasets})
