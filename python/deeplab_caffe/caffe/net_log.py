@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,8 @@ _FLOAT = 4
 
 def message_text(message: Any) -> str:
     """A message as protobuf prints it in C++, one field per line, for a log line to end with."""
-    return text_format.MessageToString(message, as_utf8=False).rstrip("\n")
+    text = text_format.MessageToString(message, as_utf8=False).rstrip("\n")
+    return re.sub(r"^( *\w+: -?\d+)\.0$", r"\1", text, flags=re.MULTILINE)  # Python's prints 1.0, C++'s 1
 
 
 def begun(param: Any, state: Any, layers: Sequence[Any]) -> None:

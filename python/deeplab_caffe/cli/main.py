@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from ..errors import InputError, Stopped
+from .gflags import run_program
 from .table import COMMANDS, Command
 
 
@@ -35,6 +36,8 @@ def run(program: str, command: Command, words: Sequence[str]) -> int | None:
     Returns the command's own exit code, None for 0.
     """
     module = importlib.import_module(f"..{command.module}", __name__)
+    if hasattr(module, "PROGRAM"):
+        return run_program(module.PROGRAM, module.run, words)
     parser = argparse.ArgumentParser(prog=program, description=f"{command.help[0].upper()}{command.help[1:]}.")
     parser.set_defaults(command=command.name)
     module.add_arguments(parser)
@@ -74,9 +77,10 @@ def _overview() -> str:
     """What `deeplab --help` prints."""
     lines = ["usage: deeplab COMMAND ...", "", "DeepLab and the Caffe it needs, on PyTorch."]
     group = ""
+    width = max(map(len, COMMANDS))
     for command in COMMANDS.values():
         if command.group != group:
             group = command.group
             lines += ["", f"{group}:"]
-        lines.append(f"  {command.name:18s} {command.help}")
+        lines.append(f"  {command.name:{width}s} {command.help}")
     return "\n".join([*lines, "", "`deeplab COMMAND --help` tells more."])

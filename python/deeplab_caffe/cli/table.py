@@ -1,6 +1,7 @@
 """The table of commands. A module named here has `add_arguments(parser)` and `run(arguments)`, and is imported late.
 
-`run` may return an exit code; None is 0.
+`run` may return an exit code; None is 0. A module of one of Caffe's programs has, in place of `add_arguments`, a
+`PROGRAM` (see `gflags`), and its `run(flags, words)` gets the value of every flag and the other words.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ class Command(NamedTuple):
 
 
 _ROWS: dict[str, list[tuple[str, str, str]]] = {
+    "models": [
+        ("list", "model_list", "every model: parameters, field of view, published score, data sets"),
+        ("prototxt all", "prototxt_all", "write the committed nets of every model"),
+    ],
     "stages of an experiment": [
         ("data", "stages", "draw or check the data; hold images back for the CRF search"),
         ("prototxt", "stages", "write the nets and solvers"),
@@ -41,6 +46,7 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
     ],
     "Caffe": [
         ("run", "script", "run a Python script that says `import caffe`"),
+        ("caffe", "caffe", "Caffe's own command: caffe train | test | time | device_query"),
     ],
 }
 

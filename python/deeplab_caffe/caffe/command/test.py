@@ -1,0 +1,82 @@
+"""`caffe test`: score a net with given weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...errors import InputError
+from ...formats import schema
+from .. import log
+from ..net import Net
+from .flags import Flags, use_one_device
+
+
+def test(flags: Flags) -> None:
+    """Run a net in its TEST phase for some batches and log each value of each output, and the means.
+
+    By the planned execution, which keeps the outputs alone, unless `plain`.
+    """
+    flags.require("test", "model", "weights")
+    with flags.in_force():
+        use_one_device(flags, ("caffe.cpp:270", "caffe.cpp:279"))
+        net = Net(flags.model, schema.TEST, flags.level, flags.stages)
+        _load(net, flags.weights)
+        try:
+            _score(net, flags)
+        finally:
+            net.close()
+
+
+def _load(net: Net, weights: str) -> None:
+    """Copy the weights in; refuse those that are of another net, name layers that get none."""
+    loaded = net.copy_from(weights)
+    missing = [name for name in net.params if name not in loaded]
+    if missing and not loaded:
+        raise InputError(f"{weights} has weights for none of the net's layers, which are {', '.join(net.params)}")
+    for name in missing:
+        log.warning(f"Layer {name} gets no weights from {weights}; it keeps those it began with", "caffe.cpp:284")
+
+
+def _score(net: Net, flags: Flags) -> None:
+    count = flags.iterations
+    run = (
+        (lambda: net.forward_range(0, len(net.layers) - 1)) if flags.plain else net.plan(None, (), flags.precision).run
+    )
+    log.info(f"Running for {count} iterations.", "caffe.cpp:285")
+    loss = np.zeros((), np.float32)
+    sums: list[np.ndarray] = []
+    for batch in range(count):
+        loss += float(run())
+        values = [net.blobs[name].data.ravel() for name in net.outputs]
+        _log_batch(batch, net.outputs, values)
+        sums = _added(net, sums, values)
+    log.info(f"Loss: {log.number(float(loss / np.float32(count)))}", "caffe.cpp:313")
+    _log_means(net, [total / np.float32(count) for total in sums])
+
+
+def _log_batch(batch: int, names: Sequence[str], values: Sequence[np.ndarray]) -> None:
+    for name, own in zip(names, values, strict=True):
+        for value in own.tolist():
+            log.info(f"Batch {batch}, {name} = {log.number(value)}", "caffe.cpp:308")
+
+
+def _added(net: Net, sums: list[np.ndarray], values: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The sums so far, float32 as in Caffe, with one batch's values added."""
+    for name, total, own in zip(net.outputs, sums, values, strict=False):
+        if total.shape != own.shape:
+            raise InputError(
+                f"{net.source}: output '{name}' has {own.size} values in this batch and had {total.size} before; "
+                "only outputs of one size can be averaged: let the net end in Accuracy, a loss, or Silence"
+            )
+    return [total + own for total, own in zip(sums, values, strict=True)] if sums else [own.copy() for own in values]
+
+
+def _log_means(net: Net, means: Sequence[np.ndarray]) -> None:
+    weights = net.blob_loss_weights
+    for name, own in zip(net.outputs, means, strict=True):
+        weight = weights[name]
+        for value in own.tolist():
+            part = f" (* {log.number(weight)} = {log.number(weight * value)} loss)" if weight else ""
+            log.info(f"{name} = {log.number(value)}{part}", "caffe.cpp:325")
