@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 import torch
 import torch.distributed as dist
+from tqdm import tqdm
 
 from ..errors import InputError, Stopped
 from . import log, parallel
@@ -208,6 +209,7 @@ def _work(reports: Connection, place: _Place, function: Callable[..., None], arg
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.setpgid(0, 0)  # a terminal's Ctrl-C goes to the process that watches, and from there to the root
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    tqdm.set_lock(threading.RLock())  # not one between processes, which a worker that is killed leaves behind
     allow_python_layers(place.python_layers)
     try:
         store = dist.TCPStore("127.0.0.1", place.port, is_master=False, timeout=parallel.MEETING)
