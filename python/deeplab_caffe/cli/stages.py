@@ -10,15 +10,16 @@ from ..caffe import parallel
 from ..errors import InputError
 from ..experiment import STAGES, Experiment, demo, published
 from ..experiment import run as run_stages
-from ..nets import VARIANTS, Options, generate, prototxt_folder, write_files
+from ..nets import Options, full_name, generate, prototxt_folder, write_files
 from ..nets import arguments as option_flags
 from . import device
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     if parser.get_default("command") == "prototxt":
-        parser.description = f"Write the nets and solvers of <data set>/<model>. Models: {', '.join(VARIANTS)}."
-    parser.add_argument("name", metavar="NAME", help="'demo', or a published model such as voc12/largefov")
+        parser.description = "Write the nets and solvers of <data set>/<model>; `deeplab list` shows the models."
+    names = "'demo', or a published model such as voc12/largefov (or voc_largefov)"
+    parser.add_argument("name", metavar="NAME", help=names)
     parser.add_argument("--data", help="demo only: TOML file that describes a data set")
     parser.add_argument("--exp", help="folder of the experiment")
     parser.add_argument("--quick", action="store_true", help="demo only: as short as it can be")
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _experiment(arguments: argparse.Namespace) -> Experiment:
     if arguments.name == "demo":
         return demo(arguments.data, arguments.exp, option_flags.from_arguments(arguments), arguments.quick)
-    return published(arguments.name, _published_options(arguments))
+    return published(full_name(arguments.name), _published_options(arguments))
 
 
 def _published_options(arguments: argparse.Namespace) -> Options:
@@ -58,6 +59,6 @@ def _published_options(arguments: argparse.Namespace) -> Options:
 
 
 def _write_prototxt(arguments: argparse.Namespace) -> None:
-    options = _published_options(arguments)
-    files = generate(arguments.name, options)
-    print(write_files(prototxt_folder(arguments.name, options), files, os.environ.get("FORCE") == "1"))
+    name, options = full_name(arguments.name), _published_options(arguments)
+    files = generate(name, options)
+    print(write_files(prototxt_folder(name, options), files, os.environ.get("FORCE") == "1"))

@@ -3,15 +3,17 @@
 from .arguments import add_arguments, command_line, from_arguments
 from .blocks import Spec, Style
 from .generate import experiment_folder, generate, list_names, prototxt_folder
+from .names import full_name, published_names, target
 from .options import Options
 from .setting import Role, Setting
 from .sizes import SizeRule
 from .solvers import Recipe
 from .variant import Score, Variant
-from .variants import VARIANTS
+from .variants import FAMILIES, VARIANTS
 from .write import Written, is_untouched, write_files
 
 __all__ = [
+    "FAMILIES",
     "VARIANTS",
     "Options",
     "Recipe",
@@ -27,9 +29,12 @@ __all__ = [
     "command_line",
     "experiment_folder",
     "from_arguments",
+    "full_name",
     "generate",
     "list_names",
     "is_untouched",
     "prototxt_folder",
+    "published_names",
+    "target",
     "write_files",
 ]

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from ..caffe.net_spec import Top, layers, params
 from . import ends, frame, heads, resnet
@@ -112,7 +113,7 @@ _MSC_SIZES = SizeRule(32, 1)
 _AUG = replace(POLY_RESNET, scale_factors=(0.5, 0.75, 1, 1.25, 1.5))
 _TABLE_4 = "DeepLab v2 (arXiv 1606.00915), Table 4"
 _IMAGENET = "ResNet-101 as trained on ImageNet"
-_COCO = "the trained coco/resnet101_msc"
+_COCO: dict[str, Any] = {"initial": "the trained coco/resnet101_msc", "starts_from": "coco/resnet101_msc"}
 _PASCAL = ("voc12", "pascal_context", "person_part")
 
 _SINGLE = Variant(
@@ -147,7 +148,7 @@ VARIANTS: dict[str, Variant] = {
         _MSC,
         title="DeepLab v2, ResNet-101, MSC, COCO",
         source=f"{_TABLE_4}, row 3; solver of the release",
-        initial=_COCO,
+        **_COCO,
         published=(
             Score(73.28),
             Score(42.9, dataset="pascal_context"),
@@ -160,7 +161,7 @@ VARIANTS: dict[str, Variant] = {
         title="DeepLab v2, ResNet-101, MSC, COCO, Aug",
         recipes=(_AUG,),
         source=f"{_TABLE_4}, row 4; solver of the release",
-        initial=_COCO,
+        **_COCO,
         published=(Score(74.87), Score(43.5, dataset="pascal_context", confirmed=False)),
         datasets=("voc12", "pascal_context"),
     ),
@@ -170,7 +171,7 @@ VARIANTS: dict[str, Variant] = {
         build=partial(multi_scale, rates=_LARGE_FOV),
         recipes=(_AUG,),
         source=f"{_TABLE_4}, row 5; solver of the release",
-        initial=_COCO,
+        **_COCO,
         parameters=42_887_253,
         field_of_view=224,
         published=(
@@ -186,7 +187,7 @@ VARIANTS: dict[str, Variant] = {
         build=partial(multi_scale, rates=_ASPP),
         recipes=(_AUG, _AUG),
         source=f"{_TABLE_4}, rows 6 and 7, and the released net and solvers",
-        initial=_COCO,
+        **_COCO,
         parameters=44_048_532,
         field_of_view=416,
         published=(

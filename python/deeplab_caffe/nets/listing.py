@@ -1,0 +1,65 @@
+"""The table of variants for people to read: as text, and as a page of the documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .variant import Score, Variant
+from .variants import FAMILIES
+
+_HEAD = ("model", "parameters", "field of view", "data sets", "mean IoU as published, %")
+_LEGEND = """\
+Parameters are learnt weights with 21 classes. The field of view is that of the head in pixels, as DeepLab v1 counts it.
+Scores are on VOC 2012 val unless said otherwise, + after the CRF, ? not compared with the publication."""
+_PAGE = """\
+# Models
+
+Every model is a make target, on every data set: `make voc_largefov` goes from data to report, `make voc_largefov.train`
+does one stage, `make cityscapes_resnet101_aspp` is another. `make prototxt` writes the nets of each model, on the data
+sets that its publication reports, into `prototxt/<data set>/<model>/`. For a data set of your own: `deeplab prototxt
+mydata/aspp_l --dataset my.toml`. This page is written by `deeplab list --markdown`.
+"""
+
+
+def as_text() -> str:
+    """One line for each model, by families."""
+    tables = {title: [_cells(name, row) for name, row in family.items()] for title, family in FAMILIES.items()}
+    widths = [max(len(cells[i]) for table in [[_HEAD], *tables.values()] for cells in table) for i in range(len(_HEAD))]
+    lines = [_LEGEND, "", _line(_HEAD, widths)]
+    for title, table in tables.items():
+        lines += ["", title, *(_line(cells, widths) for cells in table)]
+    lines += ["", "Each is a make target: make voc_largefov, make voc_largefov.train, make cityscapes_resnet101_aspp."]
+    return "\n".join(lines) + "\n"
+
+
+def as_markdown() -> str:
+    """The page docs/models.md: a table for each family, with what each model is and where it comes from."""
+    lines = [_PAGE, " ".join(_LEGEND.splitlines())]
+    head = (*_HEAD, "what it is", "starts from", "source")
+    for title, family in FAMILIES.items():
+        lines += ["", f"## {title}", "", _row(head), "|---" * len(head) + "|"]
+        lines += [_row((*_cells(f"`{n}`", v), v.title, v.initial, v.source)) for n, v in family.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _cells(name: str, row: Variant) -> tuple[str, ...]:
+    view = str(row.field_of_view) if row.field_of_view else "–"
+    return name, f"{row.parameters / 1e6:.1f} M", view, ", ".join(row.datasets), _scores(row.published)
+
+
+def _scores(published: Sequence[Score]) -> str:
+    """`62.25 +67.64; test 65.1 +70.3; pascal_context 37.6 +39.6`."""
+    groups: dict[str, list[str]] = {}
+    for score in published:
+        where = [score.dataset] * (score.dataset != "voc12") + [score.split] * (score.split != "val")
+        value = f"{'+' if score.crf else ''}{score.value:g}{'' if score.confirmed else '?'}"
+        groups.setdefault(" ".join(where), []).append(f"{value} ({score.note})" if score.note else value)
+    return "; ".join(" ".join([where, *values]).strip() for where, values in groups.items()) or "–"
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  " + "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
