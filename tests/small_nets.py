@@ -24,3 +24,9 @@ def conv(name: str, bottom: str, more: str = "kernel_size: 3 pad: 1", outputs: i
 def net(*layers: str) -> str:
     """The prototxt of those layers."""
     return "\n".join(layers) + "\n"
+
+
+def blob(name: str, shape: tuple[int, ...]) -> str:
+    """An Input layer with a top of that name and shape."""
+    dims = " ".join(f"dim: {d}" for d in shape)
+    return f'layer {{ name: "in_{name}" type: "Input" top: "{name}" input_param {{ shape {{ {dims} }} }} }}'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,7 +52,7 @@ class NetShapes:
     state: Any
     layers: list[LayerShapes]
     blobs: dict[str, Shape | None]
-    net: Net
+    net: ShapeNet
     errors: list[InputError]
 
     def layer(self, name: str) -> LayerShapes:
@@ -83,7 +83,7 @@ def infer_shapes(
     definition = source if isinstance(source, Definition) else read_net(source, variables)
     state = state_of(definition, phase, level, tuple(stages))
     wishes = Inputs(inputs, size)
-    net = _ShapeNet(definition, state, wishes, tolerant)
+    net = ShapeNet(definition, state, wishes, tolerant)
     unused = sorted(set(wishes.shapes) - wishes.used)
     if unused:
         known = ", ".join(net.source_tops) or "none"
@@ -91,7 +91,7 @@ def infer_shapes(
     return net.result()
 
 
-class _ShapeNet(Net):
+class ShapeNet(Net):
     """The engine's net, whose parameters get no values and whose data layers read nothing."""
 
     def __init__(self, definition: Definition, state: Any, wishes: Inputs, tolerant: bool) -> None:
@@ -101,6 +101,10 @@ class _ShapeNet(Net):
         self._tolerant = tolerant
         self._lost: set[str] = set()
         super().__init__(definition, state=state)
+
+    def steps(self) -> Iterator[tuple[Layer, list[Blob], list[Blob]]]:
+        """The layers as they are run, Splits among them, with their bottoms and tops."""
+        return zip(self.layers, self._bottoms, self._tops, strict=True)
 
     def choose(self, entries: list[Entry]) -> list[Entry]:
         self._entries = super().choose(entries)

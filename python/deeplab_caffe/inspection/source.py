@@ -11,7 +11,7 @@ from ..caffe.layers.base import layer_class
 from ..caffe.net_building import filter_layers
 from ..errors import InputError
 from ..formats import prototxt, schema
-from ..formats.definition import Definition, Entry, definition_in, definition_of
+from ..formats.definition import Definition, Entry, definition_in, definition_of, is_solver
 
 _NETS = ("net", "net_param", "train_net", "train_net_param")
 
@@ -29,12 +29,6 @@ def read_net(path: str | os.PathLike[str], variables: Mapping[str, str] | None =
     if not isinstance(net, str):
         return definition_of(net, str(path))
     return definition_in(prototxt.Document.read(net_path(path, net), variables))
-
-
-def is_solver(document: prototxt.Document) -> bool:
-    """Whether a file is a solver's: it has a field at its top that only solvers have."""
-    own = set(schema.SolverParameter.DESCRIPTOR.fields_by_name) - set(schema.NetParameter.DESCRIPTOR.fields_by_name)
-    return any(item.name in own for item in document.root.fields)
 
 
 def net_path(solver: str | os.PathLike[str], net: str) -> str:

@@ -1,0 +1,134 @@
+"""The memory that a net's activations and parameters take, in training and in testing, as this engine keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ..caffe.blob import Blob, SyncedMemory
+from ..caffe.layers.base import Layer, TensorLayer
+from ..caffe.layers.gradientless import SilentLayer
+from ..formats import schema
+from .shapes import NetShapes, ShapeNet
+
+_FLOAT = 4
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes. params: the data of all parameters; gradients: their diffs; history: what the solver keeps of them;
+    data, diff: those of all blobs; kept: what forward keeps for backward beside the blobs; live: the most that lives
+    at once when a blob is freed as soon as nothing needs it any more.
+    """
+
+    params: int
+    gradients: int
+    history: int
+    data: int
+    diff: int
+    kept: int
+    live: int
+
+    @property
+    def training(self) -> int:
+        """All that a training step holds at its fullest, without the library's work space."""
+        return self.params + self.gradients + self.history + self.data + self.diff + self.kept
+
+    @property
+    def testing(self) -> int:
+        """All that a forward pass holds that keeps every blob, as the plain execution does."""
+        return self.params + self.data
+
+    @property
+    def planned(self) -> int:
+        """The same for a forward pass that frees what nothing needs any more, as the planned execution does."""
+        return self.params + self.live
+
+
+def memory(shapes: NetShapes, histories: int = 1) -> Memory:
+    """The Memory of a net; `histories`: arrays that its solver keeps for every parameter (SGD 1, Adam 2)."""
+    net = shapes.net
+    params = _distinct((b.data_memory, b) for layer in net.layers for b in layer.blobs)
+    learned = sum(p.blob.count for p in net.learnable_params if p.lr_mult != 0)
+    blobs = list(net.blobs.values())
+    return Memory(
+        params,
+        learned * _FLOAT,
+        params * histories,
+        _distinct((b.data_memory, b) for b in blobs),
+        _distinct((b.diff_memory, b) for b in _with_diff(net)),
+        sum(kept_bytes(*step) for step in net.steps()),
+        _live(net),
+    )
+
+
+def _distinct(memories: Iterable[tuple[SyncedMemory, Blob]]) -> int:
+    """Bytes of memories that several blobs may share."""
+    return _FLOAT * sum({id(held): blob.count for held, blob in memories}.values())
+
+
+def _with_diff(net: ShapeNet) -> Iterator[Blob]:
+    """The blobs that get a gradient in a backward pass."""
+    for layer, bottoms, tops in net.steps():
+        if layer.needs_backward and not isinstance(layer, SilentLayer):
+            yield from tops if isinstance(layer, TensorLayer) else ()  # a Split reads only those that are there
+            yield from (b for b, flag in zip(bottoms, layer.propagate_down, strict=True) if flag)
+
+
+def kept_bytes(layer: Layer, bottoms: Sequence[Blob], tops: Sequence[Blob]) -> int:
+    """What a layer's forward keeps for its backward beside bottoms, tops and parameters.
+
+    What it read, if its result replaced that; and what its type needs: the places of maxima, masks, probabilities.
+    """
+    if not layer.needs_backward or not isinstance(layer, TensorLayer):
+        return 0
+    above = {id(b) for b in tops}
+    over = layer.type == "ReLU" and layer.overwrites and layer.param.relu_param.negative_slope >= 0
+    replaced = 0 if over else _FLOAT * sum(b.count for b in bottoms if id(b) in above)
+    own = _KEPT.get(layer.type)
+    return replaced + (own(layer, bottoms, tops) if own else 0)
+
+
+Kept = Callable[[Layer, Sequence[Blob], Sequence[Blob]], int]
+
+
+def _pooling(layer: Layer, bottoms: Sequence[Blob], tops: Sequence[Blob]) -> int:
+    p = layer.param.pooling_param
+    return 8 * tops[0].count if p.pool == p.MAX else 0
+
+
+def _eltwise(layer: Layer, bottoms: Sequence[Blob], tops: Sequence[Blob]) -> int:
+    p = layer.param.eltwise_param
+    return (len(bottoms) - 1) * tops[0].count if p.operation == p.MAX else 0
+
+
+def _dropout(layer: Layer, bottoms: Sequence[Blob], tops: Sequence[Blob]) -> int:
+    return _FLOAT * tops[0].count if layer.phase == schema.TRAIN else 0
+
+
+_KEPT: dict[str, Kept] = {
+    "Pooling": _pooling,
+    "Eltwise": _eltwise,
+    "Dropout": _dropout,
+    "LRN": lambda layer, bottoms, tops: 3 * _FLOAT * tops[0].count,
+    # the probabilities, the labels as int64, and which of them count
+    "SoftmaxWithLoss": lambda layer, bottoms, tops: _FLOAT * bottoms[0].count + 9 * bottoms[1].count,
+    "InfogainLoss": lambda layer, bottoms, tops: _FLOAT * bottoms[0].count,
+}
+
+
+def _live(net: ShapeNet) -> int:
+    """The most bytes that blobs take at once when each is freed behind its last reader; the net's outputs stay."""
+    steps = list(net.steps())
+    last = {id(b.data_memory): i for i, (_, bottoms, _) in enumerate(steps) for b in bottoms}
+    lasting = {id(net.blobs[name].data_memory) for name in net.outputs if name in net.blobs}
+    alive: dict[int, int] = {}
+    most = 0
+    for i, (_, bottoms, tops) in enumerate(steps):
+        alive.update((id(b.data_memory), b.count) for b in tops)
+        most = max(most, sum(alive.values()))
+        for blob in (*bottoms, *tops):
+            key = id(blob.data_memory)
+            if last.get(key, i) <= i and key not in lasting:
+                alive.pop(key, None)
+    return _FLOAT * most
