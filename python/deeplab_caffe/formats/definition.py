@@ -101,3 +101,12 @@ def read_solver_definition(path: str | os.PathLike[str]) -> SolverDefinition:
     elif os.path.isdir(param.snapshot_prefix):
         param.snapshot_prefix = os.path.join(param.snapshot_prefix, Path(path).stem)
     return SolverDefinition(param, str(path), document)
+
+
+def is_solver(document: prototxt.Document) -> bool:
+    """Whether a file is a solver's: it has a field at its top that only solvers have."""
+    return any(item.name in _SOLVERS_OWN for item in document.root.fields)
+
+
+_NETS_FIELDS, _SOLVERS_FIELDS = (m.DESCRIPTOR.fields_by_name for m in (schema.NetParameter, schema.SolverParameter))
+_SOLVERS_OWN = set(_SOLVERS_FIELDS) - set(_NETS_FIELDS)

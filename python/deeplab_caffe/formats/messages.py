@@ -58,6 +58,10 @@ class StandIns:
         self.texts[number] = text
         return number
 
+    def restore(self, text: str) -> str:
+        """Written fields with the variables that numbers stand for in them."""
+        return re.sub(r"\b99\d{5}\b", lambda m: self.texts.get(int(m[0]), m[0]), text)
+
 
 def to_message(
     document: Document,
@@ -242,4 +246,6 @@ def _stand_in(descriptor: Any, text: str, stand_ins: StandIns) -> Any:
     if descriptor.enum_type is not None:
         return descriptor.enum_type.values[0].number
     kind = _TYPE_NAMES[descriptor.type]
-    return True if kind == "bool" else None if kind in ("string", "bytes") else stand_ins.number(text)
+    if kind in ("string", "bytes"):
+        return text if kind == "string" else text.encode()
+    return True if kind == "bool" else stand_ins.number(text)

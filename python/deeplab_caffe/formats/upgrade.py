@@ -10,6 +10,11 @@ from .upgrade_deeplab import Where, deeplab_v1_to_v2, is_deeplab_v1, refuse_in_t
 from .upgrade_layers import is_v0, move_transformation, v0_to_v1, v1_to_v2, without_padding
 
 _SOLVER_TYPES = ["SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam"]
+#: fields of a layer that DeepLab's second release added
+_DEEPLAB = {
+    "interp_param", "seg_accuracy_param", "mat_write_param", "mat_read_param", "dense_crf_param", "bias_channel_param",
+    "domain_transform_param", "adaptive_bias_channel_param", "unique_label_param",
+}  # fmt: skip
 
 
 def upgrade_net(net: Any, source: str, where: Where | None = None) -> list[int | None]:
@@ -29,6 +34,17 @@ def upgrade_net(net: Any, source: str, where: Where | None = None) -> list[int |
             for param in layer.param:
                 param.lr_mult = param.decay_mult = 0
     return places
+
+
+def dialect_of(net: Any) -> str:
+    """The dialect of a NetParameter before its upgrade, as a name for people."""
+    if net.layers:
+        return "V0" if is_v0(net.layers) else "DeepLab v1" if is_deeplab_v1(net.layers) else "V1"
+    stated = {descriptor.name for layer in net.layer for descriptor, _ in layer.ListFields()}
+    if "bn_param" in stated:
+        return "PSPNet"
+    scales = any(layer.transform_param.scale_factors for layer in net.layer if layer.HasField("transform_param"))
+    return "DeepLab v2" if scales or stated & _DEEPLAB else "V2"
 
 
 def _upgrade_layers(net: Any, source: str, where: Where) -> list[int]:

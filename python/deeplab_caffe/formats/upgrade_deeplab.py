@@ -51,9 +51,17 @@ _INNER = {
 def is_deeplab_v1(layers: Iterable[Any]) -> bool:
     """Whether any of `layers` has a type or a field that only the dialect of DeepLab's first release has."""
     return any(
-        _type_name(layer) in TYPES or any(layer.HasField(name) for name in _FIELDS) or any(_inner_fields(layer))
+        _type_name(layer) in TYPES
+        or any(layer.HasField(name) for name in _FIELDS)
+        or any(_inner_fields(layer))
+        or _is_memory_with_sizes(layer)
         for layer in layers
     )
+
+
+def _is_memory_with_sizes(layer: Any) -> bool:
+    """Whether this is a MEMORY_DATA as nets for use had it later: with a third top, the sizes before padding."""
+    return _type_name(layer) == "MEMORY_DATA" and len(layer.top) == 3
 
 
 def refuse_in_today(layers: Iterable[Any], where: Where) -> None:
@@ -117,6 +125,9 @@ class _Layer:
     def error(self, text: str, *path: str) -> InputError:
         return InputError(self.message(text, *path))
 
+    def warn(self, text: str, *path: str) -> None:
+        warnings.warn(self.message(text, *path), stacklevel=2)
+
     def upgraded(self) -> Any:
         self.check()
         self.holes()
@@ -130,7 +141,22 @@ class _Layer:
             self.old.ClearField("type")
         new = v1_to_v2(self.old, self.where(self.place))
         new.type = TYPES.get(self.kind, new.type)
+        if _is_memory_with_sizes(self.old):
+            self.as_input(new)
         return new
+
+    def as_input(self, new: Any) -> None:
+        """data, label and data_dim that the program hands over: an Input with their shapes."""
+        p = self.old.memory_data_param
+        new.type = "Input"
+        new.ClearField("memory_data_param")
+        n = p.batch_size
+        for dims in ((n, p.channels, p.height, p.width), (n, 1, 1, 1), (n, 1, 1, 2)):
+            new.input_param.shape.add(dim=dims)
+        names = ", ".join(f"'{top}'" for top in new.top)
+        self.warn(f"becomes an Input, whose blobs ({names}) the program fills: MemoryData has no third top", "type")
+        if self.old.HasField("transform_param"):
+            self.warn("an Input transforms nothing: the program subtracts the mean and scales", "transform_param")
 
     def check(self) -> None:
         """Refuse what no layer of today does."""
@@ -197,14 +223,11 @@ class _Layer:
         p = self.old.image_data_param
         if not p.has_label and not p.HasField("label_type"):
             p.label_type = p.NONE
-            warnings.warn(
-                self.message(
-                    f"has_label is false: labels are not read (label_type: NONE), every pixel's is {p.ignore_label}; "
-                    "DeepLab's first release ignored has_label and made it 0",
-                    "image_data_param",
-                    "has_label",
-                ),
-                stacklevel=2,
+            self.warn(
+                f"has_label is false: labels are not read (label_type: NONE), every pixel's is {p.ignore_label}; "
+                "DeepLab's first release ignored has_label and made it 0",
+                "image_data_param",
+                "has_label",
             )
         p.ClearField("has_label")
         p.ClearField("max_labels")

@@ -44,7 +44,7 @@ _LRN = {"lrn": "lrn_param"}
 _IMAGES = {"images": "image_data_param"}
 _WINDOW = {"window_data": "window_data_param"}
 #: V0's field → its name today, and the message it goes to by type ("" stands for any type)
-_V0_FIELDS: dict[str, tuple[str, dict[str, str]]] = {
+V0_FIELDS: dict[str, tuple[str, dict[str, str]]] = {
     "num_output": ("num_output", _WEIGHTED),
     "biasterm": ("bias_term", _WEIGHTED),
     "weight_filler": ("weight_filler", _WEIGHTED),
@@ -76,10 +76,10 @@ _V0_FIELDS: dict[str, tuple[str, dict[str, str]]] = {
     "cropsize": ("crop_size", {"": "transform_param"}),
     "mirror": ("mirror", {"": "transform_param"}),
 }
-_V0_LAYER_LEVEL = ("name", "type", "blobs", "blobs_lr", "weight_decay", "hdf5_output_param")
+V0_LAYER_LEVEL = ("name", "type", "blobs", "blobs_lr", "weight_decay", "hdf5_output_param")
 #: fields of V1's data layers that moved to transform_param
-_MOVED = ("scale", "mean_file", "crop_size", "mirror")
-_V1_DATA = {"DATA": "data_param", "IMAGE_DATA": "image_data_param", "WINDOW_DATA": "window_data_param"}
+MOVED = ("scale", "mean_file", "crop_size", "mirror")
+V1_DATA = {"DATA": "data_param", "IMAGE_DATA": "image_data_param", "WINDOW_DATA": "window_data_param"}
 _V1_OWN_FIELDS = ("layer", "type", "blobs_lr", "weight_decay", "param", "blob_share_mode")
 
 
@@ -131,13 +131,13 @@ def v0_to_v1(connection: Any, source: str) -> Any:
         name = descriptor.name
         if name == "hdf5_output_param" and old.type == "hdf5_output":
             new.hdf5_output_param.CopyFrom(value)
-        elif name not in _V0_LAYER_LEVEL or name == "hdf5_output_param":
+        elif name not in V0_LAYER_LEVEL or name == "hdf5_output_param":
             _place(new, old.type, name, value, where)
     return new
 
 
 def _place(new: Any, kind: str, name: str, value: Any, where: str) -> None:
-    field, messages = _V0_FIELDS.get(name, ("", {}))
+    field, messages = V0_FIELDS.get(name, ("", {}))
     message = messages.get(kind) or messages.get("")
     if message is None:
         warnings.warn(f"{where}field '{name}' does not suit this type and is dropped", stacklevel=2)
@@ -154,11 +154,11 @@ def _place(new: Any, kind: str, name: str, value: Any, where: str) -> None:
 
 def move_transformation(layer: Any) -> None:
     """Scale, mean file, crop size and mirror of a V1 data layer go to its transform_param (in place)."""
-    message = _V1_DATA.get(schema.V1LayerParameter.LayerType.Name(layer.type))
+    message = V1_DATA.get(schema.V1LayerParameter.LayerType.Name(layer.type))
     if message is None or not layer.HasField(message):
         return
     own = getattr(layer, message)
-    for field in _MOVED:
+    for field in MOVED:
         if own.HasField(field):
             setattr(layer.transform_param, field, getattr(own, field))
             own.ClearField(field)

@@ -1,0 +1,144 @@
+"""Changing the text of a message's fields until they mean another message."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .edits import Edits
+from .messages import is_repeated
+from .tree import Block, Field
+from .writer import format_field
+
+if TYPE_CHECKING:
+    from .upgrade_text import Run
+
+#: fields that have another name today
+_RENAMED = {
+    "hole": "dilation", "hole_h": "dilation", "hole_w": "dilation", "softmaxloss_param": "loss_param",
+    "has_label": "label_type", "solver_type": "type", "memory_data_param": "input_param",
+}  # fmt: skip
+#: why a field is not needed any more
+_WHY = {
+    "blobs_lr": "in the param above", "weight_decay": "in the param above", "param": "in the param above",
+    "blob_share_mode": "in the param above", "strict_dim": "true is the default", "max_labels": "it did nothing",
+    "has_label": "it did nothing", "hole_w": "the dilation is the same both ways",
+}  # fmt: skip
+
+
+class _Gone:
+    """A field of the text that the new message has not, with its value in the old one."""
+
+    def __init__(self, field: Field, descriptor: Any, value: Any) -> None:
+        self.field, self.descriptor, self.value = field, descriptor, value
+
+
+class _Added:
+    """A field of the new message that the text has not."""
+
+    def __init__(self, descriptor: Any, value: Any) -> None:
+        self.descriptor, self.value = descriptor, value
+
+
+class Reconciler:
+    """Rewrites the fields of one layer (or of a solver)."""
+
+    def __init__(self, run: Run, edits: Edits, layer: str) -> None:
+        self.run, self.edits, self.layer = run, edits, layer
+
+    def reconcile(self, block: Block, old: Any, new: Any) -> None:
+        """Change a block whose fields mean `old` so that they mean `new`; what both have stays untouched."""
+        gone, added = self._difference(block, old, new)
+        for item in list(gone):
+            name = _RENAMED.get(item.field.name, item.field.name)
+            match = next((a for a in added if a.descriptor.name == name), None)
+            if match is not None:
+                self._turn(item, match)
+                gone.remove(item)
+                added.remove(match)
+        for item, match in zip(gone, added, strict=False):
+            self._put(item, match)
+        rest = [item.field for item in gone[len(added) :]]
+        for field in rest:
+            self.run.log(field.start, self.layer, self.edits.source(field), "", _WHY.get(field.name, ""))
+        self.edits.remove_all(rest)
+        for match in added[len(gone) :]:
+            text = self._text(match)
+            self.run.log(max(block.end - 1, 0), self.layer, "", text)
+            self.edits.append(block, text)
+
+    def _difference(self, block: Block, old: Any, new: Any) -> tuple[list[_Gone], list[_Added]]:
+        """What of the text is not in `new` and the other way round; fields of both are changed in their places."""
+        gone: list[_Gone] = []
+        added: list[_Added] = []
+        by_name: dict[str, list[Field]] = {}
+        for field in block.fields:
+            if field.name in old.DESCRIPTOR.fields_by_name:
+                by_name.setdefault(field.name, []).append(field)
+        for name, fields in by_name.items():
+            before, after = old.DESCRIPTOR.fields_by_name[name], new.DESCRIPTOR.fields_by_name.get(name)
+            values, news = _values(old, before), _values(new, after) if _alike(before, after) else []
+            for field, value, other in zip(fields, values, news, strict=False):
+                self._adapt(field, after, value, other)
+            gone += [_Gone(f, before, v) for f, v in zip(fields[len(news) :], values[len(news) :], strict=True)]
+            added += [_Added(after, value) for value in news[len(fields) :]]
+        for after, _ in new.ListFields():
+            if after.name not in by_name or not _alike(old.DESCRIPTOR.fields_by_name[after.name], after):
+                added += [_Added(after, value) for value in _values(new, after)]
+        return sorted(gone, key=lambda item: item.field.start), added
+
+    def _adapt(self, field: Field, descriptor: Any, value: Any, other: Any) -> None:
+        """A field of both messages: another value where it differs."""
+        if value == other:
+            return
+        if isinstance(field.value, Block):
+            self.reconcile(field.value, value, other)
+            return
+        text = self._text(_Added(descriptor, other))
+        self._log(field, text)
+        self.edits.set_value(field, text.partition(": ")[2])
+
+    def _turn(self, item: _Gone, match: _Added) -> None:
+        """A field becomes one of another name or kind; what it holds stays as written where it means the same."""
+        name = match.descriptor.name
+        if isinstance(item.field.value, Block) and match.descriptor.message_type is not None:
+            if name == "input_param":  # nothing of it stays
+                self._put(item, match)
+                return
+            self.run.log(item.field.start, self.layer, f"{item.field.name} {{ … }}", f"{name} {{ … }}")
+            self.edits.rename(item.field, name)
+            self.reconcile(item.field.value, item.value, match.value)
+        elif _alike(item.descriptor, match.descriptor) and item.value == match.value:
+            value = self.edits.source(item.field).partition(":")[2].strip()
+            self._log(item.field, f"{name}: {value}")
+            self.edits.rename(item.field, name)
+        else:
+            self._put(item, match)
+
+    def _put(self, item: _Gone, match: _Added) -> None:
+        text = self._text(match)
+        self._log(item.field, text)
+        self.edits.put(item.field, text)
+
+    def _text(self, item: _Added) -> str:
+        return self.run.stand_ins.restore(format_field(item.descriptor, item.value))
+
+    def _log(self, field: Field, new: str) -> None:
+        self.run.log(field.start, self.layer, self.edits.source(field), new)
+
+
+def _values(message: Any, descriptor: Any) -> list[Any]:
+    """The values of a field, none if it is not set."""
+    if is_repeated(descriptor):
+        return list(getattr(message, descriptor.name))
+    return [getattr(message, descriptor.name)] if message.HasField(descriptor.name) else []
+
+
+def _alike(before: Any, after: Any) -> bool:
+    """Whether two fields hold values of one kind."""
+    if after is None or (before.message_type is None) != (after.message_type is None):
+        return False
+    if before.message_type is not None:
+        return bool(before.message_type.full_name == after.message_type.full_name)
+    if (before.enum_type is None) != (after.enum_type is None):
+        return False
+    return before.enum_type is not None or (before.type in (9, 12)) == (after.type in (9, 12))

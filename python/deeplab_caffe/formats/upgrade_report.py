@@ -1,0 +1,74 @@
+"""What an upgrade changed, field by field."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+#: characters of a field that a report shows
+_SHOWN = 70
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change: `old` as it stood at line and column, `new` as it is now; empty where nothing was or is.
+
+    layer: the name of the layer it lies in, "" outside of layers. note: why, where that is not plain.
+    """
+
+    line: int
+    column: int
+    layer: str
+    old: str
+    new: str
+    note: str = ""
+
+    def __str__(self) -> str:
+        shown = f"{self.old or '(nothing)'} → {self.new or '(nothing)'}"
+        return f"{shown}  ({self.note})" if self.note else shown
+
+
+@dataclass
+class Upgrade:
+    """An upgraded file: its new text, the dialect it was in, what changed, and what the user should know.
+
+    notes: whole messages, with their place where they have one.
+    """
+
+    source: str
+    text: str
+    dialect: str
+    changes: list[Change] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report for programs: file, dialect, changes, notes."""
+        changes = [vars(change) for change in self.changes]
+        return {"file": self.source, "dialect": self.dialect, "changes": changes, "notes": self.notes}
+
+    def as_json(self) -> str:
+        return json.dumps(self.as_dict(), indent=1, ensure_ascii=False)
+
+    def __str__(self) -> str:
+        """The report for people: equal changes together, with the places of the first few."""
+        count = len(self.changes)
+        if not count and not self.notes:
+            return f"{self.source}: {self.dialect}; nothing to upgrade"
+        lines = [f"{self.source}: {self.dialect}; {count} change{'s' * (count != 1)}"]
+        groups: dict[str, list[Change]] = {}
+        for change in self.changes:
+            groups.setdefault(str(change), []).append(change)
+        lines += [f"  {_places(group)}: {text}" for text, group in groups.items()]
+        return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
+
+
+def _places(changes: list[Change]) -> str:
+    places = [f"{c.line}:{c.column}" for c in changes]
+    return ", ".join(places[:3]) + (f" and {len(places) - 3} more" if len(places) > 3 else "")
+
+
+def shortened(text: str) -> str:
+    """A field's text on one line, not too long for a report."""
+    line = " ".join(text.split())
+    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"

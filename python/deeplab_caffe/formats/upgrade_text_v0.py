@@ -1,0 +1,198 @@
+"""The text of V0's nets as V1's, and of V1's data layers as they state transformations since the end of 2013."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from .edits import Edits
+from .tree import Block, Field, Scalar
+from .upgrade_layers import MOVED, V0_FIELDS, V0_LAYER_LEVEL, V0_TYPES, V1_DATA
+
+if TYPE_CHECKING:
+    from .upgrade_text import Run
+
+
+def flatten(run: Run, edits: Edits) -> None:
+    """Take V0's layers out of their connections, gather their flat fields into messages, and drop padding layers."""
+    for net in run.nets():
+        connections = [f for f in net.all("layers") if isinstance(f.value, Block) and f.value.last("layer")]
+        paddings = _Paddings(run, edits)
+        for connection in connections:
+            assert isinstance(connection.value, Block)
+            inner = connection.value.last("layer")
+            assert inner is not None and isinstance(inner.value, Block)
+            if inner.value.text_of("type") == "padding":
+                paddings.take_out(connection.value, connection, inner.value)
+            else:
+                _Connection(run, edits, connection.value, inner, inner.value).flatten(paddings)
+                paddings.forget(connection.value)
+
+
+class _Paddings:
+    """Padding layers met so far: by their top, the pad as written and the bottom as written."""
+
+    def __init__(self, run: Run, edits: Edits) -> None:
+        self.run, self.edits = run, edits
+        self.pads: dict[str, tuple[str, str]] = {}
+
+    def take_out(self, outer: Block, element: Field, inner: Block) -> None:
+        pad, bottom, top = inner.last("pad"), outer.last("bottom"), outer.text_of("top")
+        if top is not None and bottom is not None:
+            written = self._written(pad) if pad else "0"
+            self.pads[top] = written, self._written(bottom)
+        name = inner.text_of("name") or ""
+        self.run.log(element.start, name, self.edits.source(element), "", "its pad goes to the layer behind it")
+        self.edits.remove(element)
+
+    def forget(self, outer: Block) -> None:
+        """What another layer makes under the same name is no padding layer's any more."""
+        for top in outer.all("top"):
+            self.pads.pop(getattr(top.value, "text", ""), None)
+
+    def _written(self, field: Field) -> str:
+        return self.edits.document.text[field.value.start : field.value.end]
+
+    def before(self, outer: Block) -> tuple[str, Field] | None:
+        """The pad that a layer takes over, and its bottom field; which is changed to the padding layer's own."""
+        for bottom in outer.all("bottom"):
+            if isinstance(bottom.value, Scalar) and bottom.value.text in self.pads:
+                pad, source = self.pads[bottom.value.text]
+                self.run.log(bottom.start, "", self.edits.source(bottom), f"bottom: {source}")
+                self.edits.set_value(bottom, source)
+                return pad, bottom
+        return None
+
+
+class _Connection:
+    """One connection around a layer."""
+
+    def __init__(self, run: Run, edits: Edits, outer: Block, field: Field, inner: Block) -> None:
+        self.run, self.edits, self.outer, self.field, self.inner = run, edits, outer, field, inner
+        self.name = inner.text_of("name") or ""
+        self.kind = inner.text_of("type") or ""
+        if "${" in self.kind:
+            place = run.where(field.within("type").start)
+            raise InputError(f"{place}: type: {self.kind} decides what the layer becomes; set it")
+
+    def flatten(self, paddings: _Paddings) -> None:
+        groups = self._groups()
+        padded = paddings.before(self.outer)
+        if padded:
+            message = V0_FIELDS["pad"][1][self.kind]
+            groups.setdefault(message, [])
+        self._unwrap(groups)
+        for message, fields in groups.items():
+            self._gather(message, fields, padded[0] if padded and message == V0_FIELDS["pad"][1][self.kind] else None)
+        kind = self.inner.last("type")
+        if kind is not None:
+            self.edits.set_value(kind, V0_TYPES[self.kind])
+            self.run.log(kind.start, self.name, self.edits.source(kind), f"type: {V0_TYPES[self.kind]}")
+
+    def _groups(self) -> dict[str, list[Field]]:
+        """The fields by the message that they go to; those that suit no message are taken out."""
+        groups: dict[str, list[Field]] = {}
+        for field in self.inner.fields:
+            if field.name in V0_LAYER_LEVEL and (field.name != "hdf5_output_param" or self.kind == "hdf5_output"):
+                continue
+            messages = V0_FIELDS.get(field.name, ("", {}))[1]
+            message = messages.get(self.kind) or messages.get("")
+            if message:
+                groups.setdefault(message, []).append(field)
+            elif not field.is_template:
+                source = self.edits.source(field)
+                self.run.log(field.start, self.name, source, "", "does not suit this type, and did nothing")
+                self.edits.remove(field)
+        return groups
+
+    # -- the layout
+
+    def _unwrap(self, groups: dict[str, list[Field]]) -> None:
+        """Take `layer {` and its brace away, and move the lines within to the left."""
+        self.edits.cut(self.field.start, self.inner.start + 1)
+        self.edits.cut(self.inner.end - 1, self.inner.end)
+        outer = len(self.edits.indent_of(self.field.start))
+        inside = [f for f in self.inner.fields if self.edits.begins_line(f)]
+        if not inside:
+            return
+        depth = len(self.edits.indent_of(inside[0].start))
+        grouped = {line for fields in groups.values() for line in self._lines_of(self._first_run(fields))}
+        for line, indent in self.edits.lines_between(self.inner.start + 1, self.inner.end - 1):
+            less = min(depth - outer - (2 if line in grouped else 0), indent)
+            if less > 0:
+                self.edits.replace(line, line + less, "")
+
+    def _lines_of(self, fields: list[Field]) -> Iterator[int]:
+        if fields:
+            yield from (line for line, _ in self.edits.lines_between(fields[0].start, fields[-1].end))
+
+    def _first_run(self, fields: list[Field]) -> list[Field]:
+        """The first fields of a group that follow each other in the text."""
+        order = [id(f) for f in self.inner.fields]
+        run = fields[:1]
+        for field in fields[1:]:
+            if order.index(id(field)) != order.index(id(run[-1])) + 1:
+                break
+            run.append(field)
+        return run
+
+    def _gather(self, message: str, fields: list[Field], pad: str | None) -> None:
+        """Put braces around the first fields of a group, and the others behind those."""
+        run = self._first_run(fields)
+        own_pad = next((f for f in fields if f.name == "pad"), None)
+        if pad is not None and own_pad is not None:
+            self.edits.set_value(own_pad, pad)
+            pad = None
+        extra = [f"{self._renamed(f)}{self._value(f)}" for f in fields[len(run) :]]
+        extra += [f"pad: {pad}"] if pad is not None else []
+        for field in fields:
+            new = f"{message} {{ {self._renamed(field)}{self._value(field)} }}"
+            self.run.log(field.start, self.name, self.edits.source(field), new)
+        for field in fields[len(run) :]:
+            self.edits.remove(field)
+        if not run:
+            self.edits.insert_before(self.field, f"{message} {{ {' '.join(extra)} }}")
+            return
+        for field in run:
+            self.edits.rename(field, self._renamed(field))
+        self.edits.surround(run[0], run[-1], message, extra, self.edits.indent_of(self.field.start))
+
+    @staticmethod
+    def _renamed(field: Field) -> str:
+        return V0_FIELDS[field.name][0]
+
+    def _value(self, field: Field) -> str:
+        return self.edits.document.text[field.name_end : field.end]
+
+
+def move_transformations(run: Run, edits: Edits) -> None:
+    """Put scale, mean file, crop size and mirror of V1's data layers into their transform_param."""
+    for net in run.nets():
+        for layer in net.all("layers"):
+            assert isinstance(layer.value, Block)
+            data = layer.value.last(V1_DATA.get(layer.value.text_of("type") or "", ""))
+            if data is not None and isinstance(data.value, Block):
+                moved = [f for f in data.value.fields if f.name in MOVED]
+                if moved:
+                    _move(run, edits, layer.value, data, moved)
+
+
+def _move(run: Run, edits: Edits, layer: Block, data: Field, moved: list[Field]) -> None:
+    name = layer.text_of("name") or ""
+    for field in moved:
+        run.log(field.start, name, edits.source(field), f"transform_param {{ {edits.source(field)} }}")
+    target = layer.last("transform_param")
+    if target is None or not isinstance(target.value, Block):
+        own_line = edits.begins_line(moved[0])
+        lines = [edits.source(field) for field in moved]
+        text = "\n".join(["transform_param {", *(f"  {line}" for line in lines), "}"])
+        edits.insert_before(data, text if own_line else f"transform_param {{ {' '.join(lines)} }}")
+    else:
+        for field in moved:
+            present = target.value.last(field.name)
+            if present is not None:
+                edits.set_value(present, edits.document.text[field.value.start : field.value.end])
+            else:
+                edits.append(target.value, edits.source(field))
+    edits.remove_all(moved)
