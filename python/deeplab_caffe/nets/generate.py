@@ -55,8 +55,14 @@ def generate(name: str, options: Options | None = None, dataset: Dataset | None 
 
 
 def list_names(name: str, options: Options, dataset: Dataset) -> dict[str, str]:
-    """Which list of the data set each net of `<data set>/<model>` reads: train, test, and train2 if there is one."""
-    return {role: setting.list_name for role, setting in _settings(name, options, dataset).items() if role != "deploy"}
+    """Which list of the data set each net of `<data set>/<model>` reads: train, test, and train2 if there is one.
+
+    Semi-supervised nets read two: weak or weak2 is the other.
+    """
+    settings = {role: setting for role, setting in _settings(name, options, dataset).items() if role != "deploy"}
+    names = {str(role): setting.list_name for role, setting in settings.items()}
+    mixed = [setting for setting in settings.values() if setting.is_training and setting.recipe.weak_lists]
+    return names | {setting.role.replace("train", "weak"): setting.weak_list for setting in mixed}
 
 
 def _settings(name: str, options: Options, dataset: Dataset) -> dict[str, Setting]:

@@ -32,6 +32,8 @@ class Options:
     train_set: str | None = _option("list of stage 1; train_aug or else train")
     train2_set: str | None = _option("list of stage 2; trainval_aug or else trainval")
     test_set: str | None = _option("list of the test net; val or else test")
+    weak_set: str | None = _option("semi-supervised nets: list of weakly labelled images of stage 1")
+    weak2_set: str | None = _option("semi-supervised nets: list of weakly labelled images of stage 2")
     crop: int | Size | None = _option(
         "training crop, of a size that the net takes (often 8k + 1); the data set's or else 321"
     )

@@ -81,17 +81,23 @@ class Setting:
     @property
     def list_name(self) -> str:
         """The list this role reads: the one in the options, else the first usual one that the data set has."""
-        option = f"{self.role}_set" if self.is_training else "test_set"
+        return self._list(f"{self.role}_set" if self.is_training else "test_set", self.usual_lists)
+
+    @property
+    def weak_list(self) -> str:
+        """The list of weakly labelled images that a semi-supervised net is trained on as well."""
+        return self._list("weak2_set" if self.role == "train2" else "weak_set", self.recipe.weak_lists)
+
+    def _list(self, option: str, usual: tuple[str, ...]) -> str:
         given = getattr(self.options, option)
         if given is not None:
             self.dataset.list_path(given)
-            return given
-        for name in self.usual_lists:
+            return str(given)
+        for name in usual:
             if name in self.dataset.lists:
                 return name
         raise InputError(
-            f"{self.dataset.file}: no list {' or '.join(self.usual_lists)}; add one under [lists], or name another "
-            f"with {option}"
+            f"{self.dataset.file}: no list {' or '.join(usual)}; add one under [lists], or name another with {option}"
         )
 
     @property

@@ -18,7 +18,8 @@ class Recipe:
 
     crop: (height, width) of the training images, or None for the data set's. scale_factors: sizes by which training
     images are rescaled at random; () for none. mirror: whether images are flipped at random. lists: of the data set,
-    of which the first that it has is trained on; () for the usual ones of the stage.
+    of which the first that it has is trained on; () for the usual ones of the stage. weak_lists: likewise, of weakly
+    labelled images that a semi-supervised net is trained on as well.
     """
 
     policy: str
@@ -40,6 +41,7 @@ class Recipe:
     scale_factors: tuple[float, ...] = ()
     mirror: bool = True
     lists: tuple[str, ...] = ()
+    weak_lists: tuple[str, ...] = ()
 
 
 #: DeepLab v1's release (LargeFOV, COCO-LargeFOV, MSc), stage 1 and 2: a tenth of the rate every 2000 updates.

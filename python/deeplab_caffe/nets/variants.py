@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import deeplab_v1, deeplab_v2_resnet, deeplab_v2_vgg, fcn, v3
+from . import deeplab_v1, deeplab_v2_resnet, deeplab_v2_vgg, fcn, v3, weak_supervision
 from .variant import Variant
 
 FAMILIES: Mapping[str, Mapping[str, Variant]] = {
@@ -13,6 +13,7 @@ FAMILIES: Mapping[str, Mapping[str, Variant]] = {
     "DeepLab v2 on ResNet-101": deeplab_v2_resnet.VARIANTS,
     "DeepLab v3 on ResNet-50 and ResNet-101": v3.VARIANTS,
     "FCN": fcn.VARIANTS,
+    "Weak and semi-supervised learning": weak_supervision.VARIANTS,
 }
 
 #: model name, the second half of `voc12/largefov`, to its row
