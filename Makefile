@@ -9,12 +9,13 @@ BIN    := $(VENV)/bin
 STAGES := data prototxt train train2 test search crf evaluate report
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test demo voc_largefov voc_data conformance fuzz prototxt bench clean
+.PHONY: help setup lint test demo list voc_data conformance fuzz prototxt bench clean
 .SUFFIXES:
 
 help:  ## list the targets
 	@grep -hE '^[a-z_]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
-	@echo "  stages of demo and voc_largefov, as in make demo.train: $(STAGES)"
+	@echo "  make voc_largefov   any model on any data set, as <data set>_<model>; make list shows them"
+	@echo "  stages of demo and of every model, as in make demo.train: $(STAGES)"
 
 # -- set-up
 
@@ -55,11 +56,21 @@ demo: $(VENV)/.installed  ## train, refine, evaluate and report on a synthetic s
 demo.%: $(VENV)/.installed
 	@$(BIN)/deeplab $* $(DEMO)
 
-voc_largefov: $(VENV)/.installed  ## DeepLab-LargeFOV on PASCAL VOC 2012, from data to report
-	@$(BIN)/deeplab all voc12/largefov $(ARGS)
+# <data set>_<model> for every data set of datasets/ (voc is voc12), and a stage of it after a dot:
+#   make voc_aspp_l    make cityscapes_resnet101_aspp.train
+define EXPERIMENTS
+$(1)_%: $(VENV)/.installed
+	@$(BIN)/deeplab $$(or $$(patsubst .%,%,$$(suffix $$@)),all) $$(basename $$@) $$(ARGS)
+endef
+$(foreach name,voc $(patsubst datasets/%.toml,%,$(wildcard datasets/*.toml)),$(eval $(call EXPERIMENTS,$(name))))
 
-voc_largefov.%: $(VENV)/.installed
-	@$(BIN)/deeplab $* voc12/largefov $(ARGS)
+# a data set that is not there: the command names the nearest targets
+.DEFAULT:
+	@case "$@" in *_*) $(BIN)/deeplab all "$(basename $@)" $(ARGS); exit;; esac; \
+	  echo "make: there is no target '$@': make help lists them" >&2; exit 2
+
+list: $(VENV)/.installed  ## show every model: parameters, field of view, published score, data sets
+	@$(BIN)/deeplab list
 
 voc_data: $(VENV)/.installed  ## fetch PASCAL VOC 2012 and SBD's labels into data/ (3.4 GB); write the lists
 	@$(BIN)/deeplab voc-data $(ARGS)
@@ -70,9 +81,9 @@ conformance: $(VENV)/.installed  ## compare every layer with recordings of a C++
 fuzz: $(VENV)/.installed  ## read 100,000 mutated files: each must be read or refused
 	@$(BIN)/python tests/fuzz.py
 
-prototxt: $(VENV)/.installed  ## write the committed nets again (hand-edited files stay, unless FORCE=1)
-	@$(BIN)/deeplab prototxt voc12/largefov
-	@$(BIN)/deeplab prototxt voc12/largefov_v1
+prototxt: $(VENV)/.installed  ## write the nets of every model again (hand-edited files stay, unless FORCE=1)
+	@$(BIN)/deeplab prototxt all
+	@$(BIN)/deeplab list --markdown docs/models.md
 
 bench: $(VENV)/.installed  ## run the benchmarks against their peers
 	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 
 from ..errors import InputError
@@ -32,10 +32,13 @@ def full_name(name: str) -> str:
     """
     if "/" in name:
         return name
-    known = {target(dataset, model): f"{dataset}/{model}" for dataset in _datasets() for model in VARIANTS}
-    if name in known:
-        return known[name]
-    near = difflib.get_close_matches(name, [*known, *VARIANTS], 3)
+    pairs = [(dataset, model) for dataset in _datasets() for model in VARIANTS]
+    known = {target(*pair): "/".join(pair) for pair in pairs}
+    found = known.get(name) or {"_".join(pair): "/".join(pair) for pair in pairs}.get(name)
+    if found:
+        return found
+    is_model = name in VARIANTS
+    near = [target(d, name) for d in VARIANTS[name].datasets] if is_model else get_close_matches(name, known, 3)
     hint = f"; did you mean {' or '.join(near)}?" if near else "; `deeplab list` shows what there is"
     raise InputError(f"got '{name}'; wanted <data set>/<model> or <data set>_<model>, such as voc_largefov{hint}")
 
