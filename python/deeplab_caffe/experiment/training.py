@@ -20,6 +20,7 @@ from ..errors import InputError, Stopped
 from ..files import write_text
 from ..formats import schema
 from ..formats.definition import read_definition, read_solver
+from ..nets import initial_weights, prototxt_folder, starts_from
 from .fingerprints import fingerprint, net_meaning, solver_meaning
 from .layout import Experiment
 
@@ -48,11 +49,19 @@ def _sources(net: Path) -> list[Path]:
 
 
 def _initial_weights(experiment: Experiment, stage: str) -> list[Path]:
-    """Where a stage's first weights come from: model/init<stage>.caffemodel, or for stage 2 else stage 1."""
+    """Where a stage's first weights come from: model/init<stage>.caffemodel, else what was trained before.
+
+    For stage 2 that is stage 1, for stage 1 the experiment that the model is said to start from.
+    """
     given = experiment.model / f"init{stage}.caffemodel"
-    if given.is_file() or not stage:
+    if given.is_file():
         return [given]
-    return [final_weights(experiment)]
+    if stage:
+        return [final_weights(experiment)]
+    before = starts_from(experiment.name)
+    solver = Path(prototxt_folder(before), "solver.prototxt") if before else None
+    left = _weights_left_by(solver) if solver and solver.is_file() else given
+    return [left if left.is_file() else given]
 
 
 def train_outputs(experiment: Experiment) -> list[Path]:
@@ -74,6 +83,10 @@ def final_weights(experiment: Experiment, stage: str = "") -> Path:
     solver = experiment.prototxt / f"solver{stage}.prototxt"
     if not solver.is_file():
         raise InputError(f"{solver} is not there; run the stage prototxt first")
+    return _weights_left_by(solver)
+
+
+def _weights_left_by(solver: Path) -> Path:
     param = read_solver(solver)
     suffix = ".h5" if param.snapshot_format == schema.SolverParameter.HDF5 else ""
     return Path(f"{param.snapshot_prefix}_iter_{param.max_iter}.caffemodel{suffix}")
@@ -108,10 +121,12 @@ def _refuse_without_weights(experiment: Experiment, weights: Path) -> None:
     net = experiment.prototxt / "train.prototxt"
     for p in read_definition(net).param.layer:
         if p.type == "Convolution" and not p.convolution_param.HasField("weight_filler"):
+            before = starts_from(experiment.name)
+            train = f", or make them first: deeplab train {before}" if before else ""
             raise InputError(
-                f"{net}: layer '{p.name}' states no weight_filler, so it must start from trained weights. Put them at "
-                f"{weights} (for LargeFOV: the reduced VGG-16 named vgg16_20M.caffemodel), or train from random "
-                "weights: deeplab prototxt … --from-scratch"
+                f"{net}: layer '{p.name}' states no weight_filler, so it must start from trained weights: "
+                f"{initial_weights(experiment.name)}. Put them at {weights}{train}, or train from random weights: "
+                "deeplab prototxt … --from-scratch"
             )
 
 

@@ -3,7 +3,7 @@
 from .arguments import add_arguments, command_line, from_arguments
 from .blocks import Spec, Style
 from .generate import experiment_folder, generate, list_names, prototxt_folder
-from .names import full_name, published_names, target
+from .names import full_name, initial_weights, published_names, starts_from, target
 from .options import Options
 from .setting import Role, Setting
 from .sizes import SizeRule
@@ -31,10 +31,12 @@ __all__ = [
     "from_arguments",
     "full_name",
     "generate",
-    "list_names",
+    "initial_weights",
     "is_untouched",
+    "list_names",
     "prototxt_folder",
     "published_names",
+    "starts_from",
     "target",
     "write_files",
 ]

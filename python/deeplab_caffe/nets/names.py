@@ -25,6 +25,18 @@ def published_names() -> Iterator[str]:
             yield f"{dataset}/{model}"
 
 
+def starts_from(name: str) -> str | None:
+    """`<data set>/<model>` of the model whose trained weights this one starts from, if there is one."""
+    dataset, _, model = name.partition("/")
+    before = VARIANTS[model].starts_from
+    return before if before is None or "/" in before else f"{dataset}/{before}"
+
+
+def initial_weights(name: str) -> str:
+    """In words, what `<data set>/<model>` starts from."""
+    return VARIANTS[name.partition("/")[2]].initial
+
+
 def full_name(name: str) -> str:
     """`<data set>/<model>` of a name in either form; InputError that names the nearest ones.
 
