@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
+import threading
+import time
 from collections.abc import Callable, Sequence
 
 from ..errors import InputError, Stopped
 from .gflags import run_program
 from .table import COMMANDS, Command
+
+#: exit code of what Ctrl-C has stopped
+_STOPPED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command is None:
         print(f"deeplab: error: there is no command '{words[0]}'; `deeplab --help` lists them", file=sys.stderr)
         return 2
-    return guarded("deeplab", lambda: run(f"deeplab {command.name}", command, rest))
+    code = guarded("deeplab", lambda: run(f"deeplab {command.name}", command, rest))
+    if code == _STOPPED and arguments is None:
+        _leave_at_once(code)
+    return code
 
 
 def run(program: str, command: Command, words: Sequence[str]) -> int | None:
@@ -58,10 +67,22 @@ def guarded(program: str, function: Callable[[], int | None]) -> int:
         return 2
     except Stopped as stop:
         print(stop, file=sys.stderr)
-        return 130
+        return _STOPPED
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr)
-        return 130
+        return _STOPPED
+
+
+def _leave_at_once(code: int) -> None:
+    """End this process if a thread, as one that waits for a dead disk, would hold it up."""
+    deadline = time.monotonic() + 2
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code)
 
 
 def _look_up(words: list[str]) -> tuple[Command | None, list[str]]:

@@ -27,9 +27,8 @@ def train(flags: Flags) -> None:
     flags.require("train", "solver")
     if flags.snapshot and flags.weights:
         raise InputError("--snapshot and --weights exclude each other: resume training, or finetune")
-    for name in ("snapshot", "weights"):
-        if getattr(flags, name):
-            flags.check_file(name, getattr(flags, name))
+    for name, kind in (("snapshot", ".solverstate"), ("weights", ".caffemodel")):
+        _check_kind(flags, name, kind)
     _effects(flags)
     definition = _definition(flags)
     flags = replace(flags, gpu=_gpu(flags, definition))
@@ -37,6 +36,17 @@ def train(flags: Flags) -> None:
     parallel.choose(parallel.devices(flags.gpu, flags.workers))
     # launch on several devices: _train is called in a process for each; with one, in this process
     parallel.run(_train, flags, how_to_go_on=lambda: _how_to_go_on(prefix))
+
+
+def _check_kind(flags: Flags, name: str, kind: str) -> None:
+    """Raise InputError where the file of a flag is not there, or its name says that it is the other kind of file."""
+    value = getattr(flags, name)
+    if not value:
+        return
+    flags.check_file(name, value)
+    other = {".solverstate": ".caffemodel", ".caffemodel": ".solverstate"}[kind]
+    if value.removesuffix(".h5").endswith(other):
+        raise InputError(f"--{name}={value}: wanted a {kind}; a {other} goes with the other flag")
 
 
 def _definition(flags: Flags) -> SolverDefinition:
@@ -82,17 +92,23 @@ def _train(flags: Flags) -> None:
             solver = _prepared(flags)
         solver.action = signals
         solver.show_speed = flags.speed
-        try:
-            log.info("Starting Optimization", "caffe.cpp:251")
-            solver.solve()
-        except KeyboardInterrupt:
-            where = f"interrupted at iteration {solver.iter} of {solver.param.max_iter}"
-            raise Stopped(f"{where}; {_how_to_go_on(solver.param.snapshot_prefix)}") from None
-        finally:
-            solver.net.close()
-            for net in solver.test_nets:
-                net.close()
-        log.info("Optimization Done.", "caffe.cpp:254")
+        _solve(solver)
+
+
+def _solve(solver: Solver) -> None:
+    """Train to the end, or until a signal asks to stop; says how to go on then."""
+    last, prefix = solver.param.max_iter, solver.param.snapshot_prefix
+    try:
+        log.info("Starting Optimization", "caffe.cpp:251")
+        solver.solve()
+    except KeyboardInterrupt:
+        raise Stopped(f"interrupted at iteration {solver.iter} of {last}; {_how_to_go_on(prefix)}") from None
+    finally:
+        for net in (solver.net, *solver.test_nets):
+            net.close()
+    log.info("Optimization Done.", "caffe.cpp:254")
+    if solver.is_root and solver.iter < last:
+        print(f"stopped at iteration {solver.iter} of {last}; {_how_to_go_on(prefix)}", file=sys.stderr)
 
 
 def _log_devices(flags: Flags) -> None:
