@@ -24,6 +24,9 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
         ("list", "model_list", "every model: parameters, field of view, published score, data sets"),
         ("prototxt all", "prototxt_all", "write the committed nets of every model"),
     ],
+    "prototxt": [
+        ("prototxt inspect", "prototxt_inspect", "shapes, parameters, cost, memory and receptive fields of a net"),
+    ],
     "stages of an experiment": [
         ("data", "stages", "draw or check the data; hold images back for the CRF search"),
         ("prototxt", "stages", "write the nets and solvers"),
@@ -43,6 +46,11 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
         ("weights show", "weights_show", "what a weight file of any year holds"),
         ("weights diff", "weights_diff", "compare two weight files, layer by layer"),
         ("weights check", "weights_check", "what of a weight file a net would take"),
+        ("weights port", "weights_port", "weights of one net for another: renamed, reshaped, reduced, folded"),
+    ],
+    "prototxt": [
+        ("prototxt upgrade", "prototxt_upgrade", "bring a net or a solver of any dialect to today's form"),
+        ("prototxt format", "prototxt_format", "lay prototxt files out in one way"),
     ],
     "Caffe": [
         ("run", "script", "run a Python script that says `import caffe`"),

@@ -17,12 +17,15 @@ class NetLayer:
     """A layer of a net with parameters: its type, their shapes, and which of them an earlier layer owns.
 
     needs_weights: whether it is of no use with the values that its fillers give it (a bilinear Deconvolution is).
+    dilation, stride: of a convolution, in pixels of its bottom.
     """
 
     type: str
     shapes: Sequence[Shape]
     borrowed: Sequence[bool] = ()
     needs_weights: bool = True
+    dilation: int = 1
+    stride: int = 1
 
 
 @dataclass(frozen=True)
@@ -84,8 +87,10 @@ def layers_of(net: Any) -> dict[str, NetLayer]:
         if layer.blobs and name not in found:
             shapes = [tuple(blob.shape) for blob in layer.blobs]
             borrowed = [id(blob) in owned_elsewhere for blob in layer.blobs]
-            filler = layer.param.convolution_param.weight_filler.type
-            found[name] = NetLayer(layer.type, shapes, borrowed, needs_weights=filler != "bilinear")
+            p = layer.param.convolution_param
+            fills = p.weight_filler.type == "bilinear"
+            dilation, stride = (field[0] if field else 1 for field in (p.dilation, p.stride))
+            found[name] = NetLayer(layer.type, shapes, borrowed, not fills, dilation, stride)
     return found
 
 

@@ -8,7 +8,7 @@ batch normalisation is two layers in Caffe: BatchNorm (mean, variance, factor 1)
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..formats.weights import BlobArray, LayerWeights
+from .fit import NetLayer
 from .state_dict import StateDict
 
 #: torchvision's numbers of VGG-16's convolutions
@@ -161,3 +162,17 @@ def _layers(target: str, parts: dict[str, np.ndarray]) -> Iterator[LayerWeights]
         return
     kind = "InnerProduct" if parts["weight"].ndim == 2 else "Convolution"
     yield LayerWeights(target, kind, [BlobArray(parts[x]) for x in ("weight", "bias") if x in parts])
+
+
+def stride_warning(source: Source, target: Mapping[str, NetLayer]) -> str | None:
+    """What is wrong where the bottlenecks of a net have their strides elsewhere than the source; None if nothing."""
+    first = target.get("res3a_branch2a")
+    if first is None or not source.stride_on:
+        return None
+    stride_on = "1x1" if first.stride == 2 else "3x3"
+    if stride_on == source.stride_on:
+        return None
+    return (
+        f"{source.title} has its strides on the {source.stride_on} convolutions, this net on the {stride_on}: the "
+        f"features will not be the same; write the net with --stride-on {source.stride_on}"
+    )

@@ -1,0 +1,17 @@
+"""A net that the user names: a prototxt of theirs, or the deploy net of a variant."""
+
+from __future__ import annotations
+
+import os
+
+from ..formats.definition import Definition, definition_in
+from ..formats.prototxt import Document
+from ..inspection.source import read_source
+from ..nets import generate
+
+
+def definition_named(net: str) -> Definition:
+    """The net in a prototxt (or that of the solver in it), or the deploy net of `<data set>/<model>`."""
+    if os.path.exists(net) or net.endswith(".prototxt"):
+        return read_source(net).definition
+    return definition_in(Document(generate(net)["deploy.prototxt"], f"{net}: deploy.prototxt"))

@@ -1,0 +1,210 @@
+"""Weights of one net for another: renamed, reshaped, reduced, folded, each step told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..formats.prototxt import nearest
+from ..formats.weights import BlobArray, LayerWeights
+from . import surgery, vgg16_head
+from .fit import NetLayer
+from .normalisation import fold_where_wanted, statistics, to_batch_norm, to_bn
+from .port_steps import Step
+from .shapes import same_shape
+from .surgery import Preprocessing
+from .tables import table
+
+#: a classifier's name: what comes before and after the data set's
+_CLASSIFIER = re.compile(r"(fc8|fc1)_(.+?)((?:_c?\d+)?)$")
+Layers = dict[str, LayerWeights]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the user may say about how weights get into another net.
+
+    renames: source name → target name; "a" → "b+c" makes a BN layer a BatchNorm `b` and a Scale `c`, "a+b" → "c" the
+    reverse. classes: which of the source's classes, by number, the target's are, in its order. fresh_classifier: let
+    the target's classifier start anew even where the source's would fit. filters, seed: how the filters of VGG-16's
+    fc6 and fc7 are chosen where the target has fewer. preprocessing: (the source's, the target's).
+    """
+
+    renames: Mapping[str, str] = field(default_factory=dict)
+    classes: Sequence[int] | None = None
+    fresh_classifier: bool = False
+    filters: str = "random"
+    seed: int = 0
+    preprocessing: tuple[Preprocessing, Preprocessing] | None = None
+
+
+@dataclass
+class Ported:
+    """Layers with weights for the target; how they came about; which of it start anew; what was not used."""
+
+    layers: list[LayerWeights]
+    steps: list[Step]
+    fresh: list[str]
+    unused: list[str]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"steps": [asdict(step) for step in self.steps], "fresh": self.fresh, "unused": self.unused}
+
+    def __str__(self) -> str:
+        copied = [step for step in self.steps if step.what == "copied"]
+        rows = [[s.layer, s.source, s.what] for s in self.steps if s.what != "copied"]
+        lines = [f"{len(copied)} layers copied as they are"]
+        lines += table(("layer", "from", "how"), rows) if rows else []
+        lines += [f"start anew: {', '.join(self.fresh)}"] if self.fresh else []
+        return "\n".join(lines + ([f"not used: {', '.join(self.unused)}"] if self.unused else []))
+
+
+def port(source: Iterable[LayerWeights], target: Mapping[str, NetLayer], choices: Choices | None = None) -> Ported:
+    """Weights for the layers of `target` (in its order) from those of `source`.
+
+    A layer is taken by its name; by a name that differs by the data set (`fc8_voc12` for `fc8_pets`) or by a number (an
+    ASPP branch `fc6_2` from `fc6`). Numbers stay as they are where shapes differ by their writing alone. What has no
+    source is left to its filler. Raises InputError for a shape that cannot be reached, and for renames of what is not
+    there.
+    """
+    choices = choices or Choices()
+    steps: list[Step] = []
+    layers = _renamed({layer.name: layer for layer in source if layer.blobs}, choices.renames, steps)
+    if choices.preprocessing:
+        layers = _with_preprocessing(layers, *choices.preprocessing, steps)
+    layers, folded = fold_where_wanted(layers, target)
+    reduction = vgg16_head.reduction_for(layers, target)
+    if reduction:
+        reduction = replace(reduction, how=choices.filters, seed=choices.seed)
+        layers = vgg16_head.reduce_head(layers, reduction)
+        steps.append(Step("fc6, fc7", "fc6, fc7", str(reduction)))
+    return _matched(layers, target, choices, steps + folded)
+
+
+# -- the source under the target's names
+
+
+def _renamed(layers: Layers, renames: Mapping[str, str], steps: list[Step]) -> Layers:
+    layers = dict(layers)
+    for old, new in renames.items():
+        parts, names = old.split("+"), new.split("+")
+        missing = [name for name in parts if name not in layers]
+        if missing:
+            raise InputError(
+                f"rename '{old}': the weights have no layer '{missing[0]}'{nearest(missing[0], list(layers))}"
+            )
+        found = _reformed([layers.pop(name) for name in parts], names)
+        layers.update((layer.name, layer) for layer in found)
+        steps.append(Step(new, old, "renamed"))
+    return layers
+
+
+def _reformed(found: list[LayerWeights], names: list[str]) -> list[LayerWeights]:
+    """Layers under new names: one as one, a BN as two, or BatchNorm and Scale as one."""
+    if (len(found), len(names)) == (1, 2):
+        return to_batch_norm(found[0], (names[0], names[1]))
+    if (len(found), len(names)) == (2, 1):
+        return [to_bn(found[0], found[1], names[0])]
+    if (len(found), len(names)) == (1, 1):
+        return [replace(found[0], name=names[0])]
+    raise InputError(f"rename of {len(found)} layers to {len(names)}: wanted one to one, one to two, or two to one")
+
+
+def _with_preprocessing(layers: Layers, old: Preprocessing, new: Preprocessing, steps: list[Step]) -> Layers:
+    """The first convolution, and the bias or statistics behind it, for images preprocessed in the new way."""
+    first = next((x for x in layers.values() if _looks_at_colours(x.blobs[0].data)), None)
+    if first is None:
+        raise InputError("no layer looks at three channels, so the preprocessing of images cannot be folded in")
+    weight, constant = surgery.fold_preprocessing(first.blobs[0].data, old, new)
+    changed = {first.name: replace(first, blobs=[BlobArray(weight), *first.blobs[1:]])}
+    if len(first.blobs) > 1:
+        bias = first.blobs[1].data.reshape(-1) + constant
+        changed[first.name].blobs[1] = BlobArray(bias)
+    else:
+        norm = layers.get(f"bn_{first.name}")
+        if norm is None:
+            raise InputError(f"layer '{first.name}' has neither a bias nor a BatchNorm 'bn_{first.name}' behind it")
+        mean, variance = statistics(norm)
+        blobs = [BlobArray(x) for x in (mean - constant, variance, np.ones(1, np.float32))]
+        changed[norm.name] = replace(norm, blobs=blobs)
+    steps.append(Step(first.name, first.name, f"for images in {new.order}, minus {_numbers(new.mean)}"))
+    return {**layers, **changed}
+
+
+def _looks_at_colours(weight: np.ndarray) -> bool:
+    return weight.ndim == 4 and weight.shape[1] == 3
+
+
+def _numbers(values: Iterable[float]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
+
+
+# -- which layer goes where
+
+
+def _matched(layers: Layers, target: Mapping[str, NetLayer], choices: Choices, steps: list[Step]) -> Ported:
+    done = Ported([], steps, [], [])
+    used: set[str] = set()
+    for name, wanted in target.items():
+        if wanted.borrowed and all(wanted.borrowed):
+            continue
+        found = next((layers[x] for x in _sources(name, layers, choices) if x in layers), None)
+        made = None if found is None else _made(name, wanted, found, choices)
+        if found is None or made is None:
+            done.fresh.append(name)
+            continue
+        layer, what = made
+        used.add(found.name)
+        done.layers.append(layer)
+        if what or not any(name in step.layer.split("+") for step in steps):
+            done.steps.append(Step(name, found.name, what or "copied"))
+    done.unused = [name for name in layers if name not in used]
+    return done
+
+
+def _sources(name: str, layers: Layers, choices: Choices) -> list[str]:
+    """The names that a layer's weights may have, the likeliest first."""
+    classifier = _CLASSIFIER.fullmatch(name)
+    if not classifier:
+        return [name, re.sub(r"_\d+$", "", name)]
+    if choices.fresh_classifier:
+        return []
+    others = [(x, _CLASSIFIER.fullmatch(x)) for x in layers]
+    return [name, *(x for x, m in others if m and (m[1], m[3]) == (classifier[1], classifier[3]))]
+
+
+def _made(name: str, wanted: NetLayer, found: LayerWeights, choices: Choices) -> tuple[LayerWeights, str] | None:
+    """A layer's weights in the shapes wanted, and what was done; None for a classifier of other classes."""
+    blobs = [blob.data for blob in found.blobs]
+    what = [] if found.name == name else ["renamed"]
+    if len(blobs) != len(wanted.shapes):
+        raise InputError(f"layer '{name}': '{found.name}' has {len(blobs)} blobs, the net wants {len(wanted.shapes)}")
+    if _CLASSIFIER.fullmatch(name):
+        if choices.classes is not None:
+            blobs = _cut_to_classes(name, blobs, wanted, choices.classes)
+            what.append(f"classes {_numbers(choices.classes)}")
+        elif len(blobs[0]) != wanted.shapes[0][0]:
+            return None
+    for blob, shape in zip(blobs, wanted.shapes, strict=True):
+        if blob.size != np.prod(shape, dtype=np.int64):
+            raise InputError(
+                f"layer '{name}': weights of shape {blob.shape} do not become {tuple(shape)} by any way known here; "
+                "rename the layer in the net to start it afresh"
+            )
+    if not all(same_shape(b.shape, tuple(s)) for b, s in zip(blobs, wanted.shapes, strict=True)):
+        what.append("reshaped")
+    shaped = [BlobArray(surgery.as_shape(b, s)) for b, s in zip(blobs, wanted.shapes, strict=True)]
+    return LayerWeights(name, wanted.type, shaped), "; ".join(what)
+
+
+def _cut_to_classes(name: str, blobs: list[np.ndarray], wanted: NetLayer, classes: Sequence[int]) -> list[np.ndarray]:
+    """The rows of a classifier that are the target's classes, in its order."""
+    there, count = len(blobs[0]), wanted.shapes[0][0]
+    if len(classes) != count or not all(0 <= c < there for c in classes):
+        raise InputError(f"layer '{name}': classes {_numbers(classes)}; wanted {count} numbers from 0 to {there - 1}")
+    return [blob[list(classes)] for blob in blobs]

@@ -1,0 +1,101 @@
+"""Operations on the arrays of layers: plain verbs, each with what it keeps and what it gives up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InputError
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What a net wants to be done to an image before its first convolution.
+
+    A colour value v, 0 to 255, becomes (v - mean) * scale. order: "BGR" or "RGB", which mean and scale follow.
+    """
+
+    order: str
+    mean: tuple[float, float, float]
+    scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+
+#: VGG-16 and the nets made from it, in Caffe
+CAFFE = Preprocessing("BGR", (104.008, 116.669, 122.675))
+#: torchvision: values from 0 to 1, minus (0.485, 0.456, 0.406), divided by (0.229, 0.224, 0.225)
+TORCHVISION = Preprocessing("RGB", (123.675, 116.28, 103.53), (1 / (255 * 0.229), 1 / (255 * 0.224), 1 / (255 * 0.225)))
+
+
+def fold_preprocessing(weight: np.ndarray, old: Preprocessing, new: Preprocessing) -> tuple[np.ndarray, np.ndarray]:
+    """First convolution (O, 3, h, w) for images preprocessed in the new way, and what must be added to its outputs.
+
+    Order and scale go into the weights without loss. A difference of the means is a constant (O) for each output: it
+    belongs into the bias, or is subtracted from the mean of the batch normalisation behind. That is exact where the
+    kernel lies within the image; where it reaches into the padding, the two ways differ in the border's colour.
+    """
+    flip = old.order != new.order
+    mean, scale = (np.array(x[::-1] if flip else x) for x in (old.mean, old.scale))
+    wide = (weight[:, ::-1] if flip else weight).astype(np.float64)
+    constant = (wide.sum((2, 3)) * (new.mean - mean) * scale).sum(1)
+    folded = wide * (scale / np.array(new.scale))[:, None, None]
+    return folded.astype(np.float32), constant.astype(np.float32)
+
+
+def as_shape(values: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """The same numbers in another shape: an inner product (O, C*h*w) as a convolution (O, C, h, w), or back."""
+    if values.size != np.prod(shape, dtype=np.int64):
+        raise InputError(f"{values.shape} has {values.size} values, {tuple(shape)} would have another number")
+    return values.reshape(tuple(shape))
+
+
+def positions(taps: int, kernel_size: int, step: int | None = None) -> list[int]:
+    """Which of `taps` taps in a row a kernel of fewer keeps: every `step`th, as far in the middle as can be.
+
+    By default the largest step that fits, so that the field of view stays: 7 to 3 keeps 0, 3, 6; 7 to 4 keeps 0, 2, 4,
+    6. VGG-16's fc6 has 7 taps, 4 apart at DeepLab's resolution: every third is LargeFOV's 3 taps at rate 12.
+    """
+    widest = (taps - 1) // (kernel_size - 1) if kernel_size > 1 else 1
+    step = min(step or widest, widest)
+    first = (taps - 1 - step * (kernel_size - 1)) // 2
+    return [first + step * i for i in range(kernel_size)]
+
+
+def decimate_taps(weight: np.ndarray, kernel_size: int, step: int | None = None) -> np.ndarray:
+    """(O, C, h, h) to (O, C, k, k) by keeping every `step`th tap, times h²/k².
+
+    The factor keeps the sum over a smooth kernel, so that the biases and the layers behind still see what they are
+    used to. Source: DeepLab v1, section 3.1, which decimates; the factor is ours.
+    """
+    taps = positions(weight.shape[-1], kernel_size, step)
+    kept = weight[:, :, taps][:, :, :, taps]
+    return kept * np.float32((weight.shape[-1] / kernel_size) ** 2)
+
+
+def choose_filters(weight: np.ndarray, count: int, how: str, seed: int) -> np.ndarray:
+    """Which `count` of a layer's filters (O, …) to keep, in order: at "random", or those of the greatest "norm"."""
+    if how == "random":
+        chosen = np.random.default_rng(seed).choice(len(weight), count, replace=False)
+    elif how == "norm":
+        norms = np.linalg.norm(weight.reshape(len(weight), -1), axis=1)
+        chosen = np.argsort(-norms, kind="stable")[:count]
+    else:
+        raise InputError(f"filters are chosen by 'random' or 'norm', not '{how}'")
+    return np.sort(chosen)
+
+
+def keep_inputs(weight: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """(O, C, …) to (O, kept, …), times C/kept, so that the sum over non-negative inputs stays, as with dropout."""
+    return weight[:, kept] * np.float32(weight.shape[1] / len(kept))
+
+
+def fold_normalisation(
+    weight: np.ndarray, bias: np.ndarray | None, mean: np.ndarray, variance: np.ndarray,
+    slope: np.ndarray, offset: np.ndarray, eps: float = 1e-5,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Convolution (O, …) with the batch normalisation behind it as one convolution with a bias; all else are (O)."""
+    factor = slope.astype(np.float64) / np.sqrt(variance.astype(np.float64) + eps)
+    folded = weight * factor.reshape(-1, *(1,) * (weight.ndim - 1))
+    start = -mean.astype(np.float64) if bias is None else bias.astype(np.float64) - mean
+    return folded.astype(np.float32), (start * factor + offset).astype(np.float32)
