@@ -99,21 +99,21 @@ def _field(name: str, value: Any, depth: int) -> list[str]:
     indent = "  " * depth
     if isinstance(value, str):
         return [f"{indent}{name}: {value}"]
-    inline = _inline(name, value)
+    fields = _fields(value)
+    inline = _inline(name, fields)
     if inline is not None and len(indent) + len(inline) <= LINE_WIDTH:
         return [indent + inline]
-    inner = [line for field in _fields(value) for line in _field(*field, depth + 1)]
+    inner = [line for field in fields for line in _field(*field, depth + 1)]
     return [f"{indent}{name} {{", *inner, f"{indent}}}"]
 
 
-def _inline(name: str, message: Any) -> str | None:
+def _inline(name: str, fields: list[tuple[str, Any]]) -> str | None:
     """The block as one line if it holds only scalars, or (but in a layer) nothing but one such block; else None."""
-    fields = _fields(message)
     if not fields:
         return f"{name} {{}}"
     if all(isinstance(value, str) for _, value in fields):
         return f"{name} {{ " + " ".join(f"{key}: {value}" for key, value in fields) + " }"
     if len(fields) > 1 or name in _LAYERS:
         return None
-    inner = _inline(*fields[0])
+    inner = _inline(fields[0][0], _fields(fields[0][1]))
     return inner and f"{name} {{ {inner} }}"
