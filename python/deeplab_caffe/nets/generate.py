@@ -8,7 +8,8 @@ from typing import get_args
 
 from ..data import Dataset, read_dataset
 from ..errors import InputError
-from ..formats.prototxt import nearest
+from ..formats.bvlc import to_bvlc
+from ..formats.prototxt import Document, nearest
 from ..formats.writer import format_message
 from .arguments import command_line
 from .blocks import Spec
@@ -122,4 +123,5 @@ def _net_text(name: str, variant: Variant, setting: Setting) -> str:
     variant.build(n, setting)
     net = n.to_proto()
     net.name = name.partition("/")[2]
-    return format_message(net, n.sections)
+    text = format_message(net, n.sections)
+    return to_bvlc(Document(text, f"{setting.role}.prototxt")) if setting.options.dialect == "bvlc" else text

@@ -11,6 +11,8 @@ from ..errors import InputError
 from .sizes import Size, as_size
 from .solvers import POLICIES
 
+#: what nets are written for: DeepLab's Caffe, which the embedded one is too, or BVLC's
+DIALECTS = ("deeplab", "bvlc")
 _MODES = ("GPU", "CPU")
 _OUTPUT_STRIDES = (8, 16, 32, 64, 128, 256)
 
@@ -60,6 +62,7 @@ class Options:
     dropout: float = _option("dropout ratio of the head", 0.5)
     test_output_stride: int | None = _option("ResNet of v3: output stride of test and deploy nets; that of training")
     stride_on: str | None = _option("ResNet: where strides stand, 1x1 (the release) or 3x3 (torchvision's weights)")
+    dialect: str | None = _option("deeplab, or bvlc: what BVLC's Caffe lacks as layers in Python (docs/real-caffe.md)")
     experiment: str | None = _option("folder of snapshots and results; exper/<data set>/<model>")
     folder: str | None = _option("folder of the prototxts themselves; prototxt/<data set>/<model>")
     feature_dir: str | None = _option("let the test net write its scores as .mat files below this folder")
@@ -80,6 +83,7 @@ class Options:
             self._check(name, _is_positive, "a number above 0")
         self._check("policy", lambda value: value in POLICIES, f"one of {', '.join(POLICIES)}")
         self._check("solver_mode", lambda value: value in _MODES, "GPU or CPU")
+        self._check("dialect", lambda value: value in DIALECTS, f"one of {', '.join(DIALECTS)}")
         self._check("stride_on", lambda value: value in ("1x1", "3x3"), "1x1 or 3x3")
         self._check("dropout", lambda value: _is_number(value) and 0 <= value < 1, "a number from 0 to below 1")
         self._check("moving_average_fraction", lambda v: _is_number(v) and 0 < v < 1, "a number between 0 and 1")
