@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ..caffe.blob import Blob, SyncedMemory
+from ..caffe.blob import Blob
 from ..caffe.layers.base import Layer, TensorLayer
 from ..caffe.layers.gradientless import SilentLayer
 from ..formats import schema
@@ -45,26 +45,43 @@ class Memory:
         return self.params + self.live
 
 
+@dataclass
+class Activation:
+    """Bytes of one layer: of its tops' data and diff (where they are memory of their own, with the Splits behind
+    them), and of what its forward keeps for backward beside them."""
+
+    data: int = 0
+    diff: int = 0
+    kept: int = 0
+
+
 def memory(shapes: NetShapes, histories: int = 1) -> Memory:
     """The Memory of a net; `histories`: arrays that its solver keeps for every parameter (SGD 1, Adam 2)."""
     net = shapes.net
-    params = _distinct((b.data_memory, b) for layer in net.layers for b in layer.blobs)
-    learned = sum(p.blob.count for p in net.learnable_params if p.lr_mult != 0)
-    blobs = list(net.blobs.values())
-    return Memory(
-        params,
-        learned * _FLOAT,
-        params * histories,
-        _distinct((b.data_memory, b) for b in blobs),
-        _distinct((b.diff_memory, b) for b in _with_diff(net)),
-        sum(kept_bytes(*step) for step in net.steps()),
-        _live(net),
-    )
+    params = _FLOAT * sum({id(b.data_memory): b.count for layer in net.layers for b in layer.blobs}.values())
+    learned = _FLOAT * sum(p.blob.count for p in net.learnable_params if p.lr_mult != 0)
+    rows = activations(shapes)
+    data, diff, kept = (sum(getattr(row, name) for row in rows) for name in ("data", "diff", "kept"))
+    return Memory(params, learned, params * histories, data, diff, kept, _live(net))
 
 
-def _distinct(memories: Iterable[tuple[SyncedMemory, Blob]]) -> int:
-    """Bytes of memories that several blobs may share."""
-    return _FLOAT * sum({id(held): blob.count for held, blob in memories}.values())
+def activations(shapes: NetShapes) -> list[Activation]:
+    """The Activation of every layer, in order."""
+    places = {id(layer.layer): i for i, layer in enumerate(shapes.layers) if layer.layer is not None}
+    rows = [Activation() for _ in shapes.layers]
+    with_diff = {id(b.diff_memory) for b in _with_diff(shapes.net)}
+    owners: dict[int, int] = {}  # of memory, the place of the layer that made it first
+    for layer, bottoms, tops in shapes.net.steps():
+        place = places[id(layer)] if layer.type != "Split" else owners[id(bottoms[0].data_memory)]
+        rows[place].kept += kept_bytes(layer, bottoms, tops)
+        for blob in tops:
+            if id(blob.data_memory) not in owners:
+                owners[id(blob.data_memory)] = place
+                rows[place].data += _FLOAT * blob.count
+            if id(blob.diff_memory) in with_diff:
+                with_diff.remove(id(blob.diff_memory))
+                rows[place].diff += _FLOAT * blob.count
+    return rows
 
 
 def _with_diff(net: ShapeNet) -> Iterator[Blob]:

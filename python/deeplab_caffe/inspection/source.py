@@ -4,31 +4,54 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..caffe.layers.base import layer_class
 from ..caffe.net_building import filter_layers
+from ..caffe.solvers import SOLVERS
 from ..errors import InputError
 from ..formats import prototxt, schema
 from ..formats.definition import Definition, Entry, definition_in, definition_of, is_solver
+from ..formats.upgrade import upgrade_solver
 
 _NETS = ("net", "net_param", "train_net", "train_net_param")
 
 
-def read_net(path: str | os.PathLike[str], variables: Mapping[str, str] | None = None) -> Definition:
-    """The net in a prototxt of any dialect, or the training net of the solver in it; raises InputError."""
+@dataclass
+class Source:
+    """What a file says: a net, and the SolverParameter that trains it where the file is a solver's."""
+
+    definition: Definition
+    solver: Any = None
+
+    @property
+    def histories(self) -> int:
+        """How many arrays the solver keeps for every parameter; without a solver 1, as SGD."""
+        kind = self.solver.type if self.solver is not None else "SGD"
+        return SOLVERS[kind].histories if kind in SOLVERS else 1
+
+
+def read_source(path: str | os.PathLike[str], variables: Mapping[str, str] | None = None) -> Source:
+    """Read the prototxt of a net in any dialect, or of a solver with its training net; raises InputError."""
     document = prototxt.Document.read(path, variables)
     if not is_solver(document):
-        return definition_in(document)
+        return Source(definition_in(document))
     solver = prototxt.to_message(document, schema.SolverParameter())
+    upgrade_solver(solver, str(path))
     given = [name for name in _NETS if solver.HasField(name)]
     if len(given) != 1:
         raise InputError(f"{path}: a solver with {', '.join(given) or 'no net'}; wanted one of {', '.join(_NETS)}")
     net: Any = getattr(solver, given[0])
     if not isinstance(net, str):
-        return definition_of(net, str(path))
-    return definition_in(prototxt.Document.read(net_path(path, net), variables))
+        return Source(definition_of(net, str(path)), solver)
+    return Source(definition_in(prototxt.Document.read(net_path(path, net), variables)), solver)
+
+
+def read_net(path: str | os.PathLike[str], variables: Mapping[str, str] | None = None) -> Definition:
+    """The net in a prototxt of any dialect, or the training net of the solver in it; raises InputError."""
+    return read_source(path, variables).definition
 
 
 def net_path(solver: str | os.PathLike[str], net: str) -> str:
