@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from ..caffe.net_spec import Top, layers, params
-from . import ends, frame, heads, resnet
+from . import ends, frame, heads, resnet, scales
 from .blocks import Spec
 from .setting import Setting
 from .sizes import SizeRule
@@ -26,14 +26,8 @@ from .variant import Score, Variant
 
 _BODY = resnet.stages(101)
 _LARGE_FOV, _ASPP = (12,), (6, 12, 18, 24)
-
-
-#: the smaller copies of the image: suffix of their names, and the factors of the Interp layer that makes them
-_COPIES = {"_res05": {"shrink_factor": 2}, "_res075": {"shrink_factor": 4, "zoom_factor": 3}}
-#: and those of the one that enlarges their scores to those of the whole image
-_BACK = {"_res05": {"zoom_factor": 2}, "_res075": {"zoom_factor": 4, "shrink_factor": 3}}
-_PADS = {"pad_beg": 0, "pad_end": 0}
-_AT = {"": "the image as it is", "_res05": "half of the image's size", "_res075": "three quarters of its size"}
+#: suffixes of the smaller copies of the image
+_COPIES = ("_res05", "_res075")
 
 
 def single_scale(n: Spec, setting: Setting, rates: Sequence[int] = ()) -> None:
@@ -47,7 +41,8 @@ def single_scale(n: Spec, setting: Setting, rates: Sequence[int] = ()) -> None:
 
 def multi_scale(n: Spec, setting: Setting, rates: Sequence[int] = ()) -> None:
     """MSC: the image, its half and its three quarters through one net: (N, 3, 32k+1, 32l+1) to (N, C, 4k+1, 4l+1)."""
-    _write(n, setting, partial(_fused_scores, rates=rates), _losses)
+    training = partial(scales.losses, name=_name(setting), suffixes=_COPIES)
+    _write(n, setting, partial(_fused_scores, rates=rates), training)
 
 
 def _write(n: Spec, setting: Setting, scores: frame.Scores, training: frame.Training = frame.at_eighth) -> None:
@@ -62,7 +57,7 @@ def _name(setting: Setting) -> str:
 
 def _head(n: Spec, setting: Setting, top: Top, rates: Sequence[int]) -> Top:
     """The scores of one scale, the sum of several classifiers if there are several rates."""
-    n.section(f"scores of the {setting.num_classes} classes of {setting.dataset.title}: {_AT[n.suffix]}")
+    n.section(f"scores of the {setting.num_classes} classes of {setting.dataset.title}: {scales.AT[n.suffix]}")
     if len(rates) > 1:
         return heads.aspp_resnet(n, top, _name(setting), setting.num_classes, rates)
     kernel_size, rate = (3, rates[0]) if rates else (1, 1)
@@ -71,41 +66,23 @@ def _head(n: Spec, setting: Setting, top: Top, rates: Sequence[int]) -> Top:
 
 def _fused_scores(n: Spec, setting: Setting, images: Top, rates: Sequence[int]) -> Top:
     """`fc_fusion`: at every position and for every class the largest of the three scores."""
-    inputs = {"": images}
-    for suffix, factors in _COPIES.items():
-        n.section(_AT[suffix])
-        inputs[suffix] = n.put(f"data{suffix}", layers.Interp(images, **factors, **_PADS))
-    scores = {}
+    inputs = scales.copies(n, images, _COPIES)
+    found = {}
     with n.styled(shares=True):
         features = {suffix: _trunk(n, image, suffix) for suffix, image in inputs.items()}
         for suffix, top in features.items():
             with n.branch(suffix):
-                scores[suffix] = _head(n, setting, top, rates)
+                found[suffix] = _head(n, setting, top, rates)
     n.section("the maximum over the scales, at the resolution of the whole image's scores")
-    for suffix, factors in _BACK.items():
-        name = f"{_name(setting)}{suffix}_interp"
-        scores[suffix] = n.put(name, layers.Interp(scores[suffix], **factors, **_PADS))
-    bottoms = [scores[suffix] for suffix in ("", "_res075", "_res05")]
+    for suffix in _COPIES:
+        found[suffix] = scales.enlarged(n, _name(setting), found[suffix], suffix)
+    bottoms = [found[suffix] for suffix in ("", "_res075", "_res05")]
     return n.put("fc_fusion", layers.Eltwise(*bottoms, operation=params.Eltwise.MAX))
 
 
 def _trunk(n: Spec, images: Top, suffix: str) -> Top:
     with n.branch(suffix):
         return resnet.trunk(n, images, _BODY)
-
-
-def _losses(n: Spec, setting: Setting, fusion: Top, label: Top) -> None:
-    """A loss for the fusion and one for each scale.
-
-    The scores of the half have labels of their own; those of the three quarters are enlarged, as labels cannot be
-    resampled by 3/4 exactly.
-    """
-    name, shrunk = _name(setting), ends.shrunk_label(n, label)
-    ends.loss_and_accuracy(n, setting, fusion, shrunk)
-    ends.loss_and_accuracy(n, setting, n[name], shrunk, "_res1")
-    ends.loss_and_accuracy(n, setting, n[f"{name}_res075_interp"], shrunk, "_res075")
-    shrunk16 = ends.shrunk_label(n, label, 16, name="label_shrink16")
-    ends.loss_and_accuracy(n, setting, n[f"{name}_res05"], shrunk16, "_res05")
 
 
 #: sizes that a half and three quarters divide evenly

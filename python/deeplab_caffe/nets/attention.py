@@ -1,0 +1,143 @@
+"""Attention to scale (Chen, Yang, Wang, Xu, Yuille, arXiv 1511.03339): DeepLab-LargeFOV on two or three scales.
+
+The scores of the scales are merged by their maximum, their mean, or weights that a small net gives to each scale at
+each position. With extra supervision (E-Supv) the scores of each scale have a loss as well. Layers that DeepLab v2's
+three-scale net has bear its names. Choices where the paper is silent:
+
+- The three quarters' own loss compares enlarged scores, as labels cannot be resampled by 3/4 exactly (v2's release).
+- The attention net has a ReLU between its two layers, no dropout, and learns as fast as the classifier: it is as new.
+- Its features are enlarged, as the scores are, to the resolution of the whole image's before they are concatenated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from ..caffe.net_spec import Top, layers, params
+from . import frame, heads, scales, vgg16
+from .blocks import NEW, Spec, convolution, gaussian, relu
+from .setting import Setting
+from .sizes import SizeRule
+from .solvers import STEP_V1
+from .variant import Score, Variant
+
+#: suffixes of the smaller copies of the image
+TWO, THREE = ("_res05",), ("_res075", "_res05")
+
+#: from the scores of the scales, all of one resolution, and their features by suffix to the scores of the net
+Merge = Callable[[Spec, Sequence[Top], dict[str, Top]], Top]
+
+
+def multi_scale(n: Spec, setting: Setting, suffixes: Sequence[str], merge: Merge, supervised: bool) -> None:
+    """Write a net: (N, 3, 8k+1, 8l+1) to (N, C, k+1, l+1), k and l even, or multiples of 4 with three quarters."""
+    training = partial(scales.losses, name=setting.classifier, suffixes=suffixes) if supervised else frame.at_eighth
+    frame.write(n, setting, partial(_scores, suffixes=suffixes, merge=merge), training)
+
+
+def _scores(n: Spec, setting: Setting, images: Top, suffixes: Sequence[str], merge: Merge) -> Top:
+    inputs = scales.copies(n, images, suffixes)
+    with n.styled(shares=True):
+        features = {suffix: _features(n, image, suffix) for suffix, image in inputs.items()}
+        maps = {suffix: _classified(n, setting, top, suffix) for suffix, top in features.items()}
+    maps |= {suffix: scales.enlarged(n, setting.classifier, maps[suffix], suffix) for suffix in suffixes}
+    return merge(n, list(maps.values()), features)
+
+
+def _features(n: Spec, images: Top, suffix: str) -> Top:
+    """fc7 of one scale: (N, 1024, k+1, l+1)."""
+    with n.branch(suffix):
+        trunk = vgg16.trunk(n, images)
+        n.section(f"head, {scales.AT[suffix]}: 3x3 kernels at rate 12")
+        return heads.fc6_fc7(n, heads.average_pool5a(n, trunk))
+
+
+def _classified(n: Spec, setting: Setting, features: Top, suffix: str) -> Top:
+    n.section(f"scores of the {setting.num_classes} classes of {setting.dataset.title}: {scales.AT[suffix]}")
+    with n.branch(suffix):
+        return heads.scores(n, setting.classifier, features, setting.num_classes)
+
+
+# -- merging
+
+
+def maximum(n: Spec, maps: Sequence[Top], features: dict[str, Top]) -> Top:
+    """Of every class the largest score."""
+    n.section("the maximum over the scales")
+    return n.put("fc_fusion", layers.Eltwise(*maps, operation=params.Eltwise.MAX))
+
+
+def average(n: Spec, maps: Sequence[Top], features: dict[str, Top]) -> Top:
+    """Of every class the mean score."""
+    n.section("the mean over the scales")
+    coefficients = [1 / len(maps)] * len(maps)
+    return n.put("fc_fusion", layers.Eltwise(*maps, operation=params.Eltwise.SUM, coeff=coefficients))
+
+
+def attention(n: Spec, maps: Sequence[Top], features: dict[str, Top]) -> Top:
+    """The sum of the scores, each scale weighted at each position by `attention` (N, S, h, w), which sums to 1 (§3.2).
+
+    3x3 convolution to 512 channels on the features of all scales, 1x1 to one channel per scale, softmax.
+    """
+    n.section("attention: how much each scale counts at each position")
+    tops = [scales.enlarged(n, "fc7", top, suffix) if suffix else top for suffix, top in features.items()]
+    top = n.put("attention_features", layers.Concat(*tops))
+    new: dict[str, Any] = {"multipliers": NEW, "filler": gaussian(0.01)}
+    top = convolution(n, "attention1", top, n.style.channels(512), 3, pad=1, **new)
+    top = convolution(n, "attention2", relu(n, "relu_attention1", top), len(maps), 1, **new)
+    weights = n.put("attention", layers.Softmax(top))
+    n.section("the sum over the scales, weighted")
+    names = [f"attention_{k}" for k in range(len(maps))]
+    for name, weight in zip(names, layers.Slice(weights, ntop=len(maps), name="attention_slice"), strict=True):
+        n.put(name, weight)
+    weighted = [n.put(f"weighted_{k}", layers.SpatialProduct(top, n[names[k]])) for k, top in enumerate(maps)]
+    return n.put("fc_fusion", layers.Eltwise(*weighted, operation=params.Eltwise.SUM))
+
+
+# -- the table
+
+_MERGES: dict[str, tuple[Merge, str]] = {
+    "max": (maximum, "their maximum"),
+    "average": (average, "their mean"),
+    "attention": (attention, "attention"),
+}
+#: published: data set, number of scales and merge to the score without and with extra supervision
+_SCORES: dict[str, dict[tuple[int, str], tuple[float, float]]] = {
+    "person_part": {
+        (2, "max"): (52.90, 55.26), (2, "average"): (52.69, 55.17), (2, "attention"): (53.49, 55.85),
+        (3, "max"): (53.02, 55.78), (3, "average"): (52.56, 55.72), (3, "attention"): (53.12, 56.39),
+    },
+    "voc12": {
+        (2, "max"): (64.81, 67.43), (2, "average"): (64.86, 67.79), (2, "attention"): (65.27, 68.24),
+        (3, "max"): (65.15, 67.79), (3, "average"): (63.92, 67.98), (3, "attention"): (64.37, 69.08),
+    },
+}  # fmt: skip
+_LARGE_FOV, _ATTENTION_PER_SCALE = 20_505_429, 9 * 1024 * 512 + 513
+
+
+def _row(number: int, merge: str, supervised: bool) -> Variant:
+    """Scales 1 and 1/2, or 1, 3/4 and 1/2."""
+    function, words = _MERGES[merge]
+    fractions = "1, 3/4, 1/2" if number == 3 else "1, 1/2"
+    learnt = number * _ATTENTION_PER_SCALE + 512 if merge == "attention" else 0
+    scores = [(dataset, rows[number, merge][supervised]) for dataset, rows in _SCORES.items()]
+    return Variant(
+        title=f"DeepLab-LargeFOV on scales {fractions}, merged by {words}{', extra supervision' * supervised}",
+        build=partial(multi_scale, suffixes=THREE if number == 3 else TWO, merge=function, supervised=supervised),
+        recipes=STEP_V1,
+        source="Attention to Scale (arXiv 1511.03339), Tables 1 and 3",
+        initial="VGG-16, its fc6 subsampled to 3x3, its fc6 and fc7 to 1024 channels (vgg16_20M.caffemodel)",
+        parameters=_LARGE_FOV + learnt,
+        published=tuple(Score(value, dataset=dataset, confirmed=False) for dataset, value in scores),
+        datasets=tuple(_SCORES),
+        sizes=SizeRule(8 * 2 ** (number - 1)),
+    )
+
+
+VARIANTS: dict[str, Variant] = {
+    f"scales{number}_{merge}{'_esupv' * supervised}": _row(number, merge, supervised)
+    for number in (2, 3)
+    for merge in _MERGES
+    for supervised in (False, True)
+}
