@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..formats import schema
-from ..formats.templates import template_values
+from . import templates
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,14 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--phase", choices=["train", "test", "TRAIN", "TEST"], help=f"phase of the net; {own}")
     parser.add_argument("--level", metavar="N", type=int, default=0, help="level of the net's state")
     parser.add_argument("--stage", metavar="NAME", action="append", default=[], help="stage of the net's state")
-    add_settings(parser)
+    templates.add_arguments(parser)
     parser.add_argument("--allow-python-layers", action="store_true", help="let nets import their Python layers")
-
-
-def add_settings(parser: argparse.ArgumentParser) -> None:
-    """--set."""
-    value = "value of the template variable ${NAME}; else the environment's"
-    parser.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help=value)
 
 
 def wishes(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -38,7 +32,7 @@ def wishes(arguments: argparse.Namespace) -> dict[str, Any]:
         "stages": tuple(arguments.stage),
         "size": _size(arguments.size),
         "inputs": dict(map(_input, arguments.input)),
-        "variables": template_values(arguments.set),
+        "variables": templates.values(arguments),
     }
 
 

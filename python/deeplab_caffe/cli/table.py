@@ -24,9 +24,6 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
         ("list", "model_list", "every model: parameters, field of view, published score, data sets"),
         ("prototxt all", "prototxt_all", "write the committed nets of every model"),
     ],
-    "prototxt": [
-        ("prototxt inspect", "prototxt_inspect", "shapes, parameters, cost, memory and receptive fields of a net"),
-    ],
     "stages of an experiment": [
         ("data", "stages", "draw or check the data; hold images back for the CRF search"),
         ("prototxt", "stages", "write the nets and solvers"),
@@ -51,6 +48,7 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
     "prototxt": [
         ("prototxt upgrade", "prototxt_upgrade", "bring a net or a solver of any dialect to today's form"),
         ("prototxt format", "prototxt_format", "lay prototxt files out in one way"),
+        ("prototxt inspect", "prototxt_inspect", "shapes, parameters, cost, memory and receptive fields of a net"),
     ],
     "Caffe": [
         ("run", "script", "run a Python script that says `import caffe`"),

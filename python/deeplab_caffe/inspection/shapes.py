@@ -14,7 +14,7 @@ from ..caffe.net_params import ParamTable
 from ..errors import InputError
 from ..formats.definition import Definition, Entry
 from . import stand_ins
-from .source import read_net, state_of
+from .source import read_source, state_of
 from .stand_ins import Inputs, Size
 
 
@@ -80,7 +80,7 @@ def infer_shapes(
     (from batch_size and crop_size) are not wanted or not known; size: height and width of the image. Raises InputError
     for what does not fit; with `tolerant` notes it in `errors` and goes on with what does not depend on it.
     """
-    definition = source if isinstance(source, Definition) else read_net(source, variables)
+    definition = source if isinstance(source, Definition) else read_source(source, variables).definition
     state = state_of(definition, phase, level, tuple(stages))
     wishes = Inputs(inputs, size)
     net = ShapeNet(definition, state, wishes, tolerant)

@@ -49,11 +49,6 @@ def read_source(path: str | os.PathLike[str], variables: Mapping[str, str] | Non
     return Source(definition_in(prototxt.Document.read(net_path(path, net), variables)), solver)
 
 
-def read_net(path: str | os.PathLike[str], variables: Mapping[str, str] | None = None) -> Definition:
-    """The net in a prototxt of any dialect, or the training net of the solver in it; raises InputError."""
-    return read_source(path, variables).definition
-
-
 def net_path(solver: str | os.PathLike[str], net: str) -> str:
     """Where the net that a solver names lies: as Caffe looks for it from the present folder, else beside the solver."""
     beside = Path(solver).parent / Path(net).name

@@ -108,8 +108,7 @@ def totals(analysis: Analysis) -> list[str]:
         f"net            {shapes.name or '(no name)'}, {len(analysis.layers)} layers in {phase}, from {shapes.source}",
         f"parameters     {analysis.params:,} ({analysis.learned:,} learned)",
         f"multiply-adds  {quantity(analysis.multiply_adds) or '0'} a forward pass, {each} an image",
-        f"to test        {bytes_text(memory.planned)} where blobs are freed, {bytes_text(memory.testing)} where all are "
-        "kept",
+        f"to test        {bytes_text(memory.planned)} where blobs are freed, {bytes_text(memory.testing)} where they stay",
     ]
     return lines + (_training(memory) if memory.diff else [])
 
