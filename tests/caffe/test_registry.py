@@ -121,6 +121,36 @@ def test_forward_twice_is_the_same(case):
         np.testing.assert_array_equal(again, first[name], err_msg=name)
 
 
+def test_a_planned_pass_is_the_same(case):
+    net = _build(case)
+    caffe.set_random_seed(5)
+    plain = _outputs(net)
+    net = _build(case)
+    plan = net.plan(keep=net.top_names["layer"])
+    caffe.set_random_seed(5)
+    plan.forward()
+    for name, wanted in plain.items():
+        scale = np.abs(wanted).max(initial=0)
+        found = net.blobs[name].data
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5 * scale + 1e-6, err_msg=name)
+
+
+def test_bfloat16_bottoms_give_nearly_the_same(case, function):
+    net, layer = function
+    wanted = _outputs(net)
+    if not layer.any_precision or case.random:
+        pytest.skip("takes float32 only, or draws")
+    net = _build(case)
+    for name in case.differentiable:
+        net.blobs[name].set_data(net.blobs[name].data_tensor().bfloat16())
+    for name, found in _outputs(net).items():
+        scale = np.abs(wanted[name]).max(initial=0)
+        np.testing.assert_allclose(found, wanted[name], rtol=0, atol=0.03 * scale, err_msg=name)
+    net.backward(start="layer", end="layer")
+    for name in case.differentiable:
+        assert net.blobs[name].diff_tensor().dtype in (torch.bfloat16, torch.float32)
+
+
 def _checked(case: Case, layer: TensorLayer, bottoms: list[torch.Tensor], names: list[str]):
     """(compute over the checked tensors, the checked tensors): bottoms in `differentiable`, and the parameters."""
     params = [p.data_tensor().detach().double() for p in layer.blobs]
