@@ -9,7 +9,7 @@ import recordings
 from bvlc.dialects import assert_agree, in_bvlc, net_of, one_layer, run
 from cases import Case, collect
 from deeplab_caffe import caffe
-from deeplab_caffe.formats.bvlc import PYTHON_TYPES
+from deeplab_caffe.formats.bvlc_schema import PYTHON_TYPES
 
 _CASES = [case for case in collect() if case.type in PYTHON_TYPES]
 _RECORDED = [name for name in recordings.recorded() if recordings.layer_type(name) in PYTHON_TYPES]

@@ -47,6 +47,7 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
     ],
     "prototxt": [
         ("prototxt upgrade", "prototxt_upgrade", "bring a net or a solver of any dialect to today's form"),
+        ("prototxt convert", "prototxt_convert", "write nets in the dialect of BVLC's Caffe"),
         ("prototxt format", "prototxt_format", "lay prototxt files out in one way"),
         ("prototxt inspect", "prototxt_inspect", "shapes, parameters, cost, memory and receptive fields of a net"),
     ],

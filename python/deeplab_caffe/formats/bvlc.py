@@ -6,106 +6,72 @@ that names the layer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from . import schema
+from .bvlc_schema import BVLC_TYPES, LACKING, MODULE, PYTHON_TYPES
 from .edits import Edits
-from .messages import StandIns, to_message
+from .messages import StandIns, is_repeated, to_message
 from .prototxt import Document
 from .tree import Block, Field, Scalar, nearest, walk
+from .upgrade_text import upgrade_document
 from .writer import format_float, format_message
 
-MODULE = "deeplab_layers"
-
-#: the layer types of BVLC's Caffe 1.0
-BVLC_TYPES = frozenset(
-    """AbsVal Accuracy ArgMax BNLL BatchNorm BatchReindex Bias Clip Concat ContrastiveLoss Convolution Crop Data
-    Deconvolution Dropout DummyData ELU Eltwise Embed EuclideanLoss Exp Filter Flatten HDF5Data HDF5Output HingeLoss
-    Im2col ImageData InfogainLoss InnerProduct Input LRN LSTM LSTMUnit Log MVN MemoryData MultinomialLogisticLoss PReLU
-    Parameter Pooling Power Python RNN ReLU Reduction Reshape SPP Scale Sigmoid SigmoidCrossEntropyLoss Silence Slice
-    Softmax SoftmaxWithLoss Split Swish TanH Threshold Tile WindowData""".split()
-)
-
-#: the types that become Python layers of the same name, and the messages that hold their parameters
-PYTHON_TYPES: Mapping[str, tuple[str, ...]] = {
-    "AdaptiveBiasChannel": ("adaptive_bias_channel_param",),
-    "BN": ("bn_param",),
-    "BiasChannel": ("bias_channel_param",),
-    "CensorLabel": ("censor_label_param",),
-    "ChannelAggregator": ("channel_aggregator_param",),
-    "DenseCRF": ("dense_crf_param",),
-    "DomainTransform": ("domain_transform_param",),
-    "DomainTransformForwardOnly": ("domain_transform_param",),
-    "DominantChannel": ("dominant_channel_param",),
-    "Histogram": ("histogram_param",),
-    "IgnoreOverlay": ("ignore_overlay_param",),
-    "ImageSegData": ("image_data_param", "transform_param"),
-    "Interp": ("interp_param",),
-    "MatRead": ("mat_read_param",),
-    "MatWrite": ("mat_write_param",),
-    "OneHot": ("onehot_param",),
-    "Padding": ("padding_param",),
-    "RelativeError": (),
-    "SegAccuracy": ("seg_accuracy_param",),
-    "SpatialProduct": (),
-    "UniqueLabel": ("unique_label_param",),
-    "Upsample": ("upsample_param",),
-}
-
-#: fields of our schema that BVLC's caffe.proto lacks, message by message
-LACKING: Mapping[str, frozenset[str]] = {
-    "LayerParameter": frozenset({name for names in PYTHON_TYPES.values() for name in names} | {"strict_dim"})
-    - {"image_data_param", "transform_param"},
-    "BatchNormParameter": frozenset({"update_global_stats"}),
-    "ConvolutionParameter": frozenset({"hole", "hole_h", "hole_w"}),
-    "ImageDataParameter": frozenset({"has_label", "ignore_label", "label_type", "max_labels"}),
-    "TransformationParameter": frozenset({"crop_height", "crop_width", "scale_factors"}),
-}
-
+#: the loss of DeepLab's first release with weights of classes, or several labels that are ignored
+_WEIGHTED_LOSS = "WeightedSoftmaxWithLoss"
 _NOT_LEARNED = "param { lr_mult: 0 decay_mult: 0 }"
+_SAYS_NOTHING = {"update_global_stats": "false"}
 
 
 def to_bvlc(document: Document) -> str:
-    """The text of a net in the dialect of BVLC's Caffe 1.0; a solver's stays as it is.
+    """The text of a net of any dialect in that of BVLC's Caffe 1.0; a solver is only upgraded.
 
-    `document` is parsed without values for its variables. Raises PrototxtError for what BVLC's Caffe lacks and no
-    Python layer does, and for `layers` of 2014, which must be upgraded first.
+    `document` is parsed without values for its variables. Raises InputError for what BVLC's Caffe lacks and no Python
+    layer does.
     """
-    if old := document.root.all("layers"):
-        raise document.error(old[0].start, "'layers' of 2014 must be upgraded first: deeplab prototxt upgrade")
+    document, losses = _without_weighted_losses(document)
+    document = Document(upgrade_document(document).text, document.filename)
     edits = Edits(document)
     for layer in document.root.all("layer"):
         if isinstance(layer.value, Block):
-            _Layer(document, edits, layer.value).convert()
+            _Layer(document, edits, layer.value, losses).convert()
     return edits.apply()
 
 
-def fields_lacking(message: Any) -> Iterable[str]:
-    """`Message.field` for every field of a message, and of those within, that BVLC's caffe.proto lacks."""
-    name = message.DESCRIPTOR.name
-    for descriptor, value in message.ListFields():
-        if descriptor.name in LACKING.get(name, ()):
-            yield f"{name}.{descriptor.name}"
-        elif descriptor.message_type is not None:
-            for inner in value if not hasattr(value, "ListFields") else [value]:
-                yield from fields_lacking(inner)
+def _without_weighted_losses(document: Document) -> tuple[Document, dict[str, str]]:
+    """The document without the softmaxloss_param that SoftmaxWithLoss cannot say; as param_str, by the layer's name."""
+    losses: dict[str, str] = {}
+    edits = Edits(document)
+    for layer in document.root.all("layers"):
+        stated = layer.value.last("softmaxloss_param") if isinstance(layer.value, Block) else None
+        if stated is None or not isinstance(stated.value, Block) or not isinstance(layer.value, Block):
+            continue
+        if stated.value.all("weight_source") or len(stated.value.all("ignore_label")) > 1:
+            stand_ins = StandIns()
+            message = to_message(document, schema.SoftmaxLossParameter(), block=stated.value, stand_ins=stand_ins)
+            losses[layer.value.text_of("name") or ""] = _as_dict(_stated(message, stand_ins))
+            edits.remove(stated)
+    return (Document(edits.apply(), document.filename) if losses else document), losses
 
 
 class _Layer:
     """One layer that is written anew, as far as that is needed."""
 
-    def __init__(self, document: Document, edits: Edits, block: Block) -> None:
+    def __init__(self, document: Document, edits: Edits, block: Block, losses: Mapping[str, str]) -> None:
         self.document, self.edits, self.block = document, edits, block
         self.type = block.text_of("type") or ""
+        self.loss = losses.get(block.text_of("name") or "")
         #: fields that the Python layer's param_str replaces
         self.replaced: list[Field] = []
 
     def convert(self) -> None:
         if self.type in PYTHON_TYPES:
-            self._write_python_layer()
+            self._write_python_layer(self.type, self._parameters())
+        elif self.type == "SoftmaxWithLoss" and self.loss:
+            self._write_weighted_loss(self.loss)
         elif self.type not in BVLC_TYPES and "${" not in self.type:
             known = sorted(BVLC_TYPES | set(PYTHON_TYPES))
             raise self.document.error(
@@ -122,12 +88,10 @@ class _Layer:
 
     # -- Python layers
 
-    def _write_python_layer(self) -> None:
-        names = PYTHON_TYPES[self.type]
-        self.replaced = [f for f in self.block.fields if f.name in names]
+    def _write_python_layer(self, name: str, parameters: str) -> None:
         layer = schema.LayerParameter()
-        layer.python_param.module, layer.python_param.layer = MODULE, self.type
-        if parameters := self._parameters():
+        layer.python_param.module, layer.python_param.layer = MODULE, name
+        if parameters:
             layer.python_param.param_str = parameters
         text = format_message(layer).rstrip("\n")
         self.edits.set_value(self._field("type"), '"Python"')
@@ -136,23 +100,31 @@ class _Layer:
             self.edits.remove_all(self.replaced[1:])
         else:
             self.edits.append(self.block, text)
-        if self.type == "BN" and "bn_mode" not in parameters and "scale_filler" not in parameters:
+        if name == "BN" and "bn_mode" not in parameters and "scale_filler" not in parameters:
             self._fix_statistics()
 
     def _parameters(self) -> str:
         """The parameters stated, as the text of a Python dict; empty if there are none."""
-        stand_ins, merged = StandIns(), {}
-        layer = to_message(
-            self.document, schema.LayerParameter(), block=Block(self.replaced), stand_ins=stand_ins
-        )
-        for name in PYTHON_TYPES[self.type]:
-            merged.update(_stated(getattr(layer, name), stand_ins))
-        text = "{" + ", ".join(f"{key!r}: {value}" for key, value in merged.items()) + "}" if merged else ""
+        names = PYTHON_TYPES[self.type]
+        self.replaced = [f for f in self.block.fields if f.name in names]
+        stand_ins, stated = StandIns(), {}
+        layer = to_message(self.document, schema.LayerParameter(), block=Block(self.replaced), stand_ins=stand_ins)
+        for name in names:
+            stated.update(_stated(getattr(layer, name), stand_ins))
+        text = _as_dict(stated) if stated else ""
         for item in walk(self.replaced):
             written = item.value.text if isinstance(item.value, Scalar) else item.name
             if "${" in written and written not in text:
                 raise self.document.error(item.start, f"{written} must have a value before this layer can be converted")
         return text
+
+    def _write_weighted_loss(self, parameters: str) -> None:
+        """A Python layer is no loss by itself: it must have a top, and the weight 1."""
+        if not self.block.all("top"):
+            self.edits.insert_after(self._field("bottom"), f'top: "{self.block.text_of("name")}"')
+        if not self.block.all("loss_weight"):
+            self.edits.insert_after(self._field("type"), "loss_weight: 1")
+        self._write_python_layer(_WEIGHTED_LOSS, parameters)
 
     def _fix_statistics(self) -> None:
         """PSPNet's BN: the stored mean and variance, parameters 2 and 3, are not learned."""
@@ -177,8 +149,7 @@ class _Layer:
 
     def _leave_out(self, item: Field, message: str) -> None:
         """Take out a field that says nothing; refuse one that does."""
-        says_nothing = {"update_global_stats": "false"}
-        if isinstance(item.value, Scalar) and says_nothing.get(item.name) == item.value.text:
+        if isinstance(item.value, Scalar) and _SAYS_NOTHING.get(item.name) == item.value.text:
             self.edits.remove(item)
             return
         raise self.document.error(
@@ -186,20 +157,21 @@ class _Layer:
         )
 
 
+def _as_dict(stated: Mapping[str, str]) -> str:
+    return "{" + ", ".join(f"{name!r}: {text}" for name, text in stated.items()) + "}"
+
+
 def _stated(message: Any, stand_ins: StandIns) -> dict[str, str]:
     """The stated fields of a message, each as the text of a Python value."""
-    return {
-        descriptor.name: _listed(descriptor, value, stand_ins) for descriptor, value in message.ListFields()
-    }
+    return {descriptor.name: _value(descriptor, value, stand_ins) for descriptor, value in message.ListFields()}
 
 
-def _listed(descriptor: Any, value: Any, stand_ins: StandIns) -> str:
+def _value(descriptor: Any, value: Any, stand_ins: StandIns) -> str:
     if descriptor.message_type is not None:
-        inner = _stated(value, stand_ins)
-        return "{" + ", ".join(f"{key!r}: {text}" for key, text in inner.items()) + "}"
-    if isinstance(value, (str, bytes)) or not hasattr(value, "__len__"):
-        return _scalar(descriptor, value, stand_ins)
-    return "[" + ", ".join(_scalar(descriptor, item, stand_ins) for item in value) + "]"
+        return _as_dict(_stated(value, stand_ins))
+    if is_repeated(descriptor):
+        return "[" + ", ".join(_scalar(descriptor, item, stand_ins) for item in value) + "]"
+    return _scalar(descriptor, value, stand_ins)
 
 
 def _scalar(descriptor: Any, value: Any, stand_ins: StandIns) -> str:
