@@ -14,12 +14,18 @@ _IGNORE = 255
 
 
 def images_and_labels(
-    n: Spec, setting: Setting, name: str = "data", label: str = "label", list_name: str | None = None
+    n: Spec,
+    setting: Setting,
+    name: str = "data",
+    label: str = "label",
+    list_name: str | None = None,
+    dims: bool = False,
 ) -> tuple[Top, Top]:
     """The ImageSegData layer: `data` (N, 3, h, w), BGR minus mean, and `label` (N, 1, h, w) of class indices.
 
     Training: shuffled, mirrored at random, cropped. Testing: one image, padded at the bottom and on the right.
-    name: of the layer and its first top. list_name: a list of the data set, by default the role's.
+    name: of the layer and its first top. list_name: a list of the data set, by default the role's. dims: whether
+    there is a third top `<name>_dim` (N, 1, 1, 2), height and width of each image within the crop.
     """
     training = setting.is_training
     labels = params.ImageData.PIXEL if setting.has_labels else params.ImageData.NONE
@@ -32,12 +38,14 @@ def images_and_labels(
     source |= {"shuffle": True} if training else {}
     source |= {"ignore_label": setting.dataset.ignore_label} if setting.dataset.ignore_label != _IGNORE else {}
     n.section(f"images: BGR minus the mean, {_treatment(setting)}")
-    n[name], n[label] = layers.ImageSegData(
-        ntop=2,
+    tops = layers.ImageSegData(
+        ntop=2 + dims,
         include={"phase": schema.TRAIN if training else schema.TEST},
         transform_param=_transform(setting),
         image_data_param=source,
     )
+    for top_name, top in zip((name, label, f"{name}_dim"), tops, strict=False):
+        n[top_name] = top
     return n[name], n[label]
 
 
@@ -66,11 +74,17 @@ def _crop(size: Size) -> dict[str, int]:
     return {"crop_size": height} if height == width else {"crop_height": height, "crop_width": width}
 
 
-def deploy_input(n: Spec, setting: Setting) -> Top:
-    """The Input layer `data` (1, 3, h, w): the caller fills in BGR minus mean (times the scale, if one was set)."""
+def deploy_input(n: Spec, setting: Setting, dims: bool = False) -> Top:
+    """The Input layer `data` (1, 3, h, w): the caller fills in BGR minus mean (times the scale, if one was set).
+
+    dims: whether there is an input `data_dim` (1, 1, 1, 2) as well, for height and width of the image in `data`.
+    """
     blue, green, red = setting.dataset.mean
     scaled = f", times {setting.options.scale:g}" if setting.options.scale != 1 else ""
     size = "any size" if setting.sizes.stride == 1 else f"any size {setting.sizes}"
     n.section(f"image: BGR, 0-255, minus {blue:g}, {green:g}, {red:g}{scaled}; {size}")
     n["data"] = layers.Input(input_param={"shape": {"dim": [1, 3, *setting.size]}})
+    if dims:
+        n.section("height and width of the image, which may be smaller than `data`")
+        n["data_dim"] = layers.Input(input_param={"shape": {"dim": [1, 1, 1, 2]}})
     return n["data"]

@@ -30,17 +30,19 @@ def write(
     full_resolution: FullResolution = ends.full_resolution,
     features: str = "fc8",
     test_accuracy: str | None = None,
+    dims: bool = False,
 ) -> None:
     """The layers of the setting's net: data or input, `scores`, and the end that the role wants.
 
     features: name of the scores that the test net writes as .mat files on request. test_accuracy: name of the
-    accuracy that the test net computes; without one, or without labels, it silences the labels.
+    accuracy that the test net computes; without one, or without labels, it silences the labels. dims: whether
+    `data_dim`, the images' own sizes, is wanted as well.
     """
     if setting.is_training:
-        images, label = data_layers.images_and_labels(n, setting)
+        images, label = data_layers.images_and_labels(n, setting, dims=dims)
         training(n, setting, scores(n, setting, images), label)
     elif setting.role == "test":
-        images, label = data_layers.images_and_labels(n, setting)
+        images, label = data_layers.images_and_labels(n, setting, dims=dims)
         enlarged = full_resolution(n, scores(n, setting, images))
         ends.mat_write(n, setting, enlarged, features)
         if test_accuracy and setting.has_labels:
@@ -48,5 +50,5 @@ def write(
         else:
             ends.silence(n, label)
     else:
-        images = data_layers.deploy_input(n, setting)
+        images = data_layers.deploy_input(n, setting, dims)
         ends.deploy_output(n, setting, full_resolution(n, scores(n, setting, images)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import attention, deeplab_v1, deeplab_v2_resnet, deeplab_v2_vgg, fcn, v3, weak_supervision
+from . import attention, deeplab_v1, deeplab_v2_resnet, deeplab_v2_vgg, domain_transform, fcn, v3, weak_supervision
 from .variant import Variant
 
 FAMILIES: Mapping[str, Mapping[str, Variant]] = {
@@ -14,6 +14,7 @@ FAMILIES: Mapping[str, Mapping[str, Variant]] = {
     "DeepLab v3 on ResNet-50 and ResNet-101": v3.VARIANTS,
     "FCN": fcn.VARIANTS,
     "Weak and semi-supervised learning": weak_supervision.VARIANTS,
+    "Domain transform": domain_transform.VARIANTS,
     "Attention to scale": attention.VARIANTS,
 }
 

@@ -1,0 +1,113 @@
+"""DeepLab with a domain transform (Chen, Barron, Papandreou, Murphy, Yuille, arXiv 1511.03328).
+
+The scores of DeepLab-LargeFOV, enlarged to the image, pass an edge-preserving filter: they spread to their neighbours
+except across edges. The edges are learnt together with the scores (EdgeNet); or they are the gradients of the image, and
+the filter is there in use only. Choices where the paper is silent, or not known here:
+
+- The filter: three iterations; standard deviations of 100 pixels, and of 1 for learnt edges, whose scale is learnt
+  anyway, or 60 colour levels for gradients.
+- EdgeNet starts from weak edges everywhere (bias 1, small weights), as nothing would be left of the scores without any,
+  and learns as fast as the classifier.
+- Training follows DeepLab v1's stage 1, on labels of full resolution, from a trained DeepLab-LargeFOV.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ..caffe.net_spec import Top, layers, params
+from . import ends, frame
+from .blocks import NEW, Spec, relu
+from .deeplab_v1 import large_fov_scores
+from .setting import Setting
+from .solvers import STEP_V1
+from .variant import Variant
+
+_ITERATIONS, _SPATIAL_SIGMA = 3, 100
+_EDGE_SIGMA, _COLOUR_SIGMA = 1, 60
+
+
+def with_edge_net(n: Spec, setting: Setting) -> None:
+    """DT-EdgeNet: (N, 3, 8k+1, 8l+1) and `data_dim` to `fc8_dt` (N, C, 8k+1, 8l+1), in training as in use."""
+
+    def full_resolution(n: Spec, scores: Top) -> Top:
+        return _filtered(n, "DomainTransform", ends.full_resolution(n, scores), _edge_net(n), _EDGE_SIGMA)
+
+    def training(n: Spec, setting: Setting, scores: Top, label: Top) -> None:
+        ends.loss_and_accuracy(n, setting, full_resolution(n, scores), label)
+
+    frame.write(n, setting, large_fov_scores, training, full_resolution, dims=True)
+
+
+def with_gradients(n: Spec, setting: Setting) -> None:
+    """The filter alone: a DeepLab-LargeFOV as ever, in use filtered along the gradients of the image."""
+
+    def full_resolution(n: Spec, scores: Top) -> Top:
+        sigma = _COLOUR_SIGMA * setting.options.scale
+        return _filtered(n, "DomainTransformForwardOnly", ends.full_resolution(n, scores), _gradients(n), sigma)
+
+    frame.write(n, setting, large_fov_scores, full_resolution=full_resolution, dims=not setting.is_training)
+
+
+def _filtered(n: Spec, layer_type: str, scores: Top, edges: Top, range_sigma: float) -> Top:
+    n.section("scores spread to their neighbours, except across edges")
+    own = {"num_iter": _ITERATIONS, "spatial_sigma": _SPATIAL_SIGMA, "range_sigma": range_sigma}
+    return n.put("fc8_dt", getattr(layers, layer_type)(scores, edges, n["data_dim"], domain_transform_param=own))
+
+
+def _edge_net(n: Spec) -> Top:
+    """`edge` (N, 1, h, w), 0 or more: of the features of conv1 to conv3, all at the resolution of the image (§4.2)."""
+    n.section("EdgeNet: how strong the edge is at each pixel")
+    features = [n["relu1_2"]]
+    for name, relu_name, factor in (("conv2_2", "relu2_2", 2), ("conv3_3", "relu3_3", 4)):
+        features.append(n.put(f"{name}_interp", layers.Interp(n[relu_name], zoom_factor=factor)))
+    top = n.put("edge_features", layers.Concat(*features))
+    shape: dict[str, Any] = {"num_output": 1, "kernel_size": 1}
+    if n.style.training:
+        shape |= {"weight_filler": {"type": "gaussian", "std": 1e-4}, "bias_filler": {"type": "constant", "value": 1}}
+    edge = n.put("edge", layers.Convolution(top, convolution_param=shape, **n.param(NEW, ("edge_w", "edge_b"))))
+    return relu(n, "relu_edge", edge)
+
+
+def _gradients(n: Spec) -> Top:
+    """`edge` (N, 1, h, w): the sum over channels and both directions of how far a pixel is from the one before.
+
+    The difference of two numbers is their maximum plus that of their opposites: pooling does it, and at the border,
+    where it sees one pixel, gives 0.
+    """
+    n.section("edges: gradients of the image")
+    images, opposite = n["data"], n.put("data_opposite", layers.Power(n["data"], scale=-1))
+    parts = []
+    for name, across in (("horizontal", True), ("vertical", False)):
+        window = {"kernel_h": 2 - across, "kernel_w": 1 + across, "pad_h": 1 - across, "pad_w": int(across)}
+        for sign, bottom in (("", images), ("_opposite", opposite)):
+            pooled = layers.Pooling(bottom, pool=params.Pooling.MAX, stride=1, **window)
+            parts.append(n.put(f"{name}{sign}", layers.Crop(n.put(f"{name}{sign}_pool", pooled), images)))
+    by_channel = n.put("gradient", layers.Eltwise(*parts, operation=params.Eltwise.SUM))
+    channels = layers.Slice(by_channel, ntop=3, name="gradient_slice")
+    tops = [n.put(f"gradient_{k}", top) for k, top in enumerate(channels)]
+    return n.put("edge", layers.Eltwise(*tops, operation=params.Eltwise.SUM))
+
+
+_FILTER = Variant(
+    title="DeepLab-LargeFOV, scores filtered by the domain transform along the gradients of the image",
+    build=with_gradients,
+    recipes=STEP_V1,
+    source="Domain transform (arXiv 1511.03328), §3",
+    initial="VGG-16, its fc6 subsampled to 3x3, its fc6 and fc7 to 1024 channels (vgg16_20M.caffemodel)",
+    parameters=20_505_429,
+    field_of_view=224,
+)
+
+VARIANTS: dict[str, Variant] = {
+    "dt_gradient": _FILTER,
+    "dt_edgenet": replace(
+        _FILTER,
+        title="DeepLab-LargeFOV with EdgeNet and the domain transform, trained jointly (DT-EdgeNet)",
+        build=with_edge_net,
+        source="Domain transform (arXiv 1511.03328), §4",
+        initial="the trained voc12/largefov_v1",
+        parameters=20_505_429 + 64 + 128 + 256 + 1,
+    ),
+}
