@@ -104,11 +104,12 @@ def totals(analysis: Analysis) -> list[str]:
     shapes, memory = analysis.shapes, analysis.memory
     phase = "TRAIN" if shapes.state.phase == schema.TRAIN else "TEST"
     each = quantity(analysis.multiply_adds // analysis.items) or "0"
+    freed, kept = bytes_text(memory.planned), bytes_text(memory.testing)
     lines = [
         f"net            {shapes.name or '(no name)'}, {len(analysis.layers)} layers in {phase}, from {shapes.source}",
         f"parameters     {analysis.params:,} ({analysis.learned:,} learned)",
         f"multiply-adds  {quantity(analysis.multiply_adds) or '0'} a forward pass, {each} an image",
-        f"to test        {bytes_text(memory.planned)} where blobs are freed, {bytes_text(memory.testing)} where they stay",
+        f"to test        {freed} where blobs are freed, {kept} where they are kept",
     ]
     return lines + (_training(memory) if memory.diff else [])
 
