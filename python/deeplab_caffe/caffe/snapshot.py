@@ -32,14 +32,15 @@ if TYPE_CHECKING:
 
 
 def check_writable(prefix: str, source: str) -> None:
-    """Fail at the start of training rather than at the first snapshot."""
+    """Fail at the start of training rather than at the first snapshot; makes the folder if it is missing."""
     folder = os.path.dirname(prefix) or "."
     try:
         os.makedirs(folder, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise InputError(f"{source}: cannot write snapshots to '{prefix}_iter_…': {error.strerror}") from None
+        wrong = f"cannot write snapshots to '{prefix}_iter_…': {error.strerror}"
+        raise InputError(f"{source}: {wrong}; state another snapshot_prefix") from None
 
 
 def newest(prefix: str) -> str | None:
@@ -78,9 +79,7 @@ def write(solver: Solver) -> str:
             _write_model(solver, model, new_model)
             new_side.write_text(json.dumps(side_state), encoding="utf-8")
             _write_state(solver, model, state_file, new_state)
-    except InputError:
-        raise
-    except (OSError, RuntimeError) as error:  # h5py tells of a full disk by either
+    except OSError as error:
         raise InputError(_failure(solver, stem, error)) from None
     return state_file
 
@@ -105,10 +104,9 @@ def _write_state(solver: Solver, model: str, state_file: str, temporary: Path) -
         weights.write_solverstate(temporary, state)
 
 
-def _failure(solver: Solver, stem: str, error: OSError | RuntimeError) -> str:
+def _failure(solver: Solver, stem: str, error: OSError) -> str:
     """Why a snapshot could not be written, and from where one can go on."""
-    number = getattr(error, "errno", None)
-    reason = os.strerror(number) if number else str(error).splitlines()[0]
+    reason = error.strerror or str(error)
     before = newest(solver.param.snapshot_prefix)
     left = f"the newest whole one is {before}, from which one can go on" if before else "there is no earlier one"
     return f"cannot write the snapshot {stem}.*: {reason}; {left}"

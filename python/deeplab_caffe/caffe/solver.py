@@ -127,6 +127,8 @@ class Solver:
             log.info(f"Restoring previous solver status from {state}", "solver.cpp:286")
             self.restore(state)
         p = self.param
+        if p.snapshot_after_train:
+            snapshot.check_writable(p.snapshot_prefix, self.definition.where("snapshot_prefix"))
         if not self.recent_losses:
             self.loss_start = self.iter
         self._step(p.max_iter)

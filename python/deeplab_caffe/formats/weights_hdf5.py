@@ -7,6 +7,7 @@ that has them all. State: `iter`, `learned_net`, `current_step` and a group `his
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -82,7 +83,7 @@ def _array(dataset: h5py.Dataset, path: Any) -> np.ndarray:
 def write_caffemodel(path: str | os.PathLike[str], layers: list[LayerDatasets], diffs: bool = False) -> None:
     """Write a `.caffemodel.h5` that Caffe reads; raises InputError for a layer name with "/", as Caffe does."""
     check_names([layer.name for layer in layers], path)
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with _writing(path) as file:
         for kind in ("data", "diff") if diffs else ("data",):
             group = file.create_group(kind)
             for layer in layers:
@@ -119,7 +120,7 @@ def read_solverstate(path: str | os.PathLike[str]) -> SolverState:
 
 def write_solverstate(path: str | os.PathLike[str], state: SolverState) -> None:
     """Write a `.solverstate.h5` that Caffe reads."""
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with _writing(path) as file:
         file.create_dataset("iter", data=np.array([state.iter], dtype="<i4"))
         name = state.learned_net.encode()
         file.create_dataset("learned_net", data=np.array(name, dtype=f"S{len(name) + 1}"))  # ends with a zero byte
@@ -127,6 +128,16 @@ def write_solverstate(path: str | os.PathLike[str], state: SolverState) -> None:
         history = file.create_group("history")
         for i, values in enumerate(state.history):
             history.create_dataset(str(i), data=np.asarray(values, dtype="<f4"))
+
+
+@contextmanager
+def _writing(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
+    """An HDF5 file to fill, which is then written whole: the library itself does not survive a full disk."""
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        yield file
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
 
 
 @contextmanager

@@ -1,0 +1,194 @@
+"""The caffe command against recordings of C++ Caffe's, line by line, and what it says of wrong command lines."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deeplab_caffe import caffe, cli
+
+_PREFIX = re.compile(r"([IWEF])\d{4}(?:\d{4})? [\d:.]+ +\d+ ")
+_WAYS = ("forward", "backward")
+_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[-+]\d+)?")
+
+
+@pytest.fixture
+def run(recordings, tmp_path, monkeypatch):
+    """The folder of the recorded run, without its snapshots and logs, as the working directory."""
+    keep = shutil.ignore_patterns("snap_*", "*.log")
+    folder = shutil.copytree(recordings / "train_log", tmp_path / "run", ignore=keep)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def command(capsys):
+    """`command(words)`: the lines that `caffe <words>` writes to stderr, after success."""
+
+    def call(words: str, code: int = 0) -> list[str]:
+        capsys.readouterr()
+        assert cli.main(["caffe", *words.split()]) == code
+        return capsys.readouterr().err.splitlines()
+
+    return call
+
+
+def _recorded(recordings: Path, name: str) -> list[str]:
+    return (recordings / "train_log" / name).read_text().splitlines()
+
+
+def _same(ours: list[str], theirs: list[str]) -> None:
+    """The same lines but for date, time and thread; numbers to one unit in their sixth digit."""
+    assert len(ours) == len(theirs)
+    for mine, wanted in zip(ours, theirs, strict=True):
+        mine, wanted = _PREFIX.sub(r"\1 ", mine), _PREFIX.sub(r"\1 ", wanted)
+        assert _NUMBER.sub("#", mine) == _NUMBER.sub("#", wanted)
+        numbers = [[float(x) for x in _NUMBER.findall(line)] for line in (mine, wanted)]
+        np.testing.assert_allclose(*numbers, rtol=2e-6, err_msg=wanted)
+
+
+# -- as recorded
+
+
+def test_train_writes_the_recorded_lines(run, command, recordings):
+    ours = command("train --solver=solver.prototxt --weights=init.caffemodel")
+    _same(ours, _recorded(recordings, "train.log"))
+    assert (run / "snap_iter_12.solverstate.h5").exists()
+
+
+def test_resume_writes_the_recorded_lines(run, command, recordings):
+    for name in ("snap_iter_6.caffemodel.h5", "snap_iter_6.solverstate.h5"):
+        shutil.copy(recordings / "train_log" / name, run)
+    ours = command("train -solver solver.prototxt -snapshot snap_iter_6.solverstate.h5")
+    _same(ours, _recorded(recordings, "resume.log"))
+
+
+@pytest.mark.parametrize("extra", ["", "--plain"])
+def test_test_writes_the_recorded_lines(run, command, recordings, extra):
+    shutil.copy(recordings / "train_log" / "snap_iter_12.caffemodel.h5", run)
+    ours = command(f"test --model net.prototxt --weights snap_iter_12.caffemodel.h5 -iterations 3 {extra}")
+    _same(ours, _recorded(recordings, "test.log"))
+
+
+# -- the other commands
+
+
+def test_time_tells_of_every_layer(run, command):
+    lines = command("time --model=net.prototxt --iterations=2 --phase TEST")
+    text = [line.split("] ", 1)[1] for line in lines if "] " in line]
+    text = text[text.index("*** Benchmark begins ***") :]
+    shown = [re.sub(r"[\d.]+(e-\d+)? ms", "t ms", line) for line in text]
+    layers = [f"{name:>10}\t{way}: t ms." for name in ("data", "conv1", "relu1", "ip", "loss") for way in _WAYS]
+    assert shown == [
+        "*** Benchmark begins ***",
+        "Testing for 2 iterations.",
+        "Iteration: 1 forward-backward time: t ms.",
+        "Iteration: 2 forward-backward time: t ms.",
+        "Average time per layer: ",
+        *layers,
+        "Average Forward pass: t ms.",
+        "Average Backward pass: t ms.",
+        "Average Forward-Backward: t ms.",
+        "Total Time: t ms.",
+        "*** Benchmark ends ***",
+    ]
+
+
+def test_save_writes_what_was_loaded(run, command):
+    command("save --model=net.prototxt --weights=init.caffemodel --out_weights=out.caffemodel.h5")
+    nets = [caffe.Net("net.prototxt", caffe.TEST, weights=w) for w in ("init.caffemodel", "out.caffemodel.h5")]
+    np.testing.assert_array_equal(nets[0].params["ip"][0].data, nets[1].params["ip"][0].data)
+
+
+def test_device_query_counts(command):
+    assert any("Querying GPUs " in line for line in command("device_query"))
+
+
+def test_a_log_folder_gets_the_log_under_glogs_names(run, command):
+    command("test --model=net.prototxt --weights=init.caffemodel --iterations=1 --log_dir=logs --minloglevel=2")
+    (path,) = (run / "logs").glob("caffe.*.log.INFO.*")
+    text = (run / "logs" / "caffe.INFO").read_text()
+    assert text == path.read_text()
+    assert text.startswith("Log file created at: 20")
+    assert "net.cpp:283] Network initialization done." in text and "Batch 0, loss = " in text
+
+
+def test_stage_and_level_choose_layers(run, command):
+    Path("net.prototxt").write_text(
+        Path("net.prototxt").read_text()
+        + 'layer { name: "extra" type: "Softmax" bottom: "ip" top: "soft" include { stage: "a" min_level: 2 } }'
+    )
+    words = "test --model=net.prototxt --weights=init.caffemodel --iterations=1"
+    assert not any("soft" in line for line in command(words))
+    assert any("Batch 0, soft = " in line for line in command(f"{words} --stage=b,a --level=2"))
+
+
+def test_speed_is_told_on_request(run, command):
+    lines = command("train --solver=solver.prototxt --speed")
+    pattern = r".*solver\.cpp:228\] Iteration 2 \([\d.e+-]+ iter/s, [\d.e+-]+s/2 iters\), loss = [\d.]+"
+    assert any(re.fullmatch(pattern, line) for line in lines)
+
+
+# -- what a wrong command line gets
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("", "wanted one command of train, test, time, device_query, save, got none"),
+        ("train test", "got train test"),
+        ("trian", "there is no command 'trian'; did you mean 'train'?"),
+        ("train", "caffe train wants --solver=FILE"),
+        ("train --sovler=x", "unknown flag '--sovler'; did you mean 'solver'?"),
+        ("train --solver=gone", "--solver: the file 'gone' is not there (seen from "),
+        ("train --solver", "--solver wants a value"),
+        ("train --solver=solver.prototxt --snapshot=a --weights=b", "--snapshot and --weights exclude each other"),
+        ("train --solver=solver.prototxt --snapshot=init.caffemodel", "wanted a .solverstate; a .caffemodel goes"),
+        ("train --solver=solver.prototxt --weights=init.caffemodel,gone", "--weights: the file 'gone' is not there"),
+        ("train --solver=solver.prototxt --sigint_effect=halt", "--sigint_effect=halt: wanted snapshot, stop or none"),
+        ("train --solver=solver.prototxt --gpu=a", "--gpu a: wanted the numbers of CUDA devices"),
+        ("test --model=net.prototxt", "caffe test wants --weights=FILE"),
+        ("test --model=net.prototxt --weights=init.caffemodel --iterations=many", "wants a whole number, got 'many'"),
+        ("test --model=net.prototxt --weights=init.caffemodel --iterations=0", "--iterations=0: wanted 1 or more"),
+        ("time --model=net.prototxt --phase=BOTH", "--phase=BOTH: wanted TRAIN or TEST"),
+        ("time --model=net.prototxt --plain=maybe", "--plain wants true or false, got 'maybe'"),
+        ("save --model=net.prototxt --weights=init.caffemodel", "caffe save wants --out_weights=FILE"),
+    ],
+)
+def test_wrong_flags_are_one_clear_line(run, command, words, expected):
+    (line,) = command(words, code=2)
+    assert expected in line
+
+
+def test_help_shows_commands_and_flags(capsys):
+    assert cli.main(["caffe", "-help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(word in shown for word in ("train", "device_query", "-sighup_effect", 'default: "snapshot"'))
+
+
+def test_weights_of_another_net_are_refused(run, command):
+    Path("net.prototxt").write_text(re.sub(r'name: "(conv1|ip)"', r'name: "new_\1"', Path("net.prototxt").read_text()))
+    words = "test --model=net.prototxt --weights=init.caffemodel --minloglevel=2"
+    (line,) = command(words, code=2)
+    assert "init.caffemodel has weights for none of the net's layers, which are new_conv1, new_ip" in line
+
+
+def test_python_layers_are_asked_for(run, command):
+    Path("net.prototxt").write_text(
+        'layer { name: "p" type: "Python" top: "p" python_param { module: "m" layer: "L" } }'
+    )
+    assert "--allow-python-layers" in command("time --model=net.prototxt --minloglevel=2", code=2)[-1]
+    assert "there is no module 'm'" in command("time --model=net.prototxt --allow_python_layers", code=2)[-1]
+
+
+def test_a_solver_that_wants_a_gpu_trains_on_the_cpu_where_there_is_none(run, command):
+    if caffe.has_gpu():
+        pytest.skip("there is a GPU")
+    text = Path("solver.prototxt").read_text().replace("solver_mode: CPU", "solver_mode: GPU")
+    Path("solver.prototxt").write_text(text)
+    lines = command("train --solver=solver.prototxt --minloglevel=2")
+    assert "solver_mode is GPU, but PyTorch sees no CUDA device here" in lines[0]
