@@ -1,8 +1,8 @@
 """DeepLab with a domain transform (Chen, Barron, Papandreou, Murphy, Yuille, arXiv 1511.03328).
 
 The scores of DeepLab-LargeFOV, enlarged to the image, pass an edge-preserving filter: they spread to their neighbours
-except across edges. The edges are learnt together with the scores (EdgeNet); or they are the gradients of the image, and
-the filter is there in use only. Choices where the paper is silent, or not known here:
+except across edges. The edges are learnt together with the scores (EdgeNet); or they are the gradients of the image,
+and the filter is there in use only. Choices where the paper is silent, or not known here:
 
 - The filter: three iterations; standard deviations of 100 pixels, and of 1 for learnt edges, whose scale is learnt
   anyway, or 60 colour levels for gradients.
@@ -107,7 +107,8 @@ VARIANTS: dict[str, Variant] = {
         title="DeepLab-LargeFOV with EdgeNet and the domain transform, trained jointly (DT-EdgeNet)",
         build=with_edge_net,
         source="Domain transform (arXiv 1511.03328), §4",
-        initial="the trained voc12/largefov_v1",
+        initial="the trained largefov_v1",
+        starts_from="largefov_v1",
         parameters=20_505_429 + 64 + 128 + 256 + 1,
     ),
 }

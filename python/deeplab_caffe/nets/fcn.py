@@ -35,6 +35,9 @@ _BLOCKS = tuple(block._replace(dilation=1) for block in vgg16.BLOCKS)
 _POOLS = (vgg16.Pool(2, 2, 0),) * 5
 _FC6 = Fc6(kernel_size=7, rate=1, pad=0, channels=4096)
 
+#: what never learns says so in nets for use as well
+_FIXED = {"lr_mult": 0, "decay_mult": 0}
+
 #: from images to `score_fr`, the coarse scores
 Coarse = Callable[[Spec, Setting, Top], Top]
 
@@ -78,8 +81,7 @@ def _scores(n: Spec, setting: Setting, images: Top, coarse: Coarse, skips: tuple
 def _add(n: Spec, setting: Setting, top: Top, skip: Skip) -> Top:
     bottom = n[skip.pool]
     if skip.scale is not None:
-        param = n.param([(0, 1)], [f"scale_{skip.pool}_w"])
-        bottom = n.put(f"scale_{skip.pool}", layers.Scale(bottom, filler={"value": skip.scale}, **param))
+        bottom = n.put(f"scale_{skip.pool}", layers.Scale(bottom, filler={"value": skip.scale}, param=_FIXED))
     scores = n.put(f"score_{skip.pool}c", crop(score(n, setting, f"score_{skip.pool}", bottom), top))
     return n.put(f"fuse_{skip.pool}", layers.Eltwise(top, scores, operation=params.Eltwise.SUM))
 
@@ -93,7 +95,7 @@ def deconvolution(n: Spec, setting: Setting, name: str, bottom: Top, kernel_size
     """Bilinear upsampling of each class by itself, which does not learn: (N, C, h, w) to (N, C, s(h-1)+k, …)."""
     shape: dict[str, Any] = {"num_output": setting.num_classes, "kernel_size": kernel_size, "stride": stride}
     shape |= {"group": setting.num_classes, "bias_term": False, "weight_filler": {"type": "bilinear"}}
-    return n.put(name, layers.Deconvolution(bottom, convolution_param=shape, param={"lr_mult": 0, "decay_mult": 0}))
+    return n.put(name, layers.Deconvolution(bottom, convolution_param=shape, param=_FIXED))
 
 
 def vgg(n: Spec, setting: Setting, images: Top) -> Top:
@@ -182,7 +184,8 @@ VARIANTS: dict[str, Variant] = {
         title="FCN-16s, VGG-16",
         build=partial(fcn, coarse=vgg, skips=(_POOL4,), upsampling=32),
         recipes=(replace(_RECIPE, base_lr=1e-12),),
-        initial="the trained voc12/fcn32s",
+        initial="the trained fcn32s",
+        starts_from="fcn32s",
         parameters=_TRUNK + sum(_SCORES[:2]),
         published=(Score(65.0, note="seg11valid"),),
     ),
@@ -191,7 +194,8 @@ VARIANTS: dict[str, Variant] = {
         title="FCN-8s, VGG-16",
         build=partial(fcn, coarse=vgg, skips=(_POOL4, _POOL3), upsampling=16),
         recipes=(replace(_RECIPE, base_lr=1e-14),),
-        initial="the trained voc12/fcn16s",
+        initial="the trained fcn16s",
+        starts_from="fcn16s",
         parameters=_TRUNK + sum(_SCORES),
         published=(Score(65.5, note="seg11valid"), Score(67.2, "test")),
     ),
@@ -200,7 +204,7 @@ VARIANTS: dict[str, Variant] = {
         title="FCN-8s at once, VGG-16",
         build=partial(fcn, coarse=vgg, skips=_AT_ONCE, upsampling=16),
         recipes=(replace(_RECIPE, iterations=300000),),
-        parameters=_TRUNK + sum(_SCORES) + 512 + 256,
+        parameters=_TRUNK + sum(_SCORES),
         published=(Score(65.4, note="seg11valid"),),
         datasets=("voc12",),
     ),

@@ -259,7 +259,7 @@ VARIANTS: dict[str, Variant] = {
         3,
     ),
     "v3_resnet101_block7_mg121": _row(
-        _BEST_CASCADE, 4, 76.66, Score(78.05, note="tested at output stride 8"), **_BOTH_STAGES
+        _BEST_CASCADE, 4, 76.66, Score(78.05, note="OS 8"), **_BOTH_STAGES
     ),
     "v3_resnet101_aspp_mg111": _row(_PYRAMID, 5, Score(75.36, confirmed=False)),
     "v3_resnet101_aspp_mg121": _row(replace(_PYRAMID, multi_grid=(1, 2, 1)), 5, Score(75.93, confirmed=False)),
@@ -271,9 +271,9 @@ VARIANTS: dict[str, Variant] = {
         _BEST,
         6,
         77.21,
-        Score(78.51, note="tested at output stride 8", confirmed=False),
+        Score(78.51, note="OS 8"),
         Score(77.23, dataset="cityscapes", confirmed=False),
-        Score(77.82, dataset="cityscapes", note="tested at output stride 8", confirmed=False),
+        Score(77.82, dataset="cityscapes", note="OS 8", confirmed=False),
         **_BOTH_STAGES,
         datasets=("voc12", "cityscapes", "coco"),
         adapted=_CROPS | _CITYSCAPES,
@@ -281,10 +281,11 @@ VARIANTS: dict[str, Variant] = {
     "v3_resnet101_aspp_coco": _row(
         _BEST,
         7,
-        Score(82.7, note="tested at output stride 8, six scales, flipped"),
-        Score(85.7, "test", note="tested likewise, after stage 2 with images of hard classes twice"),
+        Score(82.7, note="OS 8, six scales, flipped"),
+        Score(85.7, "test", note="likewise, hard images twice in stage 2"),
         recipes=(replace(_STAGE1, base_lr=0.0001), replace(_STAGE2, base_lr=0.0001)),
         initial="the trained coco/v3_resnet101_aspp",
+        starts_from="coco/v3_resnet101_aspp",
     ),
-    "v3_resnet50_aspp": _row(replace(_BEST, depth=50), 6, **_BOTH_STAGES, datasets=()),
+    "v3_resnet50_aspp": _row(replace(_BEST, depth=50), 6, **_BOTH_STAGES),
 }
