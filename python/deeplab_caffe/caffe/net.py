@@ -20,6 +20,8 @@ from .layers.python import python_layer
 from .net_building import filter_layers, insert_splits
 from .net_params import ParamTable
 from .plan import Plan
+from .precision import set_precision
+from .recompute import Recomputation
 
 
 class Net:
@@ -85,6 +87,7 @@ class Net:
         self.inputs: list[str] = []
         #: called with the index of a layer before it runs forward, after it, and so backward
         self._callbacks: dict[str, list[Callable[[int], Any]]] = {w: [] for w in ("<f", "f>", "<b", "b>")}
+        self._recomputation: Recomputation | None = None
         self._log = net_log.NetLog()
         params = ParamTable(self.force_backward)
         made: dict[str, Blob] = {}
@@ -274,6 +277,23 @@ class Net:
         """Let every layer give its tops their shapes again."""
         for layer, bottoms, tops in zip(self.layers, self._bottoms, self._tops, strict=True):
             layer.reshape(bottoms, tops)
+
+    def recompute(self, ends: Sequence[str] | None = None) -> None:
+        """From now on keep few activations for backward, which computes the others once more: less memory, more time.
+
+        ends: the layers that segments end with, whose tops are kept; chosen if None, and () keeps everything again.
+        Blobs inside a segment hold nothing after a pass. Raises InputError for layers that no segment can end with.
+        """
+        if self._recomputation:
+            self._recomputation.withdraw()
+        self._recomputation = Recomputation(self, ends)
+
+    def set_precision(self, precision: str) -> None:
+        """Compute convolutions and inner products in `float32` or `bf16`, but the last ones, which give the scores.
+
+        Parameters, their gradients and losses stay float32. Raises InputError for an unknown precision.
+        """
+        set_precision(self, precision)
 
     def clear_param_diffs(self) -> None:
         """Make the gradients of all learnable parameters zero."""
