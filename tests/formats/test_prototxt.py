@@ -169,7 +169,7 @@ def test_what_a_variable_stands_for_has_its_place():
 def test_variables_without_values_in_place_of_fields_stay():
     document = Document("name: 'n'\n${MORE}\nlayer { ${REST} }", "f.prototxt")
     assert [f.is_template for f in document.root.fields] == [False, True, False]
-    assert [(document.where(at), name) for at, name in document.variables] == [
+    assert [(document.where(v.offset), v.name) for v in document.variables] == [
         ("f.prototxt:2:1", "MORE"),
         ("f.prototxt:3:9", "REST"),
     ]

@@ -65,11 +65,7 @@ class Edits:
 
     def remove(self, field: Field) -> None:
         """Take a field out; comments within it and behind it stay, on lines of their own."""
-        comments = self.comments_in(field.start, field.end)
-        if comments:
-            self.replace(field.start, field.end, self._indented("\n".join(comments), self.indent_of(field.start)))
-        else:
-            self.cut(field.start, field.end)
+        self.cut(field.start, field.end)
 
     def remove_all(self, fields: Sequence[Field]) -> None:
         """Take several fields of a block out; those that share a line go together, and their line with them."""
@@ -82,11 +78,7 @@ class Edits:
             else:
                 runs.append([field])
         for run in runs:
-            if len(run) > 1 and not self.comments_in(run[0].start, run[-1].end):
-                self.cut(run[0].start, run[-1].end)
-            else:
-                for field in run:
-                    self.remove(field)
+            self.cut(run[0].start, run[-1].end)
 
     def cut(self, start: int, end: int) -> None:
         """Take out what lies between two offsets, a separator behind it, and the lines if nothing is left on them."""
@@ -94,7 +86,12 @@ class Edits:
         assert rest is not None
         line_start = self._line_start(start)
         at_start = not self._text[line_start:start].strip()
-        if rest[1]:  # a comment stays where the field was, or behind what stands before it
+        comments = self.comments_in(start, end)
+        if comments:
+            if rest[1] is None and rest.end() != self._line_end(end):  # what follows must not become a comment
+                comments.append("")
+            self.replace(start, end, self._indented("\n".join(comments), self.indent_of(start)))
+        elif rest[1]:  # a comment stays where the field was, or behind what stands before it
             self.replace(start, rest.start(1), "")
         elif at_start and self._line_end(end) == rest.end():
             newline = _NEWLINE.match(self._text, rest.end())
@@ -160,10 +157,21 @@ class Edits:
         """A field as it is written."""
         return self._text[field.start : field.end]
 
+    def bare(self, start: int, end: int) -> str:
+        """What is written between two offsets, without comments."""
+        parts = []
+        for offset, comment in self._comments(start, end):
+            parts.append(self._text[start:offset].rstrip())
+            start = offset + len(comment)
+        return "".join([*parts, self._text[start:end]])
+
     def comments_in(self, start: int, end: int) -> list[str]:
         """The comments between two offsets."""
+        return [text for _, text in self._comments(start, end)]
+
+    def _comments(self, start: int, end: int) -> list[tuple[int, str]]:
         comments = self.document.comments
-        return [text for _, text in comments[bisect_right(comments, (start, "")) : bisect_right(comments, (end, ""))]]
+        return comments[bisect_right(comments, (start, "")) : bisect_right(comments, (end, ""))]
 
     def indent_of(self, offset: int) -> str:
         """The blanks at the beginning of the line that an offset lies in."""

@@ -12,13 +12,14 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from .messages import Problem, StandIns, to_message
 from .tree import Block, Field, Listing, PrototxtError, Scalar, nearest, nearest_word, walk
 
 __all__ = [
-    "Block", "Document", "Field", "Problem", "PrototxtError", "Scalar", "StandIns", "nearest", "nearest_word",
-    "to_message", "walk",
+    "Block", "Document", "Field", "Problem", "PrototxtError", "Scalar", "StandIns", "Variable", "nearest",
+    "nearest_word", "to_message", "walk",
 ]  # fmt: skip
 
 _TOKEN = re.compile(
@@ -40,11 +41,19 @@ _MAX_DEPTH = 64
 _Token = tuple[str, str, int, int]
 
 
+class Variable(NamedTuple):
+    """A `${NAME}` outside comments: where it stands, its name, and the quote of the string around it, "" if none."""
+
+    offset: int
+    name: str
+    quote: str
+
+
 class Document:
     """A parsed prototxt file.
 
     text, filename: as given; root: the top-level Block; comments: (offset, text) of every `#` comment, in order;
-    variables: (offset, name) of every `${NAME}` outside comments. Variables may stand in values, within strings, in
+    variables: every Variable, in order. Variables may stand in values, within strings, in
     names and in place of whole fields; without values they stay as they are. What a variable stands for has its place.
     """
 
@@ -52,7 +61,7 @@ class Document:
         self.text = text
         self.filename = filename
         self.comments: list[tuple[int, str]] = []
-        self.variables: list[tuple[int, str]] = []
+        self.variables: list[Variable] = []
         self._values = variables
         self._line_starts = [0] + [m.end() for m in re.finditer("\n", text)]
         self._tokens = self._scan()
@@ -111,7 +120,9 @@ class Document:
                 self.comments.append((start, match[0]))
             elif kind != "space":
                 if "${" in match[0]:
-                    self.variables += [(start + found.start(), found[1]) for found in VARIABLE.finditer(match[0])]
+                    quote = match[0][0] if kind == "string" else ""
+                    found = VARIABLE.finditer(match[0])
+                    self.variables += [Variable(start + m.start(), m[1], quote) for m in found]
                     if kind == "word":
                         yield from self._filled(match[0], start, position)
                         continue

@@ -95,6 +95,20 @@ def walk(fields: Iterable[Field]) -> Iterator[Field]:
             yield from walk(item.value.fields)
 
 
+def same_fields(first: Block, second: Block) -> bool:
+    """Whether two blocks hold the same fields with the same values, wherever they stand."""
+    return len(first.fields) == len(second.fields) and all(map(_same, first.fields, second.fields))
+
+
+def _same(first: Field, second: Field) -> bool:
+    if first.name != second.name or type(first.value) is not type(second.value):
+        return False
+    if isinstance(first.value, Block) and isinstance(second.value, Block):
+        return same_fields(first.value, second.value)
+    a, b = first.value, second.value
+    return isinstance(a, Scalar) and isinstance(b, Scalar) and (a.text, a.quoted) == (b.text, b.quoted)
+
+
 def nearest(word: str, known: list[str]) -> str:
     """`; did you mean 'x'?` for the known word most like this one in whatever case, or nothing."""
     close = nearest_word(word, known)

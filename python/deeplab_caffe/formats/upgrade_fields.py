@@ -21,7 +21,8 @@ _RENAMED = {
 _WHY = {
     "blobs_lr": "in the param above", "weight_decay": "in the param above", "param": "in the param above",
     "blob_share_mode": "in the param above", "strict_dim": "true is the default", "max_labels": "it did nothing",
-    "has_label": "it did nothing", "hole_w": "the dilation is the same both ways",
+    "has_label": "it did nothing", "hole_h": "the dilation is the same both ways",
+    "hole_w": "the dilation is the same both ways",
 }  # fmt: skip
 
 
@@ -61,10 +62,10 @@ class Reconciler:
         for field in rest:
             self.run.log(field.start, self.layer, self.edits.source(field), "", _WHY.get(field.name, ""))
         self.edits.remove_all(rest)
-        for match in added[len(gone) :]:
-            text = self._text(match)
-            self.run.log(max(block.end - 1, 0), self.layer, "", text)
-            self.edits.append(block, text)
+        texts = [self._text(match) for match in added[len(gone) :]]
+        if texts:
+            self.run.log(max(block.end - 1, 0), self.layer, "", "\n".join(texts))
+            self.edits.append(block, "\n".join(texts))
 
     def _difference(self, block: Block, old: Any, new: Any) -> tuple[list[_Gone], list[_Added]]:
         """What of the text is not in `new` and the other way round; fields of both are changed in their places."""

@@ -12,7 +12,7 @@ _SHOWN = 70
 
 @dataclass(frozen=True)
 class Change:
-    """One change: `old` as it stood at line and column, `new` as it is now; empty where nothing was or is.
+    """One change: `old` as it stood at line and column (0 in a binary file), `new` as it is now; either may be empty.
 
     layer: the name of the layer it lies in, "" outside of layers. note: why, where that is not plain.
     """
@@ -64,7 +64,7 @@ class Upgrade:
 
 
 def _places(changes: list[Change]) -> str:
-    places = [f"{c.line}:{c.column}" for c in changes]
+    places = [f"{c.line}:{c.column}" if c.line else f"'{c.layer}'" for c in changes]
     return ", ".join(places[:3]) + (f" and {len(places) - 3} more" if len(places) > 3 else "")
 
 

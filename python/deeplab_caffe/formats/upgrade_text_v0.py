@@ -52,7 +52,7 @@ class _Paddings:
             self.pads.pop(getattr(top.value, "text", ""), None)
 
     def _written(self, field: Field) -> str:
-        return self.edits.document.text[field.value.start : field.value.end]
+        return self.edits.bare(field.value.start, field.value.end)
 
     def before(self, outer: Block) -> tuple[str, Field] | None:
         """The pad that a layer takes over, and its bottom field; which is changed to the padding layer's own."""
@@ -163,7 +163,7 @@ class _Connection:
         return V0_FIELDS[field.name][0]
 
     def _value(self, field: Field) -> str:
-        return self.edits.document.text[field.name_end : field.end]
+        return self.edits.bare(field.name_end, field.end)
 
 
 def move_transformations(run: Run, edits: Edits) -> None:
@@ -185,14 +185,14 @@ def _move(run: Run, edits: Edits, layer: Block, data: Field, moved: list[Field])
     target = layer.last("transform_param")
     if target is None or not isinstance(target.value, Block):
         own_line = edits.begins_line(moved[0])
-        lines = [edits.source(field) for field in moved]
+        lines = [edits.bare(field.start, field.end) for field in moved]
         text = "\n".join(["transform_param {", *(f"  {line}" for line in lines), "}"])
         edits.insert_before(data, text if own_line else f"transform_param {{ {' '.join(lines)} }}")
     else:
         for field in moved:
             present = target.value.last(field.name)
             if present is not None:
-                edits.set_value(present, edits.document.text[field.value.start : field.value.end])
+                edits.set_value(present, edits.bare(field.value.start, field.value.end))
             else:
-                edits.append(target.value, edits.source(field))
+                edits.append(target.value, edits.bare(field.start, field.end))
     edits.remove_all(moved)
