@@ -39,10 +39,13 @@ def read_definition(path: str | os.PathLike[str], variables: Mapping[str, str] |
     return definition_in(prototxt.Document.read(path, variables))
 
 
-def definition_in(document: prototxt.Document) -> Definition:
-    """The net that a parsed file defines; raises PrototxtError with the place of any fault."""
+def definition_in(document: prototxt.Document, stand_ins: prototxt.StandIns | None = None) -> Definition:
+    """The net that a parsed file defines; raises PrototxtError with the place of any fault.
+
+    With `stand_ins` template variables without values may stay: they stand in names, and numbers stand for them.
+    """
     path = document.filename
-    param = prototxt.to_message(document, schema.NetParameter())
+    param = prototxt.to_message(document, schema.NetParameter(), stand_ins=stand_ins)
     elements = document.root.all("layers" if param.layers else "layer")
 
     def where(place: int, *names: str) -> str:
@@ -52,7 +55,7 @@ def definition_in(document: prototxt.Document) -> Definition:
     origins = [f"{path}:1:1" if place is None else document.where(elements[place].start) for place in places]
     for layer, origin in zip(param.layer, origins, strict=True):
         for value in (*layer.bottom, *layer.top, layer.name):
-            if "${" in value:
+            if "${" in value and stand_ins is None:
                 raise InputError(f"{origin}: layer '{layer.name}': a template: '{value}' must be filled in first")
     return Definition(param, [Entry(p, o) for p, o in zip(param.layer, origins, strict=True)], path)
 
