@@ -9,7 +9,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..formats import prototxt, schema
-from ..formats.definition import Definition, Entry, definition_in, definition_of, read_definition
+from ..formats.definition import (
+    Definition,
+    Entry,
+    definition_in,
+    definition_of,
+    is_included,
+    meets,
+    read_definition,
+)
 
 __all__ = [
     "Definition", "Entry", "definition_in", "definition_of", "filter_layers", "insert_splits", "meets",
@@ -24,23 +32,11 @@ def filter_layers(entries: Iterable[Entry], state: Any) -> list[Entry]:
         p = entry.param
         if p.include and p.exclude:
             raise entry.error("states both include and exclude rules")
-        if any(meets(state, r) for r in p.include) if p.include else not any(meets(state, r) for r in p.exclude):
+        if is_included(p, state):
             copy = schema.LayerParameter()
             copy.CopyFrom(p)
             kept.append(Entry(copy, entry.origin))
     return kept
-
-
-def meets(state: Any, rule: Any) -> bool:
-    """Whether a NetState meets every condition of a NetStateRule."""
-    stages = set(state.stage)
-    return (
-        (not rule.HasField("phase") or rule.phase == state.phase)
-        and (not rule.HasField("min_level") or state.level >= rule.min_level)
-        and (not rule.HasField("max_level") or state.level <= rule.max_level)
-        and all(s in stages for s in rule.stage)
-        and not any(s in stages for s in rule.not_stage)
-    )
 
 
 def insert_splits(entries: list[Entry]) -> list[Entry]:

@@ -113,3 +113,22 @@ def is_solver(document: prototxt.Document) -> bool:
 
 _NETS_FIELDS, _SOLVERS_FIELDS = (m.DESCRIPTOR.fields_by_name for m in (schema.NetParameter, schema.SolverParameter))
 _SOLVERS_OWN = set(_SOLVERS_FIELDS) - set(_NETS_FIELDS)
+
+
+def is_included(layer: Any, state: Any) -> bool:
+    """Whether a LayerParameter's include or exclude rules let it into a net in this NetState."""
+    if layer.include:
+        return any(meets(state, rule) for rule in layer.include)
+    return not any(meets(state, rule) for rule in layer.exclude)
+
+
+def meets(state: Any, rule: Any) -> bool:
+    """Whether a NetState meets every condition of a NetStateRule."""
+    stages = set(state.stage)
+    return (
+        (not rule.HasField("phase") or rule.phase == state.phase)
+        and (not rule.HasField("min_level") or state.level >= rule.min_level)
+        and (not rule.HasField("max_level") or state.level <= rule.max_level)
+        and all(s in stages for s in rule.stage)
+        and not any(s in stages for s in rule.not_stage)
+    )
