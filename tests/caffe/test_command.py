@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from deeplab_caffe import caffe, cli
+from deeplab_caffe.evaluation import read_train_log
 
 _PREFIX = re.compile(r"([IWEF])\d{4}(?:\d{4})? [\d:.]+ +\d+ ")
 _WAYS = ("forward", "backward")
@@ -192,3 +193,49 @@ def test_a_solver_that_wants_a_gpu_trains_on_the_cpu_where_there_is_none(run, co
     Path("solver.prototxt").write_text(text)
     lines = command("train --solver=solver.prototxt --minloglevel=2")
     assert "solver_mode is GPU, but PyTorch sees no CUDA device here" in lines[0]
+
+
+# -- parsers in circulation
+
+
+#: what programs that read Caffe's logs look for: BVLC's table and shell scripts, plot scripts of DeepLab's users
+_PARSERS = {
+    "iteration": r"Iteration (\d+)",
+    "plain loss": r"Iteration (\d+), loss = ([\d.eE+-]+)",
+    "loss column": r", loss = (\S+)",
+    "train output": r"Train net output #(\d+): (\S+) = ([\d.eE+-]+)",
+    "test output": r"Test net output #(\d+): (\S+) = ([\d.eE+-]+)",
+    "weighted": r"= ([\d.]+) \(\* ([\d.]+) = ([\d.]+) loss\)",
+    "rate": r"lr = ([-+]?\d*\.?\d+(?:[eE]?[-+]?\d+)?)",
+    "start": r"\] Solving ",
+    "testing": r"Iteration (\d+), Testing net \(#0\)",
+    "place": r"(?:sgd_)?solver\.cpp:\d+\] ",
+    "done": r"caffe\.cpp:\d+\] Optimization Done\.",
+}
+
+
+def test_parsers_in_circulation_read_the_log(run, command):
+    lines = command("train --solver=solver.prototxt --weights=init.caffemodel")
+    found = {name: [m for line in lines if (m := re.search(pattern, line))] for name, pattern in _PARSERS.items()}
+    assert [m[1] for m in found["plain loss"]] == ["0", "2", "4", "6", "8", "10", "12"]
+    assert [m[1] for m in found["rate"]][:2] == ["0.01", "0.00848666"]
+    assert [m[3] for m in found["test output"]][0] == "1.83122" and len(found["train output"]) == 6
+    assert all(found.values())
+
+
+def test_columns_and_dates_are_where_scripts_cut_them(run, command):
+    """awk's $9 of a line with the rate, $11 of a test output; month and day behind the level's letter."""
+    lines = command("train --solver=solver.prototxt --weights=init.caffemodel --speed")
+    rates = [line.split()[8] for line in lines if ", lr = " in line]
+    tests = [line.split()[10] for line in lines if "Test net output #0" in line]
+    assert rates[0] == "0.01" and tests[0] == "1.83122"
+    date, clock = lines[0].split()[:2]
+    assert 1 <= int(date[1:3]) <= 12 and 1 <= int(date[3:]) <= 31 and re.fullmatch(r"\d\d:\d\d:\d\d\.\d{6}", clock)
+
+
+def test_our_own_reader_reads_the_log(run, command, tmp_path):
+    path = tmp_path / "train.log"
+    path.write_text("\n".join(command("train --solver=solver.prototxt --weights=init.caffemodel --speed")) + "\n")
+    log = read_train_log(path)
+    assert log.names == ["loss", "lr", "test/loss", "train/loss"]
+    assert log.columns["loss"][12] == pytest.approx(0.282359, rel=1e-5) and len(log.seconds) == 7

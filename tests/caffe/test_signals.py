@@ -69,7 +69,9 @@ def test_lines_have_glogs_prefix():
     log.add_file(stream)
     log.warning("Iteration 20, loss = 2", "solver.cpp:228")
     log.remove_file(stream)
-    pattern = r"I\d{4} \d\d:\d\d:\d\d\.\d{6} +\d+ test_signals\.py:\d+\] Iteration 20, loss = 1\nW.* solver\.cpp:228\] Iteration 20, loss = 2\n"
+    prefix = r"\d{4} \d\d:\d\d:\d\d\.\d{6} +\d+ "
+    ours = rf"I{prefix}test_signals\.py:\d+\] Iteration 20, loss = 1\n"
+    pattern = ours + rf"W{prefix}solver\.cpp:228\] Iteration 20, loss = 2\n"
     assert re.fullmatch(pattern, stream.getvalue())
 
 

@@ -53,6 +53,7 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
     ],
     "Caffe": [
         ("run", "script", "run a Python script that says `import caffe`"),
+        ("log", "log", "logs of Caffe, old or new, as CSV, JSON and plot"),
         ("caffe", "caffe", "Caffe's own command: caffe train | test | time | device_query"),
     ],
 }

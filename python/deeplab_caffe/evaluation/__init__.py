@@ -1,7 +1,8 @@
 """Evaluation: scores from label maps, training logs, figures, report. Knows files and arrays, no net."""
 
 from .confusion import Scores, confusion_matrix
-from .figures import TrainingStage, bars, colour_labels, loss_curve, overlay, png, side_by_side
+from .curves import TrainingStage, log_curves, loss_curve
+from .figures import bars, colour_labels, overlay, png, side_by_side
 from .report import Example, Report, examples_strip, write_report
 from .trainlog import TrainLog, parse_train_log, read_train_log
 
@@ -15,6 +16,7 @@ __all__ = [
     "colour_labels",
     "confusion_matrix",
     "examples_strip",
+    "log_curves",
     "loss_curve",
     "overlay",
     "parse_train_log",

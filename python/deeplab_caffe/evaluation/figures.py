@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,24 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import InputError
-
-if TYPE_CHECKING:  # matplotlib is imported where it is used: it takes longer than the rest of the package
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from .axes import INK, figure_bytes, plain
 
 Rgb = NDArray[np.uint8]
 
-BEFORE, AFTER, INK, FAINT = "#9db2c9", "#1d5fa8", "#22272e", "#d5dae0"
-
-
-@dataclass(frozen=True)
-class TrainingStage:
-    """One stage of a training: iterations, loss and learning rate (empty if not known), each (n,)."""
-
-    name: str
-    iteration: NDArray[np.integer[Any]]
-    loss: NDArray[np.floating[Any]]
-    lr: NDArray[np.floating[Any]]
+BEFORE, AFTER = "#9db2c9", "#1d5fa8"
 
 
 def png(image: Rgb) -> bytes:
@@ -121,52 +107,13 @@ def bars(
     axes.set_yticks(place, class_names)
     if len(series) == 2:
         figure.legend(loc="outside upper right", ncols=2, frameon=False, fontsize=9)
-    _plain(axes, "x")
-    return _figure_bytes(figure)
-
-
-def loss_curve(stages: Sequence[TrainingStage]) -> bytes:
-    """Loss, smoothed on a logarithmic scale, and learning rate; stages one after the other, marked."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.2, 3.9), layout="constrained")
-    upper, lower = figure.subplots(2, sharex=True, height_ratios=(3, 1))
-    start = 0
-    for number, stage in enumerate(stages):
-        colour = (AFTER, "#c2571a", "#3f7d3c")[number % 3]
-        at = start + np.asarray(stage.iteration)
-        good = np.isfinite(stage.loss) & (np.asarray(stage.loss) > 0)
-        upper.semilogy(at, np.where(good, stage.loss, np.nan), color=colour, alpha=0.25, linewidth=0.8)
-        upper.semilogy(at[good], _smooth(np.asarray(stage.loss)[good]), color=colour, linewidth=1.8, label=stage.name)
-        if len(stage.lr) == len(at):
-            lower.plot(at, stage.lr, color=colour, linewidth=1.4)
-        start = int(at.max(initial=start))
-        if number + 1 < len(stages):
-            for axes in (upper, lower):
-                axes.axvline(start, color=INK, linewidth=0.8, linestyle=":")
-    upper.set_ylabel("loss")
-    lower.set(xlabel="iteration", ylabel="lr")
-    lower.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
-    upper.legend(frameon=False, fontsize=9)
-    for axes in (upper, lower):
-        _plain(axes, "both")
-    return _figure_bytes(figure)
+    plain(axes, "x")
+    return figure_bytes(figure)
 
 
 def _same_size(who: str, image: Rgb, label: NDArray[np.integer[Any]]) -> None:
     if image.shape[:2] != label.shape:
         raise InputError(f"{who}: the image is {image.shape[:2]} but the labels are {label.shape}; crop or resize one")
-
-
-def _smooth(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Moving average of log(values) over about a fifteenth of the curve."""
-    if len(values) < 3:
-        return np.asarray(values, np.float64)
-    width = max(3, len(values) // 15)
-    kernel = np.ones(width)
-    logs = np.log(values)
-    weight = np.convolve(np.ones(len(logs)), kernel, "same")
-    return np.exp(np.convolve(logs, kernel, "same") / weight)
 
 
 def _fitted(image: Rgb, width: int, height: int) -> Rgb:
@@ -199,19 +146,6 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
     from matplotlib import font_manager
 
     return ImageFont.truetype(font_manager.findfont("DejaVu Sans"), size)
-
-
-def _plain(axes: Axes, grid: Any) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis=grid, color=FAINT, linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.tick_params(labelsize=9, colors=INK)
-
-
-def _figure_bytes(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
-    return buffer.getvalue()
 
 
 def _image_bytes(image: Image.Image) -> bytes:

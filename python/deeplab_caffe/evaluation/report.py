@@ -20,7 +20,8 @@ from ..errors import InputError
 from ..files import replacing, write_text
 from . import figures
 from .confusion import Scores
-from .figures import Rgb, TrainingStage
+from .curves import TrainingStage, loss_curve
+from .figures import Rgb
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +118,7 @@ def _pictures(report: Report) -> dict[str, bytes]:
     if scores:
         pictures["iou"] = figures.bars(report.class_names, scores[0], scores[1] if len(scores) > 1 else None)
     if report.training:
-        pictures["loss"] = figures.loss_curve(report.training)
+        pictures["loss"] = loss_curve(report.training)
     if report.heat_map is not None:
         try:
             pictures["search"] = Path(report.heat_map).read_bytes()

@@ -1,4 +1,4 @@
-"""Numbers out of Caffe's training logs."""
+"""Numbers out of Caffe's logs: of any release from 2013 on, of the forks, and ours."""
 
 from __future__ import annotations
 
@@ -6,17 +6,25 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
 
-_GLOG = re.compile(r"^[IWEF]\d{4}(?:\d{4})? \d\d:\d\d:\d\d\.\d+\s+\d+ [^\]]*\] ?")
-_NUMBER = r"([-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|nan|inf))"
-_ITERATION = re.compile(rf"^Iteration (\d+)(?: \([^)]*\))?, (loss|lr) = {_NUMBER}", re.I)
-_TESTING = re.compile(r"^Iteration (\d+), Testing net \(#(\d+)\)")
-_OUTPUT = re.compile(rf"^\s*(Train|Test) net output #(\d+): (\S+) = {_NUMBER}", re.I)
+# The date is mmdd, or yyyymmdd since glog 0.5; something else, as a scheduler's own time, may stand before it.
+_PREFIX = re.compile(r"^.*?\b[IWEF](\d{4})?(\d\d)(\d\d) (\d\d):(\d\d):(\d\d)\.(\d+)\s+\d+ [^\]\s]+:\d+\] ?")
+_NUMBER = r"([-+]?(?:1\.#\w+|\d+\.?\d*(?:e[-+]?\d+)?|nan|inf))(?:\(\w+\))?"
+_TOP = r"([^=]*\S)"
+_ITERATION = re.compile(rf"Iteration (\d+)\b[^=]*, (loss|lr) = {_NUMBER}", re.I)
+_TESTING = re.compile(r"Iteration (\d+), Testing net(?: \(#(\d+)\))?")
+_OUTPUT = re.compile(rf"(Train|Test) net output #(\d+): {_TOP} = {_NUMBER}", re.I)
+_SCORE = re.compile(rf"Test score #(\d+): {_NUMBER}", re.I)
+_TEST_LOSS = re.compile(rf"Test loss: {_NUMBER}", re.I)
+_BATCH = re.compile(rf"Batch (\d+), {_TOP} = {_NUMBER}", re.I)
+
+Column = dict[int, float]
 
 
 @dataclass(frozen=True)
@@ -24,10 +32,13 @@ class TrainLog:
     """What a log displays, as columns of {iteration: value}.
 
     Columns: loss (smoothed by the solver), lr, train/<top>, test/<top> (test1/<top> for the second test net, and so
-    on); the further values of a top with several get the name <top>[1], <top>[2], ...
+    on); the further values of a top with several get the name <top>[1], <top>[2], ... Of 2013's logs, which name no
+    tops, test/#0, test/#1, ...; test/net loss is what test_compute_loss adds. Of `caffe test`, batch/<top> by number
+    of batch. seconds: {iteration: seconds since the first line that tells the time}.
     """
 
-    columns: dict[str, dict[int, float]] = field(default_factory=dict)
+    columns: dict[str, Column] = field(default_factory=dict)
+    seconds: Column = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
@@ -42,54 +53,136 @@ class TrainLog:
 def read_train_log(*paths: str | os.PathLike[str]) -> TrainLog:
     """Read one log, or the logs of a run and its resumptions in order.
 
-    Where iterations repeat, as after a resumption, the later values stay.
+    Where iterations begin again at an earlier one, as after a resumption, what was displayed from there on is
+    replaced. A last line that may have been cut within its number is left out.
 
     Raises:
         InputError: a file cannot be read, or none of them displays an iteration.
     """
-    log = TrainLog()
+    reader = _Reader()
     for path in paths:
         try:
             with open(path, encoding="utf-8", errors="replace") as file:
-                _parse(file, log.columns)
+                reader.read(file)
         except OSError as error:
             raise InputError(f"{os.fspath(path)}: cannot read the log: {error.strerror}") from None
-    if not log.columns:
+    if not reader.log.columns:
         names = ", ".join(os.fspath(path) for path in paths)
         raise InputError(f"{names}: no 'Iteration N, loss = ...' in it; is it the log of a training, with display > 0?")
-    return log
+    return reader.log
 
 
 def parse_train_log(text: str) -> TrainLog:
     """`read_train_log` of a text; without any iteration in it the columns are empty."""
-    log = TrainLog()
-    _parse(text.splitlines(), log.columns)
-    return log
+    reader = _Reader()
+    reader.read(text.splitlines(keepends=True))
+    return reader.log
 
 
-def _parse(lines: Iterable[str], columns: dict[str, dict[int, float]]) -> None:
-    train_iteration = test_iteration = 0
-    test = "test"
-    shown: set[str] = set()  # names since the last line with an iteration
-    for line in lines:
-        text = _GLOG.sub("", line)
-        if match := _ITERATION.match(text):
-            train_iteration = int(match[1])
-            columns.setdefault(match[2], {})[train_iteration] = float(match[3])
-            shown.clear()
-        elif match := _TESTING.match(text):
-            test_iteration = int(match[1])
-            test = "test" if match[2] == "0" else f"test{match[2]}"
-            shown.clear()
-        elif match := _OUTPUT.match(text):
-            is_train = match[1] == "Train"
-            name = _free(f"{'train' if is_train else test}/{match[3]}", shown)
-            columns.setdefault(name, {})[train_iteration if is_train else test_iteration] = float(match[4])
+class _Reader:
+    """Reads lines in order into a TrainLog."""
+
+    def __init__(self) -> None:
+        self.log = TrainLog()
+        self._train = self._test = 0  # iterations that outputs belong to
+        self._test_net = "test"
+        self._batch = -1
+        self._shown: set[str] = set()  # names since the last line with an iteration
+        self._clock = _Clock()
+
+    def read(self, lines: Iterable[str]) -> None:
+        """Take in lines, each with its newline."""
+        for line in lines:
+            text = line.rstrip("\n")
+            prefix = _PREFIX.match(text)
+            if prefix:
+                self._clock.set(prefix)
+                text = text[prefix.end() :]
+            self._line(text.rstrip(), cut=not line.endswith("\n"))
+
+    def _line(self, text: str, cut: bool) -> None:
+        for pattern, take in _LINES:
+            match = pattern.search(text)
+            if match:
+                if not (cut and match.end() == len(text)):
+                    take(self, match)
+                return
+
+    def _take_iteration(self, match: re.Match[str]) -> None:
+        self._train = self._go_to(int(match[1]))
+        self._put(match[2].lower(), self._train, match[3])
+        if self._clock.seconds is not None:
+            self.log.seconds.setdefault(self._train, self._clock.seconds)
+
+    def _take_testing(self, match: re.Match[str]) -> None:
+        self._test = self._go_to(int(match[1]))
+        self._test_net = "test" if match[2] in ("0", None) else f"test{match[2]}"
+
+    def _take_output(self, match: re.Match[str]) -> None:
+        is_train = match[1].lower() == "train"
+        name = self._free(f"{'train' if is_train else self._test_net}/{match[3]}")
+        self._put(name, self._train if is_train else self._test, match[4])
+
+    def _take_score(self, match: re.Match[str]) -> None:
+        self._put(f"{self._test_net}/#{match[1]}", self._test, match[2])
+
+    def _take_test_loss(self, match: re.Match[str]) -> None:
+        self._put(f"{self._test_net}/net loss", self._test, match[1])
+
+    def _take_batch(self, match: re.Match[str]) -> None:
+        if int(match[1]) != self._batch:
+            self._batch = int(match[1])
+            self._shown.clear()
+        self._put(self._free(f"batch/{match[2]}"), self._batch, match[3])
+
+    def _go_to(self, iteration: int) -> int:
+        """Outputs that follow belong to this iteration; one earlier than the newest drops what is later."""
+        self._shown.clear()
+        if iteration < max(self._train, self._test):
+            self._train = self._test = iteration
+            for name, column in [*self.log.columns.items(), ("", self.log.seconds)]:
+                for later in [i for i in column if i >= iteration and not name.startswith("batch/")]:
+                    del column[later]
+        return iteration
+
+    def _put(self, name: str, iteration: int, number: str) -> None:
+        value = float("nan") if "#" in number else float(number)
+        self.log.columns.setdefault(name, {})[iteration] = value
+
+    def _free(self, name: str) -> str:
+        count = 0
+        while (free := name if count == 0 else f"{name}[{count}]") in self._shown:
+            count += 1
+        self._shown.add(free)
+        return free
 
 
-def _free(name: str, shown: set[str]) -> str:
-    count = 0
-    while (free := name if count == 0 else f"{name}[{count}]") in shown:
-        count += 1
-    shown.add(free)
-    return free
+_LINES = (
+    (_ITERATION, _Reader._take_iteration),
+    (_TESTING, _Reader._take_testing),
+    (_OUTPUT, _Reader._take_output),
+    (_SCORE, _Reader._take_score),
+    (_TEST_LOSS, _Reader._take_test_loss),
+    (_BATCH, _Reader._take_batch),
+)
+
+
+class _Clock:
+    """The time of the lines, in seconds since the first; None before that."""
+
+    def __init__(self) -> None:
+        self.seconds: float | None = None
+        self._first: datetime | None = None
+
+    def set(self, prefix: re.Match[str]) -> None:
+        """Take in a line's prefix; a date that is none is passed over."""
+        year, *parts, fraction = prefix.groups()
+        try:  # without a year it is one of 366 days
+            now = datetime(int(year or 2000), *(int(part) for part in parts))  # type: ignore[arg-type]
+        except ValueError:
+            return
+        now += timedelta(seconds=float(f"0.{fraction}"))
+        self._first = self._first or now
+        passed = (now - self._first).total_seconds()
+        # From December to January the year is another, but mmdd does not say so.
+        self.seconds = passed if year or passed > -180 * 86400 else passed + 366 * 86400
