@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ..errors import InputError
 from ..files import write_text
 
+_INTEGER = re.compile(r"\s*([-+]?\d+)")
 _NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
 
@@ -44,6 +45,33 @@ def read_list(path: str | os.PathLike[str], needs_label: bool = True) -> list[Li
     if not any(line.strip() for line in lines):
         raise InputError(f"{os.fspath(path)}: the list is empty; wanted one '<image> <label>' per line")
     return [_entry(path, number, line, needs_label) for number, line in enumerate(lines, 1)]
+
+
+def read_numbered_list(path: str | os.PathLike[str]) -> list[ListEntry]:
+    """Read a list whose labels are numbers, as ImageData and convert_imageset do.
+
+    Each line is split at its last blank, so that paths may contain blanks; the label is the whole number that the
+    right part begins with.
+
+    Raises:
+        InputError: with list and line: the list cannot be read or is empty, or a line has no such number.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
+            lines = file.read().splitlines()
+    except OSError as error:
+        raise InputError(f"source: '{os.fspath(path)}': cannot read the list: {error.strerror}") from None
+    if not any(line.strip() for line in lines):
+        raise InputError(f"{os.fspath(path)}: the list is empty; wanted one '<image> <label>' per line")
+    entries = []
+    for number, line in enumerate(lines, 1):
+        image, _, word = line.rpartition(" ")
+        label = _INTEGER.match(word)
+        if not image or not label:
+            wanted = "wanted '<image> <label>', the label a number (0 if there is no label)"
+            raise InputError(f"{os.fspath(path)}:{number}: '{line}': {wanted}")
+        entries.append(ListEntry(image, label[1], number))
+    return entries
 
 
 def write_list(path: str | os.PathLike[str], entries: Iterable[ListEntry]) -> None:

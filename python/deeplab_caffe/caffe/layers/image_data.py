@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
-from ...data.lists import ListEntry, check_files, full_path, list_contents
+from ...data.lists import ListEntry, check_files, full_path, list_contents, read_numbered_list
 from ...errors import InputError
 from .. import log
 from ..blob import Blob
 from .base import Shape, register
 from .read_ahead import ReadAheadLayer
 from .transformer import Transformer, check_moved_fields
-
-_INTEGER = re.compile(r"\s*([-+]?\d+)")
 
 
 class _Item(NamedTuple):
@@ -45,7 +42,7 @@ class ImageData(ReadAheadLayer):
         self.guarded(lambda: check_moved_fields(p, "image_data_param"))
         self._transformer = self.guarded(lambda: Transformer(t, self.phase))
         log.detail(f"Opening file {p.source}", "image_data_layer.cpp:38")
-        self._entries = self.guarded(lambda: _read_list(p.source))
+        self._entries = self.guarded(lambda: read_numbered_list(p.source))
         log.detail(f"A total of {len(self._entries)} images.", "image_data_layer.cpp:53")
         self.guarded(lambda: check_files(self._entries, p.root_folder, p.source, labels=False))
         self.start(p.batch_size)
@@ -86,24 +83,3 @@ class ImageData(ReadAheadLayer):
     def where(self, entry: Any) -> str:
         p = self.param.image_data_param
         return f"{p.source}:{entry.line}: {full_path(p.root_folder, entry.image)}: "
-
-
-def _read_list(path: str) -> list[ListEntry]:
-    """The lines of a list, each split at its last blank; the label is the number that the right part begins with."""
-    try:
-        with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
-            lines = file.read().splitlines()
-    except OSError as error:
-        raise InputError(f"source: '{path}': cannot read the list: {error.strerror}") from None
-    if not any(line.strip() for line in lines):
-        raise InputError(f"{path}: the list is empty; wanted one '<image> <label>' per line")
-    entries = []
-    for number, line in enumerate(lines, 1):
-        image, _, word = line.rpartition(" ")
-        label = _INTEGER.match(word)
-        if not image or not label:
-            raise InputError(
-                f"{path}:{number}: '{line}': wanted '<image> <label>', the label a number (0 if there is no label)"
-            )
-        entries.append(ListEntry(image, label[1], number))
-    return entries
