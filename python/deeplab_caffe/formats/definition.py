@@ -132,3 +132,11 @@ def meets(state: Any, rule: Any) -> bool:
         and all(s in stages for s in rule.stage)
         and not any(s in stages for s in rule.not_stage)
     )
+
+
+def net_path(solver: str | os.PathLike[str], net: str) -> str:
+    """Where the net that a solver names lies: as Caffe looks for it from the present folder, else beside the solver."""
+    beside = Path(solver).parent / Path(net).name
+    if os.path.exists(net) or not beside.exists():
+        return net
+    return str(beside)

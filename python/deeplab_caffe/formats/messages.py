@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 _INTEGERS = {"int32": (-(2**31), 2**31 - 1), "uint32": (0, 2**32 - 1), "int64": (-(2**63), 2**63 - 1)}
 _TYPE_NAMES = {1: "double", 2: "float", 3: "int64", 5: "int32", 8: "bool", 9: "string", 12: "bytes", 13: "uint32"}
 _BOOLS = {"true": True, "t": True, "True": True, "1": True, "false": False, "f": False, "False": False, "0": False}
-#: names of older dialects inside the messages of today → what says it today
+#: names of older dialects inside the messages of today → what says it today, and its name if that is all
 _FORMER = {
-    ("LayerParameter", "softmaxloss_param"): "it is 'loss_param' today",
-    ("LayerParameter", "blobs_lr"): "it is 'param { lr_mult: … }' today",
-    ("LayerParameter", "weight_decay"): "it is 'param { decay_mult: … }' today",
-    ("LayerParameter", "blob_share_mode"): "it is 'param { share_mode: … }' today",
-    ("LayerParameter", "layer"): "only the 'layers' of 2013 hold one",
+    ("LayerParameter", "softmaxloss_param"): ("it is 'loss_param' today", "loss_param"),
+    ("LayerParameter", "blobs_lr"): ("it is 'param { lr_mult: … }' today", None),
+    ("LayerParameter", "weight_decay"): ("it is 'param { decay_mult: … }' today", None),
+    ("LayerParameter", "blob_share_mode"): ("it is 'param { share_mode: … }' today", None),
+    ("LayerParameter", "layer"): ("only the 'layers' of 2013 hold one", None),
 }
 
 
@@ -150,9 +150,9 @@ class _Filler:
             return
         former = _FORMER.get((owner.name, item.name))
         names = [f.name for f in owner.fields]
-        hint = f"; {former}" if former else nearest(item.name, names)
+        hint = f"; {former[0]}" if former else nearest(item.name, names)
         start = item.listed.start if item.listed else item.start
-        instead = None if former else nearest_word(item.name, names, cutoff=0.75)
+        instead = former[1] if former else nearest_word(item.name, names, cutoff=0.75)
         self._fail(
             "unknown-field", start, f"{owner.name} has no field '{item.name}'{hint}", start, item.name_end, instead
         )

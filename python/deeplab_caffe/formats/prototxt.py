@@ -87,6 +87,10 @@ class Document:
         line = bisect_right(self._line_starts, offset)
         return line, offset - self._line_starts[line - 1] + 1
 
+    def offset(self, line: int, column: int) -> int:
+        """The offset of a place; the counterpart of `place`."""
+        return self._line_starts[min(line, len(self._line_starts)) - 1] + column - 1
+
     def where(self, offset: int) -> str:
         """`file:line:column` of an offset, both counted from 1."""
         return "{}:{}:{}".format(self.filename, *self.place(offset))

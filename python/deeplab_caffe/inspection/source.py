@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ..caffe.layers.base import layer_class
@@ -13,7 +12,7 @@ from ..caffe.net_building import filter_layers
 from ..caffe.solvers import SOLVERS
 from ..errors import InputError
 from ..formats import prototxt, schema
-from ..formats.definition import Definition, Entry, definition_in, definition_of, is_solver
+from ..formats.definition import Definition, Entry, definition_in, definition_of, is_solver, net_path
 from ..formats.upgrade import upgrade_solver
 
 _NETS = ("net", "net_param", "train_net", "train_net_param")
@@ -47,14 +46,6 @@ def read_source(path: str | os.PathLike[str], variables: Mapping[str, str] | Non
     if not isinstance(net, str):
         return Source(definition_of(net, str(path)), solver)
     return Source(definition_in(prototxt.Document.read(net_path(path, net), variables)), solver)
-
-
-def net_path(solver: str | os.PathLike[str], net: str) -> str:
-    """Where the net that a solver names lies: as Caffe looks for it from the present folder, else beside the solver."""
-    beside = Path(solver).parent / Path(net).name
-    if os.path.exists(net) or not beside.exists():
-        return net
-    return str(beside)
 
 
 def state_of(definition: Definition, phase: int | None, level: int = 0, stages: tuple[str, ...] = ()) -> Any:
