@@ -24,13 +24,14 @@ ALLOWED = {
     "nets": {"formats", "data", "evaluation", "crf", "caffe"},
     "inspection": {"formats", "data", "evaluation", "crf", "caffe"},
     "porting": {"formats", "data", "evaluation", "crf", "caffe"},
-    "engine": {"caffe"},
+    "engine": {"formats", "caffe"},
+    # no "caffe": experiments run on whichever Caffe the engine is, through pycaffe's names alone
     "experiment": {
-        *("formats", "data", "evaluation", "crf", "crf/search", "caffe"),
+        *("formats", "data", "evaluation", "crf", "crf/search"),
         *("nets", "inspection", "porting", "engine"),
     },
 }
-ALLOWED["cli"] = ALLOWED["experiment"] | {"experiment"}
+ALLOWED["cli"] = ALLOWED["experiment"] | {"experiment", "caffe"}
 GROUND = {"errors", "files", "progress"}
 
 

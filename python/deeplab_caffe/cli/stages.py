@@ -6,6 +6,7 @@ import argparse
 import os
 from dataclasses import replace
 
+from .. import engine
 from ..caffe import parallel
 from ..errors import InputError
 from ..experiment import STAGES, Experiment, demo, published
@@ -36,11 +37,13 @@ def run(arguments: argparse.Namespace) -> None:
         return
     if parallel.started_by_torchrun() and stage not in ("train", "train2"):
         raise InputError(f"torchrun starts many processes, but the stage {stage} is done by one; leave torchrun away")
+    if arguments.caffe:
+        engine.choose(arguments.caffe)
     experiment = _experiment(arguments)
     computes = stage in ("all", "train", "train2", "test")
-    with device.python_layers(arguments.allow_python_layers):
+    with engine.current().python_layers(arguments.allow_python_layers):
         wants_gpu = computes and experiment.options.solver_mode != "CPU"
-        device.choose(arguments.gpu, wants_gpu, arguments.workers)
+        device.choose(arguments, wants_gpu)
         run_stages(experiment, list(STAGES) if stage == "all" else [stage], arguments.force)
 
 

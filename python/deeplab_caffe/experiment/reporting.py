@@ -13,6 +13,7 @@ from ..data import Dataset, ListEntry, list_id, read_image, read_label
 from ..errors import InputError
 from ..evaluation import Example, Report, TrainingStage, read_train_log, write_report
 from ..formats.definition import read_definition, read_solver
+from ..formats.python_layers import layer_type, parameters
 from .layout import Experiment
 from .scoring import read_scores
 
@@ -120,8 +121,8 @@ def _solver_settings(experiment: Experiment) -> dict[str, dict[str, object]]:
         solver = read_solver(solver_file)
         shown = _fields(solver)
         for layer in read_definition(solver.train_net or solver.net).param.layer:
-            if layer.type == "ImageSegData":
-                shown.update(_fields(layer.transform_param), **_fields(layer.image_data_param))
+            if layer_type(layer) == "ImageSegData":
+                shown.update((name, _readable(value)) for name, value in parameters(layer).items())
         sections[f"training{f', stage {stage}' if stage else ''}"] = shown
     return sections
 

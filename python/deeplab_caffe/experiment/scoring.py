@@ -18,7 +18,9 @@ from ..data import Dataset, ListEntry, image_size, list_id, read_label, write_la
 from ..errors import InputError
 from ..evaluation import Scores, confusion_matrix
 from ..files import cpus, replacing, write_text
-from ..formats.prototxt import Block, Document
+from ..formats.definition import read_definition
+from ..formats.prototxt import Document
+from ..formats.python_layers import layer_type, with_source
 from ..progress import tracked
 from .fingerprints import file_states, net_meaning
 from .layout import Experiment
@@ -49,13 +51,13 @@ def test(experiment: Experiment) -> None:
     if not weights.is_file():
         raise InputError(f"{weights} is not there; run the stage train first")
     for name in lists(experiment):
-        _score_list(experiment, experiment.dataset(), name, str(weights))
+        _score_list(experiment, experiment.dataset(), name, weights)
 
 
-def _score_list(experiment: Experiment, dataset: Dataset, name: str, weights: str) -> None:
-    caffe = engine.caffe()
-    net = caffe.Net(str(_test_net(experiment, dataset, name)), weights, caffe.TEST)
-    scores_blob, size, last_layer = _score_blob(net)
+def _score_list(experiment: Experiment, dataset: Dataset, name: str, weights: Path) -> None:
+    net_file = _test_net(experiment, dataset, name)
+    net = engine.current().test_net(net_file, weights)
+    scores_blob, size, last_layer = _score_blob(net, net_file)
     scores_folder, result = experiment.scores(name), experiment.result(name)
     for place in (scores_folder, result):
         empty_folder(place)
@@ -78,7 +80,7 @@ def _score_list(experiment: Experiment, dataset: Dataset, name: str, weights: st
         for future in pending:
             future.result()
     for place in (scores_folder, result):
-        write_text(place / DONE, json.dumps({"size": size, "weights": weights}) + "\n")
+        write_text(place / DONE, json.dumps({"size": size, "weights": str(weights)}) + "\n")
 
 
 def _test_net(experiment: Experiment, dataset: Dataset, name: str) -> Path:
@@ -86,19 +88,12 @@ def _test_net(experiment: Experiment, dataset: Dataset, name: str) -> Path:
     path = experiment.prototxt / "test.prototxt"
     if name == experiment.test_list:
         return path
-    document = Document.read(path)
-    for layer in document.root.all("layer"):
-        for item in layer.value.all("image_data_param") if isinstance(layer.value, Block) else ():
-            for source in item.value.all("source") if isinstance(item.value, Block) else ():
-                span = source.value
-                text = f'{document.text[: span.start]}"{dataset.lists[name].as_posix()}"{document.text[span.end :]}'
-                copy = experiment.prototxt / f"test_{name}.prototxt"
-                write_text(copy, text)
-                return copy
-    raise InputError(f"{path}: no image_data_param with a source, which names the list to test on")
+    copy = experiment.prototxt / f"test_{name}.prototxt"
+    write_text(copy, with_source(Document.read(path), dataset.lists[name].as_posix()))
+    return copy
 
 
-def _score_blob(net: Any) -> tuple[str, tuple[int, int], str]:
+def _score_blob(net: Any, net_file: Path) -> tuple[str, tuple[int, int], str]:
     """The blob of the scores as the net computes them, the size it enlarges them to, and the layer to stop at.
 
     A last Interp layer that only enlarges is left out: what it does is done again for each image's own size.
@@ -107,9 +102,10 @@ def _score_blob(net: Any) -> tuple[str, tuple[int, int], str]:
     if len(outputs) != 1:
         raise InputError(f"the test net has {len(outputs)} outputs that look like scores, wanted one: {net.outputs}")
     makers = {top: layer for layer in net._layer_names for top in net.top_names[layer]}
-    height, width = net.blobs[outputs[0]].shape[2:]
+    height, width = net.blobs[outputs[0]].data.shape[2:]
     layer, blob = makers[outputs[0]], outputs[0]
-    if net.layers[list(net._layer_names).index(layer)].type == "Interp":
+    types = {p.name: layer_type(p) for p in read_definition(net_file).param.layer}
+    if types.get(layer) == "Interp":
         blob = net.bottom_names[layer][0]
         layer = makers[blob]
     return blob, (int(height), int(width)), layer

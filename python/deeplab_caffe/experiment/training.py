@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
-from ..caffe import log, parallel, snapshot
-from ..caffe.signals import SignalHandler
-from ..caffe.solver import Solver
-from ..caffe.solvers import get_solver
-from ..errors import InputError, Stopped
+from .. import engine
+from ..engine import Training
+from ..errors import InputError
 from ..files import write_text
 from ..formats import schema
 from ..formats.definition import read_definition, read_solver
+from ..formats.python_layers import layer_type, parameters
 from ..nets import initial_weights, prototxt_folder, starts_from
 from .fingerprints import fingerprint, net_meaning, solver_meaning
 from .layout import Experiment
@@ -45,7 +41,7 @@ def _sources(net: Path) -> list[Path]:
     if not net.is_file():
         return []
     layers = read_definition(net).param.layer
-    return [Path(p.image_data_param.source) for p in layers if p.type == "ImageSegData"]
+    return [Path(parameters(p).get("source", "")) for p in layers if layer_type(p) == "ImageSegData"]
 
 
 def _initial_weights(experiment: Experiment, stage: str) -> list[Path]:
@@ -131,95 +127,10 @@ def _refuse_without_weights(experiment: Experiment, weights: Path) -> None:
 
 
 def _train(experiment: Experiment, stage: str, weights: Path | None) -> None:
-    parallel.run(_train_here, experiment, stage, weights, how_to_go_on=lambda: _how_to_go_on(experiment, stage))
-
-
-def _how_to_go_on(experiment: Experiment, stage: str) -> str:
-    prefix = read_solver(experiment.prototxt / f"solver{stage}.prototxt").snapshot_prefix
-    return f"{snapshot.last(prefix)}; the same command goes on from what there is"
-
-
-def _train_here(experiment: Experiment, stage: str, weights: Path | None) -> None:
-    """Train in this process, as one of the workers where there are several."""
     solver_file = experiment.prototxt / f"solver{stage}.prototxt"
-    solver = get_solver(solver_file)
-    try:
-        if not solver.net.learnable_params:
-            raise InputError(f"{solver_file}: the training net has no parameters to learn")
-        if solver.is_root:
-            _set_old_snapshots_aside(experiment, stage, solver.param.snapshot_prefix)
-        solver.group.meet()
-        with _logging(experiment.log(f"train{stage}")) if solver.is_root else nullcontext():
-            _solve(solver, weights)
-    finally:
-        solver.net.close()
-
-
-@contextmanager
-def _logging(path: Path) -> Iterator[None]:
-    """Within, log lines go to a file, and to stderr unless a progress bar is shown there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as stream:
-        log.add_file(stream)
-        log.set_stderr(not sys.stderr.isatty())
-        try:
-            yield
-        finally:
-            log.remove_file(stream)
-            log.set_stderr(True)
-
-
-def _solve(solver: Solver, weights: Path | None) -> None:
-    state = snapshot.newest(solver.param.snapshot_prefix)
-    if state:
-        _restore(solver, state)
-    elif weights:
-        _start_from(solver, weights)
-    with SignalHandler() as signals, _progress(solver) as bar:
-        solver.action = signals
-        solver.add_callback(lambda: None, lambda: _advance(bar, solver))
-        solver.solve()
-    if solver.iter < solver.param.max_iter:
-        done = f"iteration {solver.iter} of {solver.param.max_iter}"
-        raise Stopped(f"stopped at {done}; the same command goes on from there")
-
-
-def _restore(solver: Solver, state: str) -> None:
-    _say(solver, f"going on from {state}")
-    try:
-        solver.restore(state)
-    except InputError as error:
-        files = state.rpartition(".solverstate")[0]
-        raise InputError(f"{error}; remove {files}.* to go on from the snapshot before") from None
-
-
-def _start_from(solver: Solver, weights: Path) -> None:
-    log.info(f"Finetuning from {weights}")
-    loaded = solver.net.copy_from(str(weights))
-    wanted = list(solver.net.params)
-    if not loaded:
-        raise InputError(f"{weights} has weights for none of the net's layers, which are {', '.join(wanted)}")
-    fresh = [name for name in wanted if name not in loaded]
-    rest = f"; from random weights: {', '.join(fresh)}" if fresh else ""
-    _say(solver, f"starting from {weights}: {len(loaded)} of {len(wanted)} layers{rest}")
-
-
-def _say(solver: Solver, text: str) -> None:
-    if solver.is_root:
-        print(text, flush=True)
-
-
-def _progress(solver: Solver) -> Any:
-    shown = solver.is_root and sys.stderr.isatty()
-    return tqdm(total=solver.param.max_iter, initial=solver.iter, unit="it", desc="train", disable=not shown)
-
-
-def _advance(bar: Any, solver: Solver) -> None:
-    if bar.disable:
-        return
-    bar.update()
-    if solver.iter % 10 == 0:
-        bar.set_postfix_str(f"loss {solver.smoothed_loss:.3f}", refresh=False)
+    prefix = read_solver(solver_file).snapshot_prefix
+    prepare = partial(_set_old_snapshots_aside, experiment, stage, prefix)
+    engine.current().train(Training(solver_file, experiment.log(f"train{stage}"), weights, prepare))
 
 
 # -- snapshots of other trainings

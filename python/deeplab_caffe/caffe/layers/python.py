@@ -10,6 +10,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -33,6 +35,16 @@ def allow_python_layers(allowed: bool = True) -> None:
 def python_layers_allowed() -> bool:
     """Whether nets may import the modules that their Python layers name."""
     return _allowed
+
+
+@contextmanager
+def python_layers(allowed: bool) -> Iterator[None]:
+    """Within, what a file names runs only if `allowed`; afterwards as a program that calls us may think, again."""
+    allow_python_layers(allowed)
+    try:
+        yield
+    finally:
+        allow_python_layers()
 
 
 @register("Python")

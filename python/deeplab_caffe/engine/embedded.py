@@ -1,0 +1,135 @@
+"""The embedded Caffe as the engine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from .. import caffe
+from ..caffe import log, parallel, snapshot
+from ..caffe.layers.python import python_layers
+from ..caffe.signals import SignalHandler
+from ..caffe.solver import Solver
+from ..caffe.solvers import get_solver
+from ..errors import InputError, Stopped
+from ..formats.definition import read_solver
+from .base import Engine, Training
+
+
+class Embedded(Engine):
+    """Trains on one device or many, logs like Caffe, resumes to the very images that were next."""
+
+    caffe = caffe
+
+    def python_layers(self, allowed: bool) -> AbstractContextManager[None]:
+        return python_layers(allowed)
+
+    def choose_device(self, gpu: str | None, wants_gpu: bool, workers: int) -> None:
+        """Only training uses several devices or workers; all else computes on the first one."""
+        if gpu is not None and workers != 1:
+            raise InputError("--workers is for the CPU; with --gpu there is one worker for each device")
+        if gpu is not None or workers != 1:
+            parallel.choose(parallel.devices(gpu or "", workers))
+        elif wants_gpu:
+            if caffe.has_gpu():
+                caffe.set_mode_gpu()
+            else:
+                print("the solver asks for a GPU; there is none here, so the CPU computes", file=sys.stderr)
+
+    def test_net(self, net_file: Path, weights: Path) -> Any:
+        return caffe.Net(str(net_file), str(weights), caffe.TEST)
+
+    def train(self, training: Training) -> None:
+        parallel.run(_train, training, how_to_go_on=lambda: _how_to_go_on(training))
+
+
+def _how_to_go_on(training: Training) -> str:
+    prefix = read_solver(training.solver_file).snapshot_prefix
+    return f"{snapshot.last(prefix)}; the same command goes on from what there is"
+
+
+def _train(training: Training) -> None:
+    """Train in this process, as one of the workers where there are several."""
+    solver = get_solver(training.solver_file)
+    try:
+        if not solver.net.learnable_params:
+            raise InputError(f"{training.solver_file}: the training net has no parameters to learn")
+        if solver.is_root:
+            training.prepare()
+        solver.group.meet()
+        with _logging(training.log_file) if solver.is_root else nullcontext():
+            _solve(solver, training.weights)
+    finally:
+        solver.net.close()
+
+
+@contextmanager
+def _logging(path: Path) -> Iterator[None]:
+    """Within, log lines go to a file, and to stderr unless a progress bar is shown there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as stream:
+        log.add_file(stream)
+        log.set_stderr(not sys.stderr.isatty())
+        try:
+            yield
+        finally:
+            log.remove_file(stream)
+            log.set_stderr(True)
+
+
+def _solve(solver: Solver, weights: Path | None) -> None:
+    state = snapshot.newest(solver.param.snapshot_prefix)
+    if state:
+        _restore(solver, state)
+    elif weights:
+        _start_from(solver, weights)
+    with SignalHandler() as signals, _progress(solver) as bar:
+        solver.action = signals
+        solver.add_callback(lambda: None, lambda: _advance(bar, solver))
+        solver.solve()
+    if solver.iter < solver.param.max_iter:
+        done = f"iteration {solver.iter} of {solver.param.max_iter}"
+        raise Stopped(f"stopped at {done}; the same command goes on from there")
+
+
+def _restore(solver: Solver, state: str) -> None:
+    _say(solver, f"going on from {state}")
+    try:
+        solver.restore(state)
+    except InputError as error:
+        files = state.rpartition(".solverstate")[0]
+        raise InputError(f"{error}; remove {files}.* to go on from the snapshot before") from None
+
+
+def _start_from(solver: Solver, weights: Path) -> None:
+    log.info(f"Finetuning from {weights}")
+    loaded = solver.net.copy_from(str(weights))
+    wanted = list(solver.net.params)
+    if not loaded:
+        raise InputError(f"{weights} has weights for none of the net's layers, which are {', '.join(wanted)}")
+    fresh = [name for name in wanted if name not in loaded]
+    rest = f"; from random weights: {', '.join(fresh)}" if fresh else ""
+    _say(solver, f"starting from {weights}: {len(loaded)} of {len(wanted)} layers{rest}")
+
+
+def _say(solver: Solver, text: str) -> None:
+    if solver.is_root:
+        print(text, flush=True)
+
+
+def _progress(solver: Solver) -> Any:
+    shown = solver.is_root and sys.stderr.isatty()
+    return tqdm(total=solver.param.max_iter, initial=solver.iter, unit="it", desc="train", disable=not shown)
+
+
+def _advance(bar: Any, solver: Solver) -> None:
+    if bar.disable:
+        return
+    bar.update()
+    if solver.iter % 10 == 0:
+        bar.set_postfix_str(f"loss {solver.smoothed_loss:.3f}", refresh=False)

@@ -1,0 +1,175 @@
+"""An installed pycaffe as the engine: nothing but what every release of it documents.
+
+C++ Caffe ends the process where something is wrong. What can be known before is checked before: layer types, and
+whether weights fit.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TextIO
+
+from tqdm import tqdm
+
+from ..caffe import alias
+from ..caffe.signals import Action, SignalHandler
+from ..caffe.snapshot import newest
+from ..errors import InputError, Stopped
+from ..formats import weights, weights_hdf5
+from ..formats.bvlc_schema import MODULE, PYTHON_TYPES
+from ..formats.definition import read_definition, read_solver
+from ..formats.weight_files import read_weight_file
+from .base import Engine, Training
+from .output import appended_to
+
+#: iterations between two looks at signals where the solver displays nothing
+_PERIOD = 20
+_layers_allowed = True
+
+
+class System(Engine):
+    """Trains in one process, on the CPU or one GPU; a resumed run sees other images, as Caffe's do."""
+
+    def __init__(self) -> None:
+        self.caffe = _imported()
+
+    @contextmanager
+    def python_layers(self, allowed: bool) -> Iterator[None]:
+        global _layers_allowed
+        _layers_allowed = allowed
+        try:
+            yield
+        finally:
+            _layers_allowed = True
+
+    def choose_device(self, gpu: str | None, wants_gpu: bool, workers: int) -> None:
+        if workers != 1:
+            raise InputError("--workers is for the embedded Caffe; a real one trains in one process")
+        if gpu is None:
+            self.caffe.set_mode_cpu()
+            if wants_gpu:
+                print("the solver asks for a GPU; say --gpu N to compute on one", file=sys.stderr)
+        elif gpu.isdigit():
+            self.caffe.set_device(int(gpu))
+            self.caffe.set_mode_gpu()
+        else:
+            raise InputError(f"--gpu {gpu}: pycaffe trains on one GPU, wanted its number; for several: caffe train")
+
+    def test_net(self, net_file: Path, weights: Path) -> Any:
+        self._check_layers(net_file)
+        with _plain_errors(net_file):
+            net = self.caffe.Net(str(net_file), self.caffe.TEST)
+            _load(net, weights)
+        return net
+
+    def train(self, training: Training) -> None:
+        param = read_solver(training.solver_file)
+        for net_file in {param.net, param.train_net, *param.test_net} - {""}:
+            self._check_layers(Path(net_file))
+        Path(param.snapshot_prefix).parent.mkdir(parents=True, exist_ok=True)
+        with _plain_errors(training.solver_file):
+            solver = self.caffe.get_solver(str(training.solver_file))
+            if not solver.net.params:
+                raise InputError(f"{training.solver_file}: the training net has no parameters to learn")
+            training.prepare()
+            with appended_to(training.log_file) as terminal:
+                _begin(solver, newest(param.snapshot_prefix), training.weights)
+                _run(solver, param, terminal)
+
+    def _check_layers(self, net_file: Path) -> None:
+        """Refuse a net with types that this Caffe lacks, or with Python layers of strangers that are not allowed."""
+        known = set(self.caffe.layer_type_list())
+        for entry in read_definition(net_file).entries:
+            kind, module = entry.param.type, entry.param.python_param.module
+            if kind not in known:
+                advice = "; write the nets with --dialect bvlc" if kind in PYTHON_TYPES else ""
+                advice = "; build it with WITH_PYTHON_LAYER" if kind == "Python" else advice
+                raise entry.error(f"the installed Caffe ({self.caffe.__file__}) has no such layer type{advice}")
+            if kind == "Python" and module != MODULE and not _layers_allowed:
+                raise entry.error(
+                    f"would import the module '{module}', that is, run its code; if you trust it, say "
+                    "--allow-python-layers"
+                )
+
+
+def _imported() -> ModuleType:
+    alias.uninstall()
+    try:
+        return importlib.import_module("caffe")
+    except ImportError as error:
+        raise InputError(f"DEEPLAB_CAFFE=system, but no caffe can be imported: {error}") from None
+
+
+@contextmanager
+def _plain_errors(file: Path) -> Iterator[None]:
+    """What pycaffe and our Python layers raise for bad input, as InputErrors."""
+    try:
+        yield
+    except InputError:
+        raise
+    except RuntimeError as error:
+        raise InputError(f"{file}: {error}") from None
+
+
+def _load(net: Any, path: Path) -> list[str]:
+    """Copy weights into a net; returns the names of the layers that got some. InputError where a shape differs."""
+    found = {layer.name: layer for layer in reversed(read_weight_file(path).weighted)}
+    loaded = [name for name in net.params if name in found]
+    for name in loaded:
+        stored = [blob.data.shape for blob in found[name].blobs]
+        wanted = [tuple(blob.shape) for blob in net.params[name]]
+        if list(map(_without_ones, stored)) != list(map(_without_ones, wanted)):
+            raise InputError(
+                f"layer '{name}': {path} has blobs of shapes {stored}, the net {wanted}; to start this layer anew, "
+                "give it another name"
+            )
+    net.copy_from(str(path))
+    return loaded
+
+
+def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without the leading ones that Caffe of 2014 filled shapes up with."""
+    return _without_ones(shape[1:]) if shape[:1] == (1,) else shape
+
+
+def _begin(solver: Any, state: str | None, weights_file: Path | None) -> None:
+    if state:
+        print(f"going on from {state}", flush=True)
+        try:
+            (weights_hdf5 if weights_hdf5.is_hdf5(state) else weights).read_solverstate(state)
+            read_weight_file(state.replace(".solverstate", ".caffemodel"))
+        except InputError as error:
+            files = state.rpartition(".solverstate")[0]
+            raise InputError(f"{error}; remove {files}.* to go on from the snapshot before") from None
+        solver.restore(state)
+    elif weights_file:
+        loaded, wanted = _load(solver.net, weights_file), list(solver.net.params)
+        if not loaded:
+            raise InputError(f"{weights_file} has weights for none of the net's layers, which are {', '.join(wanted)}")
+        fresh = ", ".join(name for name in wanted if name not in loaded)
+        rest = f"; from random weights: {fresh}" if fresh else ""
+        print(f"starting from {weights_file}: {len(loaded)} of {len(wanted)} layers{rest}", flush=True)
+
+
+def _run(solver: Any, param: Any, terminal: TextIO) -> None:
+    """Step to the end. Signals are served between two lines of the log: the loss is averaged over one call of step."""
+    period, last = param.display or _PERIOD, param.max_iter
+    with SignalHandler() as signals, tqdm(
+        total=last, initial=solver.iter, unit="it", desc="train", file=terminal, disable=not terminal.isatty()
+    ) as bar:
+        while solver.iter < last:
+            # a line is written at the end of a call that ends one behind a multiple of `display`
+            count = min(period - (solver.iter - 1) % period, last - solver.iter)
+            solver.step(count)
+            bar.update(count)
+            action = signals()
+            if action is not Action.NONE:
+                solver.snapshot()
+            if action is Action.STOP and solver.iter < last:
+                raise Stopped(f"stopped at iteration {solver.iter} of {last}; the same command goes on from there")
+    solver.solve()  # nothing is left to do but the last snapshot and the last lines of the log

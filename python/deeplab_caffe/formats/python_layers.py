@@ -1,0 +1,69 @@
+"""Python layers of the package `deeplab_layers` seen as what they stand for: their type and their parameters."""
+
+from __future__ import annotations
+
+import ast
+import json
+from typing import Any
+
+from .bvlc_schema import MODULE, PYTHON_TYPES
+from .edits import Edits
+from .messages import to_message
+from .prototxt import Document
+from .schema import LayerParameter
+from .tree import Block
+from .writer import quote
+
+
+def layer_type(layer: Any) -> str:
+    """The type of a LayerParameter; of a Python layer of ours, the type that it stands for."""
+    if layer.type == "Python" and layer.python_param.module == MODULE:
+        return str(layer.python_param.layer)
+    return str(layer.type)
+
+
+def parameters(layer: Any) -> dict[str, Any]:
+    """What a LayerParameter of one of those types states, by field, in either dialect: numbers, words, lists of them.
+
+    Empty for other types, and for a param_str that is neither JSON nor a Python dict.
+    """
+    if layer.type == "Python":
+        return parsed(layer.python_param.param_str)
+    stated: dict[str, Any] = {}
+    for name in PYTHON_TYPES.get(layer.type, ()):
+        for descriptor, value in getattr(layer, name).ListFields():
+            enum = descriptor.enum_type
+            stated[descriptor.name] = enum.values_by_number[value].name if enum else value
+    return stated
+
+
+def parsed(param_str: str) -> dict[str, Any]:
+    """A param_str as a dict; empty where it is none."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            value = read(param_str)
+        except (ValueError, SyntaxError):
+            continue
+        return value if isinstance(value, dict) else {}
+    return {}
+
+
+def with_source(document: Document, source: str) -> str:
+    """The text of a net whose first ImageSegData layer, of either dialect, reads another list.
+
+    Raises PrototxtError where there is no such layer that names a list.
+    """
+    edits = Edits(document)
+    for field in document.root.all("layer"):
+        if not isinstance(field.value, Block):
+            continue
+        layer = to_message(document, LayerParameter(), block=field.value)
+        if layer_type(layer) != "ImageSegData" or "source" not in parameters(layer):
+            continue
+        if layer.type == "Python":
+            stated = {**parameters(layer), "source": source}
+            edits.set_value(field.within("python_param", "param_str"), quote(repr(stated)))
+        else:
+            edits.set_value(field.within("image_data_param", "source"), quote(source))
+        return edits.apply()
+    raise document.error(0, "no ImageSegData layer with a source, which names the list of images")

@@ -1,0 +1,3 @@
+"""The two phases."""
+
+TRAIN, TEST = 0, 1
