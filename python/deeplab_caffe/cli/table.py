@@ -43,6 +43,8 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
         ("weights show", "weights_show", "what a weight file of any year holds"),
         ("weights diff", "weights_diff", "compare two weight files, layer by layer"),
         ("weights check", "weights_check", "what of a weight file a net would take"),
+        ("export torch", "export_torch", "a net as the source of a PyTorch module and its state dict"),
+        ("export onnx", "export_onnx", "a net as an ONNX model"),
         ("weights port", "weights_port", "weights of one net for another: renamed, reshaped, reduced, folded"),
     ],
     "prototxt": [
@@ -50,11 +52,18 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
         ("prototxt convert", "prototxt_convert", "write nets in the dialect of BVLC's Caffe"),
         ("prototxt format", "prototxt_format", "lay prototxt files out in one way"),
         ("prototxt inspect", "prototxt_inspect", "shapes, parameters, cost, memory and receptive fields of a net"),
+        ("prototxt diff", "prototxt_diff", "two nets or two solvers compared by meaning"),
     ],
     "Caffe": [
         ("run", "script", "run a Python script that says `import caffe`"),
         ("log", "log", "logs of Caffe, old or new, as CSV, JSON and plot"),
         ("caffe", "caffe", "Caffe's own command: caffe train | test | time | device_query"),
+        ("convert_imageset", "convert_imageset", "images of a list into an LMDB or LevelDB"),
+        ("compute_image_mean", "compute_image_mean", "the mean image of a database"),
+        ("extract_features", "extract_features", "what blobs of a net hold, into databases"),
+        ("upgrade_net_proto_text", "upgrade_proto_text", "a net of any year in today's form"),
+        ("upgrade_net_proto_binary", "upgrade_net_proto_binary", "a .caffemodel of any year in today's form"),
+        ("upgrade_solver_proto_text", "upgrade_proto_text", "a solver of any year in today's form"),
     ],
 }
 

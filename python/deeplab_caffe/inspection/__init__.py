@@ -1,6 +1,34 @@
-"""What a net is: shapes, geometry, cost, differences and a picture of it, all without running it."""
+"""What a net is: shapes, geometry, cost, differences and a picture of it, all without running it.
 
-from .geometry import Field, field_of_view, fields
-from .shapes import LayerShapes, NetShapes, infer_shapes
+Names are imported when they are asked for: comparing nets needs no engine.
+"""
 
-__all__ = ["Field", "LayerShapes", "NetShapes", "field_of_view", "fields", "infer_shapes"]
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .analysis import Analysis, analyse
+    from .diff import Difference, diff_documents
+    from .geometry import Field, field_of_view, fields
+    from .shapes import LayerShapes, NetShapes, infer_shapes
+
+__all__ = [
+    "Analysis", "Difference", "Field", "LayerShapes", "NetShapes", "analyse", "diff_documents", "field_of_view",
+    "fields", "infer_shapes",
+]  # fmt: skip
+
+_HOMES = {
+    "analysis": ("Analysis", "analyse"),
+    "diff": ("Difference", "diff_documents"),
+    "geometry": ("Field", "field_of_view", "fields"),
+    "shapes": ("LayerShapes", "NetShapes", "infer_shapes"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f".{module}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
