@@ -96,6 +96,18 @@ def processors() -> int:
     return max(1, cpus() // _sharing)
 
 
+def asynchronous() -> bool:
+    """Whether the device computes while the host goes on, so that looking at a result means waiting for it."""
+    return _device.type != "cpu"
+
+
+def on_device(tensor: torch.Tensor) -> torch.Tensor:
+    """A tensor of the host on the engine's device, without waiting for what that is doing."""
+    if _device.type == "cuda" and not tensor.is_pinned():
+        tensor = tensor.pin_memory()
+    return tensor.to(_device, non_blocking=True)
+
+
 def set_random_seed(seed: int) -> None:
     """Start fillers, dropout and the data layers' draws again from a seed.
 

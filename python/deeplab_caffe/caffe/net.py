@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 
 from ..formats import schema
 from ..formats.definition import Definition, Entry, definition_of, read_definition
-from . import batches, mode, net_log, net_weights, passes
+from . import batches, doubts, mode, net_log, net_weights, passes
 from .blob import Blob, BlobVec
 from .gradient_flow import allow_overwriting, decide_backward, prune_backward
 from .layers.base import DataLayer, Layer, blobs_from_proto, layer_class
@@ -88,6 +88,8 @@ class Net:
         #: called with the index of a layer before it runs forward, after it, and so backward
         self._callbacks: dict[str, list[Callable[[int], Any]]] = {w: [] for w in ("<f", "f>", "<b", "b>")}
         self._recomputation: Recomputation | None = None
+        #: labels that are not known to be right yet
+        self.doubts: doubts.Doubts = deque()
         self._log = net_log.NetLog()
         params = ParamTable(self.force_backward)
         made: dict[str, Blob] = {}
@@ -203,7 +205,9 @@ class Net:
             callback(index)
 
     def _forward(self, start: int, end: int) -> float:
-        return float(self.forward_range(start, end))
+        loss = float(self.forward_range(start, end))
+        doubts.settle(self)
+        return loss
 
     def _backward(self, start: int, end: int) -> None:
         self.backward_range(start, end)
@@ -263,9 +267,7 @@ class Net:
         """
         batches.set_input_arrays(self, data, labels)
 
-    def plan(
-        self, outputs: Iterable[str] | None = None, keep: Iterable[str] = (), precision: str = "float32"
-    ) -> Plan:
+    def plan(self, outputs: Iterable[str] | None = None, keep: Iterable[str] = (), precision: str = "float32") -> Plan:
         """A fast forward pass that keeps `outputs` (the net's, if None) and the blobs named in `keep`, no others.
 
         With outputs stated, layers that they do not need are not run. precision: float32, which agrees with

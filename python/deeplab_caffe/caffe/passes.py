@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ..errors import InputError
-from . import debug_info, mode
-from .layers.base import DataLayer, LabelError
+from . import debug_info, doubts, mode
+from .layers.label_check import LabelError
 
 if TYPE_CHECKING:
     from .net import Net
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
 def forward(net: Net, start: int, end: int) -> torch.Tensor:
     """Run layers start to end (inclusive); the loss of those layers, left on the device."""
+    doubts.settle(net, wait=False)
     loss: torch.Tensor | None = None
     for i in range(start, end + 1):
         net.call_back("<f", i)
@@ -34,17 +34,8 @@ def run_layer(net: Net, index: int) -> None:
     try:
         layer.forward(bottoms, tops)
     except LabelError as error:
-        raise _explained(net, error) from None
-
-
-def _explained(net: Net, error: LabelError) -> InputError:
-    """The error with the place in the data that the label came from, where a data layer knows it."""
-    for layer in net.layers:
-        if isinstance(layer, DataLayer):
-            text = layer.explain_label(error.item, error.num_classes, error.ignored)
-            if text:
-                return InputError(f"{error}: {text}")
-    return error
+        raise doubts.explained(net, error) from None
+    doubts.note(net, layer)
 
 
 def plus_loss(loss: torch.Tensor | None, net: Net, index: int) -> torch.Tensor | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 import torch
 
@@ -15,17 +15,12 @@ from .. import mode
 from ..blob import Blob, BlobVec
 from ..filler import check_filler, fill
 
+if TYPE_CHECKING:
+    from .label_check import Doubt
+
 Shape = tuple[int, ...]
 #: "any number"
 MANY = 10**6
-
-
-class LabelError(InputError):
-    """A label that is no class and not ignored; `item` is its place in the batch."""
-
-    def __init__(self, message: str, item: int, num_classes: int, ignored: Sequence[int]) -> None:
-        super().__init__(message)
-        self.item, self.num_classes, self.ignored = item, num_classes, ignored
 
 
 class Layer:
@@ -58,6 +53,8 @@ class Layer:
         self.param_propagate: list[bool] = []
         self.propagate_down: list[bool] = []
         self.needs_backward = False
+        #: labels of the last forward that are not known to be right yet
+        self.doubts: list[Doubt] = []
         #: whether it works in place on what no gradient reads any more, so that it may write over it
         self.overwrites = False
 
@@ -299,6 +296,8 @@ class DataLayer(TensorLayer):
 
     bottoms = (0, 0)
     position: int = 0
+    #: where the items of the present batch came from, for `explain_label`
+    present: Sequence[Any] = ()
 
     @property
     def sharers(self) -> int:

@@ -15,8 +15,8 @@ from google.protobuf.message import DecodeError
 from ...formats import schema
 from ..blob import Blob
 from .base import LossLayer, Shape, register
+from .label_check import check_labels
 from .loss import normalizer
-from .segmentation import check_labels
 
 _BATCH_SIZE = 2
 _L2 = 2
@@ -38,8 +38,8 @@ class _ItemLoss(LossLayer):
         """The scores as (N, D), the labels as (N, 1)."""
         scores = bottoms[0].flatten(1) if bottoms[0].dim() > 1 else bottoms[0].unsqueeze(1)
         labels = bottoms[1].detach().reshape(-1, 1).to(torch.int64)
-        check_labels(self, labels, scores.shape[1], [], scores.shape[0])
-        return scores, labels
+        valid = check_labels(self, labels, scores.shape[1], [], scores.shape[0])
+        return scores, torch.where(valid, labels, 0)
 
 
 @register("HingeLoss")
@@ -94,10 +94,11 @@ class SigmoidCrossEntropyLoss(LossLayer):
         target = bottoms[1].detach().flatten()
         outer = (*bottoms[0].shape, 1)[0]
         valid: torch.Tensor | int = x.numel()
+        losses = F.binary_cross_entropy_with_logits(x, target, reduction="none")
         if p.HasField("ignore_label"):
             kept = target.to(torch.int64) != p.ignore_label
-            x, target, valid = x[kept], target[kept], kept.sum()
-        total = F.binary_cross_entropy_with_logits(x, target, reduction="sum")
+            losses, valid = torch.where(kept, losses, 0.0), kept.sum()
+        total = losses.sum()
         return [total / normalizer(p, outer, bottoms[0].numel() // max(outer, 1), valid, _BATCH_SIZE)]
 
 

@@ -152,4 +152,4 @@ class HDF5Data(DataLayer):
         count = self.param.hdf5_data_param.batch_size * self.sharers
         self.position += count
         tops = [np.concatenate(pieces)[self.share :: self.sharers] for pieces in self._take(count)]
-        return [torch.from_numpy(np.ascontiguousarray(values)).to(mode.device()) for values in tops]
+        return [mode.on_device(torch.from_numpy(np.ascontiguousarray(values))) for values in tops]

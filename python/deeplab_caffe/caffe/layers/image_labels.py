@@ -14,7 +14,7 @@ from .. import mode
 from ..blob import Blob
 from .base import Shape, TensorLayer, register
 from .gradientless import SilentLayer
-from .segmentation import check_labels
+from .label_check import check_labels
 
 #: fills up a list of labels
 _NO_LABEL = -1

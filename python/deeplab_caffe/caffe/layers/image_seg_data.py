@@ -194,9 +194,9 @@ class ImageSegData(ReadAheadLayer):
     def explain_label(self, index: int, num_classes: int, ignored: Sequence[int]) -> str:
         """What is wrong with the label file of an item of the present batch, and why that may be."""
         p = self.param.image_data_param
-        if index >= len(self._current):
+        if index >= len(self.present):
             return ""
-        entry = self._current[index]
+        entry = self.present[index]
         if p.label_type != _PIXEL:
             return f"{self.where(entry)}the label of {entry.image}"
         path = full_path(p.root_folder, entry.label or "")

@@ -13,8 +13,8 @@ import torch
 
 from ..blob import Blob
 from .base import Shape, TensorLayer, register
+from .label_check import check_labels
 from .score_maps import check_maps
-from .segmentation import check_labels
 
 
 @register("CensorLabel")

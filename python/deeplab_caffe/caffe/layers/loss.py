@@ -11,7 +11,7 @@ import torch
 
 from ..blob import Blob
 from .base import LossLayer, Shape, TensorLayer, register
-from .segmentation import check_labels
+from .label_check import check_labels
 
 _FULL, _VALID, _BATCH_SIZE, _NONE = 0, 1, 2, 3
 _FLT_MIN = 1.17549435e-38

@@ -119,7 +119,7 @@ class MatRead(DataLayer):
         items = range(self.position, self.position + self.param.mat_read_param.batch_size)
         tops = [np.stack([self._item(item, i) for item in items]) for i in range(len(self.shapes))]
         self.position = items.stop
-        return [torch.from_numpy(top).to(mode.device()) for top in tops]
+        return [mode.on_device(torch.from_numpy(top)) for top in tops]
 
     def _item(self, item: int, top: int) -> np.ndarray:
         data = self._read(item, top)

@@ -63,4 +63,4 @@ class MemoryData(DataLayer):
         # A position restored from a snapshot need not be a multiple of today's batch size.
         items = (self.position + np.arange(count)) % len(self._arrays[0])
         self.position += count
-        return [torch.from_numpy(array[items]).to(mode.device()) for array in self._arrays]
+        return [mode.on_device(torch.from_numpy(array[items])) for array in self._arrays]

@@ -49,7 +49,6 @@ class ReadAheadLayer(DataLayer):
         self._queue: deque[_Batch] = deque()
         self._queued = 0
         self._pool: ThreadPoolExecutor | None = None
-        self._current: list[Any] = []
         self._item_shapes: list[Shape] = []
         self._order: tuple[tuple[int, int], np.ndarray] = ((-1, -1), np.arange(0))
 
@@ -132,11 +131,11 @@ class ReadAheadLayer(DataLayer):
             self.seek(self.position)  # the next forward meets the same batch
             self.fail(str(error))
         self._queue.popleft()
-        self._current = batch.entries
+        self.present = batch.entries
         self.position += len(batch.entries) * self.sharers
         tensors = batch.tensors.result()
         self._item_shapes[: len(tensors)] = [tuple(t.shape[1:]) for t in tensors]
-        return [t.to(mode.device(), non_blocking=True) for t in tensors]
+        return [mode.on_device(t) for t in tensors]
 
     def seek(self, position: int) -> None:
         self._abandon()
@@ -151,7 +150,7 @@ class ReadAheadLayer(DataLayer):
 
     def explain_label(self, index: int, num_classes: int, ignored: Sequence[int]) -> str:
         """Where the label of an item of the present batch came from."""
-        return self.where(self._current[index]) + "its label" if index < len(self._current) else ""
+        return self.where(self.present[index]) + "its label" if index < len(self.present) else ""
 
     # -- the queue
 

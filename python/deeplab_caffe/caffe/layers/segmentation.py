@@ -9,29 +9,8 @@ import torch
 
 from ..blob import Blob
 from .arithmetic import top_k
-from .base import LabelError, Shape, TensorLayer, register
-
-
-def check_labels(
-    layer: TensorLayer, labels: torch.Tensor, classes: int, ignored: Sequence[int], items: int
-) -> torch.Tensor:
-    """Where labels (any shape, `items` items first) are not ignored; LabelError if one of those is no class."""
-    valid = torch.ones_like(labels, dtype=torch.bool)
-    for value in ignored:
-        valid &= labels != value
-    wrong = valid & ((labels < 0) | (labels >= classes))
-    if bool(wrong.any()):
-        position = int(wrong.flatten().nonzero()[0, 0])
-        value = int(labels.flatten()[position])
-        ignoring = f"ignored: {', '.join(map(str, ignored))}" if ignored else "no label is ignored"
-        raise LabelError(
-            f"{layer.describe()}label {value} is neither one of the {classes} classes (0 to {classes - 1}) nor "
-            f"ignored ({ignoring})",
-            position // max(1, labels.numel() // max(1, items)),
-            classes,
-            ignored,
-        )
-    return valid
+from .base import Shape, TensorLayer, register
+from .label_check import check_labels
 
 
 @register("SegAccuracy")
@@ -61,7 +40,7 @@ class SegAccuracy(TensorLayer):
         valid = check_labels(self, labels, classes, p.ignore_label, scores.shape[0])
         _, predicted = top_k(scores, 1, 1)
         pairs = torch.where(valid, labels * classes + predicted, classes * classes)
-        counts = torch.bincount(pairs.flatten(), minlength=classes * classes + 1)[:-1].view(classes, classes)
+        counts = _histogram(pairs.flatten(), classes * classes + 1)[:-1].view(classes, classes)
         self.confusion = counts if p.reset or self.confusion is None else self.confusion + counts
         return [self._scores(self.confusion.double()).to(scores.dtype)]
 
@@ -77,6 +56,14 @@ class SegAccuracy(TensorLayer):
                 torch.where(correct == union, 1.0, correct / union.clamp(min=1)).mean(),
             ]
         ).view(1, 1, 1, 3)
+
+
+def _histogram(values: torch.Tensor, size: int) -> torch.Tensor:
+    """How often each of 0 … size − 1 occurs; bincount, which is faster on the CPU, would wait for another device."""
+    if values.device.type == "cpu":
+        return torch.bincount(values, minlength=size)
+    zeros = torch.zeros(size, dtype=torch.int64, device=values.device)
+    return zeros.scatter_add_(0, values, torch.ones_like(values))
 
 
 @register("Accuracy")
@@ -107,12 +94,13 @@ class Accuracy(TensorLayer):
         labels = bottoms[1].detach().reshape(-1).to(torch.int64)
         ignored = [p.ignore_label] if p.HasField("ignore_label") else []
         valid = check_labels(self, labels, scores.shape[1], ignored, bottoms[0].shape[0])
-        scores, labels = scores[valid], labels[valid]
+        labels = torch.where(valid, labels, 0)
         own = scores.gather(1, labels.unsqueeze(1))
-        hit = ((scores >= own).sum(1) - 1 < p.top_k).to(scores.dtype)
-        accuracy = hit.sum() / max(1, hit.numel())
+        hit = (valid & ((scores >= own).sum(1) - 1 < p.top_k)).to(scores.dtype)
+        counted = valid.to(scores.dtype)
+        accuracy = hit.sum() / valid.sum().clamp(min=1)
         if len(self.param.top) < 2:
             return [accuracy]
         zeros = torch.zeros(scores.shape[1], dtype=scores.dtype, device=scores.device)
-        hits, counts = zeros.index_add(0, labels, hit), zeros.index_add(0, labels, torch.ones_like(hit))
+        hits, counts = zeros.index_add(0, labels, hit), zeros.index_add(0, labels, counted)
         return [accuracy, hits / counts.clamp(min=1)]
