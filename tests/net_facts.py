@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from deeplab_caffe.nets import Options, generate
 
 REPOSITORY = Path(__file__).parents[1]
 
+_files = cache(generate)
 #: what lists of a Convolution mean if they are not stated
 _UNSTATED = {"pad": [0], "stride": [1], "dilation": [1]}
 
@@ -36,12 +38,12 @@ def parsed(text: str) -> list[dict[str, Any]]:
 
 def generated(name: str, role: str, **options: Any) -> list[dict[str, Any]]:
     """The layers of a generated net of the repository's table; the working folder must be the repository."""
-    return parsed(generate(name, Options(**options))[f"{role}.prototxt"])
+    return parsed(_files(name, Options(**options))[f"{role}.prototxt"])
 
 
 def solvers(name: str) -> list[Any]:
     """The solvers of a model's stages."""
-    files = generate(name)
+    files = _files(name, Options())
     texts = [files[f"solver{stage}.prototxt"] for stage in ("", "2") if f"solver{stage}.prototxt" in files]
     return [to_message(Document(text), schema.SolverParameter()) for text in texts]
 
