@@ -45,6 +45,7 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
         ("weights check", "weights_check", "what of a weight file a net would take"),
         ("export torch", "export_torch", "a net as the source of a PyTorch module and its state dict"),
         ("export onnx", "export_onnx", "a net as an ONNX model"),
+        ("weights convert", "weights_convert", "the same weights as binary, HDF5, or for a Caffe of 2014"),
         ("weights port", "weights_port", "weights of one net for another: renamed, reshaped, reduced, folded"),
     ],
     "prototxt": [

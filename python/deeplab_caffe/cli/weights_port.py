@@ -15,10 +15,11 @@ from ..formats.weight_files import WeightFile, read_weight_file, write_weight_fi
 from ..formats.weights import LayerWeights
 from ..inspection.shapes import infer_shapes
 from ..porting.difference import Difference, compare
+from ..porting.export.torch_source import to_layers
 from ..porting.fit import NetLayer, layers_of
 from ..porting.port import Choices, Ported, port
 from ..porting.renames import read_renames
-from ..porting.state_dict import is_state_dict, read_state_dict
+from ..porting.state_dict import is_state_dict, read_metadata, read_state_dict
 from ..porting.surgery import CAFFE, TORCHVISION, Preprocessing
 from ..porting.torch_names import stride_warning, to_caffe
 from .named_net import definition_named
@@ -62,6 +63,9 @@ def _source(
     """The layers of a file, and how its net wants images; says what the target should have otherwise."""
     if not is_state_dict(path):
         return read_weight_file(path).layers, _PREPROCESSING[images or "caffe"]
+    metadata = read_metadata(path)
+    if "caffe_layers" in metadata:
+        return to_layers(metadata, read_state_dict(path)), _PREPROCESSING[images or "caffe"]
     source, layers = to_caffe(read_state_dict(path), path)
     print(f"{path}: {source.title}")
     if warning := stride_warning(source, target):

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
+
+from ..errors import InputError
+from ..files import replacing
 from . import schema, weights, weights_hdf5
 from .upgrade_deeplab import TYPES as _DEEPLAB_V1_TYPES
 from .upgrade_layers import V0_TYPES, V1_TYPES
-from .weights import BlobArray, LayerWeights, encode_blob
+from .weights import BlobArray, LayerWeights, encode_blob, encode_bytes, encode_varint
 
 #: types that tell whose file it is, where the layers are of today's form
 _DEEPLAB_V2 = {
@@ -88,17 +93,57 @@ def _today(layer: LayerWeights, dialect: str) -> str:
     return V1_TYPES.get(name) or _DEEPLAB_V1_TYPES.get(name) or layer.type
 
 
-def write_weight_file(path: str | os.PathLike[str], layers: Iterable[LayerWeights], name: str = "") -> None:
+def write_weight_file(
+    path: str | os.PathLike[str], layers: Iterable[LayerWeights], name: str = "", form: str = "V2"
+) -> None:
     """Write layers, by name, type and blobs, as HDF5 where the path ends in .h5, else binary; real Caffe reads both.
 
-    A net needs no more than that to load them. Raises InputError for a name that HDF5 cannot hold.
+    A net needs no more than that to load them. form: "V2", or "V1" for forks from before 2015: numbered types, and
+    four sizes for every blob. Raises InputError for what a form cannot hold.
     """
-    if os.fspath(path).endswith(".h5"):
+    if form == "V1":
+        _write_v1(path, layers, name)
+    elif os.fspath(path).endswith(".h5"):
         sets = [weights_hdf5.LayerDatasets(x.name, dict(enumerate(b.data for b in x.blobs))) for x in layers]
         weights_hdf5.write_caffemodel(path, sets)
-        return
-    encoded = [
-        (schema.LayerParameter(name=x.name, type=x.type).SerializeToString(), [encode_blob(b.data) for b in x.blobs])
-        for x in layers
-    ]
-    weights.write_caffemodel(path, name, encoded)
+    else:
+        heads = ((schema.LayerParameter(name=x.name, type=x.type).SerializeToString(), x.blobs) for x in layers)
+        weights.write_caffemodel(path, name, [(head, [encode_blob(b.data) for b in blobs]) for head, blobs in heads])
+
+
+def _write_v1(path: str | os.PathLike[str], layers: Iterable[LayerWeights], name: str) -> None:
+    if os.fspath(path).endswith(".h5"):
+        raise InputError(f"{path}: Caffe of the form V1 reads no HDF5; give a name without .h5")
+    numbers = {today: schema.V1LayerParameter.LayerType.Value(old) for old, today in V1_TYPES.items()}
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(encode_bytes(1, name.encode()))
+        for layer in layers:
+            if layer.type and layer.type not in numbers:
+                raise InputError(f"{path}: layer '{layer.name}': V1 has no type {layer.type}")
+            head = encode_bytes(4, layer.name.encode())
+            head += encode_varint(5 << 3) + encode_varint(numbers[layer.type]) if layer.type else b""
+            file.write(encode_bytes(2, head + b"".join(encode_bytes(6, _legacy_blob(layer, b)) for b in layer.blobs)))
+
+
+def _legacy_blob(layer: LayerWeights, blob: BlobArray) -> bytes:
+    if blob.data.ndim > 4:
+        raise InputError(f"layer '{layer.name}': a blob of {blob.data.ndim} axes; V1 has four")
+    sizes = (1,) * (4 - blob.data.ndim) + blob.data.shape
+    head = b"".join(encode_varint(i << 3) + encode_varint(size) for i, size in enumerate(sizes, 1))
+    return head + encode_bytes(5, np.ascontiguousarray(blob.data, dtype="<f4").tobytes())
+
+
+def with_todays_shapes(layers: Iterable[LayerWeights]) -> list[LayerWeights]:
+    """The layers with blobs of four stated sizes in the shapes that today's layers have.
+
+    Weights of convolutions keep their four axes, those of inner products have two, all else is a vector.
+    """
+    return [replace(x, blobs=[_modern(x, i, blob) for i, blob in enumerate(x.blobs)]) for x in layers]
+
+
+def _modern(layer: LayerWeights, index: int, blob: BlobArray) -> BlobArray:
+    if not blob.legacy:
+        return blob
+    axes = 1 if index else {"Convolution": 4, "Deconvolution": 4, "InnerProduct": 2, "BN": 4}.get(layer.type, 1)
+    shape = blob.data.shape[4 - axes :]
+    return replace(blob, data=blob.data.reshape(shape), legacy=False) if math.prod(shape) == blob.data.size else blob

@@ -37,10 +37,24 @@ def read_state_dict(path: str | os.PathLike[str]) -> StateDict:
     return found
 
 
-def write_state_dict(path: str | os.PathLike[str], state: Mapping[str, np.ndarray]) -> None:
-    """Write a `.safetensors` file, whole or not at all."""
+def write_state_dict(
+    path: str | os.PathLike[str], state: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write a `.safetensors` file, whole or not at all; `metadata` goes into its header."""
     with replacing(path) as temporary:
-        save_file({name: np.ascontiguousarray(values) for name, values in state.items()}, temporary)
+        whole = {name: np.ascontiguousarray(values) for name, values in state.items()}
+        save_file(whole, temporary, dict(metadata) if metadata else None)
+
+
+def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
+    """What stands in a safetensors file beside the tensors; nothing for any other file."""
+    if not _is_safetensors(path):
+        return {}
+    try:
+        with safe_open(path, "pt") as file:
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(f"{os.fspath(path)}: damaged or no safetensors file: {error}") from None
 
 
 def is_state_dict(path: str | os.PathLike[str]) -> bool:

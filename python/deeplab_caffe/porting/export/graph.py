@@ -1,0 +1,143 @@
+"""A net as other frameworks see it: nodes without in-place writing, shared layers, Splits, or what only trains."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+import numpy as np
+
+from ...caffe import TEST
+from ...caffe.layers.base import Layer
+from ...caffe.net import Net
+from ...errors import InputError
+
+Shape = tuple[int, ...]
+#: types whose top is their bottom when a net is used
+_IDENTITIES = {"Split", "Dropout"}
+#: types that a net for use does without
+_DROPPED = {"Silence", "MatWrite", "HDF5Output"}
+#: what an attribute of a PyTorch module must not be called
+_RESERVED = ("forward", "training", "state_dict", "to", "type", "float", "half", "train", "eval", "modules", "apply")
+
+
+@dataclass(frozen=True)
+class Node:
+    """One layer: the engine's, set up, with the values that it reads and makes, each made only once.
+
+    name: the layer's, as an identifier that no other node has. owner: the name of the first node that has these very
+    parameters, its own if it is that node. blobs: their values (None for a parameter that is not there).
+    """
+
+    name: str
+    type: str
+    layer: Layer
+    bottoms: list[str]
+    tops: list[str]
+    owner: str
+    blobs: list[np.ndarray]
+    bottom_shapes: list[Shape]
+    top_shapes: list[Shape]
+
+    def fail(self, message: str) -> NoReturn:
+        """Raise InputError that names file, line, layer and type."""
+        self.layer.fail(message)
+
+
+@dataclass
+class Graph:
+    """A net: its inputs with their shapes, its nodes in order, and its outputs, blob name → value."""
+
+    name: str
+    source: str
+    inputs: dict[str, Shape]
+    nodes: list[Node] = field(default_factory=list)
+    outputs: dict[str, str] = field(default_factory=dict)
+    #: value → the name of its blob, which others have too where layers work in place
+    blob_of: dict[str, str] = field(default_factory=dict)
+    #: blob name → value, for every blob as it is when the net has run
+    values: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def shapes(self) -> dict[str, Shape]:
+        """The shape of every value, at the sizes that the net was built for."""
+        made = {top: shape for node in self.nodes for top, shape in zip(node.tops, node.top_shapes, strict=True)}
+        return self.inputs | made
+
+    @property
+    def owners(self) -> Iterator[Node]:
+        """The nodes that have parameters of their own."""
+        return (node for node in self.nodes if node.blobs and node.owner == node.name)
+
+
+def graph_of(net: Net) -> Graph:
+    """The graph of a net in the test phase, whose images come from an Input layer.
+
+    Raises InputError for a net of another phase, with data layers, or whose layers share only some of their parameters.
+    """
+    if net.state.phase != TEST:
+        raise InputError(f"{net.source}: is built for training; a net for use is wanted, such as the deploy net")
+    return _Builder(net).graph
+
+
+class _Builder:
+    def __init__(self, net: Net) -> None:
+        self.net = net
+        self.graph = Graph(net.name or "Net", net.source, {})
+        self.present: dict[str, str] = {}  # blob name → the value that it has at this place
+        self.value_names: set[str] = set()
+        self.node_names: set[str] = set(_RESERVED)
+        self.owners: dict[tuple[int, ...], str] = {}
+        for index, layer in enumerate(net.layers):
+            self._add(index, layer)
+        shown = [name for name in net.outputs if name in self.present]
+        self.graph.outputs = {name: self.present[name] for name in shown}
+        self.graph.values = dict(self.present)
+
+    def _add(self, index: int, layer: Layer) -> None:
+        bottoms, tops = self.net._bottom_names[index], self.net._top_names[index]
+        if layer.type == "Input":
+            for name, blob in zip(tops, self.net._tops[index], strict=True):
+                self.present[name] = self._new(name)
+                self.graph.inputs[self.present[name]] = tuple(blob.shape)
+        elif not bottoms and layer.type != "DummyData":
+            layer.fail("reads data by itself; an export wants the deploy net, whose images come from an Input layer")
+        elif layer.type in _IDENTITIES:
+            self.present.update(dict.fromkeys(tops, self.present[bottoms[0]]))
+        elif layer.type not in _DROPPED:
+            self.graph.nodes.append(self._node(index, layer))
+
+    def _node(self, index: int, layer: Layer) -> Node:
+        bottoms = [self.present[name] for name in self.net._bottom_names[index]]
+        tops = [self._new(name) for name in self.net._top_names[index]]
+        self.present.update(zip(self.net._top_names[index], tops, strict=True))
+        name = self._new(layer.name or layer.type, values=False)
+        shapes = [[tuple(blob.shape) for blob in blobs[index]] for blobs in (self.net._bottoms, self.net._tops)]
+        blobs = [np.array(blob.data) for blob in layer.blobs]
+        return Node(name, layer.type, layer, bottoms, tops, self._owner(name, layer), blobs, *shapes)
+
+    def _owner(self, name: str, layer: Layer) -> str:
+        """Who has the parameters: the first layer with the same ones, all of them."""
+        memory = tuple(id(blob.data_memory) for blob in layer.blobs)
+        owner = self.owners.setdefault(memory, name) if memory else name
+        known = {part for other, first in self.owners.items() if first != owner for part in other}
+        if known & set(memory):
+            layer.fail("shares some of its parameters, but not all, with another layer; that cannot be exported")
+        return owner
+
+    def _new(self, name: str, values: bool = True) -> str:
+        """An identifier like `name` that is still free: of a value, or of a node."""
+        plain = re.sub(r"\W", "_", name) or "x"
+        plain = f"_{plain}" if plain[0].isdigit() else plain
+        taken = self.value_names if values else self.node_names
+        candidate, number = plain, 1
+        while candidate in taken or keyword.iskeyword(candidate):
+            number += 1
+            candidate = f"{plain}_{number}"
+        taken.add(candidate)
+        if values:
+            self.graph.blob_of[candidate] = name
+        return candidate

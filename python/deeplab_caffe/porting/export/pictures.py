@@ -1,0 +1,35 @@
+"""What an export is tried on: an image as the net wants it, at any size."""
+
+from __future__ import annotations
+
+import os
+
+import cv2
+import numpy as np
+
+from ...data import read_image
+from ...data.synthetic import draw_image
+from ..surgery import Preprocessing
+
+
+class Pictures:
+    """An image, enlarged or reduced to the sizes asked for; without one of the user's, a drawn scene."""
+
+    def __init__(self, path: str | os.PathLike[str] | None, wants: Preprocessing) -> None:
+        self.image = read_image(path) if path else draw_image(seed=0, index=0)[0]
+        self.wants = wants
+
+    def rgb(self, height: int, width: int) -> np.ndarray:
+        """(height, width, 3), uint8."""
+        return np.asarray(cv2.resize(self.image, (width, height)), np.uint8)
+
+    def __call__(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        """An input of that shape (N, C, H, W): the image for three channels, else its grey values, float32."""
+        pixels = self.rgb(*shape[2:]).astype(np.float32)
+        if self.wants.order == "BGR":
+            pixels = pixels[:, :, ::-1]
+        mean, scale = (np.array(values, np.float32) for values in (self.wants.mean, self.wants.scale))
+        ready = ((pixels - mean) * scale).transpose(2, 0, 1)
+        if shape[1] != ready.shape[0]:
+            ready = np.repeat(ready.mean(0, keepdims=True), shape[1], 0)
+        return np.ascontiguousarray(np.broadcast_to(ready, shape), dtype=np.float32)

@@ -1,0 +1,141 @@
+"""The source of a plain `nn.Module` that computes what a net does, in one file that needs PyTorch alone."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import keyword
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from ...formats.weights import BlobArray, LayerWeights
+from . import torch_parts
+from .graph import Graph, Node
+from .torch_layers import write
+
+#: layers after which what is no longer needed is let go, so that a line does it for many
+_ENDS_A_BLOCK = {"Pooling", "Eltwise", "Concat", "Interp"}
+
+
+class TorchSource:
+    """A graph as Python source, its state dict, and what each entry of that was in Caffe.
+
+    text: the file. state: name → values. layers: attribute → (layer name, type, names of its parameters in Caffe's
+    order), by which the weights find back.
+    """
+
+    def __init__(self, graph: Graph, blobs: Sequence[str] = ()) -> None:
+        """blobs: names of blobs that the module returns besides the net's outputs."""
+        self.graph = graph
+        self.outputs = dict(graph.outputs) | {name: graph.values[name] for name in blobs}
+        self.class_name = _class_name(graph.name)
+        self._written = {node.name: write(node) for node in graph.nodes}
+        self._modules = {node.name: self._written[node.name].module for node in graph.owners}
+        self.state: dict[str, np.ndarray] = {}
+        self.layers: dict[str, tuple[str, str, list[str]]] = {}
+        for node in graph.owners:
+            names = list(self._written[node.name].parameters)
+            self.layers[node.name] = (node.layer.name, node.type, names)
+            for name, values in zip(names, node.blobs, strict=True):
+                self.state[f"{node.name}.{name}"] = values
+        self.text = "\n".join(self._lines()) + "\n"
+
+    def metadata(self) -> dict[str, str]:
+        """What goes beside the tensors into a safetensors file, so that they can become a .caffemodel again."""
+        return {"caffe_layers": json.dumps(self.layers), "net": self.graph.name}
+
+    def _lines(self) -> Iterator[str]:
+        inputs = ", ".join(f"{name} {_shape(shape)}" for name, shape in self.graph.inputs.items())
+        yield f'"""{_harmless(self.graph.name) or "A net"} as a PyTorch module. Takes {inputs}."""'
+        yield ""
+        yield from ["from __future__ import annotations", ""]
+        if any("math." in w.call for w in self._written.values()):
+            yield from ["import math", ""]
+        yield from ["import torch", "from torch import nn", "from torch.nn import functional as F"]
+        for part in dict.fromkeys(part for w in self._written.values() for part in w.parts):
+            yield from ["", "", inspect.getsource(getattr(torch_parts, part)).rstrip()]
+        yield from ["", "", f"class {self.class_name}(nn.Module):"]
+        yield from self._docstring()
+        yield from ["", "    def __init__(self) -> None:", "        super().__init__()"]
+        for name, module in self._modules.items():
+            yield f"        self.{name} = {module}"
+        yield ""
+        yield from self._forward()
+
+    def _docstring(self) -> Iterator[str]:
+        outputs = [f"{_harmless(name)} {_shape(self.graph.shapes[value])}" for name, value in self.outputs.items()]
+        yield f'    """Gives {", ".join(outputs)} as a dict, at the sizes stated. Batch and image may be of others.'
+        yield ""
+        yield "    Load the weights: net.load_state_dict(safetensors.torch.load_file(path)); then net.eval()."
+        yield '    """'
+
+    def _forward(self) -> Iterator[str]:
+        arguments = ", ".join(f"{name}: torch.Tensor" for name in self.graph.inputs)
+        yield f"    def forward(self, {arguments}) -> dict[str, torch.Tensor]:"
+        last = {value: index for index, node in enumerate(self.graph.nodes) for value in node.bottoms}
+        last.update(dict.fromkeys(self.outputs.values(), len(self.graph.nodes)))
+        variables = _Variables(self.graph, last)
+        for index, node in enumerate(self.graph.nodes):
+            bottoms, tops = variables.step(index, node)
+            yield f"        {', '.join(tops)} = {self._call(node, bottoms)}"
+            if node.type in _ENDS_A_BLOCK and (gone := variables.unused(index)):
+                yield f"        del {', '.join(gone)}"
+        results = ", ".join(f"{json.dumps(name)}: {variables.of[value]}" for name, value in self.outputs.items())
+        yield f"        return {{{results}}}"
+
+    def _call(self, node: Node, bottoms: list[str]) -> str:
+        written = self._written[node.name]
+        if node.blobs and written.module != self._modules[node.owner]:
+            node.fail(f"shares its parameters with '{node.owner}', but not all of its sizes; that is not exported")
+        return written.call.format(*bottoms, module=f"self.{node.owner}")
+
+
+class _Variables:
+    """Which variable holds which value: a value that replaces its bottom, as a ReLU does, takes over its variable."""
+
+    def __init__(self, graph: Graph, last: dict[str, int]) -> None:
+        self.of = {value: value for value in graph.inputs}
+        self.blob_of = graph.blob_of
+        self.last = last
+
+    def step(self, index: int, node: Node) -> tuple[list[str], list[str]]:
+        """The variables that a node reads and sets."""
+        bottoms = [self.of[value] for value in node.bottoms]
+        replaces = self.blob_of[node.tops[0]] == self.blob_of[node.bottoms[0]]
+        if len(node.tops) == 1 and replaces and self.last.get(node.bottoms[0]) == index:
+            del self.of[node.bottoms[0]]
+            self.of[node.tops[0]] = bottoms[0]
+        else:
+            self.of.update((value, value) for value in node.tops)
+        return bottoms, [self.of[value] for value in node.tops]
+
+    def unused(self, index: int) -> list[str]:
+        """The variables whose values nobody reads after this node; they are forgotten."""
+        gone = [value for value in self.of if self.last.get(value, index) <= index]
+        return [self.of.pop(value) for value in gone]
+
+
+def _harmless(text: str) -> str:
+    """A name from a prototxt for a docstring, which it must not be able to end."""
+    return re.sub(r"[^\w .,:()/-]", "_", text)
+
+
+def _class_name(name: str) -> str:
+    """CamelCase: `deeplab_v2-resnet101` → `DeeplabV2Resnet101`."""
+    found = "".join(part[0].upper() + part[1:] for part in re.split(r"\W|_", name) if part)
+    return found if found.isidentifier() and not keyword.iskeyword(found) else f"Net{found}"
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return f"({', '.join(map(str, shape))})"
+
+
+def to_layers(metadata: Mapping[str, str], state: Mapping[str, np.ndarray]) -> list[LayerWeights]:
+    """The layers that an exported state dict was made from."""
+    layers = json.loads(metadata["caffe_layers"])
+    return [
+        LayerWeights(name, kind, [BlobArray(state[f"{attribute}.{parameter}"]) for parameter in parameters])
+        for attribute, (name, kind, parameters) in layers.items()
+    ]

@@ -1,0 +1,114 @@
+"""The proof of an export: every blob of the net beside the same in the other framework, at several sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ...caffe.net import Net
+from ...errors import InputError
+from ..difference import distance
+from ..tables import table
+
+#: what runs elsewhere: inputs by name → blobs by name
+Runner = Callable[[dict[str, np.ndarray]], Mapping[str, np.ndarray]]
+_STEP = 32
+
+
+@dataclass(frozen=True)
+class BlobCheck:
+    """One blob at one size of the input. relative: the greatest difference over the blob's greatest value."""
+
+    blob: str
+    size: tuple[int, int]
+    shape: tuple[int, ...]
+    max_abs: float
+    relative: float
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Every blob at every size, and the relative difference that is taken for rounding."""
+
+    checks: list[BlobCheck]
+    outputs: list[str]
+    tolerance: float
+
+    @property
+    def worst(self) -> dict[str, float]:
+        """Output → its greatest relative difference."""
+        return {name: max(c.relative for c in self.checks if c.blob == name) for name in self.outputs}
+
+    @property
+    def passed(self) -> bool:
+        """Whether every output agrees; NaN does not."""
+        return all(value <= self.tolerance for value in self.worst.values())
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "worst": self.worst, "passed": self.passed}
+
+    def __str__(self) -> str:
+        first = self.checks[0].size
+        rows = [
+            [c.blob, "x".join(map(str, c.shape)), f"{c.max_abs:.3g}", f"{c.relative:.3g}"]
+            for c in self.checks
+            if c.size == first
+        ]
+        sizes = ", ".join(f"{h}x{w}" for h, w in dict.fromkeys(c.size for c in self.checks))
+        lines = table(("blob", "shape", ">greatest difference", ">relative"), rows)
+        lines += [f"{name}: at most {value:.3g} relative, at {sizes}" for name, value in self.worst.items()]
+        return "\n".join(lines)
+
+    def demand(self, what: str) -> None:
+        """Raise InputError unless it passed."""
+        if not self.passed:
+            name, value = max(self.worst.items(), key=lambda item: (item[1] != item[1], item[1]))
+            raise InputError(
+                f"{what}: output '{name}' differs by {value:.3g} of its greatest value, more than {self.tolerance:g}"
+            )
+
+
+def sizes_around(size: tuple[int, int]) -> list[tuple[int, int]]:
+    """The net's own size and two smaller ones, the last not square, that keep its remainder by 32."""
+    height, width = size
+    smaller = [(height * part // 4 // _STEP * _STEP) for part in (2, 3)]
+    found = [size, (height - smaller[0], width - smaller[0]), (height - smaller[1], width - smaller[0])]
+    return list(dict.fromkeys(s for s in found if min(s) > 0))
+
+
+def verify(
+    net: Net, runner: Runner, images: Callable[[str, tuple[int, ...]], np.ndarray], tolerance: float = 1e-4,
+    sizes: Sequence[tuple[int, int]] | None = None,
+) -> Verification:  # fmt: skip
+    """Run a net and its export on the same inputs and compare every blob that the runner gives.
+
+    images: makes an input of that name and shape (N, C, H, W). The net is left at the size that it had.
+    """
+    own = {name: tuple(net.blobs[name].shape) for name in net.inputs}
+    first = next(iter(own.values()))
+    checks: list[BlobCheck] = []
+    for size in sizes or sizes_around(first[2:4]):  # type: ignore[arg-type]
+        given = {name: images(name, (*shape[:2], *size)) for name, shape in own.items()}
+        _fill(net, given)
+        net.forward()
+        for name, theirs in runner(given).items():
+            checks.append(_check(name, size, net.blobs[name].data, theirs))
+    for name, shape in own.items():
+        net.blobs[name].reshape(*shape)
+    net.reshape()
+    return Verification(checks, [name for name in net.outputs if name in net.blobs], tolerance)
+
+
+def _fill(net: Net, given: Mapping[str, np.ndarray]) -> None:
+    for name, values in given.items():
+        net.blobs[name].reshape(*values.shape)
+        net.blobs[name].data[...] = values
+
+
+def _check(name: str, size: tuple[int, int], mine: np.ndarray, theirs: np.ndarray) -> BlobCheck:
+    if mine.shape != theirs.shape:
+        raise InputError(f"blob '{name}' is {theirs.shape} in the export, {mine.shape} in the net")
+    return BlobCheck(name, size, mine.shape, *distance(np.ascontiguousarray(mine), np.ascontiguousarray(theirs)))
