@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ import torch
 from ..formats import schema
 from ..formats.definition import SolverDefinition, read_solver_definition
 from ..formats.weights_hdf5 import check_names
-from . import agreement, learning_rate, log, mode, net_weights, parallel, snapshot
+from . import agreement, doubts, learning_rate, log, mode, net_weights, parallel, snapshot
 from .net import Net
 from .net_log import message_text
 from .signals import Action
@@ -39,6 +40,10 @@ class Solver:
     history_scales_with_rate = False
     #: whether the lines of the loss tell the speed, as BVLC Caffe's do since 1.0
     show_speed = False
+    #: whether tests run by the planned execution, which keeps the outputs of the test nets alone
+    plans_tests = False
+    #: what the passes compute in; see `set_precision`
+    precision = "float32"
 
     def __init__(self, solver_file: str | os.PathLike[str] | SolverDefinition | Any) -> None:
         self.definition = definition_of_solver(solver_file)
@@ -112,6 +117,12 @@ class Solver:
         """Whether this solver, of those that train together, logs, tests and writes snapshots."""
         return mode.solver_rank() == 0
 
+    def set_precision(self, precision: str) -> None:
+        """Compute the passes of all nets in `float32` or `bf16`; weights, history and losses stay float32."""
+        for net in (self.net, *self.test_nets):
+            net.set_precision(precision)
+        self.precision = precision
+
     def step(self, iterations: int) -> None:
         """Run iterations, with the tests, display and snapshots that fall on them."""
         self.recent_losses = []
@@ -146,6 +157,7 @@ class Solver:
 
     def snapshot(self) -> None:
         """Write `<prefix>_iter_<iter>.caffemodel`, `.solverstate` and the side file of data positions."""
+        doubts.settle(self.net)
         snapshot.write(self)
 
     def restore(self, state_file: str | os.PathLike[str]) -> None:
@@ -212,6 +224,7 @@ class Solver:
     def _display(self) -> None:
         speed = f" ({self._speed()})" if self.show_speed else ""
         log.info(f"Iteration {self.iter}{speed}, loss = {log.number(self.smoothed_loss)}", "solver.cpp:228")
+        doubts.settle(self.net)
         outputs = [self.net.blobs[name].data_tensor().flatten().tolist() for name in self.net.outputs]
         self._log_outputs(self.net, "Train", outputs)
 
@@ -256,8 +269,10 @@ class Solver:
         log.info(f"Iteration {self.iter}, Testing net (#{index})", "solver.cpp:337")
         net.share_with(self.net)
         count = self.param.test_iter[index]
+        plain = partial(net.forward_range, 0, len(net.layers) - 1)
+        run = net.plan(precision=self.precision).run if self.plans_tests else plain
         sums: list[torch.Tensor] = []
-        loss = 0.0
+        loss = torch.zeros((), dtype=torch.float64)
         for _ in range(count):
             while (requested := self.action()) != Action.NONE:
                 if requested == Action.SNAPSHOT:
@@ -267,11 +282,12 @@ class Solver:
                     self._stop = True
                     log.info("Test interrupted.", "solver.cpp:387")
                     return
-            loss += float(net.forward_range(0, len(net.layers) - 1))
-            values = [net.blobs[name].data_tensor().detach().flatten().cpu() for name in net.outputs]
+            loss = run().double() + loss
+            values = [net.blobs[name].data_tensor().detach().flatten() for name in net.outputs]
             sums = [a + b for a, b in zip(sums, values, strict=True)] if sums else [v.clone() for v in values]
+        doubts.settle(net)
         if self.param.test_compute_loss:
-            log.info(f"Test loss: {log.number(loss / count)}", "solver.cpp:392")
+            log.info(f"Test loss: {log.number(float(loss) / count)}", "solver.cpp:392")
         self._log_outputs(net, "Test", [(s / count).tolist() for s in sums])
 
     # -- the update

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import torch
 
+from .. import mode
 from ..blob import Blob
 from .arithmetic import top_k
 from .base import Shape, TensorLayer, register
@@ -59,8 +60,8 @@ class SegAccuracy(TensorLayer):
 
 
 def _histogram(values: torch.Tensor, size: int) -> torch.Tensor:
-    """How often each of 0 … size − 1 occurs; bincount, which is faster on the CPU, would wait for another device."""
-    if values.device.type == "cpu":
+    """How often each of 0 … size − 1 occurs; bincount, which is faster, would wait for a device of its own."""
+    if not mode.asynchronous():
         return torch.bincount(values, minlength=size)
     zeros = torch.zeros(size, dtype=torch.int64, device=values.device)
     return zeros.scatter_add_(0, values, torch.ones_like(values))
