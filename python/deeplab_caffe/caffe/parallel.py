@@ -215,8 +215,8 @@ def join_from_environment(devices: Sequence[torch.device]) -> Iterator[Group]:
     except (RuntimeError, ValueError, OSError) as error:
         reason = str(error).strip().splitlines()[0][:200]
         raise InputError(
-            f"worker {rank} of {count}: no meeting at {place} ({reason}); if another program has that port, choose "
-            "one with torchrun --master-port"
+            f"worker {rank} of {count}: no meeting at {place} ({reason}); all {count} must be started with that "
+            "address, and if another program has the port, choose one with torchrun --master-port"
         ) from None
     with joined(store, rank, count, devices[min(local, len(devices) - 1)], here) as group:
         yield group

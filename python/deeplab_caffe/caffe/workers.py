@@ -130,7 +130,7 @@ def _fail(worker: _Worker, how_to_go_on: Callable[[], str]) -> NoReturn:
     elif worker.state == "crashed":
         kind = f"failed: {worker.message} (see above)"
     else:
-        kind = f"ended with exit code {code}"
+        kind = f"ended with exit code {code} (see above)"
     raise InputError(f"{worker} {kind}; the other workers were stopped. {how_to_go_on()}".rstrip())
 
 
