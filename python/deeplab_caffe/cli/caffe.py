@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from .. import engine
 from ..errors import InputError
 from ..formats.prototxt import nearest
 from .gflags import Flag, Program
@@ -69,6 +70,9 @@ def run(flags: dict[str, Any], words: list[str]) -> None:
         raise InputError(
             f"there is no command '{name}'{nearest(name, list(_COMMANDS))} (commands: {', '.join(_COMMANDS)})"
         )
+    if not engine.is_embedded():
+        stated = {flag.name: flags[flag.name] for flag in PROGRAM.flags if flags[flag.name] != flag.default}
+        engine.replace_by_binary([name, *(f"--{key}={value}" for key, value in stated.items())])
     from ..caffe import command
 
     known = command.Flags.__dataclass_fields__

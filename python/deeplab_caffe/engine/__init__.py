@@ -13,12 +13,23 @@ import shutil
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
 
 from ..errors import InputError
 from .base import Engine, Training
 
-__all__ = ["Engine", "Training", "caffe", "choose", "current", "install_as_caffe", "replace_by_binary", "run_script"]
+__all__ = [
+    "Engine",
+    "Training",
+    "caffe",
+    "choose",
+    "current",
+    "install_as_caffe",
+    "is_embedded",
+    "replace_by_binary",
+    "run_script",
+]
 
 _VARIABLE = "DEEPLAB_CAFFE"
 #: the engines, and the module and class of each
@@ -56,15 +67,15 @@ def install_as_caffe() -> None:
 
 
 def replace_by_binary(words: Sequence[str]) -> None:
-    """Where a real Caffe is chosen, become its `caffe` program, with these words; else do nothing.
+    """Become the installed Caffe's `caffe` program, with these words.
 
-    Raises InputError where there is no such program on PATH.
+    Raises InputError where there is none on PATH; a script of ours that bears the name does not count.
     """
-    if is_embedded():
-        return
-    program = shutil.which("caffe")
+    folders = os.environ.get("PATH", "").split(os.pathsep)
+    found = [program for folder in folders if (program := shutil.which("caffe", path=folder))]
+    program = next((path for path in found if not (Path(path).resolve().parent / "_run.py").exists()), None)
     if program is None:
-        raise InputError(f"{_VARIABLE}=system, but there is no program 'caffe' on PATH")
+        raise InputError(f"{_VARIABLE}=system, but there is no installed program 'caffe' on PATH")
     sys.stdout.flush()
     os.execv(program, [program, *words])
 
