@@ -8,7 +8,7 @@ from ..engine import run_script
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Run a Python script written for pycaffe: its `import caffe` gives the Caffe that is chosen, the embedded one."
+    parser.description = "Run a Python script written for pycaffe: its `import caffe` gives the embedded Caffe."
     parser.add_argument("script", metavar="SCRIPT.py")
     parser.add_argument("arguments", metavar="...", nargs=argparse.REMAINDER, help="what the script gets as arguments")
 
