@@ -80,7 +80,10 @@ def graph_of(net: Net) -> Graph:
     """
     if net.state.phase != TEST:
         raise InputError(f"{net.source}: is built for training; a net for use is wanted, such as the deploy net")
-    return _Builder(net).graph
+    graph = _Builder(net).graph
+    if not graph.nodes:
+        raise InputError(f"{net.source}: computes nothing that could be exported")
+    return graph
 
 
 class _Builder:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from onnx import numpy_helper
 
 from .graph import Node
 
@@ -192,6 +193,10 @@ def _clip(g: OnnxGraph, node: Node) -> None:
 @_writes("Power")
 def _power(g: OnnxGraph, node: Node) -> None:
     p = node.layer.param.power_param
+    if p.power * p.scale == 0:
+        value = numpy_helper.from_array(np.array([p.shift**p.power], np.float32))
+        g.add("ConstantOfShape", g.add("Shape", node.bottoms), node.tops, value=value)
+        return
     g.add("Pow", [_linear(g, node.bottoms[0], p), g.number(p.power)], node.tops)
 
 

@@ -174,7 +174,7 @@ def _clip(node: Node) -> Written:
 def _power(node: Node) -> Written:
     p = node.layer.param.power_param
     if p.power * p.scale == 0:
-        node.fail("is a constant, which is not exported")
+        return Written(f"torch.full_like({{0}}, {p.shift**p.power:.9g})")
     inner = "{0}" + (f" * {p.scale:.9g}" if p.scale != 1 else "") + (f" + {p.shift:.9g}" if p.shift else "")
     return Written(inner if p.power == 1 else f"({inner}) ** {p.power:.9g}")
 

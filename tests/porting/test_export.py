@@ -1,0 +1,276 @@
+"""Nets exported to PyTorch and ONNX compute what they did in Caffe."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deeplab_caffe import caffe
+from deeplab_caffe.cli import main
+from deeplab_caffe.errors import InputError
+from deeplab_caffe.formats.weight_files import read_weight_file
+from deeplab_caffe.nets import Options, generate
+from deeplab_caffe.porting.difference import compare
+from deeplab_caffe.porting.export.graph import graph_of
+from deeplab_caffe.porting.export.run import onnx_runner, torch_runner
+from deeplab_caffe.porting.export.torch_layers import WRITERS as TORCH
+from deeplab_caffe.porting.export.torch_source import TorchSource
+from deeplab_caffe.porting.export.verification import verify
+
+onnx_layers = pytest.importorskip("onnx") and pytest.importorskip("deeplab_caffe.porting.export.onnx_layers")
+pytest.importorskip("onnxruntime")
+
+#: (layers between `data` (2, 3, 17, 17) and `y`): every type and option that is exported
+LAYERS = {
+    "convolution": 'type: "Convolution" convolution_param { num_output: 4 kernel_size: 3 pad: 2 dilation: 2 }',
+    "groups": 'type: "Convolution" convolution_param { num_output: 6 group: 3 kernel_h: 3 kernel_w: 1 stride: 2 }',
+    "deconvolution": 'type: "Deconvolution" convolution_param { num_output: 2 kernel_size: 4 stride: 2 pad: 1 }',
+    "inner product": 'type: "InnerProduct" inner_product_param { num_output: 5 }',
+    "batch norm": 'type: "BatchNorm" batch_norm_param { eps: 0.01 }',
+    "bn": 'type: "BN"',
+    "scale": 'type: "Scale" scale_param { bias_term: true }',
+    "scale of a pixel": 'type: "Scale" scale_param { axis: 2 num_axes: 1 }',
+    "bias": 'type: "Bias"',
+    "prelu": 'type: "PReLU"',
+    "max pooling": 'type: "Pooling" pooling_param { kernel_size: 3 stride: 2 pad: 1 }',
+    "max pooling, rounded up": 'type: "Pooling" pooling_param { kernel_size: 2 stride: 2 }',
+    "average pooling": 'type: "Pooling" pooling_param { pool: AVE kernel_size: 3 stride: 1 pad: 1 }',
+    "average, rounded up": 'type: "Pooling" pooling_param { pool: AVE kernel_size: 3 stride: 2 pad: 1 }',
+    "average of 2": 'type: "Pooling" pooling_param { pool: AVE kernel_size: 2 stride: 2 }',
+    "floor": 'type: "Pooling" pooling_param { kernel_size: 2 stride: 2 round_mode: FLOOR }',
+    "global average": 'type: "Pooling" pooling_param { pool: AVE global_pooling: true }',
+    "global maximum": 'type: "Pooling" pooling_param { global_pooling: true }',
+    "zoom": 'type: "Interp" interp_param { zoom_factor: 4 }',
+    "shrink": 'type: "Interp" interp_param { shrink_factor: 2 }',
+    "three quarters": 'type: "Interp" interp_param { shrink_factor: 4 zoom_factor: 3 }',
+    "size": 'type: "Interp" interp_param { height: 9 width: 31 }',
+    "crop and zoom": 'type: "Interp" interp_param { zoom_factor: 2 pad_beg: -1 pad_end: -2 }',
+    "relu": 'type: "ReLU"',
+    "leaky": 'type: "ReLU" relu_param { negative_slope: 0.1 }',
+    "sigmoid": 'type: "Sigmoid"',
+    "tanh": 'type: "TanH"',
+    "absolute": 'type: "AbsVal"',
+    "elu": 'type: "ELU" elu_param { alpha: 0.5 }',
+    "clip": 'type: "Clip" clip_param { min: -0.5 max: 1 }',
+    "power": 'type: "Power" power_param { power: 2 scale: 0.5 shift: 1 }',
+    "constant": 'type: "Power" power_param { scale: 0 shift: 3 power: 2 }',
+    "exp": 'type: "Exp" exp_param { base: 2 scale: 0.5 shift: 1 }',
+    "log": 'type: "Log" log_param { scale: 0.01 shift: 5 }',
+    "sum": 'type: "Eltwise" bottom: "data" eltwise_param { coeff: 0.5 coeff: -2 }',
+    "product": 'type: "Eltwise" bottom: "data" eltwise_param { operation: PROD }',
+    "maximum": 'type: "Eltwise" bottom: "data" eltwise_param { operation: MAX }',
+    "concat": 'type: "Concat" bottom: "data"',
+    "softmax": 'type: "Softmax"',
+    "argmax": 'type: "ArgMax" argmax_param { axis: 1 }',
+    "greatest": 'type: "ArgMax" argmax_param { axis: 1 out_max_val: true }',
+    "lrn": 'type: "LRN" lrn_param { local_size: 3 alpha: 0.5 beta: 0.75 k: 2 }',
+    "flatten": 'type: "Flatten"',
+    "tile": 'type: "Tile" tile_param { tiles: 2 }',
+    "padding": 'type: "Padding" padding_param { pad_beg: 1 pad_end: 2 }',
+}
+#: whole ends of nets for types that want more than one bottom or top
+ENDS = {
+    "slice": 'layer { name: "y" type: "Slice" bottom: "data" top: "y" top: "z" slice_param { slice_point: 1 } }',
+    "crop": """layer { name: "big" type: "Interp" bottom: "data" top: "big" interp_param { zoom_factor: 2 } }
+        layer { name: "y" type: "Crop" bottom: "big" bottom: "data" top: "y" crop_param { offset: 3 offset: 5 } }""",
+    "spatial product": """layer { name: "s" type: "Slice" bottom: "data" top: "a" top: "b"
+        slice_param { slice_point: 2 } }
+        layer { name: "y" type: "SpatialProduct" bottom: "a" bottom: "b" top: "y" }""",
+    "reshape": """layer { name: "y" type: "Reshape" bottom: "data" top: "y"
+        reshape_param { shape { dim: 0 dim: -1 dim: 17 } } }""",
+    "shared": """layer { name: "a" type: "Convolution" bottom: "data" top: "a" param { name: "w" }
+        convolution_param { num_output: 2 kernel_size: 3 bias_term: false } }
+        layer { name: "half" type: "Interp" bottom: "data" top: "half" interp_param { shrink_factor: 2 } }
+        layer { name: "b" type: "Convolution" bottom: "half" top: "b" param { name: "w" }
+        convolution_param { num_output: 2 kernel_size: 3 bias_term: false } }""",
+    "in place": """layer { name: "c" type: "Convolution" bottom: "data" top: "c"
+        convolution_param { num_output: 2 kernel_size: 1 } }
+        layer { name: "r" type: "ReLU" bottom: "c" top: "c" } layer { name: "d" type: "Dropout" bottom: "c" top: "c" }
+        layer { name: "y" type: "Eltwise" bottom: "c" bottom: "c" top: "y" }
+        layer { name: "unused" type: "Silence" bottom: "data" }""",
+}  # fmt: skip
+NETS = {name: f'layer {{ name: "y" bottom: "data" top: "y" {text} }}' for name, text in LAYERS.items()} | ENDS
+
+
+def build(folder: Path, layers: str) -> caffe.Net:
+    data = 'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 dim: 17 dim: 17 } } }'
+    (folder / "net.prototxt").write_text(f'name: "a-net"\n{data}\n{layers}\n')
+    return randomised(caffe.Net(str(folder / "net.prototxt"), caffe.TEST))
+
+
+def randomised(net: caffe.Net) -> caffe.Net:
+    """Weights that keep the size of what flows through, positive statistics."""
+    rng = np.random.default_rng(0)
+    for layer in net.layers:
+        for i, blob in enumerate(layer.blobs):
+            fan_in = max(1, int(np.prod(blob.shape[1:])))
+            blob.data[...] = rng.standard_normal(blob.shape) * (1.5 / fan_in) ** 0.5
+            if layer.type in ("BatchNorm", "BN") and i >= 1:
+                blob.data[...] = rng.random(blob.shape) + 1.5
+    return net
+
+
+def noise(name: str, shape: tuple[int, ...]) -> np.ndarray:
+    return np.random.default_rng(1).standard_normal(shape, dtype=np.float32)
+
+
+def runners(net: caffe.Net) -> list:
+    from deeplab_caffe.porting.export.onnx_graph import OnnxGraph
+
+    graph = graph_of(net)
+    source = TorchSource(graph, list(graph.values))
+    model = OnnxGraph(graph, list(graph.values)).model()
+    return [torch_runner(source.text, source.class_name, source.state), onnx_runner(model.SerializeToString())]
+
+
+@pytest.mark.parametrize("layers", NETS.values(), ids=NETS)
+def test_layers_agree(tmp_path: Path, layers: str) -> None:
+    net = build(tmp_path, layers)
+    sizes = (
+        [(17, 17)] if "InnerProduct" in layers or "Reshape" in layers or "axis: 2" in layers else [(17, 17), (25, 33)]
+    )
+    for runner in runners(net):
+        result = verify(net, runner, noise, 1e-5, sizes)
+        assert result.passed, str(result)
+        assert {c.size for c in result.checks} == set(sizes)
+
+
+def test_every_exported_type_has_a_case() -> None:
+    text = " ".join(NETS.values())
+    assert {kind for kind in {*TORCH, *onnx_layers.WRITERS} if f'"{kind}"' not in text} == set()
+    assert set(TORCH) == set(onnx_layers.WRITERS)
+
+
+MODELS = {
+    "voc12/largefov": 65, "voc12/aspp_l": 65, "voc12/resnet101_msc_aspp": 65, "voc12/v3_resnet50_aspp": 65,
+    "voc12/fcn8s": 64, "voc12/scales2_attention": 65,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_whole_nets_agree_at_three_sizes(tmp_path: Path, name: str) -> None:
+    (tmp_path / "d.prototxt").write_text(
+        generate(name, Options(width=1 / 16, test_crop=MODELS[name]))["deploy.prototxt"]
+    )
+    net = randomised(caffe.Net(str(tmp_path / "d.prototxt"), caffe.TEST))
+    size = MODELS[name]
+    for runner in runners(net):
+        result = verify(net, runner, noise, 1e-4, [(size, size), (size + 32, size), (size + 32, size + 64)])
+        assert result.passed, str(result)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> tuple[Path, Path]:
+    """A deploy net and its weights."""
+    net, weights = tmp_path / "deploy.prototxt", tmp_path / "w.caffemodel"
+    net.write_text(generate("voc12/largefov", Options(width=1 / 16, test_crop=65))["deploy.prototxt"])
+    randomised(caffe.Net(str(net), caffe.TEST)).save(str(weights))
+    return net, weights
+
+
+def test_source_runs_alone_and_agrees(tmp_path: Path, model: tuple[Path, Path]) -> None:
+    net, weights = model
+    assert main(["export", "torch", str(net), "-w", str(weights), "-o", str(tmp_path / "exported")]) == 0
+    script = """if True:
+        import sys, json, torch
+        from safetensors.torch import load_file
+        import exported
+        net = exported.Largefov()
+        net.load_state_dict(load_file("exported.safetensors"))
+        assert not any(name.startswith("deeplab_caffe") for name in sys.modules)
+        torch.manual_seed(0)
+        tops = net.eval()(torch.rand(1, 3, 65, 97) * 100)
+        print(json.dumps([float(tops["fc8_interp"].sum()), float(tops["fc8_interp"].abs().max())]))
+    """
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    total, greatest = json.loads(done.stdout)
+    import torch
+
+    torch.manual_seed(0)
+    built = caffe.Net(str(net), str(weights), caffe.TEST)
+    built.blobs["data"].reshape(1, 3, 65, 97)
+    built.blobs["data"].data[...] = torch.rand(1, 3, 65, 97).numpy() * 100
+    scores = built.forward()["fc8_interp"]
+    assert greatest == pytest.approx(float(np.abs(scores).max()), rel=1e-5)
+    assert total == pytest.approx(float(scores.sum(dtype=np.float64)), rel=1e-3, abs=1e-3 * greatest * scores.size**0.5)
+    record = json.loads((tmp_path / "exported.json").read_text())
+    assert record["passed"] and {"conv1_1", "pool5", "fc8_interp"} <= {c["blob"] for c in record["checks"]}
+
+
+def test_weights_come_back_bit_for_bit(tmp_path: Path, model: tuple[Path, Path]) -> None:
+    net, weights = model
+    assert main(["export", "torch", str(net), "-w", str(weights), "-o", str(tmp_path / "x"), "--no-verify"]) == 0
+    back = tmp_path / "back.caffemodel"
+    assert main(["weights", "port", str(tmp_path / "x.safetensors"), "--to", str(net), "-o", str(back)]) == 0
+    assert compare(read_weight_file(weights), read_weight_file(back)).is_equal
+
+
+def test_onnx_from_image_to_labels(tmp_path: Path, model: tuple[Path, Path]) -> None:
+    net, weights = model
+    output = tmp_path / "x.onnx"
+    words = ["export", "onnx", str(net), "-w", str(weights), "-o", str(output), "--with-preprocessing"]
+    assert main([*words, "--size-rule", "8k+1"]) == 0
+    image = np.random.default_rng(0).integers(0, 256, (1, 50, 75, 3), dtype=np.uint8)
+    labels = onnx_runner(output)({"image": image})["labels"]
+    assert labels.shape == (1, 50, 75) and labels.dtype == np.uint8
+    built = caffe.Net(str(net), str(weights), caffe.TEST)
+    built.blobs["data"].reshape(1, 3, 57, 81)
+    padded = np.zeros((1, 3, 57, 81), np.float32)
+    padded[0, :, :50, :75] = (
+        image[0, :, :, ::-1].transpose(2, 0, 1) - np.array([104.008, 116.669, 122.675])[:, None, None]
+    )
+    built.blobs["data"].data[...] = padded
+    wanted = built.forward()["fc8_interp"][0, :, :50, :75].argmax(0)
+    assert (labels[0] != wanted).mean() < 1e-3
+
+
+def test_what_has_no_weights_is_refused(
+    tmp_path: Path, model: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    net, _ = model
+    for kind in ("torch", "onnx"):
+        assert main(["export", kind, str(net), "-o", str(tmp_path / "x")]) == 2
+        assert "no weights for 16 layers, conv1_1 the first" in capsys.readouterr().err
+    assert not list(tmp_path.glob("x*"))
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ('layer { name: "y" type: "MVN" bottom: "data" top: "y" }', r"net.prototxt:3:1: layer 'y' \(MVN\): has no"),
+        ('layer { name: "x" type: "DummyData" top: "x" dummy_data_param { shape { dim: 1 } } }', "has no counterpart"),
+        (
+            """layer { name: "a" type: "Convolution" bottom: "data" top: "a" param { name: "w" }
+            convolution_param { num_output: 3 kernel_size: 3 } }
+            layer { name: "b" type: "Convolution" bottom: "data" top: "b" param { name: "w" }
+            convolution_param { num_output: 3 kernel_size: 3 } }""",
+            "shares some of its parameters, but not all",
+        ),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_exported_is_named(tmp_path: Path, layers: str, message: str) -> None:
+    net = build(tmp_path, layers)
+    with pytest.raises(InputError, match=message):
+        TorchSource(graph_of(net))
+
+
+def test_names_from_a_net_cannot_become_code(tmp_path: Path) -> None:
+    net = build(tmp_path, r"""layer { name: "y\"\"\"; import os" type: "ReLU" bottom: "data" top: "y\"] + [\"" }""")
+    net.name = '"""\nraise SystemExit\n"""'
+    source = TorchSource(graph_of(net))
+    torch_runner(source.text, source.class_name, source.state)
+    assert "\nraise" not in source.text
+
+
+def test_nets_that_train_are_refused(tmp_path: Path) -> None:
+    build(tmp_path, 'layer { name: "y" type: "ReLU" bottom: "data" top: "y" }')
+    with pytest.raises(InputError, match="is built for training"):
+        graph_of(caffe.Net(str(tmp_path / "net.prototxt"), caffe.TRAIN))
