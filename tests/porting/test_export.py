@@ -82,6 +82,11 @@ ENDS = {
     "spatial product": """layer { name: "s" type: "Slice" bottom: "data" top: "a" top: "b"
         slice_param { slice_point: 2 } }
         layer { name: "y" type: "SpatialProduct" bottom: "a" bottom: "b" top: "y" }""",
+    "scale by a bottom": """layer { name: "g" type: "Pooling" bottom: "data" top: "g"
+        pooling_param { pool: AVE global_pooling: true } }
+        layer { name: "f" type: "Flatten" bottom: "g" top: "f" }
+        layer { name: "s" type: "Scale" bottom: "data" bottom: "f" top: "s" scale_param { axis: 0 } }
+        layer { name: "y" type: "Bias" bottom: "s" bottom: "f" top: "y" bias_param { axis: 0 } }""",
     "reshape": """layer { name: "y" type: "Reshape" bottom: "data" top: "y"
         reshape_param { shape { dim: 0 dim: -1 dim: 17 } } }""",
     "shared": """layer { name: "a" type: "Convolution" bottom: "data" top: "a" param { name: "w" }

@@ -81,6 +81,11 @@ class OnnxGraph:
     def sliced(self, value: str, starts: Sequence[int], ends: Sequence[int], axes: Sequence[int]) -> str:
         return self.add("Slice", [value, *(self.integers(x) for x in (starts, ends, axes))])[0]
 
+    def filled(self, shape: Sequence[str], value: float, outputs: Sequence[str]) -> None:
+        """A value of that shape (an integer for each axis) which is one number everywhere."""
+        number = numpy_helper.from_array(np.array([value], np.float32))
+        self.add("ConstantOfShape", shape, outputs, value=number)
+
     def resize(self, value: str, size: str, outputs: Sequence[str]) -> None:
         """Bilinear, corners on corners, to a size (2 integers)."""
         (sizes,) = self.add("Concat", [self.shape(value, (0, 1)), size], axis=0)

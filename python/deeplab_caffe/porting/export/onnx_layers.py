@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from onnx import numpy_helper
 
 from .graph import Node
 
@@ -89,8 +88,9 @@ def _constants(g: OnnxGraph, node: Node, values: dict[str, np.ndarray]) -> list[
 
 @_writes("Scale", "Bias")
 def _scale(g: OnnxGraph, node: Node) -> None:
-    if len(node.bottoms) != 1:
-        node.fail("takes its values from a second bottom; only learned ones are exported")
+    if len(node.bottoms) == 2:
+        _scale_by_bottom(g, node)
+        return
     at = node.layer.at  # type: ignore[attr-defined]
     behind = len(node.bottom_shapes[0]) - at - node.blobs[0].ndim
     operators = ("Mul", "Add")[: len(node.blobs)] if node.type == "Scale" else ("Add",)
@@ -99,6 +99,17 @@ def _scale(g: OnnxGraph, node: Node) -> None:
         spread = g.constant(f"{node.owner}.{operator.lower()}", blob.reshape(blob.shape + (1,) * behind))
         last = i == len(operators) - 1
         (value,) = g.add(operator, [value, spread], node.tops if last else None)
+
+
+def _scale_by_bottom(g: OnnxGraph, node: Node) -> None:
+    if node.blobs:
+        node.fail("has a second bottom and a bias of its own, which is not exported")
+    x, values = node.bottoms
+    axes = len(node.bottom_shapes[1])
+    behind = range(axes, len(node.bottom_shapes[0]) - node.layer.at)  # type: ignore[attr-defined]
+    if behind:
+        (values,) = g.add("Unsqueeze", [values, g.integers(behind)])
+    g.add("Mul" if node.type == "Scale" else "Add", [x, values], node.tops)
 
 
 @_writes("PReLU")
@@ -194,8 +205,7 @@ def _clip(g: OnnxGraph, node: Node) -> None:
 def _power(g: OnnxGraph, node: Node) -> None:
     p = node.layer.param.power_param
     if p.power * p.scale == 0:
-        value = numpy_helper.from_array(np.array([p.shift**p.power], np.float32))
-        g.add("ConstantOfShape", g.add("Shape", node.bottoms), node.tops, value=value)
+        g.filled(g.add("Shape", node.bottoms), p.shift**p.power, node.tops)
         return
     g.add("Pow", [_linear(g, node.bottoms[0], p), g.number(p.power)], node.tops)
 

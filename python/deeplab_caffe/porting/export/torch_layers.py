@@ -100,13 +100,21 @@ def _bn(node: Node) -> Written:
 
 @_writes("Scale", "Bias")
 def _scale(node: Node) -> Written:
-    if len(node.bottoms) != 1:
-        node.fail("takes its values from a second bottom; only learned ones are exported")
+    if len(node.bottoms) == 2:
+        return _scale_by_bottom(node)
     kept = ("weight", "bias") if node.type == "Scale" else ("bias",)
     names = kept[: len(node.blobs)]
     lacks = "".join(f", {name}=False" for name in ("weight", "bias") if name not in names)
     module = f"Scale({node.blobs[0].shape!r}, axis={node.layer.at}{lacks})"  # type: ignore[attr-defined]
     return Written("{module}({0})", module, names, ("Scale",))
+
+
+def _scale_by_bottom(node: Node) -> Written:
+    if node.blobs:
+        node.fail("has a second bottom and a bias of its own, which is not exported")
+    behind = len(node.bottom_shapes[0]) - node.layer.at - len(node.bottom_shapes[1])  # type: ignore[attr-defined]
+    operator = "*" if node.type == "Scale" else "+"
+    return Written(f"{{0}} {operator} {{1}}{'[(..., *(None,) * %d)]' % behind if behind else ''}")
 
 
 @_writes("PReLU")
