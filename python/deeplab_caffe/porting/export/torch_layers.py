@@ -114,7 +114,8 @@ def _scale_by_bottom(node: Node) -> Written:
         node.fail("has a second bottom and a bias of its own, which is not exported")
     behind = len(node.bottom_shapes[0]) - node.layer.at - len(node.bottom_shapes[1])  # type: ignore[attr-defined]
     operator = "*" if node.type == "Scale" else "+"
-    return Written(f"{{0}} {operator} {{1}}{'[(..., *(None,) * %d)]' % behind if behind else ''}")
+    spread = f"[(..., *(None,) * {behind})]" if behind else ""
+    return Written(f"{{0}} {operator} {{1}}{spread}")
 
 
 @_writes("PReLU")
