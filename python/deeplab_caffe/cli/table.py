@@ -51,6 +51,7 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
     "prototxt": [
         ("prototxt upgrade", "prototxt_upgrade", "bring a net or a solver of any dialect to today's form"),
         ("prototxt convert", "prototxt_convert", "write nets in the dialect of BVLC's Caffe"),
+        ("prototxt lint", "prototxt_lint", "find mistakes in nets and solvers"),
         ("prototxt format", "prototxt_format", "lay prototxt files out in one way"),
         ("prototxt inspect", "prototxt_inspect", "shapes, parameters, cost, memory and receptive fields of a net"),
         ("prototxt diff", "prototxt_diff", "two nets or two solvers compared by meaning"),

@@ -1,4 +1,4 @@
-"""Key-value stores of datums, read only: LMDB, and LevelDB where plyvel is installed. Mirrors `util/db*.cpp`."""
+"""Key-value stores of datums, for reading: LMDB, and LevelDB where plyvel is installed. Mirrors `util/db*.cpp`."""
 
 from __future__ import annotations
 

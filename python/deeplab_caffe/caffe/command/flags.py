@@ -12,7 +12,7 @@ import torch
 from ...errors import InputError
 from ...formats import schema
 from .. import log, parallel
-from ..layers.python import allow_python_layers
+from ..layers.python import python_layers
 
 _PHASES = {"": schema.TRAIN, "TRAIN": schema.TRAIN, "TEST": schema.TEST}
 
@@ -78,16 +78,15 @@ class Flags:
     @contextmanager
     def in_force(self) -> Iterator[None]:
         """Within, nets import Python layers only if that is allowed, and the log goes where it should."""
-        allow_python_layers(self.allow_python_layers)
         root = parallel.current().is_root
         log.init_log(self.minloglevel, stderr=root)
         stream = log.open_in(self.log_dir, "caffe") if self.log_dir and root else None
         if stream:
             log.add_file(stream, details=True)
         try:
-            yield
+            with python_layers(self.allow_python_layers):
+                yield
         finally:
-            allow_python_layers()
             log.init_log(details=False)
             if stream:
                 log.remove_file(stream)
