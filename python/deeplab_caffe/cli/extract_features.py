@@ -10,8 +10,8 @@ from ..errors import InputError
 from .gflags import Flag, Program
 
 PROGRAM = Program(
-    "usage: extract_features FLAGS WEIGHTS NET BLOB1[,BLOB2...] DB1[,DB2...] BATCHES DB_TYPE [CPU/GPU] [DEVICE_ID=N]\n\n"
-    "NET runs in its TEST phase on data of its own. Each item of a blob becomes a datum under a key of ten digits.",
+    "usage: extract_features FLAGS WEIGHTS NET BLOB1[,BLOB2...] DB1[,DB2...] BATCHES DB_TYPE [CPU|GPU] [DEVICE_ID=N]\n"
+    "\nNET runs in its TEST phase on data of its own. Each item of a blob becomes a datum under a key of ten digits.",
     (Flag("allow_python_layers", False, "let the net import, that is run, the modules of its Python layers"),),
 )
 

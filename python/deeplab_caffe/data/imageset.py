@@ -114,7 +114,7 @@ def _file(path: str) -> bytes:
         return file.read()
 
 
-def _compressed(image: NDArray[np.uint8], kind: str) -> bytes:
+def _compressed(image: NDArray[Any], kind: str) -> bytes:
     try:
         return cv2.imencode(f".{kind}", image)[1].tobytes()
     except cv2.error:

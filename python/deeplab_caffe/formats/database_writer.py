@@ -36,13 +36,12 @@ def new_database(path: str | os.PathLike[str], backend: str) -> Iterator[Databas
     target = Path(path)
     if target.exists():
         raise InputError(f"{target}: is there already; remove it, or name another database")
-    opened = {"lmdb": _Lmdb, "leveldb": _LevelDb}.get(backend)
-    if opened is None:
+    if backend not in ("lmdb", "leveldb"):
         raise InputError(f"unknown backend '{backend}'; wanted lmdb or leveldb")
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
     try:
-        writer = opened(beside)
+        writer = _Lmdb(beside) if backend == "lmdb" else _LevelDb(beside)
         try:
             yield writer
             writer.flush()
