@@ -10,8 +10,9 @@ def run(script: str) -> None:
     try:
         from deeplab_caffe.cli import main
     except ModuleNotFoundError as error:
-        python = Path(script).resolve().parent.parent / ".venv" / "bin" / "python"
-        if not python.exists() or os.path.realpath(sys.prefix) == str(python.parent.parent):
+        venv = Path(script).resolve().parent.parent / ".venv"
+        python = venv / "bin" / "python"
+        if not python.exists() or os.path.realpath(sys.prefix) == os.path.realpath(venv):
             sys.exit(f"{script}: there is no module '{error.name}'; `make setup` installs what is needed")
         os.execv(python, [str(python), script, *sys.argv[1:]])
     sys.argv[:1] = ["deeplab", Path(script).name]
