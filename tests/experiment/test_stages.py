@@ -118,6 +118,8 @@ def test_a_stage_that_was_interrupted_is_done_again(
     with monkeypatch.context() as patch:
         patch.setattr("deeplab_caffe.experiment.scoring.resize_scores", interrupted)
         assert deeplab("test", "--force") == 130
+    shown = capsys.readouterr().err
+    assert "interrupted in the stage test; the same command goes on from what is finished" in shown
     assert deeplab("search") == 2
     assert "needs test to be finished" in capsys.readouterr().err
     assert deeplab("test") == 0

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, Stopped
 from ..files import write_text
 from ..formats.prototxt import nearest
 from . import preparation, refining, reporting, scoring, training
@@ -117,7 +117,10 @@ def _run_stage(experiment: Experiment, stage: Stage, force: bool) -> None:
     if force:
         stage.forget(experiment)
     start = time.monotonic()
-    stage.run(experiment)
+    try:
+        stage.run(experiment)
+    except KeyboardInterrupt:
+        raise Stopped(f"interrupted in the stage {stage.name}; the same command goes on from what is finished") from None
     write_text(path, json.dumps({"inputs": inputs, "seconds": round(time.monotonic() - start, 1)}) + "\n")
 
 
