@@ -120,7 +120,8 @@ def _run_stage(experiment: Experiment, stage: Stage, force: bool) -> None:
     try:
         stage.run(experiment)
     except KeyboardInterrupt:
-        raise Stopped(f"interrupted in the stage {stage.name}; the same command goes on from what is finished") from None
+        how = "the same command goes on from what is finished"
+        raise Stopped(f"interrupted in the stage {stage.name}; {how}") from None
     write_text(path, json.dumps({"inputs": inputs, "seconds": round(time.monotonic() - start, 1)}) + "\n")
 
 
