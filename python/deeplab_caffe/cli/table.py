@@ -46,6 +46,7 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
         ("export torch", "export_torch", "a net as the source of a PyTorch module and its state dict"),
         ("export onnx", "export_onnx", "a net as an ONNX model"),
         ("weights convert", "weights_convert", "the same weights as binary, HDF5, or for a Caffe of 2014"),
+        ("weights get", "weights_get", "fetch a known weight file, or list them"),
         ("weights port", "weights_port", "weights of one net for another: renamed, reshaped, reduced, folded"),
     ],
     "prototxt": [
@@ -55,6 +56,7 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
         ("prototxt format", "prototxt_format", "lay prototxt files out in one way"),
         ("prototxt inspect", "prototxt_inspect", "shapes, parameters, cost, memory and receptive fields of a net"),
         ("prototxt diff", "prototxt_diff", "two nets or two solvers compared by meaning"),
+        ("prototxt view", "prototxt_view", "a page for the browser: a net's picture, or that of two and what differs"),
     ],
     "Caffe": [
         ("run", "script", "run a Python script that says `import caffe`"),

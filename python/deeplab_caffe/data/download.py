@@ -95,12 +95,13 @@ def check_sums(path: str | os.PathLike[str], md5: str | None = None, sha256: str
 def _wrong_sum(path: str | os.PathLike[str], sums: dict[str, str | None]) -> str | None:
     """Which sum is not the one given, in words; None if all fit."""
     for kind, wanted in sums.items():
-        if wanted and (found := _sum(path, kind)) != wanted.lower():
+        if wanted and (found := file_sum(path, kind)) != wanted.lower():
             return f"its {kind} is {found}, not {wanted.lower()}"
     return None
 
 
-def _sum(path: str | os.PathLike[str], kind: str) -> str:
+def file_sum(path: str | os.PathLike[str], kind: str) -> str:
+    """The hexadecimal md5 or sha256 of a file."""
     digest = hashlib.new(kind, usedforsecurity=False)
     with open(path, "rb") as file:
         while block := file.read(1 << 20):

@@ -1,0 +1,160 @@
+"""The manifest of known weight files, and how one is fetched: from its owners, a mirror, or a folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from ..data.archive import unpack
+from ..data.download import download, file_sum
+from ..errors import InputError
+from ..formats.tree import nearest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+#: the environment's mirror: an address or a folder with files under their own names
+MIRROR = "DEEPLAB_MIRROR"
+_MB = 1_000_000
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One known file; the fields are described in models/weights.toml."""
+
+    name: str
+    title: str
+    file: str
+    urls: tuple[str, ...]
+    archive: bool = False
+    inside: str = ""
+    sha256: str = ""
+    size: int = 0
+    licence: str = ""
+    trained_on: tuple[str, ...] = ()
+    images: str = ""
+    net: str = ""
+    port: str = ""
+    score: str = ""
+    instead: str = ""
+
+    def __str__(self) -> str:
+        shown = {
+            "fits": self.net,
+            "to port to": self.port,
+            "images": self.images,
+            "trained on": ", ".join(self.trained_on),
+            "score": self.score,
+            "licence": self.licence,
+        }
+        return "\n".join([f"{self.name}: {self.title}", *(f"  {what}: {x}" for what, x in shown.items() if x)])
+
+
+def read_manifest(path: str | os.PathLike[str]) -> dict[str, Entry]:
+    """Every entry of a manifest by its name; InputError for what is not written as it should be."""
+    try:
+        tables = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot read the manifest of weights: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: {error}") from None
+    return {name: _entry(f"{path}: [{name}]", name, table) for name, table in tables.items()}
+
+
+def _entry(where: str, name: str, table: Any) -> Entry:
+    kinds = {f.name: str(f.type).partition("[")[0] for f in fields(Entry) if f.name != "name"}
+    wanted = {"str": str, "tuple": list, "bool": bool, "int": int}
+    if not isinstance(table, dict):
+        raise InputError(f"{where}: wanted a table")
+    for key, value in table.items():
+        if key not in kinds:
+            raise InputError(f"{where}: there is no key '{key}'{nearest(key, list(kinds))}")
+        if not isinstance(value, wanted[kinds[key]]):
+            raise InputError(f"{where}: {key} is {value!r}; wanted a {wanted[kinds[key]].__name__}")
+    for key in ("title", "file", "urls"):
+        if not table.get(key):
+            raise InputError(f"{where}: states no {key}")
+    if Path(table["file"]).name != table["file"]:
+        raise InputError(f"{where}: file '{table['file']}' is no plain name")
+    values: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in table.items()}
+    return Entry(name, **values)
+
+
+def look_up(manifest: dict[str, Entry], name: str) -> Entry:
+    """The entry of a name; InputError with the names that there are."""
+    if name not in manifest:
+        raise InputError(f"no weights '{name}' are known{nearest(name, list(manifest))}; known: {', '.join(manifest)}")
+    return manifest[name]
+
+
+def fetch(entry: Entry, folder: str | os.PathLike[str], mirror: str | None = None) -> Path:
+    """Bring a file into a folder; returns its path. One that is there is checked and kept.
+
+    mirror: an address or a folder, tried before the owners' addresses, as is the one in DEEPLAB_MIRROR. Raises
+    InputError where no place has it, saying what each answered and what else can be done, and for a wrong sum.
+    """
+    target = Path(folder) / entry.file
+    if target.is_file():
+        if not entry.archive:
+            _check_sum(target, entry.sha256)
+        return target
+    failures = []
+    for url in _places(entry, mirror):
+        try:
+            return _fetch_from(url, entry, target)
+        except InputError as error:
+            failures.append(f"  {error}")
+    raise InputError("\n".join([f"{entry.name} could not be had:", *failures, _advice(entry, target)]))
+
+
+def _places(entry: Entry, mirror: str | None) -> Iterator[str]:
+    for place in (mirror, os.environ.get(MIRROR)):
+        for url in entry.urls if place else ():
+            base = Path(place or "").resolve().as_uri() if os.path.isdir(place or "") else place
+            yield f"{base}/{url.rpartition('/')[2]}"
+    yield from entry.urls
+
+
+def _fetch_from(url: str, entry: Entry, target: Path) -> Path:
+    if not entry.archive:
+        whole = entry.sha256 if len(entry.sha256) == 64 else None
+        download(url, target, sha256=whole)
+        try:
+            _check_sum(target, entry.sha256)
+        except InputError:
+            target.unlink()
+            raise
+        return target
+    packed = target.with_name(f"{entry.name}-{url.rpartition('/')[2]}")
+    staging = target.with_name(f".{entry.name}-unpacked")
+    try:
+        download(url, packed, sha256=entry.sha256 if len(entry.sha256) == 64 else None)
+        unpack(packed, staging, entry.size * _MB, wanted=lambda name: name == entry.inside)
+        if not (staging / entry.inside).is_file():
+            raise InputError(f"{packed}: holds no '{entry.inside}'")
+        os.replace(staging / entry.inside, target)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    packed.unlink()
+    return target
+
+
+def _check_sum(path: Path, digits: str) -> None:
+    """Refuse a file whose sha256 does not begin with these digits."""
+    if digits and not (found := file_sum(path, "sha256")).startswith(digits):
+        raise InputError(f"{path}: its sha256 is {found}, which should begin with {digits}: it is not the file wanted")
+
+
+def _advice(entry: Entry, target: Path) -> str:
+    other = f" Or: {entry.instead}." if entry.instead else ""
+    return (
+        f"Put a copy at {target} and run the same command again, or name a place that has it with --mirror "
+        f"(an address or a folder).{other}"
+    )

@@ -1,0 +1,5 @@
+"""Fixtures: a server on this machine."""
+
+from servers import server
+
+__all__ = ["server"]
