@@ -46,8 +46,9 @@ PROGRAM = Program(
         Flag("sighup_effect", "snapshot", f"train: what a lost terminal (SIGHUP) gets {_WHEN}"),
         Flag("out_weights", "", "save: the file to write"),
         Flag("workers", 1, "train, without gpu: processes on the CPU that train together"),
-        Flag("precision", "float32", "test: float32 or bf16"),
-        Flag("plain", False, "test: layer by layer, rather than by the planned execution"),
+        Flag("precision", "float32", "train, test: float32 or bf16; weights stay float32"),
+        Flag("plain", False, "train, test: test layer by layer, rather than by the planned execution"),
+        Flag("recompute", False, "train: keep few activations and compute them again: less memory, more time"),
         Flag("speed", False, "train: tell iterations per second in the lines of the loss, as BVLC Caffe 1.0"),
         Flag("allow_python_layers", False, "let nets import, that is run, the modules of their Python layers"),
         Flag(

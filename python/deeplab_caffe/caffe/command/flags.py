@@ -22,9 +22,9 @@ class Flags:
     """The flags; those up to `sighup_effect` are Caffe's.
 
     solver, model, snapshot, weights, out_weights: files; gpu: `0,1` or `all`; phase: TRAIN or TEST; stage: names with
-    commas between; workers: how many processes train together on the CPU; precision: of the passes; plain: test
-    layer by layer, keeping every blob; speed: whether the lines of the loss tell it; log_dir: a folder that gets the
-    log too.
+    commas between; workers: how many processes train together on the CPU; precision: of the passes, float32 or bf16;
+    plain: test layer by layer, keeping every blob; recompute: keep few activations in training; speed: whether the
+    lines of the loss tell it; log_dir: a folder that gets the log too.
     """
 
     solver: str = ""
@@ -42,6 +42,7 @@ class Flags:
     workers: int = 1
     precision: str = "float32"
     plain: bool = False
+    recompute: bool = False
     speed: bool = False
     allow_python_layers: bool = False
     minloglevel: int = 0

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
+import torch
 
 from ...errors import InputError
 from ...formats import schema
-from .. import log
+from .. import doubts, log
 from ..net import Net
 from .flags import Flags, use_one_device
 
@@ -41,19 +43,23 @@ def _load(net: Net, weights: str) -> None:
 
 def _score(net: Net, flags: Flags) -> None:
     count = flags.iterations
-    run = (
-        (lambda: net.forward_range(0, len(net.layers) - 1)) if flags.plain else net.plan(None, (), flags.precision).run
-    )
+    run = _plain(net, flags.precision) if flags.plain else net.plan(precision=flags.precision).run
     log.info(f"Running for {count} iterations.", "caffe.cpp:285")
     loss = np.zeros((), np.float32)
     sums: list[np.ndarray] = []
     for batch in range(count):
         loss += float(run())
+        doubts.settle(net)
         values = [net.blobs[name].data.ravel() for name in net.outputs]
         _log_batch(batch, net.outputs, values)
         sums = _added(net, sums, values)
     log.info(f"Loss: {log.number(float(loss / np.float32(count)))}", "caffe.cpp:313")
     _log_means(net, [total / np.float32(count) for total in sums])
+
+
+def _plain(net: Net, precision: str) -> Callable[[], torch.Tensor]:
+    net.set_precision(precision)
+    return partial(net.forward_range, 0, len(net.layers) - 1)
 
 
 def _log_batch(batch: int, names: Sequence[str], values: Sequence[np.ndarray]) -> None:

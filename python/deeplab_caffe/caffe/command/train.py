@@ -91,7 +91,6 @@ def _train(flags: Flags) -> None:
         with signals.stopping_at_once():
             solver = _prepared(flags)
         solver.action = signals
-        solver.show_speed = flags.speed
         _solve(solver)
 
 
@@ -126,6 +125,10 @@ def _prepared(flags: Flags) -> Solver:
     """The solver with its nets, from weights or a snapshot if there are any."""
     try:
         solver = get_solver(_definition(flags))
+        solver.show_speed, solver.plans_tests = flags.speed, not flags.plain
+        solver.set_precision(flags.precision)
+        if flags.recompute:
+            solver.net.recompute()
         if flags.snapshot:
             log.info(f"Resuming from {flags.snapshot}", "caffe.cpp:241")
             solver.restore(flags.snapshot)
