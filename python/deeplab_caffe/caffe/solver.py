@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -17,6 +16,7 @@ from . import agreement, doubts, learning_rate, log, mode, net_weights, parallel
 from .net import Net
 from .net_log import message_text
 from .signals import Action
+from .solver_log import Display, log_outputs
 from .solver_nets import test_nets, train_net
 
 
@@ -62,7 +62,7 @@ class Solver:
         #: the workers that train together, this solver's among them
         self.group = parallel.current()
         self.takes_part = False
-        self._logged_at: tuple[float, int] | None = None
+        self._display = Display()
         self.net = train_net(self.definition)
         if self.param.snapshot_format == schema.SolverParameter.HDF5:
             check_names(self.net._layer_names, self.source)  # rather than at the first snapshot
@@ -186,7 +186,7 @@ class Solver:
             loss = self._passes()
             self._note_loss(loss)
             if self.is_root and p.display and self.iter % p.display == 0:
-                self._display()
+                self._display.show(self)
             for _, on_gradients_ready in self._callbacks:
                 on_gradients_ready()
             self.apply_update()
@@ -220,34 +220,6 @@ class Solver:
     def smoothed_loss(self) -> float:
         """Mean loss of the last `average_loss` iterations."""
         return float(torch.stack([x.detach().cpu() for x in self.recent_losses]).double().mean())
-
-    def _display(self) -> None:
-        speed = f" ({self._speed()})" if self.show_speed else ""
-        log.info(f"Iteration {self.iter}{speed}, loss = {log.number(self.smoothed_loss)}", "solver.cpp:228")
-        doubts.settle(self.net)
-        outputs = [self.net.blobs[name].data_tensor().flatten().tolist() for name in self.net.outputs]
-        self._log_outputs(self.net, "Train", outputs)
-
-    def _speed(self) -> str:
-        """Iterations per second since the last call, and how long the iterations between two displays took."""
-        now = time.time()
-        then, at = self._logged_at or (now, self.iter)
-        self._logged_at = (now, self.iter)
-        lapse = now - then
-        per_second = (self.iter - at) / lapse if lapse > 0 else 0
-        return f"{log.number(per_second)} iter/s, {log.number(lapse)}s/{self.param.display} iters"
-
-    @staticmethod
-    def _log_outputs(net: Net, kind: str, outputs: Sequence[Sequence[float]]) -> None:
-        index = 0
-        weights = net.blob_loss_weights
-        place = "solver.cpp:244" if kind == "Train" else "solver.cpp:405"
-        for name, values in zip(net.outputs, outputs, strict=True):
-            weight = weights[name]
-            for value in values:
-                part = f" (* {log.number(weight)} = {log.number(weight * value)} loss)" if weight else ""
-                log.info(f"    {kind} net output #{index}: {name} = {log.number(value)}{part}", place)
-                index += 1
 
     def test_all(self) -> None:
         """Run every test net for its test_iter forwards and log the mean of each output; the root alone does it."""
@@ -288,7 +260,7 @@ class Solver:
         doubts.settle(net)
         if self.param.test_compute_loss:
             log.info(f"Test loss: {log.number(float(loss) / count)}", "solver.cpp:392")
-        self._log_outputs(net, "Test", [(s / count).tolist() for s in sums])
+        log_outputs(net, "Test", [(s / count).tolist() for s in sums], "solver.cpp:405")
 
     # -- the update
 

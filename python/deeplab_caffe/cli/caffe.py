@@ -76,5 +76,7 @@ def run(flags: dict[str, Any], words: list[str]) -> None:
         engine.replace_by_binary([name, *(f"--{key}={value}" for key, value in stated.items())])
     from ..caffe import command
 
+    if flags["gpu"] == "-1":  # DeepLab v1's Caffe says CPU so
+        flags["gpu"] = ""
     known = command.Flags.__dataclass_fields__
     getattr(command, name)(command.Flags(**{key: value for key, value in flags.items() if key in known}))

@@ -12,6 +12,7 @@ from ...errors import InputError
 from ...formats import schema
 from .. import doubts, log
 from ..net import Net
+from ..solver_log import with_loss
 from .flags import Flags, use_one_device
 
 
@@ -82,7 +83,5 @@ def _added(net: Net, sums: list[np.ndarray], values: Sequence[np.ndarray]) -> li
 def _log_means(net: Net, means: Sequence[np.ndarray]) -> None:
     weights = net.blob_loss_weights
     for name, own in zip(net.outputs, means, strict=True):
-        weight = weights[name]
         for value in own.tolist():
-            part = f" (* {log.number(weight)} = {log.number(weight * value)} loss)" if weight else ""
-            log.info(f"{name} = {log.number(value)}{part}", "caffe.cpp:325")
+            log.info(f"{name} = {with_loss(value, weights[name])}", "caffe.cpp:325")
