@@ -11,18 +11,26 @@ from __future__ import annotations
 import argparse
 import resource
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import torch
+from safetensors.torch import save_file
 
 from deeplab_caffe import caffe
 from deeplab_caffe.caffe import log
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats import schema
 from deeplab_caffe.formats.prototxt import Document, to_message
+from deeplab_caffe.formats.weight_files import read_weight_file
 from deeplab_caffe.formats.weights import read_caffemodel, read_solverstate
+from deeplab_caffe.porting.manifest import read_manifest
+from deeplab_caffe.porting.state_dict import read_metadata, read_state_dict
+from deeplab_caffe.porting.summary import summarise
+from deeplab_caffe.porting.torch_names import to_caffe
 
 DATA = Path(__file__).parent / "data" / "conformance"
 _TOKENS = [b"{", b"}", b'"', b":", b"999999999999", b"-1", b"1e999", b"nan", b"layer", b"\xff\xff\xff\xff\x7f", b"\x00"]
@@ -72,9 +80,38 @@ def _state(path: Path) -> None:
     read_solverstate(path)
 
 
+def _show_weights(path: Path) -> None:
+    str(summarise(read_weight_file(path)))
+
+
+def _state_dict(path: Path) -> None:
+    read_metadata(path)
+    to_caffe(read_state_dict(path), str(path))
+
+
+def _manifest(path: Path) -> None:
+    read_manifest(path)
+
+
+def _of_torch(save: Callable[[dict[str, torch.Tensor], Path], None], folder: Path) -> bytes:
+    """A file with a small state dict of a net that is known."""
+    names = ("features.0", "features.28", "classifier.0")
+    state = {f"{name}.{part}": torch.ones(2, 2) for name in names for part in ("weight", "bias")}
+    save(state, folder / "state")
+    return (folder / "state").read_bytes()
+
+
+def _torch_files() -> tuple[bytes, bytes]:
+    """A checkpoint and a safetensors file."""
+    with tempfile.TemporaryDirectory() as name:
+        checkpoint = _of_torch(torch.save, Path(name))
+        return checkpoint, _of_torch(lambda state, path: save_file(state, path), Path(name))
+
+
 def targets() -> list[tuple[str, Callable[[Path], None], bytes]]:
     """(suffix, reader, real file)."""
     solver = DATA / "solvers" / "sgd_step"
+    checkpoint, tensors = _torch_files()
     net = b"".join(
         line for line in (solver / "net.prototxt").read_bytes().splitlines(keepends=True) if b"HDF5Data" not in line
     )
@@ -90,6 +127,11 @@ def targets() -> list[tuple[str, Callable[[Path], None], bytes]]:
         ("caffemodel", _load, (solver / "snap_iter_6.caffemodel").read_bytes()),
         ("caffemodel", _load, next((DATA.parent / "formats").rglob("v1.caffemodel")).read_bytes()),
         ("solverstate", _state, (solver / "snap_iter_6.solverstate").read_bytes()),
+        ("caffemodel", _show_weights, (solver / "snap_iter_6.caffemodel").read_bytes()),
+        ("caffemodel.h5", _show_weights, (DATA / "train_log" / "snap_iter_6.caffemodel.h5").read_bytes()),
+        ("pth", _state_dict, checkpoint),
+        ("safetensors", _state_dict, tensors),
+        ("toml", _manifest, (DATA.parent.parent.parent / "models" / "weights.toml").read_bytes()),
     ]
 
 
@@ -114,8 +156,6 @@ def run(count: int, seed: int, folder: Path) -> Iterator[tuple[str, bytes, str]]
 
 
 def main() -> int:
-    import tempfile
-
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)

@@ -68,7 +68,9 @@ def is_state_dict(path: str | os.PathLike[str]) -> bool:
 
 
 def _is_safetensors(path: str | os.PathLike[str]) -> bool:
-    """A header of JSON behind eight bytes that state its length."""
+    """By its name, or by a header of JSON behind eight bytes that state its length."""
+    if os.fspath(path).endswith(".safetensors"):
+        return True
     try:
         with open(path, "rb") as file:
             return file.read(10)[8:9] == b"{"
