@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from deeplab_caffe import caffe, cli
+from deeplab_caffe.cli.caffe import PROGRAM
 from deeplab_caffe.evaluation import read_train_log
 
 _PREFIX = re.compile(r"([IWEF])\d{4}(?:\d{4})? [\d:.]+ +\d+ ")
@@ -169,6 +170,12 @@ def test_help_shows_commands_and_flags(capsys):
     assert cli.main(["caffe", "-help"]) == 0
     shown = capsys.readouterr().out
     assert all(word in shown for word in ("train", "device_query", "-sighup_effect", 'default: "snapshot"'))
+
+
+def test_every_flag_is_explained():
+    text = (Path(__file__).parent.parent.parent / "docs" / "caffe-command.md").read_text()
+    hidden = {"logtostderr", "alsologtostderr"}  # for old scripts
+    assert [flag.name for flag in PROGRAM.flags if flag.name not in hidden and f"`{flag.name}`" not in text] == []
 
 
 def test_weights_of_another_net_are_refused(run, command):
