@@ -20,13 +20,26 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     Raises:
         InputError: the file is missing or damaged; names it.
     """
+    return np.asarray(cv2.cvtColor(read_pixels(path), cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def read_pixels(path: str | os.PathLike[str], colour: bool = True) -> NDArray[np.uint8]:
+    """The pixels of an image file as OpenCV, and so Caffe, decodes it: (H, W, 3) BGR, or (H, W) grey.
+
+    Likewise as they are stored. Python's lock is free meanwhile.
+
+    Raises:
+        InputError: the file is missing or damaged; names it.
+    """
+    flags = cv2.IMREAD_COLOR if colour else cv2.IMREAD_GRAYSCALE
     try:
-        image = cv2.imread(os.fspath(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    except (cv2.error, UnicodeError) as error:
-        raise InputError(f"{os.fspath(path)}: cannot read the image: {error}") from None
+        data = np.fromfile(path, np.uint8)
+        image = cv2.imdecode(data, flags | cv2.IMREAD_IGNORE_ORIENTATION) if data.size else None
+    except (OSError, ValueError, cv2.error) as error:
+        raise InputError(f"{os.fspath(path)}: cannot read the image: {getattr(error, 'strerror', error)}") from None
     if image is None:
-        raise InputError(f"{os.fspath(path)}: cannot read the image: it is missing or damaged")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+        raise InputError(f"{os.fspath(path)}: cannot read the image: it is damaged, or no image that OpenCV can read")
+    return np.asarray(image, np.uint8)
 
 
 def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import struct
 from typing import Any
 
 import cv2
@@ -13,12 +12,11 @@ from PIL import Image, UnidentifiedImageError
 
 from ..errors import InputError
 from ..files import replacing
+from . import png
 
 Label = NDArray[np.uint8]
 Palette = NDArray[np.uint8]
 
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_GREY, _PALETTE = 0, 3
 _PNG_COLOUR_NAMES = {2: "RGB", 4: "grey with alpha", 6: "RGB with alpha"}
 
 
@@ -32,20 +30,28 @@ def read_label(path: str | os.PathLike[str]) -> Label:
     Raises:
         InputError: the file is missing, damaged, or holds colours, 16-bit values or JPEG.
     """
-    kind = _png_kind(path)
-    if kind is None:
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError as error:
+        raise InputError(f"{os.fspath(path)}: cannot read the label file: {error.strerror}") from None
+    header = png.read_header(data)
+    if header is None:
         return _read_other(path)
-    depth, colour = kind
+    depth, colour = header.depth, header.colour
     if colour in _PNG_COLOUR_NAMES:
         raise _not_indices(path, f"an {_PNG_COLOUR_NAMES[colour]} PNG, {depth} bits per channel")
     if depth == 16:
         raise _not_indices(path, "a 16-bit PNG")
-    if colour == _GREY and depth == 8:
-        label = cv2.imread(os.fspath(path), cv2.IMREAD_UNCHANGED)
+    label = png.decode_indices(data)
+    if label is not None:
+        return label
+    if colour == png.GREY and depth == 8:
+        label = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         if label is not None and label.ndim == 2 and label.dtype == np.uint8:
             return np.asarray(label, np.uint8)
     indices = _read_with_pillow(path)
-    return indices // (255 // (2**depth - 1)) if colour == _GREY and depth in (2, 4) else indices
+    return indices // (255 // (2**depth - 1)) if colour == png.GREY and depth in (2, 4) else indices
 
 
 def check_labels(
@@ -109,19 +115,6 @@ def voc_palette(num_colours: int = 256) -> Palette:
         for channel in range(3):
             palette[:, channel] |= (((index >> (3 * bit + channel)) & 1) << (7 - bit)).astype(np.uint8)
     return palette
-
-
-def _png_kind(path: str | os.PathLike[str]) -> tuple[int, int] | None:
-    """Bit depth and colour type from a PNG's header; None for other formats."""
-    try:
-        with open(path, "rb") as file:
-            head = file.read(26)
-    except OSError as error:
-        raise InputError(f"{os.fspath(path)}: cannot read the label file: {error.strerror}") from None
-    if len(head) < 26 or head[:8] != _PNG_SIGNATURE:
-        return None
-    depth, colour = struct.unpack_from("BB", head, 24)
-    return depth, colour
 
 
 def _read_other(path: str | os.PathLike[str]) -> Label:

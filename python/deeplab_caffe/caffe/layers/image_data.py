@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from ...data.images import read_pixels
 from ...data.lists import ListEntry, check_files, full_path, list_contents, read_numbered_list
 from ...errors import InputError
 from .. import log
@@ -55,17 +56,14 @@ class ImageData(ReadAheadLayer):
     def read(self, entry: ListEntry, number: int) -> _Item:
         p = self.param.image_data_param
         path = full_path(p.root_folder, entry.image)
-        flags = cv2.IMREAD_COLOR if p.is_color else cv2.IMREAD_GRAYSCALE
-        image = cv2.imread(path, flags | cv2.IMREAD_IGNORE_ORIENTATION)
-        if image is None:
-            raise InputError(f"{self.where(entry)}is not there or is no image that OpenCV can read")
-        if p.new_height:
-            image = cv2.resize(image, (p.new_width, p.new_height), interpolation=cv2.INTER_LINEAR)
-        planes = image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
         try:
+            image = read_pixels(path, p.is_color)
+            if p.new_height:
+                image = np.asarray(cv2.resize(image, (p.new_width, p.new_height), interpolation=cv2.INTER_LINEAR))
+            planes = image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
             return _Item(planes, self._transformer.shape(planes.shape))
         except InputError as error:
-            raise InputError(self.where(entry) + str(error)) from None
+            raise InputError(self.where(entry) + str(error).removeprefix(f"{path}: ")) from None
 
     def shapes(self, item: _Item) -> list[Shape]:
         return [item.shape, ()]

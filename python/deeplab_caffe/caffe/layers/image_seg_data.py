@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from ...data.images import read_pixels
 from ...data.labels import check_labels, read_label
 from ...data.lists import ListEntry, check_files, full_path, list_contents, read_list
 from ...errors import InputError
@@ -116,14 +117,12 @@ class ImageSegData(ReadAheadLayer):
     def _read_image(self, entry: ListEntry) -> np.ndarray:
         """(H, W, channels) uint8, BGR."""
         p = self.param.image_data_param
-        path = full_path(p.root_folder, entry.image)
-        flags = cv2.IMREAD_COLOR if p.is_color else cv2.IMREAD_GRAYSCALE
-        # Labels are drawn on the stored pixels, whatever way the camera was held.
-        image = cv2.imread(path, flags | cv2.IMREAD_IGNORE_ORIENTATION)
-        if image is None:
-            raise InputError(f"{self.where(entry)}{path} is not there or is no image that OpenCV can read")
+        try:
+            image = read_pixels(full_path(p.root_folder, entry.image), p.is_color)
+        except InputError as error:
+            raise InputError(f"{self.where(entry)}{error}") from None
         if p.new_height:
-            image = cv2.resize(image, (p.new_width, p.new_height), interpolation=cv2.INTER_LINEAR)
+            image = np.asarray(cv2.resize(image, (p.new_width, p.new_height), interpolation=cv2.INTER_LINEAR))
         return image if image.ndim == 3 else image[:, :, None]
 
     def _read_label(self, entry: ListEntry, image: np.ndarray) -> np.ndarray:
@@ -163,10 +162,11 @@ class ImageSegData(ReadAheadLayer):
         if (rows, columns) != (height, width):
             data[...] = 0
             label[...] = self.param.image_data_param.ignore_label
-        if mirrored:
-            data, label = data[:, :, ::-1], label[:, :, ::-1]
-        for channel, table in enumerate(self.table):
-            data[channel, :rows, :columns] = cv2.LUT(np.ascontiguousarray(image[:, :, channel]), table)
+        if mirrored:  # while they are bytes, and in the right place at once
+            image, classes = cv2.flip(image, 1), cv2.flip(classes, 1)
+            data, label = data[:, :, width - columns :], label[:, :, width - columns :]
+        for channel, plane, table in zip(data, cv2.split(image), self.table, strict=True):
+            cv2.LUT(plane, table, channel[:rows, :columns])
         label[0, :rows, :columns] = classes
 
     def _crop(
