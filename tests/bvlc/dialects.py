@@ -76,3 +76,16 @@ def assert_agree(ours: Arrays, native: Arrays, share: float = 1e-5) -> None:
         tolerance = share * float(np.abs(array).max(initial=0)) + 1e-6
         np.testing.assert_allclose(ours[name], array, rtol=0, atol=tolerance, err_msg=name)
         assert not name.startswith("diff") or array.any(), f"{name} is all zero: nothing was compared"
+
+
+def compare(
+    text: str,
+    bottoms: Mapping[str, np.ndarray],
+    learned: Sequence[str] = (),
+    phase: int = caffe.TEST,
+    forwards: int = 1,
+) -> None:
+    """Assert that a layer in both dialects leaves the same."""
+    whole = one_layer(text, bottoms, learned)
+    native = run(net_of(whole, phase), bottoms, learned, forwards)
+    assert_agree(run(net_of(in_bvlc(whole), phase), bottoms, learned, forwards), native)

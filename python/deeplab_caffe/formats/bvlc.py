@@ -27,13 +27,15 @@ _SAYS_NOTHING = {"update_global_stats": "false"}
 
 
 def to_bvlc(document: Document) -> str:
-    """The text of a net of any dialect in that of BVLC's Caffe 1.0; a solver is only upgraded.
+    """The text of a net of any dialect in that of BVLC's Caffe 1.0; a solver's stays as it is.
 
     `document` is parsed without values for its variables. Raises InputError for what BVLC's Caffe lacks and no Python
     layer does.
     """
-    document, losses = _without_weighted_losses(document)
-    document = Document(upgrade_document(document).text, document.filename)
+    losses: dict[str, str] = {}
+    if document.root.all("layers"):  # of 2014; BVLC's Caffe would read them, but for DeepLab's own
+        document, losses = _without_weighted_losses(document)
+        document = Document(upgrade_document(document).text, document.filename)
     edits = Edits(document)
     for layer in document.root.all("layer"):
         if isinstance(layer.value, Block):

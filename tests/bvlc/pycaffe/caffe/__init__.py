@@ -16,8 +16,8 @@ from ._caffe import (
     set_mode_gpu,
     set_random_seed,
 )
-from .pycaffe import AdaDeltaSolver, AdaGradSolver, AdamSolver, Net, NesterovSolver, RMSPropSolver, SGDSolver
 from .proto import TEST, TRAIN
+from .pycaffe import AdaDeltaSolver, AdaGradSolver, AdamSolver, NesterovSolver, Net, RMSPropSolver, SGDSolver
 
 __version__ = "1.0.0"
 __all__ = [
