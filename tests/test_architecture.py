@@ -32,7 +32,7 @@ ALLOWED = {
     },
 }
 ALLOWED["cli"] = ALLOWED["experiment"] | {"experiment", "caffe"}
-GROUND = {"errors", "files", "progress"}
+GROUND = {"errors", "files", "progress", "tables"}
 
 
 def _room(path: Path) -> str:

@@ -11,9 +11,9 @@ from torch.nn import functional
 from torch_models import VGG16, ResNet, randomised
 
 from deeplab_caffe.errors import InputError
+from deeplab_caffe.formats.weight_fit import NetLayer
 from deeplab_caffe.formats.weights import BlobArray, LayerWeights
 from deeplab_caffe.porting import surgery
-from deeplab_caffe.porting.fit import NetLayer
 from deeplab_caffe.porting.port import Choices, port
 from deeplab_caffe.porting.torch_names import to_caffe
 

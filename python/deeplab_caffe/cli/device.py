@@ -14,9 +14,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--allow-python-layers", action="store_true", help="let nets import their Python layers")
     several = "or, to train, on several: 0,1 or all; batch_size is each one's"
     parser.add_argument("--gpu", metavar="N", help=f"run on this CUDA device (the first, if there is one), {several}")
+    uninitialized = "test with layers that the weights say nothing of"
+    parser.add_argument("--allow-uninitialized", action="store_true", help=uninitialized)
     parser.add_argument("--workers", metavar="N", type=int, default=1, help="train with N processes on the CPU")
 
 
 def choose(arguments: argparse.Namespace, wants_gpu: bool) -> None:
     """Compute on the devices that the flags name; without any on a GPU, where the solver asks for one."""
+    engine.current().allow_uninitialized = arguments.allow_uninitialized
     engine.current().choose_device(arguments.gpu, wants_gpu, arguments.workers)

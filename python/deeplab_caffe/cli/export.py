@@ -11,8 +11,8 @@ from ..caffe import log
 from ..errors import InputError
 from ..files import write_text
 from ..formats.weight_files import read_weight_file
+from ..formats.weight_fit import fit, layers_of
 from ..porting.export.verification import Verification
-from ..porting.fit import fit, layers_of
 from ..porting.surgery import CAFFE, TORCHVISION, Preprocessing
 from .named_net import definition_named
 

@@ -7,8 +7,8 @@ import json
 
 from .. import caffe
 from ..formats.weight_files import read_weight_file
+from ..formats.weight_fit import fit, layers_of
 from ..inspection.shapes import infer_shapes
-from ..porting.fit import fit, layers_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -12,11 +12,11 @@ from .. import caffe
 from ..errors import InputError
 from ..files import write_text
 from ..formats.weight_files import WeightFile, read_weight_file, write_weight_file
+from ..formats.weight_fit import NetLayer, layers_of
 from ..formats.weights import LayerWeights
 from ..inspection.shapes import infer_shapes
 from ..porting.difference import Difference, compare
 from ..porting.export.torch_source import to_layers
-from ..porting.fit import NetLayer, layers_of
 from ..porting.port import Choices, Ported, port
 from ..porting.renames import read_renames
 from ..porting.state_dict import is_state_dict, read_metadata, read_state_dict

@@ -10,6 +10,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ..errors import InputError
+from ..formats.weight_files import read_weight_file
+from ..formats.weight_fit import fit, layers_of
+
 
 @dataclass(frozen=True)
 class Training:
@@ -29,6 +33,8 @@ class Engine(ABC):
     """One Caffe: `caffe` is the module with pycaffe's names."""
 
     caffe: ModuleType
+    #: whether a net for use may have layers that its weights say nothing of
+    allow_uninitialized = False
 
     @abstractmethod
     def python_layers(self, allowed: bool) -> AbstractContextManager[None]:
@@ -44,8 +50,28 @@ class Engine(ABC):
 
     @abstractmethod
     def test_net(self, net_file: Path, weights: Path) -> Any:
-        """A net in TEST with weights, with pycaffe's members; raises InputError where they do not fit."""
+        """A net in TEST with weights, with pycaffe's members.
+
+        Raises InputError where they do not fit, or say nothing of a layer that needs some.
+        """
+
+    def check_initialized(self, net: Any, net_file: Path, weights: Path) -> None:
+        """Refuse a net for use that has layers without weights, unless they are allowed."""
+        if not self.allow_uninitialized:
+            fit(read_weight_file(weights), str(net_file), layers_of(net)).demand_initialized()
 
     @abstractmethod
     def train(self, training: Training) -> None:
         """Train. Raises InputError for what cannot be used, and Stopped where a signal asked to stop."""
+
+
+def starting_table(net: Any, net_file: Path, weights: Path) -> str:
+    """What a training starts from: which layers get weights, which start anew, what of the file is not used.
+
+    Raises InputError where no layer gets any.
+    """
+    layers = layers_of(net)
+    found = fit(read_weight_file(weights), str(net_file), layers)
+    if not (found.loaded or found.mismatched):
+        raise InputError(f"{weights} has weights for none of the net's layers, which are {', '.join(layers)}")
+    return f"starting from {found}"

@@ -18,7 +18,7 @@ from ..caffe.solver import Solver
 from ..caffe.solvers import get_solver
 from ..errors import InputError, Stopped
 from ..formats.definition import read_solver
-from .base import Engine, Training
+from .base import Engine, Training, starting_table
 
 
 class Embedded(Engine):
@@ -42,7 +42,9 @@ class Embedded(Engine):
                 print("the solver asks for a GPU; there is none here, so the CPU computes", file=sys.stderr)
 
     def test_net(self, net_file: Path, weights: Path) -> Any:
-        return caffe.Net(str(net_file), str(weights), caffe.TEST)
+        net = caffe.Net(str(net_file), str(weights), caffe.TEST)
+        self.check_initialized(net, net_file, weights)
+        return net
 
     def train(self, training: Training) -> None:
         parallel.run(_train, training, how_to_go_on=lambda: _how_to_go_on(training))
@@ -108,13 +110,8 @@ def _restore(solver: Solver, state: str) -> None:
 
 def _start_from(solver: Solver, weights: Path) -> None:
     log.info(f"Finetuning from {weights}")
-    loaded = solver.net.copy_from(str(weights))
-    wanted = list(solver.net.params)
-    if not loaded:
-        raise InputError(f"{weights} has weights for none of the net's layers, which are {', '.join(wanted)}")
-    fresh = [name for name in wanted if name not in loaded]
-    rest = f"; from random weights: {', '.join(fresh)}" if fresh else ""
-    _say(solver, f"starting from {weights}: {len(loaded)} of {len(wanted)} layers{rest}")
+    solver.net.copy_from(str(weights))
+    _say(solver, starting_table(solver.net, Path(solver.net.source), weights))
 
 
 def _say(solver: Solver, text: str) -> None:

@@ -24,7 +24,7 @@ from ..formats import weights, weights_hdf5
 from ..formats.bvlc_schema import MODULE, PYTHON_TYPES
 from ..formats.definition import read_definition, read_solver
 from ..formats.weight_files import read_weight_file
-from .base import Engine, Training
+from .base import Engine, Training, starting_table
 from .output import appended_to
 
 #: iterations between two looks at signals where the solver displays nothing
@@ -65,6 +65,7 @@ class System(Engine):
         with _plain_errors(net_file):
             net = self.caffe.Net(str(net_file), self.caffe.TEST)
             _load(net, weights)
+        self.check_initialized(net, net_file, weights)
         return net
 
     def train(self, training: Training) -> None:
@@ -78,7 +79,8 @@ class System(Engine):
                 raise InputError(f"{training.solver_file}: the training net has no parameters to learn")
             training.prepare()
             with appended_to(training.log_file) as terminal:
-                _begin(solver, newest(param.snapshot_prefix), training.weights)
+                net_file = Path(param.train_net or param.net or training.solver_file)
+                _begin(solver, net_file, newest(param.snapshot_prefix), training.weights)
                 _run(solver, param, terminal)
 
     def _check_layers(self, net_file: Path) -> None:
@@ -116,8 +118,8 @@ def _plain_errors(file: Path) -> Iterator[None]:
         raise InputError(f"{file}: {error}") from None
 
 
-def _load(net: Any, path: Path) -> list[str]:
-    """Copy weights into a net; returns the names of the layers that got some. InputError where a shape differs."""
+def _load(net: Any, path: Path) -> None:
+    """Copy weights into a net; InputError where a shape differs."""
     found = {layer.name: layer for layer in reversed(read_weight_file(path).weighted)}
     loaded = [name for name in net.params if name in found]
     for name in loaded:
@@ -129,7 +131,6 @@ def _load(net: Any, path: Path) -> list[str]:
                 "give it another name"
             )
     net.copy_from(str(path))
-    return loaded
 
 
 def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -137,7 +138,7 @@ def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
     return _without_ones(shape[1:]) if shape[:1] == (1,) else shape
 
 
-def _begin(solver: Any, state: str | None, weights_file: Path | None) -> None:
+def _begin(solver: Any, training_net: Path, state: str | None, weights_file: Path | None) -> None:
     if state:
         print(f"going on from {state}", flush=True)
         try:
@@ -148,12 +149,9 @@ def _begin(solver: Any, state: str | None, weights_file: Path | None) -> None:
             raise InputError(f"{error}; remove {files}.* to go on from the snapshot before") from None
         solver.restore(state)
     elif weights_file:
-        loaded, wanted = _load(solver.net, weights_file), list(solver.net.params)
-        if not loaded:
-            raise InputError(f"{weights_file} has weights for none of the net's layers, which are {', '.join(wanted)}")
-        fresh = ", ".join(name for name in wanted if name not in loaded)
-        rest = f"; from random weights: {fresh}" if fresh else ""
-        print(f"starting from {weights_file}: {len(loaded)} of {len(wanted)} layers{rest}", flush=True)
+        table = starting_table(solver.net, training_net, weights_file)
+        _load(solver.net, weights_file)
+        print(table, flush=True)
 
 
 def _run(solver: Any, param: Any, terminal: TextIO) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..formats.weight_files import WeightFile
-from .shapes import same_shape
-from .tables import table
+from ..formats.weight_shapes import same_shape
+from ..tables import table
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..errors import InputError
+from ..formats.weight_fit import NetLayer
 from ..formats.weights import BlobArray, LayerWeights
 from . import surgery
-from .fit import NetLayer
 from .port_steps import Step
 
 

@@ -11,14 +11,14 @@ import numpy as np
 
 from ..errors import InputError
 from ..formats.prototxt import nearest
+from ..formats.weight_fit import NetLayer
+from ..formats.weight_shapes import same_shape
 from ..formats.weights import BlobArray, LayerWeights
+from ..tables import table
 from . import surgery, vgg16_head
-from .fit import NetLayer
 from .normalisation import fold_where_wanted, statistics, to_batch_norm, to_bn
 from .port_steps import Step
-from .shapes import same_shape
 from .surgery import Preprocessing
-from .tables import table
 
 #: a classifier's name: what comes before and after the data set's
 _CLASSIFIER = re.compile(r"(fc8|fc1)_(.+?)((?:_c?\d+)?)$")

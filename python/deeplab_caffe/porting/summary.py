@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..formats.weight_files import WeightFile
-from .tables import table
+from ..tables import table
 
 #: values at a time, so that statistics of a mapped file need little memory
 _BLOCK = 1 << 22

@@ -15,8 +15,8 @@ from functools import partial
 import numpy as np
 
 from ..errors import InputError
+from ..formats.weight_fit import NetLayer
 from ..formats.weights import BlobArray, LayerWeights
-from .fit import NetLayer
 from .state_dict import StateDict
 
 #: torchvision's numbers of VGG-16's convolutions

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..formats.weight_fit import NetLayer
 from ..formats.weights import BlobArray, LayerWeights
 from . import surgery
-from .fit import NetLayer
 
 #: taps of VGG-16's fc6 are this far apart in pixels of DeepLab's scores: pool5's stride of 32 over the stride of 8
 _TAP_DISTANCE = 4

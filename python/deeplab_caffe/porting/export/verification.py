@@ -10,8 +10,8 @@ import numpy as np
 
 from ...caffe.net import Net
 from ...errors import InputError
+from ...tables import table
 from ..difference import distance
-from ..tables import table
 
 #: what runs elsewhere: inputs by name → blobs by name
 Runner = Callable[[dict[str, np.ndarray]], Mapping[str, np.ndarray]]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from ..formats.weight_files import WeightFile
-from ..formats.weights import LayerWeights
-from .shapes import Shape
-from .tables import table
+from ..errors import InputError
+from ..tables import table
+from .weight_files import WeightFile
+from .weight_shapes import Shape
+from .weights import LayerWeights
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,15 @@ class Fit:
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "is_whole": self.is_whole}
 
+    def demand_initialized(self) -> None:
+        """Raise InputError where a layer that needs weights gets none: a net for use would compute nonsense."""
+        if self.uninitialized:
+            some = _shortened(self.uninitialized)
+            raise InputError(
+                f"{self.net}: {self.weights} has no weights for {len(self.uninitialized)} of its layers: {some}; give "
+                "weights of this net, or --allow-uninitialized"
+            )
+
     def __str__(self) -> str:
         rows = [
             ("loaded", self.loaded),
@@ -80,18 +90,26 @@ def _shortened(names: list[str], most: int = 12) -> str:
 
 
 def layers_of(net: Any) -> dict[str, NetLayer]:
-    """The layers with parameters of a net, built or inferred: what `fit` compares a file with."""
-    owned_elsewhere = net._borrowed
+    """The layers with parameters of a net, of any engine, built or inferred: what `fit` compares a file with.
+
+    Who owns a shared parameter and what its filler is only the embedded engine tells.
+    """
+    owned_elsewhere = getattr(net, "_borrowed", {})
     found: dict[str, NetLayer] = {}
     for name, layer in zip(net._layer_names, net.layers, strict=True):
-        if layer.blobs and name not in found:
+        if len(layer.blobs) and name not in found:
             shapes = [tuple(blob.shape) for blob in layer.blobs]
             borrowed = [id(blob) in owned_elsewhere for blob in layer.blobs]
-            p = layer.param.convolution_param
-            fills = p.weight_filler.type == "bilinear"
-            dilation, stride = (field[0] if field else 1 for field in (p.dilation, p.stride))
-            found[name] = NetLayer(layer.type, shapes, borrowed, not fills, dilation, stride)
+            found[name] = _with_param(NetLayer(layer.type, shapes, borrowed), getattr(layer, "param", None))
     return found
+
+
+def _with_param(layer: NetLayer, param: Any) -> NetLayer:
+    if param is None:
+        return layer
+    p = param.convolution_param
+    dilation, stride = (field[0] if field else 1 for field in (p.dilation, p.stride))
+    return replace(layer, needs_weights=p.weight_filler.type != "bilinear", dilation=dilation, stride=stride)
 
 
 def fit(file: WeightFile, net: str, layers: Mapping[str, NetLayer]) -> Fit:
