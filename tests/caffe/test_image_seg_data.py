@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import cv2
 import numpy as np
 import pytest
@@ -211,6 +214,29 @@ def test_files_that_do_not_fit_name_list_and_line(data, folder):
         cv2.imwrite(str(folder / name), np.zeros(size, np.uint8))
     with pytest.raises(InputError, match=r"list\.txt:2: /1\.png is 8×4 pixels, smaller than the first image \(8×6\)"):
         data().forward()
+
+
+def test_an_image_spoiled_in_mid_epoch_stops_there_and_nowhere_before(data, folder):
+    built = data()
+    spoiled = (folder / "3.png").read_bytes()
+    (folder / "3.png").write_bytes(spoiled[:40])
+    built.forward()
+    with pytest.raises(InputError, match=r"layer 'data' \(ImageSegData\): .*list\.txt:4: .*3\.png: cannot read the im"):
+        built.forward()
+    (folder / "3.png").write_bytes(spoiled)
+    assert _items(built, 2) == [2, 3, 4, 5]  # the very batch that failed is next
+
+
+def test_a_net_that_is_dropped_leaves_no_thread(data):
+    before = set(threading.enumerate())
+    built = data()
+    built.forward()
+    assert set(threading.enumerate()) > before
+    del built
+    deadline = time.monotonic() + 10
+    while set(threading.enumerate()) - before:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_a_wrong_label_is_traced_to_its_file(net, folder):

@@ -43,13 +43,16 @@ def read_label(path: str | os.PathLike[str]) -> Label:
         raise _not_indices(path, f"an {_PNG_COLOUR_NAMES[colour]} PNG, {depth} bits per channel")
     if depth == 16:
         raise _not_indices(path, "a 16-bit PNG")
-    label = png.decode_indices(data)
+    try:
+        label = png.decode_indices(data)
+    except ValueError as error:
+        raise InputError(f"{os.fspath(path)}: damaged label file: {error}") from None
     if label is not None:
         return label
     if colour == png.GREY and depth == 8:
-        label = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-        if label is not None and label.ndim == 2 and label.dtype == np.uint8:
-            return np.asarray(label, np.uint8)
+        grey = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        if grey is not None and grey.ndim == 2 and grey.dtype == np.uint8:
+            return np.asarray(grey, np.uint8)
     indices = _read_with_pillow(path)
     return indices // (255 // (2**depth - 1)) if colour == png.GREY and depth in (2, 4) else indices
 

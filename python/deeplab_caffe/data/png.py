@@ -40,7 +40,10 @@ def read_header(data: bytes) -> Header | None:
 
 
 def decode_indices(data: bytes) -> NDArray[np.uint8] | None:
-    """The samples (H, W) of a palette or grey PNG of 8 bits; None where it is another kind, unusual or damaged."""
+    """The samples (H, W) of a palette or grey PNG of 8 bits; None where it is another kind, unusual or damaged.
+
+    Raises ValueError where it holds more or fewer samples than its size says, which other readers let pass.
+    """
     header = read_header(data)
     if header is None or (header.depth, header.interlaced) != (8, 0) or header.colour not in (GREY, PALETTE):
         return None
@@ -53,14 +56,18 @@ def decode_indices(data: bytes) -> NDArray[np.uint8] | None:
         rows = unpacker.decompress(packed or b"", size + 1)
     except zlib.error:
         return None
-    if len(rows) != size or not unpacker.eof:
+    if not unpacker.eof and len(rows) <= size:
         return None
+    if len(rows) != size:
+        more_or_less = "more" if len(rows) > size else "less"
+        raise ValueError(f"its data are {more_or_less} than {header.width}×{header.height} pixels take")
     return _without_filters(np.frombuffer(rows, np.uint8).reshape(header.height, header.width + 1))
 
 
 def _pixel_bytes(data: bytes) -> bytes | None:
     """What the IDAT chunks hold; None where a chunk is cut short or its checksum is wrong."""
-    place, parts = 8, []
+    place = 8
+    parts: list[bytes] = []
     while place + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, place)
         body, end = place + 8, place + 8 + length

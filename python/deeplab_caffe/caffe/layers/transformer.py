@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -79,12 +80,12 @@ class Transformer:
         room = image.shape[1] - height, image.shape[2] - width
         top, left = (int(random.integers(r + 1)) if self.random_crop else r // 2 for r in room)
         window = np.s_[:, top : top + height, left : left + width]
+        if image.dtype == np.uint8 and self.mean is None:
+            for channel, plane, table in zip(place, _planes(image[window]), self._table(len(image)), strict=True):
+                cv2.LUT(cv2.flip(plane, 1) if mirrored else plane, table, channel)
+            return
         if mirrored:
             place = place[:, :, ::-1]
-        if image.dtype == np.uint8 and self.mean is None:
-            for channel, table in enumerate(self._table(len(image))):
-                place[channel] = cv2.LUT(np.ascontiguousarray(image[window][channel]), table)
-            return
         if self.mean is not None:
             np.subtract(image[window], self.mean[window], out=place)
         elif self.mean_values is not None:
@@ -113,3 +114,10 @@ class Transformer:
             table = (np.arange(256, dtype=np.float32) - means[:, None]) * self.scale
             self._tables[channels] = table
         return table
+
+
+def _planes(image: np.ndarray) -> Sequence[np.ndarray]:
+    """The channels (H, W) of an image (C, H, W) of bytes, which may be one of OpenCV (H, W, C) seen sideways."""
+    if image.strides[0] == 1 and len(image) > 1:
+        return cv2.split(image.transpose(1, 2, 0))
+    return [np.ascontiguousarray(plane) for plane in image]
