@@ -27,6 +27,7 @@ from PIL import Image
 from deeplab_caffe import caffe
 from deeplab_caffe.caffe import log
 from deeplab_caffe.data.labels import write_label
+from timing import machine, table
 
 CROP, BATCH = 321, 10
 SCALES = (0.5, 0.75, 1.0, 1.25, 1.5)
@@ -108,9 +109,7 @@ class Ours:
 
     def __init__(self, source: Path, root: str) -> None:
         means = ", ".join(f"{m:g}" for m in MEAN)
-        text = NET.format(
-            source=source, root=root, batch=BATCH, crop=CROP, scales=list(SCALES), mean=f"[{means}]"
-        )
+        text = NET.format(source=source, root=root, batch=BATCH, crop=CROP, scales=list(SCALES), mean=f"[{means}]")
         path = source.with_suffix(".bench.prototxt")
         path.write_text(text)
         self.net = caffe.Net(str(path), caffe.TRAIN)
@@ -171,13 +170,18 @@ def main() -> None:
 
 
 def report(rates: dict[str, list[float]], cores: int) -> None:
-    loop, ours, all_ = (statistics.median(rates[name]) for name in ("loop", "ours", "all"))
-    per_core = statistics.median(a / b for a, b in zip(rates["ours"], rates["loop"], strict=True))
-    scaling = statistics.median(a / b for a, b in zip(rates["all"], rates["ours"], strict=True))
-    print(f"plain OpenCV loop, one core    {loop:7.0f} images/s")
-    print(f"ImageSegData, one core         {ours:7.0f} images/s, {per_core:.2f} of the loop")
-    print(f"ImageSegData, {cores} core{'s' if cores > 1 else ' '}           {all_:7.0f} images/s, "
-          f"{scaling:.2f} of one core")  # fmt: skip
+    """The medians, and of each ratio the median, least and most over the turns."""
+    against = {"ours": "loop", "all": "ours"}
+    rows = []
+    for name, what in (("loop", "plain loop, 1 core"), ("ours", "ImageSegData, 1 core"), ("all", "all cores")):
+        row = [what.replace("all cores", f"ImageSegData, {cores} cores"), f"{statistics.median(rates[name]):.0f}", ""]
+        if name in against:
+            ratios = [a / b for a, b in zip(rates[name], rates[against[name]], strict=True)]
+            spread = f"({min(ratios):.2f} to {max(ratios):.2f})"
+            row[2] = f"{statistics.median(ratios):.2f} {spread} of the row above"
+        rows.append(row)
+    print(machine(cores, "cpu"))
+    print(table(["", "images/s", "ratio"], rows))
 
 
 if __name__ == "__main__":
