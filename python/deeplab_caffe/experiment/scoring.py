@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -22,6 +23,7 @@ from ..formats.definition import read_definition
 from ..formats.prototxt import Document
 from ..formats.python_layers import layer_type, with_source
 from ..progress import tracked
+from . import provenance
 from .fingerprints import file_states, net_meaning
 from .layout import Experiment
 from .training import final_weights
@@ -63,6 +65,8 @@ def _score_list(experiment: Experiment, dataset: Dataset, name: str, weights: Pa
         empty_folder(place)
     entries = dataset.entries(name, needs_label=False)
     ids = unique_ids(entries, dataset.lists[name])
+    if said := provenance.warning(weights, name, (entry.image for entry in entries)):
+        print(said, file=sys.stderr, flush=True)
 
     def keep(scores: np.ndarray, entry: ListEntry, image_id: str) -> None:
         with replacing(scores_folder / f"{image_id}.npy") as temporary:
@@ -98,17 +102,27 @@ def _score_blob(net: Any, net_file: Path) -> tuple[str, tuple[int, int], str]:
 
     A last Interp layer that only enlarges is left out: what it does is done again for each image's own size.
     """
-    outputs = [name for name in net.outputs if len(net.blobs[name].shape) == 4 and net.blobs[name].shape[1] > 1]
-    if len(outputs) != 1:
-        raise InputError(f"the test net has {len(outputs)} outputs that look like scores, wanted one: {net.outputs}")
+    layers = {p.name: p for p in read_definition(net_file).param.layer if p.name in set(net._layer_names)}
+    found = _score_blobs(net, layers.values())
+    if len(found) != 1:
+        raise InputError(f"{net_file}: {len(found)} outputs look like scores, wanted one: {found or net.outputs}")
     makers = {top: layer for layer in net._layer_names for top in net.top_names[layer]}
-    height, width = net.blobs[outputs[0]].data.shape[2:]
-    layer, blob = makers[outputs[0]], outputs[0]
-    types = {p.name: layer_type(p) for p in read_definition(net_file).param.layer}
-    if types.get(layer) == "Interp":
+    height, width = net.blobs[found[0]].data.shape[2:]
+    layer, blob = makers[found[0]], found[0]
+    if layer in layers and layer_type(layers[layer]) == "Interp":
         blob = net.bottom_names[layer][0]
         layer = makers[blob]
     return blob, (int(height), int(width)), layer
+
+
+def _score_blobs(net: Any, layers: Iterable[Any]) -> list[str]:
+    """Outputs that are maps of several channels; if there are none, such maps that the net itself scores or writes."""
+    taken = [p.bottom[0] for p in layers if layer_type(p) in ("SegAccuracy", "MatWrite")]
+    for names in (net.outputs, dict.fromkeys(taken)):
+        found = [name for name in names if len(net.blobs[name].shape) == 4 and net.blobs[name].shape[1] > 1]
+        if found:
+            return found
+    return []
 
 
 def evaluate_inputs(experiment: Experiment) -> Sequence[Any]:
