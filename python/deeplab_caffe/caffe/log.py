@@ -33,7 +33,8 @@ _files: list[_File] = []
 _to_stderr = True
 _details_to_stderr = False
 #: stderr gets no lines below this level
-_least_level = int(os.environ.get("GLOG_minloglevel") or 0)  # noqa: SIM112 - glog spells it so
+_stated = os.environ.get("GLOG_minloglevel", "")  # noqa: SIM112 - glog spells it so
+_least_level = int(_stated) if _stated.isdigit() else 0
 _said: set[str] = set()
 
 

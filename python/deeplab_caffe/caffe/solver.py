@@ -48,7 +48,8 @@ class Solver:
     def __init__(self, solver_file: str | os.PathLike[str] | SolverDefinition | Any) -> None:
         self.definition = definition_of_solver(solver_file)
         self.param, self.source = self.definition.param, self.definition.source
-        log.detail(f"Initializing solver from parameters: \n{message_text(self.param)}", "solver.cpp:48")
+        if log.shows_details():
+            log.detail(f"Initializing solver from parameters: \n{message_text(self.param)}", "solver.cpp:48")
         self._check()
         if self.param.random_seed >= 0:
             mode.set_random_seed(self.param.random_seed)

@@ -23,9 +23,8 @@ _USAGE = "usage: caffe COMMAND FLAGS\n\ncommands:\n" + "\n".join(
 _WHEN = "done at the end of an iteration: snapshot, stop or none"
 
 
-def _environment(flag: str) -> str:
-    """glog takes the defaults of its flags from the environment."""
-    return os.environ.get(f"GLOG_{flag}", "")
+# glog takes the defaults of its flags from the environment.
+_LEVEL, _FOLDER = (os.environ.get(f"GLOG_{flag}", "") for flag in ("minloglevel", "log_dir"))
 
 
 PROGRAM = Program(
@@ -51,12 +50,8 @@ PROGRAM = Program(
         Flag("recompute", False, "train: keep few activations and compute them again: less memory, more time"),
         Flag("speed", False, "train: tell iterations per second in the lines of the loss, as BVLC Caffe 1.0"),
         Flag("allow_python_layers", False, "let nets import, that is run, the modules of their Python layers"),
-        Flag(
-            "log_dir",
-            _environment("log_dir"),
-            "write the log to a file in this folder too; so does the variable GLOG_log_dir",
-        ),
-        Flag("minloglevel", int(_environment("minloglevel") or 0), "least level on stderr: 0 INFO, 1 WARNING, 2 ERROR"),
+        Flag("log_dir", _FOLDER, "write the log to a file in this folder too; so does the variable GLOG_log_dir"),
+        Flag("minloglevel", int(_LEVEL) if _LEVEL.isdigit() else 0, "stderr's least: 0 INFO, 1 WARNING, 2 ERROR"),
         Flag("logtostderr", True, "accepted for old scripts: the log goes to stderr anyway"),
         Flag("alsologtostderr", True, "likewise"),
     ),
