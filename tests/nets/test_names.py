@@ -93,18 +93,7 @@ def test_the_list_shows_every_model():
     text = listing.as_text()
     assert all(f"\n  {model} " in text for model in VARIANTS)
     (line,) = [line for line in text.splitlines() if line.startswith("  largefov_v1 ")]
-    assert line.split() == [
-        "largefov_v1",
-        "20.5",
-        "M",
-        "224",
-        "voc12,",
-        "coco",
-        "62.25",
-        "+67.64;",
-        "test",
-        "65.1",
-        "+70.3",
-    ]
+    assert line.split(maxsplit=4)[:4] == ["largefov_v1", "20.5", "M", "224"]
+    assert "  voc12, coco  " in line and line.endswith("  62.25 +67.64; test 65.1 +70.3")
     assert {f"`{model}`" for model in VARIANTS} <= set(listing.as_markdown().split())
     assert len(list(published_names())) == len(set(published_names()))

@@ -49,7 +49,7 @@ def stages(depth: int, rates: Sequence[Sequence[int]] = ((2,), (4,)), strides: t
 
 def trunk(n: Spec, images: Top, body: Sequence[Stage]) -> Top:
     """conv1, pool1 and the stages: (N, 3, h, w) to (N, 2048, h', w')."""
-    n.section("conv1")
+    n.section(f"conv1{n.suffix}")
     top = conv_bn(n, "conv1", "_conv1", images, n.style.channels(64), 7, pad=3, stride=2)
     top = relu(n, "conv1_relu", top)
     top = pooling(n, "pool1", top, 3, 2, 1)
