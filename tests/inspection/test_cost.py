@@ -33,6 +33,12 @@ def test_shared_and_fixed_parameters_are_counted_apart(write):
     assert [(c.params, c.learned, c.shared) for c in found] == [(0, 0, 0), (40, 36, 0), (4, 0, 36)]
 
 
+def test_statistics_are_not_learned(write):
+    layers = [nets.layer("BatchNorm", "bn", "data"), nets.layer("Scale", "scale", "bn", "scale_param { bias_term: true }")]
+    found = costs(infer_shapes(write(nets.net(nets.image("9x9", 8), *layers))))
+    assert [(c.params, c.learned) for c in found] == [(0, 0), (17, 0), (16, 16)]
+
+
 #: type, bottoms, its parameters, multiply-adds
 _BY_HAND = {
     "convolution": ("Convolution", [(2, 4, 9, 9)], "num_output: 6 kernel_size: 3 stride: 2 pad: 1 group: 2",

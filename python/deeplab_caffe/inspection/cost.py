@@ -29,7 +29,7 @@ def costs(shapes: NetShapes) -> list[Cost]:
 def _cost(layer: LayerShapes) -> Cost:
     counts = [math.prod(shape) for shape in layer.params]
     own = [count for count, borrowed in zip(counts, layer.borrowed, strict=True) if not borrowed]
-    stated = layer.param.param
+    stated = layer.layer.param.param if layer.layer else ()  # with what the layer itself fixes
     learned = (
         count
         for i, (count, borrowed) in enumerate(zip(counts, layer.borrowed, strict=True))

@@ -22,7 +22,8 @@ from .stand_ins import Inputs, Size
 class LayerShapes:
     """One layer: its name, type and place as written, and what the engine makes of it.
 
-    Blobs bear the names that the user wrote (no `…_split_0`). A shape is None behind a layer that cannot be set up.
+    param: its LayerParameter as written (in today's form); that of `layer` is completed by the net. Blobs bear the names
+    that the user wrote (no `…_split_0`). A shape is None behind a layer that cannot be set up.
     """
 
     name: str
@@ -108,8 +109,8 @@ class ShapeNet(Net):
 
     def choose(self, entries: list[Entry]) -> list[Entry]:
         self._entries = super().choose(entries)
-        # before Split layers rename the bottoms
-        self._written = [(list(e.param.bottom), list(e.param.top)) for e in self._entries]
+        # before Split layers rename the bottoms, and the net completes the layers
+        self._written = [_copy(entry.param) for entry in self._entries]
         return self._without_dangling() if self._tolerant else self._entries
 
     def _without_dangling(self) -> list[Entry]:
@@ -156,17 +157,17 @@ class ShapeNet(Net):
         """What was found, in the user's names."""
         places = {id(layer.param): i for i, layer in enumerate(self.layers)}
         layers = [
-            self._describe(entry, bottoms, tops, places.get(id(entry.param)))
-            for entry, (bottoms, tops) in zip(self._entries, self._written, strict=True)
+            self._describe(entry, written, places.get(id(entry.param)))
+            for entry, written in zip(self._entries, self._written, strict=True)
         ]
         blobs: dict[str, Shape | None] = {}
         for layer in layers:
             blobs.update(zip(layer.tops, layer.top_shapes, strict=True))
         return NetShapes(self.name, self.source, self.state, layers, blobs, self, self.errors)
 
-    def _describe(self, entry: Entry, bottoms: list[str], tops: list[str], place: int | None) -> LayerShapes:
-        p = entry.param
-        found = LayerShapes(p.name, p.type, entry.origin, p, bottoms, tops)
+    def _describe(self, entry: Entry, written: Any, place: int | None) -> LayerShapes:
+        bottoms, tops = list(written.bottom), list(written.top)
+        found = LayerShapes(written.name, written.type, entry.origin, written, bottoms, tops)
         if place is None:
             found.bottom_shapes, found.top_shapes = [None] * len(bottoms), [None] * len(tops)
             return found
@@ -177,3 +178,9 @@ class ShapeNet(Net):
         found.params = [b.shape for b in layer.blobs]
         found.borrowed = [id(b) in self._borrowed for b in layer.blobs]
         return found
+
+
+def _copy(param: Any) -> Any:
+    copy = type(param)()
+    copy.CopyFrom(param)
+    return copy

@@ -1,0 +1,94 @@
+"""What the picture says of a layer when it is pointed at: pairs of a label and a text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..analysis import Analysis, LayerAnalysis
+from ..geometry import Field, Pair, field_of_view
+from ..shapes import Shape
+from ..table import bytes_text, number_text, pair_text, quantity, shape_text, window_text
+from ..windows import window_sizes
+
+#: kinds of layers that are coloured alike
+_KINDS = {
+    "learned": "Convolution Deconvolution InnerProduct Embed LSTM RNN Parameter",
+    "data": "Input Data ImageData ImageSegData HDF5Data MemoryData WindowData DummyData MatRead",
+    "pool": "Pooling SPP",
+    "norm": "BatchNorm BN Scale Bias LRN MVN",
+    "unit": "ReLU PReLU Sigmoid TanH ELU BNLL Dropout Swish Clip Power Exp Log AbsVal Threshold",
+    "merge": "Eltwise Concat SpatialProduct",
+    "resize": "Interp Crop Upsample Padding Slice Reshape Flatten Tile",
+    "end": "Softmax ArgMax Accuracy SegAccuracy Silence MatWrite HDF5Output DenseCRF",
+}
+_KIND_OF = {name: kind for kind, names in _KINDS.items() for name in names.split()}
+
+
+def kind(layer_type: str) -> str:
+    """What kind of layer a type is, for its colour."""
+    return "end" if layer_type.endswith("Loss") else _KIND_OF.get(layer_type, "other")
+
+
+def details(layer: LayerAnalysis, analysis: Analysis) -> list[tuple[str, str]]:
+    """The texts of one layer."""
+    return [(label, text) for label, text in _details(layer, analysis) if text]
+
+
+def _details(layer: LayerAnalysis, analysis: Analysis) -> Iterator[tuple[str, str]]:
+    shapes, cost, memory = layer.shapes, layer.cost, layer.activation
+    yield "type", shapes.type
+    yield "place", shapes.origin
+    yield "reads", _blobs(shapes.bottoms, shapes.bottom_shapes)
+    yield "makes", _blobs(shapes.tops, shapes.top_shapes)
+    yield "window", window_text(layer)
+    if shapes.params:
+        count = f"{cost.params:,}" if cost.params else ""
+        shared = f"{cost.shared:,} of an earlier layer" if cost.shared else ""
+        each = ", ".join(map(shape_text, shapes.params))
+        yield "parameters", f"{' + '.join(filter(None, (count, shared))) or '0'} ({each})"
+    yield "multiply-adds", quantity(cost.multiply_adds)
+    parts = {"blobs": memory.data, "gradients": memory.diff, "kept for backward": memory.kept}
+    yield "memory", ", ".join(f"{name} {bytes_text(count)}" for name, count in parts.items() if count)
+    if layer.field:
+        yield from _field(layer, layer.field, analysis)
+
+
+def _field(layer: LayerAnalysis, field: Field, analysis: Analysis) -> Iterator[tuple[str, str]]:
+    if all(field.stride):
+        yield "output stride", pair_text([number_text(s) for s in field.stride])
+    yield "receptive field", f"{' × '.join(map(str, field.size))} of {field.source}"
+    yield "its centre", f"{_point(field.middle)} in the middle, first unit {_point(field.first)}"
+    sizes = window_sizes(layer.shapes)
+    if layer.shapes.type == "Convolution" and sizes and sizes[0][0] > 1 and sizes[0][3] > 2:
+        kernel, _, _, dilation = sizes[0]
+        stride = analysis.fields[layer.shapes.bottoms[0]].stride[0]
+        if stride.denominator == 1:
+            yield "field of view", f"{field_of_view(kernel, dilation, int(stride))} (as DeepLab's papers count it)"
+
+
+def _point(centre: Pair) -> str:
+    return f"({', '.join(map(number_text, centre))})"
+
+
+def _blobs(names: Sequence[str], shapes: Sequence[Shape | None]) -> str:
+    return ", ".join(f"{name} {shape_text(shape)}" for name, shape in zip(names, shapes, strict=True))
+
+
+def caption(layer: LayerAnalysis) -> list[str]:
+    """The second and third line in a layer's box."""
+    first = " ".join(filter(None, (layer.shapes.type, window_text(layer))))
+    return [first, *map(shape_text, layer.shapes.top_shapes[:1])]
+
+
+def totals(analysis: Analysis) -> list[tuple[str, str]]:
+    """The texts of a net as a whole."""
+    shapes, memory = analysis.shapes, analysis.memory
+    each = analysis.multiply_adds // analysis.items
+    pairs = [
+        ("file", shapes.source),
+        ("layers", str(len(analysis.layers))),
+        ("parameters", f"{analysis.params:,}"),
+        ("multiply-adds", f"{quantity(analysis.multiply_adds)}, {quantity(each)} an image"),
+        ("memory to test", bytes_text(memory.planned)),
+    ]
+    return pairs + ([("memory to train", bytes_text(memory.training))] if memory.diff else [])
