@@ -209,6 +209,20 @@ class Edits:
 
     # -- the result
 
+    def copy(self) -> Edits:
+        """The same changes so far, to go on from."""
+        other = Edits(self.document)
+        other._edits = list(self._edits)
+        return other
+
+    def overlap(self) -> bool:
+        """Whether two changes are in one place, so that they cannot both be made."""
+        try:
+            self.apply()
+        except ValueError:
+            return True
+        return False
+
     def apply(self) -> str:
         """The text with every change; ValueError if two of them overlap."""
         return self.applied()[0]

@@ -100,6 +100,7 @@ class Document:
         layer = self._layer_at(offset)
         error = PrototxtError(f"{self.where(offset)}: {layer}{message}")
         error.offset, error.reason = offset, message
+        error.file, error.place = self.filename, self.place(offset)
         return error
 
     def _layer_at(self, offset: int) -> str:

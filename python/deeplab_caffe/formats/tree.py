@@ -13,10 +13,13 @@ from ..errors import InputError
 class PrototxtError(InputError):
     """A prototxt that cannot be read; the message begins with file:line:column.
 
-    offset: where in the text, None where the file could not be opened. reason: the message without place and layer.
+    offset: where in the text, None where the file could not be opened; file, place: the same as file, line and column.
+    reason: the message without place and layer.
     """
 
     offset: int | None = None
+    file: str = ""
+    place: tuple[int, int] = (1, 1)
     reason: str = ""
 
 

@@ -1,0 +1,103 @@
+"""What lint finds, and the table of its rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ...errors import InputError
+from ...formats.edits import Edits
+from ...formats.prototxt import Document, nearest
+
+ERROR, WARNING, NOTE = "error", "warning", "note"
+SEVERITIES = (ERROR, WARNING, NOTE)
+#: changes the document so that the finding is gone
+Fix = Callable[[Edits], None]
+
+
+class Hit(NamedTuple):
+    """What a rule has found: where in a document, in which layer, what is wrong, what to do, and what mends it."""
+
+    document: Document
+    offset: int
+    layer: str
+    message: str
+    advice: str
+    fix: Fix | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A hit with its rule and place; `layer` is "fc6 (Convolution)", or "" outside of layers."""
+
+    rule: str
+    severity: str
+    file: str
+    line: int
+    column: int
+    layer: str
+    message: str
+    advice: str
+    fix: Fix | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def fixable(self) -> bool:
+        """Whether --fix mends it."""
+        return self.fix is not None
+
+
+#: the things that rules look at: a file's text, a net as a whole, a net in one state, a solver, a solver's nets
+SCOPES = ("text", "net", "view", "solver", "pair")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule: its name, how bad it is, what it finds in one line, what it looks at, and the function that looks."""
+
+    name: str
+    severity: str
+    summary: str
+    scope: str
+    check: Callable[..., Iterable[Hit]]
+    #: not applied unless it is selected
+    optional: bool = False
+
+
+RULES: dict[str, Rule] = {}
+_Check = Callable[..., Iterator[Hit]]
+
+
+def rule(
+    name: str, severity: str, summary: str, scope: str = "view", optional: bool = False
+) -> Callable[[_Check], _Check]:
+    """Decorator: put a function, which gets what its scope names and yields hits, into the table."""
+
+    def add(check: _Check) -> _Check:
+        if name in RULES:
+            raise ValueError(f"the rule {name} is there twice")
+        RULES[name] = Rule(name, severity, summary, scope, check, optional)
+        return check
+
+    return add
+
+
+def chosen(select: Iterable[str] = (), ignore: Iterable[str] = (), also: Iterable[str] = ()) -> list[Rule]:
+    """The rules to apply: those selected, by default all that are not optional, and those of `also`; but none ignored.
+
+    Raises InputError for a name that is none's.
+    """
+    select, ignore, also = set(select), set(ignore), set(also)
+    for name in sorted(select | ignore | also):
+        if name not in RULES:
+            raise InputError(f"there is no rule '{name}'{nearest(name, list(RULES))}; --list-rules lists them")
+    wanted = select or {r.name for r in RULES.values() if not r.optional}
+    return [r for r in RULES.values() if r.name in (wanted | also) - ignore]
+
+
+def finding(found: Rule, hit: Hit) -> Finding:
+    """The finding of a rule's hit."""
+    line, column = hit.document.place(hit.offset)
+    return Finding(
+        found.name, found.severity, hit.document.filename, line, column, hit.layer, hit.message, hit.advice, hit.fix
+    )

@@ -1,0 +1,109 @@
+"""Rules about nonlinearities: where they belong, and where they have no place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from .findings import NOTE, WARNING, Hit, rule
+from .net_file import Layer
+from .views import Blob, View
+
+ACTIVATIONS = {"ReLU", "PReLU", "ELU", "Sigmoid", "TanH", "Swish", "BNLL", "AbsVal", "Clip"}
+#: types between a convolution and its activation
+_NORMALISES = {"BatchNorm", "Scale", "Bias", "BN", "LRN", "MVN"}
+_KEEPS_SCORES = {"Interp", "Crop", "Padding", "Eltwise", "Scale", "Slice", "Concat", "Dropout", *ACTIVATIONS}
+_TAG = re.compile(r"\d+(?:_\d+)*[a-z]?\d*")
+
+
+@rule("relu-after-wrong-blob", WARNING, "an activation on a blob that has had one, or whose name says another's")
+def relu_after_wrong_blob(view: View) -> Iterator[Hit]:
+    for layer in view.layers:
+        if layer.type not in ACTIVATIONS or not layer.bottoms:
+            continue
+        blob = view.bottoms[layer.index][0]
+        if blob is None:
+            continue
+        named = _named_for_another(view, layer, blob)
+        earlier = _activated(view, blob)
+        if earlier is not None:
+            missing = f"; '{named}' has none" if named else ""
+            message = f"'{blob.name}' has had its activation already, in {earlier.title}{missing}"
+            yield layer.hit(message, "write the blob that is meant", "bottom", 0)
+        elif named:
+            message = f"reads '{blob.name}', but its name says '{named}', which no activation reads"
+            yield layer.hit(message, f"write '{named}', or give it another name", "bottom", 0)
+
+
+def _activated(view: View, blob: Blob) -> Layer | None:
+    """The activation that made a blob, perhaps with normalisation since."""
+    while blob.maker.type in _NORMALISES or blob.maker.type == "Dropout":
+        before = view.bottoms[blob.maker.index]
+        if not before or before[0] is None:
+            return None
+        blob = before[0]
+    return blob.maker if blob.maker.type in ACTIVATIONS else None
+
+
+def _named_for_another(view: View, layer: Layer, blob: Blob) -> str | None:
+    """`conv5_3` for a relu5_3 that reads conv5_2, if conv5_3 is a weighted layer's blob that no activation reads."""
+    tag = _tag(layer.name)
+    if tag is None or tag == _tag(blob.name) or tag in blob.name:
+        return None
+    for other in view.layers:
+        if other.weighted and other.tops and _tag(other.name) == tag and not _is_activated(view, other):
+            return other.tops[0]
+    return None
+
+
+def _tag(name: str) -> str | None:
+    """`5_3` of conv5_3."""
+    found = _TAG.search(name)
+    return found[0] if found else None
+
+
+def _is_activated(view: View, layer: Layer) -> bool:
+    """Whether an activation reads what a layer makes, perhaps behind normalisation."""
+    names = {layer.tops[0]}
+    for other in view.layers[view.layers.index(layer) + 1 :]:
+        if other.bottoms and other.bottoms[0] in names:
+            if other.type in ACTIVATIONS:
+                return True
+            if other.type in _NORMALISES:
+                names.update(other.tops)
+    return False
+
+
+@rule("activation-on-scores", WARNING, "an activation or a Dropout between the last weights and the loss")
+def activation_on_scores(view: View) -> Iterator[Hit]:
+    for loss in view.losses:
+        if loss.type != "SoftmaxWithLoss":
+            continue
+        for blob in view.ancestors(view.bottoms[loss.index][0], through=_KEEPS_SCORES):
+            if blob.maker.type in ACTIVATIONS or blob.maker.type == "Dropout":
+                kind = "Dropout" if blob.maker.type == "Dropout" else "activation"
+                message = f"an {kind} on the scores '{blob.name}' that {loss.title} reads"
+                yield blob.maker.hit(message.replace("an D", "a D"), "take it out: scores may have any value")
+
+
+@rule("softmax-before-loss", WARNING, "a Softmax before a loss that takes its own")
+def softmax_before_loss(view: View) -> Iterator[Hit]:
+    for loss in view.losses:
+        if loss.type not in ("SoftmaxWithLoss", "SigmoidCrossEntropyLoss"):
+            continue
+        for blob in view.ancestors(view.bottoms[loss.index][0], through={"Interp", "Crop", "Padding"}):
+            if blob.maker.type in ("Softmax", "Sigmoid"):
+                message = f"{loss.title} takes the {blob.maker.type.lower()} itself, and reads '{blob.name}'"
+                yield blob.maker.hit(message, "give the loss the scores before this layer")
+
+
+@rule("missing-activation", NOTE, "weights directly on weights, which together are no more than the second alone")
+def missing_activation(view: View) -> Iterator[Hit]:
+    for layer in view.layers:
+        if layer.type not in ("Convolution", "InnerProduct") or not layer.bottoms:
+            continue
+        for blob in view.ancestors(view.bottoms[layer.index][0], through=_NORMALISES | {"Dropout"}):
+            if blob.maker.type in ("Convolution", "InnerProduct"):
+                message = f"reads '{blob.name}' of {blob.maker.title} without an activation between them"
+                yield layer.hit(message, "put a ReLU between them", "bottom", 0)
+                break

@@ -1,0 +1,124 @@
+"""Rules about labels: what is ignored, how many classes there are, how labels are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from ...formats import schema
+from ...formats.edits import Edits
+from .findings import ERROR, WARNING, Hit, rule
+from .net_file import Layer
+from .views import Blob, View
+
+#: layers that hand labels on
+_KEEPS_LABELS = {"Interp", "Crop", "Padding", "Slice", "Concat", "Split", "Reshape", "Pooling"}
+_PARAMS = {"SoftmaxWithLoss": "loss_param", "Accuracy": "accuracy_param", "SegAccuracy": "seg_accuracy_param"}
+
+
+def _judges(view: View) -> Iterator[tuple[Layer, Blob, Layer]]:
+    """(loss or accuracy, its labels, the data layer that they come from)."""
+    for layer in view.layers:
+        if layer.type not in _PARAMS or len(layer.bottoms) < 2 or layer.incomplete:
+            continue
+        labels = view.bottoms[layer.index][1]
+        for blob in view.ancestors(labels, through=_KEEPS_LABELS):
+            if blob.maker.type == "ImageSegData" and blob.index == 1 and labels is not None:
+                yield layer, labels, blob.maker
+                break
+
+
+def _ignored(layer: Layer) -> list[int]:
+    p = getattr(layer.param, _PARAMS[layer.type])
+    if layer.type == "SegAccuracy":
+        return list(p.ignore_label)
+    return [p.ignore_label] if p.HasField("ignore_label") else []
+
+
+@rule("ignore-label", WARNING, "a loss or an accuracy without ignore_label on labels that have one")
+def ignore_label(view: View) -> Iterator[Hit]:
+    for layer, _, data in _judges(view):
+        if not _ignored(layer):
+            label = data.param.image_data_param.ignore_label
+            param = _PARAMS[layer.type]
+            message = f"ignores no label, but {data.title} pads labels with {label}"
+            fix = partial(_add_ignore_label, layer, param, label)
+            yield layer.hit(message, f"state {param} {{ ignore_label: {label} }}", param, fix=fix)
+
+
+def _add_ignore_label(layer: Layer, param: str, label: int, edits: Edits) -> None:
+    stated = layer.find(param)
+    if layer.block is None:
+        return
+    if stated is None:
+        edits.append(layer.block, f"{param} {{ ignore_label: {label} }}")
+    else:
+        edits.append(stated.value, f"ignore_label: {label}")  # type: ignore[arg-type]
+
+
+@rule("ignore-label-differs", WARNING, "a loss that ignores another label than the one that images are padded with")
+def ignore_label_differs(view: View) -> Iterator[Hit]:
+    for layer, _, data in _judges(view):
+        label, ignored = data.param.image_data_param.ignore_label, _ignored(layer)
+        if ignored and label not in ignored:
+            message = f"ignores label {', '.join(map(str, ignored))}, but {data.title} pads labels with {label}"
+            yield layer.hit(message, f"state ignore_label: {label}", _PARAMS[layer.type], "ignore_label")
+
+
+@rule("ignore-label-is-class", WARNING, "an ignore_label that is one of the classes")
+def ignore_label_is_class(view: View) -> Iterator[Hit]:
+    for layer in view.layers:
+        if layer.type not in _PARAMS or not layer.bottoms:
+            continue
+        shape = view.shapes.of(view.bottoms[layer.index][0])
+        for label in _ignored(layer):
+            if shape and len(shape) > 1 and 0 <= label < shape[1]:
+                message = f"ignores label {label}, which is one of the {shape[1]} classes that it is given scores of"
+                yield layer.hit(message, "state the label that marks no class", _PARAMS[layer.type], "ignore_label")
+
+
+@rule("class-count", WARNING, "scores of different numbers of classes for the same labels")
+def class_count(view: View) -> Iterator[Hit]:
+    first: dict[int, tuple[Layer, int]] = {}
+    for layer, _, data in _judges(view):
+        shape = view.shapes.of(view.bottoms[layer.index][0])
+        if not shape or len(shape) < 2:
+            continue
+        before, count = first.setdefault(data.index, (layer, shape[1]))
+        if count != shape[1]:
+            message = f"is given scores of {shape[1]} classes, {before.title} of {count}, for labels of {data.title}"
+            yield layer.hit(message, "look at num_output of the layers that make the scores", "bottom", 0)
+
+
+@rule("label-type", ERROR, "labels for each pixel from a data layer that does not read any")
+def label_type(view: View) -> Iterator[Hit]:
+    for layer, labels, data in _judges(view):
+        kind = data.param.image_data_param.label_type
+        if kind != schema.ImageDataParameter.PIXEL:
+            name = schema.ImageDataParameter.LabelType.Name(kind)
+            message = f"its label_type is {name}, but {layer.title} judges by the labels '{labels.name}' of every pixel"
+            fix = partial(_set_label_type, data)
+            yield data.hit(message, "state label_type: PIXEL", "image_data_param", "label_type", fix=fix)
+
+
+def _set_label_type(data: Layer, edits: Edits) -> None:
+    stated, param = data.find("image_data_param", "label_type"), data.find("image_data_param")
+    if stated is not None:
+        edits.set_value(stated, "PIXEL")
+    elif param is not None:
+        edits.append(param.value, "label_type: PIXEL")  # type: ignore[arg-type]
+
+
+@rule("label-gradient", ERROR, "a loss whose labels are made by what the net learns, without propagate_down")
+def label_gradient(view: View) -> Iterator[Hit]:
+    if not view.trains:
+        return
+    learned: set[str] = set()
+    for layer in view.layers:
+        if layer.type == "SoftmaxWithLoss" and len(layer.bottoms) > 1 and layer.bottoms[1] in learned:
+            flags = list(layer.param.propagate_down)
+            if len(flags) < 2 or flags[1]:
+                message = f"its labels '{layer.bottoms[1]}' come from what the net learns, and labels have no gradient"
+                yield layer.hit(message, "state propagate_down: true propagate_down: false", "bottom", 1)
+        if (layer.weighted and layer.multiplier(0)) or learned.intersection(layer.bottoms):
+            learned.update(layer.tops)

@@ -1,0 +1,199 @@
+"""Rules about solvers, and about nets that share what is learned."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...formats.prototxt import nearest
+from .findings import ERROR, WARNING, Hit, rule
+from .net_file import Layer
+from .solver_file import NETS, SolverFile
+from .views import View
+
+#: lr_policy → fields that it needs, fields that it has no use for
+_POLICIES = {
+    "fixed": ((), ("gamma", "power", "stepsize", "stepvalue")),
+    "step": (("gamma", "stepsize"), ("power", "stepvalue")),
+    "exp": (("gamma",), ("power", "stepsize", "stepvalue")),
+    "inv": (("gamma", "power"), ("stepsize", "stepvalue")),
+    "multistep": (("gamma", "stepvalue"), ("power", "stepsize")),
+    "poly": (("power",), ("gamma", "stepsize", "stepvalue")),
+    "sigmoid": (("gamma", "stepsize"), ("power", "stepvalue")),
+}
+TYPES = ("SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam")
+
+
+def _states(solver: SolverFile, field: str) -> bool:
+    value = getattr(solver.param, field)
+    return bool(value) if hasattr(value, "__len__") and not isinstance(value, str) else solver.param.HasField(field)
+
+
+def _unknown(solver: SolverFile, field: str) -> bool:
+    """Whether a field's value could not be read."""
+    stated = solver.block.last(field)
+    return stated is not None and not _states(solver, field)
+
+
+@rule("solver-net", ERROR, "a solver that names no training net, or several, or one that cannot be read", "solver")
+def solver_net(solver: SolverFile) -> Iterator[Hit]:
+    if len(solver.given) != 1:
+        message = f"names {', '.join(solver.given) or 'no net'} to train; wanted exactly one of {', '.join(NETS)}"
+        yield solver.hit(solver.given[-1] if solver.given else "train_net", message, "state one")
+    for field, why in solver.unread:
+        yield solver.hit(field.name, why, "look at the path, which is relative to where training runs")
+
+
+@rule("solver-type", ERROR, "a type of solver that there is not", "solver")
+def solver_type(solver: SolverFile) -> Iterator[Hit]:
+    kind = solver.param.type
+    if kind not in TYPES:
+        advice = f"the types are {', '.join(TYPES)}{nearest(kind, list(TYPES))}"
+        yield solver.hit("type", f"there is no solver '{kind}'", advice)
+
+
+@rule("lr-policy", ERROR, "an lr_policy that there is not, or without what it needs", "solver")
+def lr_policy(solver: SolverFile) -> Iterator[Hit]:
+    policy = solver.param.lr_policy
+    if _unknown(solver, "lr_policy"):
+        return
+    if policy not in _POLICIES:
+        what = f"there is no lr_policy '{policy}'" if policy else "states no lr_policy"
+        advice = f"the policies are {', '.join(_POLICIES)}{nearest(policy, list(_POLICIES))}"
+        yield solver.hit("lr_policy", what, advice)
+        return
+    for field in _POLICIES[policy][0]:
+        if not _states(solver, field) and not _unknown(solver, field):
+            yield solver.hit("lr_policy", f"lr_policy '{policy}' wants {field}", f"state {field}")
+
+
+@rule("unused-solver-field", WARNING, "a field that the lr_policy has no use for", "solver")
+def unused_solver_field(solver: SolverFile) -> Iterator[Hit]:
+    policy = solver.param.lr_policy
+    for field in _POLICIES.get(policy, ((), ()))[1]:
+        if _states(solver, field):
+            yield solver.hit(field, f"lr_policy '{policy}' has no use for {field}", "take it out, or change the policy")
+
+
+@rule("schedule", WARNING, "steps of the learning rate that come too late or not in order", "solver")
+def schedule(solver: SolverFile) -> Iterator[Hit]:
+    p = solver.param
+    if p.lr_policy == "step" and 0 < p.max_iter <= p.stepsize:
+        message = f"the first step is at {p.stepsize}, but training ends at {p.max_iter}: the rate never falls"
+        yield solver.hit("stepsize", message, "state a smaller stepsize")
+    steps = list(p.stepvalue)
+    if steps != sorted(set(steps)):
+        yield solver.hit("stepvalue", f"the steps {', '.join(map(str, steps))} do not rise", "state them in order")
+    elif steps and 0 < p.max_iter <= steps[-1]:
+        message = f"the step at {steps[-1]} comes when training has ended, at {p.max_iter}"
+        yield solver.hit("stepvalue", message, "take it out, or train longer")
+
+
+#: field → (what is allowed, in words, and as a condition)
+_RANGES = {
+    "base_lr": ("more than 0", lambda v: v > 0),
+    "max_iter": ("more than 0", lambda v: v > 0),
+    "momentum": ("0 or more and less than 1", lambda v: 0 <= v < 1),
+    "weight_decay": ("0 or more", lambda v: v >= 0),
+    "iter_size": ("1 or more", lambda v: v >= 1),
+    "average_loss": ("1 or more", lambda v: v >= 1),
+    "gamma": ("0 or more", lambda v: v >= 0),
+    "regularization_type": ("L1 or L2", lambda v: v in ("L1", "L2")),
+}
+
+
+@rule("solver-value", ERROR, "a value of the solver outside of what makes sense", "solver")
+def solver_value(solver: SolverFile) -> Iterator[Hit]:
+    for field, (wanted, is_valid) in _RANGES.items():
+        required = field in ("base_lr", "max_iter") and not solver.block.last(field)
+        if required:
+            yield solver.hit(field, f"states no {field}", f"state it: {wanted}")
+        elif _states(solver, field) and not is_valid(getattr(solver.param, field)):
+            value = getattr(solver.param, field)
+            shown = value if isinstance(value, str) else f"{value:g}"
+            yield solver.hit(field, f"{field} is {shown}, wanted {wanted}", "mend it")
+
+
+@rule("test-settings", ERROR, "test nets, test_iter and test_interval that do not go together", "solver")
+def settings_of_tests(solver: SolverFile) -> Iterator[Hit]:
+    p = solver.param
+    nets = len(p.test_net) + len(p.test_net_param)
+    shared = p.HasField("net") or p.HasField("net_param")
+    if nets > len(p.test_iter) or (not shared and nets < len(p.test_iter)):
+        message = f"{len(p.test_iter)} test_iter for {nets} test net{'s' * (nets != 1)}"
+        yield solver.hit("test_iter" if p.test_iter else "test_net", message, "state one test_iter for each test net")
+    if p.test_iter and p.test_interval <= 0:
+        yield solver.hit("test_iter", "tests without a test_interval", "state test_interval")
+    if p.test_interval > 0 and not p.test_iter:
+        message = "a test_interval without test_iter: nothing is tested"
+        yield solver.hit("test_interval", message, "state test_iter, or take it out")
+
+
+@rule("snapshot", WARNING, "snapshots that are never taken, or that cannot be written", "solver")
+def snapshot(solver: SolverFile) -> Iterator[Hit]:
+    p = solver.param
+    if "${" not in p.snapshot_prefix and (problem := _unwritable(p.snapshot_prefix)):
+        yield solver.hit("snapshot_prefix", problem, "state another snapshot_prefix")
+    if not p.snapshot_after_train and 0 < p.max_iter < (p.snapshot or p.max_iter + 1):
+        message = f"no snapshot is ever taken: training ends at {p.max_iter} without one"
+        yield solver.hit("snapshot_after_train", message, "state snapshot, or take snapshot_after_train out")
+
+
+def _unwritable(prefix: str) -> str:
+    """Why snapshots cannot be written there; "" where they can, or where the folder can be made."""
+    folder = Path(prefix).parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        return f"'{folder}' is a file, so that no snapshot '{prefix}_iter_…' can be written"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"the folder '{folder}' cannot be written to, so that no snapshot '{prefix}_iter_…' can"
+    return ""
+
+
+@rule("missing-weights", ERROR, "weights to start from that are not there", "solver")
+def missing_weights(solver: SolverFile) -> Iterator[Hit]:
+    for stated in solver.param.weights:
+        for name in stated.split(","):
+            if "${" not in name and not Path(name.strip()).exists():
+                yield solver.hit("weights", f"'{name.strip()}' is not there", "look at the path")
+
+
+@rule("no-loss", ERROR, "a training net without a loss", "solver")
+def no_loss(solver: SolverFile) -> Iterator[Hit]:
+    if solver.train is not None and solver.train.layers and not solver.train.losses:
+        layer = solver.train.layers[-1]
+        advice = "add one, such as SoftmaxWithLoss, or look at the include rules"
+        yield layer.hit("this net is trained, but has no loss", advice)
+
+
+# -- nets that share what is learned: (training net, other net)
+
+
+@rule("unshared-name", WARNING, "a test net's layer with weights, whose name the training net does not know", "pair")
+def unshared_name(pair: tuple[View, View]) -> Iterator[Hit]:
+    train, other = pair
+    names = {layer.name for layer in train.layers if layer.weighted}
+    for layer in other.layers:
+        if layer.weighted and layer.name not in names:
+            path = train.file.document.filename
+            message = f"has weights, but the training net {path} has no layer '{layer.name}' to learn them"
+            yield layer.hit(message, f"give both one name{nearest(layer.name, sorted(names))}", "name")
+
+
+@rule("unshared-shape", ERROR, "a test net's layer whose weights have another shape than the training net's", "pair")
+def unshared_shape(pair: tuple[View, View]) -> Iterator[Hit]:
+    train, other = pair
+    known: dict[str, Layer] = {layer.name: layer for layer in train.layers}
+    for layer in other.layers:
+        theirs = known.get(layer.name)
+        if theirs is None or not layer.weighted or layer.type != theirs.type:
+            continue
+        mine, wanted = other.shapes.params(layer), train.shapes.params(theirs)
+        for i, (shape, learned) in enumerate(zip(mine, wanted, strict=False)):
+            if shape != learned:
+                path = train.file.document.filename
+                message = f"parameter {i} is {shape}, but {learned} in the training net {path}"
+                yield layer.hit(message, "make the two layers agree", "name")
+                break

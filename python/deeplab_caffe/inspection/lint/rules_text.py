@@ -1,0 +1,162 @@
+"""Rules about the text: what does not fit the schema, older dialects, names that have changed, templates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from ...formats.edits import Edits
+from ...formats.prototxt import Block, Document, Field, Problem, walk
+from .findings import ERROR, NOTE, WARNING, Fix, Hit, rule
+from .net_file import NetFile, scalar_of
+from .solver_file import SolverFile
+
+Subject = NetFile | SolverFile
+_ADVICE = {
+    "unknown-field": "write the field's right name, or take it out",
+    "wrong-value": "write a value of the kind that is wanted",
+    "repeated-field": "take one of them out",
+    "missing-field": "state them",
+}
+
+
+def _problems(subject: Subject, kind: str) -> Iterator[Hit]:
+    for problem in subject.problems:
+        if problem.kind == kind:
+            offset = problem.error.offset or 0
+            layer = layer_at(subject.document, offset)
+            yield Hit(subject.document, offset, layer, problem.error.reason, _ADVICE[kind], _replacing(problem))
+
+
+def _replacing(problem: Problem) -> Fix | None:
+    instead = problem.instead
+    if instead is None:
+        return None
+    return lambda edits: edits.replace(problem.start, problem.end, instead)
+
+
+def layer_at(document: Document, offset: int) -> str:
+    """`fc6 (Convolution)` for the layer that an offset lies in, or ""."""
+    for item in document.root.fields:
+        if item.name in ("layer", "layers") and item.start <= offset <= item.end and isinstance(item.value, Block):
+            return f"{item.value.text_of('name') or '?'} ({item.value.text_of('type') or '?'})"
+    return ""
+
+
+@rule("unknown-field", ERROR, "a field that the message has not, misspelt perhaps", "text")
+def unknown_field(subject: Subject) -> Iterator[Hit]:
+    yield from _problems(subject, "unknown-field")
+
+
+@rule("wrong-value", ERROR, "a value of the wrong kind, outside its range, or no member of its enum", "text")
+def wrong_value(subject: Subject) -> Iterator[Hit]:
+    yield from _problems(subject, "wrong-value")
+
+
+@rule("repeated-field", ERROR, "a second value of a field that may stand once", "text")
+def repeated_field(subject: Subject) -> Iterator[Hit]:
+    yield from _problems(subject, "repeated-field")
+
+
+@rule("missing-field", ERROR, "a required field that is not stated", "text")
+def missing_field(subject: Subject) -> Iterator[Hit]:
+    yield from _problems(subject, "missing-field")
+
+
+@rule("template-variable", NOTE, "a template variable without a value, on which checks depend", "text")
+def template_variable(subject: Subject) -> Iterator[Hit]:
+    seen: set[str] = set()
+    for problem in subject.problems:
+        offset = problem.error.offset or 0
+        if problem.kind != "template":
+            continue
+        for variable in subject.document.variables:
+            if variable.offset >= offset and variable.name not in seen:
+                seen.add(variable.name)
+                message = f"the template variable ${{{variable.name}}} has no value; what depends on it is not checked"
+                advice = f"--set {variable.name}=…, or set it in the environment"
+                yield Hit(subject.document, offset, layer_at(subject.document, offset), message, advice)
+            if variable.offset >= offset:
+                break
+
+
+@rule("old-dialect", WARNING, "a net of V0, V1 or DeepLab's first release, or inputs stated outside of layers", "net")
+def old_dialect(file: NetFile) -> Iterator[Hit]:
+    advice = f"deeplab prototxt upgrade --in-place {file.document.filename}"
+    if file.is_old and file.elements:
+        yield file.hit(file.elements[0].start, f"the net is written in an old dialect, {file.dialect}", advice)
+    elif file.has_inputs:
+        stated = file.block.all("input")
+        yield file.hit(stated[0].start, "the net's inputs are stated outside of layers, as until 2015", advice)
+
+
+@rule("no-counterpart", ERROR, "something of an older dialect that nothing of today does", "net")
+def no_counterpart(file: NetFile) -> Iterator[Hit]:
+    if file.refused is not None:
+        text = str(file.refused)
+        offset, reason = _offset_of(file.document, text)
+        yield file.hit(offset, reason, "see `deeplab prototxt upgrade`")
+
+
+def _offset_of(document: Document, text: str) -> tuple[int, str]:
+    """Where a message's `file:line:column` is, and the rest of it."""
+    rest = text.removeprefix(f"{document.filename}:").lstrip()
+    parts = rest.split(":", 2)
+    if len(parts) == 3 and parts[0].isdigit() and parts[1].isdigit():
+        return document.offset(int(parts[0]), int(parts[1])), parts[2].strip()
+    return 0, rest
+
+
+@rule("first-release-field", ERROR, "a field of DeepLab's first release (hole, has_label …) in a net of today", "net")
+def first_release_field(file: NetFile) -> Iterator[Hit]:
+    for element, stated, today in file.own_fields:
+        layer = layer_at(file.document, element.start)
+        message = f"'{stated.name}' belongs to the 'layers' of DeepLab's first release"
+        if today is None:
+            yield Hit(file.document, stated.start, layer, message, "take it out", partial(_remove, stated))
+        else:
+            fix = partial(_rename, stated, today) if stated.name == "hole" else None
+            yield Hit(file.document, stated.start, layer, message, f"write '{today}'", fix)
+
+
+def _remove(stated: Field, edits: Edits) -> None:
+    edits.remove(stated)
+
+
+def _rename(stated: Field, name: str, edits: Edits) -> None:
+    edits.rename(stated, name)
+
+
+#: (block's name, field) → today's field, which has the same value
+_DEPRECATED = {("concat_param", "concat_dim"): "axis", ("slice_param", "slice_dim"): "axis"}
+_SOLVER_TYPES = {
+    "SGD": "SGD", "NESTEROV": "Nesterov", "ADAGRAD": "AdaGrad", "RMSPROP": "RMSProp", "ADADELTA": "AdaDelta",
+    "ADAM": "Adam",
+}  # fmt: skip
+
+
+@rule("deprecated-field", WARNING, "a field that another has taken the place of", "text")
+def deprecated_field(subject: Subject) -> Iterator[Hit]:
+    if isinstance(subject, NetFile) and subject.is_old:
+        return
+    for block in walk(subject.block.fields):
+        if isinstance(block.value, Block):
+            for stated in block.value.fields:
+                today, scalar = _DEPRECATED.get((block.name, stated.name)), scalar_of(stated)
+                if today is not None and scalar is not None:
+                    yield _deprecated(subject, stated, f"{today}: {scalar.text}", partial(_rename, stated, today))
+    for stated in subject.block.all("solver_type"):
+        scalar = scalar_of(stated)
+        kind = _SOLVER_TYPES.get(scalar.text) if scalar else None
+        if kind:
+            yield _deprecated(subject, stated, f'type: "{kind}"', partial(_set_type, stated, kind))
+
+
+def _deprecated(subject: Subject, stated: Field, today: str, fix: Fix) -> Hit:
+    layer = layer_at(subject.document, stated.start)
+    return Hit(subject.document, stated.start, layer, f"'{stated.name}' is deprecated", f"write '{today}'", fix)
+
+
+def _set_type(stated: Field, kind: str, edits: Edits) -> None:
+    edits.rename(stated, "type")
+    edits.set_value(stated, f'"{kind}"')

@@ -1,0 +1,100 @@
+"""A solver's file as lint sees it, and the nets that it trains and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ...errors import InputError
+from ...formats import schema
+from ...formats.definition import net_path
+from ...formats.prototxt import Block, Document, Field, Problem, PrototxtError, to_message
+from .findings import Fix, Hit
+from .net_file import NetFile
+from .views import View
+
+NETS = ("net", "net_param", "train_net", "train_net_param")
+
+
+class SolverFile:
+    """A solver: its message, problems of its text, and its nets, None where a net cannot be read.
+
+    train: the training net in its state; tests: test nets in theirs; others: the nets beside the training net that
+    score and deploy what it trains, in the state they are meant for. unread: (field, why its net cannot be read).
+    unparsed: what the parser says against a net. `read` gives the net in a file, or raises InputError.
+    """
+
+    def __init__(self, document: Document, read: Callable[[str], NetFile]) -> None:
+        self.document, self.block = document, document.root
+        self.problems: list[Problem] = []
+        self.param: Any = to_message(document, schema.SolverParameter(), report=self.problems.append)
+        self.unread: list[tuple[Field, str]] = []
+        self.unparsed: list[PrototxtError] = []
+        self._read = read
+        self._files: dict[str, NetFile | None] = {}
+        given = [name for name in NETS if self.param.HasField(name)]
+        self.given = given
+        self.train = self._train(given[0]) if len(given) == 1 else None
+        self.tests = self._tests()
+        self.others = self._others()
+
+    def hit(self, field: str, message: str, advice: str, fix: Fix | None = None) -> Hit:
+        """A hit at a field; at the file's begin where it is not stated."""
+        stated = self.block.last(field)
+        return Hit(self.document, stated.start if stated else 0, "", message, advice, fix)
+
+    @property
+    def files(self) -> list[NetFile]:
+        """The files of its nets that could be read, each once, not those written into the solver itself."""
+        return [file for file in self._files.values() if file is not None and file.document is not self.document]
+
+    # -- its nets
+
+    def _train(self, name: str) -> View | None:
+        file = self._net(self.block.last(name))
+        state = self.param.train_state
+        return None if file is None else View(file, schema.TRAIN, tuple(state.stage), state.level)
+
+    def _tests(self) -> list[View]:
+        fields = [f for name in ("test_net_param", "test_net") for f in self.block.all(name)]
+        shared = [f for name in ("net_param", "net") if (f := self.block.last(name))]
+        fields += shared * max(0, len(self.param.test_iter) - len(fields))
+        views = []
+        for i, field in enumerate(fields):
+            state = self.param.test_state[i] if i < len(self.param.test_state) else schema.NetState()
+            file = self._net(field)
+            if file is not None:
+                views.append(View(file, schema.TEST, tuple(state.stage), state.level))
+        return views
+
+    def _others(self) -> list[View]:
+        """test and deploy beside train, where the solver names no test net."""
+        if self.train is None or self.tests or self.train.file.document is self.document:
+            return []
+        folder = Path(self.train.file.document.filename).parent
+        views = []
+        for name in ("test.prototxt", "deploy.prototxt"):
+            try:
+                views += self._read(str(folder / name)).views[-1:]
+            except InputError:
+                continue
+        return views
+
+    def _net(self, field: Field | None) -> NetFile | None:
+        """The net that a field names or holds; each file is read once."""
+        if field is None:
+            return None
+        if isinstance(field.value, Block):
+            return self._files.setdefault(f"{field.start}", NetFile(self.document, field.value))
+        path = net_path(self.document.filename, field.value.text)
+        if path not in self._files:
+            try:
+                self._files[path] = self._read(path)
+            except InputError as error:
+                self._files[path] = None
+                if isinstance(error, PrototxtError) and error.offset is not None:
+                    self.unparsed.append(error)
+                else:
+                    self.unread.append((field, str(error)))
+        return self._files[path]

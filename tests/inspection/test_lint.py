@@ -1,0 +1,193 @@
+"""The lint command: its output, what silences it, what it mends, and that it leaves the generated nets alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import lint_nets
+from deeplab_caffe.cli import main
+from deeplab_caffe.formats.templates import template_values
+from deeplab_caffe.inspection.lint import Linter, as_text, chosen
+
+REPOSITORY = Path(__file__).parents[2]
+#: one model of each family: what the others of it differ in, no rule looks at
+GENERATED = [
+    "voc12/largefov", "voc12/deeplab_4x4", "voc12/msc", "voc12/aspp_l", "voc12/fcn8s_atonce", "voc12/semi_em_fixed",
+    "voc12/dt_edgenet", "person_part/scales2_attention_esupv", "voc12/v3_resnet50_block5", "voc12/resnet101_msc_aspp",
+]  # fmt: skip
+_RIGHT, _WRONG = "loss_param { ignore_label: 255 }", "loss_param { ignore_label: 250 }"
+_LOSS = 'layer {\n  name: "loss"'
+
+
+def _lint(*arguments: object) -> int:
+    return main(["prototxt", "lint", *map(str, arguments)])
+
+
+def _found(path: Path, **values: str) -> list[str]:
+    linter = Linter(chosen(), template_values([f"{k}={v}" for k, v in values.items()], {}))
+    return [f.rule for f in linter.lint(path)]
+
+
+# -- the command
+
+
+def test_exit_codes(tmp_path, capsys):
+    lint_nets.write(tmp_path)
+    assert _lint(tmp_path) == 0
+    assert capsys.readouterr().out == "nothing found\n"
+    lint_nets.write(tmp_path, "train", "pad: 2\n", "pad: 1\n")
+    assert _lint(tmp_path) == 1
+    assert _lint(tmp_path, tmp_path / "none.prototxt") == 2
+    out, err = capsys.readouterr()
+    assert "[dilation-pad]" in out and "Could not open file" in err
+    (tmp_path / "binary.prototxt").write_bytes(b"\xff\x00")
+    assert _lint(tmp_path / "binary.prototxt") == 2
+    assert _lint() == 2
+
+
+def test_a_note_is_no_failure_unless_asked_for(tmp_path):
+    lint_nets.write(tmp_path, "train", "crop_size: 33", "crop_size: ${SIZE}")
+    assert _lint(tmp_path) == 0
+    assert _lint(tmp_path, "--strict") == 1
+    assert _lint(tmp_path, "--strict", "--set", "SIZE=33") == 0
+    assert _lint(tmp_path, "--set", "SIZE=34") == 1
+
+
+def test_a_finding_is_one_line(tmp_path, capsys):
+    solver = lint_nets.write(tmp_path, "train", _RIGHT, _WRONG)
+    assert _lint(solver) == 1
+    assert capsys.readouterr().out == (
+        f"{tmp_path}/train.prototxt:80:16: warning: loss (SoftmaxWithLoss): ignores label 250, but data (ImageSegData) "
+        "pads labels with 255; state ignore_label: 255 [ignore-label-differs]\n1 warning\n"
+    )
+
+
+def test_json_and_github(tmp_path, capsys):
+    solver = lint_nets.write(tmp_path, "solver", "base_lr: 0.001", "base_lr: 0")
+    assert _lint(solver, "--format", "json") == 1
+    (finding,) = json.loads(capsys.readouterr().out)
+    assert (finding["rule"], finding["line"], finding["column"], finding["severity"]) == ("solver-value", 2, 1, "error")
+    assert finding["advice"] and not finding["fixable"]
+    assert _lint(solver, "--format", "github") == 1
+    assert capsys.readouterr().out == (
+        f"::error file={solver},line=2,col=1,title=solver-value::base_lr is 0, wanted more than 0; mend it\n"
+    )
+
+
+def test_rules_are_selected_and_ignored(tmp_path, capsys):
+    solver = lint_nets.write(tmp_path, "train", "pad: 2\n", "padd: 1\n")
+    assert _lint(solver, "--select", "dilation-pad,crop-size") == 0
+    assert _lint(solver, "--ignore", "unknown-field") == 0
+    assert _lint(solver, "--select", "unknown-fields") == 2
+    assert "there is no rule 'unknown-fields'; did you mean 'unknown-field'?" in capsys.readouterr().err
+    assert _lint("--list-rules") == 0
+    assert "dangling-bottom" in capsys.readouterr().out
+
+
+def test_without_shapes_no_engine_is_needed(tmp_path):
+    solver = lint_nets.write(tmp_path, "train", "shrink_factor: 8", "shrink_factor: 4")
+    assert _lint(solver) == 1
+    assert _lint(solver, "--no-shapes") == 0
+
+
+# -- silencing
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (_WRONG, f"{_WRONG}  # lint: ignore=ignore-label-differs"),
+        (_WRONG, f"# lint: ignore=crop-size, ignore-label-differs\n{_WRONG}"),
+        (_LOSS, f"# lint: ignore=ignore-label-differs\n{_LOSS}"),
+        (_LOSS, _LOSS.replace("{", "{  # lint: ignore=ignore-label-differs")),
+        ('name: "small"', '# lint: ignore-file=ignore-label-differs\nname: "small"'),
+    ],
+)
+def test_a_comment_silences(tmp_path, old, new):
+    lint_nets.write(tmp_path, "train", _RIGHT, _WRONG)
+    train = tmp_path / "train.prototxt"
+    assert _found(train) == ["ignore-label-differs"]
+    train.write_text(train.read_text().replace(old, new, 1))
+    assert _found(train) == []
+    train.write_text(train.read_text().replace("ignore-label-differs", "shuffle"))
+    assert _found(train) == ["ignore-label-differs"]
+
+
+def test_a_comment_above_one_layer_says_nothing_of_the_next(tmp_path):
+    before = 'layer { name: "label_shrink"'
+    lint_nets.write(tmp_path, "train", before, f"# lint: ignore=ignore-label-differs\n{before}")
+    train = tmp_path / "train.prototxt"
+    train.write_text(train.read_text().replace(_RIGHT, _WRONG, 1))
+    assert _found(train) == ["ignore-label-differs"]
+
+
+# -- mending
+
+
+def test_what_can_be_mended_is_and_the_rest_stays(tmp_path, capsys):
+    solver = lint_nets.write(tmp_path)
+    train = tmp_path / "train.prototxt"
+    text = train.read_text().replace("  loss_param { ignore_label: 255 }\n", "  # the loss\n")
+    text = text.replace("dropout_ratio", "droput_ratio").replace("dilation: 2", "hole: 2  # atrous")
+    text = text.replace("    shuffle: true\n", "").replace("PIXEL", "PIXL")
+    train.write_text(text)
+    solver.write_text(solver.read_text().replace("solver_mode: GPU", "solver_mode: GPU\nsolver_type: ADAM  # so"))
+    assert _lint(tmp_path, "--fix") == 0
+    assert "mended" in capsys.readouterr().err
+    mended = train.read_text()
+    assert "  # the loss\n" in mended and "  loss_param { ignore_label: 255 }\n" in mended
+    assert "dilation: 2  # atrous" in mended and "shuffle: true" in mended and "label_type: PIXEL" in mended
+    assert 'type: "Adam"  # so' in solver.read_text()
+    assert len(mended.splitlines()) == len(lint_nets.TRAIN.splitlines()) + 1
+
+
+def test_what_cannot_be_mended_is_left_alone(tmp_path):
+    solver = lint_nets.write(tmp_path, "train", "pad: 2\n", "pad: 1\n")
+    before = (tmp_path / "train.prototxt").read_text()
+    assert _lint(solver, "--fix") == 1
+    assert (tmp_path / "train.prototxt").read_text() == before
+
+
+def test_a_template_keeps_its_variables_when_it_is_mended(tmp_path):
+    lint_nets.write(tmp_path, "train", "num_output: 5", "num_output: ${N}")
+    train = tmp_path / "train.prototxt"
+    train.write_text(train.read_text().replace("    shuffle: true\n", ""))
+    assert _lint(train, "--fix", "--set", "N=5") == 0
+    assert "num_output: ${N}" in train.read_text() and "shuffle: true" in train.read_text()
+
+
+# -- nets
+
+
+def test_a_net_with_two_phases_is_checked_in_both(tmp_path):
+    path = tmp_path / "train_val.prototxt"
+    data = lint_nets.TRAIN[lint_nets.TRAIN.index("layer {") : lint_nets.TRAIN.index('layer {\n  name: "conv1"')]
+    tested = data.replace("TRAIN", "TEST").replace("mirror: true", "mirror: false").replace("    shuffle: true\n", "")
+    path.write_text(lint_nets.TRAIN.replace(data, data + tested))
+    assert _found(path) == []
+    path.write_text(path.read_text().replace("mirror: false", "mirror: true"))
+    assert _found(path) == ["test-augmentation"]
+    path.write_text(
+        path.read_text().replace('top: "label"', 'top: "labels"').replace('top: "labels"', 'top: "label"', 1)
+    )
+    assert "dangling-bottom" in _found(path)
+
+
+def test_an_old_net_is_checked_and_left_to_be_upgraded(tmp_path):
+    path = tmp_path / "old.prototxt"
+    path.write_text(
+        "input: 'data' input_dim: 1 input_dim: 3 input_dim: 9 input_dim: 9\n"
+        "layers { name: 'c' type: CONVOLUTION bottom: 'date' top: 'c' convolution_param { num_output: 2 kernel_size: 1 }}"
+    )
+    assert sorted(_found(path)) == ["dangling-bottom", "old-dialect", "unused-blob"]
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_nothing_is_found_in_generated_nets(name, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    linter = Linter(chosen(), template_values([], {}))
+    found = [f for path in sorted((REPOSITORY / "prototxt" / name).glob("*.prototxt")) for f in linter.lint(path)]
+    assert not found, as_text(found)
