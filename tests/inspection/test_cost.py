@@ -34,7 +34,7 @@ def test_shared_and_fixed_parameters_are_counted_apart(write):
 
 
 def test_statistics_are_not_learned(write):
-    layers = [nets.layer("BatchNorm", "bn", "data"), nets.layer("Scale", "scale", "bn", "scale_param { bias_term: true }")]
+    layers = [nets.layer("BatchNorm", "a", "data"), nets.layer("Scale", "b", "a", "scale_param { bias_term: true }")]
     found = costs(infer_shapes(write(nets.net(nets.image("9x9", 8), *layers))))
     assert [(c.params, c.learned) for c in found] == [(0, 0), (17, 0), (16, 16)]
 

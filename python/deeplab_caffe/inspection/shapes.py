@@ -22,8 +22,8 @@ from .stand_ins import Inputs, Size
 class LayerShapes:
     """One layer: its name, type and place as written, and what the engine makes of it.
 
-    param: its LayerParameter as written (in today's form); that of `layer` is completed by the net. Blobs bear the names
-    that the user wrote (no `…_split_0`). A shape is None behind a layer that cannot be set up.
+    param: its LayerParameter as written (in today's form); that of `layer` is completed by the net. Blobs bear the
+    names that the user wrote (no `…_split_0`). A shape is None behind a layer that cannot be set up.
     """
 
     name: str
