@@ -188,7 +188,10 @@ def run(function: Callable[..., None], *arguments: Any, how_to_go_on: Callable[[
     """
     if started_by_torchrun():
         with join_from_environment(_chosen or devices("all" if mode.device().type == "cuda" else "")):
-            function(*arguments)
+            try:
+                function(*arguments)
+            except LostContact as error:
+                raise LostContact(f"{error}. {how_to_go_on()}".rstrip()) from None
     elif len(_chosen) > 1:
         from .workers import launch
 

@@ -120,8 +120,10 @@ def _watch(crew: Sequence[_Worker]) -> _Worker | None:
 
 def _fail(worker: _Worker, how_to_go_on: Callable[[], str]) -> NoReturn:
     code = worker.process.exitcode or 0
-    if worker.state in ("input error", "lost contact"):
+    if worker.state == "input error":
         raise InputError(worker.message if worker.rank == 0 else f"{worker}: {worker.message}")
+    if worker.state == "lost contact":
+        raise InputError(f"{worker.message}. {how_to_go_on()}".rstrip())
     if worker.state == "interrupted":
         raise KeyboardInterrupt
     if code < 0:
