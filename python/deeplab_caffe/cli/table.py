@@ -38,6 +38,7 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
     ],
     "data": [
         ("voc-data", "voc_data", "fetch PASCAL VOC 2012 and SBD's labels; write the lists"),
+        ("box-labels", "box_labels", "labels of pixels from boxes of objects: rectangles, or segmented by the CRF"),
     ],
     "weights": [
         ("weights show", "weights_show", "what a weight file of any year holds"),

@@ -141,7 +141,8 @@ def write_voc_lists(root: str | os.PathLike[str]) -> list[Path]:
 
     Labels come from SegmentationClass as VOC ships it: palette files are read as indices. If SegmentationClassAug
     (SBD's labels and VOC's, 12031 PNGs) is there, train_aug and trainval_aug are written too: all of it without and
-    with the val images. test is written if ImageSets/Segmentation/test.txt is there.
+    with the val images, and what of them train has not, for weak supervision, as *_diff_train. test is written if
+    ImageSets/Segmentation/test.txt is there.
 
     Raises:
         InputError: ImageSets/Segmentation has no train.txt or val.txt.
@@ -154,10 +155,12 @@ def write_voc_lists(root: str | os.PathLike[str]) -> list[Path]:
         if ids:
             written += _write(root, part, ids, None if part == "test" else "SegmentationClass")
     augmented = _augmented(root)
-    if augmented:
-        held = set(names["val"])
-        written += _write(root, "train_aug", [i for i in augmented if i not in held], "SegmentationClassAug")
-        written += _write(root, "trainval_aug", augmented, "SegmentationClassAug")
+    held, strong = set(names["val"]), set(names["train"])
+    for part, ids in (("train_aug", [i for i in augmented if i not in held]), ("trainval_aug", augmented)):
+        if ids:
+            written += _write(root, part, ids, "SegmentationClassAug")
+            others = [i for i in ids if i not in strong]
+            written += _write(root, f"{part}_diff_train", others, "SegmentationClassAug")
     return written
 
 

@@ -8,6 +8,8 @@ others are theirs with another E-step or other data, as the paper describes them
 - Image labels alone train the net with the small field of view, labels of pixels or boxes LargeFOV, as in the release.
 - Strong and weak images make up half of a batch each and weigh .7 and .3, as in the release for boxes.
 - Rectangles and segmentations of boxes are label maps made beforehand (`deeplab box-labels`), learnt from as they are.
+- EM-Fixed on boxes alone starts from the net trained on rectangles: while scores mean little, background, the most
+  frequent label, takes over every box, and nothing corrects it.
 """
 
 from __future__ import annotations
@@ -233,6 +235,8 @@ VARIANTS: dict[str, Variant] = {
         title="DeepLab-LargeFOV-Bbox-EM-Fixed: boxes as rectangles, fixed biases",
         build=partial(weak, scores=large_fov_scores, kind=_FIXED_BY_BOX),
         recipes=_box_lists("rect"),
+        initial="the trained bbox_rect",
+        starts_from="bbox_rect",
         published=_score(54.1),
     ),
     "semi_bbox_rect": replace(
