@@ -208,3 +208,29 @@ def test_quick_demo_is_shorter() -> None:
     assert demo(quick=True).options.iterations < demo().options.iterations
     with pytest.raises(RuntimeError, match="no stage 'trian'; did you mean 'train'"):
         run(demo(quick=True), ["trian"])
+
+
+def test_scores_on_training_images_are_told(
+    tiny: Path, deeplab: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for stage in ("data", "prototxt", "train", "test"):
+        assert deeplab(stage) == 0
+    assert "was trained on" not in capsys.readouterr().err
+    record = json.loads((tiny / "exp/model/train_iter_4.trained_on.json").read_text())
+    assert [Path(name).name for name in record["lists"]] == ["train.txt"]
+    shutil.rmtree(tiny / "exp/scores")
+    for stage in ("prototxt", "test"):
+        assert deeplab(stage, "--test-set", "train") == 0
+    assert "images of 'train'; their scores flatter it" in capsys.readouterr().err
+
+
+def test_weights_that_lack_a_layer_are_refused_for_testing(
+    tiny: Path, deeplab: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for stage in ("data", "prototxt", "train"):
+        assert deeplab(stage) == 0
+    net = tiny / "exp/prototxt/test.prototxt"
+    net.write_text(net.read_text().replace('name: "fc6"', 'name: "fc6_mine"', 1))
+    assert deeplab("test") == 2
+    assert "has no weights for 1 of its layers: fc6_mine" in capsys.readouterr().err
+    assert deeplab("test", "--allow-uninitialized") == 0

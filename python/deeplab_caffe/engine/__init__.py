@@ -6,6 +6,7 @@ Whatever stands above speaks to the one that is chosen with pycaffe's names (`ca
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import runpy
@@ -51,7 +52,13 @@ def choose(which: str) -> None:
 
 def current() -> Engine:
     """The engine that is chosen; raises InputError where no real Caffe can be imported though one is wanted."""
-    module, name = _ENGINES["embedded" if is_embedded() else "system"]
+    return _engine("embedded" if is_embedded() else "system")
+
+
+@functools.cache
+def _engine(which: str) -> Engine:
+    """The one engine of a kind, which keeps what was chosen for it."""
+    module, name = _ENGINES[which]
     engine: Engine = getattr(importlib.import_module(f".{module}", __name__), name)()
     return engine
 

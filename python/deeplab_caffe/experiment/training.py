@@ -17,6 +17,7 @@ from ..formats import schema
 from ..formats.definition import read_definition, read_solver
 from ..formats.python_layers import layer_type, parameters
 from ..nets import initial_weights, prototxt_folder, starts_from
+from . import provenance
 from .fingerprints import fingerprint, net_meaning, solver_meaning
 from .layout import Experiment
 
@@ -131,6 +132,8 @@ def _train(experiment: Experiment, stage: str, weights: Path | None) -> None:
     prefix = read_solver(solver_file).snapshot_prefix
     prepare = partial(_set_old_snapshots_aside, experiment, stage, prefix)
     engine.current().train(Training(solver_file, experiment.log(f"train{stage}"), weights, prepare))
+    net = experiment.prototxt / f"train{stage}.prototxt"
+    provenance.record(final_weights(experiment, stage), _sources(net), weights)
 
 
 # -- snapshots of other trainings
