@@ -260,3 +260,16 @@ def test_aspp_on_vgg16(model, rates):
     assert (total["type"], total["bottom"]) == ("Eltwise", [f"fc8_voc12_{k}" for k in range(1, 5)])
     assert layers["loss"]["bottom"] == ["fc8_voc12", "label_shrink"]
     assert generated(f"voc12/{model}", "deploy")[-1] == interp("fc8_interp", "fc8_voc12", zoom_factor=8)
+
+
+def test_batch_normalization_learns_on_request():
+    frozen, learning = (generated("voc12/resnet101", "train", batch_norm=flag) for flag in (False, True))
+    for before, after in zip(frozen, learning, strict=True):
+        if before["type"] == "BatchNorm":
+            assert "batch_norm_param" not in after and after["param"] == before["param"]  # the solver keeps off
+        elif before["type"] == "Scale":
+            assert after["param"] == [{"decay_mult": 0}] * 2
+        else:
+            assert after == before
+    (conv,) = [item for item in generated("voc12/resnet101", "train", from_scratch=True) if item["name"] == "conv1"]
+    assert conv["convolution_param"]["weight_filler"] == {"type": "msra"}
