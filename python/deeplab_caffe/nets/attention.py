@@ -112,6 +112,10 @@ _SCORES: dict[str, dict[tuple[int, str], tuple[float, float]]] = {
         (2, "max"): (52.90, 55.26), (2, "average"): (52.69, 55.17), (2, "attention"): (53.49, 55.85),
         (3, "max"): (53.02, 55.78), (3, "average"): (52.56, 55.72), (3, "attention"): (53.12, 56.39),
     },
+    "coco80": {
+        (2, "max"): (32.95, 34.70), (2, "average"): (33.69, 35.14), (2, "attention"): (34.03, 35.41),
+        (3, "max"): (33.58, 35.08), (3, "average"): (33.74, 35.41), (3, "attention"): (33.42, 35.78),
+    },
 }  # fmt: skip
 _LARGE_FOV, _ATTENTION_PER_SCALE = 20_505_429, 9 * 1024 * 512 + 513
 
@@ -130,7 +134,7 @@ def _row(number: int, merge: str, supervised: bool) -> Variant:
         initial="VGG-16, its fc6 subsampled to 3x3, its fc6 and fc7 to 1024 channels (vgg16_20M.caffemodel)",
         parameters=_LARGE_FOV + learnt,
         published=tuple(Score(value, dataset=dataset, confirmed=False) for dataset, value in scores),
-        datasets=("voc12", "person_part"),
+        datasets=tuple(_SCORES),
         sizes=SizeRule(8 * 2 ** (number - 1)),
     )
 
