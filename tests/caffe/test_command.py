@@ -178,11 +178,19 @@ def test_every_flag_is_explained():
     assert [flag.name for flag in PROGRAM.flags if flag.name not in hidden and f"`{flag.name}`" not in text] == []
 
 
+def test_a_layer_without_weights_is_refused_or_allowed(run, command):
+    Path("net.prototxt").write_text(Path("net.prototxt").read_text().replace('name: "ip"', 'name: "new_ip"'))
+    words = "test --model=net.prototxt --weights=init.caffemodel --iterations=1"
+    (line,) = command(f"{words} --minloglevel=2", code=2)
+    assert "no weights for 1 of the 2 layers that need some, 'new_ip' the first" in line
+    assert any("Layer new_ip gets no weights" in line for line in command(f"{words} --allow_uninitialized"))
+
+
 def test_weights_of_another_net_are_refused(run, command):
     Path("net.prototxt").write_text(re.sub(r'name: "(conv1|ip)"', r'name: "new_\1"', Path("net.prototxt").read_text()))
     words = "test --model=net.prototxt --weights=init.caffemodel --minloglevel=2"
     (line,) = command(words, code=2)
-    assert "init.caffemodel has weights for none of the net's layers, which are new_conv1, new_ip" in line
+    assert "init.caffemodel has no weights for 2 of the 2 layers that need some, 'new_conv1' the first" in line
 
 
 def test_python_layers_are_asked_for(run, command):

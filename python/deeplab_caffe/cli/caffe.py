@@ -47,6 +47,7 @@ PROGRAM = Program(
         Flag("workers", 1, "train, without gpu: processes on the CPU that train together"),
         Flag("precision", "float32", "train, test: float32 or bf16; weights stay float32"),
         Flag("plain", False, "train, test: test layer by layer, rather than by the planned execution"),
+        Flag("allow_uninitialized", False, "test: with layers, too, that the weights say nothing of"),
         Flag("recompute", False, "train: keep few activations and compute them again: less memory, more time"),
         Flag("speed", False, "train: tell iterations per second in the lines of the loss, as BVLC Caffe 1.0"),
         Flag("allow_python_layers", False, "let nets import, that is run, the modules of their Python layers"),

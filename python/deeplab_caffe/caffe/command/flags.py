@@ -23,7 +23,8 @@ class Flags:
 
     solver, model, snapshot, weights, out_weights: files; gpu: `0,1` or `all`; phase: TRAIN or TEST; stage: names with
     commas between; workers: how many processes train together on the CPU; precision: of the passes, float32 or bf16;
-    plain: test layer by layer, keeping every blob; recompute: keep few activations in training; speed: whether the
+    plain: test layer by layer, keeping every blob; allow_uninitialized: test
+    with layers that the weights say nothing of; recompute: keep few activations in training; speed: whether the
     lines of the loss tell it; log_dir: a folder that gets the log too.
     """
 
@@ -42,6 +43,7 @@ class Flags:
     workers: int = 1
     precision: str = "float32"
     plain: bool = False
+    allow_uninitialized: bool = False
     recompute: bool = False
     speed: bool = False
     allow_python_layers: bool = False

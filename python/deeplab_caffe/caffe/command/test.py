@@ -10,6 +10,7 @@ import torch
 
 from ...errors import InputError
 from ...formats import schema
+from ...formats.weight_fit import layers_of
 from .. import doubts, log
 from ..net import Net
 from ..solver_log import with_loss
@@ -25,19 +26,23 @@ def test(flags: Flags) -> None:
     with flags.in_force():
         use_one_device(flags, ("caffe.cpp:270", "caffe.cpp:279"))
         net = Net(flags.model, schema.TEST, flags.level, flags.stages)
-        _load(net, flags.weights)
+        _load(net, flags.weights, flags.allow_uninitialized)
         try:
             _score(net, flags)
         finally:
             net.close()
 
 
-def _load(net: Net, weights: str) -> None:
-    """Copy the weights in; refuse those that are of another net, name layers that get none."""
+def _load(net: Net, weights: str, allow_uninitialized: bool) -> None:
+    """Copy the weights in; refuse those that say nothing of a layer that needs some, or name it in a warning."""
     loaded = net.copy_from(weights)
-    missing = [name for name in net.params if name not in loaded]
-    if missing and not loaded:
-        raise InputError(f"{weights} has weights for none of the net's layers, which are {', '.join(net.params)}")
+    layers = layers_of(net)
+    missing = [name for name, layer in layers.items() if name not in loaded and layer.needs_weights]
+    if missing and not (allow_uninitialized and loaded):
+        raise InputError(
+            f"{net.source}: {weights} has no weights for {len(missing)} of the {len(layers)} layers that need some, "
+            f"'{missing[0]}' the first; give weights of this net, or --allow_uninitialized"
+        )
     for name in missing:
         log.warning(f"Layer {name} gets no weights from {weights}; it keeps those it began with", "caffe.cpp:284")
 
