@@ -29,6 +29,11 @@ def _quiet_and_seeded() -> Iterator[None]:
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory: tiny.toml describes eight images of three classes, none larger than 33 x 33 pixels."""
+    return make_tiny(tmp_path, monkeypatch)
+
+
+def make_tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make the data set in a folder, which becomes the working directory."""
     monkeypatch.chdir(tmp_path)
     random = np.random.default_rng(0)
     lines = []

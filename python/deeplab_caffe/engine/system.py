@@ -29,7 +29,6 @@ from .output import appended_to
 
 #: iterations between two looks at signals where the solver displays nothing
 _PERIOD = 20
-_layers_allowed = True
 
 
 class System(Engine):
@@ -37,15 +36,15 @@ class System(Engine):
 
     def __init__(self) -> None:
         self.caffe = _imported()
+        self._layers_allowed = True
 
     @contextmanager
     def python_layers(self, allowed: bool) -> Iterator[None]:
-        global _layers_allowed
-        _layers_allowed = allowed
+        self._layers_allowed = allowed
         try:
             yield
         finally:
-            _layers_allowed = True
+            self._layers_allowed = True
 
     def choose_device(self, gpu: str | None, wants_gpu: bool, workers: int) -> None:
         if workers != 1:
@@ -92,7 +91,7 @@ class System(Engine):
                 advice = "; write the nets with --dialect bvlc" if kind in PYTHON_TYPES else ""
                 advice = "; build it with WITH_PYTHON_LAYER" if kind == "Python" else advice
                 raise entry.error(f"the installed Caffe ({self.caffe.__file__}) has no such layer type{advice}")
-            if kind == "Python" and module != MODULE and not _layers_allowed:
+            if kind == "Python" and module != MODULE and not self._layers_allowed:
                 raise entry.error(
                     f"would import the module '{module}', that is, run its code; if you trust it, say "
                     "--allow-python-layers"
@@ -102,9 +101,13 @@ class System(Engine):
 def _imported() -> ModuleType:
     alias.uninstall()
     try:
-        return importlib.import_module("caffe")
+        module = importlib.import_module("caffe")
     except ImportError as error:
         raise InputError(f"DEEPLAB_CAFFE=system, but no caffe can be imported: {error}") from None
+    if not hasattr(module, "get_solver"):
+        place = getattr(module, "__file__", None) or ", ".join(module.__path__)
+        raise InputError(f"DEEPLAB_CAFFE=system, but what `import caffe` finds, {place}, is no pycaffe")
+    return module
 
 
 @contextmanager
