@@ -180,7 +180,7 @@ def test_an_old_net_is_checked_and_left_to_be_upgraded(tmp_path):
     path = tmp_path / "old.prototxt"
     path.write_text(
         "input: 'data' input_dim: 1 input_dim: 3 input_dim: 9 input_dim: 9\n"
-        "layers { name: 'c' type: CONVOLUTION bottom: 'date' top: 'c' convolution_param { num_output: 2 kernel_size: 1 }}"
+        "layers { name: 'c' type: CONVOLUTION bottom: 'date' top: 'c' convolution_param { num_output: 2 } }"
     )
     assert sorted(_found(path)) == ["dangling-bottom", "old-dialect", "unused-blob"]
 

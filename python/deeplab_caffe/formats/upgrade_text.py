@@ -16,7 +16,7 @@ from . import schema
 from .definition import is_solver
 from .edits import Edits, Offsets
 from .prototxt import Document, StandIns, to_message
-from .tree import Block, Field
+from .tree import Block, Field, walk
 from .upgrade import dialect_of, upgrade_net, upgrade_solver
 from .upgrade_fields import Reconciler
 from .upgrade_report import Change, Upgrade, shortened
@@ -24,6 +24,8 @@ from .upgrade_text_v0 import flatten, move_transformations
 from .writer import format_field
 
 _NETS = ("net_param", "train_net_param", "test_net_param")
+#: fields that have had another name since 2015, with the same value; Caffe reads both
+DEPRECATED = {("concat_param", "concat_dim"): "axis", ("slice_param", "slice_dim"): "axis"}
 #: fields whose lists `[a, b]` fall apart before the upgrade, since their elements go different ways
 _UNLISTED = {"blobs_lr", "weight_decay", "param", "blob_share_mode", "input", "input_dim", "input_shape"}
 _NET_INPUTS = ("input", "input_dim", "input_shape")
@@ -46,6 +48,7 @@ def upgrade_document(document: Document) -> Upgrade:
             f"{document.filename}: cannot be upgraded with its layout kept; `deeplab prototxt format` first, or fill "
             "in its variables"
         )
+    run.step(_name_axes)
     return Upgrade(document.filename, run.document.text, run.dialect, sorted(run.changes, key=_by_place), run.notes)
 
 
@@ -195,6 +198,17 @@ def _net_to_today(run: Run, edits: Edits, block: Block) -> None:
     if inputs:
         run.log(inputs[0].start, "", _sources(edits, inputs), "", "without shapes, Caffe takes it for no input")
         edits.remove_all(inputs)
+
+
+def _name_axes(run: Run, edits: Edits) -> None:
+    """Give deprecated fields their names of today."""
+    for block in walk(run.document.root.fields):
+        for field in block.value.fields if isinstance(block.value, Block) else []:
+            today = DEPRECATED.get((block.name, field.name))
+            if today is not None:
+                value = edits.source(field).partition(":")[2].strip()
+                run.log(field.start, "", edits.source(field), f"{today}: {value}")
+                edits.rename(field, today)
 
 
 def _copy(message: Any) -> Any:

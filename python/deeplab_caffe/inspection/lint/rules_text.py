@@ -7,6 +7,7 @@ from functools import partial
 
 from ...formats.edits import Edits
 from ...formats.prototxt import Block, Document, Field, Problem, walk
+from ...formats.upgrade_text import DEPRECATED
 from .findings import ERROR, NOTE, WARNING, Fix, Hit, rule
 from .net_file import NetFile, scalar_of
 from .solver_file import SolverFile
@@ -39,7 +40,9 @@ def layer_at(document: Document, offset: int) -> str:
     """`fc6 (Convolution)` for the layer that an offset lies in, or ""."""
     for item in document.root.fields:
         if item.name in ("layer", "layers") and item.start <= offset <= item.end and isinstance(item.value, Block):
-            return f"{item.value.text_of('name') or '?'} ({item.value.text_of('type') or '?'})"
+            inner = item.value.last("layer")  # of 2013
+            block = inner.value if inner is not None and isinstance(inner.value, Block) else item.value
+            return f"{block.text_of('name') or '?'} ({block.text_of('type') or '?'})"
     return ""
 
 
@@ -65,19 +68,17 @@ def missing_field(subject: Subject) -> Iterator[Hit]:
 
 @rule("template-variable", NOTE, "a template variable without a value, on which checks depend", "text")
 def template_variable(subject: Subject) -> Iterator[Hit]:
+    offsets = [problem.error.offset or 0 for problem in subject.problems if problem.kind == "template"]
+    if isinstance(subject, SolverFile):
+        offsets += [field.value.start for field in subject.unnamed]
     seen: set[str] = set()
-    for problem in subject.problems:
-        offset = problem.error.offset or 0
-        if problem.kind != "template":
-            continue
-        for variable in subject.document.variables:
-            if variable.offset >= offset and variable.name not in seen:
-                seen.add(variable.name)
-                message = f"the template variable ${{{variable.name}}} has no value; what depends on it is not checked"
-                advice = f"--set {variable.name}=…, or set it in the environment"
-                yield Hit(subject.document, offset, layer_at(subject.document, offset), message, advice)
-            if variable.offset >= offset:
-                break
+    for offset in offsets:
+        variable = next((v for v in subject.document.variables if v.offset >= offset), None)
+        if variable is not None and variable.name not in seen:
+            seen.add(variable.name)
+            message = f"the template variable ${{{variable.name}}} has no value; what depends on it is not checked"
+            advice = f"--set {variable.name}=…, or set it in the environment"
+            yield Hit(subject.document, offset, layer_at(subject.document, offset), message, advice)
 
 
 @rule("old-dialect", WARNING, "a net of V0, V1 or DeepLab's first release, or inputs stated outside of layers", "net")
@@ -127,8 +128,6 @@ def _rename(stated: Field, name: str, edits: Edits) -> None:
     edits.rename(stated, name)
 
 
-#: (block's name, field) → today's field, which has the same value
-_DEPRECATED = {("concat_param", "concat_dim"): "axis", ("slice_param", "slice_dim"): "axis"}
 _SOLVER_TYPES = {
     "SGD": "SGD", "NESTEROV": "Nesterov", "ADAGRAD": "AdaGrad", "RMSPROP": "RMSProp", "ADADELTA": "AdaDelta",
     "ADAM": "Adam",
@@ -142,7 +141,7 @@ def deprecated_field(subject: Subject) -> Iterator[Hit]:
     for block in walk(subject.block.fields):
         if isinstance(block.value, Block):
             for stated in block.value.fields:
-                today, scalar = _DEPRECATED.get((block.name, stated.name)), scalar_of(stated)
+                today, scalar = DEPRECATED.get((block.name, stated.name)), scalar_of(stated)
                 if today is not None and scalar is not None:
                     yield _deprecated(subject, stated, f"{today}: {scalar.text}", partial(_rename, stated, today))
     for stated in subject.block.all("solver_type"):

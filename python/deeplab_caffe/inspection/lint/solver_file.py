@@ -21,8 +21,9 @@ class SolverFile:
     """A solver: its message, problems of its text, and its nets, None where a net cannot be read.
 
     train: the training net in its state; tests: test nets in theirs; others: the nets beside the training net that
-    score and deploy what it trains, in the state they are meant for. unread: (field, why its net cannot be read).
-    unparsed: what the parser says against a net. `read` gives the net in a file, or raises InputError.
+    score and deploy what it trains, in the state they are meant for. Of nets that are not read: unread has (field,
+    why), unparsed what the parser says, unnamed the fields whose template variable has no value. `read` gives the net
+    in a file, or raises InputError.
     """
 
     def __init__(self, document: Document, read: Callable[[str], NetFile]) -> None:
@@ -30,6 +31,7 @@ class SolverFile:
         self.problems: list[Problem] = []
         self.param: Any = to_message(document, schema.SolverParameter(), report=self.problems.append)
         self.unread: list[tuple[Field, str]] = []
+        self.unnamed: list[Field] = []
         self.unparsed: list[PrototxtError] = []
         self._read = read
         self._files: dict[str, NetFile | None] = {}
@@ -87,6 +89,9 @@ class SolverFile:
             return None
         if isinstance(field.value, Block):
             return self._files.setdefault(f"{field.start}", NetFile(self.document, field.value))
+        if "${" in field.value.text:
+            self.unnamed.append(field)
+            return None
         path = net_path(self.document.filename, field.value.text)
         if path not in self._files:
             try:
