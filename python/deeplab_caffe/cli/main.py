@@ -8,7 +8,9 @@ import os
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from ..errors import InputError, Stopped
 from .gflags import run_program
@@ -33,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command is None:
         print(f"deeplab: error: there is no command '{words[0]}'; `deeplab --help` lists them", file=sys.stderr)
         return 2
-    code = guarded("deeplab", lambda: run(f"deeplab {command.name}", command, rest))
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        code = guarded("deeplab", lambda: run(f"deeplab {command.name}", command, rest))
     if code == _STOPPED and arguments is None:
         _leave_at_once(code)
     return code
@@ -86,6 +90,11 @@ def _leave_at_once(code: int) -> None:
                 sys.stdout.flush()
                 sys.stderr.flush()
                 os._exit(code)
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """A warning as one line, without the place in our sources."""
+    print(f"deeplab: warning: {message}", file=sys.stderr)
 
 
 def _look_up(words: list[str]) -> tuple[Command | None, list[str]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .tree import Block, Field, PrototxtError, Scalar, nearest, nearest_word
+from .tree import VARIABLE, Block, Field, PrototxtError, Scalar, nearest, nearest_word
 
 if TYPE_CHECKING:
     from .prototxt import Document
@@ -164,13 +164,15 @@ class _Filler:
         if descriptor.enum_type is not None:
             names = list(descriptor.enum_type.values_by_name)
             hint, instead = nearest(text, names), nearest_word(text, names, cutoff=0.75)
+        if unset := VARIABLE.search(text):
+            hint = f": a template variable without a value; set {unset[1]}=…"
         complaint = f"'{descriptor.name}' wants {_wanted(descriptor)}, got {shown}{hint}"
         limits = _INTEGERS.get(_TYPE_NAMES.get(descriptor.type, ""))
         number = None if scalar.quoted or limits is None else _integer(text)
         if limits and number is not None and not limits[0] <= number <= limits[1]:
             kind = _TYPE_NAMES[descriptor.type]
             complaint = f"'{descriptor.name}' is {text}, outside {kind}'s {limits[0]} … {limits[1]}"
-        kind = "template" if "${" in text else "wrong-value"
+        kind = "template" if unset else "wrong-value"
         self._fail(kind, scalar.start, complaint, scalar.start, scalar.end, instead)
 
     def _fail(

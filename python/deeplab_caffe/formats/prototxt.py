@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .messages import Problem, StandIns, to_message
-from .tree import Block, Field, Listing, PrototxtError, Scalar, nearest, nearest_word, walk
+from .tree import VARIABLE, Block, Field, Listing, PrototxtError, Scalar, nearest, nearest_word, walk
 
 __all__ = [
     "Block", "Document", "Field", "Problem", "PrototxtError", "Scalar", "StandIns", "Variable", "nearest",
@@ -30,7 +30,6 @@ _TOKEN = re.compile(
       | (?P<mark>[{}<>\[\]:,;])""",
     re.VERBOSE,
 )
-VARIABLE = re.compile(r"\$\{(\w+)\}")
 _NAME = re.compile(r"(?:[A-Za-z_]|\$\{\w+\})(?:\w|\$\{\w+\})*")
 _ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)", re.DOTALL)
 _ESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..errors import InputError
+
+#: a template variable, `${NAME}`
+VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 class PrototxtError(InputError):
