@@ -35,10 +35,11 @@ def as_text() -> str:
 def as_markdown() -> str:
     """The page docs/models.md: a table for each family, with what each model is and where it comes from."""
     lines = [_PAGE, " ".join(_LEGEND.splitlines())]
-    head = (*_HEAD, "what it is", "starts from", "source")
+    head = (*_HEAD, "what it is", "starts from", "CRF preset", "source")
     for title, family in FAMILIES.items():
         lines += ["", f"## {title}", "", _row(head), "|---" * len(head) + "|"]
-        lines += [_row((*_cells(f"`{n}`", v), v.title, v.initial, v.source)) for n, v in family.items()]
+        for name, row in family.items():
+            lines.append(_row((*_cells(f"`{name}`", row), row.title, row.initial, row.crf or "–", row.source)))
     return "\n".join(lines) + "\n"
 
 
