@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
+import re
 import socket
 from datetime import timedelta
 from pathlib import Path
@@ -22,12 +24,14 @@ _TOGETHER = [torch.device("cpu")] * 2
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Where two workers have run all the cases."""
+    """Where two workers have run all the cases, and what their end was is in failure.txt."""
     path = tmp_path_factory.mktemp("together")
     parallel_cases.write_files(path)
     parallel.choose(_TOGETHER)
     try:
         parallel.run(parallel_cases.run_all, str(path))
+    except InputError as error:
+        (path / "failure.txt").write_text(str(error))
     finally:
         parallel.choose(_TOGETHER[:1])
     return path
@@ -123,6 +127,12 @@ def test_requests_while_the_root_tests(results):
     assert root["iter"] == other["iter"] == 2
     assert (root["test positions"], other["test positions"]) == ([10], [])  # the last of 2 · 3 batches was not run
     assert Path("tested_iter_2.solverstate").exists()
+
+
+def test_a_worker_that_fails_ends_all(results):
+    failure = Path("failure.txt").read_text()
+    assert re.fullmatch(r"worker 1 \(cpu, process \d+\): list\.txt:3: /2\.png is no image", failure)
+    assert multiprocessing.active_children() == []
 
 
 # -- without workers

@@ -1,8 +1,7 @@
-"""Worker processes of the command line: one that fails or is killed ends all, signals reach all, nobody is left."""
+"""Worker processes of the command line: one that is killed ends all, signals reach all, nobody is left."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -12,11 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 import parallel_cases
-from deeplab_caffe.caffe import parallel
-from deeplab_caffe.errors import InputError
 
 linux = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes under /proc")
 
@@ -88,16 +84,6 @@ def training(folder):
         one.process.wait()
 
 
-def test_a_worker_that_fails_ends_all():
-    parallel.choose([torch.device("cpu")] * 2)
-    try:
-        with pytest.raises(InputError, match=r"^worker 1 \(cpu, process \d+\): list\.txt:3: /2\.png is no image$"):
-            parallel.run(parallel_cases.fail)
-    finally:
-        parallel.choose([torch.device("cpu")])
-    assert multiprocessing.active_children() == []
-
-
 @linux
 def test_a_worker_killed_while_training_ends_all(training, folder):
     """SIGHUP has all of them write a snapshot first, from which one can go on afterwards."""
@@ -105,13 +91,14 @@ def test_a_worker_killed_while_training_ends_all(training, folder):
     assert len(one.workers) == 2
     one.process.send_signal(signal.SIGHUP)
     one.wait_for("Snapshotting solver state")
-    one.wait_for("Iteration 1000")
+    while not list(folder.glob("endless_iter_*.solverstate")):
+        time.sleep(0.05)
     os.kill(one.workers[1], signal.SIGKILL)
     assert one.process.wait(timeout=60) == 2
     (state,) = (p.name for p in folder.glob("endless_iter_*.solverstate"))
     message = one.said.splitlines()[-1]
     assert f"error: worker 1 (cpu, process {one.workers[1]}) was killed by SIGKILL" in message
-    assert message.endswith(f"the other workers were stopped. go on with --snapshot={state}")
+    assert message.endswith(f"the other workers were stopped; go on with --snapshot={state}")
     assert one.nobody_is_left()
     solver = parallel_cases.solver_of("endless")
     solver.restore(state)

@@ -184,14 +184,14 @@ def run(function: Callable[..., None], *arguments: Any, how_to_go_on: Callable[[
 
     With one device it is called in this process. With several, they are new processes: function and arguments must be
     importable or picklable, and what function returns is lost. Any worker's InputError or Stopped is raised here; when
-    a worker dies, all end and the InputError says which one, why, and adds `how_to_go_on()`.
+    a worker dies, all end and the InputError says which one, why, and adds `how_to_go_on()`, a phrase.
     """
     if started_by_torchrun():
         with join_from_environment(_chosen or devices("all" if mode.device().type == "cuda" else "")):
             try:
                 function(*arguments)
             except LostContact as error:
-                raise LostContact(f"{error}. {how_to_go_on()}".rstrip()) from None
+                raise LostContact("; ".join(filter(None, [str(error), how_to_go_on()]))) from None
     elif len(_chosen) > 1:
         from .workers import launch
 

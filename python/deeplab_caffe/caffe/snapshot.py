@@ -52,9 +52,9 @@ def newest(prefix: str) -> str | None:
 
 
 def last(prefix: str) -> str:
-    """A sentence on the latest whole snapshot, for one whose training has come to grief."""
+    """A phrase on the latest whole snapshot, for one whose training has come to grief."""
     state = newest(prefix)
-    return f"The last whole snapshot is {state}" if state else "No snapshot had been written yet"
+    return f"the last whole snapshot is {state}" if state else "no snapshot had been written yet"
 
 
 _ITER = re.compile(r"_iter_(\d+)\.solverstate(\.h5)?$")

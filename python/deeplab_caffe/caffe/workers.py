@@ -22,7 +22,7 @@ import torch.distributed as dist
 from tqdm import tqdm
 
 from ..errors import InputError, Stopped
-from . import log, parallel
+from . import parallel
 from .layers.python import allow_python_layers, python_layers_allowed
 
 #: seconds for the worker whose end was the cause to be noticed, and for those that are told to end
@@ -103,7 +103,8 @@ def _watch(crew: Sequence[_Worker]) -> _Worker | None:
         left = None if deadline is None else deadline - time.monotonic()
         if left is not None and left <= 0:
             break
-        ended = wait([w.process.sentinel for w in running], left)
+        beginning = [w.reports for w in running if w.state == "starting"]
+        ended = wait([*(w.process.sentinel for w in running), *beginning], left)
         for worker in running:
             worker.read()
         for worker in [w for w in running if w.process.sentinel in ended]:
@@ -123,7 +124,7 @@ def _fail(worker: _Worker, how_to_go_on: Callable[[], str]) -> NoReturn:
     if worker.state == "input error":
         raise InputError(worker.message if worker.rank == 0 else f"{worker}: {worker.message}")
     if worker.state == "lost contact":
-        raise InputError(f"{worker.message}. {how_to_go_on()}".rstrip())
+        raise InputError("; ".join(filter(None, [worker.message, how_to_go_on()])))
     if worker.state == "interrupted":
         raise KeyboardInterrupt
     if code < 0:
@@ -133,7 +134,7 @@ def _fail(worker: _Worker, how_to_go_on: Callable[[], str]) -> NoReturn:
         kind = f"failed: {worker.message} (see above)"
     else:
         kind = f"ended with exit code {code} (see above)"
-    raise InputError(f"{worker} {kind}; the other workers were stopped. {how_to_go_on()}".rstrip())
+    raise InputError("; ".join(filter(None, [f"{worker} {kind}", "the other workers were stopped", how_to_go_on()])))
 
 
 def _end(crew: Sequence[_Worker]) -> None:
@@ -163,10 +164,9 @@ def _ignoring_interrupts() -> Iterator[None]:
 
 @contextmanager
 def _handing_on(root: _Worker) -> Iterator[None]:
-    """SIGINT and SIGHUP go to the root once it works; before, they end everything, as SIGTERM does."""
+    """SIGINT and SIGHUP go to the root once it works; before, they end everything, as SIGTERM always does."""
 
     def hand_on(number: int, frame: FrameType | None) -> None:
-        root.read()
         if root.state != "working":
             raise KeyboardInterrupt
         os.kill(root.pid, number)
@@ -229,7 +229,6 @@ def _work(reports: Connection, place: _Place, function: Callable[..., None], arg
     except KeyboardInterrupt:
         outcome = "interrupted", ""
     except Exception as error:
-        log.set_stderr(True)
         traceback.print_exc()
         outcome = "crashed", f"{type(error).__name__}: {error}"
     reports.send(outcome)
