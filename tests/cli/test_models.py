@@ -1,0 +1,66 @@
+"""The commands that list models and write all of their nets."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from deeplab_caffe.cli import main, prototxt_all
+from deeplab_caffe.nets import VARIANTS
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A working folder with the descriptions of data sets."""
+    shutil.copytree(REPOSITORY / "datasets", tmp_path / "datasets")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_list(capsys):
+    assert main(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert set(VARIANTS) <= {line.split()[0] for line in lines if line.startswith("  ")}
+
+
+def test_list_as_a_page(place):
+    assert main(["list", "--markdown", "models.md"]) == 0
+    assert (place / "models.md").read_text(encoding="utf-8").startswith("# Models\n")
+
+
+def test_prototxt_all(place, monkeypatch, capsys):
+    monkeypatch.setattr(prototxt_all, "published_names", lambda: ["voc12/aspp_l", "cityscapes/largefov"])
+    assert main(["prototxt", "all"]) == 0
+    assert "prototxt/voc12/aspp_l: written: train.prototxt, train2.prototxt" in capsys.readouterr().out
+    edited = place / "prototxt" / "cityscapes" / "largefov" / "train.prototxt"
+    edited.write_text(edited.read_text().replace("dilation: 12", "dilation: 6"))
+    assert main(["prototxt", "all"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "prototxt/cityscapes/largefov: unchanged: test.prototxt, deploy.prototxt, solver.prototxt",
+        "prototxt/cityscapes/largefov: kept, edited by hand: train.prototxt",
+        "2 models; 9 files were as they should be",
+    ]
+    assert "dilation: 6" in edited.read_text()
+
+
+@pytest.mark.parametrize("name", ["voc_aspp_l", "voc12/aspp_l"])
+def test_one_model_by_either_name(place, name):
+    assert main(["prototxt", name]) == 0
+    assert (place / "prototxt" / "voc12" / "aspp_l" / "deploy.prototxt").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["prototxt", "voc_aspp_1"], "got 'voc_aspp_1'; wanted <data set>/<model> or <data set>_<model>"),
+        (["train", "voc_aspp_ll"], "did you mean voc_aspp_l or"),
+        (["trian", "voc_aspp_l"], "there is no command 'trian'; did you mean 'train'?"),
+    ],
+)
+def test_unknown_names(place, capsys, words, message):
+    assert main(words) == 2
+    assert message in capsys.readouterr().err
