@@ -120,6 +120,22 @@ def test_the_loss_keeps_probabilities_and_eltwise_its_choices(write):
         assert kept_bytes(*step) == pytest.approx(_kept(*step), rel=0.01)
 
 
+def test_testing_holds_what_the_plan_really_holds(write):
+    path = write(_NET)
+    found = memory(infer_shapes(path))
+    net = caffe.Net(str(path), caffe.TRAIN)
+    for name in net.inputs:
+        net.blobs[name].data[...] = 0
+    most = 0
+    with torch.no_grad():
+        for step in net.plan().steps:
+            step.run()
+            most = max(most, _held(net, "data"))
+            for held, why in step.frees:
+                held.release(why)
+    assert found.live == most < found.data
+
+
 def test_testing_frees_what_nothing_reads_any_more(write):
     layers = [
         nets.conv("a", "data", outputs=4),
@@ -131,6 +147,7 @@ def test_testing_frees_what_nothing_reads_any_more(write):
     found = memory(infer_shapes(write(nets.net(nets.image("10x10"), *layers))))
     plane = 100 * 4
     assert found.data == (1 + 4 + 2 + 1 + 1) * plane
-    assert found.live == (1 + 4 + 2) * plane  # data, a and b; data is wanted to the end
-    assert found.planned == found.live + found.params and found.testing == found.data + found.params
+    assert found.live == (1 + 4 + 2) * plane  # data, a and b; data stays to the end
+    assert found.folded == found.params  # of three convolutions
+    assert found.planned == found.live + 2 * found.params and found.testing == found.data + found.params
     assert found.diff == found.kept == 0  # nothing to learn from

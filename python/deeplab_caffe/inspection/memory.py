@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..caffe.blob import Blob
 from ..caffe.layers.base import Layer, TensorLayer
 from ..caffe.layers.gradientless import SilentLayer
+from ..caffe.plan.steps import ConvolutionStep, Step
 from ..formats import schema
 from .shapes import NetShapes, ShapeNet
 
@@ -18,7 +19,8 @@ _FLOAT = 4
 class Memory:
     """Bytes. params: the data of all parameters; gradients: their diffs; history: what the solver keeps of them;
     data, diff: those of all blobs; kept: what forward keeps for backward beside the blobs; live: the most that lives
-    at once when a blob is freed as soon as nothing needs it any more.
+    at once when a blob is freed as soon as nothing needs it any more; folded: the weights that planned execution has of
+    its own.
     """
 
     params: int
@@ -28,6 +30,7 @@ class Memory:
     diff: int
     kept: int
     live: int
+    folded: int
 
     @property
     def training(self) -> int:
@@ -42,7 +45,7 @@ class Memory:
     @property
     def planned(self) -> int:
         """The same for a forward pass that frees what nothing needs any more, as the planned execution does."""
-        return self.params + self.live
+        return self.params + self.folded + self.live
 
 
 @dataclass
@@ -62,7 +65,8 @@ def memory(shapes: NetShapes, histories: int = 1) -> Memory:
     learned = _FLOAT * sum(p.blob.count for p in net.learnable_params if p.lr_mult != 0)
     rows = activations(shapes)
     data, diff, kept = (sum(getattr(row, name) for row in rows) for name in ("data", "diff", "kept"))
-    return Memory(params, learned, params * histories, data, diff, kept, _live(net))
+    steps = net.plan().steps
+    return Memory(params, learned, params * histories, data, diff, kept, _live(net, steps), _folded(net, steps))
 
 
 def activations(shapes: NetShapes) -> list[Activation]:
@@ -134,18 +138,19 @@ _KEPT: dict[str, Kept] = {
 }
 
 
-def _live(net: ShapeNet) -> int:
-    """The most bytes that blobs take at once when each is freed behind its last reader; the net's outputs stay."""
-    steps = list(net.steps())
-    last = {id(b.data_memory): i for i, (_, bottoms, _) in enumerate(steps) for b in bottoms}
-    lasting = {id(net.blobs[name].data_memory) for name in net.outputs if name in net.blobs}
+def _live(net: ShapeNet, steps: Sequence[Step]) -> int:
+    """The most bytes that blobs take at once in the planned execution, by what each of its steps frees."""
     alive: dict[int, int] = {}
     most = 0
-    for i, (_, bottoms, tops) in enumerate(steps):
-        alive.update((id(b.data_memory), b.count) for b in tops)
+    for step in steps:
+        alive.update((id(blob.data_memory), blob.count) for blob in net._tops[step.layers[-1]])
         most = max(most, sum(alive.values()))
-        for blob in (*bottoms, *tops):
-            key = id(blob.data_memory)
-            if last.get(key, i) <= i and key not in lasting:
-                alive.pop(key, None)
+        for held, _ in step.frees:
+            alive.pop(id(held), None)
     return _FLOAT * most
+
+
+def _folded(net: ShapeNet, steps: Sequence[Step]) -> int:
+    """The bytes of weights and biases with what follows the convolutions folded in."""
+    convolutions = (net.layers[step.layers[0]] for step in steps if isinstance(step, ConvolutionStep))
+    return _FLOAT * sum(blob.count for layer in convolutions for blob in layer.blobs)
