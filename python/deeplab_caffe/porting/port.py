@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..formats.prototxt import nearest
+from ..formats.weight_files import with_todays_shapes
 from ..formats.weight_fit import NetLayer
 from ..formats.weight_shapes import same_shape
 from ..formats.weights import BlobArray, LayerWeights
@@ -74,7 +75,8 @@ def port(source: Iterable[LayerWeights], target: Mapping[str, NetLayer], choices
     """
     choices = choices or Choices()
     steps: list[Step] = []
-    layers = _renamed({layer.name: layer for layer in source if layer.blobs}, choices.renames, steps)
+    stored = {layer.name: layer for layer in with_todays_shapes(source) if layer.blobs}
+    layers = _renamed(stored, choices.renames, steps)
     if choices.preprocessing:
         layers = _with_preprocessing(layers, *choices.preprocessing, steps)
     layers, folded = fold_where_wanted(layers, target)
