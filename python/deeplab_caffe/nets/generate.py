@@ -34,8 +34,9 @@ def generate(name: str, options: Options | None = None, dataset: Dataset | None 
     """The files of `<data set>/<model>`, such as `voc12/largefov`: file name to text.
 
     train, test, deploy and solver .prototxt, and train2 and solver2 unless the model has no second stage, or the data
-    set no list for it, or options.iterations2 is 0. Paths in the texts are relative to the folder that commands are run in. `dataset` replaces
-    the one read from options.dataset or datasets/<data set>.toml. Raises InputError for anything unknown or unfit.
+    set no list for it, or options.iterations2 is 0. Paths in the texts are relative to the folder that commands are
+    run in. `dataset` replaces the one read from options.dataset or datasets/<data set>.toml. Raises InputError for
+    anything unknown or unfit.
     """
     options = options or Options()
     dataset_name, variant = _look_up(name)
