@@ -99,7 +99,7 @@ def write_weight_file(
     """Write layers, by name, type and blobs, as HDF5 where the path ends in .h5, else binary; real Caffe reads both.
 
     A net needs no more than that to load them. form: "V2", or "V1" for forks from before 2015: numbered types, and
-    four sizes for every blob. Raises InputError for what a form cannot hold.
+    four sizes for every blob, of layers that have some. Raises InputError for what a form cannot hold.
     """
     if form == "V1":
         _write_v1(path, layers, name)
@@ -117,7 +117,7 @@ def _write_v1(path: str | os.PathLike[str], layers: Iterable[LayerWeights], name
     numbers = {today: schema.V1LayerParameter.LayerType.Value(old) for old, today in V1_TYPES.items()}
     with replacing(path) as temporary, temporary.open("wb") as file:
         file.write(encode_bytes(1, name.encode()))
-        for layer in layers:
+        for layer in (layer for layer in layers if layer.blobs):
             if layer.type and layer.type not in numbers:
                 raise InputError(f"{path}: layer '{layer.name}': V1 has no type {layer.type}")
             head = encode_bytes(4, layer.name.encode())
