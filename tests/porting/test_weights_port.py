@@ -63,6 +63,20 @@ def test_the_trunk_computes_what_torchvision_would(tmp_path: Path, vgg16: Path) 
     np.testing.assert_allclose(built.blobs["conv1_2"].data[inner], wanted[inner], rtol=1e-3, atol=1e-3)
 
 
+def test_activations_beside_those_of_the_source(
+    tmp_path: Path, vgg16: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, reduced = tmp_path / "whole", tmp_path / "reduced"
+    whole.mkdir(), reduced.mkdir()
+    nets = narrow(whole, "voc12/largefov"), narrow(reduced, "voc12/aspp_l")
+    words = ["--from-net", str(nets[0]), "--to", str(nets[1]), "-o", str(tmp_path / "x.caffemodel")]
+    assert main(["weights", "port", str(vgg16), *words]) == 0
+    record = json.loads((tmp_path / "x.caffemodel.json").read_text())
+    checks = {check["blob"]: check["relative"] for check in record["activations"]["checks"]}
+    assert checks["pool5"] < 0.3 and checks["conv1_1"] > 0  # the border's colour reaches far in so small an image
+    assert "blobs of" in capsys.readouterr().out
+
+
 def test_strides_that_stand_elsewhere_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = randomised(ResNet((3, 4, 23, 3), divide=8))
     torch.save(model.state_dict(), tmp_path / "resnet.pth")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .. import caffe
+from ..caffe import log
 from ..errors import InputError
 from ..files import write_text
 from ..formats.weight_files import WeightFile, read_weight_file, write_weight_file
@@ -16,7 +18,9 @@ from ..formats.weight_fit import NetLayer, layers_of
 from ..formats.weights import LayerWeights
 from ..inspection.shapes import infer_shapes
 from ..porting.difference import Difference, compare
+from ..porting.export.pictures import Pictures
 from ..porting.export.torch_source import to_layers
+from ..porting.export.verification import Verification, compare_nets
 from ..porting.port import Choices, Ported, port
 from ..porting.renames import read_renames
 from ..porting.state_dict import is_state_dict, read_metadata, read_state_dict
@@ -40,6 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the random filters")
     kinds = list(_PREPROCESSING)
     parser.add_argument("--from-images", choices=kinds, help="how the source wants images (told by a state dict)")
+    text = "the source's net: its blobs are compared with the target's on an image, where they have the same shape"
+    parser.add_argument("--from-net", metavar="NET", help=text)
+    parser.add_argument("--image", metavar="FILE", help="that image (a drawn one)")
     parser.add_argument("--to-images", choices=kinds, default="caffe", help="how the target gets them (%(default)s)")
 
 
@@ -53,7 +60,9 @@ def run(arguments: argparse.Namespace) -> None:
     print(done)
     against_source = _proof(WeightFile(arguments.file, "", "", list(layers)), arguments.output, done)
     print(f"{arguments.output}: {len(done.layers)} layers written and read again")
+    activations = _activations(arguments, layers, images) if arguments.from_net else None
     record = {"source": arguments.file, "net": arguments.to, **done.to_json(), "blobs": against_source.to_json()}
+    record["activations"] = activations.to_json() if activations else None
     write_text(f"{arguments.output}.json", json.dumps(record, indent=1) + "\n")
 
 
@@ -98,3 +107,19 @@ def _proof(source: WeightFile, output: str, done: Ported) -> Difference:
     if not compare(WeightFile("made", "", "", done.layers), written).is_equal:
         raise InputError(f"{output}: what is read again is not what was written; is the disk sound?")
     return compare(source, written)
+
+
+def _activations(arguments: argparse.Namespace, layers: Sequence[LayerWeights], images: Preprocessing) -> Verification:
+    """The two nets on one image, each preprocessed in its way; printed."""
+    log.set_stderr(False)
+    net = caffe.Net(definition_named(arguments.to), caffe.TEST)
+    net.copy_from(arguments.output)
+    other = caffe.Net(definition_named(arguments.from_net), caffe.TEST)
+    with tempfile.TemporaryDirectory() as folder:
+        whole = f"{folder}/source.caffemodel"
+        write_weight_file(whole, port(layers, layers_of(other)).layers)
+        other.copy_from(whole)
+    wanted = _PREPROCESSING[arguments.to_images]
+    found = compare_nets(net, other, Pictures(arguments.image, wanted), Pictures(arguments.image, images))
+    print(f"blobs of {arguments.to} beside those of {arguments.from_net}:\n{found}")
+    return found

@@ -51,7 +51,7 @@ class Verification:
         return {**asdict(self), "worst": self.worst, "passed": self.passed}
 
     def __str__(self) -> str:
-        first = self.checks[0].size
+        first = self.checks[0].size if self.checks else None
         rows = [
             [c.blob, "x".join(map(str, c.shape)), f"{c.max_abs:.3g}", f"{c.relative:.3g}"]
             for c in self.checks
@@ -100,6 +100,25 @@ def verify(
         net.blobs[name].reshape(*shape)
     net.reshape()
     return Verification(checks, [name for name in net.outputs if name in net.blobs], tolerance)
+
+
+def compare_nets(
+    net: Net, other: Net, images: Callable[[str, tuple[int, ...]], np.ndarray],
+    other_images: Callable[[str, tuple[int, ...]], np.ndarray],
+) -> Verification:  # fmt: skip
+    """The blobs of one name and shape in two nets, run on the same image, which each gets in its own way."""
+
+    def run(inputs: dict[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        (shape,) = (values.shape for values in inputs.values())
+        (name,) = other.inputs
+        _fill(other, {name: other_images(name, shape)})
+        other.forward()
+        shared = [name for name in net.blobs if name in other.blobs and name not in net.inputs]
+        return {name: other.blobs[name].data for name in shared if other.blobs[name].shape == net.blobs[name].shape}
+
+    size = tuple(net.blobs[net.inputs[0]].shape[2:4])
+    found = verify(net, run, images, sizes=[size])  # type: ignore[list-item]
+    return Verification(found.checks, [], found.tolerance)
 
 
 def _fill(net: Net, given: Mapping[str, np.ndarray]) -> None:
