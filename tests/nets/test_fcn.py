@@ -81,7 +81,7 @@ def test_vgg_trunk():
 def test_alexnet_trunk():
     layers = {layer["name"]: layer for layer in generated("voc12/fcn_alexnet", "train")}
     order = [name for name in layers if name[:4] in ("conv", "pool", "norm") or name[:2] == "fc"]
-    assert order == "conv1 pool1 norm1 conv2 pool2 norm2 conv3 conv4 conv5 pool5 fc6 fc7".split()
+    assert " ".join(order) == "conv1 pool1 norm1 conv2 pool2 norm2 conv3 conv4 conv5 pool5 fc6 fc7"
     first = {"num_output": 96, "kernel_size": [11], "pad": [100], "stride": [4]}
     assert layers["conv1"]["convolution_param"] == first
     assert layers["conv4"]["convolution_param"] == {"num_output": 384, "kernel_size": [3], "pad": [1], "group": 2}
