@@ -24,7 +24,8 @@ mydata/aspp_l --dataset my.toml`. This page is written by `deeplab list --markdo
 def as_text() -> str:
     """One line for each model, by families."""
     tables = {title: [_cells(name, row) for name, row in family.items()] for title, family in FAMILIES.items()}
-    widths = [max(len(cells[i]) for table in [[_HEAD], *tables.values()] for cells in table) for i in range(len(_HEAD))]
+    columns = zip(_HEAD, *(cells for table in tables.values() for cells in table), strict=True)
+    widths = [max(map(len, column)) for column in columns]
     lines = [_LEGEND, "", _line(_HEAD, widths)]
     for title, table in tables.items():
         lines += ["", title, *(_line(cells, widths) for cells in table)]
