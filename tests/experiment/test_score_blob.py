@@ -23,7 +23,7 @@ def test_scores_before_the_last_enlargement(ends, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "test.prototxt"
     path.write_text(NET + INTERP + ends)
-    assert _score_blob(caffe.Net(str(path), caffe.TEST), path) == ("fc8", (9, 9), "fc8")
+    assert _score_blob(caffe.Net(str(path), caffe.TEST), path) == ("fc8", (9, 9))
 
 
 def test_no_scores(tmp_path):

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from ..errors import InputError
 from ..formats.weight_files import read_weight_file
 from ..formats.weight_fit import fit, layers_of
@@ -54,6 +56,10 @@ class Engine(ABC):
 
         Raises InputError where they do not fit, or say nothing of a layer that needs some.
         """
+
+    @abstractmethod
+    def runner(self, net: Any, blob: str) -> Callable[[], np.ndarray]:
+        """A function that runs a net in TEST as far as it makes a blob, and returns a live view of the blob's data."""
 
     def check_initialized(self, net: Any, net_file: Path, weights: Path) -> None:
         """Refuse a net for use that has layers without weights, unless they are allowed."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 from .. import caffe
@@ -45,6 +46,11 @@ class Embedded(Engine):
         net = caffe.Net(str(net_file), str(weights), caffe.TEST)
         self.check_initialized(net, net_file, weights)
         return net
+
+    def runner(self, net: Any, blob: str) -> Callable[[], np.ndarray]:
+        """By the planned execution, which keeps no other blob."""
+        plan = net.plan(outputs=[blob])
+        return lambda: plan.forward()[blob]
 
     def train(self, training: Training) -> None:
         parallel.run(_train, training, how_to_go_on=lambda: _how_to_go_on(training))

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TextIO
 
+import numpy as np
 from tqdm import tqdm
 
 from ..caffe import alias
@@ -66,6 +67,15 @@ class System(Engine):
             _load(net, weights)
         self.check_initialized(net, net_file, weights)
         return net
+
+    def runner(self, net: Any, blob: str) -> Callable[[], np.ndarray]:
+        last = max(i for i, name in enumerate(net._layer_names) if blob in net.top_names[name])
+
+        def run() -> np.ndarray:
+            net._forward(0, last)
+            return net.blobs[blob].data
+
+        return run
 
     def train(self, training: Training) -> None:
         param = read_solver(training.solver_file)

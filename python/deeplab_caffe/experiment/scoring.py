@@ -59,7 +59,8 @@ def test(experiment: Experiment) -> None:
 def _score_list(experiment: Experiment, dataset: Dataset, name: str, weights: Path) -> None:
     net_file = _test_net(experiment, dataset, name)
     net = engine.current().test_net(net_file, weights)
-    scores_blob, size, last_layer = _score_blob(net, net_file)
+    scores_blob, size = _score_blob(net, net_file)
+    run_net = engine.current().runner(net, scores_blob)
     scores_folder, result = experiment.scores(name), experiment.result(name)
     for place in (scores_folder, result):
         empty_folder(place)
@@ -77,8 +78,7 @@ def _score_list(experiment: Experiment, dataset: Dataset, name: str, weights: Pa
     pending: list[Future[None]] = []
     with ThreadPoolExecutor(cpus()) as pool:  # the net goes on while results are written
         for entry, image_id in tracked(list(zip(entries, ids, strict=True)), f"test {name}", unit="image"):
-            net.forward(end=last_layer)
-            pending.append(pool.submit(keep, net.blobs[scores_blob].data[0].copy(), entry, image_id))
+            pending.append(pool.submit(keep, run_net()[0].copy(), entry, image_id))
             if len(pending) > 4 * cpus():
                 pending.pop(0).result()
         for future in pending:
@@ -97,8 +97,8 @@ def _test_net(experiment: Experiment, dataset: Dataset, name: str) -> Path:
     return copy
 
 
-def _score_blob(net: Any, net_file: Path) -> tuple[str, tuple[int, int], str]:
-    """The blob of the scores as the net computes them, the size it enlarges them to, and the layer to stop at.
+def _score_blob(net: Any, net_file: Path) -> tuple[str, tuple[int, int]]:
+    """The blob of the scores as the net computes them, and the size it enlarges them to.
 
     A last Interp layer that only enlarges is left out: what it does is done again for each image's own size.
     """
@@ -111,8 +111,7 @@ def _score_blob(net: Any, net_file: Path) -> tuple[str, tuple[int, int], str]:
     layer, blob = makers[found[0]], found[0]
     if layer in layers and layer_type(layers[layer]) == "Interp":
         blob = net.bottom_names[layer][0]
-        layer = makers[blob]
-    return blob, (int(height), int(width)), layer
+    return blob, (int(height), int(width))
 
 
 def _score_blobs(net: Any, layers: Iterable[Any]) -> list[str]:
