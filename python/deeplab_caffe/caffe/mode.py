@@ -30,10 +30,15 @@ def set_mode_cpu() -> None:
 
 
 def set_mode_gpu() -> None:
-    """Compute on the CUDA device chosen by `set_device` (0 unless set); InputError where there is none."""
+    """Compute on the CUDA device chosen by `set_device` (0 unless set); InputError where there is none.
+
+    float32 is float32 from then on: PyTorch's default of ten bits of mantissa in cuDNN's convolutions is switched off
+    (`torch.backends.cudnn.allow_tf32 = True` switches it on again).
+    """
     global _device
     if not torch.cuda.is_available():
         raise InputError("set_mode_gpu: PyTorch sees no CUDA device here; use set_mode_cpu, or install a CUDA build")
+    torch.backends.cudnn.allow_tf32 = False
     _device = torch.device("cuda", _chosen_gpu)
 
 

@@ -74,7 +74,7 @@ class Solver:
         #: parameters whose history is not all zero
         self.moving: set[int] = set()
         self.history = [
-            torch.zeros(p.blob.shape, device=mode.device()) for p in self.net.learnable_params * self.histories
+            torch.zeros_like(p.blob.data_tensor()) for p in self.net.learnable_params * self.histories
         ]
 
     # -- set-up

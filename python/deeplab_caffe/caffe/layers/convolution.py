@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
+from .. import mode
 from ..blob import Blob
 from .base import MANY, Shape, TensorLayer, register
 from .windows import WindowLayer
@@ -44,6 +45,10 @@ class Convolution(WindowLayer):
             if count % p.group:
                 self.fail(f"{count} {what} do not divide into {p.group} groups")
         self.add_param(0, self.weight_shape(p.num_output, p.group), p.weight_filler)
+        if self.spatial == 2 and mode.device().type == "cpu":
+            # The layout that they are computed in, and their gradient comes in; kept until the user wants a view.
+            weight = self.blobs[0]
+            weight.set_data(weight.data_tensor().contiguous(memory_format=torch.channels_last))
         if p.bias_term:
             self.add_param(1, (p.num_output,), p.bias_filler)
 
@@ -73,7 +78,7 @@ class Convolution(WindowLayer):
         """x (B, C, spatial…) to (B, num_output, spatial…)."""
         if self.spatial not in _CONVOLVE:
             return self._multiply(x, weight, bias)
-        if x.dim() == 4 and x.device.type == "cpu":
+        if x.dim() == 4 and (x.device.type == "cpu" or x.dtype == torch.bfloat16):
             # Whatever follows inherits the layout; convolution and pooling are up to several times faster in it.
             x = x.contiguous(memory_format=torch.channels_last)
         group = self.param.convolution_param.group
