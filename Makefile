@@ -58,9 +58,11 @@ demo.%: $(VENV)/.installed
 
 # <data set>_<model> for every data set of datasets/ (voc is voc12), and a stage of it after a dot:
 #   make voc_aspp_l    make cityscapes_resnet101_aspp.train
+#   make voc_largefov DATA=data/synthetic/dataset.toml    the same model on other data
+OTHER = $(if $(DATA),--data "$(DATA)") $(if $(EXP),--exp "$(EXP)")
 define EXPERIMENTS
 $(1)_%: $(VENV)/.installed
-	@$(BIN)/deeplab $$(or $$(patsubst .%,%,$$(suffix $$@)),all) $$(basename $$@) $$(ARGS)
+	@$(BIN)/deeplab $$(or $$(patsubst .%,%,$$(suffix $$@)),all) $$(basename $$@) $$(OTHER) $$(ARGS)
 endef
 $(foreach name,voc $(patsubst datasets/%.toml,%,$(wildcard datasets/*.toml)),$(eval $(call EXPERIMENTS,$(name))))
 

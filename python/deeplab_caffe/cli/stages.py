@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.description = "Write the nets and solvers of <data set>/<model>; `deeplab list` shows the models."
     names = "'demo', or a published model such as voc12/largefov (or voc_largefov)"
     parser.add_argument("name", metavar="NAME", help=names)
-    parser.add_argument("--data", help="demo only: TOML file that describes a data set")
+    parser.add_argument("--data", help="TOML file that describes another data set")
     parser.add_argument("--exp", help="folder of the experiment")
     parser.add_argument("--quick", action="store_true", help="demo only: as short as it can be")
     force = "do it even if it is done (nets edited by hand stay, unless FORCE=1)"
@@ -55,9 +55,10 @@ def _experiment(arguments: argparse.Namespace) -> Experiment:
 
 def _published_options(arguments: argparse.Namespace) -> Options:
     """The options of a published model, --exp among them."""
-    if arguments.data or arguments.quick:
-        raise InputError("--data and --quick go with 'demo'; a published model's data set is given by --dataset")
+    if arguments.quick:
+        raise InputError("--quick goes with 'demo'; say --iterations for a short training")
     options = option_flags.from_arguments(arguments)
+    options = replace(options, dataset=arguments.data) if arguments.data else options
     return replace(options, experiment=arguments.exp) if arguments.exp else options
 
 

@@ -55,6 +55,8 @@ class Experiment:
     remembered: Mapping[str, Any] = field(default_factory=dict)
     #: the command that does all of it
     command: str = ""
+    #: `<data set>/<model>` whose prototxts this experiment on other data takes the hand's edits from
+    origin: str = ""
 
     # -- where things lie
 
@@ -117,12 +119,20 @@ class Experiment:
 
 
 def published(name: str, options: Options | None = None) -> Experiment:
-    """The experiment of a published model, such as voc12/largefov, on the committed prototxts."""
+    """The experiment of a published model, such as voc12/largefov, on the committed prototxts.
+
+    With options.dataset describing another data set, on that one: its nets are made anew in the experiment's folder,
+    with what was changed by hand in the committed ones.
+    """
     options = options or Options()
-    dataset_name = name.partition("/")[0]
+    dataset_name, _, model = name.partition("/")
     file = Path(options.dataset or f"datasets/{dataset_name}.toml")
     if not file.is_file():
-        raise InputError(f"'{name}': no data set description {file}; wanted <data set>/<model>, or 'demo'")
+        hint = ": `make demo.data` draws it" if file == SYNTHETIC_FOLDER / "dataset.toml" else ""
+        raise InputError(f"'{name}': no data set description {file}{hint}; wanted <data set>/<model>, or 'demo'")
+    described = read_dataset(file).name
+    if described != dataset_name:
+        return _on_other_data(f"{described}/{model}", name, options, file)
     return Experiment(
         name=name,
         folder=Path(experiment_folder(name, options)),
@@ -130,6 +140,21 @@ def published(name: str, options: Options | None = None) -> Experiment:
         dataset_file=file,
         options=options,
         command=shlex.join(["deeplab", "all", name, *command_line(options)]),
+    )
+
+
+def _on_other_data(name: str, origin: str, options: Options, file: Path) -> Experiment:
+    """A published model trained on a data set that it was not published for."""
+    folder = Path(experiment_folder(name, options))
+    options = replace(options, dataset=str(file), experiment=str(folder), folder=options.folder or f"{folder}/prototxt")
+    return Experiment(
+        name=name,
+        folder=folder,
+        prototxt=Path(prototxt_folder(name, options)),
+        dataset_file=file,
+        options=options,
+        command=shlex.join(["deeplab", "all", origin, *command_line(options)]),
+        origin=origin,
     )
 
 

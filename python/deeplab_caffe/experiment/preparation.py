@@ -30,6 +30,7 @@ from ..files import cpus
 from ..nets import generate, list_names, write_files
 from ..progress import tracked
 from .fingerprints import file_states
+from .hand_edits import origin_files, with_edits
 from .layout import Experiment
 from .scoring import unique_ids
 
@@ -130,7 +131,8 @@ def _check_size(size: tuple[int, ...], path: str, image_path: str) -> None:
 
 
 def prototxt_inputs(experiment: Experiment) -> Sequence[Any]:
-    return [experiment.prepared_dataset, experiment.name, dict(experiment.options.stated()), _force()]
+    edited = origin_files(experiment)
+    return [experiment.prepared_dataset, experiment.name, dict(experiment.options.stated()), _force(), *edited]
 
 
 def prototxt_outputs(experiment: Experiment) -> list[Path]:
@@ -139,7 +141,7 @@ def prototxt_outputs(experiment: Experiment) -> list[Path]:
 
 def write_prototxt(experiment: Experiment) -> None:
     """Write the nets and solvers; files that were edited by hand stay, unless FORCE=1."""
-    files = generate(experiment.name, experiment.options)
+    files = with_edits(experiment, generate(experiment.name, experiment.options))
     print(write_files(experiment.prototxt, files, _force()))
 
 

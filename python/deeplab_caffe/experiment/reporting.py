@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..evaluation import Example, Report, TrainingStage, read_train_log, write_report
 from ..formats.definition import read_definition, read_solver
 from ..formats.python_layers import layer_type, parameters
+from .hand_edits import hand_edits
 from .layout import Experiment
 from .scoring import read_scores
 
@@ -97,8 +98,10 @@ def _training(experiment: Experiment) -> list[TrainingStage]:
 
 def _settings(experiment: Experiment, result: SearchResult) -> dict[str, dict[str, object]]:
     best = result.best
+    edited: dict[str, object] = {path: "; ".join(lines) for path, lines in hand_edits(experiment).items()}
     return {
         **_solver_settings(experiment),
+        **({"edited by hand": edited} if edited else {}),
         "CRF": {
             "w1": best.w1,
             "sigma_alpha": best.sigma_alpha,

@@ -86,11 +86,17 @@ def run(experiment: Experiment, names: Sequence[str] | None = None, force: bool 
     for name in names or STAGES:
         if name not in STAGES:
             raise InputError(f"there is no stage '{name}'{nearest(name, list(STAGES))} (stages: {', '.join(STAGES)})")
-    for name in names or STAGES:
+    for name in _with_nets(experiment, names) if names else STAGES:
         _run_stage(experiment, STAGES[name], force)
         remember(experiment)
     if names:
         _note_outdated(experiment, names)
+
+
+def _with_nets(experiment: Experiment, names: Sequence[str]) -> list[str]:
+    """The stages, before the training of nets that follow those of another experiment the one that makes them."""
+    follows = experiment.origin and "train" in names and "prototxt" not in names
+    return ["prototxt", *names] if follows else list(names)
 
 
 def seconds(experiment: Experiment) -> dict[str, float]:

@@ -19,6 +19,7 @@ from ..formats.python_layers import layer_type, parameters
 from ..nets import initial_weights, prototxt_folder, starts_from
 from . import provenance
 from .fingerprints import fingerprint, net_meaning, solver_meaning
+from .hand_edits import hand_edits
 from .layout import Experiment
 
 
@@ -129,6 +130,8 @@ def _refuse_without_weights(experiment: Experiment, weights: Path) -> None:
 
 def _train(experiment: Experiment, stage: str, weights: Path | None) -> None:
     solver_file = experiment.prototxt / f"solver{stage}.prototxt"
+    for path, lines in hand_edits(experiment).items():
+        print(f"{path}, edited by hand: {'; '.join(lines)}", flush=True)
     prefix = read_solver(solver_file).snapshot_prefix
     prepare = partial(_set_old_snapshots_aside, experiment, stage, prefix)
     engine.current().train(Training(solver_file, experiment.log(f"train{stage}"), weights, prepare))

@@ -10,7 +10,7 @@ from .sizes import SizeRule
 from .solvers import Recipe
 from .variant import Score, Variant
 from .variants import FAMILIES, VARIANTS
-from .write import Written, is_untouched, write_files
+from .write import Written, is_untouched, made_by, signed_anew, write_files
 
 __all__ = [
     "FAMILIES",
@@ -34,8 +34,10 @@ __all__ = [
     "initial_weights",
     "is_untouched",
     "list_names",
+    "made_by",
     "prototxt_folder",
     "published_names",
+    "signed_anew",
     "starts_from",
     "target",
     "write_files",

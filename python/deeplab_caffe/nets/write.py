@@ -13,6 +13,7 @@ from ..errors import InputError
 from ..files import write_text
 
 _SUM = re.compile(r"^# sha256: ([0-9a-f]{64})\n", re.MULTILINE)
+_COMMAND = re.compile(r"^# Made by: (deeplab prototxt .+)$", re.MULTILINE)
 _INVITATION = "Edit it as you like: the command then keeps this file, unless FORCE=1."
 #: files that an earlier run with other options may have left
 _OPTIONAL = ("train2.prototxt", "solver2.prototxt")
@@ -23,6 +24,17 @@ def sign(title: str, command: str, body: str) -> str:
     head = f"# {title}\n# Made by: {command}\n# {_INVITATION}\n"
     rest = f"\n{body}"
     return head + f"# sha256: {_digest(head + rest)}\n{rest}"
+
+
+def signed_anew(text: str) -> str:
+    """A signed text that was changed, with the sum of what it is now."""
+    return _SUM.sub(f"# sha256: {_digest(_SUM.sub('', text, count=1))}\n", text, count=1)
+
+
+def made_by(text: str) -> str | None:
+    """The command that the header of a generated file names; None for another file."""
+    match = _COMMAND.search(text)
+    return match[1] if match else None
 
 
 def is_untouched(text: str) -> bool:

@@ -1,0 +1,95 @@
+"""A published net edited by hand: kept, named, and trained, on its own data or on other data."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from deeplab_caffe import cli
+from deeplab_caffe.crf.search import SearchSpace
+from deeplab_caffe.experiment import layout, published
+from deeplab_caffe.experiment.hand_edits import hand_edits
+from deeplab_caffe.formats.definition import read_definition
+from deeplab_caffe.formats.weights import read_caffemodel
+
+REPOSITORY = Path(__file__).parents[2]
+NET = Path("prototxt/voc12/largefov/train.prototxt")
+EDIT = "fc6: pad 12 → 6, dilation 12 → 6"
+#: flags of a net that trains in a second
+SMALL = "--from-scratch --width 0.03 --crop 33 --test-crop 49 --batch-size 2 --iterations 2 --snapshot 2 --base-lr 0.01"
+
+
+@pytest.fixture
+def edited(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """LargeFOV's committed nets beside the tiny data set, the dilation of fc6 changed by hand; returns the net."""
+    for folder in ("datasets", "prototxt/voc12/largefov"):
+        shutil.copytree(REPOSITORY / folder, tiny / folder)
+    _edit({"dilation: 12": "dilation: 6", "pad: 12": "pad: 6"})
+    space = SearchSpace(w1="4", sigma_alpha="30", sigma_beta="5", fine_w1="", fine_sigma_alpha="", fine_sigma_beta="")
+    monkeypatch.setattr(layout, "SearchSpace", lambda **kw: space)
+    return NET
+
+
+def _edit(changes: dict[str, str]) -> None:
+    text = NET.read_text()
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    NET.write_text(text)
+
+
+def _deeplab(stage: str, *flags: str) -> int:
+    return cli.main([stage, "voc_largefov", "--data", "tiny.toml", *SMALL.split(), *flags])
+
+
+def _fc6(net: str | Path):
+    return next(p for p in read_definition(net).param.layer if p.name == "fc6").convolution_param
+
+
+def test_the_edit_is_kept_trained_and_named_in_the_report(edited, capsys):
+    before = edited.read_text()
+    assert _deeplab("train") == 0
+    assert f"{edited}, edited by hand: {EDIT}" in capsys.readouterr().out
+    assert edited.read_text() == before
+    net = "exper/tiny/largefov/prototxt/train.prototxt"
+    assert (list(_fc6(net).dilation), list(_fc6(net).pad), _fc6(net).num_output) == ([6], [6], 32)
+    trained = {layer.name: layer for layer in read_caffemodel("exper/tiny/largefov/model/train_iter_2.caffemodel")}
+    assert trained["fc8_tiny"].blobs[0].data.shape[0] == 3 and trained["fc6"].blobs[0].data.any()
+    assert _deeplab("all") == 0
+    page = Path("exper/tiny/largefov/report/index.html").read_text()
+    section = re.search(r"<h3>edited by hand</h3>(.*?)</section>", page, re.DOTALL)
+    assert section and str(edited) in section[1] and EDIT in section[1]
+    assert "train: done before, nothing has changed" in capsys.readouterr().out
+
+
+def test_another_edit_trains_anew(edited, capsys):
+    assert _deeplab("train") == 0
+    _edit({"dilation: 6": "dilation: 4", "pad: 6": "pad: 4"})
+    assert _deeplab("train") == 0
+    assert "what was trained before is now in" in capsys.readouterr().out
+    assert list(_fc6("exper/tiny/largefov/prototxt/train.prototxt").dilation) == [4]
+
+
+def test_what_cannot_be_carried_over_is_an_error(edited, capsys):
+    _edit({'name: "fc7"': 'name: "fc_seven"'})
+    assert _deeplab("train") == 2
+    assert "cannot be carried over to exper/tiny/largefov/prototxt/train.prototxt" in capsys.readouterr().err
+
+
+def test_edits_on_the_nets_own_data_are_named(edited):
+    assert hand_edits(published("voc12/largefov")) == {str(NET): [EDIT]}
+
+
+def test_nothing_is_named_where_nothing_was_edited(edited):
+    NET.write_text((REPOSITORY / NET).read_text())
+    assert hand_edits(published("voc12/largefov")) == {}
+    NET.write_text((REPOSITORY / NET).read_text() + "# a remark\n")
+    assert hand_edits(published("voc12/largefov")) == {}
+
+
+def test_a_data_set_that_is_not_there_says_what_draws_it(edited, capsys):
+    assert cli.main(["train", "voc_largefov", "--data", "data/synthetic/dataset.toml"]) == 2
+    assert "`make demo.data` draws it" in capsys.readouterr().err
