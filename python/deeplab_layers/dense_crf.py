@@ -19,7 +19,7 @@ class DenseCRF(PythonLayer):
     width by dims are refined, the whole map if it is not larger in either; 0 elsewhere. Standard deviations are in
     pixels and colour levels; each entry of the lists is a potential of its own. Without an image there are position
     terms only. "output_probability": false gives logarithms. No gradient: the diffs of the bottoms are left as they
-    are. In numpy an image of 500 x 375 takes some ten seconds.
+    are. In numpy an image of 500 x 375 takes tens of seconds.
     """
 
     PARAMS = {

@@ -8,6 +8,8 @@ import re
 
 import numpy as np
 
+import caffe
+
 from .images import ImageError, read_image, read_label, resize_linear, resize_nearest
 from .layer import TRAIN, PythonLayer, native
 
@@ -22,9 +24,10 @@ class ImageSegData(PythonLayer):
     ignore_label), crop (TRAIN at random, TEST in the centre), (pixel - mean) scale. The label is, by label_type,
     ignore_label (NONE), the number that the list's second word begins with (IMAGE), or a file (PIXEL).
 
-    Every draw depends on "seed" and the item's number alone; without a seed one is drawn from numpy.random. Images
-    are read in the thread that trains, for Caffe computes while it holds Python's lock. The last two tops may be left
-    out.
+    Every draw depends on "seed" and the item's number alone; without a seed one is drawn from numpy.random. Of N
+    processes that train together (BVLC's train.py) number r takes items r, r + N, ...; give them a seed, so that they
+    shuffle alike. Images are read in the thread that trains, for Caffe computes while it holds Python's lock. The last
+    two tops may be left out.
     """
 
     PARAMS = {
@@ -59,9 +62,16 @@ class ImageSegData(PythonLayer):
         self.size = self._size()
         self.table = self._value_table()
         self.skipped = self._random(0).randint(self.p.rand_skip) if self.p.rand_skip else 0
-        #: items handed out so far
+        #: items handed out so far, by this process
         self.position = 0
+        self.rank, self.solvers = self._place_among_solvers()
         self.order = (None, None)
+
+    def _place_among_solvers(self):
+        """The number of this process among those that train together, and how many they are."""
+        if self.phase_now() != TRAIN or not hasattr(caffe, "solver_rank"):  # pycaffe before 1.0 trains with one
+            return 0, 1
+        return caffe.solver_rank(), caffe.solver_count()
 
     def _check(self):
         p, channels = self.p, 3 if self.p.is_color else 1
@@ -126,7 +136,7 @@ class ImageSegData(PythonLayer):
     def forward(self, bottom, top):
         tops = [top[i].data for i in range(len(top))]
         for place in range(self.p.batch_size):
-            item = self._item(self.position + place)
+            item = self._item((self.position + place) * self.solvers + self.rank)
             for array, value in zip(tops, item):
                 array[place] = value
         self.position += self.p.batch_size

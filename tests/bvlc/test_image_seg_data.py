@@ -140,6 +140,16 @@ def test_the_seed_decides(folder: Path) -> None:
     assert all(map(np.array_equal, drawn, run("")))
 
 
+@pytest.mark.parametrize("phase", [caffe.TRAIN, caffe.TEST])
+def test_solvers_that_train_together_share_the_items(phase: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import caffe as installed
+
+    monkeypatch.setattr(installed, "solver_rank", lambda: 1)
+    monkeypatch.setattr(installed, "solver_count", lambda: 3)
+    first = [int(data[0, 0]) // 20 for data, _ in _items(_net("batch_size: 1", phase=phase), 4)]
+    assert first == ([1, 4, 2, 0] if phase == caffe.TRAIN else [0, 1, 2, 3])
+
+
 @pytest.mark.parametrize("tops", [1, 2, 3])
 def test_tops_may_be_left_out(tops: int, folder: Path) -> None:
     net = _net("batch_size: 2", "crop_size: 16 mean_value: 3", tops=tops)
