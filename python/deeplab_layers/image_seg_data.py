@@ -69,7 +69,7 @@ class ImageSegData(PythonLayer):
 
     def _place_among_solvers(self):
         """The number of this process among those that train together, and how many they are."""
-        if self.phase_now() != TRAIN or not hasattr(caffe, "solver_rank"):  # pycaffe before 1.0 trains with one
+        if not hasattr(caffe, "solver_rank") or self.phase_now() != TRAIN:  # pycaffe before 1.0 trains with one
             return 0, 1
         return caffe.solver_rank(), caffe.solver_count()
 
