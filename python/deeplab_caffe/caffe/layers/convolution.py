@@ -45,7 +45,7 @@ class Convolution(WindowLayer):
             if count % p.group:
                 self.fail(f"{count} {what} do not divide into {p.group} groups")
         self.add_param(0, self.weight_shape(p.num_output, p.group), p.weight_filler)
-        if self.spatial == 2 and mode.device().type == "cpu":
+        if self.spatial == 2 and mode.device().type == "cpu" and self.fills:
             # The layout that they are computed in, and their gradient comes in; kept until the user wants a view.
             weight = self.blobs[0]
             weight.set_data(weight.data_tensor().contiguous(memory_format=torch.channels_last))
