@@ -77,6 +77,12 @@ _NETS = {
         nets.layer("Eltwise", "end", "c data"),
     ],
     "in_place": [_conv("end", "data"), nets.layer("Power", "p", "end", tops="end")],
+    "in_place_of_two": [
+        _conv("a", "data", "kernel_size: 5 pad: 2"),
+        _conv("end", "data", "kernel_size: 1"),
+        nets.layer("Scale", "s", "end a", "scale_param { axis: 0 }", "end"),
+    ],
+    "one_unit": [_interp("a", "data", "height: 1 width: 1"), _interp("end", "a", "height: 3 width: 3")],
     "lrn": [nets.layer("LRN", "end", "data", "lrn_param { local_size: 5 norm_region: WITHIN_CHANNEL }")],
     "sliced": [
         nets.layer("Slice", "s", "data", "slice_param { axis: 2 slice_point: 10 slice_point: 21 }", tops="a b c"),

@@ -22,7 +22,7 @@ Pair = tuple[Fraction, Fraction]
 
 @dataclass(frozen=True)
 class Field:
-    """What a blob's units see of an input, along (height, width), borders ignored.
+    """What a blob's units see of an input, along (height, width), without regard to borders and batch statistics.
 
     source: the input; stride: steps of the input for one of the blob (its output stride), 0 where the blob is no map;
     size: extent of the receptive field in positions of the input, the largest where units differ (behind Interp and
@@ -135,14 +135,16 @@ class _Walk:
         known: dict[str, _Seen] = {}
         inputs: dict[str, _Seen] = {}
         for layer, edges in zip(reversed(self.layers), reversed(self.edges), strict=True):
-            for name in dict.fromkeys(top for top in layer.tops if top not in layer.bottoms):
-                here = known.pop(name, None) or _Seen.nothing(starts[name], count)
+            for name in dict.fromkeys(layer.tops):
+                here = known.setdefault(name, _Seen.nothing(starts[name], count))
                 here.add_own((self.sizes[name][axis] - 1) // 2, phases[name])
                 for bottom, _, pair in (edge for edge in edges if edge[1] == name):
                     below = known.setdefault(bottom, _Seen.nothing(starts[bottom], count))
                     below.join(here, pair[axis])
                 if not layer.bottoms:
                     inputs[name] = here
+                if name not in layer.bottoms:
+                    del known[name]
         return inputs
 
     def _first_seen(self, start: int, phases: int, seen: dict[str, _Seen]) -> tuple[str, np.ndarray, np.ndarray] | None:

@@ -10,7 +10,6 @@ from typing import Any
 from ..caffe.blob import Blob
 from ..caffe.layers.base import Layer, Shape
 from ..caffe.net import Net
-from ..caffe.net_params import ParamTable
 from ..errors import InputError
 from ..formats.definition import Definition, Entry
 from . import stand_ins
@@ -134,19 +133,12 @@ class ShapeNet(Net):
             self.source_tops += entry.param.top
         return layer
 
-    def _add_layer(
-        self,
-        entry: Entry,
-        made: dict[str, Blob],
-        available: dict[str, None],
-        needs: dict[int, bool],
-        params: ParamTable,
-    ) -> None:
+    def _add_layer(self, entry: Entry, *so_far: Any) -> None:
         if not self._tolerant:
-            super()._add_layer(entry, made, available, needs, params)
+            super()._add_layer(entry, *so_far)
         elif self._lost.isdisjoint(entry.param.bottom):
             try:
-                super()._add_layer(entry, made, available, needs, params)
+                super()._add_layer(entry, *so_far)
             except InputError as error:
                 self.errors.append(error)
                 self._lost.update(entry.param.top)

@@ -1,8 +1,8 @@
 """Layers that reach outside the net – files, databases, the user's code – as ones that know only their shapes.
 
-A net is looked at without its data at hand, and looking must change nothing: no file is opened or emptied, no module
-imported. A stand-in is a subclass of the layer's own class with another setup and shape rule, so that what else the
-net asks of it (its counts, whether it is a loss) stays true.
+A net is looked at without its data at hand, and looking must change nothing: no file is written or emptied, no module
+imported, and data are read only where nothing else tells a shape. A stand-in is a subclass of the layer's own class
+with another setup and shape rule, so that what else the net asks of it (its counts, whether it is a loss) stays true.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Inputs:
         """Remember what becomes of a blob's items and size."""
         wanted = self.shapes.get(name)
         if wanted:
-            self._items.setdefault(shape[0] if shape else 1, wanted[0] if wanted else 1)
+            self._items.setdefault(shape[0] if shape else 1, wanted[0])
             self._sizes.setdefault(shape[2:4], wanted[2:4])
         elif self.size and len(shape) == 4 and not self._sizes:
             self._sizes[shape[2:4]] = self.size

@@ -117,7 +117,9 @@ def _interp(layer: LayerShapes, bottom: int, top: int) -> tuple[View, View]:
     p = layer.param.interp_param
     sizes = zip(plane(layer.bottom_shapes[0] or ()), plane(layer.top_shapes[0] or ()), strict=True)
     begin, cropped = -p.pad_beg, p.pad_beg + p.pad_end
-    y, x = (Resampled(Fraction(old + cropped - 1, max(new - 1, 1)), begin) for old, new in sizes)
+    # a map of one unit is that of the first corner
+    scales = (Fraction(old + cropped - 1, new - 1) if new > 1 else Fraction(0) for old, new in sizes)
+    y, x = (Resampled(scale, begin) for scale in scales)
     return y, x
 
 
