@@ -55,6 +55,7 @@ def test_the_edit_is_kept_trained_and_named_in_the_report(edited, capsys):
     assert f"{edited}, edited by hand: {EDIT}" in capsys.readouterr().out
     assert edited.read_text() == before
     net = "exper/tiny/largefov/prototxt/train.prototxt"
+    assert f"\n# Changed as {edited} was by hand.\n" in Path(net).read_text()
     assert (list(_fc6(net).dilation), list(_fc6(net).pad), _fc6(net).num_output) == ([6], [6], 32)
     trained = {layer.name: layer for layer in read_caffemodel("exper/tiny/largefov/model/train_iter_2.caffemodel")}
     assert trained["fc8_tiny"].blobs[0].data.shape[0] == 3 and trained["fc6"].blobs[0].data.any()

@@ -57,7 +57,7 @@ def with_edits(experiment: Experiment, files: Mapping[str, str]) -> dict[str, st
             continue
         target = Document(files[path.name], f"{experiment.prototxt / path.name}")
         text = carry_over(Document(before, str(path)), Document.read(path), target, _OWN)
-        carried[path.name] = signed_anew(text)
+        carried[path.name] = signed_anew(text, f"Changed as {path} was by hand.")
     return carried
 
 

@@ -26,8 +26,9 @@ def sign(title: str, command: str, body: str) -> str:
     return head + f"# sha256: {_digest(head + rest)}\n{rest}"
 
 
-def signed_anew(text: str) -> str:
-    """A signed text that was changed, with the sum of what it is now."""
+def signed_anew(text: str, remark: str) -> str:
+    """A signed text that was changed, with a remark on that in its header and the sum of what it is now."""
+    text = _SUM.sub(lambda match: f"# {remark}\n{match[0]}", text, count=1)
     return _SUM.sub(f"# sha256: {_digest(_SUM.sub('', text, count=1))}\n", text, count=1)
 
 
