@@ -91,7 +91,10 @@ function select(at, move) {
     if (old) marked(old, false, look);
   }
   selected = at;
-  if (!at) return showTotals();
+  if (!at) {
+    history.replaceState(null, "", "#");
+    return showTotals();
+  }
   const peer = counterpart(at);
   if (peer) marked(peer, true, "peer");
   marked(at, true, "selected");
