@@ -1,0 +1,72 @@
+"""What the benchmarks share: tasks that take turns, medians, a table in Markdown."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+
+
+def interleaved(
+    tasks: Mapping[str, Callable[[], object]], repeat: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, float]:
+    """Median milliseconds of each task; the tasks take turns, after one turn that is not counted.
+
+    With `time.process_time` as clock the processor's time is measured, which other work on the machine disturbs less.
+    """
+    times: dict[str, list[float]] = {name: [] for name in tasks}
+    for turn in range(repeat + 1):
+        for name, task in tasks.items():
+            _finish()
+            began = clock()
+            task()
+            _finish()
+            if turn:
+                times[name].append(1e3 * (clock() - began))
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def _finish() -> None:
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+
+
+def add_arguments(parser: argparse.ArgumentParser, repeat: int) -> None:
+    """--repeat, --threads, --clock and --device."""
+    parser.add_argument("--repeat", type=int, default=repeat)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    clock = "on a machine with other work: the processor's time, best with --threads 1"
+    parser.add_argument("--clock", choices=CLOCKS, default="wall", help=clock)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown, its columns aligned."""
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    lines = [_line(head, widths), "|" + "|".join("-" * (width + 2) for width in widths) + "|"]
+    return "\n".join(lines + [_line(row, widths) for row in rows])
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    return "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+
+
+def machine(threads: int, device: str) -> str:
+    """One line on what computes."""
+    if device != "cpu":
+        return f"{torch.cuda.get_device_name()}, PyTorch {torch.__version__}"
+    return f"{threads} threads of {_processor()}, PyTorch {torch.__version__}"
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo") as lines:
+            names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    except OSError:
+        names = []
+    return names[0] if names else "an unknown processor"
