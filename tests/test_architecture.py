@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from deeplab_caffe.cli.table import COMMANDS
 from deeplab_caffe.nets import full_name
 
 ROOT = Path(__file__).parent.parent
@@ -84,6 +85,22 @@ def test_readme_names_targets_that_exist() -> None:
     assert named
     for name in named - targets:
         assert full_name(name)  # a model on a data set: these targets come from the table
+
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages_name_commands_and_files_that_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    first = {name.partition(" ")[0] for name in COMMANDS}
+    commands = re.findall(r"(?:^|`|bin/)deeplab ([a-z-]+)(?: ([a-z-]+))?", text, re.MULTILINE)
+    for one, two in commands:
+        assert one in first, f"deeplab {one}"
+        needs_two = one not in COMMANDS
+        assert not needs_two or not two or f"{one} {two}" in COMMANDS, f"deeplab {one} {two}"
+    for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+        assert (page.parent / link).exists(), link
 
 
 def test_ci_calls_the_commands_of_the_readme() -> None:
