@@ -37,6 +37,17 @@ class Engine(ABC):
     caffe: ModuleType
     #: whether a net for use may have layers that its weights say nothing of
     allow_uninitialized = False
+    #: what nets compute in; weights, their gradients and losses are float32 in any case
+    precision = "float32"
+    #: whether training keeps few activations and computes them again: less memory, more time
+    recompute = False
+
+    def choose_precision(self, precision: str, recompute: bool) -> None:
+        """Compute in `float32` or `bf16` from now on, training with few activations kept or with all.
+
+        Raises InputError for what this engine cannot do.
+        """
+        self.precision, self.recompute = precision, recompute
 
     @abstractmethod
     def python_layers(self, allowed: bool) -> AbstractContextManager[None]:

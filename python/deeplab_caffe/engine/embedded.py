@@ -49,11 +49,12 @@ class Embedded(Engine):
 
     def runner(self, net: Any, blob: str) -> Callable[[], np.ndarray]:
         """By the planned execution, which keeps no other blob."""
-        plan = net.plan(outputs=[blob])
+        plan = net.plan(outputs=[blob], precision=self.precision)
         return lambda: plan.forward()[blob]
 
     def train(self, training: Training) -> None:
-        parallel.run(_train, training, how_to_go_on=lambda: _how_to_go_on(training))
+        how = self.precision, self.recompute
+        parallel.run(_train, training, *how, how_to_go_on=lambda: _how_to_go_on(training))
 
 
 def _how_to_go_on(training: Training) -> str:
@@ -61,9 +62,13 @@ def _how_to_go_on(training: Training) -> str:
     return f"{snapshot.last(prefix)}; the same command goes on from what there is"
 
 
-def _train(training: Training) -> None:
+def _train(training: Training, precision: str, recompute: bool) -> None:
     """Train in this process, as one of the workers where there are several."""
     solver = get_solver(training.solver_file)
+    solver.plans_tests = True
+    solver.set_precision(precision)
+    if recompute:
+        solver.net.recompute()
     try:
         if not solver.net.learnable_params:
             raise InputError(f"{training.solver_file}: the training net has no parameters to learn")

@@ -47,6 +47,10 @@ class System(Engine):
         finally:
             self._layers_allowed = True
 
+    def choose_precision(self, precision: str, recompute: bool) -> None:
+        if precision != "float32" or recompute:
+            raise InputError("--precision bf16 and --recompute are for the embedded Caffe; a real one has neither")
+
     def choose_device(self, gpu: str | None, wants_gpu: bool, workers: int) -> None:
         if workers != 1:
             raise InputError("--workers is for the embedded Caffe; a real one trains in one process")

@@ -40,7 +40,9 @@ def lists(experiment: Experiment) -> list[str]:
 def test_inputs(experiment: Experiment) -> Sequence[Any]:
     dataset = experiment.dataset()
     images = [dataset.path_of(e.image) for name in lists(experiment) for e in dataset.entries(name, needs_label=False)]
-    return [final_weights(experiment), net_meaning(experiment.prototxt / "test.prototxt"), file_states(images)]
+    precision = engine.current().precision
+    lower = [precision] if precision != "float32" else []
+    return [final_weights(experiment), net_meaning(experiment.prototxt / "test.prototxt"), file_states(images), *lower]
 
 
 def test_outputs(experiment: Experiment) -> list[Path]:
