@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from bvlc.dialects import net_of, one_layer
 from cases import values
 from deeplab_caffe import caffe
+from deeplab_caffe.caffe.layers.python import python_layers
 from deeplab_caffe.errors import InputError
 
 _MAPS, _LABELS = values(1, 3, 4, 5), np.zeros((1, 1, 4, 5))
@@ -136,3 +138,15 @@ def test_a_layer_of_an_old_pycaffe(plain_pycaffe: types.ModuleType) -> None:
     layer.param_str = "{'phase': 'TRAIN'}"
     layer.p = layer._read_parameters()
     assert layer.phase_now() == 0
+
+
+def test_ours_need_no_permission_but_another_of_that_name_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with python_layers(False):
+        assert _build("Interp", "{'zoom_factor': 2}", _MAPS).blobs["y0"].shape == (1, 3, 7, 9)
+        (tmp_path / "deeplab_layers").mkdir()
+        (tmp_path / "deeplab_layers/__init__.py").write_text("raise SystemExit('code of a stranger')\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        for name in [n for n in sys.modules if n.partition(".")[0] == "deeplab_layers"]:
+            monkeypatch.delitem(sys.modules, name)
+        with pytest.raises(InputError, match="would import the module 'deeplab_layers', that is, run its code"):
+            _build("Interp", "{'zoom_factor': 2}", _MAPS)
