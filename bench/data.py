@@ -5,8 +5,9 @@
     python bench/data.py --list LIST --root DIR  # images of your own, '<image> <label>' per line
 
 Both decode image and label, scale them by one of five factors, pad, crop 321×321, mirror, subtract the mean, and make
-float32 batches of 10. The loop runs on one core, ours on one and on all; they take turns. Images per second; the ratios
-are the figures that carry over.
+float32 batches of 10. The loop runs on one core, ours on one and on all; they take turns. Images per second, and the
+milliseconds of processor time that an image took; the ratios are the figures that carry over, and where the machine has
+other work only those of processor time.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -118,31 +120,39 @@ class Ours:
         self.net.forward_range(0, 0)
 
 
-def rate(batch: Callable[[], object], count: int) -> float:
-    """Images per second over `count` batches, after as many that fill what is read ahead as there are in it."""
+class Speed(NamedTuple):
+    """Images per second, and milliseconds of processor time per image."""
+
+    rate: float
+    cost: float
+
+
+def speed(batch: Callable[[], object], count: int) -> Speed:
+    """Over `count` batches, after as many that fill what is read ahead as there are in it."""
     for _ in range(6):
         batch()
-    began = time.perf_counter()
+    began, work = time.perf_counter(), time.process_time()
     for _ in range(count):
         batch()
-    return count * BATCH / (time.perf_counter() - began)
+    images = count * BATCH
+    return Speed(images / (time.perf_counter() - began), 1e3 * (time.process_time() - work) / images)
 
 
-def measure(source: Path, root: str, batches: int, turns: int) -> dict[str, list[float]]:
-    """Images per second of each turn: the loop on one core, ours on one, ours on all."""
+def measure(source: Path, root: str, batches: int, turns: int) -> dict[str, list[Speed]]:
+    """The speed in each turn: the loop on one core, ours on one, ours on all."""
     cores = sorted(os.sched_getaffinity(0))
-    rates: dict[str, list[float]] = {"loop": [], "ours": [], "all": []}
+    speeds: dict[str, list[Speed]] = {"loop": [], "ours": [], "all": []}
     loop = PlainLoop(source, root)
     for turn in range(turns):
         os.sched_setaffinity(0, {cores[turn % len(cores)]})
-        rates["loop"].append(rate(loop.batch, batches))
+        speeds["loop"].append(speed(loop.batch, batches))
         for name, own in (("ours", {cores[turn % len(cores)]}), ("all", set(cores))):
             os.sched_setaffinity(0, own)
             ours = Ours(source, root)
-            rates[name].append(rate(ours.batch, batches))
+            speeds[name].append(speed(ours.batch, batches))
             ours.net.close()
         os.sched_setaffinity(0, cores)
-    return rates
+    return speeds
 
 
 def main() -> None:
@@ -165,23 +175,32 @@ def main() -> None:
         else:
             write_sample(folder, arguments.images, arguments.labels)
         root = arguments.root if arguments.list else name
-        rates = measure(source, root, arguments.batches, arguments.turns)
-    report(rates, len(os.sched_getaffinity(0)))
+        speeds = measure(source, root, arguments.batches, arguments.turns)
+    report(speeds, len(os.sched_getaffinity(0)))
 
 
-def report(rates: dict[str, list[float]], cores: int) -> None:
-    """The medians, and of each ratio the median, least and most over the turns."""
-    against = {"ours": "loop", "all": "ours"}
-    rows = []
-    for name, what in (("loop", "plain loop, 1 core"), ("ours", "ImageSegData, 1 core"), ("all", "all cores")):
-        row = [what.replace("all cores", f"ImageSegData, {cores} cores"), f"{statistics.median(rates[name]):.0f}", ""]
-        if name in against:
-            ratios = [a / b for a, b in zip(rates[name], rates[against[name]], strict=True)]
-            spread = f"({min(ratios):.2f} to {max(ratios):.2f})"
-            row[2] = f"{statistics.median(ratios):.2f} {spread} of the row above"
-        rows.append(row)
+def report(speeds: dict[str, list[Speed]], cores: int) -> None:
+    """The medians; of each ratio the median, least and most over the turns."""
+    loop, ours, everywhere = speeds["loop"], speeds["ours"], speeds["all"]
+    per_core = ratio([b.rate / a.rate for a, b in zip(loop, ours, strict=True)])
+    cost = ratio([a.cost / b.cost for a, b in zip(loop, ours, strict=True)])
+    scaling = ratio([b.rate / a.rate for a, b in zip(ours, everywhere, strict=True)])
+    rows = [
+        row("plain loop, 1 core", loop),
+        row("ImageSegData, 1 core", ours, f"{per_core} of the loop; by processor time {cost}"),
+        row(f"ImageSegData, {cores} cores", everywhere, f"{scaling} of 1 core"),
+    ]
     print(machine(cores, "cpu"))
-    print(table(["", "images/s", "ratio"], rows))
+    print(table(["", "images/s", "ms of processor time", "ratio"], rows))
+
+
+def row(name: str, speeds: Sequence[Speed], against: str = "") -> list[str]:
+    rate, cost = (statistics.median(values) for values in zip(*speeds, strict=True))
+    return [name, f"{rate:.0f}", f"{cost:.2f}", against]
+
+
+def ratio(values: Sequence[float]) -> str:
+    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
 if __name__ == "__main__":

@@ -231,12 +231,30 @@ def test_a_net_that_is_dropped_leaves_no_thread(data):
     before = set(threading.enumerate())
     built = data()
     built.forward()
-    assert set(threading.enumerate()) > before
+    assert set(threading.enumerate()) - before
     del built
     deadline = time.monotonic() + 10
     while set(threading.enumerate()) - before:
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_memory_is_used_again_only_when_nobody_looks_at_it(data):
+    built = data()
+    kept = []
+    for _ in range(12):
+        built.forward_range(0, 0)  # which makes no views
+        tensor = built.blobs["data"].data_tensor()
+        kept.append((tensor, tensor.clone()))
+    assert len({tensor.data_ptr() for tensor, _ in kept}) == 12
+    assert all(torch.equal(*pair) for pair in kept)
+    del tensor, kept
+    places = set()
+    for _ in range(24):
+        built.forward_range(0, 0)  # which makes no views
+        places.add(built.blobs["data"].data_tensor().data_ptr())
+    assert len(places) < 15  # of 12 and those that are read ahead
+    built.close()
 
 
 def test_a_wrong_label_is_traced_to_its_file(net, folder):

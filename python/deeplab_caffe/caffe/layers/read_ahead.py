@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 import zlib
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -35,6 +36,30 @@ class _Batch:
         self.tensors.cancel()
 
 
+class _Memory:
+    """Memory for tensors of one shape at a time, used again once nobody looks at what was made of it.
+
+    Memory fresh from the system would cost more time than what is written into it.
+    """
+
+    def __init__(self) -> None:
+        self._shape: Shape = ()
+        self._free: list[np.ndarray] = []
+
+    def take(self, shape: Shape) -> torch.Tensor:
+        """A tensor of this shape with any contents."""
+        if shape != self._shape:
+            self._shape, self._free = shape, []
+        free = self._free
+        try:
+            array = free.pop()
+        except IndexError:
+            array = np.empty(shape, np.float32)
+        view = array.view()  # which the tensor, and all that share its memory, keep alive
+        weakref.finalize(view, free.append, array)
+        return torch.from_numpy(view)
+
+
 class ReadAheadLayer(DataLayer):
     """A data layer that reads `data_param.prefetch` batches (4 by default) ahead.
 
@@ -50,6 +75,7 @@ class ReadAheadLayer(DataLayer):
         self._queued = 0
         self._pool: ThreadPoolExecutor | None = None
         self._item_shapes: list[Shape] = []
+        self._memories: list[_Memory] = []
         self._order: tuple[tuple[int, int], np.ndarray] = ((-1, -1), np.arange(0))
 
     # -- what a subclass has
@@ -200,8 +226,10 @@ class ReadAheadLayer(DataLayer):
         self.write(item, entry, number, [t.numpy()[i, ...] for t in tensors])
 
     def _allocate(self, shapes: list[Shape]) -> list[torch.Tensor]:
-        pin = mode.device().type == "cuda"
-        return [torch.empty(self.batch_size, *shape, pin_memory=pin) for shape in shapes]
+        if mode.device().type == "cuda":
+            return [torch.empty(self.batch_size, *shape, pin_memory=True) for shape in shapes]
+        self._memories += [_Memory() for _ in shapes[len(self._memories) :]]
+        return [m.take((self.batch_size, *shape)) for m, shape in zip(self._memories, shapes, strict=False)]
 
 
 def _size(shape: Sequence[int]) -> str:
