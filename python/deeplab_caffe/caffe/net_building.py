@@ -9,20 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..formats import prototxt, schema
-from ..formats.definition import (
-    Definition,
-    Entry,
-    definition_in,
-    definition_of,
-    is_included,
-    meets,
-    read_definition,
-)
-
-__all__ = [
-    "Definition", "Entry", "definition_in", "definition_of", "filter_layers", "insert_splits", "meets",
-    "read_definition",
-]  # fmt: skip
+from ..formats.definition import Entry, is_included, meets
 
 
 def filter_layers(entries: Iterable[Entry], state: Any) -> list[Entry]:

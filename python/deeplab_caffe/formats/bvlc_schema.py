@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 #: the package of Python layers
 MODULE = "deeplab_layers"
@@ -54,14 +53,3 @@ LACKING: Mapping[str, frozenset[str]] = {
     "ImageDataParameter": frozenset({"has_label", "ignore_label", "label_type", "max_labels"}),
     "TransformationParameter": frozenset({"crop_height", "crop_width", "scale_factors"}),
 }
-
-
-def fields_lacking(message: Any) -> Iterator[str]:
-    """`Message.field` for every field of a message, and of those within, that BVLC's caffe.proto lacks."""
-    name = message.DESCRIPTOR.name
-    for descriptor, value in message.ListFields():
-        if descriptor.name in LACKING.get(name, ()):
-            yield f"{name}.{descriptor.name}"
-        elif descriptor.message_type is not None:
-            for inner in value if not hasattr(value, "ListFields") else [value]:
-                yield from fields_lacking(inner)
