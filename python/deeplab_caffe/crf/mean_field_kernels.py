@@ -1,6 +1,7 @@
 """The compiled loops of one mean field iteration: a fused pass over the pixels, and the blur between two of them.
 
-Values are flat float32 arrays of rows, one row of `stride` classes per pixel or vertex (a multiple of 8 lanes).
+Values are flat float32 arrays of rows, one row of `stride` classes per pixel or vertex (a multiple of 8 lanes). What
+points at a vertex is the place of its row's first value, uint32, so that the loops need not multiply.
 """
 
 from __future__ import annotations
@@ -10,14 +11,17 @@ from numba import njit
 
 from .vector import (
     add,
-    broadcast,
     exp_cut,
+    filled,
     fma,
+    inverse,
     item,
-    load,
-    maximum,
+    load8,
+    load16,
+    load24,
     maximum_of,
     multiply,
+    place,
     prefetch,
     store,
     subtract,
@@ -26,178 +30,258 @@ from .vector import (
 
 PADDING = np.float32(-1e4)
 IMPOSSIBLE = np.float32(-1e6)
-_HALF = np.float32(0.5)
-_BLOCK = 256
-_AHEAD = 8  # vertices are asked for this many pixels, or steps of a run, before they are needed
+COMMON_COLUMNS = 9  # the vertices of a pixel with a term over position and one over position and colour
+BLOCK = 32  # pixels whose rows stay in the first cache between slice, softmax and splat
+_LABELS_BLOCK = 256
+_PIXELS_AHEAD = 8  # vertices are asked for this many pixels before they are needed
+_STEPS_AHEAD = 24  # the same for steps of a chain
+_ZERO, _HALF = np.float32(0), np.float32(0.5)
 
 
 @njit(cache=True, nogil=True)
-def fill_logits(unary, stride, logits):
-    """Rows of -unary, shifted so that each pixel's largest is 0, from `unary` (C, N); the padding never gets belief."""
+def fill_logits(unary, kept, stride, logits, rest):
+    """Rows of -unary, shifted so that each pixel's largest is 0, of the `kept` classes of `unary` (C, N).
+
+    `rest` (N,), unless it is empty, becomes the sum of exp(-unary), shifted likewise, of the others.
+    """
     classes, count = unary.shape
-    lowest = np.empty(_BLOCK, np.float32)
-    for begin in range(0, count, _BLOCK):
-        size = min(_BLOCK, count - begin)
+    lowest = np.empty(_LABELS_BLOCK, np.float32)
+    dropped = np.ones(classes, np.bool_)
+    dropped[kept] = False
+    for begin in range(0, count, _LABELS_BLOCK):
+        size = min(_LABELS_BLOCK, count - begin)
         lowest[:] = np.float32(np.inf)
         for c in range(classes):
             energies = unary[c, begin : begin + size]
             for i in range(size):
                 lowest[i] = min(lowest[i], energies[i])
         for c in range(stride):
-            energies = unary[min(c, classes - 1), begin : begin + size]
+            energies = unary[kept[min(c, kept.size - 1)], begin : begin + size]
             for i in range(size):
-                logit = max(lowest[i] - energies[i], IMPOSSIBLE) if c < classes else PADDING
+                logit = max(lowest[i] - energies[i], IMPOSSIBLE) if c < kept.size else PADDING
                 logits[(begin + i) * stride + c] = logit
+        if rest.size:
+            rest[begin : begin + size] = _ZERO
+            for c in np.flatnonzero(dropped):
+                energies = unary[c, begin : begin + size]
+                for i in range(size):
+                    rest[begin + i] += np.exp(lowest[i] - energies[i])
 
 
 @njit(cache=True, nogil=True)
-def fill_maps(rows, stride, maps):
-    """Write rows of beliefs into `maps` (C, N)."""
-    classes, count = maps.shape
-    for begin in range(0, count, _BLOCK):
-        for c in range(classes):
-            for pixel in range(begin, min(begin + _BLOCK, count)):
-                maps[c, pixel] = rows[pixel * stride + c]
+def lay_out(offsets, weights, first, stride, column, places, all_weights):
+    """Enter one term's vertices and weights (N, d + 1) into columns `column` and on of those of all terms (N, K)."""
+    for pixel in range(offsets.shape[0]):
+        for corner in range(offsets.shape[1]):
+            places[pixel, column + corner] = (first + offsets[pixel, corner]) * stride
+            all_weights[pixel, column + corner] = weights[pixel, corner]
 
 
 @njit(cache=True, nogil=True)
-def fill_labels(rows, stride, classes, labels):
-    """The class of the largest belief of each row, the first of equals, into `labels` (N,)."""
-    for pixel in range(labels.size):
-        best, largest = 0, rows[pixel * stride]
-        for c in range(1, classes):
-            value = rows[pixel * stride + c]
-            if value > largest:
-                best, largest = c, value
-        labels[pixel] = best
-
-
-@njit(nogil=True, forceinline=True)
-def softmax_row(row, stride):
-    """Replace a row of logits by its softmax."""
-    top = load(row, 0)
-    for lane in range(8, stride, 8):
-        top = maximum(top, load(row, lane))
-    top = broadcast(maximum_of(top))
-    total = broadcast(np.float32(0))
-    for lane in range(0, stride, 8):
-        belief = exp_cut(subtract(load(row, lane), top))
-        total = add(total, belief)
-        store(row, lane, belief)
-    factor = broadcast(np.float32(1) / sum_of(total))
-    for lane in range(0, stride, 8):
-        store(row, lane, multiply(load(row, lane), factor))
+def lay_chains(runs, first, stride, nothing, chains, end):
+    """Append one term's rows of neighbours to `chains`, the place `nothing` before each; return the new end."""
+    for i in range(runs.size):
+        vertex = np.int64(runs[i])
+        if vertex < 0:
+            chains[end] = nothing
+            end += 1
+            vertex = ~vertex
+        chains[end] = (first + vertex) * stride
+        end += 1
+    return end
 
 
 @njit(cache=True, nogil=True)
-def pass_pixels(logits, stride, offsets, splat_weights, slice_weights, values, splatted, beliefs):
-    """One pass: slice the messages from `values`, add the logits, softmax, then splat into `splatted`.
-
-    offsets, splat_weights, slice_weights: flat (N, K), the vertices of all terms side by side and their weights.
-    An empty `values` means no messages yet. An empty `splatted` means the last pass, which writes `beliefs`.
-    """
-    row = np.empty(stride, np.float32)
-    count = logits.size // stride
-    columns = offsets.size // count
-    for pixel in range(count):
-        ahead = min(pixel + _AHEAD, count - 1) * columns
-        for column in range(ahead, ahead + columns):
-            vertex = np.int64(item(offsets, column)) * stride
-            if values.size:
-                prefetch(values, vertex)
-                prefetch(values, vertex + stride - 1)
-            if splatted.size:
-                prefetch(splatted, vertex)
-                prefetch(splatted, vertex + stride - 1)
-        slice_row(logits, pixel * stride, offsets, slice_weights, pixel * columns, columns, values, row)
-        softmax_row(row, stride)
-        if splatted.size:
-            splat_row(row, offsets, splat_weights, pixel * columns, columns, splatted)
-        else:
-            for lane in range(0, stride, 8):
-                store(beliefs, pixel * stride + lane, load(row, lane))
+def scale_weights(weights, begin, end, scale, scaled):
+    """scaled = weights * scale (N,) in columns `begin` to `end` of (N, K)."""
+    for pixel in range(weights.shape[0]):
+        for column in range(begin, end):
+            scaled[pixel, column] = weights[pixel, column] * scale[pixel]
 
 
-@njit(nogil=True, forceinline=True)
-def slice_row(logits, start, offsets, weights, first, columns, values, row):
-    """row = logits[start:] + the sum of the weighted vertices; three vectors at a time, then one at a time."""
-    stride = row.size
-    columns = columns if values.size else 0
-    lane = 0
-    while lane + 24 <= stride:
-        sum0 = load(logits, start + lane)
-        sum1 = load(logits, start + lane + 8)
-        sum2 = load(logits, start + lane + 16)
-        for column in range(first, first + columns):
-            weight = broadcast(item(weights, column))
-            vertex = np.int64(item(offsets, column)) * stride + lane
-            sum0 = fma(weight, load(values, vertex), sum0)
-            sum1 = fma(weight, load(values, vertex + 8), sum1)
-            sum2 = fma(weight, load(values, vertex + 16), sum2)
-        store(row, lane, sum0)
-        store(row, lane + 8, sum1)
-        store(row, lane + 16, sum2)
-        lane += 24
-    while lane < stride:
-        total = load(logits, start + lane)
-        for column in range(first, first + columns):
-            vertex = np.int64(item(offsets, column)) * stride + lane
-            total = fma(broadcast(item(weights, column)), load(values, vertex), total)
-        store(row, lane, total)
-        lane += 8
+def _row_loops(load):
+    """The loops over the pixels of a block and over a chain, for one width of row."""
 
+    @njit(nogil=True, forceinline=True)
+    def slice_rows(logits, stride, lane, places, weights, begin, size, columns, values, rows):
+        for i in range(size):
+            total = load(logits, (begin + i) * stride + lane)
+            for column in range((begin + i) * columns, (begin + i + 1) * columns):
+                weight = filled(total, item(weights, column))
+                total = fma(weight, load(values, place(places, column) + lane), total)
+            store(rows, i * stride + lane, total)
 
-@njit(nogil=True, forceinline=True)
-def splat_row(row, offsets, weights, first, columns, values):
-    """Add the weighted row to its vertices; three vectors at a time, then one at a time."""
-    stride = row.size
-    lane = 0
-    while lane + 24 <= stride:
-        belief0, belief1, belief2 = load(row, lane), load(row, lane + 8), load(row, lane + 16)
-        for column in range(first, first + columns):
-            weight = broadcast(item(weights, column))
-            vertex = np.int64(item(offsets, column)) * stride + lane
-            store(values, vertex, fma(weight, belief0, load(values, vertex)))
-            store(values, vertex + 8, fma(weight, belief1, load(values, vertex + 8)))
-            store(values, vertex + 16, fma(weight, belief2, load(values, vertex + 16)))
-        lane += 24
-    while lane < stride:
-        belief = load(row, lane)
-        for column in range(first, first + columns):
-            vertex = np.int64(item(offsets, column)) * stride + lane
-            store(values, vertex, fma(broadcast(item(weights, column)), belief, load(values, vertex)))
-        lane += 8
+    @njit(nogil=True, forceinline=True)
+    def splat_rows(rows, stride, lane, places, weights, begin, size, columns, values):
+        last = places.size - 1
+        for i in range(size):
+            belief = load(rows, i * stride + lane)
+            for column in range((begin + i) * columns, (begin + i + 1) * columns):
+                coming = place(places, min(column + _PIXELS_AHEAD * columns, last)) + lane
+                prefetch(values, coming)
+                prefetch(values, coming + 23)
+                vertex = place(places, column) + lane
+                store(values, vertex, fma(filled(belief, item(weights, column)), belief, load(values, vertex)))
 
-
-@njit(cache=True, nogil=True)
-def blur(values, stride, first, runs, starts):
-    """Blur one lattice's vertices, which begin at row `first`, in place: v + (v before + v after) / 2, per direction.
-
-    Each row of neighbours is walked once; the old value of the vertex before is kept aside. A vertex without
-    neighbours keeps its value and is not touched.
-    """
-    half = broadcast(_HALF)
-    nothing = broadcast(np.float32(0))
-    previous = np.empty(stride, np.float32)
-    for direction in range(starts.size - 1):
-        end = starts[direction + 1]
-        for i in range(starts[direction], end):
-            coming = np.int64(runs[min(i + _AHEAD, end - 1)])
-            coming = (first + max(coming, ~coming)) * stride
+    @njit(nogil=True, forceinline=True)
+    def blur_chains(values, stride, lane, chains):
+        last = chains.size - 1
+        nothing = place(chains, 0)
+        here = nothing
+        before = filled(load(values, here + lane), _ZERO)
+        value = before
+        half = filled(before, _HALF)
+        for i in range(last):
+            coming = place(chains, min(i + _STEPS_AHEAD, last)) + lane
             prefetch(values, coming)
-            prefetch(values, coming + stride - 1)
-            vertex = np.int64(runs[i])
-            if vertex < 0:
-                vertex = ~vertex
-                for lane in range(0, stride, 8):
-                    store(previous, lane, nothing)
-            here = (first + vertex) * stride
-            following = np.int64(runs[i + 1]) if i + 1 < end else np.int64(-1)
-            there = (first + following) * stride
-            for lane in range(0, stride, 8):
-                value = load(values, here + lane)
-                sides = load(previous, lane)
-                if following >= 0:
-                    sides = add(sides, load(values, there + lane))
-                store(previous, lane, value)
-                store(values, here + lane, fma(half, sides, value))
+            prefetch(values, coming + 23)
+            there = place(chains, i + 1)
+            after = load(values, there + lane)
+            # The row of `nothing` must stay 0: what would be written there goes to the row behind it.
+            target = here if here != nothing else nothing + stride
+            store(values, target + lane, fma(half, add(before, after), value))
+            before, value, here = value, after, there
+
+    return slice_rows, splat_rows, blur_chains
+
+
+slice8, splat8, blur8 = _row_loops(load8)
+slice24, splat24, blur24 = _row_loops(load24)
+
+
+@njit(nogil=True, forceinline=True)
+def slice_block(logits, stride, places, weights, begin, size, columns, values, rows):
+    """rows = logits + the weighted vertices' values."""
+    if not values.size:
+        rows[: size * stride] = logits[begin * stride : (begin + size) * stride]
+        return
+    wide = stride - stride % 24
+    for lane in range(0, wide, 24):
+        slice24(logits, stride, lane, places, weights, begin, size, columns, values, rows)
+    for lane in range(wide, stride, 8):
+        slice8(logits, stride, lane, places, weights, begin, size, columns, values, rows)
+
+
+@njit(nogil=True, forceinline=True)
+def splat_block(rows, stride, places, weights, begin, size, columns, values):
+    """Add the weighted rows to their vertices' values."""
+    wide = stride - stride % 24
+    for lane in range(0, wide, 24):
+        splat24(rows, stride, lane, places, weights, begin, size, columns, values)
+    for lane in range(wide, stride, 8):
+        splat8(rows, stride, lane, places, weights, begin, size, columns, values)
+
+
+@njit(nogil=True, forceinline=True)
+def softmax_block(rows, stride, begin, size, bounded, rest):
+    """Replace rows of logits by their softmax; `bounded` logits have a largest from 0 to 80 and are not shifted."""
+    if not bounded:
+        shift_rows(rows, stride, begin, size, rest)
+    for lane in range(0, size * stride, 16):  # where a vector is left over, it falls into the room behind the block
+        store(rows, lane, exp_cut(load16(rows, lane)))
+    for i in range(size):
+        start = i * stride
+        total = load8(rows, start)
+        for lane in range(start + 8, start + stride, 8):
+            total = add(total, load8(rows, lane))
+        whole = sum_of(total)
+        if rest.size:
+            whole += rest[begin + i] if bounded else rows[size * stride + 8 + i]
+        factor = filled(total, inverse(whole))
+        for lane in range(start, start + stride, 8):
+            store(rows, lane, multiply(load8(rows, lane), factor))
+
+
+@njit(nogil=True, forceinline=True)
+def shift_rows(rows, stride, begin, size, rest):
+    """Subtract each row's largest; behind the block, where a vector may be left over, stands what `rest` becomes."""
+    for i in range(size):
+        start = i * stride
+        highest = maximum_of(load8(rows, start))
+        for lane in range(start + 8, start + stride, 8):
+            highest = max(highest, maximum_of(load8(rows, lane)))
+        top = filled(load8(rows, start), highest)
+        for lane in range(start, start + stride, 8):
+            store(rows, lane, subtract(load8(rows, lane), top))
+        if rest.size:
+            rows[size * stride + 8 + i] = rest[begin + i] * np.exp(-highest)
+
+
+@njit(nogil=True, forceinline=True)
+def room(stride):
+    """The rows of one block, 64-byte aligned, and room behind them."""
+    space = np.empty(BLOCK * (stride + 1) + 24, np.float32)
+    return space[(-(space.ctypes.data >> 2)) & 15 :]
+
+
+@njit(cache=True, nogil=True)
+def step(logits, rest, stride, bounded, columns, places, taken, given, values, splatted):
+    """One pass: slice the messages from `values` (empty: none yet), add the logits, softmax, splat into `splatted`."""
+    if columns == COMMON_COLUMNS:  # known when compiled, so that the loops over a pixel's vertices are unrolled
+        _step(logits, rest, stride, bounded, COMMON_COLUMNS, places, taken, given, values, splatted)
+    else:
+        _step(logits, rest, stride, bounded, columns, places, taken, given, values, splatted)
+
+
+@njit(nogil=True, forceinline=True)
+def _step(logits, rest, stride, bounded, columns, places, taken, given, values, splatted):
+    count = logits.size // stride
+    rows = room(stride)
+    for begin in range(0, count, BLOCK):
+        size = min(BLOCK, count - begin)
+        slice_block(logits, stride, places, taken, begin, size, columns, values, rows)
+        softmax_block(rows, stride, begin, size, bounded, rest)
+        splat_block(rows, stride, places, given, begin, size, columns, splatted)
+
+
+@njit(cache=True, nogil=True)
+def write_maps(logits, rest, stride, bounded, columns, places, taken, values, kept, maps, shares):
+    """The last pass: beliefs into the `kept` rows of `maps` (C, N).
+
+    `shares` (N,), unless empty, becomes the part of all belief that belongs to the classes that are not kept.
+    """
+    count = logits.size // stride
+    rows = room(stride)
+    for begin in range(0, count, BLOCK):
+        size = min(BLOCK, count - begin)
+        slice_block(logits, stride, places, taken, begin, size, columns, values, rows)
+        softmax_block(rows, stride, begin, size, bounded, rest)
+        for k in range(kept.size):
+            beliefs = maps[kept[k]]
+            for i in range(size):
+                beliefs[begin + i] = rows[i * stride + k]
+        if shares.size:
+            for i in range(size):
+                shares[begin + i] = np.float32(1) - rows[i * stride : i * stride + kept.size].sum()
+
+
+@njit(cache=True, nogil=True)
+def write_labels(logits, rest, stride, bounded, columns, places, taken, values, kept, labels):
+    """The last pass: the class of the largest belief, the first of equals, into `labels` (N,)."""
+    count = logits.size // stride
+    rows = room(stride)
+    for begin in range(0, count, BLOCK):
+        size = min(BLOCK, count - begin)
+        slice_block(logits, stride, places, taken, begin, size, columns, values, rows)
+        softmax_block(rows, stride, begin, size, bounded, rest)
+        for i in range(size):
+            best, largest = 0, rows[i * stride]
+            for k in range(1, kept.size):
+                value = rows[i * stride + k]
+                best = k if value > largest else best
+                largest = max(value, largest)
+            labels[begin + i] = kept[best]
+
+
+@njit(cache=True, nogil=True)
+def blur(values, stride, chains):
+    """Blur all terms' vertices in place: v + (v before + v after) / 2, one direction after the other.
+
+    `chains`: rows of neighbouring vertices, the place of a row that is 0 before each and at the end. Every
+    row of neighbours is walked once and old values are kept aside; a vertex without neighbours is not touched.
+    """
+    wide = stride - stride % 24
+    for lane in range(0, wide, 24):
+        blur24(values, stride, lane, chains)
+    for lane in range(wide, stride, 8):
+        blur8(values, stride, lane, chains)

@@ -1,7 +1,8 @@
-"""Eight float32 lanes as a value inside numba functions, so that the hot loops are vector code on every host.
+"""Rows of float32 lanes as values inside numba functions, so that the hot loops are vector code on every host.
 
-Plain numba loops over 24 contiguous channels are not vectorised well (the arrays might overlap), so the loops that
-matter say what they mean: `load`, `fma`, `store`. LLVM lowers eight lanes to AVX, SSE or NEON as the host has them.
+Plain numba loops over a few contiguous channels are not vectorised well (the arrays might overlap), so the loops that
+matter say what they mean: `load24`, `fma`, `store`. A row of 8 or 24 lanes is one or three vectors of eight, which LLVM
+lowers to AVX, SSE or NEON as the host has them; a row of 16 is one vector, for work without gathers.
 
 Numba keeps the compiled kernels on disk and looks only at the date of the kernel's own file: after a change here, touch
 the files that import it.
@@ -18,30 +19,50 @@ from numba.extending import intrinsic, models, register_model
 LANES = 8
 _FLOAT = ir.FloatType()
 _INT = ir.IntType(32)
-_VECTOR = ir.VectorType(_FLOAT, LANES)
-_INT_VECTOR = ir.VectorType(_INT, LANES)
 
 
-class Float32x8(types.Type):
-    """The numba type of eight float32 values."""
+class Row(types.Type):
+    """The numba type of `parts` vectors of `lanes` float32 values."""
 
-    def __init__(self) -> None:
-        super().__init__(name="float32x8")
-
-
-float32x8 = Float32x8()
-
-
-@register_model(Float32x8)
-class _Float32x8Model(models.PrimitiveModel):
-    def __init__(self, manager, type_):
-        super().__init__(manager, type_, _VECTOR)
+    def __init__(self, lanes: int, parts: int) -> None:
+        super().__init__(name=f"float32_row{lanes}x{parts}")
+        self.lanes, self.parts = lanes, parts
+        self.vector = ir.VectorType(_FLOAT, lanes)
+        self.integers = ir.VectorType(_INT, lanes)
 
 
-def _pointer(context, builder, array_type, array, index):
-    """The address of lanes `index .. index + 7` of a flat, contiguous float32 array."""
+@register_model(Row)
+class _RowModel(models.PrimitiveModel):
+    def __init__(self, manager, row):
+        super().__init__(manager, row, ir.ArrayType(row.vector, row.parts))
+
+
+row8, row16, row24 = Row(8, 1), Row(16, 1), Row(8, 3)
+
+
+def _mapped(builder, row, function, *values):
+    """The row whose vectors are `function` of the vectors of `values`, part by part."""
+    result = ir.Constant(ir.ArrayType(row.vector, row.parts), ir.Undefined)
+    for part in range(row.parts):
+        vector = function(*(builder.extract_value(value, part) for value in values))
+        result = builder.insert_value(result, vector, part)
+    return result
+
+
+def _constant(row, value: float):
+    return ir.Constant(row.vector, [float(np.float32(value))] * row.lanes)
+
+
+def _address(context, builder, array_type, array, index):
     data = context.make_array(array_type)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [index]), _VECTOR.as_pointer())
+    return builder.gep(data, [index])
+
+
+def _vectors(context, builder, row, array_type, array, index):
+    """The addresses of a row's vectors, which begin at `index` of a flat, contiguous float32 array."""
+    first = _address(context, builder, array_type, array, index)
+    places = (builder.gep(first, [ir.Constant(_INT, part * row.lanes)]) for part in range(row.parts))
+    return [builder.bitcast(place, row.vector.as_pointer()) for place in places]
 
 
 @intrinsic
@@ -49,53 +70,52 @@ def item(typingctx, array, index):
     """One element of a flat array; the index is taken as it is, without Python's rule for negative ones."""
 
     def codegen(context, builder, signature, args):
-        data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        return builder.load(builder.gep(data, [args[1]]))
+        return builder.load(_address(context, builder, signature.args[0], *args))
 
     return array.dtype(array, types.intp), codegen
 
 
-def _constant(value: float):
-    return ir.Constant(_VECTOR, [float(np.float32(value))] * LANES)
-
-
-def _integers(value: int):
-    return ir.Constant(_INT_VECTOR, [value] * LANES)
-
-
-def _broadcast(builder, scalar):
-    one = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), scalar, _INT(0))
-    return builder.shuffle_vector(one, ir.Constant(_VECTOR, ir.Undefined), ir.Constant(_INT_VECTOR, [0] * LANES))
-
-
-def _fma(builder, a, b, c):
-    """a * b + c, fused where the host can."""
-    kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
-    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fmuladd.v{LANES}f32")
-    return builder.call(function, [a, b, c])
-
-
 @intrinsic
-def load(typingctx, array, index):
-    """Eight lanes of a flat float32 array from `index` on."""
+def place(typingctx, array, index):
+    """One element of a flat uint32 array, as an index."""
 
     def codegen(context, builder, signature, args):
-        lanes = builder.load(_pointer(context, builder, signature.args[0], *args))
-        lanes.align = 4
-        return lanes
+        return builder.zext(builder.load(_address(context, builder, signature.args[0], *args)), ir.IntType(64))
 
-    return float32x8(array, types.intp), codegen
+    return types.intp(array, types.intp), codegen
+
+
+def _loader(row):
+    @intrinsic
+    def load(typingctx, array, index):
+        """A row of a flat float32 array from `index` on."""
+
+        def codegen(context, builder, signature, args):
+            result = ir.Constant(ir.ArrayType(row.vector, row.parts), ir.Undefined)
+            for part, where in enumerate(_vectors(context, builder, row, signature.args[0], *args)):
+                vector = builder.load(where)
+                vector.align = 4
+                result = builder.insert_value(result, vector, part)
+            return result
+
+        return row(array, types.intp), codegen
+
+    return load
+
+
+load8, load16, load24 = _loader(row8), _loader(row16), _loader(row24)
 
 
 @intrinsic
 def store(typingctx, array, index, value):
-    """Write eight lanes into a flat float32 array from `index` on."""
+    """Write a row into a flat float32 array from `index` on."""
 
     def codegen(context, builder, signature, args):
-        builder.store(args[2], _pointer(context, builder, signature.args[0], *args[:2]), align=4)
+        for part, where in enumerate(_vectors(context, builder, value, signature.args[0], *args[:2])):
+            builder.store(builder.extract_value(args[2], part), where, align=4)
         return context.get_dummy_value()
 
-    return types.none(array, types.intp, float32x8), codegen
+    return types.none(array, types.intp, value), codegen
 
 
 @intrinsic
@@ -103,8 +123,7 @@ def prefetch(typingctx, array, index):
     """Ask for the cache line of one element of a flat array, which will be read and written soon."""
 
     def codegen(context, builder, signature, args):
-        data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        address = builder.bitcast(builder.gep(data, [args[1]]), ir.IntType(8).as_pointer())
+        address = builder.bitcast(_address(context, builder, signature.args[0], *args), ir.IntType(8).as_pointer())
         kind = ir.FunctionType(ir.VoidType(), [address.type, _INT, _INT, _INT])
         function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
         builder.call(function, [address, _INT(0), _INT(3), _INT(1)])
@@ -114,43 +133,40 @@ def prefetch(typingctx, array, index):
 
 
 @intrinsic
-def broadcast(typingctx, scalar):
-    """One float32 in all lanes."""
+def filled(typingctx, like, scalar):
+    """One float32 in all lanes of a row like `like`."""
 
     def codegen(context, builder, signature, args):
-        return _broadcast(builder, args[0])
+        undefined = ir.Constant(like.vector, ir.Undefined)
+        one = builder.insert_element(undefined, args[1], _INT(0))
+        everywhere = builder.shuffle_vector(one, undefined, ir.Constant(like.integers, [0] * like.lanes))
+        return _mapped(builder, like, lambda _: everywhere, args[0])
 
-    return float32x8(types.float32), codegen
-
-
-@intrinsic
-def add(typingctx, a, b):
-    """a + b, lane by lane."""
-
-    def codegen(context, builder, signature, args):
-        return builder.fadd(*args)
-
-    return float32x8(float32x8, float32x8), codegen
+    return like(like, types.float32), codegen
 
 
-@intrinsic
-def subtract(typingctx, a, b):
-    """a - b, lane by lane."""
+def _arithmetic(name: str, doc: str):
+    def operation(typingctx, a, b):
+        def codegen(context, builder, signature, args):
+            return _mapped(builder, a, getattr(builder, name), *args)
 
-    def codegen(context, builder, signature, args):
-        return builder.fsub(*args)
+        return a(a, a), codegen
 
-    return float32x8(float32x8, float32x8), codegen
+    operation.__doc__ = doc
+    return intrinsic(operation)
 
 
-@intrinsic
-def multiply(typingctx, a, b):
-    """a * b, lane by lane."""
+add = _arithmetic("fadd", "a + b, lane by lane.")
+subtract = _arithmetic("fsub", "a - b, lane by lane.")
+multiply = _arithmetic("fmul", "a * b, lane by lane.")
 
-    def codegen(context, builder, signature, args):
-        return builder.fmul(*args)
 
-    return float32x8(float32x8, float32x8), codegen
+def _fma(builder, row, a, b, c):
+    """a * b + c of vectors, fused where the host can."""
+    kind = ir.FunctionType(row.vector, [row.vector] * 3)
+    return builder.call(
+        cgutils.get_or_insert_function(builder.module, kind, f"llvm.fmuladd.v{row.lanes}f32"), [a, b, c]
+    )
 
 
 @intrinsic
@@ -158,28 +174,26 @@ def fma(typingctx, a, b, c):
     """a * b + c, lane by lane, fused where the host can."""
 
     def codegen(context, builder, signature, args):
-        return _fma(builder, *args)
+        return _mapped(builder, a, lambda *vectors: _fma(builder, a, *vectors), *args)
 
-    return float32x8(float32x8, float32x8, float32x8), codegen
-
-
-@intrinsic
-def maximum(typingctx, a, b):
-    """The larger of a and b, lane by lane."""
-
-    def codegen(context, builder, signature, args):
-        a, b = args
-        return builder.select(builder.fcmp_ordered(">", a, b), a, b)
-
-    return float32x8(float32x8, float32x8), codegen
+    return a(a, a, a), codegen
 
 
-def _reduced(builder, value, combine):
-    """Fold eight lanes into one by halves: lane i meets lane i + 4, then i + 2, then i + 1."""
-    for half in (4, 2, 1):
-        order = [(i + half) % LANES for i in range(LANES)]
-        value = combine(value, builder.shuffle_vector(value, value, ir.Constant(_INT_VECTOR, order)))
-    return builder.extract_element(value, _INT(0))
+def _larger(builder, a, b):
+    return builder.select(builder.fcmp_ordered(">", a, b), a, b)
+
+
+def _reduced(builder, row, value, combine):
+    """Fold a row into one float32: part by part, then halves of the vector."""
+    vector = builder.extract_value(value, 0)
+    for part in range(1, row.parts):
+        vector = combine(vector, builder.extract_value(value, part))
+    half = row.lanes // 2
+    while half:
+        low, high = (ir.Constant(ir.VectorType(_INT, half), list(range(i, i + half))) for i in (0, half))
+        vector = combine(builder.shuffle_vector(vector, vector, low), builder.shuffle_vector(vector, vector, high))
+        half //= 2
+    return builder.extract_element(vector, _INT(0))
 
 
 @intrinsic
@@ -187,9 +201,9 @@ def sum_of(typingctx, value):
     """The sum of the lanes, float32."""
 
     def codegen(context, builder, signature, args):
-        return _reduced(builder, args[0], builder.fadd)
+        return _reduced(builder, value, args[0], builder.fadd)
 
-    return types.float32(float32x8), codegen
+    return types.float32(value), codegen
 
 
 @intrinsic
@@ -197,34 +211,45 @@ def maximum_of(typingctx, value):
     """The largest lane, float32."""
 
     def codegen(context, builder, signature, args):
-        return _reduced(builder, args[0], lambda a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b))
+        return _reduced(builder, value, args[0], lambda a, b: _larger(builder, a, b))
 
-    return types.float32(float32x8), codegen
+    return types.float32(value), codegen
 
 
-# exp(x) = 2^n * exp(r) with n = round(x / ln 2) and |r| <= ln 2 / 2; ln 2 in two parts so that r is exact enough.
-_ROUND = 12582912.0  # 1.5 * 2^23: adding and subtracting it rounds to the nearest integer
-_LN2_HIGH, _LN2_LOW = 0.693359375, -2.12194440e-4
-_TAYLOR = [1 / 5040, 1 / 720, 1 / 120, 1 / 24, 1 / 6, 1 / 2, 1.0, 1.0]
+@intrinsic
+def inverse(typingctx, scalar):
+    """1 / scalar, without Python's check for 0."""
+
+    def codegen(context, builder, signature, args):
+        return builder.fdiv(ir.Constant(_FLOAT, 1.0), args[0])
+
+    return types.float32(types.float32), codegen
+
+
+# exp(x) = 2^n * exp(r) with n = round(x / ln 2) and |r| <= ln 2 / 2; float32's ln 2 is off by 2e-9 only.
+_ROUND = 12582912.0  # 1.5 * 2^23: what is added to it is rounded, and stands in the low bits
+_TAYLOR = [1 / 720, 1 / 120, 1 / 24, 1 / 6, 1 / 2, 1.0, 1.0]
 CUT = -20.0
+
+
+def _exp(builder, row, x):
+    kept = builder.fcmp_ordered(">=", x, _constant(row, CUT))
+    shifted = _fma(builder, row, x, _constant(row, 1.4426950408889634), _constant(row, _ROUND))
+    n = builder.fsub(shifted, _constant(row, _ROUND))
+    r = _fma(builder, row, n, _constant(row, -0.6931471805599453), x)
+    result = _constant(row, _TAYLOR[0])
+    for coefficient in _TAYLOR[1:]:
+        result = _fma(builder, row, result, r, _constant(row, coefficient))
+    exponent = builder.shl(builder.bitcast(shifted, row.integers), ir.Constant(row.integers, [23] * row.lanes))
+    scaled = builder.bitcast(builder.add(builder.bitcast(result, row.integers), exponent), row.vector)
+    return builder.select(kept, scaled, _constant(row, 0.0))
 
 
 @intrinsic
 def exp_cut(typingctx, x):
-    """exp(x) for x <= 0 to about 1e-7 relative, and exactly 0 below -20, as DeepLab's program cuts it."""
+    """exp(x) for x < 80 to about 2e-7 relative, and exactly 0 below -20, as DeepLab's program cuts it."""
 
     def codegen(context, builder, signature, args):
-        (x,) = args
-        kept = builder.fcmp_ordered(">=", x, _constant(CUT))
-        x = builder.select(kept, x, _constant(CUT))
-        shifted = _fma(builder, x, _constant(1.4426950408889634), _constant(_ROUND))
-        n = builder.fsub(shifted, _constant(_ROUND))
-        r = _fma(builder, n, _constant(-_LN2_LOW), _fma(builder, n, _constant(-_LN2_HIGH), x))
-        result = _constant(_TAYLOR[0])
-        for coefficient in _TAYLOR[1:]:
-            result = _fma(builder, result, r, _constant(coefficient))
-        exponent = builder.shl(builder.add(builder.fptosi(n, _INT_VECTOR), _integers(127)), _integers(23))
-        result = builder.fmul(result, builder.bitcast(exponent, _VECTOR))
-        return builder.select(kept, result, _constant(0.0))
+        return _mapped(builder, x, lambda vector: _exp(builder, x, vector), *args)
 
-    return float32x8(float32x8), codegen
+    return x(x), codegen
