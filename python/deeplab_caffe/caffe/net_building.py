@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..formats import prototxt, schema
-from ..formats.definition import Entry, is_included, meets
+from ..formats.definition import Entry, is_included
 
 
 def filter_layers(entries: Iterable[Entry], state: Any) -> list[Entry]:

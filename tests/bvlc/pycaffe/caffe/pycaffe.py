@@ -108,25 +108,7 @@ class _Solver:
         guarded(self._own.restore, path)
 
 
-class SGDSolver(_Solver):
-    kind = "SGDSolver"
-
-
-class NesterovSolver(_Solver):
-    kind = "NesterovSolver"
-
-
-class AdaGradSolver(_Solver):
-    kind = "AdaGradSolver"
-
-
-class RMSPropSolver(_Solver):
-    kind = "RMSPropSolver"
-
-
-class AdaDeltaSolver(_Solver):
-    kind = "AdaDeltaSolver"
-
-
-class AdamSolver(_Solver):
-    kind = "AdamSolver"
+_KINDS = ("SGDSolver", "NesterovSolver", "AdaGradSolver", "RMSPropSolver", "AdaDeltaSolver", "AdamSolver")
+SGDSolver, NesterovSolver, AdaGradSolver, RMSPropSolver, AdaDeltaSolver, AdamSolver = (
+    type(kind, (_Solver,), {"kind": kind}) for kind in _KINDS
+)
