@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from deeplab_caffe import caffe, engine
+from deeplab_caffe import caffe, cli, engine
 from deeplab_caffe.caffe import alias
 from deeplab_caffe.engine import system
 from deeplab_caffe.errors import InputError, Stopped
@@ -214,7 +214,7 @@ def test_standard_error_is_kept_in_a_file(end: str, code: int, tmp_path: Path) -
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """`programs(folder, *beside)`: a program named caffe in a folder on PATH, and other files beside it."""
+    """`programs(folder, *beside)`: a program named caffe in a folder on PATH, and others beside it."""
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(os, "execv", lambda program, words: (_ for _ in ()).throw(SystemExit(f"{program} {words}")))
 
@@ -232,13 +232,19 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., P
 
 def test_becoming_the_installed_program(programs: Callable[..., Path], installed: types.ModuleType) -> None:
     with pytest.raises(InputError, match="there is no installed program 'caffe' on PATH"):
-        engine.replace_by_binary(["train"])
+        engine.replace_by_installed("caffe", ["train"])
     programs("ours", "_run.py")  # a script of this project
     with pytest.raises(InputError, match="there is no installed program"):
-        engine.replace_by_binary(["train"])
-    program = programs("bin")
-    from deeplab_caffe import cli
+        engine.replace_by_installed("caffe", ["train"])
+    program = programs("bin", "extract_features")
 
-    with pytest.raises(SystemExit) as left:
-        cli.main(["caffe", "train", "-solver", "s.prototxt", "--gpu=0"])
-    assert str(left.value) == f"{program} {[str(program), 'train', '--solver=s.prototxt', '--gpu=0']}"
+    def became(*words: str) -> str:
+        with pytest.raises(SystemExit) as left:
+            cli.main(words)
+        return str(left.value)
+
+    words = [str(program), "train", "--solver=s.prototxt", "--gpu=0"]
+    assert became("caffe", "train", "-solver", "s.prototxt", "--gpu=0") == f"{program} {words}"
+    program = program.with_name("extract_features")
+    given = ["w.caffemodel", "net.prototxt", "fc8", "out", "10", "lmdb", "GPU", "DEVICE_ID=1"]
+    assert became("extract_features", *given) == f"{program} {[str(program), *given]}"

@@ -69,7 +69,7 @@ def run(flags: dict[str, Any], words: list[str]) -> None:
         )
     if not engine.is_embedded():
         stated = {flag.name: flags[flag.name] for flag in PROGRAM.flags if flags[flag.name] != flag.default}
-        engine.replace_by_binary([name, *(f"--{key}={value}" for key, value in stated.items())])
+        engine.replace_by_installed("caffe", [name, *(f"--{key}={value}" for key, value in stated.items())])
     from ..caffe import command
 
     if flags["gpu"] == "-1":  # DeepLab v1's Caffe says CPU so

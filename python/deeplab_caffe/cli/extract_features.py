@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from .. import engine
 from ..errors import InputError
 from .gflags import Flag, Program
 
@@ -25,6 +26,8 @@ def run(flags: dict[str, Any], words: list[str]) -> None:
     names, folders = blobs.split(","), databases.split(",")
     if len(names) != len(folders) or len(set(names)) != len(names):
         raise InputError(f"{len(names)} blobs and {len(folders)} databases; wanted one database for each blob")
+    if not engine.is_embedded():
+        engine.replace_by_installed("extract_features", words)
     from .. import caffe
     from ..caffe.features import extract_features
     from ..caffe.layers.python import python_layers

@@ -28,7 +28,7 @@ __all__ = [
     "current",
     "install_as_caffe",
     "is_embedded",
-    "replace_by_binary",
+    "replace_by_installed",
     "run_script",
 ]
 
@@ -73,18 +73,18 @@ def install_as_caffe() -> None:
     importlib.import_module("..caffe.alias", __name__).install()
 
 
-def replace_by_binary(words: Sequence[str]) -> None:
-    """Become the installed Caffe's `caffe` program, with these words.
+def replace_by_installed(program: str, words: Sequence[str]) -> None:
+    """Become a program of the installed Caffe, such as `caffe`, with these words.
 
     Raises InputError where there is none on PATH; a script of ours that bears the name does not count.
     """
     folders = os.environ.get("PATH", "").split(os.pathsep)
-    found = [program for folder in folders if (program := shutil.which("caffe", path=folder))]
-    program = next((path for path in found if not (Path(path).resolve().parent / "_run.py").exists()), None)
-    if program is None:
-        raise InputError(f"{_VARIABLE}=system, but there is no installed program 'caffe' on PATH")
+    found = [path for folder in folders if (path := shutil.which(program, path=folder))]
+    path = next((path for path in found if not (Path(path).resolve().parent / "_run.py").exists()), None)
+    if path is None:
+        raise InputError(f"{_VARIABLE}=system, but there is no installed program '{program}' on PATH")
     sys.stdout.flush()
-    os.execv(program, [program, *words])
+    os.execv(path, [path, *words])
 
 
 def run_script(path: str, arguments: Sequence[str] = ()) -> None:
