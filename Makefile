@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 STAGES := data prototxt train train2 test search crf evaluate report
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test demo list voc_data conformance fuzz prototxt bench clean
+.PHONY: help setup lint test demo list voc_data conformance fuzz prototxt bench bench_peers bench_gpu clean
 .SUFFIXES:
 
 help:  ## list the targets
@@ -87,8 +87,17 @@ prototxt: $(VENV)/.installed  ## write the nets of every model again (hand-edite
 	@$(BIN)/deeplab prototxt all
 	@$(BIN)/deeplab list --markdown docs/models.md
 
-bench: $(VENV)/.installed  ## run the benchmarks against their peers
-	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+bench: $(VENV)/.installed  ## run the benchmarks against their peers, those that are installed
+	@for name in load data crf python_layers forward train; do echo "== $$name"; $(BIN)/python bench/$$name.py || exit 1; done
+
+bench_peers: $(VENV)/.installed  ## install onnxruntime and OpenVINO, to be measured against
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+
+bench_gpu: $(VENV)/.installed  ## on a CUDA device: agreement with the recordings, then forward and training
+	$(BIN)/pytest tests/caffe -k cuda
+	$(BIN)/python bench/forward.py --device cuda
+	$(BIN)/python bench/train.py --device cuda --batch 30
+	$(BIN)/python bench/train.py --device cuda --batch 10 --net prototxt/voc12/resnet101_msc/train.prototxt
 
 clean:  ## remove the virtual environment and caches, not data or experiments
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
