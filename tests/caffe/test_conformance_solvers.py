@@ -32,11 +32,11 @@ def _solver():
     return solver
 
 
-def _check(solver, trajectory, first: int, last: int) -> None:
+def _check(solver, trajectory, first: int, last: int, rtol: float = 1e-5) -> None:
     """Step from iteration `first` to `last` and compare the loss and all parameters after each."""
     for i in range(first, last):
         solver.step(1)
-        np.testing.assert_allclose(solver.net.blobs["loss"].data, trajectory["loss"][i], rtol=1e-5)
+        np.testing.assert_allclose(solver.net.blobs["loss"].data, trajectory["loss"][i], rtol=rtol)
         for key in (k for k in trajectory if k != "loss"):
             layer, index = key.rsplit("_", 1)
             recorded = trajectory[key][i]
@@ -44,7 +44,7 @@ def _check(solver, trajectory, first: int, last: int) -> None:
                 solver.net.params[layer][int(index)].data,
                 recorded,
                 rtol=0,
-                atol=1e-5 * np.abs(recorded).max(),
+                atol=rtol * np.abs(recorded).max(),
                 err_msg=f"{key} after iteration {i + 1}",
             )
 
@@ -53,6 +53,12 @@ def test_trajectory(folder):
     trajectory = dict(np.load("trajectory.npz"))
     assert len(trajectory["loss"]) == 12
     _check(_solver(), trajectory, 0, 12)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_trajectory_on_cuda(folder):
+    caffe.set_mode_gpu()
+    _check(_solver(), dict(np.load("trajectory.npz")), 0, 12, rtol=1e-4)
 
 
 def test_resumes_from_a_snapshot_of_cpp_caffe(folder):
