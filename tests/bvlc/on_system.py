@@ -50,6 +50,7 @@ def main() -> None:
         call(stage, "stopped", *bvlc, iterations=10_000)
     found["stopped"] = call_and_interrupt("train", "stopped", *bvlc)
     found["strange"] = strange_layers()
+    found["vanished"] = vanished_image()
     found["damaged"] = damaged_snapshot()
     Path("found.json").write_text(json.dumps(found))
 
@@ -63,6 +64,17 @@ def strange_layers() -> int:
         return call("train", "exp", "--dialect", "bvlc", "--force")
     finally:
         net.write_text(text)
+
+
+def vanished_image() -> int:
+    """Testing with an image that is none any more when its turn comes."""
+    image = Path("i7.png")
+    content = image.read_bytes()
+    image.write_bytes(b"no image")
+    try:
+        return call("test", "exp", "--dialect", "bvlc", "--force")
+    finally:
+        image.write_bytes(content)
 
 
 def damaged_snapshot() -> int:

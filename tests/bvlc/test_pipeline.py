@@ -67,6 +67,16 @@ def test_what_only_the_embedded_one_can(ran: tuple[Path, dict, str, str]) -> Non
     assert "would import the module 'os'" in error and "--allow-python-layers" in error
 
 
+def test_errors_of_python_layers_are_one_line(ran: tuple[Path, dict, str, str]) -> None:
+    _, found, _, error = ran
+    assert found["vanished"] == 2
+    assert (
+        "deeplab: error: the test net: deeplab_layers.ImageSegData: exp/list/val.txt:2: ./i7.png is not there or is no "
+        "image that can be read\n"
+    ) in error
+    assert "Traceback" not in error
+
+
 def test_ctrl_c_leaves_a_snapshot_to_go_on_from(ran: tuple[Path, dict, str, str]) -> None:
     folder, found, output, error = ran
     assert found["stopped"] == 130

@@ -76,7 +76,8 @@ class System(Engine):
         last = max(i for i, name in enumerate(net._layer_names) if blob in net.top_names[name])
 
         def run() -> np.ndarray:
-            net._forward(0, last)
+            with _plain_errors("the test net"):
+                net._forward(0, last)
             return net.blobs[blob].data
 
         return run
@@ -125,14 +126,14 @@ def _imported() -> ModuleType:
 
 
 @contextmanager
-def _plain_errors(file: Path) -> Iterator[None]:
+def _plain_errors(where: Path | str) -> Iterator[None]:
     """What pycaffe and our Python layers raise for bad input, as InputErrors."""
     try:
         yield
     except InputError:
         raise
     except RuntimeError as error:
-        raise InputError(f"{file}: {error}") from None
+        raise InputError(f"{where}: {error}") from None
 
 
 def _load(net: Any, path: Path) -> None:
