@@ -18,7 +18,7 @@ def test_weights_are_barycentric_and_neighbours_mutual(dims):
     np.testing.assert_allclose(lattice.weights.sum(1), 1, atol=1e-5)
     assert lattice.weights.min() > -1e-5
     np.testing.assert_array_equal(np.unique(lattice.offsets), np.arange(lattice.size))
-    for before, after in (lattice.neighbours[j].T for j in range(dims + 1)):
+    for before, after in (lattice.neighbours()[j].T for j in range(dims + 1)):
         linked = np.flatnonzero(after >= 0)
         np.testing.assert_array_equal(before[after[linked]], linked)
         assert (before >= 0).sum() == linked.size
@@ -35,7 +35,7 @@ def test_runs_are_the_neighbours_in_rows():
     for direction in range(3):
         part = lattice.runs[lattice.run_starts[direction] : lattice.run_starts[direction + 1]]
         pairs = {(a if a >= 0 else ~a, b) for a, b in zip(part, part[1:], strict=False) if b >= 0}
-        after = lattice.neighbours[direction, :, 1]
+        after = lattice.neighbours()[direction, :, 1]
         assert pairs == {(int(v), int(after[v])) for v in np.flatnonzero(after >= 0)}
 
 

@@ -34,8 +34,8 @@ class Lattice:
     """(N, d + 1): the vertices of each pixel's simplex."""
     weights: Float32
     """(N, d + 1): their barycentric weights, which sum to 1."""
-    neighbours: NDArray[np.int32]
-    """(d + 1, M, 2): the vertex before and after each vertex along each direction, -1 where there is none."""
+    size: int
+    """The number of vertices, M."""
     runs: NDArray[np.int32]
     """The vertices in rows along direction 0, 1, ...; the first of each row as ~vertex. Lone vertices are left out."""
     run_starts: NDArray[np.int64]
@@ -43,10 +43,9 @@ class Lattice:
     mass: Float32
     """(N,): what filtering a constant 1 gives, the mass of the pixel's kernel."""
 
-    @property
-    def size(self) -> int:
-        """The number of vertices, M."""
-        return self.neighbours.shape[1]
+    def neighbours(self) -> NDArray[np.int32]:
+        """(d + 1, M, 2): the vertex before and after each vertex along each direction, -1 where there is none."""
+        return kernels.find_neighbours(self.runs, self.run_starts, self.size)
 
 
 def build_lattice(features: Float32) -> Lattice:
@@ -64,13 +63,13 @@ def build_lattice(features: Float32) -> Lattice:
         # The program works on four pixels at a time and fills up the last group with points at the origin. Their
         # vertices hold nothing, but values pass through them in the blur: they are needed for the same result.
         _place(np.zeros((1, dims), np.float32), scale, strides, table)
-    keys = table.keys[: table.size]
-    neighbours = kernels.find_neighbours(keys, strides, table.slots)
-    runs, starts = kernels.find_runs(neighbours)
-    mass = kernels.filter_ones(offsets, weights, neighbours)
-    for array in (offsets, weights, neighbours, runs, starts, mass):
+    keys, vertices = kernels.in_order(table.keys, table.slots, table.size)
+    following, preceded = kernels.find_following(keys, vertices, strides, table.keys, table.slots)
+    runs, starts = kernels.find_runs(following, preceded)
+    mass = kernels.filter_ones(offsets, weights, runs, table.size)
+    for array in (offsets, weights, runs, starts, mass):
         array.setflags(write=False)
-    return Lattice(offsets, weights, neighbours, runs, starts, mass)
+    return Lattice(offsets, weights, table.size, runs, starts, mass)
 
 
 def _place(features: Float32, scale: Float32, strides: NDArray[np.int64], table: _Table) -> tuple[NDArray, Float32]:
@@ -97,7 +96,9 @@ def bilateral_lattice(
     height, width, bands = image.shape
     features = np.empty((height, width, 2 + bands), np.float32)
     _fill_positions(features, sigma_alpha)
-    np.divide(image, np.asarray(sigma_beta, dtype=np.float32), out=features[:, :, 2:], dtype=np.float32)
+    levels = np.ascontiguousarray(image, dtype=np.uint8 if image.dtype == np.uint8 else np.float32)
+    deviations = np.broadcast_to(np.asarray(sigma_beta, dtype=np.float32), bands)
+    kernels.fill_levels(levels, np.ascontiguousarray(deviations), features)
     return build_lattice(features.reshape(height * width, 2 + bands))
 
 
@@ -149,12 +150,12 @@ class _Table:
     """The hash table from keys to vertices while a lattice is built; it grows between calls of the kernel."""
 
     def __init__(self, pixels: int) -> None:
-        self._resize(max(1 << 12, 1 << math.ceil(math.log2(2 * pixels))))
+        self._resize(max(1 << 12, 1 << math.ceil(math.log2(4 * pixels))))
         self.counter = np.zeros(1, np.int64)
 
     def _resize(self, slots: int) -> None:
+        self.keys = np.full(slots, kernels.EMPTY, np.int64)
         self.slots = np.full(slots, -1, np.int32)
-        self.keys = np.empty(slots // 2, np.int64)
 
     @property
     def arrays(self) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
@@ -166,7 +167,6 @@ class _Table:
 
     def grow(self) -> None:
         """Make room for twice as many vertices, keeping their numbers."""
-        keys = self.keys[: self.size]
+        keys, vertices = kernels.in_order(self.keys, self.slots, self.size)
         self._resize(2 * self.slots.size)
-        self.keys[: keys.size] = keys
-        kernels.fill_slots(keys, self.slots)
+        kernels.fill_slots(keys, vertices, self.keys, self.slots)

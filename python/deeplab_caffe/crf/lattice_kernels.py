@@ -5,16 +5,25 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+EMPTY = np.int64(-(2**63))  # the key of a slot without a vertex
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _BLOCK = 128
 _ROUND = np.float32(12582912.0)  # 1.5 * 2^23: adding and subtracting it rounds a float32 to the nearest even integer
 
 
 @njit(nogil=True, forceinline=True)
-def _slot_of(key, slots):
-    """The slot where a key's search begins."""
-    mixed = np.uint64(key) * _GOLDEN
-    return np.int64((mixed ^ (mixed >> np.uint64(29))) >> np.uint64(20)) & (slots.size - 1)
+def _find(key, slot_keys):
+    """The slot that holds `key`, or the empty one where it belongs.
+
+    The first slot tried is linear in the key: keys one step further stand one shift further, and looking up all
+    neighbours of vertices that come in the order of their slots reads memory in order.
+    """
+    last = slot_keys.size - 1
+    high = (np.uint64(key) * _GOLDEN) >> np.uint64(32)
+    slot = np.int64((high * np.uint64(slot_keys.size)) >> np.uint64(32))
+    while slot_keys[slot] != key and slot_keys[slot] != EMPTY:
+        slot = (slot + 1) & last
+    return slot
 
 
 @njit(cache=True, nogil=True)
@@ -29,20 +38,39 @@ def spread_of(features):
 
 
 @njit(cache=True, nogil=True)
-def fill_slots(keys, slots):
-    """Enter all `keys` (M,), which differ, into empty `slots`."""
-    for vertex in range(keys.size):
-        slot = _slot_of(keys[vertex], slots)
-        while slots[slot] >= 0:
-            slot = (slot + 1) & (slots.size - 1)
-        slots[slot] = vertex
+def fill_levels(image, sigma, features):
+    """Write image (H, W, bands) over `sigma` (bands,) behind the two positions of features (H, W, 2 + bands)."""
+    height, width, bands = image.shape
+    for y in range(height):
+        for x in range(width):
+            for band in range(bands):
+                features[y, x, 2 + band] = np.float32(image[y, x, band]) / sigma[band]
 
 
 @njit(cache=True, nogil=True)
-def place_pixels(features, scale, strides, begin, offsets, weights, keys, slots, counter):
-    """Find every pixel's simplex from `begin` on; return the pixel that has no more room in `keys`, or N.
+def in_order(slot_keys, slots, count):
+    """The keys and vertices (M,) of all `count` vertices, in the order of their slots."""
+    keys, vertices = np.empty(count + 1, np.int64), np.empty(count + 1, np.int32)
+    found = 0
+    for slot in range(slots.size):  # no branch, which would be taken at random
+        keys[found], vertices[found] = slot_keys[slot], slots[slot]
+        found += np.int64(slots[slot] >= 0)
+    return keys[:count], vertices[:count]
 
-    features (N, d), scale (d,), strides (d + 1,); fills offsets and weights (N, d + 1), keys, slots and counter.
+
+@njit(cache=True, nogil=True)
+def fill_slots(keys, vertices, slot_keys, slots):
+    """Enter `keys` (M,), which differ, and their vertices into empty slots."""
+    for i in range(keys.size):
+        slot = _find(keys[i], slot_keys)
+        slot_keys[slot], slots[slot] = keys[i], vertices[i]
+
+
+@njit(cache=True, nogil=True)
+def place_pixels(features, scale, strides, begin, offsets, weights, slot_keys, slots, counter):
+    """Find every pixel's simplex from `begin` on; return the pixel for which the slots are too few, or N.
+
+    features (N, d), scale (d,), strides (d + 1,); fills offsets and weights (N, d + 1), slots and counter.
     Pixels are worked on in blocks, with the pixel as the innermost loop, so that the arithmetic becomes vector code.
     """
     count, dims = features.shape
@@ -50,17 +78,18 @@ def place_pixels(features, scale, strides, begin, offsets, weights, keys, slots,
     elevated = np.empty((corners, _BLOCK), np.float32)
     base, rest = np.empty_like(elevated), np.empty_like(elevated)
     rank = np.empty((corners, _BLOCK), np.int32)
+    ordered = np.empty((corners + 1, _BLOCK), np.float32)
     simplex_keys = np.empty((corners, _BLOCK), np.int64)
-    last_key, last = np.zeros(corners, np.int64), np.full(corners, -1, np.int64)
+    last_key, last = np.full(corners, EMPTY), np.full(corners, -1, np.int64)
     for start in range(begin, count, _BLOCK):
-        if counter[0] + corners * _BLOCK > keys.size:
+        if 2 * (counter[0] + corners * _BLOCK) > slots.size:
             return start
         size = min(_BLOCK, count - start)
         _elevate(features, start, size, scale, elevated)
         _find_simplex(elevated, size, base, rank, rest)
-        _weigh(rest, rank, start, size, weights)
+        _weigh(rest, rank, start, size, ordered, weights)
         _make_keys(base, rank, strides, size, simplex_keys)
-        _look_up(simplex_keys, start, size, offsets, keys, slots, counter, last_key, last)
+        _look_up(simplex_keys, start, size, offsets, slot_keys, slots, counter, last_key, last)
     return count
 
 
@@ -110,21 +139,27 @@ def _find_simplex(elevated, size, base, rank, rest):
 
 
 @njit(nogil=True, forceinline=True)
-def _weigh(rest, rank, start, size, weights):
+def _weigh(rest, rank, start, size, ordered, weights):
     """The barycentric weights of the simplex's corners: differences of successive remainders in their order."""
     corners = rest.shape[0]
-    for i in range(size):
-        row = weights[start + i]
-        row[:] = np.float32(0)
-        behind = np.float32(0)
+    for place in range(corners):
+        row = ordered[place]
+        row[:size] = np.float32(0)
         for j in range(corners):
-            place, value = corners - 1 - rank[j, i], rest[j, i]
-            row[place] += value
-            if place + 1 < corners:
-                row[place + 1] -= value
-            else:
-                behind = value
-        row[0] += np.float32(1) - behind
+            order, value = rank[j], rest[j]
+            for i in range(size):
+                row[i] += value[i] if order[i] == corners - 1 - place else np.float32(0)
+    before, first = ordered[corners - 1], ordered[corners]
+    for i in range(size):
+        first[i] = ordered[0, i] + (np.float32(1) - before[i])
+    for place in range(corners - 1, 0, -1):
+        row, previous = ordered[place], ordered[place - 1]
+        for i in range(size):
+            row[i] -= previous[i]
+    for i in range(size):
+        weights[start + i, 0] = first[i]
+        for place in range(1, corners):
+            weights[start + i, place] = ordered[place, i]
 
 
 @njit(nogil=True, forceinline=True)
@@ -148,7 +183,7 @@ def _make_keys(base, rank, strides, size, simplex_keys):
 
 
 @njit(nogil=True, forceinline=True)
-def _look_up(simplex_keys, start, size, offsets, keys, slots, counter, last_key, last):
+def _look_up(simplex_keys, start, size, offsets, slot_keys, slots, counter, last_key, last):
     """Find or enter the vertices of one block; often a corner is that of the pixel before."""
     corners = simplex_keys.shape[0]
     used = counter[0]
@@ -156,16 +191,12 @@ def _look_up(simplex_keys, start, size, offsets, keys, slots, counter, last_key,
         for corner in range(corners):
             key = simplex_keys[corner, i]
             vertex = last[corner]
-            if vertex < 0 or last_key[corner] != key:
-                slot = _slot_of(key, slots)
-                vertex = np.int64(slots[slot])
-                while vertex >= 0 and keys[vertex] != key:
-                    slot = (slot + 1) & (slots.size - 1)
-                    vertex = np.int64(slots[slot])
+            if last_key[corner] != key:
+                slot = _find(key, slot_keys)
+                vertex = slots[slot]
                 if vertex < 0:
                     vertex = used
-                    slots[slot] = vertex
-                    keys[vertex] = key
+                    slots[slot], slot_keys[slot] = vertex, key
                     used += 1
                 last_key[corner], last[corner] = key, vertex
             offsets[start + i, corner] = vertex
@@ -173,65 +204,79 @@ def _look_up(simplex_keys, start, size, offsets, keys, slots, counter, last_key,
 
 
 @njit(cache=True, nogil=True)
-def find_neighbours(keys, strides, slots):
-    """(d + 1, M, 2): for each direction the vertices before and after, -1 for none. One look-up finds a pair."""
-    corners = strides.size
-    neighbours = np.full((corners, keys.size, 2), -1, np.int32)
+def find_following(keys, vertices, strides, slot_keys, slots):
+    """(d + 1, M): for each direction the vertex after each vertex, -1 for none; and (d + 1, M) whether one is before.
+
+    keys and vertices (M,) come in the order of their slots.
+    """
+    corners, count = strides.size, keys.size
+    following = np.empty((corners, count), np.int32)
+    preceded = np.zeros((corners, count + 1), np.bool_)
     for direction in range(corners):
         step = strides.sum() - corners * strides[direction]
-        for vertex in range(keys.size):
-            key = keys[vertex] + step
-            slot = _slot_of(key, slots)
-            other = slots[slot]
-            while other >= 0 and keys[other] != key:
-                slot = (slot + 1) & (slots.size - 1)
-                other = slots[slot]
-            if other >= 0:
-                neighbours[direction, vertex, 1] = other
-                neighbours[direction, other, 0] = vertex
-    return neighbours
+        after, before = following[direction], preceded[direction]
+        for i in range(count):
+            other = slots[_find(keys[i] + step, slot_keys)]
+            after[vertices[i]] = other
+            before[other + 1] = True  # of no vertex: the first, which is cut off
+    return following, preceded[:, 1:]
 
 
 @njit(cache=True, nogil=True)
-def find_runs(neighbours):
+def find_runs(following, preceded):
     """Rows of at least two neighbouring vertices, direction by direction; see Lattice.runs."""
-    corners, size = neighbours.shape[:2]
-    runs = np.empty(corners * size, np.int32)
+    corners, size = following.shape
+    runs = np.empty(corners * size + 1, np.int32)
     starts = np.zeros(corners + 1, np.int64)
+    firsts = np.empty(size + 1, np.int32)
     end = 0
     for direction in range(corners):
-        for first in range(size):
-            if neighbours[direction, first, 0] >= 0 or neighbours[direction, first, 1] < 0:
-                continue
+        after, before = following[direction], preceded[direction]
+        found = 0
+        for vertex in range(size):  # no branch, which would be taken at random
+            firsts[found] = vertex
+            found += np.int64(after[vertex] >= 0) & np.int64(not before[vertex])
+        for first in firsts[:found]:
             runs[end] = ~first
             end += 1
-            vertex = neighbours[direction, first, 1]
+            vertex = after[first]
             while vertex >= 0:
                 runs[end] = vertex
                 end += 1
-                vertex = neighbours[direction, vertex, 1]
+                vertex = after[vertex]
         starts[direction + 1] = end
     return runs[:end].copy(), starts
 
 
 @njit(cache=True, nogil=True)
-def filter_ones(offsets, weights, neighbours):
+def find_neighbours(runs, starts, size):
+    """(d + 1, M, 2): for each direction the vertices before and after, -1 for none."""
+    neighbours = np.full((starts.size - 1, size, 2), -1, np.int32)
+    for direction in range(starts.size - 1):
+        for i in range(starts[direction] + 1, starts[direction + 1]):
+            if runs[i] >= 0:
+                before = max(runs[i - 1], ~runs[i - 1])
+                neighbours[direction, before, 1] = runs[i]
+                neighbours[direction, runs[i], 0] = before
+    return neighbours
+
+
+@njit(cache=True, nogil=True)
+def filter_ones(offsets, weights, runs, size):
     """(N,): the lattice's answer to a constant 1."""
     count, corners = offsets.shape
-    values = np.zeros(neighbours.shape[1], np.float32)
+    values = np.zeros(size + 1, np.float32)  # behind the vertices one that stays 0
     for pixel in range(count):
         for corner in range(corners):
             values[offsets[pixel, corner]] += weights[pixel, corner]
-    blurred = np.empty_like(values)
-    for direction in range(corners):
-        for vertex in range(values.size):
-            total = np.float32(0)
-            for side in range(2):
-                other = neighbours[direction, vertex, side]
-                if other >= 0:
-                    total += values[other]
-            blurred[vertex] = values[vertex] + np.float32(0.5) * total
-        values, blurred = blurred, values
+    before = np.float32(0)
+    for i in range(runs.size):
+        vertex, after = runs[i], runs[i + 1] if i + 1 < runs.size else np.int32(-1)
+        before = before if vertex >= 0 else np.float32(0)
+        vertex = max(vertex, ~vertex)
+        value = values[vertex]
+        values[vertex] = value + np.float32(0.5) * (before + values[after if after >= 0 else size])
+        before = value
     alpha = np.float32(1 / (1 + 2.0 ** -(corners - 1)))
     mass = np.empty(count, np.float32)
     for pixel in range(count):
