@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 import parallel_cases
+from deeplab_caffe.caffe import workers
+from deeplab_caffe.errors import InputError
 
 linux = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes under /proc")
 
@@ -82,6 +87,27 @@ def training(folder):
     for one in begun:
         one.process.kill()
         one.process.wait()
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "message"),
+    [
+        ("working", -11, "worker 1 (cpu, process 7) was killed by SIGSEGV; the other workers were stopped; go on so"),
+        ("crashed", 1, "worker 1 (cpu, process 7) failed: why (see above); the other workers were stopped; go on so"),
+        (
+            "starting",
+            1,
+            "worker 1 (cpu, process 7) ended with exit code 1 (see above); the other workers were stopped; go",
+        ),
+        ("lost contact", 1, "why; go on so"),
+        ("input error", 1, "worker 1 (cpu, process 7): why"),
+    ],
+)
+def test_what_is_said_of_a_worker_that_failed(state, code, message):
+    process = SimpleNamespace(exitcode=code)
+    worker = workers._Worker(1, torch.device("cpu"), process, None, state, "why", 7)
+    with pytest.raises(InputError, match=re.escape(message)):
+        workers._fail(worker, lambda: "go on so")
 
 
 @linux

@@ -118,7 +118,7 @@ class Group:
         try:
             yield
         except RuntimeError as error:
-            if isinstance(error, InputError | torch.OutOfMemoryError):
+            if isinstance(error, InputError | torch.cuda.OutOfMemoryError):
                 raise
             reason = str(error).strip().splitlines()[0][:200]
             raise LostContact(f"worker {self.rank} of {self.count} lost contact with another one ({reason})") from None
