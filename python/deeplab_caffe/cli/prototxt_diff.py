@@ -34,9 +34,9 @@ def run(arguments: argparse.Namespace) -> int:
     values = templates.values(arguments)
     documents = [Document.read(name, values) for name in (arguments.before, arguments.after) if name]
     if arguments.generated:
-        from .generated import original
+        from ..nets import regenerated
 
-        documents.insert(0, original(documents[0]))
+        documents.insert(0, regenerated(documents[0]))
     difference = diff_documents(*documents)
     colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     print(json.dumps(as_json(difference), indent=1) if arguments.json else as_text(difference, colours), end="")

@@ -5,6 +5,7 @@ from .blocks import Spec, Style
 from .generate import experiment_folder, generate, list_names, prototxt_folder
 from .names import full_name, initial_weights, published_names, starts_from, target
 from .options import Options
+from .regenerate import regenerated
 from .setting import Role, Setting
 from .sizes import SizeRule
 from .solvers import Recipe
@@ -37,6 +38,7 @@ __all__ = [
     "made_by",
     "prototxt_folder",
     "published_names",
+    "regenerated",
     "signed_anew",
     "starts_from",
     "target",

@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..files import write_text
 
 _SUM = re.compile(r"^# sha256: ([0-9a-f]{64})\n", re.MULTILINE)
-_COMMAND = re.compile(r"^# Made by: (deeplab prototxt .+)$", re.MULTILINE)
+_COMMAND = re.compile(r"^# Made by: deeplab prototxt (.+)$", re.MULTILINE)
 _INVITATION = "Edit it as you like: the command then keeps this file, unless FORCE=1."
 #: files that an earlier run with other options may have left
 _OPTIONAL = ("train2.prototxt", "solver2.prototxt")
@@ -33,7 +33,7 @@ def signed_anew(text: str, remark: str) -> str:
 
 
 def made_by(text: str) -> str | None:
-    """The command that the header of a generated file names; None for another file."""
+    """The words behind `deeplab prototxt` in the header of a generated file; None for another file."""
     match = _COMMAND.search(text)
     return match[1] if match else None
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import re
 import shlex
 from pathlib import Path
 
 from ..errors import InputError
 from ..formats.prototxt import Document
-from ..nets import arguments as option_flags
-from ..nets import generate
-
-_MADE_BY = re.compile(r"^# Made by: deeplab prototxt (.+)$", re.MULTILINE)
+from . import arguments as option_flags
+from .generate import generate
+from .names import full_name
+from .write import made_by
 
 
 class _Parser(argparse.ArgumentParser):
@@ -20,18 +19,18 @@ class _Parser(argparse.ArgumentParser):
         raise InputError(f"the command in its header cannot be read: {message}")
 
 
-def original(document: Document) -> Document:
+def regenerated(document: Document) -> Document:
     """The file as generated; raises InputError where its header names no command, or one that makes no such file."""
-    match = _MADE_BY.search(document.text)
-    if match is None:
+    command = made_by(document.text)
+    if command is None:
         raise InputError(f"{document.filename}: has no header '# Made by: deeplab prototxt …'; was it generated?")
     parser = _Parser(add_help=False)
     parser.add_argument("name")
     option_flags.add_arguments(parser)
     parser.add_argument("--exp")
     try:
-        given = parser.parse_args(shlex.split(match[1]))
-        files = generate(given.name, option_flags.from_arguments(given))
+        given = parser.parse_args(shlex.split(command))
+        files = generate(full_name(given.name), option_flags.from_arguments(given))
     except InputError as error:
         raise InputError(f"{document.filename}: {error}") from None
     name = Path(document.filename).name
