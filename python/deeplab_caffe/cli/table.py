@@ -2,6 +2,7 @@
 
 `run` may return an exit code; None is 0. A module of one of Caffe's programs has, in place of `add_arguments`, a
 `PROGRAM` (see `gflags`), and its `run(flags, words)` gets the value of every flag and the other words.
+A module that shares its name with another has `serving(words)`, the module that serves these words.
 """
 
 from __future__ import annotations
@@ -31,10 +32,13 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
         ("train2", "stages", "stage 2 of training"),
         ("test", "stages", "score the test list: score maps and labels"),
         ("search", "stages", "search the CRF's parameters, coarse to fine"),
-        ("crf", "stages", "refine the labels with the CRF"),
+        ("crf", "crf_refine", "refine the labels with the CRF; or any folder of score maps"),
         ("evaluate", "stages", "mean IoU before and after the CRF"),
         ("report", "stages", "a page with numbers and pictures"),
         ("all", "stages", "every stage in order; what is finished and unchanged is not done again"),
+    ],
+    "CRF": [
+        ("crf-search", "crf_search", "the CRF's parameters for any score maps, on one machine or many"),
     ],
     "data": [
         ("voc-data", "voc_data", "fetch PASCAL VOC 2012 and SBD's labels; write the lists"),
@@ -42,13 +46,13 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
     ],
     "weights": [
         ("weights show", "weights_show", "what a weight file of any year holds"),
-        ("weights diff", "weights_diff", "compare two weight files, layer by layer"),
         ("weights check", "weights_check", "what of a weight file a net would take"),
-        ("export torch", "export_torch", "a net as the source of a PyTorch module and its state dict"),
-        ("export onnx", "export_onnx", "a net as an ONNX model"),
-        ("weights convert", "weights_convert", "the same weights as binary, HDF5, or for a Caffe of 2014"),
+        ("weights diff", "weights_diff", "compare two weight files, layer by layer"),
         ("weights get", "weights_get", "fetch a known weight file, or list them"),
         ("weights port", "weights_port", "weights of one net for another: renamed, reshaped, reduced, folded"),
+        ("weights convert", "weights_convert", "the same weights as binary, HDF5, or for a Caffe of 2014"),
+        ("export torch", "export_torch", "a net as the source of a PyTorch module and its state dict"),
+        ("export onnx", "export_onnx", "a net as an ONNX model"),
     ],
     "prototxt": [
         ("prototxt upgrade", "prototxt_upgrade", "bring a net or a solver of any dialect to today's form"),
