@@ -218,6 +218,22 @@ def test_sizes_of_the_data_set_are_rounded_up_to_those_that_the_net_takes(toy):
     assert [(own.crop_size or (own.crop_height, own.crop_width)) for own in data] == [321, (9, 521)]
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (
+            {"stride_on": "3x3"},
+            "option stride_on: toy/largefov has no use for it, as resnet101 or v3_resnet50_aspp have",
+        ),
+        ({"test_output_stride": 8}, "option test_output_stride: toy/largefov has no use"),
+        ({"weak_set": "val"}, "option weak_set: .*, as semi_em_fixed or semi_bbox_em_fixed have"),
+    ],
+)
+def test_options_that_the_model_has_no_use_for(toy, options, words):
+    with pytest.raises(InputError, match=words):
+        nets(toy(), **options)
+
+
 def test_faults_of_the_data_set(toy):
     with pytest.raises(InputError, match=r"toy\.toml: no list train_aug or train; add one under \[lists\]"):
         nets(toy("", "val = 'v'"))

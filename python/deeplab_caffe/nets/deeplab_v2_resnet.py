@@ -96,6 +96,7 @@ _PASCAL = ("voc12", "pascal_context", "person_part")
 _SINGLE = Variant(
     title="DeepLab v2, ResNet-101",
     build=single_scale,
+    reads=("stride_on",),
     recipes=(POLY_RESNET,),
     source=f"{_TABLE_4}, row 1; solver of the release",
     initial=_IMAGENET,

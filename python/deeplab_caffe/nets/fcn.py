@@ -88,7 +88,8 @@ def _add(n: Spec, setting: Setting, top: Top, skip: Skip) -> Top:
 
 def score(n: Spec, setting: Setting, name: str, bottom: Top) -> Top:
     """Scores by a 1x1 convolution that starts at zero, as the layers of a finer net must that starts from a coarser."""
-    return convolution(n, name, bottom, setting.num_classes, 1)
+    filler = {"type": "constant"} if n.style.fills_trunk else None
+    return convolution(n, name, bottom, setting.num_classes, 1, filler=filler)
 
 
 def deconvolution(n: Spec, setting: Setting, name: str, bottom: Top, kernel_size: int, stride: int) -> Top:

@@ -16,7 +16,7 @@ from .blocks import Spec
 from .options import Options
 from .setting import Role, Setting
 from .solvers import Recipe, solver
-from .variant import Variant
+from .variant import SPECIAL_OPTIONS, Variant
 from .variants import VARIANTS
 from .write import sign
 
@@ -43,6 +43,7 @@ def generate(name: str, options: Options | None = None, dataset: Dataset | None 
     dataset = dataset or read_dataset(options.dataset or f"datasets/{dataset_name}.toml")
     if dataset.name != dataset_name:
         raise InputError(f"{dataset.file} describes '{dataset.name}', but '{name}' asks for '{dataset_name}'")
+    _refuse_unread(name, variant, options)
     settings = _settings(name, options, dataset)
     texts = {role: _net_text(name, variant, setting) for role, setting in settings.items()}
     folder, model = prototxt_folder(name, options), f"{experiment_folder(name, options)}/model"
@@ -101,6 +102,14 @@ def _look_up(name: str) -> tuple[str, Variant]:
         hint = nearest(model, list(VARIANTS)) or f"; known are: {', '.join(VARIANTS)}"
         raise InputError(f"'{name}': there is no model '{model}'{hint}")
     return dataset_name, VARIANTS[model]
+
+
+def _refuse_unread(name: str, variant: Variant, options: Options) -> None:
+    """No option is passed over in silence."""
+    for option in SPECIAL_OPTIONS:
+        if getattr(options, option) is not None and option not in variant.reads:
+            users = [model for model, row in VARIANTS.items() if option in row.reads]
+            raise InputError(f"option {option}: {name} has no use for it, as {users[0]} or {users[-1]} have")
 
 
 def _with_options(recipe: Recipe, options: Options, stage: int) -> Recipe:

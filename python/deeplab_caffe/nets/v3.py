@@ -222,6 +222,7 @@ def _row(net: Net, table: int, *scores: Score | float, **changes: Any) -> Varian
         published=tuple(score if isinstance(score, Score) else Score(score) for score in scores),
         adapted=_CROPS,
         sizes=SizeRule(net.output_stride),
+        reads=("stride_on", "test_output_stride"),
     )
     return replace(row, **changes)
 
@@ -258,9 +259,7 @@ VARIANTS: dict[str, Variant] = {
         },
         3,
     ),
-    "v3_resnet101_block7_mg121": _row(
-        _BEST_CASCADE, 4, 76.66, Score(78.05, note="OS 8"), **_BOTH_STAGES
-    ),
+    "v3_resnet101_block7_mg121": _row(_BEST_CASCADE, 4, 76.66, Score(78.05, note="OS 8"), **_BOTH_STAGES),
     "v3_resnet101_aspp_mg111": _row(_PYRAMID, 5, Score(75.36, confirmed=False)),
     "v3_resnet101_aspp_mg121": _row(replace(_PYRAMID, multi_grid=(1, 2, 1)), 5, Score(75.93, confirmed=False)),
     "v3_resnet101_aspp_mg124": _row(replace(_PYRAMID, multi_grid=(1, 2, 4)), 5, Score(76.58, confirmed=False)),

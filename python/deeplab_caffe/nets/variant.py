@@ -11,6 +11,9 @@ from .setting import Setting
 from .sizes import EIGHTH, SizeRule
 from .solvers import Recipe
 
+#: options that a model refuses unless it says that it reads them
+SPECIAL_OPTIONS = ("stride_on", "test_output_stride", "weak_set", "weak2_set")
+
 #: writes the layers of one net, whichever its role
 Build = Callable[[Spec, Setting], None]
 
@@ -43,6 +46,7 @@ class Variant:
     parameters: learnt weights of the deploy net with 21 classes; statistics of BatchNorm are not counted.
     field_of_view: pixels that the head sees, in the measure of DeepLab v1, Table 2 (see `field_of_view`); None where
     the publication speaks of none. crf: preset of deeplab_caffe.crf that goes with the released weights.
+    reads: options that few models have a use for, and this one has (see SPECIAL_OPTIONS).
     """
 
     title: str
@@ -58,6 +62,7 @@ class Variant:
     sizes: SizeRule = EIGHTH
     crf: str | None = None
     starts_from: str | None = None
+    reads: tuple[str, ...] = ()
 
     def recipe(self, stage: int, dataset: str) -> Recipe:
         """The recipe of stage 1 or 2 on a data set; stage 2 of a variant without one is trained as its stage 1."""

@@ -199,6 +199,7 @@ _LARGE = replace(
     parameters=20_505_429,
     field_of_view=224,
 )
+_SEMI = replace(_LARGE, reads=("weak_set", "weak2_set"))
 
 VARIANTS: dict[str, Variant] = {
     "weak_em_adapt": _SMALL,
@@ -210,7 +211,7 @@ VARIANTS: dict[str, Variant] = {
         published=_score(20.8),
     ),
     "semi_em_fixed": replace(
-        _LARGE,
+        _SEMI,
         title="DeepLab-LargeFOV-Semi-EM-Fixed: labels of pixels and labels of images",
         build=partial(semi, kind=_FIXED_BY_IMAGE),
         recipes=_weak_lists(),
@@ -240,21 +241,21 @@ VARIANTS: dict[str, Variant] = {
         published=_score(54.1),
     ),
     "semi_bbox_rect": replace(
-        _LARGE,
+        _SEMI,
         title="DeepLab-LargeFOV-Semi-Bbox-Rect: labels of pixels, and boxes as rectangles",
         build=partial(semi, kind=_BY_BOX),
         recipes=_weak_lists("_bbox_rect"),
         published=_score(62.1),
     ),
     "semi_bbox_seg": replace(
-        _LARGE,
+        _SEMI,
         title="DeepLab-LargeFOV-Semi-Bbox-Seg: labels of pixels, and boxes segmented by the CRF",
         build=partial(semi, kind=_BY_BOX),
         recipes=_weak_lists("_bbox_seg"),
         published=_score(65.1),
     ),
     "semi_bbox_em_fixed": replace(
-        _LARGE,
+        _SEMI,
         title="DeepLab-LargeFOV-Semi-Bbox-Fixed: labels of pixels, and boxes as rectangles, fixed biases",
         build=partial(semi, kind=_FIXED_BY_BOX),
         recipes=_weak_lists("_bbox_rect"),
