@@ -1,0 +1,59 @@
+"""The registry of layer types. Mirrors `layer_factory.hpp`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+
+from ...errors import InputError
+from ...formats.prototxt import nearest
+from .. import mode
+from ..blob import BlobVec
+from .layer import Layer
+
+_REGISTRY: dict[str, type[Layer]] = {}
+_L = TypeVar("_L", bound=type[Layer])
+
+
+def register(name: str) -> Callable[[_L], _L]:
+    """Class decorator: make a layer class known under its prototxt type."""
+
+    def add(cls: _L) -> _L:
+        if name in _REGISTRY:
+            raise ValueError(f"layer type {name} is registered twice")
+        cls.type = name
+        _REGISTRY[name] = cls
+        return cls
+
+    return add
+
+
+def layer_type_list() -> list[str]:
+    """All layer types, sorted."""
+    return sorted(_REGISTRY)
+
+
+def layer_class(param: Any, origin: str = "") -> type[Layer]:
+    """The class of a layer's type; InputError that lists the known types where there is none."""
+    if param.type not in _REGISTRY:
+        where = f"{origin}: " if origin else ""
+        hint = nearest(param.type, list(_REGISTRY))
+        known = ", ".join(layer_type_list())
+        raise InputError(f"{where}layer '{param.name}': unknown type '{param.type}'{hint} (known types: {known})")
+    return _REGISTRY[param.type]
+
+
+def blobs_from_proto(param: Any) -> BlobVec:
+    """The parameters that a layer's definition carries itself."""
+    blobs = BlobVec()
+    for proto in param.blobs:
+        legacy = any(proto.HasField(f) for f in ("num", "channels", "height", "width"))
+        shape = (proto.num, proto.channels, proto.height, proto.width) if legacy else tuple(proto.shape.dim)
+        values = torch.tensor(proto.double_data or proto.data, dtype=torch.float32)
+        if values.numel() != math.prod(shape):
+            raise InputError(f"layer '{param.name}': {values.numel()} values for a blob of shape {shape}")
+        blobs.add_blob(*shape).set_data(values.view(shape).to(mode.device()))
+    return blobs
