@@ -20,7 +20,9 @@ ALLOWED = {
     "data": {"formats"},
     "evaluation": {"formats"},
     "crf": {"formats"},
-    "crf/search": {"formats", "crf", "data", "evaluation"},
+    "crf/crew": set(),
+    "crf/batch": {"formats", "crf", "crf/crew", "data"},
+    "crf/search": {"formats", "crf", "crf/crew", "data", "evaluation"},
     "caffe": {"formats", "data", "evaluation", "crf"},
     "nets": {"formats", "data", "evaluation", "crf", "caffe"},
     "inspection": {"formats", "data", "evaluation", "crf", "caffe"},
@@ -28,7 +30,7 @@ ALLOWED = {
     "engine": {"formats", "caffe"},
     # no "caffe": experiments run on whichever Caffe the engine is, through pycaffe's names alone
     "experiment": {
-        *("formats", "data", "evaluation", "crf", "crf/search"),
+        *("formats", "data", "evaluation", "crf", "crf/search", "crf/batch"),
         *("nets", "inspection", "porting", "engine"),
     },
 }
@@ -38,7 +40,7 @@ GROUND = {"errors", "files", "progress", "tables"}
 
 def _room(path: Path) -> str:
     parts = path.relative_to(PACKAGE).with_suffix("").parts
-    return "crf/search" if parts[:2] == ("crf", "search") else parts[0]
+    return "/".join(parts[:2]) if "/".join(parts[:2]) in ALLOWED else parts[0]
 
 
 def _imported(path: Path) -> set[str]:
@@ -54,7 +56,7 @@ def _imported(path: Path) -> set[str]:
             names = [module if len(module) > 1 else (*module, alias.name) for alias in node.names]
         else:
             continue
-        found |= {"/".join(n[1:3]) if n[1:3] == ("crf", "search") else n[1] for n in names if n[0] == "deeplab_caffe"}
+        found |= {"/".join(n[1:3]) if "/".join(n[1:3]) in ALLOWED else n[1] for n in names if n[0] == "deeplab_caffe"}
     return {name for name in found if name not in GROUND and not name.startswith("__")}
 
 

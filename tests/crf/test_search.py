@@ -19,6 +19,7 @@ from deeplab_caffe.crf import CRFParameters, crf_labels, resize_scores
 from deeplab_caffe.crf.search import (
     ArrayItem,
     FileItem,
+    SearchOptions,
     SearchResult,
     SearchSpace,
     Setting,
@@ -31,6 +32,7 @@ from deeplab_caffe.errors import InputError
 
 SPACE = SearchSpace(w1="3:5", sigma_alpha="10:10:30", sigma_beta="3:5", fine_sigma_alpha="-4:2:4", iterations=5)
 CLASSES = 4
+QUIET = SearchOptions(quiet=True)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +55,7 @@ def items(plant):
 
 @pytest.fixture(scope="module")
 def result(items):
-    return coarse_to_fine(items, CLASSES, SPACE, quiet=True)
+    return coarse_to_fine(items, CLASSES, SPACE, QUIET)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +116,7 @@ def test_images_are_chosen_evenly():
 
 def test_search_finds_what_was_planted_on_the_coarse_grid(plant):
     planted = Setting(4, 20, 5)
-    found = coarse_to_fine(plant(SPACE.parameters(planted), 2), CLASSES, SPACE, quiet=True)
+    found = coarse_to_fine(plant(SPACE.parameters(planted), 2), CLASSES, SPACE, QUIET)
     assert found.best == SPACE.parameters(planted)
     assert found.best_mean_iou == 1
     assert found.at_edge == ("sigma_beta",)
@@ -130,52 +132,53 @@ def test_search_refines_to_what_was_planted_between(result):
 
 def test_a_crf_that_does_not_help_is_said_to(plant):
     softmax = plant(CRFParameters(1, 10, 3, iterations=0), 1)
-    found = coarse_to_fine(softmax, CLASSES, SearchSpace(w1=3, sigma_alpha=10, sigma_beta=5), quiet=True)
+    found = coarse_to_fine(softmax, CLASSES, SearchSpace(w1=3, sigma_alpha=10, sigma_beta=5), QUIET)
     assert found.baseline_mean_iou == 1
     assert not found.helps
     assert "leave the CRF out" in found.summary()
 
 
-def test_a_search_goes_on_where_it_was_killed(items, result, tmp_path):
-    path = tmp_path / "state.jsonl"
-    assert coarse_to_fine(items, CLASSES, SPACE, state=path, quiet=True) == result
+def test_a_search_goes_on_where_it_was_killed(items, result, tmp_path, capsys):
+    path = tmp_path / "search.journal"
+    assert coarse_to_fine(items, CLASSES, SPACE, QUIET, journal=path) == result
     whole = path.read_bytes()
     lines = whole.splitlines(keepends=True)
-    assert len(lines) == 3 * (1 + len(result.rows))
-    path.write_bytes(b"".join(lines[:50]) + lines[50][:20])
-    assert coarse_to_fine(items, CLASSES, SPACE, state=path, quiet=True) == result
-    assert sorted(path.read_bytes().splitlines()) == sorted(whole.splitlines())
+    damaged = lines[9].replace(b"[", b"{")
+    path.write_bytes(b"".join([*lines[:9], damaged, *lines[10:30]]) + lines[30][:20])
+    assert coarse_to_fine(items, CLASSES, SPACE, QUIET, journal=path) == result
+    assert "1 damaged lines of 29 are counted again" in capsys.readouterr().err
+    assert set(path.read_bytes().splitlines()) == {*whole.splitlines(), damaged[:-1]}
 
 
-def test_a_finished_state_is_read_not_counted_again(items, result, tmp_path, monkeypatch):
-    path = tmp_path / "state.jsonl"
-    coarse_to_fine(items, CLASSES, SPACE, state=path, quiet=True)
+def test_a_finished_journal_is_read_not_counted_again(items, result, tmp_path, monkeypatch):
+    path = tmp_path / "search.journal"
+    coarse_to_fine(items, CLASSES, SPACE, QUIET, journal=path)
     monkeypatch.setattr(ArrayItem, "load", lambda item: pytest.fail("counted again"))
-    assert coarse_to_fine(items, CLASSES, SPACE, state=path, quiet=True) == result
+    assert coarse_to_fine(items, CLASSES, SPACE, QUIET, journal=path) == result
 
 
-def test_state_of_other_inputs_or_settings_is_not_used(items, tmp_path):
-    path = tmp_path / "state.jsonl"
+def test_a_journal_of_other_inputs_or_settings_is_not_used(items, tmp_path):
+    path = tmp_path / "search.journal"
     space = SearchSpace(w1=4, sigma_alpha=20, sigma_beta=4, fine_w1="", fine_sigma_alpha="", fine_sigma_beta="")
-    coarse_to_fine(items, CLASSES, space, state=path, quiet=True)
+    coarse_to_fine(items, CLASSES, space, QUIET, journal=path)
     others = [dataclasses.replace(items[0], label=items[0].label[::-1].copy()), *items[1:]]
     shorter = dataclasses.replace(space, iterations=1)
     for changed, changed_space in ((others, space), (items, shorter)):
-        fresh = coarse_to_fine(changed, CLASSES, changed_space, quiet=True)
-        assert coarse_to_fine(changed, CLASSES, changed_space, state=path, quiet=True) == fresh
+        fresh = coarse_to_fine(changed, CLASSES, changed_space, QUIET)
+        assert coarse_to_fine(changed, CLASSES, changed_space, QUIET, journal=path) == fresh
 
 
-def test_a_file_that_is_no_state_is_refused_and_kept(items, tmp_path):
+def test_a_file_that_is_no_journal_is_refused_and_kept(items, tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("hello\n")
-    with pytest.raises(InputError, match=r"notes.txt:1: not a line of a CRF search's state"):
-        coarse_to_fine(items, CLASSES, SPACE, state=path, quiet=True)
+    with pytest.raises(InputError, match="notes.txt: not the journal of a CRF search"):
+        coarse_to_fine(items, CLASSES, SPACE, QUIET, journal=path)
     assert path.read_text() == "hello\n"
 
 
 def test_files_threads_and_processes_give_the_same_result(items, tmp_path, capsys):
     space = SearchSpace(w1="3:4", sigma_alpha="10:10:20", sigma_beta=4, iterations=3, fine_sigma_alpha="0:2:2")
-    expected = coarse_to_fine(items, CLASSES, space, quiet=True)
+    expected = coarse_to_fine(items, CLASSES, space, QUIET)
     files = []
     for number, item in enumerate(items):
         image, scores, label = (tmp_path / f"{number}{end}" for end in (".png", ".npy", "_label.png"))
@@ -183,9 +186,9 @@ def test_files_threads_and_processes_give_the_same_result(items, tmp_path, capsy
         np.save(scores, item.scores)
         cv2.imwrite(str(label), item.label)
         files.append(FileItem(str(image), str(scores), str(label), item.size))
-    assert coarse_to_fine(files, CLASSES, space, workers=2, processes=True, quiet=True) == expected
-    assert coarse_to_fine(files, CLASSES, space, workers=2) == expected
-    assert "CRF search, coarse: 6 of 6 steps" in capsys.readouterr().err
+    assert coarse_to_fine(files, CLASSES, space, SearchOptions(workers=2, processes=True, quiet=True)) == expected
+    assert coarse_to_fine(files, CLASSES, space, SearchOptions(workers=2)) == expected
+    assert "CRF search, coarse: 12 of 12 steps" in capsys.readouterr().err
 
 
 def test_pictures_are_not_turned(tmp_path):
@@ -202,7 +205,7 @@ INTERRUPTED = """
 import signal
 import sys
 import numpy as np
-from deeplab_caffe.crf.search import ArrayItem, SearchSpace, coarse_to_fine
+from deeplab_caffe.crf.search import ArrayItem, SearchOptions, SearchSpace, coarse_to_fine
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may have it ignored
@@ -211,14 +214,15 @@ if __name__ == "__main__":
         ArrayItem(rng.integers(0, 256, (99, 99, 3)), rng.normal(size=(9, 99, 99)), rng.integers(0, 9, (99, 99)), None)
         for _ in range(50)
     ]
-    coarse_to_fine(items, 9, SearchSpace(), workers=2, processes=sys.argv[1] == "processes", state=sys.argv[2])
+    OPTIONS = SearchOptions(workers=2, processes=sys.argv[1] == "processes")
+    coarse_to_fine(items, 9, SearchSpace(), OPTIONS, journal=sys.argv[2])
 """
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals to a group of processes")
 @pytest.mark.parametrize("kind", ["threads", "processes"])
 def test_ctrl_c_ends_the_search_once_and_keeps_what_was_counted(tmp_path, kind):
-    script, state = tmp_path / "search.py", tmp_path / "state.jsonl"
+    script, state = tmp_path / "search.py", tmp_path / "search.journal"
     script.write_text(INTERRUPTED)
     command = [sys.executable, str(script), kind, str(state)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
@@ -268,14 +272,14 @@ def test_heat_map_marks_the_best(result, tmp_path):
 )
 def test_items_that_do_not_fit_are_refused(items, change, message):
     with pytest.raises(InputError, match=message):
-        coarse_to_fine([dataclasses.replace(items[0], **change)], CLASSES, SPACE, quiet=True)
+        coarse_to_fine([dataclasses.replace(items[0], **change)], CLASSES, SPACE, QUIET)
 
 
 def test_files_that_cannot_be_read_are_named(tmp_path):
     path = tmp_path / "a.npy"
     path.write_bytes(b"nothing")
     with pytest.raises(InputError, match="b.jpg: cannot be read"):
-        coarse_to_fine([FileItem(str(tmp_path / "b.jpg"), str(path), str(path))], CLASSES, SPACE, quiet=True)
+        coarse_to_fine([FileItem(str(tmp_path / "b.jpg"), str(path), str(path))], CLASSES, SPACE, QUIET)
     with pytest.raises(InputError, match="a.npy: cannot read the image"):
         FileItem(str(path), str(path), str(path)).load()
 
@@ -284,4 +288,4 @@ def test_empty_or_senseless_searches_are_refused(items):
     with pytest.raises(InputError, match="no images"):
         coarse_to_fine([], CLASSES, SPACE)
     with pytest.raises(InputError, match="workers is 0"):
-        coarse_to_fine(items, CLASSES, SPACE, workers=0)
+        coarse_to_fine(items, CLASSES, SPACE, SearchOptions(workers=0))

@@ -50,6 +50,7 @@ def run(program: str, command: Command, words: Sequence[str]) -> int | None:
     Returns the command's own exit code, None for 0.
     """
     module = importlib.import_module(f"..{command.module}", __name__)
+    module = module.serving(words) if hasattr(module, "serving") else module
     if hasattr(module, "PROGRAM"):
         return run_program(module.PROGRAM, module.run, words)
     parser = argparse.ArgumentParser(prog=program, description=f"{command.help[0].upper()}{command.help[1:]}.")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..crf import CRFParameters, crf_labels
-from ..crf.search import FileItem, SearchResult, coarse_to_fine, heat_map
+from ..crf.search import FileItem, SearchOptions, SearchResult, coarse_to_fine, heat_map
 from ..data import Dataset, write_label
 from ..files import cpus, write_text
 from ..progress import tracked
@@ -29,22 +29,36 @@ def search(experiment: Experiment) -> None:
     """Search the CRF's parameters on the held-out list, coarse to fine."""
     dataset, name = experiment.dataset(), experiment.search_list
     result = coarse_to_fine(
-        _items(experiment, dataset, name),
+        scored_items(experiment, dataset, name),
         dataset.num_classes,
         experiment.search_space,
+        SearchOptions(experiment.search_images, workers=cpus()),
         ignore_label=dataset.ignore_label,
-        max_images=experiment.search_images,
-        workers=cpus(),
-        state=experiment.folder / "crf" / "search.state",
+        journal=search_journal(experiment),
     )
-    result.save_csv(experiment.search_result.with_suffix(".csv"))
-    heat_map(result, experiment.heat_map)
-    result.best.save(experiment.crf_parameters)
-    result.save(experiment.search_result)
-    print(result.summary(), flush=True)
+    save_search(result, experiment.search_result)
+    show_search(result, dataset.classes)
 
 
-def _items(experiment: Experiment, dataset: Dataset, name: str) -> list[FileItem]:
+def search_journal(experiment: Experiment) -> Path:
+    """What searches on this experiment's scores have counted."""
+    return experiment.folder / "crf" / "search.journal"
+
+
+def save_search(result: SearchResult, path: Path) -> None:
+    """Write a search's result as JSON to `path`, and beside it the table (.csv), the heat maps and the parameters."""
+    result.save_csv(path.with_suffix(".csv"))
+    heat_map(result, path.with_suffix(".png"))
+    result.best.save(path.with_name("parameters.json"))
+    result.save(path)
+
+
+def show_search(result: SearchResult, classes: Sequence[str]) -> None:
+    """Print what a search found."""
+    print(result.class_table(classes), result.summary(), sep="\n\n", flush=True)
+
+
+def scored_items(experiment: Experiment, dataset: Dataset, name: str) -> list[FileItem]:
     """The images of a list with their scores and labels."""
     height, width = read_json(experiment.scores(name) / DONE)["size"]
     entries = dataset.entries(name)
@@ -81,7 +95,7 @@ def crf(experiment: Experiment) -> None:
 
 def _refine(experiment: Experiment, folder: Path) -> None:
     dataset = experiment.dataset()
-    items = _items(experiment, dataset, experiment.test_list)
+    items = scored_items(experiment, dataset, experiment.test_list)
     parameters = CRFParameters.load(experiment.crf_parameters)
 
     def refine(item: FileItem) -> None:

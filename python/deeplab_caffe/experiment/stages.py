@@ -128,7 +128,22 @@ def _run_stage(experiment: Experiment, stage: Stage, force: bool) -> None:
     except KeyboardInterrupt:
         how = "the same command goes on from what is finished"
         raise Stopped(f"interrupted in the stage {stage.name}; {how}") from None
-    write_text(path, json.dumps({"inputs": inputs, "seconds": round(time.monotonic() - start, 1)}) + "\n")
+    _write_stamp(experiment, stage, inputs, time.monotonic() - start)
+
+
+def check_ready(experiment: Experiment, name: str) -> None:
+    """Raises InputError if a stage before the one named is not finished."""
+    _inputs(experiment, STAGES[name])
+
+
+def note_finished(experiment: Experiment, name: str, seconds: float) -> None:
+    """Take the stage as done: its outputs were written, in so many seconds, by other means."""
+    _write_stamp(experiment, STAGES[name], _inputs(experiment, STAGES[name]), seconds)
+
+
+def _write_stamp(experiment: Experiment, stage: Stage, inputs: str, seconds: float) -> None:
+    stamp = {"inputs": inputs, "seconds": round(seconds, 1)}
+    write_text(_stamp_path(experiment, stage.name), json.dumps(stamp) + "\n")
 
 
 def _note_outdated(experiment: Experiment, names: Sequence[str]) -> None:

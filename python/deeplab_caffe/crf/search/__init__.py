@@ -3,15 +3,18 @@
 from .heat_map import heat_map
 from .items import ArrayItem, FileItem, Item, Sample, choose_evenly
 from .result import Row, SearchResult
-from .run import coarse_to_fine
-from .space import SearchSpace, Setting, parse_range
+from .run import SCREENS, SearchOptions, coarse_to_fine
+from .space import PAPERS, SearchSpace, Setting, parse_range
 
 __all__ = [
+    "PAPERS",
+    "SCREENS",
     "ArrayItem",
     "FileItem",
     "Item",
     "Row",
     "Sample",
+    "SearchOptions",
     "SearchResult",
     "SearchSpace",
     "Setting",

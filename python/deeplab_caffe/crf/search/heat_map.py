@@ -1,4 +1,4 @@
-"""A picture of a search: mean IoU over sigma_alpha and sigma_beta, one panel per w1."""
+"""A picture of a search: mean IoU over w1 and sigma_alpha, one panel per sigma_beta."""
 
 from __future__ import annotations
 
@@ -21,16 +21,22 @@ Panel = tuple[float, list[Row]]
 
 _COLOURS = "viridis"
 _CELL_WIDTH, _CELL_HEIGHT = 0.5, 0.27  # inches
-_TITLES = {"coarse": "Coarse grid", "fine": "Fine grid, around the best of the coarse one"}
+_TITLES = {
+    "screen": "Coarse grid, screened by cheaper inference",
+    "coarse": "Coarse grid",
+    "fine": "Fine grid, around the best of the coarse one",
+}
 
 
 def heat_map(result: SearchResult, path: str | os.PathLike[str]) -> None:
-    """Write a PNG: the coarse round above, the fine round below, a panel per w1, the best framed.
+    """Write a PNG: the coarse round above, the fine round below, a panel per sigma_beta, the best framed.
 
     Cells hold the mean IoU in percent; each round has its own colours, because the fine one differs by little.
     Raises InputError for a result without settings.
     """
     rounds = {name: panels for name in _TITLES if (panels := _panels(name, result))}
+    if "screen" in rounds:  # few of the coarse grid were scored in full
+        rounds.pop("coarse", None)
     if not rounds:
         raise InputError("CRF search: the result has no settings to draw")
     figure = _figure(list(rounds.values()), result)
@@ -44,15 +50,17 @@ def heat_map(result: SearchResult, path: str | os.PathLike[str]) -> None:
 
 
 def _panels(name: str, result: SearchResult) -> list[Panel]:
-    """The rows of each w1. The fine round skipped the settings that the coarse one scored: they are filled in here."""
+    """The rows of each sigma_beta. The fine round skipped what the coarse one scored: that is filled in here."""
     rows = [row for row in result.rows if row.round == name]
-    alphas, betas = _axes_of(rows)
-    shown = [row for row in result.rows if row.sigma_alpha in alphas and row.sigma_beta in betas]
-    return [(w1, [row for row in shown if row.w1 == w1]) for w1 in sorted({row.w1 for row in rows})]
+    alphas, weights = _axes_of(rows)
+    known = rows if name == "screen" else [row for row in result.rows if row.round != "screen"]
+    shown = [row for row in known if row.sigma_alpha in alphas and row.w1 in weights]
+    return [(beta, [r for r in shown if r.sigma_beta == beta]) for beta in sorted({row.sigma_beta for row in rows})]
 
 
 def _axes_of(rows: Sequence[Row]) -> tuple[list[float], list[float]]:
-    return sorted({row.sigma_alpha for row in rows}), sorted({row.sigma_beta for row in rows})
+    """The values of sigma_alpha and of w1."""
+    return sorted({row.sigma_alpha for row in rows}), sorted({row.w1 for row in rows})
 
 
 def _height(panels: Sequence[Panel]) -> float:
@@ -76,10 +84,10 @@ def _draw_round(part: SubFigure, panels: Sequence[Panel], result: SearchResult, 
     values = [100 * row.mean_iou for _, rows in panels for row in rows]
     colours = Normalize(np.nanmin(values), max(np.nanmax(values), np.nanmin(values) + 1e-3))
     axes = part.subplots(1, len(panels), squeeze=False)[0]
-    for axis, (w1, rows) in zip(axes, panels, strict=True):
+    for axis, (beta, rows) in zip(axes, panels, strict=True):
         _draw(axis, rows, colours, digits)
-        axis.set_title(f"$w_1$ = {w1:g}", fontsize=10)
-        if w1 == result.best.w1:
+        axis.set_title(f"$\\sigma_\\beta$ = {beta:g} levels", fontsize=10)
+        if beta == result.best.sigma_beta:
             _mark(axis, rows, result)
     axes[0].set_ylabel("$\\sigma_\\alpha$ (pixels)", fontsize=9)
     bar = part.colorbar(axes[0].images[0], ax=list(axes), pad=0.012, aspect=24)
@@ -88,27 +96,27 @@ def _draw_round(part: SubFigure, panels: Sequence[Panel], result: SearchResult, 
 
 
 def _draw(axis: Axes, rows: Sequence[Row], colours: Normalize, digits: int) -> None:
-    alphas, betas = _axes_of(rows)
-    grid = np.full((len(alphas), len(betas)), np.nan)
+    alphas, weights = _axes_of(rows)
+    grid = np.full((len(alphas), len(weights)), np.nan)
     for row in rows:
-        grid[alphas.index(row.sigma_alpha), betas.index(row.sigma_beta)] = 100 * row.mean_iou
+        grid[alphas.index(row.sigma_alpha), weights.index(row.w1)] = 100 * row.mean_iou
     axis.imshow(grid, cmap=_COLOURS, norm=colours, origin="lower", aspect="auto")
     for (y, x), value in np.ndenumerate(grid):
         if np.isfinite(value):
             shade = "black" if colours(value) > 0.6 else "white"
             axis.text(x, y, f"{value:.{digits}f}", ha="center", va="center", fontsize=7.5, color=shade)
-    axis.set_xticks(range(len(betas)), [f"{value:g}" for value in betas], fontsize=8)
+    axis.set_xticks(range(len(weights)), [f"{value:g}" for value in weights], fontsize=8)
     axis.set_yticks(range(len(alphas)), [f"{value:g}" for value in alphas], fontsize=8)
     axis.tick_params(length=2)
-    axis.set_xlabel("$\\sigma_\\beta$ (levels)", fontsize=9)
+    axis.set_xlabel("$w_1$", fontsize=9)
 
 
 def _mark(axis: Axes, rows: Sequence[Row], result: SearchResult) -> None:
     """A red frame with a white rim around the best cell, if this panel has it."""
-    (alphas, betas), best = _axes_of(rows), result.best
-    if best.sigma_alpha not in alphas or best.sigma_beta not in betas:
+    (alphas, weights), best = _axes_of(rows), result.best
+    if best.sigma_alpha not in alphas or best.w1 not in weights:
         return
-    xs = np.array([-0.5, 0.5, 0.5, -0.5, -0.5]) + betas.index(best.sigma_beta)
+    xs = np.array([-0.5, 0.5, 0.5, -0.5, -0.5]) + weights.index(best.w1)
     ys = np.array([-0.5, -0.5, 0.5, 0.5, -0.5]) + alphas.index(best.sigma_alpha)
     (line,) = axis.plot(xs, ys, color="#d62728", linewidth=2, clip_on=False, zorder=5)
     line.set_path_effects([patheffects.Stroke(linewidth=4, foreground="white"), patheffects.Normal()])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from deeplab_caffe.data.images import read_image
 from deeplab_caffe.data.labels import read_label
+from deeplab_caffe.data.score_maps import Kind, kind_of, open_score_map
 from deeplab_caffe.errors import InputError
 
 from ..inference import check_inputs
@@ -43,17 +44,18 @@ class Item(Protocol):
 
 @dataclass(frozen=True)
 class FileItem:
-    """An image file, its scores (.npy, (C, h, w)) and its label file.
+    """An image file, its score map (in any format of `data.score_maps`) and its label file.
 
     `size`, (H, W): the net's input, to which the scores are upsampled before they are cropped to the image, top left;
     for example (513, 513) for 65 x 65 scores. Without it the scores must be as large as the image, or larger by
-    padding at the right and at the bottom.
+    padding at the right and at the bottom. `kind`: whether the map holds scores or probabilities.
     """
 
     image: str
     scores: str
     label: str
     size: tuple[int, int] | None = None
+    kind: Kind = "scores"
 
     @property
     def name(self) -> str:
@@ -64,18 +66,19 @@ class FileItem:
         """Read the three files. Raises InputError that names the file."""
         image = read_image(self.image)
         label = read_label(self.label)
-        try:
-            scores = np.load(self.scores, allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise InputError(f"{self.scores}: cannot be read as scores (.npy): {error}") from error
+        scores = open_score_map(self.scores)
+        if kind_of(scores, self.scores, self.kind) == "probabilities":
+            scores = np.log(np.maximum(scores, np.finfo(np.float32).tiny))
         return _sample(image, scores, label, self.size, self.name)
 
     def digest(self) -> str:
-        """Of the three files' bytes and of `size`. Raises InputError for a file that cannot be read."""
-        total = hashlib.blake2b(repr(self.size).encode(), digest_size=16)
-        for path in (self.image, self.scores, self.label):
+        """Of the files' bytes and of how they are read. Raises InputError for a file that cannot be read."""
+        total = hashlib.blake2b(repr((self.size, self.kind)).encode(), digest_size=16)
+        scores = Path(self.scores)
+        parts = sorted(scores.glob("*.png")) if scores.is_dir() else [scores]
+        for path in (Path(self.image), *parts, Path(self.label)):
             try:
-                total.update(hashlib.blake2b(Path(path).read_bytes()).digest())
+                total.update(hashlib.blake2b(path.read_bytes()).digest())
             except OSError as error:
                 raise InputError(f"{path}: cannot be read: {error.strerror}") from error
         return total.hexdigest()

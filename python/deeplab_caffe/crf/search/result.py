@@ -5,19 +5,24 @@ from __future__ import annotations
 import csv
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.files import replacing, write_text
+from deeplab_caffe.tables import table
 
 from ..params import CRFParameters
 
 
 @dataclass(frozen=True)
 class Row:
-    """One setting and its mean IoU (0 to 1) over all images of the search; `round` is "coarse" or "fine"."""
+    """One setting and its mean IoU (0 to 1) over all images of the search.
+
+    `round` is "coarse" or "fine"; "screen" for the cheaper inference of the screening.
+    """
 
     round: str
     w1: float
@@ -30,7 +35,9 @@ class Row:
 class SearchResult:
     """All settings with their mean IoU, the best, and the mean IoU without CRF on the same images.
 
-    `at_edge` names the parameters whose best coarse value was the first or last of its range.
+    `at_edge` names the parameters whose best coarse value was the first or last of its range. `gain_interval`: where
+    the gain lies, in 95 % of bootstrap resamples of the images (fractions); None for a single image.
+    `classes_before`, `classes_after`: IoU of each class, None for those that do not occur.
     """
 
     rows: tuple[Row, ...]
@@ -39,6 +46,9 @@ class SearchResult:
     baseline_mean_iou: float
     images: int
     at_edge: tuple[str, ...] = ()
+    gain_interval: tuple[float, float] | None = None
+    classes_before: tuple[float | None, ...] = ()
+    classes_after: tuple[float | None, ...] = ()
 
     @property
     def helps(self) -> bool:
@@ -47,18 +57,42 @@ class SearchResult:
 
     def summary(self) -> str:
         """A few lines for people."""
-        best, before, after = self.best, 100 * self.baseline_mean_iou, 100 * self.best_mean_iou
+        best = self.best
+        screened = sum(row.round == "screen" for row in self.rows)
+        settings = f"{len(self.rows) - screened} settings" + (f", chosen among {screened}" if screened else "")
         lines = [
-            f"{self.images} images, {len(self.rows)} settings",
-            f"mean IoU without CRF {before:.2f} %, best {after:.2f} % ({after - before:+.2f})",
+            f"{self.images} images, {settings}",
+            self.verdict(),
             f"best: w1 {best.w1:g}, sigma_alpha {best.sigma_alpha:g}, sigma_beta {best.sigma_beta:g} "
             f"(w2 {best.w2:g}, sigma_gamma {best.sigma_gamma:g}, {best.iterations} iterations)",
         ]
         if self.at_edge:
-            lines.append(f"on the edge of the coarse range: {', '.join(self.at_edge)}")
-        if not self.helps:
-            lines.append("no setting beats the scores without CRF: leave the CRF out")
+            lines.append(
+                f"warning: the best lies on the edge of the range searched ({', '.join(self.at_edge)}), so beyond it "
+                "there may be better: search again with a wider range, or with --extend"
+            )
         return "\n".join(lines)
+
+    def verdict(self) -> str:
+        """One sentence: whether the CRF helps on these images, and by how much."""
+        before, after = 100 * self.baseline_mean_iou, 100 * self.best_mean_iou
+        numbers = f"mean IoU {before:.2f} % without it, {after:.2f} % with the best setting ({after - before:+.2f})"
+        if not self.helps:
+            return f"The CRF does not help: {numbers}; leave the CRF out."
+        if self.gain_interval is None:
+            return f"The CRF helps on this image: {numbers}."
+        low, high = (100 * value for value in self.gain_interval)
+        interval = f"95 % interval over images {low:+.2f} to {high:+.2f}"
+        if low > 0:
+            return f"The CRF helps: {numbers}; {interval}."
+        return f"The CRF may help: {numbers}; but {interval}, so it could be chance: search on more images."
+
+    def class_table(self, names: Sequence[str] = ()) -> str:
+        """IoU of each class in percent, without and with the CRF at its best."""
+        names = names or [str(number) for number in range(len(self.classes_before))]
+        rows = [_class_row(*row) for row in zip(names, self.classes_before, self.classes_after, strict=True)]
+        mean = _class_row("mean IoU", self.baseline_mean_iou, self.best_mean_iou)
+        return "\n".join(table(("class", ">without CRF", ">with CRF", ">change"), [*rows, mean]))
 
     def to_json(self) -> str:
         """The whole result as JSON."""
@@ -72,7 +106,8 @@ class SearchResult:
             values.pop("helps", None)
             rows = tuple(Row(**row) for row in values.pop("rows"))
             best = CRFParameters(**values.pop("best"))
-            return cls(rows, best, at_edge=tuple(values.pop("at_edge")), **values)
+            lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+            return cls(rows, best, **{**values, **lists})
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise InputError(f"not the result of a CRF search: {error}") from error
 
@@ -99,3 +134,9 @@ class SearchResult:
             for row in self.rows:
                 setting = (f"{value:g}" for value in (row.w1, row.sigma_alpha, row.sigma_beta))
                 writer.writerow((row.round, *setting, repr(row.mean_iou)))
+
+
+def _class_row(name: str, before: float | None, after: float | None) -> tuple[str, ...]:
+    if before is None or after is None:
+        return name, *("-" if value is None else f"{100 * value:.2f}" for value in (before, after)), "-"
+    return name, f"{100 * before:.2f}", f"{100 * after:.2f}", f"{100 * (after - before):+.2f}"

@@ -3,215 +3,197 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import math
-import multiprocessing
 import os
-import signal
-import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deeplab_caffe.errors import InputError
-from deeplab_caffe.evaluation import Scores, confusion_matrix
-from deeplab_caffe.progress import tracked
+from deeplab_caffe.evaluation import Scores
+from deeplab_caffe.progress import Progress
 
-from ..lattice import bilateral_lattice, position_lattice
-from ..mean_field import MeanField, Pairwise
-from .items import Item, Sample, choose_evenly
+from ..crew import Crew, hire
+from .bootstrap import gain_interval
+from .counting import Counting, Effort, Unit
+from .items import Item, choose_evenly
+from .journal import Journal, Matrix
 from .result import Row, SearchResult
 from .space import SearchSpace, Setting
-from .state import Matrix, State
 
-_STATE_VERSION = 1
-
-
-class _Job(NamedTuple):
-    """What every worker knows."""
-
-    items: tuple[Item, ...]
-    space: SearchSpace
-    num_classes: int
-    ignore_label: int | None
+_VERSION = 2  # of the numbers that a journal holds
+_MOST_EXTENSIONS = 20
 
 
-class _Unit(NamedTuple):
-    """The work of one task: an image and settings that share one lattice; no settings: score it without CRF."""
+@dataclass(frozen=True)
+class SearchOptions:
+    """How a search is done.
 
-    item: int
-    settings: tuple[Setting, ...]
+    max_images: more items are thinned out evenly. workers: threads that share the work; with `processes` processes,
+    for which the calling script needs the usual `if __name__ == "__main__"`. scheduler: the address of a Dask scheduler
+    whose workers do it instead. screen: what the coarse round is tried with first, "none", "iterations" (5 of them) or
+    "half" (every other pixel in both directions); the best tenth, at least 5, is then scored in full. extend: where the
+    best lies on the edge of its range, search beyond. quiet: no progress.
+    """
+
+    max_images: int = 100
+    workers: int = 1
+    processes: bool = False
+    scheduler: str | None = None
+    screen: str = "none"
+    extend: bool = False
+    quiet: bool = False
+
+    def __post_init__(self) -> None:
+        if self.workers < 1 or self.max_images < 1:
+            given = f"workers is {self.workers} and max_images {self.max_images}"
+            raise InputError(f"CRF search: {given}, wanted 1 or more")
+        if self.screen not in SCREENS:
+            raise InputError(f"CRF search: screen is '{self.screen}', wanted one of {', '.join(SCREENS)}")
+
+
+SCREENS = ("none", "iterations", "half")
+_SCREEN_ITERATIONS, _SCREEN_STRIDE = 5, 2
+_KEPT_SHARE, _KEPT_LEAST = 0.1, 5
 
 
 def coarse_to_fine(
     items: Sequence[Item],
     num_classes: int,
     space: SearchSpace | None = None,
+    options: SearchOptions | None = None,
     *,
     ignore_label: int | None = 255,
-    max_images: int = 100,
-    workers: int = 1,
-    processes: bool = False,
-    state: str | os.PathLike[str] | None = None,
-    quiet: bool = False,
+    journal: str | os.PathLike[str] | None = None,
 ) -> SearchResult:
     """Score every setting of the coarse grid, then of a finer one around its best, by mean IoU.
 
     The mean IoU comes from one confusion matrix per setting, summed over all images; of equals the first wins.
-    More than `max_images` items are thinned out evenly. `workers` threads share the work, which releases the
-    interpreter's lock; with `processes` they are processes, and the calling script needs the usual
-    `if __name__ == "__main__"`. `state` names a file that keeps what was counted: a search that was killed goes on
-    from there, and ends with the same result.
-    Raises InputError for no items, and for items that cannot be read, with their files' names.
+    `journal` names a file that keeps what was counted: a search that was killed goes on from there, and ends with the
+    same result.
+    Raises InputError for no items, for items that cannot be read, with their files' names, and for a scheduler that
+    is not there.
     """
-    chosen = tuple(choose_evenly(items, max_images))
+    options, space = options or SearchOptions(), space or SearchSpace()
+    chosen = tuple(choose_evenly(items, options.max_images))
     if not chosen:
         raise InputError("CRF search: no images to search on")
-    if workers < 1 or max_images < 1:
-        raise InputError(f"CRF search: workers is {workers} and max_images {max_images}, wanted 1 or more")
-    job = _Job(chosen, space or SearchSpace(), num_classes, ignore_label)
-    with contextlib.closing(State(state)) as kept, contextlib.closing(_Crew(job, workers, processes)) as crew:
-        return _Search(job, kept, crew, quiet).run()
+    counting = Counting(space, num_classes, ignore_label)
+    with (
+        contextlib.closing(Journal(journal)) as kept,
+        contextlib.closing(hire(counting, options.workers, options.processes, options.scheduler)) as crew,
+    ):
+        return _Search(chosen, counting, kept, crew, options).run()
 
 
 class _Search:
-    def __init__(self, job: _Job, state: State, crew: _Crew, quiet: bool) -> None:
-        self.job, self.state, self.crew, self.quiet = job, state, crew, quiet
-        space = job.space
-        fixed = (_STATE_VERSION, job.num_classes, job.ignore_label, space.w2, space.sigma_gamma, space.iterations)
-        salt = repr((*fixed, space.normalization)).encode()
-        self.digests = [_hash(item.digest().encode() + salt) for item in job.items]
+    def __init__(
+        self, items: tuple[Item, ...], counting: Counting, journal: Journal, crew: Crew, options: SearchOptions
+    ) -> None:
+        self.items, self.space, self.journal, self.crew, self.options = items, counting.space, journal, crew, options
+        self.full = Effort(self.space.iterations)
+        fixed = (_VERSION, counting.num_classes, counting.ignore_label, self.space.w2, self.space.sigma_gamma)
+        salt = repr((*fixed, self.space.normalization))
+        self.digests = [_hash(item.digest() + salt) for item in items]
+        self.rows: dict[tuple[str, Setting], float] = {}
 
     def run(self) -> SearchResult:
-        space = self.job.space
-        self._count([None], "CRF search, without CRF")
-        coarse = space.coarse()
-        self._count(coarse, "CRF search, coarse")
-        scored = {setting: self._mean_iou(setting) for setting in coarse}
-        edge_of = _best(scored)
-        fine = [setting for setting in space.fine(edge_of) if setting not in scored]
-        self._count(fine, "CRF search, fine")
-        scored.update((setting, self._mean_iou(setting)) for setting in fine)
-        best = _best(scored)
-        rows = tuple(
-            Row("coarse" if number < len(coarse) else "fine", *setting, mean_iou)
-            for number, (setting, mean_iou) in enumerate(scored.items())
-        )
+        self._count([None], self.full, "CRF search, without CRF")
+        space = self.space
+        best = self._coarse(space.coarse())
+        for _ in range(_MOST_EXTENSIONS if self.options.extend else 0):
+            wider = space.extended(best)
+            new = [setting for setting in wider.coarse() if setting not in set(space.coarse())]
+            if not new:
+                break
+            space, best = wider, self._coarse(new)
+        edges = space.edges(best)
+        best = self._score("fine", space.fine(best), "CRF search, fine")
+        return self._result(best, edges)
+
+    def _coarse(self, settings: Sequence[Setting]) -> Setting:
+        """Score settings, or screen them and score the best; the best of all that were scored in full."""
+        screen = {
+            "iterations": Effort(min(_SCREEN_ITERATIONS, self.space.iterations)),
+            "half": Effort(self.space.iterations, _SCREEN_STRIDE),
+        }.get(self.options.screen)
+        if screen:
+            self._count(settings, screen, "CRF search, screening")
+            self.rows.update((("screen", s), self._mean_iou(s, screen)) for s in settings)
+            ranked = sorted(settings, key=lambda s: -_or_zero(self.rows["screen", s]))
+            settings = ranked[: max(_KEPT_LEAST, math.ceil(_KEPT_SHARE * len(ranked)))]
+        return self._score("coarse", settings, "CRF search, coarse")
+
+    def _score(self, name: str, settings: Sequence[Setting], title: str) -> Setting:
+        """Score settings in full; the best of all that were, the first of equals."""
+        new = [setting for setting in settings if setting not in self._full_rows()]
+        self._count(new, self.full, title)
+        self.rows.update(((name, setting), self._mean_iou(setting, self.full)) for setting in new)
+        scored = self._full_rows()
+        return max(scored, key=lambda setting: _or_zero(scored[setting]))
+
+    def _full_rows(self) -> dict[Setting, float]:
+        return {setting: mean_iou for (name, setting), mean_iou in self.rows.items() if name != "screen"}
+
+    def _result(self, best: Setting, edges: tuple[str, ...]) -> SearchResult:
+        before, after = self._matrices(None, self.full), self._matrices(best, self.full)
+        scores = [Scores.from_matrix(np.sum(matrices, axis=0)) for matrices in (before, after)]
+        classes = [tuple(None if math.isnan(v) else v for v in s.per_class_iou.tolist()) for s in scores]
         return SearchResult(
-            rows, space.parameters(best), scored[best], self._mean_iou(None), len(self.job.items), space.edges(edge_of)
+            tuple(Row(name, *setting, mean_iou) for (name, setting), mean_iou in self.rows.items()),
+            self.space.parameters(best),
+            scores[1].mean_iou,
+            scores[0].mean_iou,
+            len(self.items),
+            edges,
+            gain_interval(before, after),
+            *classes,
         )
 
-    def _mean_iou(self, setting: Setting | None) -> float:
-        return Scores.from_matrix(np.sum([self.state[digest, setting] for digest in self.digests], axis=0)).mean_iou
+    def _matrices(self, setting: Setting | None, effort: Effort) -> list[Matrix]:
+        return [self.journal[_key(digest, effort), setting] for digest in self.digests]
 
-    def _count(self, settings: Sequence[Setting | None], title: str) -> None:
-        """Fill the state with what is missing for these settings."""
-        units = self._missing(settings)
-        if not units:
+    def _mean_iou(self, setting: Setting | None, effort: Effort) -> float:
+        return Scores.from_matrix(np.sum(self._matrices(setting, effort), axis=0)).mean_iou
+
+    def _count(self, settings: Sequence[Setting | None], effort: Effort, title: str) -> None:
+        """Fill the journal with what is missing for these settings."""
+        units = [unit for number in range(len(self.items)) for unit in self._missing(number, settings, effort)]
+        total = len(self.items) * len(settings)
+        left = sum(len(group) for unit in units for group in unit.groups)
+        if not left:
             return
-        counted = self.crew.count(units)
-        for unit, matrices in counted if self.quiet else tracked(counted, title, len(units), "step"):
-            for setting, matrix in zip(unit.settings or (None,), matrices, strict=True):
-                self.state.add((self.digests[unit.item], setting), matrix)
-            self.state.flush()
+        done = total - left
+        with Progress(title, total, done, unit="step", shown=not self.options.quiet) as progress:
+            for unit, results in self.crew.run(units):
+                for group, matrices in zip(unit.groups, results, strict=True):
+                    self.journal.add(_key(self.digests[unit.number], effort), group, matrices)
+                    done += len(group)
+                progress.reach(done)
 
-    def _missing(self, settings: Sequence[Setting | None]) -> list[_Unit]:
-        units: list[_Unit] = []
-        for index, digest in enumerate(self.digests):
-            groups: dict[tuple[float, float] | None, list[Setting]] = {}
-            for setting in settings:
-                if (digest, setting) not in self.state:
-                    group = groups.setdefault(setting and (setting.sigma_alpha, setting.sigma_beta), [])
-                    group.extend([setting] if setting else [])
-            units.extend(_Unit(index, tuple(group)) for group in groups.values())
-        return units
-
-
-def _hash(data: bytes) -> str:
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
-
-
-def _best(scored: dict[Setting, float]) -> Setting:
-    """The setting of the highest mean IoU, the first of equals; a grid without any label counts as 0."""
-    return max(scored, key=lambda setting: -math.inf if math.isnan(scored[setting]) else scored[setting])
-
-
-class _Crew:
-    """Threads, or processes, that count units; they start when there is work."""
-
-    def __init__(self, job: _Job, count: int, processes: bool) -> None:
-        if processes:
-            context = multiprocessing.get_context("spawn")
-            self._pool: Executor = ProcessPoolExecutor(count, context, _start_process, (job,))
+    def _missing(self, number: int, settings: Iterable[Setting | None], effort: Effort) -> Iterator[Unit]:
+        """What is to be done on an image: a unit for each lattice, or for a cluster all of it, as one unit."""
+        groups: dict[tuple[float, float] | None, list[Setting | None]] = {}
+        for setting in settings:
+            if (_key(self.digests[number], effort), setting) not in self.journal:
+                groups.setdefault(setting and (setting.sigma_alpha, setting.sigma_beta), []).append(setting)
+        each = [tuple(group) for group in groups.values()]
+        if self.options.scheduler and each:
+            yield Unit(number, self.items[number], effort, tuple(each))
         else:
-            self._pool = ThreadPoolExecutor(count, "crf-search", _start_worker, (job,))
-
-    def count(self, units: Sequence[_Unit]) -> Iterator[tuple[_Unit, list[Matrix]]]:
-        """Each unit with its confusion matrices, as they get done."""
-        futures = {self._pool.submit(_count_in_worker, unit): unit for unit in units}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-
-    def close(self) -> None:
-        """Drop what has not begun, wait for what has."""
-        self._pool.shutdown(cancel_futures=True)
+            yield from (Unit(number, self.items[number], effort, (group,)) for group in each)
 
 
-_own = threading.local()  # its `worker`: a MeanField serves one thread
+def _key(digest: str, effort: Effort) -> str:
+    return f"{digest}/{effort.iterations}" + (f"/{effort.stride}" if effort.stride > 1 else "")
 
 
-def _start_process(job: _Job) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent ends the pool
-    _start_worker(job)
+def _hash(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def _start_worker(job: _Job) -> None:
-    _own.worker = _Worker(job)
-
-
-def _count_in_worker(unit: _Unit) -> list[Matrix]:
-    return _own.worker.count(unit)
-
-
-class _Worker:
-    """Counts units; keeps the image that was used last, because successive units often share it."""
-
-    def __init__(self, job: _Job) -> None:
-        self.job = job
-        self._open = functools.lru_cache(maxsize=1)(self._load)
-
-    def _load(self, index: int) -> tuple[Sample, MeanField]:
-        sample = self.job.items[index].load()
-        if len(sample.unary) != self.job.num_classes:
-            raise InputError(
-                f"{self.job.items[index].name}: scores of {len(sample.unary)} classes, "
-                f"but the data set has {self.job.num_classes}"
-            )
-        return sample, MeanField(sample.unary)
-
-    def count(self, unit: _Unit) -> list[Matrix]:
-        """The confusion matrices of the unit's settings, or of the scores as they are."""
-        sample, mean_field = self._open(unit.item)
-        if not unit.settings:
-            return [self._matrix(unit, sample, sample.unary.argmin(axis=0))]
-        space = self.job.space
-        height, width = sample.label.shape
-        first = unit.settings[0]
-        spatial = position_lattice(height, width, space.sigma_gamma)
-        bilateral = bilateral_lattice(sample.image, first.sigma_alpha, first.sigma_beta)
-        pairwise = Pairwise([spatial, bilateral])
-        matrices = []
-        for setting in unit.settings:
-            beliefs = mean_field.run(pairwise, (space.w2, setting.w1), space.iterations, space.normalization)
-            matrices.append(self._matrix(unit, sample, beliefs.labels()))
-        return matrices
-
-    def _matrix(self, unit: _Unit, sample: Sample, labels: NDArray) -> Matrix:
-        try:
-            return confusion_matrix(sample.label, labels, self.job.num_classes, self.job.ignore_label)
-        except InputError as error:
-            raise InputError(f"{self.job.items[unit.item].name}: {error}") from error
+def _or_zero(mean_iou: float) -> float:
+    """A grid without any label counts as 0."""
+    return 0.0 if math.isnan(mean_iou) else mean_iou

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from deeplab_caffe.errors import InputError
 
@@ -105,9 +105,26 @@ class SearchSpace:
             if len(ranges[name]) > 1 and value in (ranges[name][0], ranges[name][-1])
         )
 
+    def extended(self, best: Setting) -> SearchSpace:
+        """With one value more at each end where the best lies, by the step there; none at or below 0."""
+        longer: dict[str, Any] = {name: _longer(getattr(self, name), getattr(best, name)) for name in self.edges(best)}
+        return replace(self, **longer)
+
     def parameters(self, setting: Setting) -> CRFParameters:
         """All CRF parameters at one point of the grid."""
         return CRFParameters(*setting, self.w2, self.sigma_gamma, self.iterations, self.normalization)
+
+
+def _longer(values: tuple[float, ...], end: float) -> tuple[float, ...]:
+    step = values[1] - values[0] if end == values[0] else values[-2] - values[-1]
+    return tuple(value for value in (*values, round(end - step, 9)) if value > 0)
+
+
+#: the coarse ranges of the papers: DeepLab v1, section 5.1, and DeepLab v2, section 4.1.1
+PAPERS = {
+    "v1": {"w1": "5,10", "sigma_alpha": "50:10:100", "sigma_beta": "3:10"},
+    "v2": {"w1": "3:6", "sigma_alpha": "30:10:100", "sigma_beta": "3:6"},
+}
 
 
 def _grid(w1: Sequence[float], sigma_alpha: Sequence[float], sigma_beta: Sequence[float]) -> list[Setting]:

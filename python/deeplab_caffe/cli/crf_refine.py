@@ -1,0 +1,114 @@
+"""`deeplab crf`: the stage of an experiment, or the CRF on a folder of score maps and images."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+from ..errors import InputError, Stopped
+from . import crf_flags, stages
+
+_BATCH_FLAGS = ("--scores", "--images")
+
+
+def serving(words: Sequence[str]) -> ModuleType:
+    """The module that serves these words: this one for folders, that of the stages where an experiment is named."""
+    named = words and not any(word in ("-h", "--help") for word in words)
+    folders = any(word.partition("=")[0] in _BATCH_FLAGS for word in words)
+    return stages if named and not folders else sys.modules[__name__]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from ..crf.batch import DEFAULT_OVERLAP, DEFAULT_TILE, FORMATS
+
+    parser.usage = "deeplab crf --scores FOLDER --images FOLDER -o FOLDER [...]\n       deeplab crf NAME [...]"
+    parser.description = (
+        "Refine score maps with the fully connected CRF, image by image. With the NAME of an experiment it is that "
+        "experiment's stage crf, which has the flags of the other stages (deeplab evaluate --help)."
+    )
+    inputs = parser.add_argument_group("what is refined")
+    crf_flags.add_inputs(inputs)
+    results = parser.add_argument_group("results")
+    results.add_argument("-o", "--output", metavar="FOLDER", required=True, help="results are <id>.<format> in it")
+    text = "; ".join(f"{name}: {meaning}" for name, meaning in FORMATS.items())
+    results.add_argument("--format", nargs="+", choices=tuple(FORMATS), default=["png"], help=f"{text} (png)")
+    results.add_argument("--keep", action="store_true", help="leave out images whose results are there")
+    add_parameters(parser.add_argument_group("the CRF"))
+    large = parser.add_argument_group("images that are larger than the memory")
+    text = "side of a tile in pixels, margins included; images of over twice its area are cut; 0: never (%(default)s)"
+    large.add_argument("--tile", type=int, default=DEFAULT_TILE, metavar="N", help=text)
+    text = "margin around a tile, in units of sigma_alpha (%(default)s)"
+    large.add_argument("--overlap", type=float, default=DEFAULT_OVERLAP, metavar="X", help=text)
+    crf_flags.add_workers(parser.add_argument_group("who works"))
+
+
+def add_parameters(parser: argparse._ArgumentGroup) -> None:
+    from ..crf import PRESETS
+
+    parser.add_argument("--parameters", metavar="FILE", help="JSON, as crf-search writes it")
+    text = f"of a released model: {', '.join(PRESETS)}"
+    parser.add_argument("--preset", metavar="NAME", help=text)
+    for flag, name in _PARAMETERS.items():
+        parser.add_argument(flag, dest=name, type=float, metavar="X")
+    parser.add_argument("--normalization", choices=("after", "symmetric"))
+
+
+_PARAMETERS = {
+    "--w1": "w1",
+    "--sigma-alpha": "sigma_alpha",
+    "--sigma-beta": "sigma_beta",
+    "--w2": "w2",
+    "--sigma-gamma": "sigma_gamma",
+    "--iterations": "iterations",
+}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from ..crf.batch import Refiner, batch_tasks, refine_batch
+
+    if not arguments.scores or not arguments.images:
+        raise InputError("--scores and --images are both needed; or name an experiment: deeplab crf NAME")
+    dataset = crf_flags.dataset(arguments.dataset)
+    folder, count = crf_flags.absolute(arguments.output), crf_flags.workers(arguments)
+    refiner = Refiner(
+        crf_parameters(arguments),
+        folder,
+        tuple(dict.fromkeys(arguments.format)),
+        None if dataset is None else dataset.palette,
+        arguments.kind,
+        crf_flags.net_size(arguments.size),
+        arguments.tile,
+        arguments.overlap,
+        threads=count,
+    )
+    tasks = batch_tasks(
+        crf_flags.absolute(arguments.scores), crf_flags.absolute(arguments.images), crf_flags.ids(arguments.list)
+    )
+    if arguments.keep:
+        tasks = [task for task in tasks if not all((folder / f"{task.id}.{name}").exists() for name in refiner.formats)]
+    try:
+        summary = refine_batch(
+            tasks, refiner, workers=count, processes=arguments.processes, scheduler=arguments.scheduler
+        )
+    except KeyboardInterrupt:
+        raise Stopped("crf: interrupted; the same command with --keep goes on from what is done") from None
+    print(f"{summary.done} refined in {arguments.output}", flush=True)
+    if summary.failures:
+        print(f"{len(summary.failures)} could not be: {', '.join(f.id for f in summary.failures)}", file=sys.stderr)
+    return 1 if summary.failures else 0
+
+
+def crf_parameters(arguments: argparse.Namespace):
+    """The parameters that the flags state: those of a file or a preset, with what is stated singly."""
+    from dataclasses import asdict
+
+    from ..crf import CRFParameters, preset
+
+    if arguments.parameters and arguments.preset:
+        raise InputError("--parameters and --preset exclude each other")
+    base = CRFParameters.load(arguments.parameters) if arguments.parameters else preset(arguments.preset or "default")
+    names = (*_PARAMETERS.values(), "normalization")
+    stated = {name: value for name in names if (value := getattr(arguments, name)) is not None}
+    return CRFParameters(**{**asdict(base), **stated})

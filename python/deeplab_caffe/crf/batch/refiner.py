@@ -1,0 +1,156 @@
+"""One worker of a batch: an image and its score map in, refined files out."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deeplab_caffe.data.labels import Palette
+from deeplab_caffe.data.large_images import open_image
+from deeplab_caffe.data.score_maps import Kind
+from deeplab_caffe.errors import InputError
+from deeplab_caffe.progress import Progress
+
+from ..inference import check_inputs, crf_labels, dense_crf
+from ..params import CRFParameters
+from .outputs import Output, Probabilities, outputs
+from .tiles import DEFAULT_OVERLAP, DEFAULT_TILE, bands, infer_window
+from .windows import ImageScores, Size, Window, image_scores
+
+#: one image in tiles at a time: its tiles keep all threads busy
+_ONE_IN_TILES = threading.Lock()
+
+
+class Task(NamedTuple):
+    """One image of a batch; results are `<id>.<format>`."""
+
+    id: str
+    scores: Path
+    image: Path
+
+
+@dataclass(frozen=True)
+class Refiner:
+    """Refines score maps with the CRF.
+
+    kind: whether maps hold scores or probabilities (see `score_maps.kind_of`). size: (H, W) of the net's input, to
+    which smaller maps are enlarged; "image": the image's; None: maps are not enlarged.
+    tile: the side of a tile in pixels, margins included; 0 never cuts. Images of up to twice a tile's pixels are done
+    in one piece. overlap: the margin in units of sigma_alpha. threads: for the tiles of one image.
+    """
+
+    parameters: CRFParameters
+    folder: Path
+    formats: tuple[str, ...] = ("png",)
+    palette: Palette | None = None
+    kind: Kind = "auto"
+    size: Size | str | None = None
+    tile: int = DEFAULT_TILE
+    overlap: float = DEFAULT_OVERLAP
+    threads: int = 1
+    quiet: bool = False
+
+    def __post_init__(self) -> None:
+        if self.overlap < 0:
+            raise InputError(f"CRF: overlap is {self.overlap:g}, wanted 0 or more (units of sigma_alpha)")
+        if self.tile and self.tile < 4 * max(self.margin, 1):
+            raise InputError(
+                f"CRF: a tile of {self.tile} pixels is too small for margins of {self.margin} (overlap "
+                f"{self.overlap:g} x sigma_alpha {self.parameters.sigma_alpha:g}); wanted {4 * self.margin} or more"
+            )
+
+    @property
+    def margin(self) -> int:
+        """What tiles have around them, in pixels."""
+        return round(self.overlap * self.parameters.sigma_alpha)
+
+    def __call__(self, task: Task) -> str | None:
+        """Refine one image. What is wrong with it is returned as a message; None if all went well."""
+        try:
+            self.refine(task)
+        except InputError as error:
+            return str(error)
+        except (OSError, MemoryError) as error:
+            return f"{task.image}: {error or 'out of memory'}"
+        return None
+
+    def refine(self, task: Task) -> None:
+        """Refine one image and write its files, whole or not at all. Raises InputError."""
+        image = open_image(task.image)
+        size = (image.shape[0], image.shape[1])
+        net_size: Any = size if self.size == "image" else self.size
+        scores = image_scores(task.scores, self.kind, net_size, size)
+        if "png" in self.formats and scores.classes > 256:
+            raise InputError(f"{task.scores}: {scores.classes} classes do not fit into a PNG; use --format bin or npy")
+        with outputs(self.folder / task.id, self.formats, size, scores.classes, self.palette) as files:
+            if self.tile and size[0] * size[1] > 2 * self.tile**2:
+                with _ONE_IN_TILES:
+                    self._in_tiles(task, image, scores, files)
+            else:
+                whole = Window(0, 0, *size)
+                with _band(files, size[0]):
+                    _put(files, whole, *self._in_one_piece(task, image, scores.unary(whole)))
+
+    def _in_one_piece(self, task: Task, image: NDArray, unary: NDArray) -> tuple[NDArray, Probabilities]:
+        try:
+            if "npy" not in self.formats:
+                return crf_labels(image, unary, self.parameters), None
+            probabilities = dense_crf(image, unary, self.parameters)
+        except InputError as error:
+            raise InputError(f"{task.scores} on {task.image}: {error}") from None
+        return probabilities.argmax(axis=0), probabilities
+
+    def _in_tiles(self, task: Task, image: NDArray, scores: ImageScores, files: Sequence[Output]) -> None:
+        size = (image.shape[0], image.shape[1])
+        rows = list(bands(size, self.tile, self.margin))
+
+        def infer(pair: tuple[Window, Window]) -> None:
+            _put(files, pair[0], *self._tile(task, image, scores, *pair))
+
+        total = sum(map(len, rows))
+        with (
+            Progress(f"crf {task.id}", total, unit="tile", shown=not self.quiet) as progress,
+            ThreadPoolExecutor(self.threads) as pool,
+        ):
+            done = 0
+            for row in rows:
+                with _band(files, row[0][0].size[0]):
+                    for _ in pool.map(infer, row):
+                        progress.reach(done := done + 1)
+
+    def _tile(
+        self, task: Task, image: NDArray, scores: ImageScores, part: Window, grown: Window
+    ) -> tuple[NDArray, Probabilities]:
+        pixels = open_image(task.image) if isinstance(image, np.memmap) else image
+        try:
+            given = check_inputs(np.array(pixels[grown.slices]), scores.reopened().unary(grown))
+        except InputError as error:
+            raise InputError(f"{task.image}, rows {grown.top}.., columns {grown.left}..: {error}") from None
+        beliefs = infer_window(*given, grown, self.parameters)
+        rows = slice(part.top - grown.top, part.bottom - grown.top)
+        columns = slice(part.left - grown.left, part.right - grown.left)
+        probabilities = beliefs.probabilities()[:, rows, columns] if "npy" in self.formats else None
+        return beliefs.labels()[rows, columns], probabilities
+
+
+def _put(files: Sequence[Output], part: Window, labels: NDArray, probabilities: Probabilities) -> None:
+    for file in files:
+        file.put(part, labels, probabilities)
+
+
+@contextlib.contextmanager
+def _band(files: Sequence[Output], height: int) -> Iterator[None]:
+    """Begin a band of rows in all files, and end it when all its parts were put."""
+    for file in files:
+        file.begin_band(height)
+    yield
+    for file in files:
+        file.end_band()

@@ -1,0 +1,80 @@
+"""Inference tile by tile, for images whose lattice would not fit into the memory.
+
+Each tile is computed with a margin around it, which is then dropped. Its lattice is the part of the whole image's
+lattice that lies there: positions are counted from the image's corner, not the tile's, so that away from the margin's
+edge the same vertices hold the same values and only what lies beyond the margin is missing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..lattice import Lattice, build_lattice
+from ..mean_field import Beliefs, MeanField, Pairwise
+from ..params import CRFParameters
+from .windows import Size, Window
+
+#: pixels on a side, margins included
+DEFAULT_TILE = 1024
+#: the margin in units of sigma_alpha; docs/crf-search.md tells what it leaves of the seams
+DEFAULT_OVERLAP = 2.0
+
+
+def bands(size: Size, tile: int, margin: int) -> Iterator[list[tuple[Window, Window]]]:
+    """Rows of tiles that cover an image (H, W): each tile's own part, and that with its margin."""
+    rows, columns = (_edges(length, tile - 2 * margin) for length in size)
+    for top, bottom in zip(rows, rows[1:], strict=False):
+        parts = (Window(top, left, bottom, right) for left, right in zip(columns, columns[1:], strict=False))
+        yield [(part, _grown(part, margin, size)) for part in parts]
+
+
+def _edges(length: int, most: int) -> list[int]:
+    """0 to `length` in equal steps of at most `most`."""
+    count = math.ceil(length / most)
+    return [i * length // count for i in range(count + 1)]
+
+
+def _grown(part: Window, margin: int, size: Size) -> Window:
+    top, left = max(0, part.top - margin), max(0, part.left - margin)
+    return Window(top, left, min(size[0], part.bottom + margin), min(size[1], part.right + margin))
+
+
+def infer_window(image: NDArray, unary: NDArray[np.float32], window: Window, parameters: CRFParameters) -> Beliefs:
+    """Mean field on a window alone: `image` (h, w, bands) and `unary` (C, h, w) are the window's."""
+    lattices = [
+        _lattice(window, parameters.sigma_gamma, ()),
+        _lattice(window, parameters.sigma_alpha, _colours(image, parameters.sigma_beta)),
+    ]
+    weights = (parameters.w2, parameters.w1)
+    return MeanField(unary).run(Pairwise(lattices), weights, parameters.iterations, parameters.normalization)
+
+
+def _colours(image: NDArray, sigma_beta: float) -> list[NDArray[np.float32]]:
+    image = image[:, :, None] if image.ndim == 2 else image
+    return [np.divide(image[:, :, band], np.float32(sigma_beta), dtype=np.float32) for band in range(image.shape[2])]
+
+
+def _lattice(window: Window, sigma: float, colours: tuple | list[NDArray[np.float32]]) -> Lattice:
+    height, width = window.size
+    features = np.empty((height, width, 2 + len(colours)), np.float32)
+    features[:, :, 0] = _positions(window.left, width, sigma, 0)
+    features[:, :, 1] = _positions(window.top, height, sigma, 1)[:, None]
+    for number, colour in enumerate(colours, 2):
+        features[:, :, number] = colour
+    return build_lattice(features.reshape(height * width, -1))
+
+
+def _positions(first: int, count: int, sigma: float, axis: int) -> NDArray[np.float32]:
+    """Positions in units of sigma, less whole periods of the lattice.
+
+    The lattice repeats itself along feature i every sqrt(3/2 (i + 1) (i + 2)); taking periods off keeps numbers small,
+    and so their float32 steps.
+    """
+    period = math.sqrt(1.5 * (axis + 1) * (axis + 2))
+    sigma = float(np.float32(sigma))
+    offset = math.floor(first / sigma / period) * period
+    return (np.arange(first, first + count) / sigma - offset).astype(np.float32)

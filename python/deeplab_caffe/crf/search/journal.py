@@ -1,0 +1,124 @@
+"""What a search has counted, in a file that survives a kill at any moment."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deeplab_caffe.errors import InputError
+
+from .space import Setting
+
+Matrix = NDArray[np.int64]
+Key = tuple[str, Setting | None]
+
+_HEADER = b'{"deeplab": "crf-search", "journal": 2}\n'
+
+
+class Journal:
+    """Confusion matrices by digest and setting (None: without CRF); with a path, kept in a file too.
+
+    The file begins with a line that says what it is. Each further line holds what was counted for one image on one
+    lattice, with a checksum before it, and is appended by one write. A line that a kill cut off, or that a failing
+    machine has damaged, is left out when the file is read: its image is counted again. A digest covers an item's
+    contents and all that is fixed in the search, so lines of other inputs are never used, and one that is there twice
+    counts once. While a search uses the file no other can.
+    Raises InputError for a file that is no journal, and for one that is in use.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None) -> None:
+        self._matrices: dict[Key, Matrix] = {}
+        self._file: BinaryIO | None = None
+        if path is None:
+            return
+        self._path = Path(path)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self._path.open("a+b", buffering=0)
+        try:
+            self._lock()
+            self._read()
+        except InputError:
+            self._file.close()
+            raise
+
+    def _lock(self) -> None:
+        """Keep others out as long as this process lives."""
+        try:
+            import fcntl
+        except ImportError:  # not on this system
+            return
+        assert self._file is not None
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"{self._path}: another search is using this journal; let it end, or name another"
+            ) from None
+        except OSError:  # a file system without locks
+            return
+
+    def _read(self) -> None:
+        """Take up the whole lines of the file, and cut off one that is not."""
+        assert self._file is not None
+        data = self._path.read_bytes()
+        if len(data) < len(_HEADER) and _HEADER.startswith(data):
+            self._file.truncate(0)
+            self._file.write(_HEADER)
+            return
+        if not data.startswith(_HEADER):
+            raise InputError(f"{self._path}: not the journal of a CRF search; name another file, or delete this one")
+        whole = data.rfind(b"\n") + 1
+        self._file.truncate(whole)
+        lines = data[len(_HEADER) : whole].splitlines()
+        damaged = sum(not self._take(line) for line in lines)
+        if damaged:
+            print(f"{self._path}: {damaged} damaged lines of {len(lines)} are counted again", file=sys.stderr)
+
+    def _take(self, line: bytes) -> bool:
+        """Whether a line is whole; then its matrices are taken up."""
+        checksum, _, text = line.partition(b" ")
+        if checksum != _checksum(text):
+            return False
+        digest, classes, counted = json.loads(text)
+        for setting, places, counts in counted:
+            matrix = np.zeros((classes, classes), np.int64)
+            matrix.flat[places] = counts
+            self._matrices[digest, Setting(*setting) if setting else None] = matrix
+        return True
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._matrices
+
+    def __getitem__(self, key: Key) -> Matrix:
+        return self._matrices[key]
+
+    def add(self, digest: str, settings: Sequence[Setting | None], matrices: Sequence[Matrix]) -> None:
+        """Keep what was counted on one lattice; it is handed to the operating system before this returns."""
+        self._matrices.update(((digest, setting), matrix) for setting, matrix in zip(settings, matrices, strict=True))
+        if self._file is None:
+            return
+        counted = [[setting, *_sparse(matrix)] for setting, matrix in zip(settings, matrices, strict=True)]
+        text = json.dumps([digest, len(matrices[0]), counted], separators=(",", ":")).encode()
+        self._file.write(_checksum(text) + b" " + text + b"\n")
+
+    def close(self) -> None:
+        """Close the file, for others to use."""
+        if self._file is not None:
+            self._file.close()
+
+
+def _sparse(matrix: Matrix) -> tuple[list[Any], list[Any]]:
+    places = np.flatnonzero(matrix)
+    return places.tolist(), matrix.flat[places].tolist()
+
+
+def _checksum(text: bytes) -> bytes:
+    return b"%08x" % zlib.crc32(text)

@@ -1,0 +1,69 @@
+"""Images that may be larger than the memory: found by id, and mapped where their format allows it."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from .images import read_image
+
+#: endings of images, the mapped ones first
+IMAGE_SUFFIXES = (".npy", ".ppm", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+_PPM = re.compile(rb"P6(?:\s+#[^\n]*\n|\s)+(\d+)\s+(\d+)\s+255\s")
+
+
+def find_images(folder: str | os.PathLike[str]) -> dict[str, Path]:
+    """The images of a folder by their names without ending; of several endings the first of IMAGE_SUFFIXES.
+
+    Raises InputError for a folder that cannot be listed.
+    """
+    try:
+        paths = [path for path in Path(folder).iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+    except OSError as error:
+        raise InputError(f"{os.fspath(folder)}: cannot list the folder of images: {error.strerror}") from None
+    ranked = sorted(paths, key=lambda path: IMAGE_SUFFIXES.index(path.suffix.lower()), reverse=True)
+    return {path.stem: path for path in ranked}
+
+
+def open_image(path: str | os.PathLike[str]) -> NDArray[Any]:
+    """The pixels (H, W, 3) RGB, or as a .npy holds them (H, W) or (H, W, bands); .npy and binary .ppm are mapped.
+
+    Raises InputError that names the file.
+    """
+    path = Path(path)
+    if path.suffix == ".npy":
+        return _open_npy(path)
+    if path.suffix.lower() == ".ppm":
+        mapped = _open_ppm(path)
+        if mapped is not None:
+            return mapped
+    return read_image(path)
+
+
+def _open_npy(path: Path) -> NDArray[Any]:
+    try:
+        pixels: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path}: cannot read the image: {getattr(error, 'strerror', None) or error}") from None
+    if pixels.ndim not in (2, 3) or 0 in pixels.shape:
+        raise InputError(f"{path}: shape {pixels.shape}; an image is wanted as (H, W) or (H, W, bands)")
+    return pixels
+
+
+def _open_ppm(path: Path) -> NDArray[np.uint8] | None:
+    """A binary PPM of 8 bits, mapped; None for another kind, which OpenCV may know."""
+    try:
+        with path.open("rb") as file:
+            match = _PPM.match(file.read(1024))
+        if match is None:
+            return None
+        width, height = int(match[1]), int(match[2])
+        return np.memmap(path, np.uint8, "r", match.end(), (height, width, 3))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot read the image: {getattr(error, 'strerror', None) or error}") from None

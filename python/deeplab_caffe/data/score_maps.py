@@ -1,0 +1,167 @@
+"""Score maps on disk: what a net says of each class at each pixel, in the formats that DeepLab's users have.
+
+| file                  | holds                                                                             |
+|---|---|
+| `<id>.npy`            | (C, h, w), or (1, C, h, w)                                                        |
+| `<id>.npz`            | one such array                                                                    |
+| `<id>_blob_0.mat`, `<id>.mat` | variable `data` [W, H, C, 1], as MatWrite writes it                       |
+| `<id>.bin`            | DeepLab's format, float32 or double (see `bin_maps`)                              |
+| `<id>.png`            | probability of class 1 of two, grey of 8 or 16 bits: 0 is 0, the largest value 1  |
+| `<id>/0.png`, `1.png` … | the probability of each class, likewise                                         |
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import scipy.io
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from .bin_maps import open_bin
+
+Kind = Literal["auto", "scores", "probabilities"]
+KINDS: tuple[Kind, ...] = ("auto", "scores", "probabilities")
+_TOLERANCE = 1e-3
+_LOOKED_AT = 1 << 20  # pixels
+
+
+def find_score_maps(folder: str | os.PathLike[str]) -> dict[str, Path]:
+    """The score maps of a folder by id, in the order of their names. Raises InputError, also for two of one id."""
+    found: dict[str, Path] = {}
+    try:
+        paths = sorted(Path(folder).iterdir())
+    except OSError as error:
+        raise InputError(f"{os.fspath(folder)}: cannot list the folder of scores: {error.strerror}") from None
+    for path in paths:
+        image_id = _id_of(path)
+        if image_id is None:
+            continue
+        if image_id in found:
+            raise InputError(
+                f"{path}: scores of '{image_id}', which {found[image_id].name} holds too; keep one of them"
+            )
+        found[image_id] = path
+    if not found:
+        raise InputError(f"{os.fspath(folder)}: no score maps; wanted <id> with {', '.join(_READERS)}, or <id>/0.png")
+    return found
+
+
+def _id_of(path: Path) -> str | None:
+    if path.name.startswith("."):
+        return None
+    if path.is_dir():
+        return path.name if (path / "0.png").is_file() else None
+    if path.suffix not in _READERS or re.search(r"_blob_[1-9]\d*$", path.stem):
+        return None
+    return path.stem.removesuffix("_blob_0")
+
+
+def open_score_map(path: str | os.PathLike[str]) -> NDArray[Any]:
+    """The values (C, h, w) of a score map, mapped and not read where the format allows (.npy and .bin).
+
+    Raises InputError that names the file, for one that is missing, damaged or holds something else.
+    """
+    path = Path(path)
+    reader = _read_folder if path.is_dir() else _READERS.get(path.suffix)
+    if reader is None:
+        raise InputError(f"{path}: scores are wanted as {', '.join(_READERS)}")
+    try:
+        values = reader(path)
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read as scores: {error.strerror or error}") from None
+    except Exception as error:  # whatever NumPy and SciPy meet in a file that is not, or not quite, what it should be
+        raise InputError(f"{path}: cannot be read as scores: {error or type(error).__name__}") from None
+    values = values[0] if values.ndim == 4 and len(values) == 1 else values
+    if values.ndim != 3 or 0 in values.shape or values.dtype.kind not in "fiu":
+        raise InputError(f"{path}: {values.dtype} of shape {values.shape}, wanted numbers (classes, height, width)")
+    return values
+
+
+def kind_of(values: NDArray[Any], path: str | os.PathLike[str], kind: Kind = "auto") -> Kind:
+    """Whether values are scores or probabilities: as `kind` says, else by the format, else by a look at them.
+
+    .bin and PNG hold probabilities, .mat holds scores. Values of .npy and .npz are probabilities if they lie in 0..1
+    and those of each pixel sum to 1 within 1e-3; of large maps every n-th row is looked at.
+    """
+    suffix = Path(path).suffix
+    if kind != "auto":
+        return kind
+    if suffix == ".mat":
+        return "scores"
+    if suffix not in (".npy", ".npz"):
+        return "probabilities"
+    looked_at = np.asarray(values[:, :: max(1, values[0].size // _LOOKED_AT)])
+    total = looked_at.sum(axis=0, dtype=np.float32)
+    plausible = bool(looked_at.min() >= 0 and np.abs(total - 1).max() <= _TOLERANCE)
+    return "probabilities" if plausible else "scores"
+
+
+def _read_npy(path: Path) -> NDArray[Any]:
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def _read_npz(path: Path) -> NDArray[Any]:
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"{path}: cannot be read as scores: no .npz file, or cut off")
+    with np.load(path, allow_pickle=False) as archive:
+        if len(archive.files) != 1:
+            raise InputError(f"{path}: holds the arrays {', '.join(archive.files) or 'none'}; wanted one")
+        return np.asarray(archive[archive.files[0]])
+
+
+def _read_mat(path: Path) -> NDArray[Any]:
+    variables = scipy.io.loadmat(path, variable_names=["data"], appendmat=False)
+    if "data" not in variables:
+        raise InputError(f"{path}: has no variable 'data'")
+    data = np.asarray(variables["data"])
+    if data.ndim > 4 or data.ndim == 4 and data.shape[3] != 1:
+        raise InputError(f"{path}: data is {data.shape}, wanted [W, H, C, 1]")
+    return data.reshape(data.shape[:3] + (1,) * (3 - data.ndim)).transpose(2, 1, 0)
+
+
+def _read_png(path: Path) -> NDArray[Any]:
+    """One grey PNG: the probability of class 1 of two."""
+    second = _grey(path)
+    return np.stack([1 - second, second])
+
+
+def _read_folder(path: Path) -> NDArray[Any]:
+    """A folder of grey PNGs, one for each class; what rounding took from their sum is put back."""
+    count = next(number for number in range(1 << 16) if not (path / f"{number}.png").is_file())
+    maps = [_grey(path / f"{number}.png") for number in range(count)]
+    sizes = {values.shape for values in maps}
+    if len(sizes) > 1:
+        raise InputError(f"{path}: its PNGs have different sizes (H x W): {', '.join(map(str, sorted(sizes)))}")
+    values = np.stack(maps)
+    total = values.sum(axis=0)
+    if not total.min() > 0.5 or total.max() > 1.5:
+        raise InputError(f"{path}: probabilities of a pixel sum to {total.min():.3g}..{total.max():.3g}, wanted 1")
+    return values / total
+
+
+def _grey(path: Path) -> NDArray[np.float32]:
+    pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        raise InputError(f"{path}: cannot be read as scores: damaged, or no PNG")
+    if pixels.ndim != 2:
+        raise InputError(f"{path}: has {pixels.shape[2]} channels; probabilities are wanted as grey PNGs")
+    return np.divide(pixels, 255 if pixels.dtype == np.uint8 else 65535, dtype=np.float32)
+
+
+_READERS: dict[str, Callable[[Path], NDArray[Any]]] = {
+    ".npy": _read_npy,
+    ".npz": _read_npz,
+    ".mat": _read_mat,
+    ".bin": open_bin,
+    ".png": _read_png,
+}
