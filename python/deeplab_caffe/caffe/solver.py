@@ -12,7 +12,7 @@ import torch
 from ..formats import schema
 from ..formats.definition import SolverDefinition, read_solver_definition
 from ..formats.weights_hdf5 import check_names
-from . import agreement, doubts, learning_rate, log, mode, net_weights, parallel, snapshot
+from . import agreement, doubts, gradients, learning_rate, log, mode, net_weights, parallel, snapshot
 from .net import Net
 from .net_log import message_text
 from .signals import Action
@@ -289,7 +289,7 @@ class Solver:
         if self.param.display and self.iter % self.param.display == 0:
             log.info(f"Iteration {self.iter}, lr = {log.number(rate)}", "sgd_solver.cpp:106")
         with torch.no_grad():
-            self._clip_gradients()
+            gradients.clip(self.net.learnable_params, self.param.clip_gradients)
             for index, param in enumerate(self.net.learnable_params):
                 still = self.history_scales_with_rate and index not in self.moving
                 if param.lr_mult == 0 and still and param.blob.diff_memory.blank:
@@ -299,29 +299,10 @@ class Solver:
                 gradient = param.blob.diff_tensor()
                 if self.param.iter_size != 1:
                     gradient.mul_(1 / self.param.iter_size)
-                self._regularize(param.blob.data_tensor(), gradient, self.param.weight_decay * param.decay_mult)
+                value, decay = param.blob.data_tensor(), self.param.weight_decay * param.decay_mult
+                gradients.regularize(value, gradient, decay, self.param.regularization_type)
                 self.update_value(index, gradient, rate * param.lr_mult)
-                param.blob.data_tensor().sub_(gradient)
-
-    def _clip_gradients(self) -> None:
-        limit = self.param.clip_gradients
-        if limit < 0:
-            return
-        squares = [p.blob.diff_tensor().square().sum() for p in self.net.learnable_params]
-        norm = float(torch.stack(squares).sum().sqrt())
-        if norm > limit:
-            scale = limit / norm
-            log.info(
-                f"Gradient clipping: scaling down gradients (L2 norm {log.number(norm)} > {log.number(limit)}) "
-                f"by scale factor {log.number(scale)}",
-                "sgd_solver.cpp:92",
-            )
-            for p in self.net.learnable_params:
-                p.blob.diff_tensor().mul_(scale)
-
-    def _regularize(self, value: torch.Tensor, gradient: torch.Tensor, decay: float) -> None:
-        if decay:
-            gradient.add_(value.sign() if self.param.regularization_type == "L1" else value, alpha=decay)
+                value.sub_(gradient)
 
     def update_value(self, index: int, gradient: torch.Tensor, rate: float) -> None:
         """Replace a parameter's gradient by the step to subtract, and update its history."""
