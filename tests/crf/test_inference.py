@@ -12,8 +12,14 @@ import pytest
 
 from deeplab_caffe.crf import (
     CRFParameters,
+    MeanField,
+    Pairwise,
+    active_classes,
+    bilateral_lattice,
+    crf_batch,
     crf_labels,
     dense_crf,
+    position_lattice,
     resize_scores,
     unary_from_probabilities,
     unary_from_scores,
@@ -199,6 +205,7 @@ IMAGE, UNARY = np.zeros((4, 6, 3), np.uint8), np.zeros((2, 4, 6), np.float32)
         (IMAGE.astype(str), UNARY, "image has type <U"),
         (np.full((4, 6, 3), np.nan), UNARY, "image holds NaN"),
         (np.full((4, 6, 3), 0.5), UNARY, "levels 0.5 to 0.5; it was probably divided by 255"),
+        (IMAGE, np.full((2, 4, 6), 0.5), "so it holds probabilities; wanted energies: use unary_from_probabilities"),
     ],
 )
 def test_input_that_does_not_fit_is_refused(image, unary, message):
@@ -207,8 +214,94 @@ def test_input_that_does_not_fit_is_refused(image, unary, message):
             function(image, unary, PARAMETERS)
 
 
+def test_features_from_0_to_1_are_taken_with_a_deviation_of_their_own(scene):
+    image, scores, _ = scene(5)
+    unary = -resize_scores(scores, image.shape[:2])
+    parameters = dataclasses.replace(PARAMETERS, sigma_beta=10 / 255)
+    np.testing.assert_allclose(
+        dense_crf(image / 255, unary, parameters), dense_crf(image, unary, PARAMETERS), atol=1e-3
+    )
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"compact": 1.5}, "compact is 1.5, wanted a probability"),
+        ({"compact": 0.1, "backend": "exact"}, "backend 'exact' works on all classes"),
+        ({"device": "cuda"}, "backend 'native' works on the CPU; use backend 'torch'"),
+    ],
+)
+def test_options_that_a_backend_does_not_have_are_refused(keywords, message):
+    keywords = {"backend": "native", **keywords}
+    with pytest.raises(InputError, match=message):
+        dense_crf(IMAGE, UNARY, PARAMETERS, **keywords)
+
+
+def test_a_batch_is_its_images_one_by_one(scene):
+    scenes = [scene(seed, height=20 + seed) for seed in range(3)]
+    images, unaries = zip(*[(i, -resize_scores(s, i.shape[:2])) for i, s, _ in scenes], strict=True)
+    for one, image, unary in zip(crf_batch(images, unaries, PARAMETERS), images, unaries, strict=True):
+        np.testing.assert_array_equal(one, crf_labels(image, unary, PARAMETERS))
+    assert crf_batch([], [], PARAMETERS) == []
+    with pytest.raises(InputError, match="2 images and 3 unaries"):
+        crf_batch(images[:2], unaries, PARAMETERS)
+
+
+@pytest.mark.parametrize("normalization", ["after", "symmetric"])
+def test_exact_is_brute_force(scene, brute_force, normalization):
+    image, scores, _ = scene(1, height=23, width=31)
+    unary = unary_from_scores(resize_scores(scores, image.shape[:2]))
+    parameters = dataclasses.replace(PARAMETERS, normalization=normalization)
+    expected = brute_force(image, unary, parameters)
+    np.testing.assert_allclose(dense_crf(image, unary, parameters, "exact"), expected, atol=2e-6)
+
+
+def test_exact_skips_what_is_far(brute_force):
+    # Two halves far apart in colour, of which blocks of both hold thousands of pixels.
+    image = np.where(np.arange(60)[:, None] < 30, 10, 240) + RNG.integers(0, 8, (40, 60, 1))[..., 0].T
+    unary = RNG.normal(0, 1, (2, *image.shape))
+    parameters = CRFParameters(2, 5, 4, iterations=2)
+    expected = brute_force(image, unary, parameters)
+    np.testing.assert_allclose(dense_crf(image, unary, parameters, "exact"), expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("normalization", ["after", "symmetric"])
+def test_compaction_keeps_the_labels_and_the_classes_that_matter(scene, normalization):
+    image, scores, _ = scene(6, classes=4)
+    rare = RNG.normal(-7, 0.5, (20, *scores.shape[1:])).astype(np.float32)
+    unary = unary_from_scores(resize_scores(np.concatenate([rare[:9], scores, rare[9:]]), image.shape[:2]))
+    parameters = dataclasses.replace(PARAMETERS, normalization=normalization)
+    everything, compacted = (dense_crf(image, unary, parameters, compact=eps) for eps in (0, 0.05))
+    np.testing.assert_array_equal(active_classes(unary.reshape(24, -1), 0.05), [9, 10, 11, 12])
+    assert np.abs(everything - compacted).max() < 5e-3
+    np.testing.assert_allclose(compacted.sum(axis=0), 1, atol=1e-5)
+    assert (compacted[:9] > 0).any()
+    np.testing.assert_array_equal(crf_labels(image, unary, parameters, compact=0.05), everything.argmax(axis=0))
+
+
+def test_compaction_drops_no_largest_class():
+    unary = np.zeros((40, 3, 3), np.float32)
+    unary[7, 1, 1] = -0.01  # 2.5 %: below the bound everywhere, but the largest here
+    assert 7 in active_classes(unary.reshape(40, -1), 0.05)
+
+
+def test_settings_in_turn_give_what_each_gives_alone(scene):
+    image, scores, _ = scene(7)
+    unary = unary_from_scores(resize_scores(scores, image.shape[:2]))
+    pairwise = Pairwise([position_lattice(*image.shape[:2], 3.0), bilateral_lattice(image, 20, 10)])
+    weights = [(3.0, w1) for w1 in (1.0, 4.0, 80.0)]
+    field = MeanField(unary)
+    for w, beliefs in zip(weights, field.run_each(pairwise, weights, 5, "after"), strict=True):
+        parameters = dataclasses.replace(PARAMETERS, w1=w[1], iterations=5)
+        np.testing.assert_array_equal(beliefs.probabilities(), dense_crf(image, unary, parameters))
+        np.testing.assert_array_equal(beliefs.labels(), crf_labels(image, unary, parameters))
+    field.run(pairwise, weights[0], 1, "after")
+    with pytest.raises(RuntimeError, match="has run again since"):
+        beliefs.labels()
+
+
 def test_unknown_backend_is_refused():
-    with pytest.raises(InputError, match="backend is 'cuda', wanted one of auto, native, pydensecrf"):
+    with pytest.raises(InputError, match="backend is 'cuda', wanted one of auto, native, torch, exact, pydensecrf"):
         dense_crf(IMAGE, UNARY, PARAMETERS, "cuda")
 
 

@@ -19,6 +19,14 @@ def test_caffe_names_mean_the_same_parameters():
     assert CRFParameters.from_caffe(**caffe.to_caffe()) == caffe
 
 
+def test_pydensecrf_names_mean_the_same_parameters():
+    theirs = GOOD.to_pydensecrf()
+    assert theirs["bilateral"] == {"sxy": 67, "srgb": 3, "compat": 4}
+    assert CRFParameters.from_pydensecrf(**theirs, iterations=5) == GOOD
+    with pytest.raises(InputError, match="gaussian states sxy; wanted compat, sxy"):
+        CRFParameters.from_pydensecrf(bilateral=theirs["bilateral"], gaussian={"sxy": 3})
+
+
 def test_json_round_trip_in_both_vocabularies(tmp_path):
     assert CRFParameters.from_json(GOOD.to_json()) == GOOD
     assert CRFParameters.from_json('{"bi_w": 4, "bi_xy_std": 67, "bi_rgb_std": 3}') == CRFParameters(4, 67, 3)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from deeplab_caffe.crf import resize_scores, unary_from_probabilities, unary_from_scores
+from deeplab_caffe.crf import resize_scores, unary_from_labels, unary_from_probabilities, unary_from_scores
 from deeplab_caffe.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -29,6 +29,27 @@ def test_scores_are_not_clipped():
 def test_impossible_class_has_finite_energy():
     energies = unary_from_probabilities(np.array([0.0, 1.0]).reshape(2, 1, 1))
     np.testing.assert_allclose(energies.ravel(), [87.33655, 0], rtol=1e-6)
+
+
+def test_energies_of_labels():
+    energies = unary_from_labels(np.array([[0, 2, 255]]), 3, 0.8)
+    expected = -np.log([[0.8, 0.1, 1 / 3], [0.1, 0.1, 1 / 3], [0.1, 0.8, 1 / 3]])
+    np.testing.assert_allclose(energies[:, 0], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "confidence", "message"),
+    [
+        ([[0, 3]], 3, 0.8, "label 3 at row 0, column 1; wanted 0 to 2 or 255 for a pixel that is unsure"),
+        ([[0, 1]], 3, 0.3, "3 classes and confidence 0.3; wanted"),
+        ([[0, 1]], 3, 1.0, "confidence 1.0"),
+        ([0, 1], 3, 0.8, r"labels have shape \(2,\)"),
+        ([[0.5]], 3, 0.8, "type float64, wanted whole numbers"),
+    ],
+)
+def test_bad_labels_are_refused(labels, classes, confidence, message):
+    with pytest.raises(InputError, match=message):
+        unary_from_labels(labels, classes, confidence)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,16 @@
-"""The fully connected CRF: parameters, unary energies, inference. The search for parameters is in `.search`."""
+"""The fully connected CRF: parameters, unary energies, inference. The search for parameters is in `.search`.
 
-from .inference import crf_labels, dense_crf
+`.densecrf` and `.utils` have the names of the package pydensecrf.
+"""
+
+from .inference import BACKENDS, crf_batch, crf_labels, dense_crf
 from .lattice import Lattice, bilateral_lattice, build_lattice, position_lattice
-from .mean_field import Beliefs, MeanField, Pairwise
+from .mean_field import Beliefs, MeanField, Pairwise, active_classes
 from .params import PRESETS, CRFParameters, Preset, preset
-from .unary import resize_scores, unary_from_probabilities, unary_from_scores
+from .unary import resize_scores, unary_from_labels, unary_from_probabilities, unary_from_scores
 
 __all__ = [
+    "BACKENDS",
     "PRESETS",
     "Beliefs",
     "CRFParameters",
@@ -14,13 +18,16 @@ __all__ = [
     "MeanField",
     "Pairwise",
     "Preset",
+    "active_classes",
     "bilateral_lattice",
     "build_lattice",
+    "crf_batch",
     "crf_labels",
     "dense_crf",
     "position_lattice",
     "preset",
     "resize_scores",
+    "unary_from_labels",
     "unary_from_probabilities",
     "unary_from_scores",
 ]

@@ -2,72 +2,116 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deeplab_caffe.errors import InputError
 
-from .lattice import bilateral_lattice, position_lattice
-from .mean_field import Beliefs, MeanField, Pairwise
 from .params import CRFParameters
 
-BACKENDS = ("auto", "native", "pydensecrf")
+
+class Options(NamedTuple):
+    """What a backend is asked for beside the parameters."""
+
+    labels: bool
+    compact: float
+    device: str
+
+
+#: each backend and the module whose `infer` it is
+_MODULES = {"native": "native", "torch": "torch_backend", "exact": "exact", "pydensecrf": "pydensecrf_backend"}
+BACKENDS = ("auto", *_MODULES)
 
 
 def dense_crf(
-    image: ArrayLike, unary: ArrayLike, parameters: CRFParameters, backend: str = "auto"
+    image: ArrayLike,
+    unary: ArrayLike,
+    parameters: CRFParameters,
+    backend: str = "auto",
+    *,
+    compact: float = 0.0,
+    device: str | None = None,
 ) -> NDArray[np.float32]:
     """The class probabilities Q (C, H, W) after mean field inference, float32.
 
-    `image` (H, W), (H, W, 3) or (H, W, bands): levels 0 to 255, uint8 or float; the order of the bands does not matter.
+    `image` (H, W), (H, W, 3) or (H, W, bands): levels 0 to 255, uint8 or float, or features in the units of
+    sigma_beta. RGB or BGR does not matter: every band has the same deviation.
     `unary` (C, H, W): energies, -log probability up to a constant per pixel; +inf rules a class out.
-    `backend`: "native" (also "auto"), or "pydensecrf", for comparison, where it is installed.
+    `backend`: "native" (also "auto") on the CPU; "torch" on `device` ("cpu", "cuda"); "exact", by brute force, for the
+    error of the others; "pydensecrf", for comparison, where it is installed.
+    `compact`: classes that the unary gives this probability nowhere, and nowhere the largest, send no messages (see
+    mean_field.active_classes); 0 keeps all.
     Safe to call from many threads. Raises InputError for arrays that do not fit together or hold NaN.
     Source: DeepLab, section 4.3; Kraehenbuehl and Koltun 2011.
     """
-    image, unary = check_inputs(image, unary)
-    if _chosen(backend) == "pydensecrf":
-        from .pydensecrf_backend import infer
-
-        return infer(image, unary, parameters)
-    return _native(image, unary, parameters).probabilities()
+    return crf_batch([image], [unary], parameters, backend, compact=compact, device=device, labels=False)[0]
 
 
 def crf_labels(
-    image: ArrayLike, unary: ArrayLike, parameters: CRFParameters, backend: str = "auto"
+    image: ArrayLike,
+    unary: ArrayLike,
+    parameters: CRFParameters,
+    backend: str = "auto",
+    *,
+    compact: float = 0.0,
+    device: str | None = None,
 ) -> NDArray[np.integer]:
     """The most probable class of each pixel (H, W), the first of equals; uint8, or int32 beyond 256 classes.
 
     Arguments and errors are those of `dense_crf`.
     """
-    image, unary = check_inputs(image, unary)
-    if _chosen(backend) == "pydensecrf":
-        from .pydensecrf_backend import infer
-
-        labels = infer(image, unary, parameters).argmax(axis=0)
-        return labels.astype(np.uint8 if len(unary) <= 256 else np.int32)
-    return _native(image, unary, parameters).labels()
+    return crf_batch([image], [unary], parameters, backend, compact=compact, device=device)[0]
 
 
-def _native(image: NDArray, unary: NDArray[np.float32], parameters: CRFParameters) -> Beliefs:
-    height, width = image.shape[:2]
-    lattices = [
-        position_lattice(height, width, parameters.sigma_gamma),
-        bilateral_lattice(image, parameters.sigma_alpha, parameters.sigma_beta),
-    ]
-    weights = (parameters.w2, parameters.w1)
-    return MeanField(unary).run(Pairwise(lattices), weights, parameters.iterations, parameters.normalization)
+def crf_batch(
+    images: Sequence[ArrayLike],
+    unaries: Sequence[ArrayLike],
+    parameters: CRFParameters,
+    backend: str = "auto",
+    *,
+    compact: float = 0.0,
+    device: str | None = None,
+    labels: bool = True,
+) -> list[NDArray]:
+    """`crf_labels`, or `dense_crf` if not `labels`, of several images; "torch" works on all of them at once.
+
+    The images may differ in size, not in the number of classes.
+    """
+    name = _chosen(backend, compact, device)
+    if len(images) != len(unaries):
+        raise InputError(f"CRF: {len(images)} images and {len(unaries)} unaries")
+    pairs = [check_inputs(*pair, sigma_beta=parameters.sigma_beta) for pair in zip(images, unaries, strict=True)]
+    infer = import_module(f".{_MODULES[name]}", __package__).infer
+    return infer(pairs, parameters, Options(labels, compact, device or "cpu")) if pairs else []
 
 
-def _chosen(backend: str) -> str:
+def _chosen(backend: str, compact: float, device: str | None) -> str:
     if backend not in BACKENDS:
         raise InputError(f"CRF: backend is {backend!r}, wanted one of {', '.join(BACKENDS)}")
-    return "native" if backend == "auto" else backend
+    name = "native" if backend == "auto" else backend
+    if not 0 <= compact < 1:
+        raise InputError(f"CRF: compact is {compact}, wanted a probability from 0 to below 1")
+    if compact and name not in ("native", "torch"):
+        raise InputError(f"CRF: compact is {compact}, but backend '{name}' works on all classes")
+    if device is not None and name != "torch":
+        raise InputError(f"CRF: device is {device!r}, but backend '{name}' works on the CPU; use backend 'torch'")
+    return name
 
 
-def check_inputs(image: ArrayLike, unary: ArrayLike) -> tuple[NDArray, NDArray[np.float32]]:
+def labels_of(q: NDArray[np.float32]) -> NDArray[np.integer]:
+    """The class of the largest belief of q (C, H, W), the first of equals; uint8 for up to 256 classes, else int32."""
+    return q.argmax(axis=0).astype(np.uint8 if len(q) <= 256 else np.int32)
+
+
+def check_inputs(
+    image: ArrayLike, unary: ArrayLike, *, sigma_beta: float = 255.0
+) -> tuple[NDArray, NDArray[np.float32]]:
     """The two as arrays that fit together, the unary float32 and finite. Raises InputError; see `dense_crf`."""
-    image, unary = check_image(image), _checked_unary(unary)
+    image, unary = check_image(image, sigma_beta), check_unary(unary)
     if image.shape[:2] != unary.shape[1:]:
         raise InputError(
             f"CRF: the image is {image.shape[0]} x {image.shape[1]} (H x W) and the unary "
@@ -76,8 +120,11 @@ def check_inputs(image: ArrayLike, unary: ArrayLike) -> tuple[NDArray, NDArray[n
     return image, unary
 
 
-def check_image(image: ArrayLike) -> NDArray:
-    """The image as an array (H, W) or (H, W, bands) of levels 0 to 255. Raises InputError."""
+def check_image(image: ArrayLike, sigma_beta: float = 255.0) -> NDArray:
+    """The image as an array (H, W) or (H, W, bands) of levels 0 to 255. Raises InputError.
+
+    Features from 0 to 1 are taken only with a `sigma_beta` below 1: with another the image was divided by mistake.
+    """
     image = np.asarray(image)
     if image.ndim not in (2, 3) or 0 in image.shape:
         raise InputError(f"CRF: the image has shape {image.shape}, wanted (height, width) or (height, width, bands)")
@@ -89,25 +136,40 @@ def check_image(image: ArrayLike) -> NDArray:
         raise InputError(f"CRF: the image has type {image.dtype}, wanted uint8, or float with levels 0 to 255")
     if not np.isfinite(image).all():
         raise InputError("CRF: the image holds NaN or infinite values")
-    if image.dtype.kind == "f" and 0 < image.max() <= 1 and image.min() >= 0:
+    if image.dtype.kind == "f" and sigma_beta >= 1 and 0 < image.max() <= 1 and image.min() >= 0:
         raise InputError(
             f"CRF: the image is float with levels {image.min():.3g} to {image.max():.3g}; it was probably divided by "
-            "255. sigma_beta is in levels of 0 to 255: multiply the image by 255"
+            "255. sigma_beta is in levels of 0 to 255: multiply the image by 255 (or, for features, give sigma_beta in "
+            "their units, below 1)"
         )
     return image
 
 
-def _checked_unary(unary: ArrayLike) -> NDArray[np.float32]:
+def check_unary(unary: ArrayLike) -> NDArray[np.float32]:
+    """The energies (C, H, W) as float32 without infinite values. Raises InputError."""
     unary = np.asarray(unary)
     if unary.ndim != 3 or 0 in unary.shape:
         raise InputError(f"CRF: the unary has shape {unary.shape}, wanted (classes, height, width)")
     if unary.dtype.kind not in "fiu":
         raise InputError(f"CRF: the unary has type {unary.dtype}, wanted float32")
+    if _looks_like_probabilities(unary):
+        raise InputError(
+            "CRF: the unary is from 0 to 1 and sums to 1 over the classes, so it holds probabilities; wanted energies: "
+            "use unary_from_probabilities"
+        )
     unary = np.ascontiguousarray(unary, dtype=np.float32)
     # One sum is cheaper than a look at every value; it is finite only if all of them are.
     with np.errstate(over="ignore", invalid="ignore"):
         finite = np.isfinite(unary.sum())
     return unary if finite else _without_infinity(unary)
+
+
+def _looks_like_probabilities(unary: NDArray) -> bool:
+    """Whether every pixel of every 16th row could be a distribution, and none certain of all."""
+    sample = unary[:, ::16]
+    if len(unary) < 2 or unary.dtype.kind != "f" or not (sample >= 0).all():
+        return False
+    return bool(np.abs(sample.sum(axis=0, dtype=np.float64) - 1).max() < 1e-4)
 
 
 def _without_infinity(unary: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -85,10 +85,10 @@ def _place(features: Float32, scale: Float32, strides: NDArray[np.int64], table:
         table.grow()
 
 
-def bilateral_lattice(
-    image: NDArray, sigma_alpha: float | tuple[float, float], sigma_beta: float | Sequence[float]
-) -> Lattice:
-    """The lattice over position and colour of an image (H, W) or (H, W, bands) with levels 0 to 255.
+def bilateral_features(
+    image: NDArray, sigma_alpha: float | Sequence[float], sigma_beta: float | Sequence[float]
+) -> Float32:
+    """Position and colour of an image (H, W) or (H, W, bands) in standard deviations, (H * W, 2 + bands).
 
     `sigma_alpha` in pixels, one number or (x, y); `sigma_beta` in levels, one number or one for each band.
     """
@@ -99,7 +99,14 @@ def bilateral_lattice(
     levels = np.ascontiguousarray(image, dtype=np.uint8 if image.dtype == np.uint8 else np.float32)
     deviations = np.broadcast_to(np.asarray(sigma_beta, dtype=np.float32), bands)
     kernels.fill_levels(levels, np.ascontiguousarray(deviations), features)
-    return build_lattice(features.reshape(height * width, 2 + bands))
+    return features.reshape(height * width, 2 + bands)
+
+
+def bilateral_lattice(
+    image: NDArray, sigma_alpha: float | Sequence[float], sigma_beta: float | Sequence[float]
+) -> Lattice:
+    """The lattice over position and colour of an image; arguments as of `bilateral_features`."""
+    return build_lattice(bilateral_features(image, sigma_alpha, sigma_beta))
 
 
 @lru_cache(maxsize=_CACHED_POSITION_LATTICES)
@@ -110,7 +117,7 @@ def position_lattice(height: int, width: int, sigma_gamma: float | tuple[float, 
     return build_lattice(features.reshape(height * width, 2))
 
 
-def _fill_positions(features: Float32, sigma: float | tuple[float, float]) -> None:
+def _fill_positions(features: Float32, sigma: float | Sequence[float]) -> None:
     height, width = features.shape[:2]
     sigma_x, sigma_y = np.broadcast_to(np.asarray(sigma, dtype=np.float32), 2)
     features[:, :, 0] = np.arange(width, dtype=np.float32) / sigma_x

@@ -51,7 +51,7 @@ def fill_levels(image, sigma, features):
 def in_order(slot_keys, slots, count):
     """The keys and vertices (M,) of all `count` vertices, in the order of their slots."""
     keys, vertices = np.empty(count + 1, np.int64), np.empty(count + 1, np.int32)
-    found = 0
+    found = np.int64(0)
     for slot in range(slots.size):  # no branch, which would be taken at random
         keys[found], vertices[found] = slot_keys[slot], slots[slot]
         found += np.int64(slots[slot] >= 0)
@@ -232,7 +232,7 @@ def find_runs(following, preceded):
     end = 0
     for direction in range(corners):
         after, before = following[direction], preceded[direction]
-        found = 0
+        found = np.int64(0)
         for vertex in range(size):  # no branch, which would be taken at random
             firsts[found] = vertex
             found += np.int64(after[vertex] >= 0) & np.int64(not before[vertex])

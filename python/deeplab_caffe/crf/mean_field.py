@@ -37,6 +37,11 @@ class Pairwise:
         """The number of vertices of all terms."""
         return int(self.firsts[-1])
 
+    def powers(self, normalization: str | Sequence[str], side: int) -> list[float]:
+        """Each term's power of its mass before (side 0) or after (side 1) filtering, for one or each normalization."""
+        names = [normalization] * len(self.lattices) if isinstance(normalization, str) else normalization
+        return [POWERS[name][side] for name in names]
+
     def layout(self, stride: int) -> Layout:
         """The vertices' places for rows of `stride` values; the latest is kept."""
         if stride not in self._layouts:
@@ -54,6 +59,7 @@ class Layout:
         self.length = nothing + 2 * stride
         if self.length >= _PLACES:
             raise InputError(f"CRF: the lattice of {pairwise.size} vertices is too large; work on tiles of the image")
+        self.terms = list(zip(pairwise.lattices, pairwise.columns, pairwise.columns[1:], strict=False))
         self.weights = np.empty((count, width), np.float32)
         places = np.empty((count, width), np.uint32)
         chains = np.empty(1 + 2 * sum(lattice.runs.size for lattice in pairwise.lattices), np.uint32)
@@ -63,6 +69,22 @@ class Layout:
             end = kernels.lay_chains(lattice.runs, first, stride, nothing, chains, end)
         chains[end] = nothing
         self.places, self.chains = places.ravel(), chains[: end + 1]
+
+    def given(self, powers: Sequence[float]) -> Float32:
+        """(N * K,): what a pixel gives to its vertices."""
+        if not any(powers):
+            return self.weights.ravel()
+        given = np.empty_like(self.weights)
+        for (lattice, begin, end), power in zip(self.terms, powers, strict=True):
+            kernels.scale_weights(self.weights, begin, end, _power(lattice.mass, power), given)
+        return given.ravel()
+
+    def take(self, powers: Sequence[float], weights: Sequence[float], taken: Float32) -> None:
+        """Into `taken` (N, K) what a pixel takes from its vertices, with the terms' weights."""
+        for (lattice, begin, end), power, weight in zip(self.terms, powers, weights, strict=True):
+            # Slicing scales by 1 / (1 + 2^-d), which the mass includes.
+            scale = _power(lattice.mass, power) * np.float32(weight / (1 + 2.0 ** (1 + begin - end)))
+            kernels.scale_weights(self.weights, begin, end, scale, taken)
 
 
 class Beliefs:
@@ -124,22 +146,29 @@ class MeanField:
         self._taken: Float32 = np.empty((0, 0), np.float32)
         self.runs = 0
 
-    def run(self, pairwise: Pairwise, weights: Sequence[float], iterations: int, normalization: str) -> Beliefs:
+    def run(
+        self, pairwise: Pairwise, weights: Sequence[float], iterations: int, normalization: str | Sequence[str]
+    ) -> Beliefs:
         """Iterate Q = softmax(-U + sum_k w_k K_k Q) from Q = softmax(-U).
 
-        `weights` has one Potts weight for each lattice of `pairwise`; `normalization` is one of POWERS.
+        `weights` has one Potts weight for each lattice of `pairwise`; `normalization` is one of POWERS, or
+        one for each.
         """
         return next(self.run_each(pairwise, [weights], iterations, normalization))
 
     def run_each(
-        self, pairwise: Pairwise, weights: Sequence[Sequence[float]], iterations: int, normalization: str
+        self,
+        pairwise: Pairwise,
+        weights: Sequence[Sequence[float]],
+        iterations: int,
+        normalization: str | Sequence[str],
     ) -> Iterator[Beliefs]:
         """`run` with each of several `weights` in turn; what does not depend on them is done once.
 
         Each result has to be used before the next is asked for.
         """
         layout = pairwise.layout(self.stride)
-        given = self._given(pairwise, layout, normalization)
+        given = layout.given(pairwise.powers(normalization, 0))
         first = 0 if len(weights) == 1 else 2
         if iterations:
             self._advance(layout, _NONE, given, _NONE, True, first)
@@ -167,31 +196,18 @@ class MeanField:
         kernels.blur(splatted, self.stride, layout.chains)
         return splatted
 
-    def _given(self, pairwise: Pairwise, layout: Layout, normalization: str) -> Float32:
-        """(N * K,): what a pixel gives to its vertices."""
-        power = POWERS[normalization][0]
-        if not power:
-            return layout.weights.ravel()
-        given = np.empty_like(layout.weights)
-        for lattice, begin, end in _columns(pairwise):
-            kernels.scale_weights(layout.weights, begin, end, _power(lattice.mass, power), given)
-        return given.ravel()
-
     def _scaled(
-        self, pairwise: Pairwise, layout: Layout, weights: Sequence[float], normalization: str
+        self, pairwise: Pairwise, layout: Layout, weights: Sequence[float], normalization: str | Sequence[str]
     ) -> tuple[Float32, bool]:
-        """(N * K,): what a pixel takes from its vertices, with the terms' weights; and whether its logits are bounded.
+        """(N * K,): what a pixel takes from its vertices; and whether its logits are bounded.
 
         Divided by its mass after filtering, a message is a mean of beliefs, at most the term's weight.
         """
         if self._taken.shape != layout.weights.shape:
             self._taken = np.empty_like(layout.weights)
-        power = POWERS[normalization][1]
-        for (lattice, begin, end), weight in zip(_columns(pairwise), weights, strict=True):
-            # Slicing scales by 1 / (1 + 2^-d), which the mass includes.
-            scale = _power(lattice.mass, power) * np.float32(weight / (1 + 2.0 ** (1 + begin - end)))
-            kernels.scale_weights(layout.weights, begin, end, scale, self._taken)
-        bounded = normalization == "after" and min(weights) >= 0 and sum(weights) <= _MOST_EXPONENT
+        powers = pairwise.powers(normalization, 1)
+        layout.take(powers, weights, self._taken)
+        bounded = set(powers) == {-1.0} and min(weights) >= 0 and sum(weights) <= _MOST_EXPONENT
         return self._taken.ravel(), bounded
 
     def write_dropped(self, maps: Float32, shares: Float32) -> None:
@@ -223,11 +239,6 @@ def aligned(size: int) -> Float32:
     space = np.empty(size + 16, np.float32)
     start = (-(space.ctypes.data >> 2)) & 15
     return space[start : start + size]
-
-
-def _columns(pairwise: Pairwise) -> Iterator[tuple[Lattice, int, int]]:
-    """Each lattice with the columns of its weights."""
-    return zip(pairwise.lattices, pairwise.columns, pairwise.columns[1:], strict=False)
 
 
 def _power(mass: Float32, power: float) -> Float32:

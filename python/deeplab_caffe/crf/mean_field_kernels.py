@@ -285,3 +285,32 @@ def blur(values, stride, chains):
         blur24(values, stride, lane, chains)
     for lane in range(wide, stride, 8):
         blur8(values, stride, lane, chains)
+
+
+@njit(cache=True, nogil=True)
+def splat_maps(maps, stride, columns, places, given, splatted):
+    """Splat `maps` (C, N) as they are."""
+    classes, count = maps.shape
+    rows = room(stride)
+    for begin in range(0, count, BLOCK):
+        size = min(BLOCK, count - begin)
+        for c in range(stride):
+            for i in range(size):
+                rows[i * stride + c] = maps[c, begin + i] if c < classes else _ZERO
+        splat_block(rows, stride, places, given, begin, size, columns, splatted)
+
+
+@njit(cache=True, nogil=True)
+def slice_maps(stride, columns, places, taken, values, maps):
+    """Slice `values` into `maps` (C, N)."""
+    classes, count = maps.shape
+    nothing = np.zeros(BLOCK * stride, np.float32)
+    rows = room(stride)
+    for begin in range(0, count, BLOCK):
+        size = min(BLOCK, count - begin)
+        first = begin * columns
+        last = (begin + size) * columns
+        slice_block(nothing, stride, places[first:last], taken[first:last], 0, size, columns, values, rows)
+        for c in range(classes):
+            for i in range(size):
+                maps[c, begin + i] = rows[i * stride + c]

@@ -1,4 +1,4 @@
-"""The parameters of the fully connected CRF, under the paper's names and under Caffe's."""
+"""The parameters of the fully connected CRF, under the paper's names, Caffe's and pydensecrf's."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import math
 import numbers
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -34,6 +35,11 @@ def _check_number(parameters: CRFParameters, name: str, wanted: str, accept) -> 
     if not math.isfinite(number) or not accept(number):
         raise InputError(f"CRF: {name} (Caffe: {_CAFFE_NAMES[name]}) is {value!r}, wanted a finite number, {wanted}")
     object.__setattr__(parameters, name, number)
+
+
+def _check_names(what: str, given: Mapping[str, float], wanted: tuple[str, ...]) -> None:
+    if set(given) != set(wanted):
+        raise InputError(f"CRF: {what} states {', '.join(sorted(given)) or 'nothing'}; wanted {', '.join(wanted)}")
 
 
 @dataclass(frozen=True)
@@ -89,6 +95,33 @@ class CRFParameters:
     def to_caffe(self) -> dict[str, float]:
         """The parameters as Caffe's `dense_crf_param` names them (which has no normalization: it is always "after")."""
         return {caffe: getattr(self, name) for name, caffe in _CAFFE_NAMES.items()}
+
+    @classmethod
+    def from_pydensecrf(
+        cls,
+        *,
+        bilateral: Mapping[str, float],
+        gaussian: Mapping[str, float],
+        iterations: int = 10,
+        normalization: str = "symmetric",
+    ) -> CRFParameters:
+        """The parameters under pydensecrf's names, and with its default normalization.
+
+        `bilateral`: sxy, srgb and compat of addPairwiseBilateral; `gaussian`: sxy and compat of addPairwiseGaussian.
+        """
+        _check_names("bilateral", bilateral, ("compat", "srgb", "sxy"))
+        _check_names("gaussian", gaussian, ("compat", "sxy"))
+        return cls(
+            *(bilateral["compat"], bilateral["sxy"], bilateral["srgb"], gaussian["compat"], gaussian["sxy"]),
+            *(iterations, normalization),
+        )
+
+    def to_pydensecrf(self) -> dict[str, dict[str, float]]:
+        """The arguments of addPairwiseBilateral and addPairwiseGaussian; the normalization is an argument of both."""
+        return {
+            "bilateral": {"sxy": self.sigma_alpha, "srgb": self.sigma_beta, "compat": self.w1},
+            "gaussian": {"sxy": self.sigma_gamma, "compat": self.w2},
+        }
 
     def to_json(self) -> str:
         """The parameters as a JSON object under the paper's names."""

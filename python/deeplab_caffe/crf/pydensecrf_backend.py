@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from deeplab_caffe.errors import InputError
 
+from .inference import Options, labels_of
 from .params import CRFParameters
 
 
-def infer(image: NDArray, unary: NDArray[np.float32], parameters: CRFParameters) -> NDArray[np.float32]:
-    """Q (C, H, W) by pydensecrf's DenseCRF2D. Raises InputError where pydensecrf is not installed."""
+def infer(
+    pairs: Sequence[tuple[NDArray, NDArray[np.float32]]], parameters: CRFParameters, options: Options
+) -> list[NDArray]:
+    """Labels (H, W) or probabilities (C, H, W) by DenseCRF2D. Raises InputError where pydensecrf is not installed."""
+    beliefs = (_infer(image, unary, parameters) for image, unary in pairs)
+    return [labels_of(q) if options.labels else q for q in beliefs]
+
+
+def _infer(image: NDArray, unary: NDArray[np.float32], parameters: CRFParameters) -> NDArray[np.float32]:
     densecrf = _densecrf()
     kinds = {"after": densecrf.NORMALIZE_AFTER, "symmetric": densecrf.NORMALIZE_SYMMETRIC}
     kind = kinds[parameters.normalization]

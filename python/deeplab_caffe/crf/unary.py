@@ -1,4 +1,4 @@
-"""Unary energies from scores or probabilities, and scores resized as Caffe's Interp layer does it."""
+"""Unary energies from scores, probabilities or labels, and scores resized as Caffe's Interp layer does it."""
 
 from __future__ import annotations
 
@@ -44,6 +44,37 @@ def unary_from_probabilities(probabilities: ArrayLike) -> Float32:
             "wanted 1 (for scores use unary_from_scores)"
         )
     return -np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
+
+
+def unary_from_labels(labels: ArrayLike, classes: int, confidence: float, unsure: int | None = 255) -> Float32:
+    """Energies of hard labels (H, W) that are right with probability `confidence`: (C, H, W), float32.
+
+    The other classes share the rest evenly; pixels labelled `unsure`, if there are any, are of every class alike.
+    Raises InputError for labels that are neither, and for a confidence that is not between 1 / classes and 1.
+    """
+    labels = np.asarray(labels)
+    if labels.ndim != 2 or not labels.size or labels.dtype.kind not in "iu":
+        raise InputError(
+            f"CRF: labels have shape {labels.shape} and type {labels.dtype}, wanted whole numbers (height, width)"
+        )
+    if classes < 2 or not 1 / classes < confidence < 1:
+        raise InputError(
+            f"CRF: {classes} classes and confidence {confidence}; wanted two or more classes and a confidence above "
+            "1 / classes and below 1"
+        )
+    known = np.ones(labels.shape, bool) if unsure is None else labels != unsure
+    wrong = known & ((labels < 0) | (labels >= classes))
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        raise InputError(
+            f"CRF: label {labels[row, column]} at row {row}, column {column}; wanted 0 to {classes - 1}"
+            + ("" if unsure is None else f" or {unsure} for a pixel that is unsure")
+        )
+    energies = np.full((classes, *labels.shape), -np.log((1 - confidence) / (classes - 1)), np.float32)
+    rows, columns = np.nonzero(known)
+    energies[labels[known], rows, columns] = -np.log(confidence)
+    energies[:, ~known] = np.log(classes)
+    return energies
 
 
 def resize_scores(scores: ArrayLike, size: tuple[int, int], crop: tuple[int, int] | None = None) -> Float32:
