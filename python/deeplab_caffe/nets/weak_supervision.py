@@ -26,7 +26,7 @@ from .blocks import Spec
 from .deeplab_v1 import large_fov, large_fov_scores
 from .setting import Setting
 from .solvers import STEP_V1, Recipe
-from .variant import Score, Variant
+from .variant import Build, Score, Variant
 
 #: from scores and weak labels to the scores that the guess is taken from
 Bias = Callable[[Spec, Setting, str, Top, Top], Top]
@@ -161,6 +161,7 @@ _FIXED_BY_BOX = Weak("bbox", partial(em_fixed, bg_bias=5, fg_bias=6, label_type=
 _BY_BOX = Weak("bbox")
 
 _SOURCE = "Weakly- and Semi-Supervised Learning (arXiv 1502.02734), Tables 1 and 3"
+_RELEASED = f"{_SOURCE}, and the released net and solvers"
 _RECIPES = tuple(replace(stage, batch_size=20) for stage in STEP_V1)
 _MIXED = tuple(replace(stage, batch_size=15, lists=("train",)) for stage in STEP_V1)
 
@@ -186,20 +187,38 @@ _SMALL = Variant(
     title="DeepLab-Weak-EM-Adapt: labels of images, adaptive biases",
     build=partial(weak, scores=small_fov_scores, kind=_image(em_adapt)),
     recipes=_RECIPES,
-    source=f"{_SOURCE}, and the released net and solvers",
+    source=_RELEASED,
     initial="VGG-16, its fc6 subsampled to 4x4 (vgg16_128.caffemodel)",
     parameters=65_140_565,
     field_of_view=128,
     published=_score(38.2),
 )
-_LARGE = replace(
-    _SMALL,
-    source=_SOURCE,
-    initial="VGG-16, its fc6 subsampled to 3x3, its fc6 and fc7 to 1024 channels (vgg16_20M.caffemodel)",
-    parameters=20_505_429,
-    field_of_view=224,
-)
-_SEMI = replace(_LARGE, reads=("weak_set", "weak2_set"))
+
+
+def _large(words: str, score: float, build: Build, recipes: tuple[Recipe, ...], **changes: Any) -> Variant:
+    """A row of a net that is LargeFOV in use."""
+    row = replace(
+        _SMALL,
+        title=f"DeepLab-LargeFOV-{words}",
+        build=build,
+        recipes=recipes,
+        source=_SOURCE,
+        initial="VGG-16, its fc6 subsampled to 3x3, its fc6 and fc7 to 1024 channels (vgg16_20M.caffemodel)",
+        parameters=20_505_429,
+        field_of_view=224,
+        published=_score(score),
+    )
+    return replace(row, **changes)
+
+
+def _semi(words: str, score: float, kind: Weak, suffix: str = "", **changes: Any) -> Variant:
+    """A row of a net that is trained on mixed batches."""
+    both = {"reads": ("weak_set", "weak2_set"), **changes}
+    return _large(f"Semi-{words}", score, partial(semi, kind=kind), _weak_lists(suffix), **both)
+
+
+_BOXES_EM = partial(weak, scores=large_fov_scores, kind=_FIXED_BY_BOX)
+_AFTER_RECTANGLES = {"initial": "the trained bbox_rect", "starts_from": "bbox_rect"}
 
 VARIANTS: dict[str, Variant] = {
     "weak_em_adapt": _SMALL,
@@ -210,56 +229,15 @@ VARIANTS: dict[str, Variant] = {
         source=_SOURCE,
         published=_score(20.8),
     ),
-    "semi_em_fixed": replace(
-        _SEMI,
-        title="DeepLab-LargeFOV-Semi-EM-Fixed: labels of pixels and labels of images",
-        build=partial(semi, kind=_FIXED_BY_IMAGE),
-        recipes=_weak_lists(),
-        published=_score(64.6),
+    "semi_em_fixed": _semi("EM-Fixed: labels of pixels, and labels of images, fixed biases", 64.6, _FIXED_BY_IMAGE),
+    "bbox_rect": _large("Bbox-Rect: boxes as rectangles", 52.5, large_fov, _box_lists("rect")),
+    "bbox_seg": _large("Bbox-Seg: boxes segmented by the CRF", 60.6, large_fov, _box_lists("seg")),
+    "bbox_em_fixed": _large(
+        "Bbox-EM-Fixed: boxes, fixed biases", 54.1, _BOXES_EM, _box_lists("rect"), **_AFTER_RECTANGLES
     ),
-    "bbox_rect": replace(
-        _LARGE,
-        title="DeepLab-LargeFOV-Bbox-Rect: boxes as rectangles",
-        build=large_fov,
-        recipes=_box_lists("rect"),
-        published=_score(52.5),
-    ),
-    "bbox_seg": replace(
-        _LARGE,
-        title="DeepLab-LargeFOV-Bbox-Seg: boxes segmented by the CRF",
-        build=large_fov,
-        recipes=_box_lists("seg"),
-        published=_score(60.6),
-    ),
-    "bbox_em_fixed": replace(
-        _LARGE,
-        title="DeepLab-LargeFOV-Bbox-EM-Fixed: boxes as rectangles, fixed biases",
-        build=partial(weak, scores=large_fov_scores, kind=_FIXED_BY_BOX),
-        recipes=_box_lists("rect"),
-        initial="the trained bbox_rect",
-        starts_from="bbox_rect",
-        published=_score(54.1),
-    ),
-    "semi_bbox_rect": replace(
-        _SEMI,
-        title="DeepLab-LargeFOV-Semi-Bbox-Rect: labels of pixels, and boxes as rectangles",
-        build=partial(semi, kind=_BY_BOX),
-        recipes=_weak_lists("_bbox_rect"),
-        published=_score(62.1),
-    ),
-    "semi_bbox_seg": replace(
-        _SEMI,
-        title="DeepLab-LargeFOV-Semi-Bbox-Seg: labels of pixels, and boxes segmented by the CRF",
-        build=partial(semi, kind=_BY_BOX),
-        recipes=_weak_lists("_bbox_seg"),
-        published=_score(65.1),
-    ),
-    "semi_bbox_em_fixed": replace(
-        _SEMI,
-        title="DeepLab-LargeFOV-Semi-Bbox-Fixed: labels of pixels, and boxes as rectangles, fixed biases",
-        build=partial(semi, kind=_FIXED_BY_BOX),
-        recipes=_weak_lists("_bbox_rect"),
-        source=f"{_SOURCE}, and the released net and solvers",
-        published=_score(64.8),
+    "semi_bbox_rect": _semi("Bbox-Rect: labels of pixels, and boxes as rectangles", 62.1, _BY_BOX, "_bbox_rect"),
+    "semi_bbox_seg": _semi("Bbox-Seg: labels of pixels, and boxes segmented by the CRF", 65.1, _BY_BOX, "_bbox_seg"),
+    "semi_bbox_em_fixed": _semi(
+        "Bbox-Fixed: labels of pixels, and boxes, fixed biases", 64.8, _FIXED_BY_BOX, "_bbox_rect", source=_RELEASED
     ),
 }
