@@ -14,7 +14,7 @@ from .blob import Blob
 from .layers.base import Layer
 
 if TYPE_CHECKING:
-    from .net import Net
+    from .net_graph import NetGraph
 
 #: bytes of a float32
 _FLOAT = 4
@@ -68,7 +68,7 @@ class NetLog:
         log.detail(f"Memory required for data: {self._count * _FLOAT}", "net.cpp:165")
 
 
-def finished(net: Net) -> None:
+def finished(net: NetGraph) -> None:
     """Which layers run backward, from the last one, and the outputs."""
     for layer in reversed(net.layers):
         if layer.needs_backward:
