@@ -24,9 +24,13 @@ from deeplab_caffe import caffe
 from deeplab_caffe.caffe import log
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats import schema
+from deeplab_caffe.formats.layout import format_document
 from deeplab_caffe.formats.prototxt import Document, to_message
+from deeplab_caffe.formats.upgrade_binary import upgrade_binary
+from deeplab_caffe.formats.upgrade_text import upgrade_document
 from deeplab_caffe.formats.weight_files import read_weight_file
 from deeplab_caffe.formats.weights import read_caffemodel, read_solverstate
+from deeplab_caffe.inspection.lint import Linter, chosen
 from deeplab_caffe.porting.manifest import read_manifest
 from deeplab_caffe.porting.state_dict import read_metadata, read_state_dict
 from deeplab_caffe.porting.summary import summarise
@@ -70,6 +74,23 @@ def _build_net(path: Path) -> None:
 
 def _read_solver(path: Path) -> None:
     to_message(Document.read(path), schema.SolverParameter())
+
+
+def _format(path: Path) -> None:
+    text = format_document(Document.read(path))
+    assert format_document(Document(text)) == text
+
+
+def _upgrade(path: Path) -> None:
+    upgrade_document(Document(upgrade_document(Document.read(path)).text))
+
+
+def _upgrade_binary(path: Path) -> None:
+    upgrade_binary(path)
+
+
+def _lint(path: Path) -> None:
+    Linter(chosen()).lint(path)
 
 
 def _load(path: Path) -> None:
@@ -124,6 +145,11 @@ def targets() -> list[tuple[str, Callable[[Path], None], bytes]]:
         ("prototxt", _read_net, net),
         ("prototxt", _build_net, net),
         ("prototxt", _read_solver, (solver / "solver.prototxt").read_bytes()),
+        ("prototxt", _format, net),
+        ("prototxt", _upgrade, (DATA.parent / "legacy" / "v0.prototxt").read_bytes()),
+        ("prototxt", _upgrade, (DATA.parent / "legacy" / "deeplab_v1.prototxt").read_bytes()),
+        ("prototxt", _lint, net),
+        ("caffemodel", _upgrade_binary, (solver / "snap_iter_6.caffemodel").read_bytes()),
         ("caffemodel", _load, (solver / "snap_iter_6.caffemodel").read_bytes()),
         ("caffemodel", _load, next((DATA.parent / "formats").rglob("v1.caffemodel")).read_bytes()),
         ("solverstate", _state, (solver / "snap_iter_6.solverstate").read_bytes()),

@@ -72,11 +72,12 @@ def read_binary_net(path: str | os.PathLike[str], dialect: str | None = None) ->
     try:
         parts = list(fields(memoryview(data)))
         net = schema.NetParameter.FromString(_exchanged(parts, dialect, str(path)))
+        unknown = list(_unknown(net))
     except (ValueError, DecodeError) as error:
         raise InputError(f"{path}: damaged, or no net in the wire format: {error}") from None
     if not net.layer and not net.layers:
         raise InputError(f"{path}: holds no layers; a net in the wire format was wanted")
-    for name, number in _unknown(net):
+    for name, number in unknown:
         warnings.warn(f"{path}: {name}: field {number} belongs to no dialect and is left out", stacklevel=2)
     return net
 
@@ -95,7 +96,8 @@ def _exchanged(parts: list[_Part], dialect: str | None, source: str) -> bytes:
         replaced = {_LAYER: (_encoded(_renumbered(layer, numbers)) for layer in new)}
     out = []
     for number, wire, value in parts:
-        out.append(encode_bytes(number, next(replaced[number])) if number in replaced else _part(number, wire, value))
+        is_layer = number in replaced and wire == _BYTES
+        out.append(encode_bytes(number, next(replaced[number])) if is_layer else _part(number, wire, value))
     return b"".join(out)
 
 
@@ -209,11 +211,18 @@ _INNER: Mapping[int, Callable[[Iterable[_Part]], Iterator[_Part]]] = {
 
 
 def _unknown(message: Any, path: str = "") -> Iterator[tuple[str, int]]:
-    """The fields that the schema does not know: the message they are in, and their numbers."""
+    """The fields that the schema does not know: the message they are in, and their numbers.
+
+    Raises ValueError for a string that is no text; protobuf hands such a one over as bytes.
+    """
     for unknown in UnknownFieldSet(message):
         yield path or message.DESCRIPTOR.name, unknown.field_number
     for descriptor, value in message.ListFields():
-        if descriptor.message_type is not None and descriptor.name != "blobs":
+        if descriptor.type == descriptor.TYPE_STRING:
+            texts = [value] if isinstance(value, str | bytes) else value
+            if any(isinstance(text, bytes) for text in texts):
+                raise ValueError(f"the {descriptor.name} of {path or 'the net'} is no text")
+        elif descriptor.message_type is not None and descriptor.name != "blobs":
             for i, inner in enumerate([value] if hasattr(value, "DESCRIPTOR") else value):
                 name = getattr(inner, "name", "") if descriptor.name in ("layer", "layers") else ""
                 label = f"layer '{name}'" if name else f"{descriptor.name}[{i}]"

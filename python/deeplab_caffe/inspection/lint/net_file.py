@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
@@ -201,3 +202,8 @@ def _fields_of_the_first_release(file: NetFile) -> list[tuple[Field, Field, str 
 def scalar_of(field: Field | None) -> Scalar | None:
     """The scalar that a field holds."""
     return field.value if field is not None and isinstance(field.value, Scalar) else None
+
+
+def is_missing(name: str) -> bool:
+    """Whether a file is not there; one whose name holds a template variable is not looked for."""
+    return "\0" in name or ("${" not in name and not Path(name).exists())

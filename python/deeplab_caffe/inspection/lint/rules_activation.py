@@ -21,7 +21,7 @@ def relu_after_wrong_blob(view: View) -> Iterator[Hit]:
     for layer in view.layers:
         if layer.type not in ACTIVATIONS or not layer.bottoms:
             continue
-        blob = view.bottoms[layer.index][0]
+        blob = view.bottom(layer, 0)
         if blob is None:
             continue
         named = _named_for_another(view, layer, blob)
@@ -79,7 +79,7 @@ def activation_on_scores(view: View) -> Iterator[Hit]:
     for loss in view.losses:
         if loss.type != "SoftmaxWithLoss":
             continue
-        for blob in view.ancestors(view.bottoms[loss.index][0], through=_KEEPS_SCORES):
+        for blob in view.ancestors(view.bottom(loss, 0), through=_KEEPS_SCORES):
             if blob.maker.type in ACTIVATIONS or blob.maker.type == "Dropout":
                 kind = "Dropout" if blob.maker.type == "Dropout" else "activation"
                 message = f"an {kind} on the scores '{blob.name}' that {loss.title} reads"
@@ -91,7 +91,7 @@ def softmax_before_loss(view: View) -> Iterator[Hit]:
     for loss in view.losses:
         if loss.type not in ("SoftmaxWithLoss", "SigmoidCrossEntropyLoss"):
             continue
-        for blob in view.ancestors(view.bottoms[loss.index][0], through={"Interp", "Crop", "Padding"}):
+        for blob in view.ancestors(view.bottom(loss, 0), through={"Interp", "Crop", "Padding"}):
             if blob.maker.type in ("Softmax", "Sigmoid"):
                 message = f"{loss.title} takes the {blob.maker.type.lower()} itself, and reads '{blob.name}'"
                 yield blob.maker.hit(message, "give the loss the scores before this layer")
@@ -102,7 +102,7 @@ def missing_activation(view: View) -> Iterator[Hit]:
     for layer in view.layers:
         if layer.type not in ("Convolution", "InnerProduct") or not layer.bottoms:
             continue
-        for blob in view.ancestors(view.bottoms[layer.index][0], through=_NORMALISES | {"Dropout"}):
+        for blob in view.ancestors(view.bottom(layer, 0), through=_NORMALISES | {"Dropout"}):
             if blob.maker.type in ("Convolution", "InnerProduct"):
                 message = f"reads '{blob.name}' of {blob.maker.title} without an activation between them"
                 yield layer.hit(message, "put a ReLU between them", "bottom", 0)

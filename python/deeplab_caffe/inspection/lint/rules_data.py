@@ -9,7 +9,7 @@ from typing import Any
 
 from ...formats.edits import Edits
 from .findings import ERROR, NOTE, WARNING, Hit, rule
-from .net_file import Layer
+from .net_file import Layer, is_missing
 from .views import View
 
 #: data layers → the message that says what they read
@@ -114,6 +114,6 @@ def missing_file(view: View) -> Iterator[Hit]:
             ((DATA.get(layer.type, ""), "source"), getattr(p, "source", "")),
             (("transform_param", "mean_file"), layer.param.transform_param.mean_file),
         ):
-            if name and "${" not in name and not Path(name).exists():
+            if name and is_missing(name):
                 message = f"'{name}' is not there, seen from {Path.cwd()}"
                 yield layer.hit(message, "look at the path, which is relative to where training runs", *path)

@@ -21,7 +21,7 @@ def _judges(view: View) -> Iterator[tuple[Layer, Blob, Layer]]:
     for layer in view.layers:
         if layer.type not in _PARAMS or len(layer.bottoms) < 2 or layer.incomplete:
             continue
-        labels = view.bottoms[layer.index][1]
+        labels = view.bottom(layer, 1)
         for blob in view.ancestors(labels, through=_KEEPS_LABELS):
             if blob.maker.type == "ImageSegData" and blob.index == 1 and labels is not None:
                 yield layer, labels, blob.maker
@@ -70,7 +70,7 @@ def ignore_label_is_class(view: View) -> Iterator[Hit]:
     for layer in view.layers:
         if layer.type not in _PARAMS or not layer.bottoms:
             continue
-        shape = view.shapes.of(view.bottoms[layer.index][0])
+        shape = view.shapes.of(view.bottom(layer, 0))
         for label in _ignored(layer):
             if shape and len(shape) > 1 and 0 <= label < shape[1]:
                 message = f"ignores label {label}, which is one of the {shape[1]} classes that it is given scores of"
@@ -81,7 +81,7 @@ def ignore_label_is_class(view: View) -> Iterator[Hit]:
 def class_count(view: View) -> Iterator[Hit]:
     first: dict[int, tuple[Layer, int]] = {}
     for layer, _, data in _judges(view):
-        shape = view.shapes.of(view.bottoms[layer.index][0])
+        shape = view.shapes.of(view.bottom(layer, 0))
         if not shape or len(shape) < 2:
             continue
         before, count = first.setdefault(data.index, (layer, shape[1]))

@@ -40,7 +40,7 @@ def _scoring(view: View) -> set[int]:
     found = set()
     for loss in view.losses:
         if loss.type in ("SoftmaxWithLoss", "SigmoidCrossEntropyLoss") and loss.bottoms:
-            for blob in view.ancestors(view.bottoms[loss.index][0], through=_KEEPS_SCORES):
+            for blob in view.ancestors(view.bottom(loss, 0), through=_KEEPS_SCORES):
                 found.add(blob.maker.index)
     return found
 

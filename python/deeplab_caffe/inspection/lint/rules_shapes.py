@@ -123,7 +123,7 @@ def _spacings(view: View) -> dict[tuple[int, str, int], Fraction]:
             origin, spacing = layer.index, Fraction(1)
             found[origin, blob.name, 0] = spacing
         else:
-            before = view.bottoms[layer.index][0] if view.bottoms[layer.index] else None
+            before = view.bottom(layer, 0)
             step = _step(layer)
             if before is None or id(before) not in at or step is None:
                 continue

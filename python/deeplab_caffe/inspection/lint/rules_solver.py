@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...formats.prototxt import nearest
 from .findings import ERROR, WARNING, Hit, rule
-from .net_file import Layer
+from .net_file import Layer, is_missing
 from .solver_file import NETS, SolverFile
 from .views import View
 
@@ -133,7 +133,8 @@ def settings_of_tests(solver: SolverFile) -> Iterator[Hit]:
 @rule("snapshot", WARNING, "snapshots that are never taken, or that cannot be written", "solver")
 def snapshot(solver: SolverFile) -> Iterator[Hit]:
     p = solver.param
-    if "${" not in p.snapshot_prefix and (problem := _unwritable(p.snapshot_prefix)):
+    problem = _unwritable(p.snapshot_prefix)
+    if problem:
         yield solver.hit("snapshot_prefix", problem, "state another snapshot_prefix")
     if not p.snapshot_after_train and 0 < p.max_iter < (p.snapshot or p.max_iter + 1):
         message = f"no snapshot is ever taken: training ends at {p.max_iter} without one"
@@ -141,7 +142,11 @@ def snapshot(solver: SolverFile) -> Iterator[Hit]:
 
 
 def _unwritable(prefix: str) -> str:
-    """Why snapshots cannot be written there; "" where they can, or where the folder can be made."""
+    """Why snapshots cannot be written there; "" where they can, where the folder can be made, or is not known."""
+    if "${" in prefix:
+        return ""
+    if "\0" in prefix:
+        return "the snapshot_prefix holds a zero byte"
     folder = Path(prefix).parent
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
@@ -156,7 +161,7 @@ def _unwritable(prefix: str) -> str:
 def missing_weights(solver: SolverFile) -> Iterator[Hit]:
     for stated in solver.param.weights:
         for name in stated.split(","):
-            if "${" not in name and not Path(name.strip()).exists():
+            if is_missing(name.strip()):
                 yield solver.hit("weights", f"'{name.strip()}' is not there", "look at the path")
 
 

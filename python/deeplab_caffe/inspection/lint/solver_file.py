@@ -92,6 +92,9 @@ class SolverFile:
         if "${" in field.value.text:
             self.unnamed.append(field)
             return None
+        if "\0" in field.value.text:
+            self.unread.append((field, "the name of the net holds a zero byte"))
+            return None
         path = net_path(self.document.filename, field.value.text)
         if path not in self._files:
             try:

@@ -80,6 +80,11 @@ class View:
         """The layers that make blobs of nothing."""
         return [layer for layer in self.layers if not layer.bottoms and layer.tops]
 
+    def bottom(self, layer: Layer, index: int) -> Blob | None:
+        """A bottom of a layer; None where there is none, or nobody makes it."""
+        bottoms = self.bottoms[layer.index]
+        return bottoms[index] if index < len(bottoms) else None
+
     def ancestors(self, blob: Blob | None, *, through: Iterable[str] = ()) -> Iterator[Blob]:
         """The blob and what it was made from, nearest first; with `through`, through layers of these types alone."""
         todo, seen = [blob], set()
