@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from deeplab_caffe.caffe import log as _log
 from deeplab_caffe.caffe import mode as _mode
-from deeplab_caffe.caffe import net as _net
+from deeplab_caffe.caffe import net_graph as _net_graph
 from deeplab_caffe.caffe.layers.base import Layer as _EngineLayer
 from deeplab_caffe.formats.definition import read_definition as _read_definition
 from deeplab_caffe.formats.definition import read_solver as _read_solver
@@ -124,7 +124,7 @@ def _wrapped(bottom: Any, top: Any) -> tuple[list[Blob], list[Blob]]:
     return [Blob(b) for b in bottom], [Blob(t) for t in top]
 
 
-_net.python_layer = _Bridge
+_net_graph.python_layer = _Bridge
 
 
 def layer_type_list() -> list[str]:
