@@ -10,7 +10,7 @@ import pytest
 import lint_nets
 from deeplab_caffe.cli import main
 from deeplab_caffe.formats.templates import template_values
-from deeplab_caffe.inspection.lint import Linter, as_text, chosen
+from deeplab_caffe.inspection.lint import RULES, Linter, as_text, chosen
 
 REPOSITORY = Path(__file__).parents[2]
 #: one model of each family: what the others of it differ in, no rule looks at
@@ -91,6 +91,12 @@ def test_without_shapes_no_engine_is_needed(tmp_path):
     solver = lint_nets.write(tmp_path, "train", "shrink_factor: 8", "shrink_factor: 4")
     assert _lint(solver) == 1
     assert _lint(solver, "--no-shapes") == 0
+
+
+def test_the_documentation_lists_the_rules():
+    text = (REPOSITORY / "docs" / "prototxt-tools.md").read_text(encoding="utf-8")
+    for r in RULES.values():
+        assert f"| `{r.name}` | {r.severity} | {r.summary} |" in text
 
 
 # -- silencing

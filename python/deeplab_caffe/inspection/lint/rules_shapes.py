@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from functools import partial
 from math import lcm
@@ -13,6 +13,7 @@ from .net_file import Layer
 from .shape_view import Shape
 from .views import Blob, View
 
+Axes = Iterator[tuple[int, ...]]
 #: what the engine says → the rule that it falls under; the rest is does-not-fit
 _KINDS = {
     "unknown-type": re.compile(r"^unknown type"),
@@ -29,7 +30,7 @@ _ADVICE = {
     "param-count": "take out those that are too many",
     "label-size": "bring scores and labels to one size, with Interp's shrink_factor or zoom_factor",
     "filler": "state a filler that goes with the parameter's shape",
-    "does-not-fit": "see what the layers before it make: deeplab prototxt inspect",
+    "does-not-fit": "mend its parameters, or what it reads, which deeplab prototxt inspect shows",
 }
 
 
@@ -64,7 +65,7 @@ def dilation_pad(view: View) -> Iterator[Hit]:
         p = layer.param.convolution_param
         if max(p.dilation, default=1) < 2 or max(p.stride, default=1) > 1 or p.kernel_h or p.pad_h or p.pad_w:
             continue
-        for kernel, dilation, pad in _by_axis(p.kernel_size, p.dilation, p.pad):
+        for kernel, dilation, pad, _ in _by_axis(p.kernel_size, p.dilation, p.pad):
             wanted = dilation * (kernel - 1) // 2
             if kernel > 1 and dilation > 1 and pad != wanted:
                 message = f"kernel {kernel} with dilation {dilation} keeps the size with pad {wanted}, not {pad}"
@@ -72,10 +73,10 @@ def dilation_pad(view: View) -> Iterator[Hit]:
                 break
 
 
-def _by_axis(*fields: object) -> Iterator[tuple[int, ...]]:
-    """The values of repeated fields for each spatial axis, of one stated value for all; 0 and 1 where none is."""
-    defaults = (1, 1, 0)
-    values = [list(f) or [d] for f, d in zip(fields, defaults, strict=True)]  # type: ignore[call-overload]
+def _by_axis(kernel: Iterable[int], dilation: Iterable[int], pad: Iterable[int], stride: Iterable[int] = ()) -> Axes:
+    """Kernel, dilation, pad and stride for each spatial axis; one stated value is all axes', none the default."""
+    fields = ((kernel, 1), (dilation, 1), (pad, 0), (stride, 1))
+    values = [list(stated) or [default] for stated, default in fields]
     for i in range(max(map(len, values))):
         yield tuple(v[min(i, len(v) - 1)] for v in values)
 
@@ -89,19 +90,16 @@ def crop_size(view: View) -> Iterator[Hit]:
         return
     spacings = _spacings(view)
     for source in view.sources:
-        steps = {spacing.numerator for name, spacing in spacings.items() if name[0] == source.index}
-        modulus = lcm(*steps) if steps else 1
+        modulus = lcm(*(spacing.numerator for spacing in spacings[source.index]))
         for blob in view.tops[source.index]:
             shape = view.shapes.of(blob)
-            if shape is None or len(shape) != 4 or modulus == 1 or (source.index, blob.name, 0) not in spacings:
-                continue
-            wrong = [size for size in shape[2:] if size > modulus and (size - 1) % modulus]
+            sizes = shape[2:] if shape is not None and len(shape) == 4 else ()
+            wrong = [size for size in sizes if size > modulus and (size - 1) % modulus]
             if wrong:
                 lower = (wrong[0] - 1) // modulus * modulus + 1
                 form = f"{modulus}k + 1"
                 message = f"'{blob.name}' is {wrong[0]} pixels, not {form}: scores and labels do not lie on pixels"
-                advice = f"take {lower} or {lower + modulus}"
-                yield source.hit(message, advice, *_size_field(source))
+                yield source.hit(message, f"take {lower} or {lower + modulus}", *_size_field(source))
                 break
 
 
@@ -109,28 +107,26 @@ def _size_field(source: Layer) -> tuple[str, ...]:
     return {"Input": ("input_param", "shape")}.get(source.type, ("transform_param", "crop_size"))
 
 
-def _spacings(view: View) -> dict[tuple[int, str, int], Fraction]:
-    """How many pixels of its source two neighbours of a blob are apart, for blobs whose corners are the source's.
+def _spacings(view: View) -> dict[int, set[Fraction]]:
+    """By source: how many of its pixels two neighbours of a blob are apart, for blobs whose corners are the source's.
 
-    Keys are the source's index, the blob's name and how many layers have written it. A layer keeps the corners if its
-    padding is half its window's span, or if it is an Interp without padding by a factor.
+    A layer keeps the corners if its padding is half its window's span, or if it is an Interp without padding by a
+    factor.
     """
-    found: dict[tuple[int, str, int], Fraction] = {}
+    found: dict[int, set[Fraction]] = {}
     at: dict[int, tuple[int, Fraction]] = {}
-    for number, blob in enumerate(view.blobs):
+    for blob in view.blobs:
         layer = blob.maker
-        if not layer.bottoms and layer.tops:
-            origin, spacing = layer.index, Fraction(1)
-            found[origin, blob.name, 0] = spacing
+        if not layer.bottoms:
+            at[id(blob)] = layer.index, Fraction(1)
         else:
-            before = view.bottom(layer, 0)
-            step = _step(layer)
-            if before is None or id(before) not in at or step is None:
+            before, step = view.bottom(layer, 0), _step(layer)
+            if before is None or id(before) not in at or step is None or step <= 0:
                 continue
-            origin, spacing = at[id(before)]
-            spacing *= step
-            found[origin, blob.name, number] = spacing
-        at[id(blob)] = origin, spacing
+            source, spacing = at[id(before)]
+            at[id(blob)] = source, spacing * step
+        source, spacing = at[id(blob)]
+        found.setdefault(source, set()).add(spacing)
     return found
 
 
@@ -142,20 +138,27 @@ def _step(layer: Layer) -> Fraction | None:
             return None
         return Fraction(p.shrink_factor, max(p.zoom_factor, 1))
     if layer.type in ("Convolution", "Pooling"):
-        p = getattr(layer.param, "convolution_param" if layer.type == "Convolution" else "pooling_param")
-        if layer.type == "Pooling":
-            if p.global_pooling or p.kernel_h or p.stride_h or p.pad_h:
-                return None
-            kernel, stride, pad, dilation = p.kernel_size, p.stride, p.pad, 1
-        else:
-            if p.kernel_h or p.stride_h or p.pad_h or max(map(len, (p.kernel_size, p.stride, p.pad, p.dilation))) > 1:
-                return None
-            kernel, stride, pad, dilation = (
-                (list(f) or [d])[0] for f, d in ((p.kernel_size, 1), (p.stride, 1), (p.pad, 0), (p.dilation, 1))
-            )
-        return Fraction(stride) if 2 * pad == dilation * (kernel - 1) else None
-    same_size = {"Deconvolution", "Crop", "Padding", "InnerProduct", "Reshape", "Flatten", "Reduction", "Tile"}
-    return None if layer.type in same_size else Fraction(1)
+        return _window_step(layer)
+    return None if layer.type in _OTHER_SIZES else Fraction(1)
+
+
+#: types whose tops have sizes that are not asked for here
+_OTHER_SIZES = {"Deconvolution", "Crop", "Padding", "InnerProduct", "Reshape", "Flatten", "Reduction", "Tile"}
+
+
+def _window_step(layer: Layer) -> Fraction | None:
+    """The stride of a layer whose padding is half its windows' span, and so keeps the corners."""
+    p = layer.param.convolution_param if layer.type == "Convolution" else layer.param.pooling_param
+    if p.kernel_h or p.stride_h or p.pad_h or (layer.type == "Pooling" and p.global_pooling):
+        return None
+    if layer.type == "Pooling":
+        kernel, stride, pad, dilation = p.kernel_size, p.stride, p.pad, 1
+    else:
+        axes = set(_by_axis(p.kernel_size, p.dilation, p.pad, p.stride))
+        if len(axes) > 1:
+            return None
+        kernel, dilation, pad, stride = axes.pop()
+    return Fraction(stride) if 2 * pad == dilation * (kernel - 1) else None
 
 
 @rule("output-size", WARNING, "scores zoomed to a size that is not the image's")
@@ -166,7 +169,9 @@ def output_size(view: View) -> Iterator[Hit]:
         if blob.readers or blob.maker.type != "Interp":
             continue
         shape, image = view.shapes.of(blob), _image(view, blob)
-        if shape and image and len(shape) == len(image) == 4 and shape[2:] != image[2:]:
+        small = view.shapes.of(view.bottom(blob.maker, 0))
+        enlarged = shape is not None and small is not None and shape[2:] > small[2:]
+        if shape and image and enlarged and len(image) == 4 and shape[2:] != image[2:]:
             message = f"'{blob.name}' is {_size(shape)}, but the image {_size(image)}"
             yield blob.maker.hit(message, "look at zoom_factor, or cut it with Crop", "interp_param")
 

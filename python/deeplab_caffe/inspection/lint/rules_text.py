@@ -13,11 +13,15 @@ from .net_file import NetFile, scalar_of
 from .solver_file import SolverFile
 
 Subject = NetFile | SolverFile
-_ADVICE = {
-    "unknown-field": "write the field's right name, or take it out",
-    "wrong-value": "write a value of the kind that is wanted",
-    "repeated-field": "take one of them out",
-    "missing-field": "state them",
+#: what does not fit the schema → what the rule finds, what to do
+_PROBLEMS = {
+    "unknown-field": ("a field that the message has not, misspelt perhaps", "write its right name, or take it out"),
+    "wrong-value": (
+        "a value of the wrong kind, outside its range, or no member of its enum",
+        "write a value of the kind that is wanted",
+    ),
+    "repeated-field": ("a second value of a field that may stand once", "take one of them out"),
+    "missing-field": ("a required field that is not stated", "state them"),
 }
 
 
@@ -26,7 +30,7 @@ def _problems(subject: Subject, kind: str) -> Iterator[Hit]:
         if problem.kind == kind:
             offset = problem.error.offset or 0
             layer = layer_at(subject.document, offset)
-            yield Hit(subject.document, offset, layer, problem.error.reason, _ADVICE[kind], _replacing(problem))
+            yield Hit(subject.document, offset, layer, problem.error.reason, _PROBLEMS[kind][1], _replacing(problem))
 
 
 def _replacing(problem: Problem) -> Fix | None:
@@ -46,24 +50,8 @@ def layer_at(document: Document, offset: int) -> str:
     return ""
 
 
-@rule("unknown-field", ERROR, "a field that the message has not, misspelt perhaps", "text")
-def unknown_field(subject: Subject) -> Iterator[Hit]:
-    yield from _problems(subject, "unknown-field")
-
-
-@rule("wrong-value", ERROR, "a value of the wrong kind, outside its range, or no member of its enum", "text")
-def wrong_value(subject: Subject) -> Iterator[Hit]:
-    yield from _problems(subject, "wrong-value")
-
-
-@rule("repeated-field", ERROR, "a second value of a field that may stand once", "text")
-def repeated_field(subject: Subject) -> Iterator[Hit]:
-    yield from _problems(subject, "repeated-field")
-
-
-@rule("missing-field", ERROR, "a required field that is not stated", "text")
-def missing_field(subject: Subject) -> Iterator[Hit]:
-    yield from _problems(subject, "missing-field")
+for _kind, (_summary, _) in _PROBLEMS.items():
+    rule(_kind, ERROR, _summary, "text")(partial(_problems, kind=_kind))
 
 
 @rule("template-variable", NOTE, "a template variable without a value, on which checks depend", "text")
