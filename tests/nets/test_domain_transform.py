@@ -22,10 +22,12 @@ def after_scores(model, role, **options):
 
 EDGE_NET = [
     ("fc8_interp", "Interp", "fc8_voc12"),
-    ("conv2_2_interp", "Interp", "conv2_2"),
-    ("conv3_3_interp", "Interp", "conv3_3"),
-    ("edge_features", "Concat", "conv1_2", "conv2_2_interp", "conv3_3_interp"),
-    ("edge", "Convolution", "edge_features"),
+    ("edge_conv1_2", "Convolution", "conv1_2"),
+    ("edge_conv2_2", "Convolution", "conv2_2"),
+    ("edge_conv2_2_interp", "Interp", "edge_conv2_2"),
+    ("edge_conv3_3", "Convolution", "conv3_3"),
+    ("edge_conv3_3_interp", "Interp", "edge_conv3_3"),
+    ("edge", "Eltwise", "edge_conv1_2", "edge_conv2_2_interp", "edge_conv3_3_interp"),
     ("relu_edge", "ReLU", "edge"),
     ("fc8_dt", "DomainTransform", "fc8_interp", "edge", "data_dim"),
 ]
@@ -37,9 +39,11 @@ def test_edge_net():
     assert after_scores("dt_edgenet", "deploy") == EDGE_NET
     layers = {layer["name"]: layer for layer in generated("voc12/dt_edgenet", "train")}
     assert layers["data"]["top"] == ["data", "label", "data_dim"]
-    assert [layers[f"{name}_interp"]["interp_param"]["zoom_factor"] for name in ("conv2_2", "conv3_3")] == [2, 4]
-    own = {key: layers["edge"]["convolution_param"][key] for key in ("num_output", "kernel_size")}
-    assert own == {"num_output": 1, "kernel_size": [1]}
+    assert [layers[f"edge_{name}_interp"]["interp_param"]["zoom_factor"] for name in ("conv2_2", "conv3_3")] == [2, 4]
+    own = [layers[f"edge_{name}"]["convolution_param"] for name in ("conv1_2", "conv2_2", "conv3_3")]
+    assert [(o["num_output"], o["kernel_size"], o.get("bias_term", True)) for o in own] == [
+        (1, [1], True), (1, [1], False), (1, [1], False)
+    ]  # fmt: skip
     assert starts_from("voc12/dt_edgenet") == "voc12/largefov_v1"
 
 
@@ -57,6 +61,28 @@ def test_the_filter_alone_is_in_use_only():
 
 
 # -- run
+
+
+def enlarged(maps, size):
+    """Columns of (C, h, w) interpolated to `size`, corners on corners."""
+    at, known = np.linspace(0, maps.shape[2] - 1, size), np.arange(maps.shape[2])
+    return np.array([[np.interp(at, known, row) for row in rows] for rows in maps])
+
+
+def test_edges_are_a_convolution_of_the_concatenated_features(tmp_path):
+    """As in the paper: all features at the resolution of the image, and one 1x1 convolution."""
+    net = narrow_net(tmp_path, "voc12/dt_edgenet", "deploy", 17)
+    random = np.random.default_rng(0)
+    for name in net.params:
+        for blob in net.params[name]:
+            blob.data[...] = random.normal(0, 0.3, blob.shape)
+    net.forward()
+    names = ("conv1_2", "conv2_2", "conv3_3")
+    features = [net.blobs[name].data[0].astype(float) for name in names]
+    full = [enlarged(enlarged(f, 17).transpose(0, 2, 1), 17).transpose(0, 2, 1) for f in features]
+    weights = np.concatenate([net.params[f"edge_{name}"][0].data.ravel() for name in names])
+    edge = np.tensordot(weights, np.concatenate(full), 1) + net.params["edge_conv1_2"][1].data[0]
+    np.testing.assert_allclose(net.blobs["edge"].data[0, 0], np.maximum(edge, 0), rtol=1e-4, atol=1e-4)
 
 
 def test_gradients_reach_every_layer(tmp_path):

@@ -57,17 +57,29 @@ def _filtered(n: Spec, layer_type: str, scores: Top, edges: Top, range_sigma: fl
 
 
 def _edge_net(n: Spec) -> Top:
-    """`edge` (N, 1, h, w), 0 or more: of the features of conv1 to conv3, all at the resolution of the image (§4.2)."""
+    """`edge` (N, 1, h, w), 0 or more: a 1x1 convolution of the features of conv1 to conv3 at the image's resolution.
+
+    The paper (§4.2) enlarges the features, concatenates and convolves them. A 1x1 convolution may as well come before
+    the enlargement, and the three be added: the same numbers without 448 channels of full resolution.
+    """
     n.section("EdgeNet: how strong the edge is at each pixel")
-    features = [n["relu1_2"]]
-    for name, relu_name, factor in (("conv2_2", "relu2_2", 2), ("conv3_3", "relu3_3", 4)):
-        features.append(n.put(f"{name}_interp", layers.Interp(n[relu_name], zoom_factor=factor)))
-    top = n.put("edge_features", layers.Concat(*features))
-    shape: dict[str, Any] = {"num_output": 1, "kernel_size": 1}
+    parts = []
+    for layer, factor in (("1_2", 1), ("2_2", 2), ("3_3", 4)):
+        name = f"edge_conv{layer}"
+        top = _edges_of(n, name, n[f"relu{layer}"], bias_term=factor == 1)
+        parts.append(n.put(f"{name}_interp", layers.Interp(top, zoom_factor=factor)) if factor > 1 else top)
+    return relu(n, "relu_edge", n.put("edge", layers.Eltwise(*parts, operation=params.Eltwise.SUM)))
+
+
+def _edges_of(n: Spec, name: str, features: Top, bias_term: bool) -> Top:
+    """What one layer's features add to the edges, at their own resolution."""
+    shape: dict[str, Any] = {"num_output": 1, "kernel_size": 1} | ({} if bias_term else {"bias_term": False})
     if n.style.training:
-        shape |= {"weight_filler": {"type": "gaussian", "std": 1e-4}, "bias_filler": {"type": "constant", "value": 1}}
-    edge = n.put("edge", layers.Convolution(top, convolution_param=shape, **n.param(NEW, ("edge_w", "edge_b"))))
-    return relu(n, "relu_edge", edge)
+        shape["weight_filler"] = {"type": "gaussian", "std": 1e-4}
+        shape |= {"bias_filler": {"type": "constant", "value": 1}} if bias_term else {}
+    blobs = 1 + bias_term
+    param = n.param(NEW[:blobs], (f"{name}_w", f"{name}_b")[:blobs])
+    return n.put(name, layers.Convolution(features, convolution_param=shape, **param))
 
 
 def _gradients(n: Spec) -> Top:
