@@ -279,10 +279,11 @@ def test_compaction_keeps_the_labels_and_the_classes_that_matter(scene, normaliz
     np.testing.assert_array_equal(crf_labels(image, unary, parameters, compact=0.05), everything.argmax(axis=0))
 
 
-def test_compaction_drops_no_largest_class():
-    unary = np.zeros((40, 3, 3), np.float32)
-    unary[7, 1, 1] = -0.01  # 2.5 %: below the bound everywhere, but the largest here
-    assert 7 in active_classes(unary.reshape(40, -1), 0.05)
+def test_compaction_by_hand():
+    probabilities = np.array([[0.6, 0.9], [0.02, 0.01], [0.38, 0.09]])
+    unary = -np.log(probabilities).astype(np.float32)
+    np.testing.assert_array_equal(active_classes(unary, 0.05), [0, 2])
+    np.testing.assert_array_equal(active_classes(unary, 0.03), [0, 1, 2])
 
 
 def test_settings_in_turn_give_what_each_gives_alone(scene):

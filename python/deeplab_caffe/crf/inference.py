@@ -43,8 +43,8 @@ def dense_crf(
     `unary` (C, H, W): energies, -log probability up to a constant per pixel; +inf rules a class out.
     `backend`: "native" (also "auto") on the CPU; "torch" on `device` ("cpu", "cuda"); "exact", by brute force, for the
     error of the others; "pydensecrf", for comparison, where it is installed.
-    `compact`: classes that the unary gives this probability nowhere, and nowhere the largest, send no messages (see
-    mean_field.active_classes); 0 keeps all.
+    `compact`: classes that by the unary are nowhere more probable than this times the largest send no messages (see
+    `active_classes`); 0 keeps all.
     Safe to call from many threads. Raises InputError for arrays that do not fit together or hold NaN.
     Source: DeepLab, section 4.3; Kraehenbuehl and Koltun 2011.
     """

@@ -61,14 +61,16 @@ class Layout:
             raise InputError(f"CRF: the lattice of {pairwise.size} vertices is too large; work on tiles of the image")
         self.terms = list(zip(pairwise.lattices, pairwise.columns, pairwise.columns[1:], strict=False))
         self.weights = np.empty((count, width), np.float32)
-        places = np.empty((count, width), np.uint32)
-        chains = np.empty(1 + 2 * sum(lattice.runs.size for lattice in pairwise.lattices), np.uint32)
+        self.places = np.zeros((count + kernels.PIXELS_AHEAD) * width, np.uint32)
+        places = self.places[: count * width].reshape(count, width)
+        most = 2 * sum(lattice.runs.size for lattice in pairwise.lattices) + 1 + kernels.STEPS_AHEAD
+        chains = np.empty(most, np.uint32)
         end = 0
         for lattice, first, column in zip(pairwise.lattices, pairwise.firsts, pairwise.columns, strict=False):
             kernels.lay_out(lattice.offsets, lattice.weights, first, stride, column, places, self.weights)
             end = kernels.lay_chains(lattice.runs, first, stride, nothing, chains, end)
-        chains[end] = nothing
-        self.places, self.chains = places.ravel(), chains[: end + 1]
+        self.chains = chains[: end + 1 + kernels.STEPS_AHEAD]
+        self.chains[end:] = nothing
 
     def given(self, powers: Sequence[float]) -> Float32:
         """(N * K,): what a pixel gives to its vertices."""
@@ -95,9 +97,8 @@ class Beliefs:
 
     def __init__(self, field: MeanField, layout: Layout, taken: Float32, values: Float32, bounded: bool) -> None:
         self._field, self._run = field, field.runs
-        columns = layout.places.size // (field.logits.size // field.stride)
         self._arguments = (
-            *(field.logits, field.rest, field.stride, bounded, columns),
+            *(field.logits, field.rest, field.stride, bounded, layout.weights.shape[1]),
             *(layout.places, taken, values, field.kept),
         )
 
@@ -128,8 +129,8 @@ class Beliefs:
 class MeanField:
     """Inference on one image: the unary is laid out once, then any lattices and weights can be tried on it.
 
-    `unary` (C, H, W): energies, -log probability up to a constant per pixel. `compact`: classes whose
-    probability by the unary is nowhere above it, and nowhere the largest, send no messages; see `active_classes`.
+    `unary` (C, H, W): energies, -log probability up to a constant per pixel. `compact`: classes that by
+    the unary are nowhere more probable than this times the largest send no messages; see `active_classes`.
     An instance keeps its buffers between runs, so use one per thread; the lattices may be shared.
     """
 
@@ -140,8 +141,12 @@ class MeanField:
         self.kept = active_classes(self._unary, compact) if compact else np.arange(classes)
         self.stride = -(-self.kept.size // LANES) * LANES
         self.logits = aligned(height * width * self.stride)
-        self.rest = _NONE if self.kept.size == classes else np.empty(height * width, np.float32)
-        kernels.fill_logits(self._unary, self.kept, self.stride, self.logits, self.rest)
+        kernels.fill_logits(self._unary, self.kept, self.stride, self.logits)
+        self.rest: Float32 = _NONE
+        self._dropped = np.setdiff1d(np.arange(classes), self.kept)
+        if self._dropped.size:
+            self.rest = np.empty(height * width, np.float32)
+            kernels.fill_rest(self._unary, self._dropped, self.rest)
         self._buffers: list[Float32] = [_NONE] * 3
         self._taken: Float32 = np.empty((0, 0), np.float32)
         self.runs = 0
@@ -212,26 +217,21 @@ class MeanField:
 
     def write_dropped(self, maps: Float32, shares: Float32) -> None:
         """Give the classes that are not kept their parts of `shares` (N,), as their unaries say, in `maps` (C, N)."""
-        dropped = np.setdiff1d(np.arange(self.shape[0]), self.kept)
         lowest = self._unary.min(axis=0)
         factor = np.maximum(shares, 0) / np.maximum(self.rest, np.finfo(np.float32).tiny)
-        for c in dropped:
+        for c in self._dropped:
             np.exp(lowest - self._unary[c], out=maps[c])
             maps[c] *= factor
 
 
 def active_classes(unary: Float32, eps: float) -> NDArray[np.intp]:
-    """The classes of `unary` (C, N) that compaction keeps: some pixel's largest, or somewhere of probability > `eps`.
+    """The classes of `unary` (C, N) that are somewhere more probable than `eps` times the pixel's most probable one.
 
-    The others send no messages but keep their place in each softmax: a logit then lacks at most (w1 + w2) * eps in an
-    iteration, as long as the belief in such a class stays below eps, and the largest belief is always a kept one.
+    Compaction keeps these. The others send no messages but keep their places in each softmax. Their probability is at
+    most eps everywhere and can only fall, so a logit lacks at most (w1 + w2) * eps in an iteration, and the largest
+    belief is always a kept one.
     """
-    logits = unary.min(axis=0) - unary
-    probable = np.exp(logits, out=logits)
-    probable /= probable.sum(axis=0)
-    kept = probable.max(axis=1) > eps
-    kept[np.unique(probable.argmax(axis=0))] = True
-    return np.flatnonzero(kept)
+    return np.flatnonzero(kernels.least_excess(unary) < -np.log(eps))
 
 
 def aligned(size: int) -> Float32:

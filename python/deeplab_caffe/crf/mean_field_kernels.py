@@ -32,40 +32,71 @@ PADDING = np.float32(-1e4)
 IMPOSSIBLE = np.float32(-1e6)
 COMMON_COLUMNS = 9  # the vertices of a pixel with a term over position and one over position and colour
 BLOCK = 32  # pixels whose rows stay in the first cache between slice, softmax and splat
-_LABELS_BLOCK = 256
-_PIXELS_AHEAD = 8  # vertices are asked for this many pixels before they are needed
-_STEPS_AHEAD = 24  # the same for steps of a chain
+_WIDE_BLOCK = 256
+PIXELS_AHEAD = 8  # vertices are asked for this many pixels before they are needed; so many follow the last
+STEPS_AHEAD = 24  # the same for steps of a chain
 _ZERO, _HALF = np.float32(0), np.float32(0.5)
 
 
 @njit(cache=True, nogil=True)
-def fill_logits(unary, kept, stride, logits, rest):
-    """Rows of -unary, shifted so that each pixel's largest is 0, of the `kept` classes of `unary` (C, N).
-
-    `rest` (N,), unless it is empty, becomes the sum of exp(-unary), shifted likewise, of the others.
-    """
+def least_excess(unary):
+    """(C,): the least of each class's energy above its pixel's lowest, in `unary` (C, N)."""
     classes, count = unary.shape
-    lowest = np.empty(_LABELS_BLOCK, np.float32)
-    dropped = np.ones(classes, np.bool_)
-    dropped[kept] = False
-    for begin in range(0, count, _LABELS_BLOCK):
-        size = min(_LABELS_BLOCK, count - begin)
-        lowest[:] = np.float32(np.inf)
+    least = np.full(classes, np.inf, np.float32)
+    lowest = np.empty(_WIDE_BLOCK, np.float32)
+    for begin in range(0, count, _WIDE_BLOCK):
+        size = min(_WIDE_BLOCK, count - begin)
+        find_lowest(unary, begin, size, lowest)
         for c in range(classes):
-            energies = unary[c, begin : begin + size]
+            energies, smallest = unary[c, begin : begin + size], least[c]
             for i in range(size):
-                lowest[i] = min(lowest[i], energies[i])
+                smallest = min(smallest, energies[i] - lowest[i])
+            least[c] = smallest
+    return least
+
+
+@njit(nogil=True, forceinline=True)
+def find_lowest(unary, begin, size, lowest):
+    """lowest[:size] = the least energy of each of `size` pixels of `unary` (C, N) from `begin` on."""
+    lowest[:] = np.float32(np.inf)
+    for c in range(unary.shape[0]):
+        energies = unary[c, begin : begin + size]
+        for i in range(size):
+            lowest[i] = min(lowest[i], energies[i])
+
+
+@njit(cache=True, nogil=True)
+def fill_logits(unary, kept, stride, logits):
+    """Rows of -unary, shifted so that each pixel's largest is 0, of the `kept` classes of `unary` (C, N)."""
+    count = unary.shape[1]
+    lowest = np.empty(_WIDE_BLOCK, np.float32)
+    for begin in range(0, count, _WIDE_BLOCK):
+        size = min(_WIDE_BLOCK, count - begin)
+        find_lowest(unary, begin, size, lowest)
         for c in range(stride):
             energies = unary[kept[min(c, kept.size - 1)], begin : begin + size]
             for i in range(size):
                 logit = max(lowest[i] - energies[i], IMPOSSIBLE) if c < kept.size else PADDING
                 logits[(begin + i) * stride + c] = logit
-        if rest.size:
-            rest[begin : begin + size] = _ZERO
-            for c in np.flatnonzero(dropped):
-                energies = unary[c, begin : begin + size]
-                for i in range(size):
-                    rest[begin + i] += np.exp(lowest[i] - energies[i])
+
+
+@njit(cache=True, nogil=True)
+def fill_rest(unary, dropped, rest):
+    """rest (N,): the sum of exp(-unary), shifted as in `fill_logits`, of the `dropped` classes of `unary` (C, N)."""
+    lowest = np.empty(_WIDE_BLOCK, np.float32)
+    excess = np.zeros(_WIDE_BLOCK, np.float32)
+    sums = np.empty(_WIDE_BLOCK, np.float32)
+    for begin in range(0, rest.size, _WIDE_BLOCK):
+        size = min(_WIDE_BLOCK, rest.size - begin)
+        find_lowest(unary, begin, size, lowest)
+        sums[:] = _ZERO
+        for c in dropped:
+            energies = unary[c, begin : begin + size]
+            for i in range(size):
+                excess[i] = lowest[i] - energies[i]
+            for lane in range(0, size, 16):
+                store(sums, lane, add(load16(sums, lane), exp_cut(load16(excess, lane))))
+        rest[begin : begin + size] = sums[:size]
 
 
 @njit(cache=True, nogil=True)
@@ -99,8 +130,8 @@ def scale_weights(weights, begin, end, scale, scaled):
             scaled[pixel, column] = weights[pixel, column] * scale[pixel]
 
 
-def _row_loops(load):
-    """The loops over the pixels of a block and over a chain, for one width of row."""
+def _row_loops(load, width):
+    """The loops over the pixels of a block and over a chain, for rows of one width."""
 
     @njit(nogil=True, forceinline=True)
     def slice_rows(logits, stride, lane, places, weights, begin, size, columns, values, rows):
@@ -113,28 +144,28 @@ def _row_loops(load):
 
     @njit(nogil=True, forceinline=True)
     def splat_rows(rows, stride, lane, places, weights, begin, size, columns, values):
-        last = places.size - 1
         for i in range(size):
             belief = load(rows, i * stride + lane)
             for column in range((begin + i) * columns, (begin + i + 1) * columns):
-                coming = place(places, min(column + _PIXELS_AHEAD * columns, last)) + lane
-                prefetch(values, coming)
-                prefetch(values, coming + 23)
+                if width > 8:
+                    coming = place(places, column + PIXELS_AHEAD * columns) + lane
+                    prefetch(values, coming)
+                    prefetch(values, coming + width - 1)
                 vertex = place(places, column) + lane
                 store(values, vertex, fma(filled(belief, item(weights, column)), belief, load(values, vertex)))
 
     @njit(nogil=True, forceinline=True)
     def blur_chains(values, stride, lane, chains):
-        last = chains.size - 1
         nothing = place(chains, 0)
         here = nothing
         before = filled(load(values, here + lane), _ZERO)
         value = before
         half = filled(before, _HALF)
-        for i in range(last):
-            coming = place(chains, min(i + _STEPS_AHEAD, last)) + lane
+        for i in range(chains.size - 1 - STEPS_AHEAD):
+            coming = place(chains, i + STEPS_AHEAD) + lane
             prefetch(values, coming)
-            prefetch(values, coming + 23)
+            if width > 8:
+                prefetch(values, coming + width - 1)
             there = place(chains, i + 1)
             after = load(values, there + lane)
             # The row of `nothing` must stay 0: what would be written there goes to the row behind it.
@@ -145,8 +176,8 @@ def _row_loops(load):
     return slice_rows, splat_rows, blur_chains
 
 
-slice8, splat8, blur8 = _row_loops(load8)
-slice24, splat24, blur24 = _row_loops(load24)
+slice8, splat8, blur8 = _row_loops(load8, 8)
+slice24, splat24, blur24 = _row_loops(load24, 24)
 
 
 @njit(nogil=True, forceinline=True)
@@ -277,8 +308,8 @@ def write_labels(logits, rest, stride, bounded, columns, places, taken, values, 
 def blur(values, stride, chains):
     """Blur all terms' vertices in place: v + (v before + v after) / 2, one direction after the other.
 
-    `chains`: rows of neighbouring vertices, the place of a row that is 0 before each and at the end. Every
-    row of neighbours is walked once and old values are kept aside; a vertex without neighbours is not touched.
+    `chains`: rows of neighbouring vertices, the place of a row that is 0 before each and after the last, there
+    1 + STEPS_AHEAD times. Every row of neighbours is walked once and old values are kept aside; a vertex without neighbours is not touched.
     """
     wide = stride - stride % 24
     for lane in range(0, wide, 24):
