@@ -70,6 +70,20 @@ def test_a_classifier_of_other_classes_starts_anew_or_is_cut() -> None:
     assert port(source, same, Choices(fresh_classifier=True)).fresh == ["fc8_pets"]
 
 
+def test_a_layer_whose_groups_do_not_mix_becomes_one_in_groups() -> None:
+    dense = layer("upscore", (4, 6, 2, 2), kind="Deconvolution")
+    weight = dense.blobs[0].data
+    weight[:2, 3:] = weight[2:, :3] = 0
+    done = port([dense], {"upscore": NetLayer("Deconvolution", ((4, 3, 2, 2),))})
+    image, grouped = torch.randn(1, 4, 3, 3), torch.from_numpy(blobs(done.layers, "upscore")[0])
+    wanted = functional.conv_transpose2d(image, torch.from_numpy(weight))
+    torch.testing.assert_close(functional.conv_transpose2d(image, grouped, groups=2), wanted)
+    assert "groups" in done.steps[0].what
+    weight[0, 5] = 1
+    with pytest.raises(InputError, match="do not become"):
+        port([dense], {"upscore": NetLayer("Deconvolution", ((4, 3, 2, 2),))})
+
+
 def test_renames_by_the_user_and_wrong_ones() -> None:
     done = port([layer("a", (2,))], {"b": NetLayer("Bias", [(2,)])}, Choices(renames={"a": "b"}))
     assert [x.name for x in done.layers] == ["b"]

@@ -192,6 +192,10 @@ def _made(name: str, wanted: NetLayer, found: LayerWeights, choices: Choices) ->
             what.append(f"classes {_numbers(choices.classes)}")
         elif len(blobs[0]) != wanted.shapes[0][0]:
             return None
+    blocks = surgery.diagonal_blocks(blobs[0], wanted.shapes[0]) if blobs else None
+    if blocks is not None:
+        blobs[0] = blocks
+        what.append("in groups, between which all is zero")
     for blob, shape in zip(blobs, wanted.shapes, strict=True):
         if blob.size != np.prod(shape, dtype=np.int64):
             raise InputError(

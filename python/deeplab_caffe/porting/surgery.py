@@ -50,6 +50,20 @@ def as_shape(values: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     return values.reshape(tuple(shape))
 
 
+def diagonal_blocks(weight: np.ndarray, shape: Sequence[int]) -> np.ndarray | None:
+    """(R, C, h, w) as a layer in groups has it, (R, C/g, h, w); None where other shapes are meant or weights are lost.
+
+    Nothing is lost where rows of one group have zeros for the columns of all others, as the bilinear deconvolutions of
+    FCN's release, which have a kernel for each pair of classes.
+    """
+    groups = weight.shape[1] // shape[1] if weight.ndim == len(shape) == 4 and shape[1] else 0
+    if groups < 2 or weight.shape != (shape[0], groups * shape[1], *shape[2:]) or shape[0] % groups:
+        return None
+    blocks = weight.reshape(groups, shape[0] // groups, groups, *shape[1:])
+    kept = blocks[np.arange(groups), :, np.arange(groups)]
+    return kept.reshape(tuple(shape)) if np.count_nonzero(kept) == np.count_nonzero(weight) else None
+
+
 def positions(taps: int, kernel_size: int, step: int | None = None) -> list[int]:
     """Which of `taps` taps in a row a kernel of fewer keeps: every `step`th, as far in the middle as can be.
 
