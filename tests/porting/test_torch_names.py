@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from deeplab_caffe.formats.weight_files import read_weight_file, write_weight_fi
 from deeplab_caffe.formats.writer import format_message
 from deeplab_caffe.nets import resnet
 from deeplab_caffe.nets.blocks import Spec, Style, layers
+from deeplab_caffe.porting.export.torch_source import to_layers
 from deeplab_caffe.porting.state_dict import StateDict, is_state_dict, read_state_dict, write_state_dict
 from deeplab_caffe.porting.torch_names import to_caffe
 
@@ -129,6 +131,41 @@ def test_a_checkpoint_cannot_run_code(tmp_path: Path, capsys: pytest.CaptureFixt
     with pytest.raises(InputError, match="could run code"):
         read_state_dict(tmp_path / "x.pth")
     assert "must not run" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.zeros(1).expand(1 << 20, 1 << 20),
+        torch.sparse_coo_tensor([[0]], [1.0], (1 << 40,)),
+        torch.ones(3, dtype=torch.complex64),
+        torch.ones(3, device="meta"),
+    ],
+)
+def test_what_is_no_plain_tensor_is_refused(tmp_path: Path, tensor: torch.Tensor) -> None:
+    torch.save({"conv1.weight": tensor}, tmp_path / "x.pth")
+    with pytest.raises(InputError, match="'conv1.weight' is no plain tensor|but fewer values are stored"):
+        read_state_dict(tmp_path / "x.pth")
+
+
+def test_a_checkpoint_that_would_unpack_to_far_more_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.pth", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x/data/0", bytes(1 << 27))
+    with pytest.raises(InputError, match="would unpack to 134217728 bytes"):
+        read_state_dict(tmp_path / "x.pth")
+
+
+@pytest.mark.parametrize("text", ["[1, 2", '{"x": [1, 2]}', '{"x": ["c", "Convolution", ["weight"]]}', "3"])
+def test_a_wrong_description_of_an_export_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(InputError, match="x.safetensors: 'caffe_layers' in its metadata does not describe"):
+        to_layers({"caffe_layers": text}, {"a.b": np.zeros(1, np.float32)}, "x.safetensors")
+
+
+def test_a_module_that_lacks_something_is_named() -> None:
+    state = state_of(VGG16(divide=16, hidden=24, classes=5))
+    del state["features.2.weight"]
+    with pytest.raises(InputError, match="x: 'features.2' has bias; wanted weight"):
+        to_caffe(state, "x")
 
 
 @pytest.mark.parametrize("content", [b"", b"\x80\x02 no", b"PK\3\4 no", b"\x10\0\0\0\0\0\0\0{no", b"plain text"])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
 from deeplab_caffe.cli import main
+from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats import schema
 from deeplab_caffe.formats.weight_files import read_weight_file
 from deeplab_caffe.formats.weight_fit import NetLayer, fit
@@ -143,3 +145,16 @@ def test_check_refuses_what_is_no_weight_file(tmp_path: Path, capsys: pytest.Cap
     (tmp_path / "x.caffemodel").write_bytes(b"no weights")
     assert main(["weights", "check", str(tmp_path / "x.caffemodel"), str(DATA / "v1" / "v1_deploy.prototxt")]) == 2
     assert "not a .caffemodel" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("links", [0, 500])
+def test_hdf5_that_states_more_than_it_holds_is_refused(tmp_path: Path, links: int) -> None:
+    with h5py.File(tmp_path / "x.caffemodel.h5", "w") as file:
+        if links:
+            file["data/conv/0"] = np.zeros(1 << 18, np.float32)
+            for i in range(1, links):
+                file[f"data/conv/{i}"] = file["data/conv/0"]
+        else:
+            file.create_dataset("data/conv/0", shape=(1 << 20, 1 << 20), dtype="f4", chunks=(1 << 10, 1 << 10))
+    with pytest.raises(InputError, match=r"x.caffemodel.h5: '/data/conv/\d+' states the shape .*, more than a file of"):
+        read_weight_file(tmp_path / "x.caffemodel.h5")

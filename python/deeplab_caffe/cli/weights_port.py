@@ -74,7 +74,7 @@ def _source(
         return read_weight_file(path).layers, _PREPROCESSING[images or "caffe"]
     metadata = read_metadata(path)
     if "caffe_layers" in metadata:
-        return to_layers(metadata, read_state_dict(path)), _PREPROCESSING[images or "caffe"]
+        return to_layers(metadata, read_state_dict(path), path), _PREPROCESSING[images or "caffe"]
     source, layers = to_caffe(read_state_dict(path), path)
     print(f"{path}: {source.title}")
     if warning := stride_warning(source, target):

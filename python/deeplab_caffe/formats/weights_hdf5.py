@@ -21,6 +21,8 @@ from ..errors import InputError
 from ..files import replacing
 from .weights import SolverState
 
+#: what values may take: this many times the file's bytes (it may be compressed), and some
+_MOST_PER_BYTE, _SLACK = 20, 1 << 26
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -51,33 +53,49 @@ def read_caffemodel(path: str | os.PathLike[str]) -> list[LayerDatasets]:
         if not isinstance(file.get("data"), h5py.Group):
             raise InputError(f"{path}: has no group 'data'; a .caffemodel.h5 was wanted")
         layers: dict[str, LayerDatasets] = {}
+        reader = _Reader(path)
         for kind in ("data", "diff"):
             if kind in file:
-                for name, arrays in _layers(file[kind], path):
+                for name, arrays in reader.layers(file[kind]):
                     getattr(layers.setdefault(name, LayerDatasets(name)), kind).update(arrays)
         return list(layers.values())
 
 
-def _layers(group: h5py.Group, path: Any, prefix: str = "") -> Iterator[tuple[str, dict[int, np.ndarray]]]:
-    for name, inner in group.items():
-        if not isinstance(inner, h5py.Group):
-            raise InputError(f"{path}: '{inner.name}' is a dataset where the group of a layer was wanted")
-        if any(isinstance(inner.get(key), h5py.Group) for key in inner):
-            yield from _layers(inner, path, f"{prefix}{name}/")
-        else:
-            yield prefix + name, {_number(key, inner, path): _array(inner[key], path) for key in inner}
+class _Reader:
+    """Reads datasets until they are larger than the file can be: a few bytes may declare any size, or be linked often."""
 
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = path
+        self.room = _MOST_PER_BYTE * os.path.getsize(path) + _SLACK
 
-def _number(key: str, group: h5py.Group, path: Any) -> int:
-    if not key.isdecimal():
-        raise InputError(f"{path}: '{group.name}/{key}' should be named by its number, 0 or 1 or …")
-    return int(key)
+    def layers(self, group: h5py.Group, prefix: str = "") -> Iterator[tuple[str, dict[int, np.ndarray]]]:
+        for name, inner in group.items():
+            if not isinstance(inner, h5py.Group):
+                raise InputError(f"{self.path}: '{inner.name}' is a dataset where the group of a layer was wanted")
+            if any(isinstance(inner.get(key), h5py.Group) for key in inner):
+                yield from self.layers(inner, f"{prefix}{name}/")
+            else:
+                yield prefix + name, {self._number(key, inner): self.array(inner[key]) for key in inner}
 
+    def _number(self, key: str, group: h5py.Group) -> int:
+        if not key.isdecimal():
+            raise InputError(f"{self.path}: '{group.name}/{key}' should be named by its number, 0 or 1 or …")
+        return int(key)
 
-def _array(dataset: h5py.Dataset, path: Any) -> np.ndarray:
-    if dataset.dtype.kind not in "iuf":
-        raise InputError(f"{path}: '{dataset.name}' holds {dataset.dtype}, wanted numbers")
-    return np.asarray(dataset[()], dtype=np.float32)
+    def array(self, dataset: h5py.Dataset) -> np.ndarray:
+        if dataset.dtype.kind not in "iuf":
+            raise InputError(f"{self.path}: '{dataset.name}' holds {dataset.dtype}, wanted numbers")
+        return np.asarray(self.values(dataset), dtype=np.float32)
+
+    def values(self, dataset: h5py.Dataset) -> Any:
+        """A dataset as it is stored."""
+        self.room -= dataset.size * max(4, dataset.dtype.itemsize)
+        if self.room < 0:
+            raise InputError(
+                f"{self.path}: '{dataset.name}' states the shape {dataset.shape}, more than a file of "
+                f"{os.path.getsize(self.path)} bytes holds"
+            )
+        return dataset[()]
 
 
 def write_caffemodel(path: str | os.PathLike[str], layers: list[LayerDatasets], diffs: bool = False) -> None:
@@ -109,12 +127,13 @@ def read_solverstate(path: str | os.PathLike[str]) -> SolverState:
         absent = [i for i in range(len(history)) if str(i) not in history]
         if absent:
             raise InputError(f"{path}: 'history' has {len(history)} datasets, but none named '{absent[0]}'")
-        learned = bytes(file["learned_net"][()]).split(b"\0")[0].decode() if "learned_net" in file else ""
+        reader = _Reader(path)
+        learned = bytes(reader.values(file["learned_net"])).split(b"\0")[0].decode() if "learned_net" in file else ""
         return SolverState(
-            int(np.ravel(file["iter"][()])[0]),
+            int(np.ravel(reader.values(file["iter"]))[0]),
             learned,
-            [_array(history[str(i)], path) for i in range(len(history))],
-            int(np.ravel(file["current_step"][()])[0]),
+            [reader.array(history[str(i)]) for i in range(len(history))],
+            int(np.ravel(reader.values(file["current_step"]))[0]),
         )
 
 

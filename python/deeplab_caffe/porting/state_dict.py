@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import zipfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,8 @@ StateDict = dict[str, np.ndarray]
 #: where checkpoints keep the state dict, and what wrappers put before every name
 _KEYS = ("state_dict", "model_state_dict", "model", "net")
 _PREFIXES = ("module.", "_orig_mod.")
+#: bytes that a checkpoint may unpack to beyond four times its own size; PyTorch does not compress
+_SLACK = 1 << 26
 
 
 def read_state_dict(path: str | os.PathLike[str]) -> StateDict:
@@ -57,6 +60,15 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
         raise InputError(f"{os.fspath(path)}: damaged or no safetensors file: {error}") from None
 
 
+def modules_of(state: StateDict) -> dict[str, StateDict]:
+    """Module → name of a parameter or statistic in it → values, in the order of the names."""
+    modules: dict[str, StateDict] = {}
+    for name, values in state.items():
+        module, _, kind = name.rpartition(".")
+        modules.setdefault(module, {})[kind] = values
+    return modules
+
+
 def is_state_dict(path: str | os.PathLike[str]) -> bool:
     """Whether a file is one that `read_state_dict` is for, by its first bytes."""
     try:
@@ -73,7 +85,8 @@ def _is_safetensors(path: str | os.PathLike[str]) -> bool:
         return True
     try:
         with open(path, "rb") as file:
-            return file.read(10)[8:9] == b"{"
+            head = file.read(9)
+            return head[8:] == b"{" and int.from_bytes(head[:8], "little") <= os.fstat(file.fileno()).st_size
     except OSError as error:
         raise InputError(f"Could not open file {os.fspath(path)}: {error.strerror}") from None
 
@@ -81,12 +94,13 @@ def _is_safetensors(path: str | os.PathLike[str]) -> bool:
 def _safetensors(path: str) -> StateDict:
     try:
         with safe_open(path, "pt") as file:
-            return {name: _array(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 - no mapping
+            return {name: _array(file.get_tensor(name), name, path) for name in file.keys()}  # noqa: SIM118 - no mapping
     except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise InputError(f"{path}: damaged or no safetensors file: {error}") from None
 
 
 def _checkpoint(path: str) -> StateDict:
+    _check_unpacked_size(path)
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
@@ -101,10 +115,27 @@ def _checkpoint(path: str) -> StateDict:
             loaded = loaded[key]
     if not isinstance(loaded, Mapping):
         raise InputError(f"{path}: holds a {type(loaded).__name__}; a state dict (name → tensor) was wanted")
-    return {str(name): _array(value) for name, value in loaded.items() if isinstance(value, torch.Tensor)}
+    return {str(name): _array(x, name, path) for name, x in loaded.items() if isinstance(x, torch.Tensor)}
 
 
-def _array(tensor: Any) -> np.ndarray:
+def _check_unpacked_size(path: str) -> None:
+    """Refuse an archive that is small only because it is compressed."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+    except (OSError, zipfile.BadZipFile, ValueError, LookupError):
+        return  # PyTorch's own reader says what is wrong, or knows the older form
+    if size > 4 * os.path.getsize(path) + _SLACK:
+        raise InputError(f"{path}: would unpack to {size} bytes, from {os.path.getsize(path)}; no checkpoint is like that")
+
+
+def _array(tensor: Any, name: Any, path: str) -> np.ndarray:
+    """A tensor's values; InputError for one that is sparse, quantised, complex, or larger than what is stored of it."""
+    plain = tensor.layout == torch.strided and tensor.device.type == "cpu"
+    if not plain or tensor.is_quantized or tensor.is_complex():
+        raise InputError(f"{path}: '{name}' is no plain tensor of real numbers ({tensor.dtype}, {tensor.layout})")
+    if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+        raise InputError(f"{path}: '{name}' has shape {tuple(tensor.shape)}, but fewer values are stored")
     return tensor.detach().to(torch.float32).contiguous().numpy()
 
 

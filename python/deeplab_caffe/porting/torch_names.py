@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import InputError
 from ..formats.weight_fit import NetLayer
 from ..formats.weights import BlobArray, LayerWeights
-from .state_dict import StateDict
+from .state_dict import StateDict, modules_of
 
 #: torchvision's numbers of VGG-16's convolutions
 _VGG16 = {
@@ -26,6 +26,8 @@ _VGG16 = {
 }  # fmt: skip
 _VGG16_CLASSIFIER = {0: "fc6", 3: "fc7", 6: "fc8"}
 _BRANCHES = {"1": "a", "2": "b", "3": "c", "reduce": "a", "conv3x3": "b", "increase": "c"}
+#: what a batch normalisation has
+_STATISTICS = ("weight", "bias", "running_mean", "running_var")
 #: blocks of the third stage → depth
 _DEPTHS = {6: 50, 23: 101}
 
@@ -50,15 +52,14 @@ def to_caffe(state: StateDict, where: str, dataset: str = "voc12") -> tuple[Sour
     net that is not known, and for a name that the net should not have.
     """
     source, rename = _recognise(state, where, dataset)
-    layers: dict[str, dict[str, np.ndarray]] = {}
-    for name, values in state.items():
-        module, _, kind = name.rpartition(".")
-        layers.setdefault(module, {})[kind] = values
     found: list[LayerWeights] = []
-    for module, parts in layers.items():
+    for module, parts in modules_of(state).items():
         target = rename(module)
         if target is None:
             raise InputError(f"{where}: '{module}' is no part of {source.title} as it is known here")
+        wanted = _STATISTICS if "running_mean" in parts else ("weight",)
+        if target and not set(wanted) <= set(parts):
+            raise InputError(f"{where}: '{module}' has {', '.join(parts)}; wanted {', '.join(wanted)}")
         found += _layers(target, parts) if target else []
     return source, found
 
