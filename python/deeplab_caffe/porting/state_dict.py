@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import struct
 import zipfile
 from collections.abc import Mapping
 from typing import Any
@@ -123,7 +124,7 @@ def _check_unpacked_size(path: str) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(member.file_size for member in archive.infolist())
-    except (OSError, zipfile.BadZipFile, ValueError, LookupError):
+    except (OSError, zipfile.BadZipFile, RuntimeError, ValueError, LookupError, struct.error):
         return  # PyTorch's own reader says what is wrong, or knows the older form
     if size > 4 * os.path.getsize(path) + _SLACK:
         raise InputError(f"{path}: would unpack to {size} bytes, from {os.path.getsize(path)}; no checkpoint is like that")
