@@ -59,7 +59,7 @@ def _filtered(n: Spec, layer_type: str, scores: Top, edges: Top, range_sigma: fl
 def _edge_net(n: Spec) -> Top:
     """`edge` (N, 1, h, w), 0 or more: a 1x1 convolution of the features of conv1 to conv3 at the image's resolution.
 
-    The paper (§4.2) enlarges the features, concatenates and convolves them. A 1x1 convolution may as well come before
+    The paper enlarges the features, concatenates and convolves them. A 1x1 convolution may as well come before
     the enlargement, and the three be added: the same numbers without 448 channels of full resolution.
     """
     n.section("EdgeNet: how strong the edge is at each pixel")
@@ -106,7 +106,7 @@ _FILTER = Variant(
     title="DeepLab-LargeFOV, scores filtered by the domain transform along the gradients of the image",
     build=with_gradients,
     recipes=STEP_V1,
-    source="Domain transform (arXiv 1511.03328), §3",
+    source="Domain transform (arXiv 1511.03328)",
     initial="VGG-16, its fc6 subsampled to 3x3, its fc6 and fc7 to 1024 channels (vgg16_20M.caffemodel)",
     parameters=20_505_429,
     field_of_view=224,
@@ -118,7 +118,7 @@ VARIANTS: dict[str, Variant] = {
         _FILTER,
         title="DeepLab-LargeFOV with EdgeNet and the domain transform, trained jointly (DT-EdgeNet)",
         build=with_edge_net,
-        source="Domain transform (arXiv 1511.03328), §4",
+        source="Domain transform (arXiv 1511.03328)",
         initial="the trained largefov_v1",
         starts_from="largefov_v1",
         parameters=20_505_429 + 64 + 128 + 256 + 1,
