@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from deeplab_caffe import caffe
-from small_nets import layer
+from small_nets import blob, layer
 
 
 def conv(name: str, bottom: str, outputs: int = 4, more: str = "kernel_size: 3 pad: 1", tops: str | None = None) -> str:
@@ -96,6 +96,11 @@ NETS = {
     + relu("a")
     + layer("Pooling", "p", "a", "pooling_param { kernel_size: 3 stride: 2 }", "p mask")
     + layer("Silence", "quiet", "mask", "", " "),
+    "a window of a map": blob("size", (2, 1, 4, 3))
+    + conv("a", "data")
+    + layer("Crop", "crop", "a size", "crop_param { offset: 2 }")
+    + conv("b", "crop")
+    + relu("b"),
     "inner product": conv("a", "data")
     + layer("InnerProduct", "i", "a", 'inner_product_param { num_output: 5 weight_filler { type: "xavier" } }')
     + relu("i")
