@@ -55,7 +55,7 @@ def build_lattice(features: Float32) -> Lattice:
     """
     features = np.ascontiguousarray(features, dtype=np.float32)
     count, dims = features.shape
-    scale = _scale(dims)
+    scale = feature_scale(dims)
     strides = _key_strides(features, scale)
     table = _Table(count)
     offsets, weights = _place(features, scale, strides, table)
@@ -124,8 +124,8 @@ def _fill_positions(features: Float32, sigma: float | Sequence[float]) -> None:
     features[:, :, 1] = (np.arange(height, dtype=np.float32) / sigma_y)[:, None]
 
 
-def _scale(dims: int) -> Float32:
-    """The factor of each feature, so that the whole filter has standard deviation 1; rounded as the program rounds."""
+def feature_scale(dims: int) -> Float32:
+    """(d,): each feature's factor, so that the whole filter has standard deviation 1; rounded as the program rounds."""
     deviation = float(np.float32(math.sqrt(2 / 3) * (dims + 1)))
     return np.array([1 / math.sqrt((i + 2) * (i + 1)) * deviation for i in range(dims)], np.float32)
 

@@ -309,7 +309,8 @@ def blur(values, stride, chains):
     """Blur all terms' vertices in place: v + (v before + v after) / 2, one direction after the other.
 
     `chains`: rows of neighbouring vertices, the place of a row that is 0 before each and after the last, there
-    1 + STEPS_AHEAD times. Every row of neighbours is walked once and old values are kept aside; a vertex without neighbours is not touched.
+    1 + STEPS_AHEAD times. Every row of neighbours is walked once and old values are kept aside; a vertex without
+    neighbours is not touched.
     """
     wide = stride - stride % 24
     for lane in range(0, wide, 24):
