@@ -35,7 +35,7 @@ ALLOWED = {
     },
 }
 ALLOWED["cli"] = ALLOWED["experiment"] | {"experiment", "caffe"}
-GROUND = {"errors", "files", "progress", "tables"}
+GROUND = {"errors", "files", "permission", "progress", "tables"}
 
 
 def _room(path: Path) -> str:

@@ -13,8 +13,8 @@ import pytest
 from bvlc.dialects import net_of, one_layer
 from cases import values
 from deeplab_caffe import caffe
-from deeplab_caffe.caffe.layers.python import python_layers
 from deeplab_caffe.errors import InputError
+from deeplab_caffe.permission import python_layers
 
 _MAPS, _LABELS = values(1, 3, 4, 5), np.zeros((1, 1, 4, 5))
 _LISTS = np.zeros((1, 2, 1, 1))

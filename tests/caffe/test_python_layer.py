@@ -8,8 +8,7 @@ import types
 import numpy as np
 import pytest
 
-from deeplab_caffe import caffe
-from deeplab_caffe.caffe.layers import python as python_layers
+from deeplab_caffe import caffe, permission
 from deeplab_caffe.errors import InputError
 
 
@@ -97,7 +96,7 @@ def test_importing_must_be_allowed(layer, tmp_path, monkeypatch):
         "    def backward(self, top, propagate_down, bottom): pass\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(python_layers, "_allowed", False)
+    monkeypatch.setattr(permission, "_allowed", False)
     text = _TEXT % ("layers_of_a_stranger", "Zero")
     with pytest.raises(InputError) as caught:
         layer(text, [[1.0]])
@@ -110,7 +109,7 @@ def test_importing_must_be_allowed(layer, tmp_path, monkeypatch):
 
 
 def test_modules_and_classes_that_are_not_there(layer, module, monkeypatch):
-    monkeypatch.setattr(python_layers, "_allowed", True)
+    monkeypatch.setattr(permission, "_allowed", True)
     with pytest.raises(InputError, match=r"\(Python\): there is no module 'no_such_module' on sys\.path"):
         layer(_TEXT % ("no_such_module", "X"), [[1.0]])
     for name in ("Gone", "NoLayer"):

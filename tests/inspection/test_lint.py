@@ -197,3 +197,14 @@ def test_nothing_is_found_in_generated_nets(name, monkeypatch):
     linter = Linter(chosen(), template_values([], {}))
     found = [f for path in sorted((REPOSITORY / "prototxt" / name).glob("*.prototxt")) for f in linter.lint(path)]
     assert not found, as_text(found)
+
+
+def test_code_that_a_net_names_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my_layers.py").write_text("raise SystemExit('was run')")
+    monkeypatch.syspath_prepend(tmp_path)
+    net = tmp_path / "net.prototxt"
+    net.write_text(
+        'layer { name: "data" type: "Python" top: "data" python_param { module: "my_layers" layer: "Data" } }\n'
+        'layer { name: "relu" type: "ReLU" bottom: "data" top: "relu" }\n'
+    )
+    assert main(["prototxt", "lint", str(net)]) == 0

@@ -9,10 +9,10 @@ import pytest
 import small_nets as nets
 from cases import Case, collect
 from deeplab_caffe import caffe
-from deeplab_caffe.caffe.layers.python import allow_python_layers
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats.templates import template_values
 from deeplab_caffe.inspection.shapes import infer_shapes
+from deeplab_caffe.permission import allow_python_layers
 
 _SEG_DATA = """
 layer {

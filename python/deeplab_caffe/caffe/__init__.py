@@ -1,13 +1,13 @@
 """The embedded Caffe: pycaffe's public names on PyTorch."""
 
 from ..formats.schema import NAMES
+from ..permission import allow_python_layers
 from . import classifier, coord_map, detector, draw, io, log, net_spec, proto, pycaffe
 from . import layers as _layer_types
 from .blob import Blob, BlobVec
 from .classifier import Classifier
 from .detector import Detector
 from .layers.base import Layer, layer_type_list
-from .layers.python import allow_python_layers
 from .log import init_log
 from .mode import has_gpu, set_device, set_mode_cpu, set_mode_gpu, set_random_seed
 from .multi_gpu import (

@@ -22,8 +22,8 @@ import torch.distributed as dist
 from tqdm import tqdm
 
 from ..errors import InputError, Stopped
+from ..permission import allow_python_layers, python_layers_allowed
 from . import parallel
-from .layers.python import allow_python_layers, python_layers_allowed
 
 #: seconds for the worker whose end was the cause to be noticed, and for those that are told to end
 _GRACE = 5.0

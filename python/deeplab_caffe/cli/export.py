@@ -12,8 +12,10 @@ from ..errors import InputError
 from ..files import write_text
 from ..formats.weight_files import read_weight_file
 from ..formats.weight_fit import fit, layers_of
+from ..porting.export.labels import LabelCheck
 from ..porting.export.verification import Verification
 from ..porting.surgery import CAFFE, TORCHVISION, Preprocessing
+from . import net_arguments
 from .named_net import definition_named
 
 _PREPROCESSING = {"caffe": CAFFE, "torchvision": TORCHVISION}
@@ -27,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image", metavar="FILE", help="the image that the proof is made on (a drawn one)")
     parser.add_argument("--images", choices=list(_PREPROCESSING), default="caffe", help="how the net wants images")
     parser.add_argument("--tolerance", type=float, default=1e-4, help="of outputs, relative (%(default)s)")
-    parser.add_argument("--no-verify", dest="verify", action="store_false", help="do not run it beside the net")
+    net_arguments.add_permission(parser)
+    how = argparse.BooleanOptionalAction
+    parser.add_argument("--verify", action=how, default=True, help="run it beside the net and compare (yes)")
 
 
 def preprocessing(arguments: argparse.Namespace) -> Preprocessing:
@@ -52,9 +56,14 @@ def net_with_weights(arguments: argparse.Namespace) -> Any:
     return net
 
 
-def record(arguments: argparse.Namespace, result: Verification, what: str) -> None:
-    """Print the comparison, write it beside the result, and fail where it did."""
+def record(arguments: argparse.Namespace, result: Verification, what: str, labels: LabelCheck | None = None) -> None:
+    """Print the comparisons, write them beside the result, and fail where one did."""
     print(result)
-    about = {"net": arguments.net, "weights": arguments.weights, "output": arguments.output}
+    about: dict[str, Any] = {"net": arguments.net, "weights": arguments.weights, "output": arguments.output}
+    if labels:
+        print(labels)
+        about["labels"] = labels.to_json()
     write_text(f"{arguments.output}.json", json.dumps(about | result.to_json(), indent=1) + "\n")
     result.demand(what)
+    if labels:
+        labels.demand(what)

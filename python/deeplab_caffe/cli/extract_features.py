@@ -30,7 +30,7 @@ def run(flags: dict[str, Any], words: list[str]) -> None:
         engine.replace_by_installed("extract_features", words)
     from .. import caffe
     from ..caffe.features import extract_features
-    from ..caffe.layers.python import python_layers
+    from ..permission import python_layers
 
     with python_layers(flags["allow_python_layers"]):
         _choose(device)

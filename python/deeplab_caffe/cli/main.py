@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from ..errors import InputError, Stopped
+from ..permission import python_layers
 from .gflags import run_program
 from .table import COMMANDS, Command
 
@@ -52,11 +53,14 @@ def run(program: str, command: Command, words: Sequence[str]) -> int | None:
     module = importlib.import_module(f"..{command.module}", __name__)
     module = module.serving(words) if hasattr(module, "serving") else module
     if hasattr(module, "PROGRAM"):
-        return run_program(module.PROGRAM, module.run, words)
+        with python_layers(False):
+            return run_program(module.PROGRAM, module.run, words)
     parser = argparse.ArgumentParser(prog=program, description=f"{command.help[0].upper()}{command.help[1:]}.")
     parser.set_defaults(command=command.name)
     module.add_arguments(parser)
-    code: int | None = module.run(parser.parse_args(words))
+    parsed = parser.parse_args(words)
+    with python_layers(getattr(parsed, "allow_python_layers", False)):
+        code: int | None = module.run(parsed)
     return code
 
 

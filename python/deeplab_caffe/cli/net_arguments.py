@@ -21,6 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--level", metavar="N", type=int, default=0, help="level of the net's state")
     parser.add_argument("--stage", metavar="NAME", action="append", default=[], help="stage of the net's state")
     templates.add_arguments(parser)
+    add_permission(parser)
+
+
+def add_permission(parser: argparse.ArgumentParser) -> None:
+    """--allow-python-layers, which the main program looks at: without it no command runs code that a net names."""
     parser.add_argument("--allow-python-layers", action="store_true", help="let nets import their Python layers")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 
-from ..caffe.layers.python import python_layers
 from ..inspection.analysis import analyse, as_json
 from ..inspection.table import as_text
 from . import net_arguments
@@ -23,6 +22,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    with python_layers(arguments.allow_python_layers):
-        analysis = analyse(arguments.file, **net_arguments.wishes(arguments))
+    analysis = analyse(arguments.file, **net_arguments.wishes(arguments))
     print(json.dumps(as_json(analysis), indent=1) if arguments.json else as_text(analysis), end="")

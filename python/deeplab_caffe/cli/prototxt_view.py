@@ -7,7 +7,6 @@ import sys
 import webbrowser
 from pathlib import Path
 
-from ..caffe.layers.python import python_layers
 from ..files import write_text
 from ..formats.prototxt import Document
 from ..inspection.analysis import Analysis, analyse
@@ -33,8 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     wishes = net_arguments.wishes(arguments)
     names = [name for name in (arguments.file, arguments.after) if name]
-    with python_layers(arguments.allow_python_layers):
-        analyses = [analyse(name, tolerant=True, **wishes) for name in names]
+    analyses = [analyse(name, tolerant=True, **wishes) for name in names]
     for analysis in analyses:
         for error in analysis.shapes.errors:
             print(error, file=sys.stderr)

@@ -9,6 +9,7 @@ from .. import caffe
 from ..formats.weight_files import read_weight_file
 from ..formats.weight_fit import fit, layers_of
 from ..inspection.shapes import infer_shapes
+from . import net_arguments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help=".caffemodel, binary or HDF5, of any dialect")
     parser.add_argument("net", metavar="NET", help="prototxt of a net, or of a solver")
     parser.add_argument("--phase", choices=("train", "test"), help="the net's phase (train, if it has a loss)")
+    net_arguments.add_permission(parser)
     parser.add_argument("--json", action="store_true", help="print a JSON object")
 
 

@@ -26,6 +26,7 @@ from ..porting.renames import read_renames
 from ..porting.state_dict import is_state_dict, read_metadata, read_state_dict
 from ..porting.surgery import CAFFE, TORCHVISION, Preprocessing
 from ..porting.torch_names import stride_warning, to_caffe
+from . import net_arguments
 from .named_net import definition_named
 
 _PREPROCESSING = {"caffe": CAFFE, "torchvision": TORCHVISION}
@@ -48,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from-net", metavar="NET", help=text)
     parser.add_argument("--image", metavar="FILE", help="that image (a drawn one)")
     parser.add_argument("--to-images", choices=kinds, default="caffe", help="how the target gets them (%(default)s)")
+    net_arguments.add_permission(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:

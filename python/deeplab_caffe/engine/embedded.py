@@ -13,12 +13,12 @@ from tqdm import tqdm
 
 from .. import caffe
 from ..caffe import log, parallel, snapshot
-from ..caffe.layers.python import python_layers
 from ..caffe.signals import SignalHandler
 from ..caffe.solver import Solver
 from ..caffe.solvers import get_solver
 from ..errors import InputError, Stopped
 from ..formats.definition import read_solver
+from ..permission import python_layers
 from .base import Engine, Training, starting_table
 
 

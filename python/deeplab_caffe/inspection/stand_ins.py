@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ..caffe.blob import Blob
 from ..caffe.layers.base import Layer, Shape, layer_class
-from ..caffe.layers.python import python_layer, python_layers_allowed
+from ..caffe.layers.python import python_layer
 from ..errors import InputError
 from ..formats.definition import Entry
+from ..permission import python_layers_allowed
 
 #: height and width
 Size = tuple[int, int]

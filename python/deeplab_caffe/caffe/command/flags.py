@@ -11,8 +11,8 @@ import torch
 
 from ...errors import InputError
 from ...formats import schema
+from ...permission import python_layers
 from .. import log, parallel
-from ..layers.python import python_layers
 
 _PHASES = {"": schema.TRAIN, "TRAIN": schema.TRAIN, "TEST": schema.TEST}
 

@@ -1,8 +1,6 @@
 """Layers written in Python by the user. Mirrors `python_layer.hpp`.
 
-A prototxt names a module and a class, so that building a net from it runs that module's code. A program that uses the
-API runs code of its own choice anyway, so there Python layers work as in pycaffe; the command-line tools refuse them
-unless they are called with --allow-python-layers, but for those that come with this package, `deeplab_layers`.
+Those that come with this package, `deeplab_layers`, are always allowed; for others see `permission`.
 """
 
 from __future__ import annotations
@@ -10,41 +8,17 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from ...errors import InputError
+from ...permission import python_layers_allowed
 from .. import alias
 from .base import Layer, register
 
 #: the layers that BVLC's Caffe lacks, in Python; a package that lies beside this one
 _OURS = "deeplab_layers"
-
-_allowed = True
-
-
-def allow_python_layers(allowed: bool = True) -> None:
-    """Say whether nets may import the modules that their Python layers name (in the API they may from the start)."""
-    global _allowed
-    _allowed = allowed
-
-
-def python_layers_allowed() -> bool:
-    """Whether nets may import the modules that their Python layers name."""
-    return _allowed
-
-
-@contextmanager
-def python_layers(allowed: bool) -> Iterator[None]:
-    """Within, what a file names runs only if `allowed`; afterwards as a program that calls us may think, again."""
-    allow_python_layers(allowed)
-    try:
-        yield
-    finally:
-        allow_python_layers()
 
 
 @register("Python")
@@ -59,7 +33,7 @@ def python_layer(param: Any, phase: int, origin: str) -> Layer:
     """
     p = param.python_param
     where = f"{origin + ': ' if origin else ''}layer '{param.name}' (Python): "
-    if not _allowed and not _is_ours(p.module):
+    if not python_layers_allowed() and not _is_ours(p.module):
         raise InputError(
             f"{where}would import the module '{p.module}', that is, run its code; if you trust it, say "
             "--allow-python-layers"
