@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from random_nets import randomised
 
 from deeplab_caffe import caffe
 from deeplab_caffe.cli import main
@@ -109,18 +110,6 @@ def build(folder: Path, layers: str) -> caffe.Net:
     return randomised(caffe.Net(str(folder / "net.prototxt"), caffe.TEST))
 
 
-def randomised(net: caffe.Net) -> caffe.Net:
-    """Weights that keep the size of what flows through, positive statistics."""
-    rng = np.random.default_rng(0)
-    for layer in net.layers:
-        for i, blob in enumerate(layer.blobs):
-            fan_in = max(1, int(np.prod(blob.shape[1:])))
-            blob.data[...] = rng.standard_normal(blob.shape) * (1.5 / fan_in) ** 0.5
-            if layer.type in ("BatchNorm", "BN") and i >= 1:
-                blob.data[...] = rng.random(blob.shape) + 1.5
-    return net
-
-
 def noise(name: str, shape: tuple[int, ...]) -> np.ndarray:
     return np.random.default_rng(1).standard_normal(shape, dtype=np.float32)
 
@@ -170,15 +159,6 @@ def test_whole_nets_agree_at_three_sizes(tmp_path: Path, name: str) -> None:
         assert result.passed, str(result)
 
 
-@pytest.fixture
-def model(tmp_path: Path) -> tuple[Path, Path]:
-    """A deploy net and its weights."""
-    net, weights = tmp_path / "deploy.prototxt", tmp_path / "w.caffemodel"
-    net.write_text(generate("voc12/largefov", Options(width=1 / 16, test_crop=65))["deploy.prototxt"])
-    randomised(caffe.Net(str(net), caffe.TEST)).save(str(weights))
-    return net, weights
-
-
 def test_source_runs_alone_and_agrees(tmp_path: Path, model: tuple[Path, Path]) -> None:
     net, weights = model
     assert main(["export", "torch", str(net), "-w", str(weights), "-o", str(tmp_path / "exported")]) == 0
@@ -216,25 +196,6 @@ def test_weights_come_back_bit_for_bit(tmp_path: Path, model: tuple[Path, Path])
     back = tmp_path / "back.caffemodel"
     assert main(["weights", "port", str(tmp_path / "x.safetensors"), "--to", str(net), "-o", str(back)]) == 0
     assert compare(read_weight_file(weights), read_weight_file(back)).is_equal
-
-
-def test_onnx_from_image_to_labels(tmp_path: Path, model: tuple[Path, Path]) -> None:
-    net, weights = model
-    output = tmp_path / "x.onnx"
-    words = ["export", "onnx", str(net), "-w", str(weights), "-o", str(output), "--with-preprocessing"]
-    assert main([*words, "--size-rule", "8k+1"]) == 0
-    image = np.random.default_rng(0).integers(0, 256, (1, 50, 75, 3), dtype=np.uint8)
-    labels = onnx_runner(output)({"image": image})["labels"]
-    assert labels.shape == (1, 50, 75) and labels.dtype == np.uint8
-    built = caffe.Net(str(net), str(weights), caffe.TEST)
-    built.blobs["data"].reshape(1, 3, 57, 81)
-    padded = np.zeros((1, 3, 57, 81), np.float32)
-    padded[0, :, :50, :75] = (
-        image[0, :, :, ::-1].transpose(2, 0, 1) - np.array([104.008, 116.669, 122.675])[:, None, None]
-    )
-    built.blobs["data"].data[...] = padded
-    wanted = built.forward()["fc8_interp"][0, :, :50, :75].argmax(0)
-    assert (labels[0] != wanted).mean() < 1e-3
 
 
 def test_what_has_no_weights_is_refused(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
-from ..errors import InputError
 from ..files import replacing
-from ..porting.export.graph import graph_of
+from ..nets.sizes import SizeRule
+from ..porting.export.graph import Graph, graph_of
+from ..porting.export.labels import compare_labels
 from ..porting.export.onnx_graph import OPSET, OnnxGraph
 from ..porting.export.pictures import Pictures
 from ..porting.export.run import onnx_runner
 from ..porting.export.verification import verify
-from . import export
+from . import export, size_rule
+from .named_net import definition_named
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,27 +26,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fixed-size", action="store_true", help="only the batch and size that the net states")
     text = "take images (uint8, N h w 3, RGB, any size) and give labels (uint8, N h w)"
     parser.add_argument("--with-preprocessing", action="store_true", help=text)
-    parser.add_argument("--size-rule", default="32k+1", metavar="Sk+O", help="sizes that the net takes (%(default)s)")
+    parser.add_argument("--size-rule", metavar="Sk+O", help="sizes that the net takes (found by itself)")
 
 
 def run(arguments: argparse.Namespace) -> None:
     net = export.net_with_weights(arguments)
     graph = graph_of(net)
-    if arguments.with_preprocessing:
-        model = OnnxGraph(graph).model_of_images(export.preprocessing(arguments), *_size_rule(arguments.size_rule))
+    rule = _size_rule(arguments, graph) if arguments.with_preprocessing else None
+    if rule:
+        model = OnnxGraph(graph).model_of_images(export.preprocessing(arguments), rule.stride, rule.offset)
     else:
         model = OnnxGraph(graph).model(dynamic=not arguments.fixed_size)
     with replacing(arguments.output) as temporary:
         temporary.write_bytes(model.SerializeToString())
     if arguments.verify:
-        runner = onnx_runner(OnnxGraph(graph, list(graph.values)).model().SerializeToString())
-        pictures = Pictures(arguments.image, export.preprocessing(arguments))
-        export.record(arguments, verify(net, runner, pictures, arguments.tolerance), arguments.output)
-    print(f"{arguments.output}: opset {OPSET}, {len(graph.nodes)} layers")
+        _verify(arguments, net, graph, rule)
+    print(f"{arguments.output}: opset {OPSET}, {len(graph.nodes)} layers{f', images padded to {rule}' if rule else ''}")
 
 
-def _size_rule(text: str) -> tuple[int, int]:
-    stride, k, offset = text.partition("k")
-    if not k or not stride.isdecimal() or not (offset or "+0").removeprefix("+").isdecimal():
-        raise InputError(f"--size-rule: got '{text}'; wanted such as 8k+1")
-    return int(stride), int(offset or 0)
+def _size_rule(arguments: argparse.Namespace, graph: Graph) -> SizeRule:
+    _, scores = graph.scores_of_image()
+    given = arguments.size_rule
+    return size_rule.parsed(given) if given else size_rule.found(definition_named(arguments.net), scores)
+
+
+def _verify(arguments: argparse.Namespace, net: Any, graph: Graph, rule: SizeRule | None) -> None:
+    """Every blob at several sizes, in a model that gives them all; then labels, by the very file that was written."""
+    pictures = Pictures(arguments.image, export.preprocessing(arguments))
+    runner = onnx_runner(OnnxGraph(graph, list(graph.values)).model().SerializeToString())
+    result = verify(net, runner, pictures, arguments.tolerance)
+    labels = None
+    if rule:
+        labels = compare_labels(net, *graph.scores_of_image(), onnx_runner(arguments.output), pictures, rule.fit)
+    export.record(arguments, result, arguments.output, labels)

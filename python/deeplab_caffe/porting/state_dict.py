@@ -126,8 +126,9 @@ def _check_unpacked_size(path: str) -> None:
             size = sum(member.file_size for member in archive.infolist())
     except (OSError, zipfile.BadZipFile, RuntimeError, ValueError, LookupError, struct.error):
         return  # PyTorch's own reader says what is wrong, or knows the older form
-    if size > 4 * os.path.getsize(path) + _SLACK:
-        raise InputError(f"{path}: would unpack to {size} bytes, from {os.path.getsize(path)}; no checkpoint is like that")
+    packed = os.path.getsize(path)
+    if size > 4 * packed + _SLACK:
+        raise InputError(f"{path}: would unpack to {size} bytes, from {packed}; no checkpoint is like that")
 
 
 def _array(tensor: Any, name: Any, path: str) -> np.ndarray:

@@ -67,6 +67,17 @@ class Graph:
         made = {top: shape for node in self.nodes for top, shape in zip(node.tops, node.top_shapes, strict=True)}
         return self.inputs | made
 
+    def scores_of_image(self) -> tuple[str, str]:
+        """The one input, an image, and the name of the one output as large as that; InputError without the two."""
+        images = [name for name, shape in self.inputs.items() if len(shape) == 4 and shape[1] == 3]
+        if len(images) != 1 or len(self.inputs) != 1:
+            raise InputError(f"{self.source}: its input is no single image of three colours")
+        size = self.inputs[images[0]][2:]
+        scores = [name for name, value in self.outputs.items() if self.shapes[value][2:] == size]
+        if len(scores) != 1:
+            raise InputError(f"{self.source}: has no single output of scores as large as the image")
+        return images[0], scores[0]
+
     @property
     def owners(self) -> Iterator[Node]:
         """The nodes that have parameters of their own."""

@@ -105,16 +105,13 @@ class OnnxGraph:
         """The ModelProto from images, uint8 (N, h, w, 3) in RGB, of any size, to labels, uint8 (N, h, w).
 
         Images are padded at the bottom and on the right with the mean, up to a size that the net takes (stride * k +
-        offset); labels are the arg-max of its one output of scores, which must be as large as its input.
+        offset); labels are the arg-max of its one output of scores.
         """
-        (data,) = self.graph.inputs
-        scores = [value for value in self.outputs if self.graph.shapes[value][2:] == self.graph.inputs[data][2:]]
-        if len(scores) != 1:
-            raise InputError(f"{self.graph.source}: no single output of scores at the size of the image")
+        data, scores = self.graph.scores_of_image()
         net, self.nodes = self.nodes, []
         self._prepare("image", data, wants, stride, offset)
         self.nodes += net
-        self._label("image", scores[0], "labels")
+        self._label("image", self.graph.outputs[scores], "labels")
         image = helper.make_tensor_value_info("image", TensorProto.UINT8, ["batch", "height", "width", 3])
         labels = helper.make_tensor_value_info("labels", TensorProto.UINT8, ["batch", "height", "width"])
         return self._finished([image], [labels])
