@@ -208,3 +208,15 @@ def test_code_that_a_net_names_is_not_run(tmp_path: Path, monkeypatch: pytest.Mo
         'layer { name: "relu" type: "ReLU" bottom: "data" top: "relu" }\n'
     )
     assert main(["prototxt", "lint", str(net)]) == 0
+
+
+def test_a_net_within_a_solver_is_checked(tmp_path):
+    path = tmp_path / "solver.prototxt"
+    train = lint_nets.TRAIN.replace(_RIGHT, _WRONG)
+    net = f"train_net_param {{\n{train}}}\n"
+    path.write_text(
+        lint_nets.SOLVER.replace('train_net: "{folder}/train.prototxt"\n', net).replace("{folder}", str(tmp_path))
+    )
+    assert _found(path) == ["ignore-label-differs"]
+    path.write_text(path.read_text().replace("pad: 2\n", "padd: 2\n"))
+    assert _found(path) == ["unknown-field", "ignore-label-differs"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -111,18 +110,18 @@ WEIGHTED: Mapping[str, str] = {
 class NetFile:
     """The net in a document, or in one block of it.
 
-    problems: what does not fit the schema. refused: why it cannot be brought to today's form; it has no layers then.
+    with_shapes: whether shapes are inferred, which takes the engine. problems: what does not fit the schema. refused:
+    why it cannot be brought to today's form; it has no layers then.
     """
 
-    #: whether shapes are inferred, which takes the engine
-    with_shapes = True
-
-    def __init__(self, document: Document, block: Block | None = None) -> None:
+    def __init__(self, document: Document, block: Block | None = None, with_shapes: bool = True) -> None:
         self.document = document
+        self.with_shapes = with_shapes
         self.block = block or document.root
         self.problems: list[Problem] = []
         self.refused: InputError | None = None
         self.layers: list[Layer] = []
+        self._views: list[Any] = []
         message = to_message(document, schema.NetParameter(), block=self.block, report=self.problems.append)
         self.dialect = dialect_of(message)
         self.is_old = self.dialect in OLD_DIALECTS
@@ -159,12 +158,18 @@ class NetFile:
         known = [layer for layer in self.layers if not layer.incomplete]
         return Definition(self.param, [Entry(layer.param, layer.origin) for layer in known], self.document.filename)
 
-    @cached_property
+    @property
     def views(self) -> list[Any]:
-        """The net in each state that it is meant for."""
-        from .views import views_of
+        """The net in each state that it is meant for: those that a solver uses it in, or what its rules say."""
+        if not self._views:
+            from .views import views_of
 
-        return views_of(self)
+            self._views = views_of(self)
+        return self._views
+
+    def look_at(self, views: list[Any]) -> None:
+        """Say in which states the net is used."""
+        self._views = views
 
 
 #: names that DeepLab's first release gave to fields of messages that today's nets have, too → today's, None for nothing

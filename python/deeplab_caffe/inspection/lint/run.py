@@ -24,7 +24,6 @@ from .findings import ERROR, RULES, Finding, Hit, Rule, finding, rule
 from .net_file import NetFile
 from .silence import Silences
 from .solver_file import SolverFile
-from .views import View
 
 __all__ = ["Linter", "fix_file"]
 #: modules that fill the table of rules when they are imported
@@ -56,7 +55,7 @@ class Linter:
         self._values = values
         self._shapes = shapes
         self._nets: dict[str, NetFile] = {}
-        self._linted: set[str] = set()
+        self._linted: set[tuple[str, int]] = set()
 
     def lint(self, path: str | os.PathLike[str]) -> list[Finding]:
         """What is found in a net's or a solver's file, and in the nets that the solver names.
@@ -71,13 +70,10 @@ class Linter:
             return self._unparsed([error])
         if not is_solver(document):
             return self._sorted(self._net(self._keep(str(path), document)))
-        solver = SolverFile(document, self._read)
+        solver = SolverFile(document, self._read, self._shapes)
         hits = [*self._apply("text", solver), *self._apply("solver", solver)]
-        if solver.train is not None:
-            solver.train.file.__dict__["views"] = _views(solver, solver.train.file)
-        for test in solver.tests:
-            test.file.__dict__["views"] = _views(solver, test.file)
         for file in solver.files:
+            file.look_at([view for view in (solver.train, *solver.tests) if view is not None and view.file is file])
             hits += self._net(file)
         for other in [*solver.tests, *solver.others] if solver.train else []:
             hits += self._apply("pair", (solver.train, other))
@@ -96,14 +92,13 @@ class Linter:
         return self._nets[key]
 
     def _keep(self, path: str, document: Document) -> NetFile:
-        file = NetFile(document)
-        file.with_shapes = self._shapes
-        return self._nets.setdefault(os.path.realpath(path), file)
+        return self._nets.setdefault(os.path.realpath(path), NetFile(document, with_shapes=self._shapes))
 
     def _net(self, file: NetFile) -> list[tuple[Rule, Hit]]:
-        if file.document.filename in self._linted:
+        key = file.document.filename, file.block.start
+        if key in self._linted:
             return []
-        self._linted.add(file.document.filename)
+        self._linted.add(key)
         hits = [*self._apply("text", file), *self._apply("net", file)]
         for view in file.views:
             hits += self._apply("view", view)
@@ -129,12 +124,6 @@ class Linter:
             if not said and not silence.covers(r.name, hit.offset):
                 found.setdefault(finding(r, hit), hit.offset)
         return sorted(found, key=lambda f: (f.file, f.line, f.column))
-
-
-def _views(solver: SolverFile, file: NetFile) -> list[View]:
-    """A net in the states that a solver uses it in."""
-    views = [solver.train, *solver.tests]
-    return [view for view in views if view is not None and view.file is file]
 
 
 def fix_file(path: str | os.PathLike[str], findings: Iterable[Finding], values: Mapping[str, str] | None) -> int:

@@ -26,8 +26,9 @@ class SolverFile:
     in a file, or raises InputError.
     """
 
-    def __init__(self, document: Document, read: Callable[[str], NetFile]) -> None:
+    def __init__(self, document: Document, read: Callable[[str], NetFile], with_shapes: bool = True) -> None:
         self.document, self.block = document, document.root
+        self._with_shapes = with_shapes
         self.problems: list[Problem] = []
         self.param: Any = to_message(document, schema.SolverParameter(), report=self.problems.append)
         self.unread: list[tuple[Field, str]] = []
@@ -48,8 +49,8 @@ class SolverFile:
 
     @property
     def files(self) -> list[NetFile]:
-        """The files of its nets that could be read, each once, not those written into the solver itself."""
-        return [file for file in self._files.values() if file is not None and file.document is not self.document]
+        """Its nets that could be read, each once."""
+        return [file for file in self._files.values() if file is not None]
 
     # -- its nets
 
@@ -88,7 +89,10 @@ class SolverFile:
         if field is None:
             return None
         if isinstance(field.value, Block):
-            return self._files.setdefault(f"{field.start}", NetFile(self.document, field.value))
+            key = f"{field.start}"
+            if key not in self._files:
+                self._files[key] = NetFile(self.document, field.value, self._with_shapes)
+            return self._files[key]
         if "${" in field.value.text:
             self.unnamed.append(field)
             return None
