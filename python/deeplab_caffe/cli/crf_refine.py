@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from ..errors import InputError, Stopped
-from . import crf_flags, stages
+from . import crf_flags
 
 _BATCH_FLAGS = ("--scores", "--images")
 
@@ -17,7 +17,11 @@ def serving(words: Sequence[str]) -> ModuleType:
     """The module that serves these words: this one for folders, that of the stages where an experiment is named."""
     named = words and not any(word in ("-h", "--help") for word in words)
     folders = any(word.partition("=")[0] in _BATCH_FLAGS for word in words)
-    return stages if named and not folders else sys.modules[__name__]
+    if named and not folders:
+        from . import stages
+
+        return stages
+    return sys.modules[__name__]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,8 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     results.add_argument("--keep", action="store_true", help="leave out images whose results are there")
     add_parameters(parser.add_argument_group("the CRF"))
     large = parser.add_argument_group("images that are larger than the memory")
-    text = "side of a tile in pixels, margins included; images of over twice its area are cut; 0: never (%(default)s)"
-    large.add_argument("--tile", type=int, default=DEFAULT_TILE, metavar="N", help=text)
+    text = (
+        f"pixels on a side, margins included; images of over twice its area are cut; 0: never ({DEFAULT_TILE} or more)"
+    )
+    large.add_argument("--tile", type=int, metavar="N", help=text)
     text = "margin around a tile, in units of sigma_alpha (%(default)s)"
     large.add_argument("--overlap", type=float, default=DEFAULT_OVERLAP, metavar="X", help=text)
     crf_flags.add_workers(parser.add_argument_group("who works"))

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from deeplab_caffe.data.labels import Palette
 from deeplab_caffe.data.large_images import open_image
 from deeplab_caffe.data.score_maps import Kind
-from deeplab_caffe.errors import InputError
+from deeplab_caffe.errors import InputError, Stopped
 from deeplab_caffe.progress import Progress
 
+from ..crew import stopping
 from ..inference import check_inputs, crf_labels, dense_crf
 from ..params import CRFParameters
 from .outputs import Output, Probabilities, outputs
-from .tiles import DEFAULT_OVERLAP, DEFAULT_TILE, bands, infer_window
+from .tiles import DEFAULT_OVERLAP, bands, default_tile, infer_window
 from .windows import ImageScores, Size, Window, image_scores
 
 #: one image in tiles at a time: its tiles keep all threads busy
@@ -43,8 +44,8 @@ class Refiner:
 
     kind: whether maps hold scores or probabilities (see `score_maps.kind_of`). size: (H, W) of the net's input, to
     which smaller maps are enlarged; "image": the image's; None: maps are not enlarged.
-    tile: the side of a tile in pixels, margins included; 0 never cuts. Images of up to twice a tile's pixels are done
-    in one piece. overlap: the margin in units of sigma_alpha. threads: for the tiles of one image.
+    tile: the side of a tile in pixels, margins included; None: 1024 or 6 margins; 0 never cuts. Images of up to twice
+    a tile's pixels are done in one piece. overlap: the margin in units of sigma_alpha. threads: for one image's tiles.
     """
 
     parameters: CRFParameters
@@ -53,7 +54,7 @@ class Refiner:
     palette: Palette | None = None
     kind: Kind = "auto"
     size: Size | str | None = None
-    tile: int = DEFAULT_TILE
+    tile: int | None = None
     overlap: float = DEFAULT_OVERLAP
     threads: int = 1
     quiet: bool = False
@@ -61,16 +62,22 @@ class Refiner:
     def __post_init__(self) -> None:
         if self.overlap < 0:
             raise InputError(f"CRF: overlap is {self.overlap:g}, wanted 0 or more (units of sigma_alpha)")
-        if self.tile and self.tile < 4 * max(self.margin, 1):
+        least = max(4 * self.margin, 16)
+        if self.tile and self.tile < least:
             raise InputError(
                 f"CRF: a tile of {self.tile} pixels is too small for margins of {self.margin} (overlap "
-                f"{self.overlap:g} x sigma_alpha {self.parameters.sigma_alpha:g}); wanted {4 * self.margin} or more"
+                f"{self.overlap:g} x sigma_alpha {self.parameters.sigma_alpha:g}); wanted {least} or more"
             )
 
     @property
     def margin(self) -> int:
         """What tiles have around them, in pixels."""
         return round(self.overlap * self.parameters.sigma_alpha)
+
+    @property
+    def side(self) -> int:
+        """Of a tile, in pixels, margins included; 0 never cuts."""
+        return default_tile(self.margin) if self.tile is None else self.tile
 
     def __call__(self, task: Task) -> str | None:
         """Refine one image. What is wrong with it is returned as a message; None if all went well."""
@@ -91,7 +98,7 @@ class Refiner:
         if "png" in self.formats and scores.classes > 256:
             raise InputError(f"{task.scores}: {scores.classes} classes do not fit into a PNG; use --format bin or npy")
         with outputs(self.folder / task.id, self.formats, size, scores.classes, self.palette) as files:
-            if self.tile and size[0] * size[1] > 2 * self.tile**2:
+            if self.side and size[0] * size[1] > 2 * self.side**2:
                 with _ONE_IN_TILES:
                     self._in_tiles(task, image, scores, files)
             else:
@@ -110,21 +117,22 @@ class Refiner:
 
     def _in_tiles(self, task: Task, image: NDArray, scores: ImageScores, files: Sequence[Output]) -> None:
         size = (image.shape[0], image.shape[1])
-        rows = list(bands(size, self.tile, self.margin))
+        rows = list(bands(size, self.side, self.margin))
 
         def infer(pair: tuple[Window, Window]) -> None:
             _put(files, pair[0], *self._tile(task, image, scores, *pair))
 
-        total = sum(map(len, rows))
-        with (
-            Progress(f"crf {task.id}", total, unit="tile", shown=not self.quiet) as progress,
-            ThreadPoolExecutor(self.threads) as pool,
-        ):
-            done = 0
-            for row in rows:
-                with _band(files, row[0][0].size[0]):
-                    for _ in pool.map(infer, row):
-                        progress.reach(done := done + 1)
+        pool, done = ThreadPoolExecutor(self.threads), 0
+        try:
+            with Progress(f"crf {task.id}", sum(map(len, rows)), unit="tile", shown=not self.quiet) as progress:
+                for row in rows:
+                    with _band(files, row[0][0].size[0]):
+                        for _ in pool.map(infer, row):
+                            progress.reach(done := done + 1)
+                            if stopping():
+                                raise Stopped(f"{task.id}: interrupted")
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def _tile(
         self, task: Task, image: NDArray, scores: ImageScores, part: Window, grown: Window

@@ -18,10 +18,15 @@ from ..mean_field import Beliefs, MeanField, Pairwise
 from ..params import CRFParameters
 from .windows import Size, Window
 
-#: pixels on a side, margins included
+#: pixels on a side, margins included, at least
 DEFAULT_TILE = 1024
 #: the margin in units of sigma_alpha; docs/crf-search.md tells what it leaves of the seams
-DEFAULT_OVERLAP = 2.0
+DEFAULT_OVERLAP = 3.0
+
+
+def default_tile(margin: int) -> int:
+    """The side of a tile: so that its own part is at least four ninths of it."""
+    return max(DEFAULT_TILE, 6 * margin)
 
 
 def bands(size: Size, tile: int, margin: int) -> Iterator[list[tuple[Window, Window]]]:

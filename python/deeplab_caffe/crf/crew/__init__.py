@@ -1,10 +1,10 @@
 """Who does the work of a search or a batch: threads, processes, or the workers of a Dask cluster."""
 
 from .cluster import DaskCrew
-from .common import Crew, Make
+from .common import Crew, Make, stopping
 from .local import LocalCrew
 
-__all__ = ["Crew", "DaskCrew", "LocalCrew", "Make", "hire"]
+__all__ = ["Crew", "DaskCrew", "LocalCrew", "Make", "hire", "stopping"]
 
 
 def hire(make: Make, workers: int, processes: bool = False, scheduler: str | None = None) -> Crew:

@@ -54,7 +54,7 @@ class DaskCrew:
         losses = Losses(f"workers of {self._scheduler}")
         waiting = iter(tasks)
         pending = {self._submit(task): task for task in islice(waiting, self._hands())}
-        completed = self._dask.as_completed(list(pending))
+        completed = self._dask.as_completed(list(pending), loop=self._client.loop)
         for future in completed:
             task = pending.pop(future)
             try:

@@ -50,8 +50,15 @@ class Losses:
 _own = threading.local()  # a worker's function serves one thread
 
 
-def work(token: str, make: Make, task: Any) -> Any:
+def stopping() -> bool:
+    """Whether the crew that this thread works for is being closed; tasks that last long may ask."""
+    stop: threading.Event | None = getattr(_own, "stop", None)
+    return stop is not None and stop.is_set()
+
+
+def work(token: str, make: Make, task: Any, stop: threading.Event | None = None) -> Any:
     """Do a task in the thread that calls, with the function that `make` gave it before for the same token."""
+    _own.stop = stop
     if getattr(_own, "token", None) != token:
         _own.token, _own.function = token, make()
     return _own.function(task)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import threading
 import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
@@ -21,6 +22,7 @@ class LocalCrew:
 
     def __init__(self, make: Make, count: int, processes: bool = False) -> None:
         self._make, self._count, self._processes, self._token = make, count, processes, uuid.uuid4().hex
+        self._stop = None if processes else threading.Event()
         self._pool = self._start()
 
     def _start(self) -> Executor:
@@ -62,12 +64,14 @@ class LocalCrew:
     def _submit(self, task: Any) -> Future | None:
         """None if the pool has lost a process meanwhile."""
         try:
-            return self._pool.submit(work, self._token, self._make, task)
+            return self._pool.submit(work, self._token, self._make, task, self._stop)
         except BrokenProcessPool:
             return None
 
     def close(self) -> None:
         """See `Crew`."""
+        if self._stop:
+            self._stop.set()
         self._pool.shutdown(cancel_futures=True)
 
 

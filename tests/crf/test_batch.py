@@ -1,0 +1,293 @@
+"""Batches: folders of score maps in every format, files that are damaged, images in tiles, the command."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import scipy.io
+
+from deeplab_caffe.cli import main
+from deeplab_caffe.crf import CRFParameters, crf_labels, dense_crf, resize_scores
+from deeplab_caffe.crf.batch import Failure, Refiner, batch_tasks, refine_batch
+from deeplab_caffe.crf.batch.tiles import bands, infer_window
+from deeplab_caffe.crf.batch.windows import Window, enlarged
+from deeplab_caffe.data import read_label
+from deeplab_caffe.data.bin_maps import open_bin, write_bin
+from deeplab_caffe.data.score_maps import open_score_map
+from deeplab_caffe.errors import InputError
+
+PARAMETERS = CRFParameters(4, 12, 5, iterations=5)
+FLAGS = ["--w1", "4", "--sigma-alpha", "12", "--sigma-beta", "5", "--iterations", "5"]
+
+
+def softmax(scores):
+    e = np.exp(scores - scores.max(0))
+    return e / e.sum(0)
+
+
+@pytest.fixture
+def folders(scene, tmp_path):
+    """Two folders, scores and images, that hold the scenes a, b and c; and what the CRF makes of them."""
+    scores, images = tmp_path / "scores", tmp_path / "images"
+    scores.mkdir()
+    images.mkdir()
+    expected = {}
+    for seed, name in enumerate("abc"):
+        image, small, _ = scene(seed)
+        maps = resize_scores(small, image.shape[:2])
+        cv2.imwrite(str(images / f"{name}.png"), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        np.save(scores / f"{name}.npy", maps)
+        expected[name] = crf_labels(image, -maps, PARAMETERS)
+    return scores, images, tmp_path / "out", expected
+
+
+def refine(folders, **options):
+    scores, images, out, _ = folders
+    return refine_batch(batch_tasks(scores, images), Refiner(PARAMETERS, out, **options), quiet=True)
+
+
+def write_mat(path, maps):
+    scipy.io.savemat(path.with_name(f"{path.stem}_blob_0.mat"), {"data": maps[None].transpose(3, 2, 1, 0)})
+
+
+def write_pngs(path, maps):
+    folder = path.with_suffix("")
+    folder.mkdir()
+    for number, probabilities in enumerate(softmax(maps)):
+        cv2.imwrite(str(folder / f"{number}.png"), np.round(65535 * probabilities).astype(np.uint16))
+
+
+WRITERS = {
+    "mat": write_mat,
+    "npz": lambda path, maps: np.savez(path.with_suffix(".npz"), maps),
+    "probabilities": lambda path, maps: np.save(path, softmax(maps)),
+    "bin": lambda path, maps: write_bin(path.with_suffix(".bin"), softmax(maps), "<f4"),
+    "double bin": lambda path, maps: write_bin(path.with_suffix(".bin"), softmax(maps), "<f8"),
+    "png": write_pngs,
+}
+
+
+@pytest.mark.parametrize("form", WRITERS)
+def test_maps_of_every_format_give_the_same_labels(folders, form):
+    scores, _, out, expected = folders
+    for name in "abc":
+        maps = np.load(scores / f"{name}.npy")
+        (scores / f"{name}.npy").unlink()
+        WRITERS[form](scores / f"{name}.npy", maps)
+    assert refine(folders) == (3, ())
+    for name in "abc":
+        differs = read_label(out / f"{name}.png") != expected[name]
+        assert differs.mean() < (0.002 if form == "png" else 1e-9)
+
+
+def test_every_output_holds_the_same_labels(folders, scene):
+    scores, _, out, expected = folders
+    assert refine(folders, formats=("png", "npy", "bin"), palette=np.array([[9, 8, 7]])).done == 3
+    for name in "abc":
+        probabilities = np.load(out / f"{name}.npy")
+        image = scene("abc".index(name))[0]
+        np.testing.assert_array_equal(probabilities, dense_crf(image, -np.load(scores / f"{name}.npy"), PARAMETERS))
+        np.testing.assert_array_equal(open_bin(out / f"{name}.bin", "<i2")[0], expected[name])
+        np.testing.assert_array_equal(read_label(out / f"{name}.png"), expected[name])
+    colours = cv2.imread(str(out / "a.png"))[expected["a"] == 0]
+    assert (colours == [7, 8, 9]).all()
+
+
+def test_small_maps_are_enlarged_to_the_size_stated(folders, scene):
+    scores, _, out, expected = folders
+    for seed, name in enumerate("abc"):
+        np.save(scores / f"{name}.npy", scene(seed)[1])
+    summary = refine(folders)
+    assert summary.done == 0 and "say with --size" in summary.failures[0].message
+    assert refine(folders, size="image").done == 3
+    np.testing.assert_array_equal(read_label(out / "b.png"), expected["b"])
+    assert refine(folders, size=(60, 60)).done == 3
+    assert (read_label(out / "b.png") != expected["b"]).any()
+
+
+def spoil_mat(scores, images):
+    (scores / "b.npy").unlink()
+    (scores / "b.mat").write_bytes(b"MATLAB 5.0 MAT-file, cut off")
+
+
+DAMAGE = {
+    "a corrupt .mat": (spoil_mat, r"b\.mat: cannot be read as scores"),
+    "a cut .npy": (lambda s, i: (s / "b.npy").write_bytes((s / "b.npy").read_bytes()[:200]), r"b\.npy: cannot be read"),
+    "an unreadable image": (lambda s, i: (i / "b.png").write_bytes(b"no image"), r"b\.png: cannot read the image"),
+    "no image": (lambda s, i: (i / "b.png").unlink(), "no image of 'b', which .*b.npy has scores of"),
+    "NaN": (lambda s, i: np.save(s / "b.npy", np.full((4, 40, 52), np.nan)), r"b\.npy on .*b\.png: .*holds nan"),
+    "sums": (lambda s, i: ((s / "b.npy").unlink(), write_bin(s / "b.bin", np.ones((4, 40, 52)), "<f4")), "sum to 4"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_what_is_damaged_is_reported_and_the_others_done(folders, damage, capsys):
+    scores, images, out, expected = folders
+    spoil, message = DAMAGE[damage]
+    spoil(scores, images)
+    command = ["crf", "--scores", str(scores), "--images", str(images), "-o", str(out), *FLAGS]
+    assert main(command) == 1
+    said = capsys.readouterr()
+    assert "2 refined" in said.out and "1 could not be: b" in said.err
+    import re
+
+    assert re.search(f"b: .*{message}", said.err)
+    for name in "ac":
+        np.testing.assert_array_equal(read_label(out / f"{name}.png"), expected[name])
+    assert sorted(path.name for path in out.iterdir()) == ["a.png", "c.png"]
+
+
+def test_the_command_goes_on_from_what_is_done(folders, capsys):
+    scores, images, out, _ = folders
+    command = ["crf", "--scores", str(scores), "--images", str(images), "-o", str(out), *FLAGS]
+    assert main(command) == 0
+    before = (out / "a.png").stat().st_mtime_ns
+    (out / "b.png").unlink()
+    assert main([*command, "--keep"]) == 0
+    assert (out / "b.png").exists() and (out / "a.png").stat().st_mtime_ns == before
+    assert "1 refined" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--images", "nowhere"], "nowhere: cannot list the folder of images"),
+        (["--images", "{out}"], "have no names in common, for instance a"),
+        (["-o", "{scores}"], "holds what is to be read; name another folder"),
+        (["--preset", "mine"], "no preset 'mine'"),
+        (["--size", "big"], "--size: got 'big'"),
+        (["--tile", "20"], "a tile of 20 pixels is too small for margins of 36"),
+        (["--workers", "0"], "--workers: got 0"),
+        (["--scheduler", "tcp://127.0.0.1:9"], "no Dask scheduler answers at tcp://127.0.0.1:9"),
+    ],
+)
+def test_what_the_command_cannot_use_is_one_line(folders, flags, message, capsys, monkeypatch):
+    monkeypatch.setattr("deeplab_caffe.crf.crew.cluster._CONNECT_SECONDS", 1)
+    scores, images, out, _ = folders
+    out.mkdir()
+    flags = [flag.format(scores=scores, out=out) for flag in flags]
+    command = ["crf", "--scores", str(scores), "--images", str(images), "-o", str(out), *FLAGS, *flags]
+    assert main(command) == 2
+    said = capsys.readouterr().err
+    assert message in said and said.count("\n") == 1
+
+
+def test_two_maps_of_one_image_are_refused(folders):
+    np.savez(folders[0] / "a.npz", np.zeros((2, 3, 3)))
+    with pytest.raises(InputError, match="scores of 'a', which a.npy holds too"):
+        batch_tasks(folders[0], folders[1])
+
+
+def test_ids_that_have_no_map_are_failures(folders):
+    tasks = batch_tasks(folders[0], folders[1], ["c", "z"])
+    assert tasks[0].id == "c" and tasks[1] == Failure("z", f"{folders[0]}: no score map of 'z'")
+
+
+def test_a_crew_of_processes_refines_too(folders):
+    scores, images, out, expected = folders
+    refine_batch(batch_tasks(scores, images), Refiner(PARAMETERS, out), workers=1, processes=True, quiet=True)
+    np.testing.assert_array_equal(read_label(out / "c.png"), expected["c"])
+
+
+# -- tiles
+
+
+@pytest.mark.parametrize("size", [(1, 1), (100, 100), (257, 999), (64, 65)])
+def test_tiles_cover_the_image_once(size):
+    count = np.zeros(size, int)
+    for row in bands(size, 64, 10):
+        for part, grown in row:
+            count[part.slices] += 1
+            assert max(part.size) <= 44 and max(grown.size) <= 64
+            assert grown.top == max(0, part.top - 10) and grown.right == min(size[1], part.right + 10)
+    assert (count == 1).all()
+
+
+def test_a_window_is_enlarged_as_the_whole_is():
+    maps = np.random.default_rng(0).normal(size=(3, 9, 12)).astype(np.float32)
+    whole = resize_scores(maps, (65, 89))
+    for window in (Window(0, 0, 65, 89), Window(7, 0, 30, 40), Window(40, 50, 65, 89), Window(8, 8, 9, 9)):
+        np.testing.assert_array_equal(enlarged(maps, (65, 89), window), whole[(slice(None), *window.slices)])
+
+
+@pytest.fixture(scope="module")
+def large(scene):
+    image, scores, _ = scene(5, 160, 400)
+    return image, resize_scores(scores, (160, 400))
+
+
+def test_a_tile_is_the_part_of_the_whole_but_for_its_edges(large):
+    image, maps = large
+    whole = dense_crf(image, -maps, PARAMETERS)
+    window, inner = Window(20, 151, 160, 360), (slice(None), slice(40, None), slice(60, 140))
+    unary = -maps[(slice(None), *window.slices)]
+    tile = infer_window(image[window.slices], unary, window, PARAMETERS).probabilities()
+    part = whole[(slice(None), *window.slices)]
+    np.testing.assert_allclose(tile[inner], part[inner], atol=2e-3)
+    moved = infer_window(image[window.slices], unary, Window(0, 0, 140, 209), PARAMETERS).probabilities()
+    error = [np.abs(other[inner] - part[inner]).max() for other in (tile, moved)]
+    assert error[0] < error[1] / 10, "the lattice is placed as the whole image's"
+
+
+def test_an_image_in_tiles_has_no_seams(large, tmp_path):
+    image, maps = large
+    (tmp_path / "scores").mkdir()
+    (tmp_path / "images").mkdir()
+    np.save(tmp_path / "scores" / "x.npy", maps)
+    np.save(tmp_path / "images" / "x.npy", image)
+    tasks = batch_tasks(tmp_path / "scores", tmp_path / "images")
+    refiner = Refiner(PARAMETERS, tmp_path / "out", ("png", "npy", "bin"), tile=144, threads=2, quiet=True)
+    assert refine_batch(tasks, refiner, quiet=True) == (1, ())
+    whole = crf_labels(image, -maps, PARAMETERS)
+    labels = read_label(tmp_path / "out" / "x.png")
+    assert (labels != whole).mean() < 5e-4
+    np.testing.assert_array_equal(open_bin(tmp_path / "out" / "x.bin", "<i2")[0], labels)
+    np.testing.assert_array_equal(np.load(tmp_path / "out" / "x.npy").argmax(0), labels)
+
+
+def test_a_tile_that_cannot_be_used_is_named_and_leaves_no_file(large, tmp_path):
+    image, maps = large
+    for folder in ("scores", "images"):
+        (tmp_path / folder).mkdir()
+    maps = maps.copy()
+    maps[1, 100, 350] = np.nan
+    np.save(tmp_path / "scores" / "x.npy", maps)
+    (tmp_path / "images" / "x.ppm").write_bytes(b"P6\n400 160\n255\n" + image.tobytes())
+    tasks = batch_tasks(tmp_path / "scores", tmp_path / "images")
+    summary = refine_batch(tasks, Refiner(PARAMETERS, tmp_path / "out", tile=144, quiet=True), quiet=True)
+    assert "x.ppm, rows " in summary.failures[0].message and "nan" in summary.failures[0].message
+    assert not list((tmp_path / "out").iterdir())
+
+
+# -- score maps
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.bin", b"123", r"a\.bin: no \.bin file"),
+        ("a.bin", np.array([2, 3, 4], "<i4").tobytes() + bytes(50), r"a\.bin: 62 bytes; .* need 108 or 204: it is cut"),
+        ("a.npz", b"PK\x03\x04", r"a\.npz: cannot be read as scores"),
+        ("a.txt", b"", r"a\.txt: scores are wanted as \.npy"),
+        ("a.png", b"\x89PNG", r"a\.png: cannot be read as scores"),
+    ],
+)
+def test_files_that_are_no_score_maps_are_refused(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        open_score_map(tmp_path / name)
+
+
+def test_pickles_and_other_shapes_are_refused(tmp_path):
+    np.save(tmp_path / "a.npy", np.array([{}], object), allow_pickle=True)
+    with pytest.raises(InputError, match=r"a\.npy: cannot be read as scores: .*objects"):
+        open_score_map(tmp_path / "a.npy")
+    np.save(tmp_path / "b.npy", np.zeros((3, 3)))
+    with pytest.raises(InputError, match=r"b\.npy: float64 of shape \(3, 3\), wanted numbers \(classes"):
+        open_score_map(tmp_path / "b.npy")
+
+
+def test_a_grey_png_is_the_probability_of_class_1_of_two(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.array([[0, 51, 255]], np.uint8))
+    np.testing.assert_allclose(open_score_map(tmp_path / "a.png"), [[[1, 0.8, 0]], [[0, 0.2, 1]]], atol=1e-6)
