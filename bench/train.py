@@ -174,17 +174,12 @@ def show(times: dict[str, float], arguments: argparse.Namespace) -> None:
     what = f"{arguments.net.parent.name}, {arguments.batch} x 3 x {arguments.crop} x {arguments.crop}"
     print(f"training {what}, {timing.machine(arguments.threads, arguments.device)}, median of {arguments.repeat}\n")
     reference = times.get(REFERENCE)
+    compared = REFERENCE if reference else "ours"
     rows = [
-        [
-            name,
-            f"{t:.0f}",
-            f"{1e3 * arguments.batch / t:.2f}",
-            f"{t / reference:.2f}" if reference else "–",
-            f"{peak(name):.0f}",
-        ]
+        [name, f"{t:.0f}", f"{1e3 * arguments.batch / t:.2f}", f"{t / times[compared]:.2f}", f"{peak(name):.0f}"]
         for name, t in times.items()
     ]
-    print(timing.table(["", "ms a step", "images/s", f"to {REFERENCE}", "peak MB"], rows))
+    print(timing.table(["", "ms a step", "images/s", f"to {compared}", "peak MB"], rows))
     if reference and "ours" in times:
         print(f"\na step to {REFERENCE}: {times['ours'] / reference:.2f} (goal 1.1)")
 
