@@ -8,26 +8,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch_models import VGG16, ResNet, randomised
+from torch_models import VGG16, DeepLabV3, ResNet, randomised
 
 from deeplab_caffe import caffe
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats.weight_files import read_weight_file, write_weight_file
+from deeplab_caffe.formats.weight_fit import NetLayer
 from deeplab_caffe.formats.writer import format_message
-from deeplab_caffe.nets import resnet
-from deeplab_caffe.nets.blocks import Spec, Style, layers
+from deeplab_caffe.nets import heads, resnet, v3
+from deeplab_caffe.nets.blocks import Spec, Style, layers, relu
 from deeplab_caffe.porting.export.torch_source import to_layers
 from deeplab_caffe.porting.state_dict import StateDict, is_state_dict, read_state_dict, write_state_dict
-from deeplab_caffe.porting.torch_names import to_caffe
+from deeplab_caffe.porting.torch_names import EXTRA, to_caffe, warnings
 
 
 def state_of(model: torch.nn.Module) -> StateDict:
     return {name: value.numpy() for name, value in model.state_dict().items() if value.dtype == torch.float32}
 
 
-def net_of(n: Spec, folder: Path, state: StateDict) -> caffe.Net:
+def net_of(n: Spec, folder: Path, state: StateDict, dataset: str = "voc12") -> caffe.Net:
     (folder / "net.prototxt").write_text(format_message(n.to_proto()))
-    write_weight_file(folder / "net.caffemodel", to_caffe(state, "x")[1])
+    write_weight_file(folder / "net.caffemodel", to_caffe(state, "x", dataset)[1])
     return caffe.Net(str(folder / "net.prototxt"), str(folder / "net.caffemodel"), caffe.TEST)
 
 
@@ -47,6 +48,30 @@ def test_resnet_features_agree(tmp_path: Path, depth: int, blocks: tuple[int, ..
     got = net.blobs["res5c"].data
     assert got.shape == wanted.shape
     np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-4 * np.abs(wanted).max())
+
+
+def test_the_whole_of_deeplab_v3_agrees(tmp_path: Path) -> None:
+    model = randomised(DeepLabV3(divide=8, classes=5, rates=(1, 2, 3)))
+    n = Spec(Style(training=False, width=1 / 8, stride_on_3x3=True))
+    n["data"] = layers.Input(input_param={"shape": {"dim": [2, 3, 129, 97]}})
+    top = resnet.trunk(n, n["data"], resnet.stages(50, rates=((1,), (1,)), strides=(2, 2)))
+    top = v3.pyramid(n, top, [1, 2, 3], image_pooling=True)
+    top = relu(n, "relu", resnet.conv_bn(n, EXTRA, f"_{EXTRA}", top, 32, 3, pad=1))
+    heads.scores(n, "fc1_toys", top, 5)
+    net = net_of(n, tmp_path, state_of(model), "toys")
+    images = np.random.default_rng(0).standard_normal((2, 3, 129, 97), dtype=np.float32)
+    with torch.no_grad():
+        wanted = model(torch.from_numpy(images)).numpy()
+    net.blobs["data"].data[...] = images
+    got = net.forward()["fc1_toys"]
+    assert got.shape == wanted.shape == (2, 5, 5, 4)
+    np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-4 * np.abs(wanted).max())
+
+
+def test_a_net_without_a_layer_of_the_source_is_told() -> None:
+    source, found = to_caffe(state_of(DeepLabV3(divide=16, classes=5, rates=(1, 2, 3))), "x")
+    assert "has a 3x3 convolution 'concat_conv'" in warnings(source, found, {})[0]
+    assert warnings(source, found, {EXTRA: NetLayer("Convolution", [(16, 16, 3, 3)])}) == []
 
 
 def test_vgg16_has_caffes_names_and_shapes() -> None:

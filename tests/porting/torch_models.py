@@ -1,4 +1,4 @@
-"""torchvision's VGG-16 and ResNets, as narrow as one likes, with the names that its state dicts have."""
+"""torchvision's VGG-16, ResNets and DeepLab v3, as narrow as one likes, with the names that its state dicts have."""
 
 from __future__ import annotations
 
@@ -70,6 +70,43 @@ class ResNet(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         x = functional.max_pool2d(functional.relu(self.bn1(self.conv1(images))), 3, 2, 1)
         return self.layer4(self.layer3(self.layer2(self.layer1(x))))
+
+
+class Pyramid(nn.Module):
+    """(N, C, h, w) to (N, mid, h, w): 1x1, three atrous 3x3, the image's average, and what reduces them."""
+
+    def __init__(self, bottom: int, mid: int, rates: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList([nn.Sequential(*conv_bn_relu(bottom, mid, 1))])
+        self.convs.extend(nn.Sequential(*conv_bn_relu(bottom, mid, 3, rate)) for rate in rates)
+        self.convs.append(nn.Sequential(nn.AdaptiveAvgPool2d(1), *conv_bn_relu(bottom, mid, 1)))
+        self.project = nn.Sequential(*conv_bn_relu(5 * mid, mid, 1), nn.Dropout(0.5))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        tops = [conv(x) for conv in self.convs]
+        tops[-1] = tops[-1].expand_as(tops[0])
+        return self.project(torch.cat(tops, 1))
+
+
+def conv_bn_relu(bottom: int, top: int, kernel_size: int, rate: int = 1) -> list[nn.Module]:
+    padding = rate * (kernel_size - 1) // 2
+    conv = nn.Conv2d(bottom, top, kernel_size, padding=padding, dilation=rate, bias=False)
+    return [conv, nn.BatchNorm2d(top), nn.ReLU()]
+
+
+class DeepLabV3(nn.Module):
+    """(N, 3, h, w) to scores (N, classes, h / 32, w / 32), without enlarging them."""
+
+    def __init__(self, divide: int, classes: int, rates: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.backbone = ResNet(divide=divide)
+        del self.backbone.fc
+        mid = 256 // divide
+        pyramid = Pyramid(2048 // divide, mid, rates)
+        self.classifier = nn.Sequential(pyramid, *conv_bn_relu(mid, mid, 3), nn.Conv2d(mid, classes, 1))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.classifier(self.backbone(images))
 
 
 def randomised(model: nn.Module, seed: int = 0) -> nn.Module:

@@ -25,7 +25,7 @@ from ..porting.port import Choices, Ported, port
 from ..porting.renames import read_renames
 from ..porting.state_dict import is_state_dict, read_metadata, read_state_dict
 from ..porting.surgery import CAFFE, TORCHVISION, Preprocessing
-from ..porting.torch_names import stride_warning, to_caffe
+from ..porting.torch_names import to_caffe, warnings
 from . import net_arguments
 from .named_net import definition_named
 
@@ -79,7 +79,7 @@ def _source(
         return to_layers(metadata, read_state_dict(path), path), _PREPROCESSING[images or "caffe"]
     source, layers = to_caffe(read_state_dict(path), path)
     print(f"{path}: {source.title}")
-    if warning := stride_warning(source, target):
+    for warning in warnings(source, layers, target):
         print(f"warning: {warning}", file=sys.stderr)
     return layers, _PREPROCESSING[images or source.preprocessing]
 

@@ -1,14 +1,14 @@
 """State dicts of well-known PyTorch nets under the names of the Caffe nets that they correspond to.
 
-Known are torchvision's VGG-16, ResNet-50 and -101 (alone or as the backbone of its DeepLab v3), and DeepLab v2 on
-ResNet-101 as two families of re-implementations write it. A convolution's weight and bias are a layer's two blobs. A
+Known are torchvision's VGG-16, ResNet-50 and -101, its DeepLab v3 on these, and DeepLab v2 on ResNet-101 as two
+families of re-implementations write it. A convolution's weight and bias are a layer's two blobs. A
 batch normalisation is two layers in Caffe: BatchNorm (mean, variance, factor 1) and Scale (slope, offset).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -26,6 +26,8 @@ _VGG16 = {
 }  # fmt: skip
 _VGG16_CLASSIFIER = {0: "fc6", 3: "fc7", 6: "fc8"}
 _BRANCHES = {"1": "a", "2": "b", "3": "c", "reduce": "a", "conv3x3": "b", "increase": "c"}
+#: the 3x3 convolution between pyramid and scores that torchvision's DeepLab v3 has and the paper's has not
+EXTRA = "concat_conv"
 #: what a batch normalisation has
 _STATISTICS = ("weight", "bias", "running_mean", "running_var")
 #: blocks of the third stage → depth
@@ -114,7 +116,7 @@ def _vgg16(module: str) -> str | None:
 def _resnet(module: str, prefix: str, depth: int, dataset: str) -> str | None:
     """A module's layer, or "" for one that no net here has (a classifier of images, an auxiliary head)."""
     inner = module.removeprefix(prefix)
-    if re.match(r"fc$|classifier\.|aux_classifier\.", module):
+    if re.match(r"fc$|aux_classifier\.", module):
         return ""
     for pattern, name in _RESNET_RULES:
         match = re.fullmatch(pattern, inner)
@@ -134,6 +136,10 @@ def _branch(stage: int, index: int, branch: str, is_norm: bool, depth: int) -> s
     return f"{'' if is_norm else 'res'}{_block(stage, index, depth)}_branch{branch}"
 
 
+def _head(name: str, is_norm: bool) -> str:
+    return f"{'_' if is_norm else ''}{name}"
+
+
 _RESNET_RULES: list[tuple[str, Callable[..., str]]] = [
     # torchvision's, and those written after it
     (r"conv1", lambda d, s: "conv1"),
@@ -150,6 +156,12 @@ _RESNET_RULES: list[tuple[str, Callable[..., str]]] = [
     (r"layer([2-5])\.block(\d+)\.shortcut\.(conv|bn)",
      lambda d, s, n, i, kind: _branch(int(n), int(i) - 1, "1", kind == "bn", d)),
     (r"aspp\.c(\d)", lambda d, s, k: f"fc1_{s}_c{k}"),
+    # the head of torchvision's DeepLab v3
+    (r"classifier\.0\.convs\.([0-3])\.([01])", lambda d, s, k, i: _head(f"aspp{k}", i == "1")),
+    (r"classifier\.0\.convs\.4\.([12])", lambda d, s, i: _head("image_pooling", i == "2")),
+    (r"classifier\.0\.project\.([01])", lambda d, s, i: _head("concat_projection", i == "1")),
+    (r"classifier\.([12])", lambda d, s, i: _head(EXTRA, i == "2")),
+    (r"classifier\.4", lambda d, s: f"fc1_{s}"),
 ]  # fmt: skip
 
 
@@ -165,15 +177,19 @@ def _layers(target: str, parts: dict[str, np.ndarray]) -> Iterator[LayerWeights]
     yield LayerWeights(target, kind, [BlobArray(parts[x]) for x in ("weight", "bias") if x in parts])
 
 
-def stride_warning(source: Source, target: Mapping[str, NetLayer]) -> str | None:
-    """What is wrong where the bottlenecks of a net have their strides elsewhere than the source; None if nothing."""
+def warnings(source: Source, layers: Sequence[LayerWeights], target: Mapping[str, NetLayer]) -> list[str]:
+    """What is wrong with a net of the right shapes: strides that stand elsewhere, a layer that it should have."""
+    found = []
     first = target.get("res3a_branch2a")
-    if first is None or not source.stride_on:
-        return None
-    stride_on = "1x1" if first.stride == 2 else "3x3"
-    if stride_on == source.stride_on:
-        return None
-    return (
-        f"{source.title} has its strides on the {source.stride_on} convolutions, this net on the {stride_on}: the "
-        f"features will not be the same; write the net with --stride-on {source.stride_on}"
-    )
+    stride_on = source.stride_on if first is None else "1x1" if first.stride == 2 else "3x3"
+    if source.stride_on and stride_on != source.stride_on:
+        found.append(
+            f"{source.title} has its strides on the {source.stride_on} convolutions, this net on the {stride_on}: the "
+            f"features will not be the same; write the net with --stride-on {source.stride_on}"
+        )
+    if EXTRA not in target and any(layer.name == EXTRA for layer in layers):
+        found.append(
+            f"{source.title} has a 3x3 convolution '{EXTRA}' with BatchNorm and ReLU before its scores, this net has "
+            "none: scores will mean nothing before it is trained, or has that layer"
+        )
+    return found
