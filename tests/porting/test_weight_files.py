@@ -16,6 +16,7 @@ from deeplab_caffe.formats.weight_fit import NetLayer, fit
 from deeplab_caffe.formats.weight_shapes import same_shape
 from deeplab_caffe.formats.weights import encode_blob, encode_bytes, encode_varint, write_caffemodel
 from deeplab_caffe.porting.difference import compare, distance
+from deeplab_caffe.porting.state_dict import write_state_dict
 from deeplab_caffe.porting.summary import summarise
 
 DATA = Path(__file__).parent.parent / "data" / "conformance"
@@ -158,3 +159,29 @@ def test_hdf5_that_states_more_than_it_holds_is_refused(tmp_path: Path, links: i
             file.create_dataset("data/conv/0", shape=(1 << 20, 1 << 20), dtype="f4", chunks=(1 << 10, 1 << 10))
     with pytest.raises(InputError, match=r"x.caffemodel.h5: '/data/conv/\d+' states the shape .*, more than a file of"):
         read_weight_file(tmp_path / "x.caffemodel.h5")
+
+
+def test_state_dicts_are_shown_and_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, value in (("a", 1.0), ("b", np.nan)):
+        write_state_dict(tmp_path / f"{name}.safetensors", {"stem.conv.weight": np.full((2, 3), value, np.float32)})
+    a, b = (str(tmp_path / f"{name}.safetensors") for name in "ab")
+    assert main(["weights", "show", a, b]) == 0
+    shown = capsys.readouterr()
+    assert "PyTorch; 0.0 MB, 1 layers" in shown.out and "stem.conv" in shown.out
+    assert "layer 'stem.conv' blob 0: 6 of 6 values are NaN or infinite" in shown.err
+    assert (main(["weights", "diff", a, a]), main(["weights", "diff", a, b])) == (0, 1)
+
+
+def test_values_that_are_no_numbers_are_told_everywhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "n.prototxt").write_text("""layer { name: "data" type: "Input" top: "data"
+        input_param { shape { dim: 1 dim: 3 dim: 8 dim: 8 } } }
+        layer { name: "c" type: "Convolution" bottom: "data" top: "c"
+        convolution_param { num_output: 2 kernel_size: 1 bias_term: false } }""")
+    net, file = str(tmp_path / "n.prototxt"), str(tmp_path / "w.caffemodel")
+    write(tmp_path / "w.caffemodel", {"c": [np.full((2, 3, 1, 1), np.nan, np.float32)]})
+    output = ["-o", str(tmp_path / "out")]
+    for words in (["check", file, net], ["port", file, "--to", net, *output]):
+        assert main(["weights", *words]) == 0
+        assert "6 of 6 values are NaN or infinite" in capsys.readouterr().err
+    main(["export", "torch", net, "-w", file, *output])
+    assert "6 of 6 values are NaN or infinite" in capsys.readouterr().err

@@ -17,6 +17,7 @@ from ..porting.export.verification import Verification
 from ..porting.surgery import CAFFE, TORCHVISION, Preprocessing
 from . import net_arguments
 from .named_net import definition_named
+from .odd_values import warn_of_odd_values
 
 _PREPROCESSING = {"caffe": CAFFE, "torchvision": TORCHVISION}
 
@@ -45,7 +46,9 @@ def net_with_weights(arguments: argparse.Namespace) -> Any:
     layers = layers_of(net)
     missing = [name for name, layer in layers.items() if layer.needs_weights]
     if arguments.weights:
-        missing = fit(read_weight_file(arguments.weights), arguments.net, layers).uninitialized
+        file = read_weight_file(arguments.weights)
+        missing = fit(file, arguments.net, layers).uninitialized
+        warn_of_odd_values(file)
         net.copy_from(arguments.weights)
     if missing and not arguments.allow_uninitialized:
         given = f"{arguments.weights} has" if arguments.weights else "without --weights there are"

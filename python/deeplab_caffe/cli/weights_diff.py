@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from ..formats.weight_files import read_weight_file
+from ..porting.any_weights import read_any
 from ..porting.difference import compare
 
 
@@ -17,6 +17,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    difference = compare(read_weight_file(arguments.first), read_weight_file(arguments.second))
+    difference = compare(read_any(arguments.first), read_any(arguments.second))
     print(json.dumps(difference.to_json(), indent=1) if arguments.json else difference)
     return 0 if difference.is_equal else 1

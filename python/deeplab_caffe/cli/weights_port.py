@@ -28,6 +28,7 @@ from ..porting.surgery import CAFFE, TORCHVISION, Preprocessing
 from ..porting.torch_names import to_caffe, warnings
 from . import net_arguments
 from .named_net import definition_named
+from .odd_values import warn_of_odd_values
 
 _PREPROCESSING = {"caffe": CAFFE, "torchvision": TORCHVISION}
 
@@ -55,12 +56,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     target = layers_of(infer_shapes(definition_named(arguments.to), phase=caffe.TEST).net)
     layers, images = _source(arguments.file, arguments.from_images, target)
+    source = WeightFile(arguments.file, "", "", list(layers))
+    warn_of_odd_values(source)
     done = port(layers, target, _choices(arguments, images))
     if not done.layers:
         raise InputError(f"{arguments.file} has weights for no layer of {arguments.to}")
     write_weight_file(arguments.output, done.layers, Path(arguments.output).stem)
     print(done)
-    against_source = _proof(WeightFile(arguments.file, "", "", list(layers)), arguments.output, done)
+    against_source = _proof(source, arguments.output, done)
     print(f"{arguments.output}: {len(done.layers)} layers written and read again")
     activations = _activations(arguments, layers, images) if arguments.from_net else None
     record = {"source": arguments.file, "net": arguments.to, **done.to_json(), "blobs": against_source.to_json()}

@@ -6,17 +6,17 @@ import argparse
 import json
 import sys
 
-from ..formats.weight_files import read_weight_file
+from ..porting.any_weights import read_any
 from ..porting.summary import summarise
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", metavar="FILE", nargs="+", help=".caffemodel, binary or HDF5, of any dialect")
+    parser.add_argument("files", metavar="FILE", nargs="+", help=".caffemodel of any form and dialect, or a state dict")
     parser.add_argument("--json", action="store_true", help="print a JSON array, one object for each file")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    summaries = [summarise(read_weight_file(path)) for path in arguments.files]
+    summaries = [summarise(read_any(path)) for path in arguments.files]
     if arguments.json:
         print(json.dumps([summary.to_json() for summary in summaries], indent=1))
     else:
