@@ -5,7 +5,8 @@ Layers, names and solvers are those of the release. Differences, and why:
 - Images come through ImageSegData instead of the release's Python layers, padded at the bottom and on the right to the
   largest image of the data set; the padding is ignored by the loss, and is what the nets pad images with anyway, zeros.
 - A deconvolution has one kernel for each class (`group`), filled with the weights of bilinear interpolation. The
-  release has a kernel for each pair of classes, those between different classes 0, which no filler can write.
+  release has a kernel for each pair of classes, those between different classes 0, which no filler can write;
+  `deeplab weights port` takes these out of its weights.
 - Offsets of the crops are computed from the layers between two tops, not stated.
 
 Images may have any size. Score convolutions start at zero. The loss is a sum over the pixels of an image, hence rates
