@@ -59,6 +59,18 @@ def test_v0_field_by_field():
     assert net.layer[6].inner_product_param.num_output == 5
 
 
+def test_v0_padding_goes_to_all_that_read_it():
+    net = _read(
+        'input: "a" input_dim: 1 input_dim: 1 input_dim: 6 input_dim: 6 '
+        'layers { layer { name: "p" type: "padding" pad: 2 } bottom: "a" top: "p" }'
+        'layers { layer { name: "c" type: "conv" num_output: 1 kernelsize: 3 } bottom: "p" top: "c" }'
+        'layers { layer { name: "m" type: "pool" kernelsize: 3 } bottom: "p" top: "m" }'
+    )
+    upgrade_net(net, "f")
+    assert [(x.name, list(x.bottom)) for x in net.layer[1:]] == [("c", ["a"]), ("m", ["a"])]
+    assert (list(net.layer[1].convolution_param.pad), net.layer[2].pooling_param.pad) == ([2], 2)
+
+
 def test_v0_data_layers():
     net = _read(
         'layers { layer { name: "d" type: "data" source: "db" batchsize: 8 scale: 0.5 meanfile: "m" cropsize: 27'
