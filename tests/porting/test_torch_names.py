@@ -162,7 +162,7 @@ def test_a_checkpoint_cannot_run_code(tmp_path: Path, capsys: pytest.CaptureFixt
     "tensor",
     [
         torch.zeros(1).expand(1 << 20, 1 << 20),
-        torch.sparse_coo_tensor([[0]], [1.0], (1 << 40,)),
+        torch.sparse_coo_tensor([[0]], [1.0], (1 << 40,), check_invariants=True),
         torch.ones(3, dtype=torch.complex64),
         torch.ones(3, device="meta"),
     ],

@@ -62,7 +62,7 @@ def read_caffemodel(path: str | os.PathLike[str]) -> list[LayerDatasets]:
 
 
 class _Reader:
-    """Reads datasets until they are larger than the file can be: a few bytes may declare any size, or be linked often."""
+    """Reads datasets while they can be what the file holds: a few bytes may state any size, or be linked often."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = path
