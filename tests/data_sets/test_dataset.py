@@ -1,5 +1,6 @@
 """Data set descriptions: defaults, places, and the message for each fault."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,17 @@ def test_lists_are_looked_for_under_root_first_then_beside_the_file(tmp_path):
     assert found["val"] == tmp_path / "val.txt"
     assert found["test"] == tmp_path / "data/t.txt"
     assert Dataset.read(path).entries("val")[0].image == "/a.jpg"
+
+
+def test_a_list_that_one_of_the_same_name_under_root_would_hide_is_written_so_that_it_is_found(tmp_path):
+    path = described(tmp_path, SMALL + "root = 'data'\nlists = {train = 'list/train.txt'}\n")
+    held_out = tmp_path / "exper" / "list" / "train.txt"
+    for place in (tmp_path / "data" / "list" / "train.txt", held_out):
+        place.parent.mkdir(parents=True)
+        place.write_text("/a.jpg /a.png\n")
+    written = tmp_path / "exper" / "dataset.toml"
+    write_dataset(replace(Dataset.read(path), lists={"train": held_out}), written)
+    assert Dataset.read(written).lists["train"] == held_out
 
 
 @pytest.mark.parametrize(

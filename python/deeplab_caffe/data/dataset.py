@@ -127,6 +127,12 @@ def write_dataset(dataset: Dataset, path: str | os.PathLike[str]) -> None:
     def relative(place: Path) -> str:
         return _toml(Path(os.path.relpath(place, folder)).as_posix())
 
+    def listed(place: Path) -> str:
+        """Relative, but where that would be taken for a list under the root."""
+        under_root = dataset.root / os.path.relpath(place, folder)
+        shadowed = under_root.is_file() and under_root.resolve() != place.resolve()
+        return _toml(place.resolve().as_posix()) if shadowed else relative(place)
+
     lines = [f"name = {_toml(dataset.name)}", f"title = {_toml(dataset.title)}"]
     lines += [f"obtain = {_toml(dataset.obtain)}"] if dataset.obtain else []
     lines += [f"root = {relative(dataset.root)}", f"classes = {_toml(list(dataset.classes))}"]
@@ -135,7 +141,7 @@ def write_dataset(dataset: Dataset, path: str | os.PathLike[str]) -> None:
     for key in ("crop", "test_size"):
         if getattr(dataset, key):
             lines.append(f"{key} = {list(getattr(dataset, key))}")
-    lines += ["", "[lists]", *(f"{_toml(name)} = {relative(place)}" for name, place in dataset.lists.items())]
+    lines += ["", "[lists]", *(f"{_toml(name)} = {listed(place)}" for name, place in dataset.lists.items())]
     write_text(path, "\n".join(lines) + "\n")
 
 
