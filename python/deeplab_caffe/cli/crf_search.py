@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "try the coarse round with fewer iterations or on half size, and score the best tenth in full (%(default)s)"
     ranges.add_argument("--screen", choices=SCREENS, default="none", help=text)
     results = parser.add_argument_group("results")
-    text = "for search.json, .csv, .png, parameters.json, search.journal (default for an experiment: its crf folder)"
+    text = "for search.json, .csv, .png, parameters.json, search.journal (for an experiment: crf-search in its folder)"
     results.add_argument("-o", "--output", metavar="FOLDER", help=text)
     text = "take the setting for this experiment's stage crf (without a value: for NAME)"
     results.add_argument("--apply", metavar="NAME", nargs="?", const="", help=text)
@@ -123,7 +123,7 @@ def _output(arguments: argparse.Namespace) -> Path:
         return Path(arguments.output)
     if arguments.name is None:
         raise InputError("crf-search: say with -o where the results go")
-    return _experiment(arguments.name, arguments.exp).search_result.parent
+    return _experiment(arguments.name, arguments).folder / "crf-search"
 
 
 def _target(arguments: argparse.Namespace) -> Experiment | None:
@@ -133,16 +133,19 @@ def _target(arguments: argparse.Namespace) -> Experiment | None:
     name = arguments.apply or arguments.name
     if name is None:
         raise InputError("--apply: name the experiment that takes the setting, as --apply voc_largefov")
-    return _experiment(name, arguments.exp)
+    return _experiment(name, arguments)
 
 
-def _experiment(name: str, folder: str | None) -> Experiment:
+def _experiment(name: str, arguments: argparse.Namespace) -> Experiment:
+    """The experiment of that name, in the folder --exp, on the data of --dataset where that is a file."""
     from ..experiment import demo, published
     from ..nets import Options, full_name
 
+    data = arguments.dataset if (arguments.dataset or "").endswith(".toml") else None
     if name == "demo":
-        return demo(None, folder)
-    return published(full_name(name), Options(experiment=folder) if folder else None)
+        return demo(data, arguments.exp)
+    stated = {"experiment": arguments.exp, "dataset": data}
+    return published(full_name(name), Options(**{key: value for key, value in stated.items() if value}))
 
 
 def _inputs(arguments: argparse.Namespace) -> tuple[list[FileItem], Dataset | None, int]:
@@ -153,7 +156,7 @@ def _inputs(arguments: argparse.Namespace) -> tuple[list[FileItem], Dataset | No
             raise InputError("crf-search: an experiment's NAME, or --scores, --images and --labels; not both")
         from ..experiment.refining import scored_items
 
-        experiment = _experiment(arguments.name, arguments.exp)
+        experiment = _experiment(arguments.name, arguments)
         dataset = experiment.dataset()
         return scored_items(experiment, dataset, experiment.search_list), dataset, dataset.num_classes
     if not all(folders):
