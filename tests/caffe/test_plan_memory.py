@@ -141,6 +141,12 @@ def test_views_of_outputs_stay_live(chain):
     assert np.abs(view - before).max() > 0.1
 
 
+def test_names_may_be_one_or_none(chain):
+    assert chain.plan(outputs="a").forward().keys() == {"a"}
+    assert chain.plan(outputs="a", keep="b").kept == ["a", "b"]
+    assert chain.plan(outputs=[]).forward() == {}
+
+
 def test_two_plans_of_one_net(chain):
     one, two = chain.plan(), chain.plan(keep=["a"], precision="bf16")
     wanted = chain.forward()["b"].copy()

@@ -45,7 +45,9 @@ def permanent(net: Net, kept: Iterable[str]) -> set[int]:
 
 def plan_frees(net: Net, steps: Sequence[Step], kept: Sequence[str]) -> None:
     """Let every step free what is read for the last time in it; the last one also what no step computes."""
-    last: dict[int, Step] = {id(blob.data_memory): steps[-1] for tops in net._tops for blob in tops} if steps else {}
+    if not steps:
+        return
+    last = {id(blob.data_memory): steps[-1] for tops in net._tops for blob in tops}
     for step in steps:
         last.update((memory, step) for i in step.layers for memory in memories_of(net, i))
     held = permanent(net, kept)

@@ -36,7 +36,7 @@ class Plan:
         self.net = net
         self.precision = precision
         self.outputs = _known(net, net.outputs if outputs is None else outputs)
-        self.kept = _known(net, [*self.outputs, *keep])
+        self.kept = list(dict.fromkeys([*self.outputs, *_known(net, keep)]))
         everything = list(range(len(net.layers)))
         run = everything if outputs is None else lifetimes.needed_layers(net, self.kept)
         self.steps = self._make_steps(run)
