@@ -12,14 +12,9 @@ import pytest
 
 from deeplab_caffe.crf import (
     CRFParameters,
-    MeanField,
-    Pairwise,
-    active_classes,
-    bilateral_lattice,
     crf_batch,
     crf_labels,
     dense_crf,
-    position_lattice,
     resize_scores,
     unary_from_probabilities,
     unary_from_scores,
@@ -263,42 +258,6 @@ def test_exact_skips_what_is_far(brute_force):
     parameters = CRFParameters(2, 5, 4, iterations=2)
     expected = brute_force(image, unary, parameters)
     np.testing.assert_allclose(dense_crf(image, unary, parameters, "exact"), expected, atol=2e-6)
-
-
-@pytest.mark.parametrize("normalization", ["after", "symmetric"])
-def test_compaction_keeps_the_labels_and_the_classes_that_matter(scene, normalization):
-    image, scores, _ = scene(6, classes=4)
-    rare = RNG.normal(-7, 0.5, (20, *scores.shape[1:])).astype(np.float32)
-    unary = unary_from_scores(resize_scores(np.concatenate([rare[:9], scores, rare[9:]]), image.shape[:2]))
-    parameters = dataclasses.replace(PARAMETERS, normalization=normalization)
-    everything, compacted = (dense_crf(image, unary, parameters, compact=eps) for eps in (0, 0.05))
-    np.testing.assert_array_equal(active_classes(unary.reshape(24, -1), 0.05), [9, 10, 11, 12])
-    assert np.abs(everything - compacted).max() < 5e-3
-    np.testing.assert_allclose(compacted.sum(axis=0), 1, atol=1e-5)
-    assert (compacted[:9] > 0).any()
-    np.testing.assert_array_equal(crf_labels(image, unary, parameters, compact=0.05), everything.argmax(axis=0))
-
-
-def test_compaction_by_hand():
-    probabilities = np.array([[0.6, 0.9], [0.02, 0.01], [0.38, 0.09]])
-    unary = -np.log(probabilities).astype(np.float32)
-    np.testing.assert_array_equal(active_classes(unary, 0.05), [0, 2])
-    np.testing.assert_array_equal(active_classes(unary, 0.03), [0, 1, 2])
-
-
-def test_settings_in_turn_give_what_each_gives_alone(scene):
-    image, scores, _ = scene(7)
-    unary = unary_from_scores(resize_scores(scores, image.shape[:2]))
-    pairwise = Pairwise([position_lattice(*image.shape[:2], 3.0), bilateral_lattice(image, 20, 10)])
-    weights = [(3.0, w1) for w1 in (1.0, 4.0, 80.0)]
-    field = MeanField(unary)
-    for w, beliefs in zip(weights, field.run_each(pairwise, weights, 5, "after"), strict=True):
-        parameters = dataclasses.replace(PARAMETERS, w1=w[1], iterations=5)
-        np.testing.assert_array_equal(beliefs.probabilities(), dense_crf(image, unary, parameters))
-        np.testing.assert_array_equal(beliefs.labels(), crf_labels(image, unary, parameters))
-    field.run(pairwise, weights[0], 1, "after")
-    with pytest.raises(RuntimeError, match="has run again since"):
-        beliefs.labels()
 
 
 def test_unknown_backend_is_refused():

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from deeplab_caffe.errors import InputError
 
+from . import layout_kernels
 from . import mean_field_kernels as kernels
 from .lattice import Lattice
 from .vector import LANES
@@ -67,8 +68,8 @@ class Layout:
         chains = np.empty(most, np.uint32)
         end = 0
         for lattice, first, column in zip(pairwise.lattices, pairwise.firsts, pairwise.columns, strict=False):
-            kernels.lay_out(lattice.offsets, lattice.weights, first, stride, column, places, self.weights)
-            end = kernels.lay_chains(lattice.runs, first, stride, nothing, chains, end)
+            layout_kernels.lay_out(lattice.offsets, lattice.weights, first, stride, column, places, self.weights)
+            end = layout_kernels.lay_chains(lattice.runs, first, stride, nothing, chains, end)
         self.chains = chains[: end + 1 + kernels.STEPS_AHEAD]
         self.chains[end:] = nothing
 
@@ -78,7 +79,7 @@ class Layout:
             return self.weights.ravel()
         given = np.empty_like(self.weights)
         for (lattice, begin, end), power in zip(self.terms, powers, strict=True):
-            kernels.scale_weights(self.weights, begin, end, _power(lattice.mass, power), given)
+            layout_kernels.scale_weights(self.weights, begin, end, _power(lattice.mass, power), given)
         return given.ravel()
 
     def take(self, powers: Sequence[float], weights: Sequence[float], taken: Float32) -> None:
@@ -86,7 +87,7 @@ class Layout:
         for (lattice, begin, end), power, weight in zip(self.terms, powers, weights, strict=True):
             # Slicing scales by 1 / (1 + 2^-d), which the mass includes.
             scale = _power(lattice.mass, power) * np.float32(weight / (1 + 2.0 ** (1 + begin - end)))
-            kernels.scale_weights(self.weights, begin, end, scale, taken)
+            layout_kernels.scale_weights(self.weights, begin, end, scale, taken)
 
 
 class Beliefs:
@@ -141,12 +142,12 @@ class MeanField:
         self.kept = active_classes(self._unary, compact) if compact else np.arange(classes)
         self.stride = -(-self.kept.size // LANES) * LANES
         self.logits = aligned(height * width * self.stride)
-        kernels.fill_logits(self._unary, self.kept, self.stride, self.logits)
+        layout_kernels.fill_logits(self._unary, self.kept, self.stride, self.logits)
         self.rest: Float32 = _NONE
         self._dropped = np.setdiff1d(np.arange(classes), self.kept)
         if self._dropped.size:
             self.rest = np.empty(height * width, np.float32)
-            kernels.fill_rest(self._unary, self._dropped, self.rest)
+            layout_kernels.fill_rest(self._unary, self._dropped, self.rest)
         self._buffers: list[Float32] = [_NONE] * 3
         self._taken: Float32 = np.empty((0, 0), np.float32)
         self.runs = 0
@@ -231,7 +232,7 @@ def active_classes(unary: Float32, eps: float) -> NDArray[np.intp]:
     most eps everywhere and can only fall, so a logit lacks at most (w1 + w2) * eps in an iteration, and the largest
     belief is always a kept one.
     """
-    return np.flatnonzero(kernels.least_excess(unary) < -np.log(eps))
+    return np.flatnonzero(layout_kernels.least_excess(unary) < -np.log(eps))
 
 
 def aligned(size: int) -> Float32:

@@ -28,106 +28,11 @@ from .vector import (
     sum_of,
 )
 
-PADDING = np.float32(-1e4)
-IMPOSSIBLE = np.float32(-1e6)
 COMMON_COLUMNS = 9  # the vertices of a pixel with a term over position and one over position and colour
 BLOCK = 32  # pixels whose rows stay in the first cache between slice, softmax and splat
-_WIDE_BLOCK = 256
 PIXELS_AHEAD = 8  # vertices are asked for this many pixels before they are needed; so many follow the last
 STEPS_AHEAD = 24  # the same for steps of a chain
 _ZERO, _HALF = np.float32(0), np.float32(0.5)
-
-
-@njit(cache=True, nogil=True)
-def least_excess(unary):
-    """(C,): the least of each class's energy above its pixel's lowest, in `unary` (C, N)."""
-    classes, count = unary.shape
-    least = np.full(classes, np.inf, np.float32)
-    lowest = np.empty(_WIDE_BLOCK, np.float32)
-    for begin in range(0, count, _WIDE_BLOCK):
-        size = min(_WIDE_BLOCK, count - begin)
-        find_lowest(unary, begin, size, lowest)
-        for c in range(classes):
-            energies, smallest = unary[c, begin : begin + size], least[c]
-            for i in range(size):
-                smallest = min(smallest, energies[i] - lowest[i])
-            least[c] = smallest
-    return least
-
-
-@njit(nogil=True, forceinline=True)
-def find_lowest(unary, begin, size, lowest):
-    """lowest[:size] = the least energy of each of `size` pixels of `unary` (C, N) from `begin` on."""
-    lowest[:] = np.float32(np.inf)
-    for c in range(unary.shape[0]):
-        energies = unary[c, begin : begin + size]
-        for i in range(size):
-            lowest[i] = min(lowest[i], energies[i])
-
-
-@njit(cache=True, nogil=True)
-def fill_logits(unary, kept, stride, logits):
-    """Rows of -unary, shifted so that each pixel's largest is 0, of the `kept` classes of `unary` (C, N)."""
-    count = unary.shape[1]
-    lowest = np.empty(_WIDE_BLOCK, np.float32)
-    for begin in range(0, count, _WIDE_BLOCK):
-        size = min(_WIDE_BLOCK, count - begin)
-        find_lowest(unary, begin, size, lowest)
-        for c in range(stride):
-            energies = unary[kept[min(c, kept.size - 1)], begin : begin + size]
-            for i in range(size):
-                logit = max(lowest[i] - energies[i], IMPOSSIBLE) if c < kept.size else PADDING
-                logits[(begin + i) * stride + c] = logit
-
-
-@njit(cache=True, nogil=True)
-def fill_rest(unary, dropped, rest):
-    """rest (N,): the sum of exp(-unary), shifted as in `fill_logits`, of the `dropped` classes of `unary` (C, N)."""
-    lowest = np.empty(_WIDE_BLOCK, np.float32)
-    excess = np.zeros(_WIDE_BLOCK, np.float32)
-    sums = np.empty(_WIDE_BLOCK, np.float32)
-    for begin in range(0, rest.size, _WIDE_BLOCK):
-        size = min(_WIDE_BLOCK, rest.size - begin)
-        find_lowest(unary, begin, size, lowest)
-        sums[:] = _ZERO
-        for c in dropped:
-            energies = unary[c, begin : begin + size]
-            for i in range(size):
-                excess[i] = lowest[i] - energies[i]
-            for lane in range(0, size, 16):
-                store(sums, lane, add(load16(sums, lane), exp_cut(load16(excess, lane))))
-        rest[begin : begin + size] = sums[:size]
-
-
-@njit(cache=True, nogil=True)
-def lay_out(offsets, weights, first, stride, column, places, all_weights):
-    """Enter one term's vertices and weights (N, d + 1) into columns `column` and on of those of all terms (N, K)."""
-    for pixel in range(offsets.shape[0]):
-        for corner in range(offsets.shape[1]):
-            places[pixel, column + corner] = (first + offsets[pixel, corner]) * stride
-            all_weights[pixel, column + corner] = weights[pixel, corner]
-
-
-@njit(cache=True, nogil=True)
-def lay_chains(runs, first, stride, nothing, chains, end):
-    """Append one term's rows of neighbours to `chains`, the place `nothing` before each; return the new end."""
-    for i in range(runs.size):
-        vertex = np.int64(runs[i])
-        if vertex < 0:
-            chains[end] = nothing
-            end += 1
-            vertex = ~vertex
-        chains[end] = (first + vertex) * stride
-        end += 1
-    return end
-
-
-@njit(cache=True, nogil=True)
-def scale_weights(weights, begin, end, scale, scaled):
-    """scaled = weights * scale (N,) in columns `begin` to `end` of (N, K)."""
-    for pixel in range(weights.shape[0]):
-        for column in range(begin, end):
-            scaled[pixel, column] = weights[pixel, column] * scale[pixel]
 
 
 def _row_loops(load, width):
@@ -239,6 +144,13 @@ def shift_rows(rows, stride, begin, size, rest):
 
 
 @njit(nogil=True, forceinline=True)
+def believe(logits, rest, stride, bounded, columns, places, taken, values, begin, size, rows):
+    """rows = the beliefs of a block: the softmax of logits and messages."""
+    slice_block(logits, stride, places, taken, begin, size, columns, values, rows)
+    softmax_block(rows, stride, begin, size, bounded, rest)
+
+
+@njit(nogil=True, forceinline=True)
 def room(stride):
     """The rows of one block, 64-byte aligned, and room behind them."""
     space = np.empty(BLOCK * (stride + 1) + 24, np.float32)
@@ -260,8 +172,7 @@ def _step(logits, rest, stride, bounded, columns, places, taken, given, values, 
     rows = room(stride)
     for begin in range(0, count, BLOCK):
         size = min(BLOCK, count - begin)
-        slice_block(logits, stride, places, taken, begin, size, columns, values, rows)
-        softmax_block(rows, stride, begin, size, bounded, rest)
+        believe(logits, rest, stride, bounded, columns, places, taken, values, begin, size, rows)
         splat_block(rows, stride, places, given, begin, size, columns, splatted)
 
 
@@ -275,8 +186,7 @@ def write_maps(logits, rest, stride, bounded, columns, places, taken, values, ke
     rows = room(stride)
     for begin in range(0, count, BLOCK):
         size = min(BLOCK, count - begin)
-        slice_block(logits, stride, places, taken, begin, size, columns, values, rows)
-        softmax_block(rows, stride, begin, size, bounded, rest)
+        believe(logits, rest, stride, bounded, columns, places, taken, values, begin, size, rows)
         for k in range(kept.size):
             beliefs = maps[kept[k]]
             for i in range(size):
@@ -293,8 +203,7 @@ def write_labels(logits, rest, stride, bounded, columns, places, taken, values, 
     rows = room(stride)
     for begin in range(0, count, BLOCK):
         size = min(BLOCK, count - begin)
-        slice_block(logits, stride, places, taken, begin, size, columns, values, rows)
-        softmax_block(rows, stride, begin, size, bounded, rest)
+        believe(logits, rest, stride, bounded, columns, places, taken, values, begin, size, rows)
         for i in range(size):
             best, largest = 0, rows[i * stride]
             for k in range(1, kept.size):
