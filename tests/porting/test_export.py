@@ -19,12 +19,13 @@ from deeplab_caffe.formats.weight_files import read_weight_file
 from deeplab_caffe.nets import Options, generate
 from deeplab_caffe.porting.difference import compare
 from deeplab_caffe.porting.export.graph import graph_of
+from deeplab_caffe.porting.export.onnx_registry import WRITERS as ONNX
 from deeplab_caffe.porting.export.run import onnx_runner, torch_runner
 from deeplab_caffe.porting.export.torch_layers import WRITERS as TORCH
 from deeplab_caffe.porting.export.torch_source import TorchSource
 from deeplab_caffe.porting.export.verification import verify
 
-onnx_layers = pytest.importorskip("onnx") and pytest.importorskip("deeplab_caffe.porting.export.onnx_layers")
+onnx_graph = pytest.importorskip("onnx") and pytest.importorskip("deeplab_caffe.porting.export.onnx_graph")
 pytest.importorskip("onnxruntime")
 
 #: (layers between `data` (2, 3, 17, 17) and `y`): every type and option that is exported
@@ -137,8 +138,8 @@ def test_layers_agree(tmp_path: Path, layers: str) -> None:
 
 def test_every_exported_type_has_a_case() -> None:
     text = " ".join(NETS.values())
-    assert {kind for kind in {*TORCH, *onnx_layers.WRITERS} if f'"{kind}"' not in text} == set()
-    assert set(TORCH) == set(onnx_layers.WRITERS)
+    assert {kind for kind in {*TORCH, *ONNX} if f'"{kind}"' not in text} == set()
+    assert set(TORCH) == set(ONNX)
 
 
 MODELS = {

@@ -9,8 +9,9 @@ import numpy as np
 
 from ...errors import InputError
 from ..surgery import Preprocessing
-from . import onnx_layers
+from . import onnx_functions, onnx_layers  # noqa: F401 - they register what writes each type
 from .graph import Graph, Node
+from .onnx_registry import write
 
 try:
     import onnx
@@ -36,7 +37,7 @@ class OnnxGraph:
         #: value → the name of the output that it is
         self.outputs = {value: name for name, value in outputs.items() if value not in graph.inputs}
         for node in graph.nodes:
-            onnx_layers.write(self, node)
+            write(self, node)
 
     def name(self, value: str) -> str:
         """A value's name in ONNX: its output's; another value must not be called like an output."""

@@ -1,0 +1,31 @@
+"""The types of layers that are written in ONNX, nodes of opset 17, and what writes each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .graph import Node
+
+if TYPE_CHECKING:
+    from .onnx_graph import OnnxGraph
+
+Writer = Callable[["OnnxGraph", Node], None]
+WRITERS: dict[str, Writer] = {}
+
+
+def writes(*types: str) -> Callable[[Writer], Writer]:
+    """Decorator: the function adds the nodes of layers of these types."""
+
+    def register(writer: Writer) -> Writer:
+        WRITERS.update(dict.fromkeys(types, writer))
+        return writer
+
+    return register
+
+
+def write(graph: OnnxGraph, node: Node) -> None:
+    """Add a layer's nodes; InputError for a type or an option that has no counterpart."""
+    if node.type not in WRITERS:
+        node.fail(f"has no counterpart in ONNX here; known are {', '.join(sorted(WRITERS))}")
+    WRITERS[node.type](graph, node)
