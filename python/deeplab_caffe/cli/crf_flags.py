@@ -34,6 +34,12 @@ def add_workers(parser: argparse._ArgumentGroup) -> None:
     parser.add_argument("--scheduler", metavar="ADDRESS", help="the workers of a Dask cluster, tcp://host:port")
 
 
+def add_compact(parser: argparse._ArgumentGroup) -> None:
+    """--compact."""
+    text = "leave out the messages of classes that are nowhere more probable than this times the largest (0: none)"
+    parser.add_argument("--compact", type=float, default=0.0, metavar="EPS", help=text)
+
+
 def workers(arguments: argparse.Namespace) -> int:
     """What --workers says."""
     from ..files import cpus

@@ -59,6 +59,7 @@ def add_parameters(parser: argparse._ArgumentGroup) -> None:
     for flag, name in _PARAMETERS.items():
         parser.add_argument(flag, dest=name, type=float, metavar="X")
     parser.add_argument("--normalization", choices=("after", "symmetric"))
+    crf_flags.add_compact(parser)
 
 
 _PARAMETERS = {
@@ -87,6 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
         crf_flags.net_size(arguments.size),
         arguments.tile,
         arguments.overlap,
+        arguments.compact,
         threads=count,
     )
     tasks = batch_tasks(

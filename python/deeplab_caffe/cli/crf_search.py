@@ -49,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, kind in _FIXED.items():
         ranges.add_argument(_flag(name), type=kind, metavar="X", help="fixed")
     ranges.add_argument("--normalization", choices=("after", "symmetric"))
+    crf_flags.add_compact(ranges)
     ranges.add_argument("--extend", action="store_true", help="go on beyond the range if the best is on its edge")
     text = "try the coarse round with fewer iterations or on half size, and score the best tenth in full (%(default)s)"
     ranges.add_argument("--screen", choices=SCREENS, default="none", help=text)
@@ -99,6 +100,7 @@ def _search(
         arguments.scheduler,
         arguments.screen,
         arguments.extend,
+        arguments.compact,
     )
     return coarse_to_fine(
         items,

@@ -45,7 +45,8 @@ class Refiner:
     kind: whether maps hold scores or probabilities (see `score_maps.kind_of`). size: (H, W) of the net's input, to
     which smaller maps are enlarged; "image": the image's; None: maps are not enlarged.
     tile: the side of a tile in pixels, margins included; None: 1024 or 6 margins; 0 never cuts. Images of up to twice
-    a tile's pixels are done in one piece. overlap: the margin in units of sigma_alpha. threads: for one image's tiles.
+    a tile's pixels are done in one piece. overlap: the margin in units of sigma_alpha. compact: see `dense_crf`.
+    threads: for one image's tiles.
     """
 
     parameters: CRFParameters
@@ -56,6 +57,7 @@ class Refiner:
     size: Size | str | None = None
     tile: int | None = None
     overlap: float = DEFAULT_OVERLAP
+    compact: float = 0.0
     threads: int = 1
     quiet: bool = False
 
@@ -109,8 +111,8 @@ class Refiner:
     def _in_one_piece(self, task: Task, image: NDArray, unary: NDArray) -> tuple[NDArray, Probabilities]:
         try:
             if "npy" not in self.formats:
-                return crf_labels(image, unary, self.parameters), None
-            probabilities = dense_crf(image, unary, self.parameters)
+                return crf_labels(image, unary, self.parameters, compact=self.compact), None
+            probabilities = dense_crf(image, unary, self.parameters, compact=self.compact)
         except InputError as error:
             raise InputError(f"{task.scores} on {task.image}: {error}") from None
         return probabilities.argmax(axis=0), probabilities
@@ -139,10 +141,11 @@ class Refiner:
     ) -> tuple[NDArray, Probabilities]:
         pixels = open_image(task.image) if isinstance(image, np.memmap) else image
         try:
-            given = check_inputs(np.array(pixels[grown.slices]), scores.reopened().unary(grown))
+            # sigma_beta 0: a tile of floats from 0 to 1 may be a dark one
+            given = check_inputs(np.array(pixels[grown.slices]), scores.reopened().unary(grown), sigma_beta=0)
         except InputError as error:
             raise InputError(f"{task.image}, rows {grown.top}.., columns {grown.left}..: {error}") from None
-        beliefs = infer_window(*given, grown, self.parameters)
+        beliefs = infer_window(*given, grown, self.parameters, self.compact)
         rows = slice(part.top - grown.top, part.bottom - grown.top)
         columns = slice(part.left - grown.left, part.right - grown.left)
         probabilities = beliefs.probabilities()[:, rows, columns] if "npy" in self.formats else None

@@ -48,14 +48,16 @@ def _grown(part: Window, margin: int, size: Size) -> Window:
     return Window(top, left, min(size[0], part.bottom + margin), min(size[1], part.right + margin))
 
 
-def infer_window(image: NDArray, unary: NDArray[np.float32], window: Window, parameters: CRFParameters) -> Beliefs:
+def infer_window(
+    image: NDArray, unary: NDArray[np.float32], window: Window, parameters: CRFParameters, compact: float = 0.0
+) -> Beliefs:
     """Mean field on a window alone: `image` (h, w, bands) and `unary` (C, h, w) are the window's."""
     lattices = [
         _lattice(window, parameters.sigma_gamma, ()),
         _lattice(window, parameters.sigma_alpha, _colours(image, parameters.sigma_beta)),
     ]
     weights = (parameters.w2, parameters.w1)
-    return MeanField(unary).run(Pairwise(lattices), weights, parameters.iterations, parameters.normalization)
+    return MeanField(unary, compact).run(Pairwise(lattices), weights, parameters.iterations, parameters.normalization)
 
 
 def _colours(image: NDArray, sigma_beta: float) -> list[NDArray[np.float32]]:

@@ -82,7 +82,7 @@ class Counter:
             )
         unary = np.ascontiguousarray(sample.unary[:, ::stride, ::stride])
         image = np.ascontiguousarray(sample.image[::stride, ::stride])
-        return _Field(image, MeanField(unary), sample.label, sample.unary.argmin(axis=0))
+        return _Field(image, MeanField(unary, self._counting.compact), sample.label, sample.unary.argmin(axis=0))
 
     def _count(self, unit: Unit, group: tuple[Setting | None, ...]) -> list[Matrix]:
         loaded = self._open(unit)
@@ -93,12 +93,9 @@ class Counter:
         spatial = position_lattice(*loaded.image.shape[:2], space.sigma_gamma / effort.stride)
         bilateral = bilateral_lattice(loaded.image, first.sigma_alpha / effort.stride, first.sigma_beta)
         pairwise = Pairwise([spatial, bilateral])
-        matrices = []
-        for setting in group:
-            assert setting is not None
-            beliefs = loaded.field.run(pairwise, (space.w2, setting.w1), effort.iterations, space.normalization)
-            matrices.append(self._matrix(unit, loaded.label, beliefs.labels()))
-        return matrices
+        weights = [(space.w2, setting.w1) for setting in group if setting]
+        each = loaded.field.run_each(pairwise, weights, effort.iterations, space.normalization)
+        return [self._matrix(unit, loaded.label, beliefs.labels()) for beliefs in each]
 
     def _matrix(self, unit: Unit, label: NDArray, labels: NDArray) -> Matrix:
         stride = unit.effort.stride

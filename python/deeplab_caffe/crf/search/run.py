@@ -35,7 +35,7 @@ class SearchOptions:
     for which the calling script needs the usual `if __name__ == "__main__"`. scheduler: the address of a Dask scheduler
     whose workers do it instead. screen: what the coarse round is tried with first, "none", "iterations" (5 of them) or
     "half" (every other pixel in both directions); the best tenth, at least 5, is then scored in full. extend: where the
-    best lies on the edge of its range, search beyond. quiet: no progress.
+    best lies on the edge of its range, search beyond. compact: see `dense_crf`. quiet: no progress.
     """
 
     max_images: int = 100
@@ -44,6 +44,7 @@ class SearchOptions:
     scheduler: str | None = None
     screen: str = "none"
     extend: bool = False
+    compact: float = 0.0
     quiet: bool = False
 
     def __post_init__(self) -> None:
@@ -52,6 +53,8 @@ class SearchOptions:
             raise InputError(f"CRF search: {given}, wanted 1 or more")
         if self.screen not in SCREENS:
             raise InputError(f"CRF search: screen is '{self.screen}', wanted one of {', '.join(SCREENS)}")
+        if not 0 <= self.compact < 1:
+            raise InputError(f"CRF search: compact is {self.compact}, wanted a probability from 0 to below 1")
 
 
 SCREENS = ("none", "iterations", "half")
@@ -80,7 +83,7 @@ def coarse_to_fine(
     chosen = tuple(choose_evenly(items, options.max_images))
     if not chosen:
         raise InputError("CRF search: no images to search on")
-    counting = Counting(space, num_classes, ignore_label)
+    counting = Counting(space, num_classes, ignore_label, options.compact)
     with (
         contextlib.closing(Journal(journal)) as kept,
         contextlib.closing(hire(counting, options.workers, options.processes, options.scheduler)) as crew,
@@ -95,7 +98,7 @@ class _Search:
         self.items, self.space, self.journal, self.crew, self.options = items, counting.space, journal, crew, options
         self.full = Effort(self.space.iterations)
         fixed = (_VERSION, counting.num_classes, counting.ignore_label, self.space.w2, self.space.sigma_gamma)
-        salt = repr((*fixed, self.space.normalization))
+        salt = repr((*fixed, self.space.normalization, *([options.compact] if options.compact else [])))
         self.digests = [_hash(item.digest() + salt) for item in items]
         self.rows: dict[tuple[str, Setting], float] = {}
 
