@@ -4,14 +4,14 @@
     python bench/forward.py --device cuda      # ours and PyTorch on the first CUDA device
 
 Random weights, the same in all. Each run goes from a numpy image to scores at the image's size. Prints medians, their
-ratio to the hand-written net in channels_last, and how far the scores are from our plain execution's, as a share of
-their largest. The peers are installed by `pip install -c constraints.txt -e '.[bench]'`. Run it on an idle machine.
+ratio to the hand-written net in channels_last, how far the scores are from our plain execution's, as a share of their
+largest, and the memory that each takes beyond our net's weights, in a process of its own. `make bench_peers` installs
+the peers. Run it on an idle machine.
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -23,7 +23,7 @@ import torch
 import peers
 import timing
 from deeplab_caffe import caffe
-from handwritten import LargeFOV, with_weights_of
+from handwritten import with_weights_of
 
 PROTOTXT = Path(__file__).parents[1] / "prototxt" / "voc12" / "largefov" / "deploy.prototxt"
 #: what the others are measured by
@@ -42,15 +42,25 @@ def filled_net(size: int) -> caffe.Net:
     return net
 
 
-def ours(net: caffe.Net) -> Iterator[tuple[str, peers.Run]]:
-    """The plain execution, and the planned one in both precisions."""
-    runs: dict[str, Callable[..., dict[str, np.ndarray]]] = {
-        "ours, plain": net.forward,
-        "ours, planned": net.plan().forward,
-        "ours, planned, bf16": net.plan(precision="bf16").forward,
+def makers(net: caffe.Net, folder: Path, arguments: argparse.Namespace) -> dict[str, Callable[[], peers.Run]]:
+    """What makes each of the runs from our net; `write_files` must have been called."""
+    onnx, threads, device = folder / "largefov.onnx", arguments.threads, arguments.device
+    found: dict[str, Callable[[], peers.Run]] = {
+        "ours, plain": lambda: partial(_scores, net.forward),
+        "ours, planned": lambda: partial(_scores, net.plan().forward),
+        "ours, planned, bf16": lambda: partial(_scores, net.plan(precision="bf16").forward),
+        "PyTorch, NCHW": lambda: _pytorch(net, device, torch.contiguous_format, torch.float32),
+        REFERENCE["float32"]: lambda: _pytorch(net, device, torch.channels_last, torch.float32),
+        REFERENCE["bf16"]: lambda: _pytorch(net, device, torch.channels_last, torch.bfloat16),
     }
-    for name, run in runs.items():
-        yield name, partial(_scores, run)
+    if device == "cpu":
+        found |= {
+            "OpenCV": lambda: peers.opencv(folder / "deploy.prototxt", folder / "largefov.caffemodel", threads),
+            "onnxruntime": lambda: peers.onnxruntime(onnx, threads),
+            "OpenVINO": lambda: peers.openvino(onnx, threads, "f32"),
+            "OpenVINO, bf16": lambda: peers.openvino(onnx, threads, "bf16"),
+        }
+    return found
 
 
 def _scores(run: Callable[..., dict[str, np.ndarray]], image: np.ndarray) -> np.ndarray:
@@ -58,50 +68,28 @@ def _scores(run: Callable[..., dict[str, np.ndarray]], image: np.ndarray) -> np.
     return scores
 
 
-def pytorch(model: LargeFOV, device: str) -> Iterator[tuple[str, peers.Run]]:
-    """The hand-written net in two layouts and two precisions."""
-    last = torch.channels_last
-    yield "PyTorch, NCHW", partial(_infer, model.to(device), device)
-    yield REFERENCE["float32"], partial(_infer, copy.deepcopy(model).to(device, memory_format=last), device)
-    lower = copy.deepcopy(model).to(device, torch.bfloat16, memory_format=last)
-    yield REFERENCE["bf16"], partial(_infer, lower, device)
+def _pytorch(net: caffe.Net, device: str, layout: torch.memory_format, dtype: torch.dtype) -> peers.Run:
+    """The hand-written net."""
+    model = with_weights_of(net.params).eval().to(device, dtype, memory_format=layout)
+
+    @torch.no_grad()
+    def run(image: np.ndarray) -> np.ndarray:
+        scores = model(torch.from_numpy(image).to(device, dtype, memory_format=layout))
+        return scores.float().cpu().numpy()
+
+    return run
 
 
-@torch.no_grad()
-def _infer(model: LargeFOV, device: str, image: np.ndarray) -> np.ndarray:
-    weight = model.convolutions()[0].weight
-    layout = torch.channels_last if weight.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
-    scores = model(torch.from_numpy(image).to(device, weight.dtype, memory_format=layout))
-    return scores.float().cpu().numpy()
-
-
-def runtimes(model: LargeFOV, weights: Path, image: np.ndarray, threads: int) -> Iterator[tuple[str, peers.Run]]:
-    """The peers that are there; says which are not."""
-    onnx = weights.with_name("largefov.onnx")
+def write_files(net: caffe.Net, image: np.ndarray, folder: Path) -> None:
+    """What the peers read: Caffe's files, which OpenCV takes the image's size from, and ONNX, if it can be written."""
+    net.save(folder / "largefov.caffemodel")
+    before, rest = PROTOTXT.read_text().split("shape {", 1)
+    dims = " ".join(f"dim: {d}" for d in image.shape)
+    (folder / "deploy.prototxt").write_text(f"{before}shape {{ {dims} }}{rest.split('}', 1)[1]}")
     try:
-        peers.export(model, image, onnx)
+        peers.export(with_weights_of(net.params).eval(), image, folder / "largefov.onnx")
     except peers.Absent as reason:
         print(f"ONNX: {reason}")
-    makers = {
-        "OpenCV": lambda: peers.opencv(_fixed(weights.with_name("deploy.prototxt"), image.shape), weights, threads),
-        "onnxruntime": lambda: peers.onnxruntime(onnx, threads),
-        "OpenVINO": lambda: peers.openvino(onnx, threads, "f32"),
-        "OpenVINO, bf16": lambda: peers.openvino(onnx, threads, "bf16"),
-    }
-    for name, make in makers.items():
-        try:
-            yield name, make()
-        except peers.Absent as reason:
-            print(f"{name}: {reason}")
-
-
-def _fixed(path: Path, shape: tuple[int, ...]) -> Path:
-    """A copy of the prototxt with the image's size in it, which OpenCV takes from there."""
-    text = PROTOTXT.read_text()
-    before, rest = text.split("shape {", 1)
-    dims = " ".join(f"dim: {d}" for d in shape)
-    path.write_text(f"{before}shape {{ {dims} }}{rest.split('}', 1)[1]}")
-    return path
 
 
 def main() -> None:
@@ -109,31 +97,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=513, help="height and width; 8 k + 1")
     timing.add_arguments(parser, repeat=11)
+    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     if arguments.device == "cuda":
         caffe.set_mode_gpu()
     image = np.random.default_rng(1).normal(0, 50, (1, 3, arguments.size, arguments.size)).astype(np.float32)
+    if arguments.child:
+        name, folder = arguments.child
+        make = makers(filled_net(arguments.size), Path(folder), arguments)[name]
+        timing.print_peak(make, image)
+        return
     with tempfile.TemporaryDirectory() as folder:
-        runs = collect(image, Path(folder), arguments)
-        show(runs, image, arguments)
+        show(image, Path(folder), arguments)
 
 
-def collect(image: np.ndarray, folder: Path, arguments: argparse.Namespace) -> dict[str, peers.Run]:
-    """All runs, by name."""
-    net = filled_net(arguments.size)
-    model = with_weights_of(net.params).eval()
-    runs = dict(ours(net))
-    if arguments.device == "cpu":
-        weights = folder / "largefov.caffemodel"
-        net.save(weights)
-        runs.update(runtimes(model, weights, image, arguments.threads))
-    runs.update(pytorch(model, arguments.device))
-    return runs
-
-
-def show(runs: dict[str, peers.Run], image: np.ndarray, arguments: argparse.Namespace) -> None:
+def show(image: np.ndarray, folder: Path, arguments: argparse.Namespace) -> None:
     """Measure and print."""
+    net = filled_net(arguments.size)
+    if arguments.device == "cpu":
+        write_files(net, image, folder)
+    runs = {}
+    for name, make in makers(net, folder, arguments).items():
+        try:
+            runs[name] = make()
+        except peers.Absent as reason:
+            print(f"{name}: {reason}")
     wanted = runs["ours, plain"](image).copy()
     apart = {name: np.abs(run(image) - wanted).max() / np.abs(wanted).max() for name, run in runs.items()}
     tasks = {name: partial(run, image) for name, run in runs.items()}
@@ -141,13 +130,17 @@ def show(runs: dict[str, peers.Run], image: np.ndarray, arguments: argparse.Name
     where = timing.machine(arguments.threads, arguments.device)
     print(f"LargeFOV, 1 x 3 x {arguments.size} x {arguments.size}, {where}, median of {arguments.repeat}\n")
     rows = [
-        [name, f"{t:.0f}", f"{t / times[REFERENCE['bf16' if 'bf16' in name else 'float32']]:.2f}", f"{apart[name]:.1e}"]
+        [name, f"{t:.0f}", f"{_to_reference(name, times):.2f}", f"{apart[name]:.1e}", timing.peak(name, str(folder))]
         for name, t in sorted(times.items(), key=lambda item: item[1])
     ]
-    print(timing.table(["", "ms", "to PyTorch, channels_last", "scores apart"], rows))
+    print(timing.table(["", "ms", "to PyTorch, channels_last", "scores apart", "peak MB"], rows))
     print()
     for line in goals(times):
         print(line)
+
+
+def _to_reference(name: str, times: dict[str, float]) -> float:
+    return times[name] / times[REFERENCE["bf16" if "bf16" in name else "float32"]]
 
 
 def goals(times: dict[str, float]) -> Iterator[str]:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import re
+import resource
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import torch
 
@@ -43,6 +49,31 @@ def add_arguments(parser: argparse.ArgumentParser, repeat: int) -> None:
     clock = "on a machine with other work: the processor's time, best with --threads 1"
     parser.add_argument("--clock", choices=CLOCKS, default="wall", help=clock)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+
+
+def print_peak(make: Callable[[], Callable[..., object]], *arguments: object) -> None:
+    """For a process of its own: make something, call it three times, and print the megabytes that took at most."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+    before = _resident()
+    task = make()
+    for _ in range(3):
+        task(*arguments)
+    print(torch.cuda.max_memory_allocated() / 1e6 if torch.cuda.is_initialized() else _resident() - before)
+
+
+def peak(*child: str) -> str:
+    """What `print_peak` says if this very command is run once more, with `--child` and these words."""
+    command = [sys.executable, *sys.argv, "--child", *child]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    return f"{float(lines[-1]):.0f}"
+
+
+def _resident() -> float:
+    """Megabytes that this process had resident at most; on Linux not those of the one that started it."""
+    status = Path("/proc/self/status")
+    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
+    return int(found[1]) / 1e3 if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -12,10 +12,6 @@ by, on CUDA what PyTorch allocates at most. Run it on an idle machine.
 from __future__ import annotations
 
 import argparse
-import re
-import resource
-import subprocess
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -122,32 +118,6 @@ def make(name: str, arguments: argparse.Namespace) -> Callable[[], object]:
     return our_step(arguments, *OURS[name]) if name in OURS else their_step(arguments, *THEIRS[name])
 
 
-def peak(name: str) -> float:
-    """Megabytes at most that this very command takes for one kind of step, in a process of its own."""
-    command = [sys.executable, __file__, *sys.argv[1:], "--child", name]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-
-def child(name: str, arguments: argparse.Namespace) -> None:
-    """Run three steps and print the peak."""
-    before = _resident()
-    step = make(name, arguments)
-    for _ in range(3):
-        step()
-    if arguments.device == "cuda":
-        print(torch.cuda.max_memory_allocated() / 1e6)
-    else:
-        print(_resident() - before)
-
-
-def _resident() -> float:
-    """Megabytes that this process had resident at most; on Linux not those of the one that started it."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        return int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text())[1]) / 1e3
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-
-
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -162,7 +132,7 @@ def main() -> None:
     if arguments.device == "cuda":
         caffe.set_mode_gpu()
     if arguments.child:
-        child(arguments.child, arguments)
+        timing.print_peak(partial(make, arguments.child, arguments))
         return
     names = arguments.only or [*OURS, *(THEIRS if arguments.net == LARGEFOV else [])]
     steps = {name: make(name, arguments) for name in names}
@@ -176,7 +146,7 @@ def show(times: dict[str, float], arguments: argparse.Namespace) -> None:
     reference = times.get(REFERENCE)
     compared = REFERENCE if reference else "ours"
     rows = [
-        [name, f"{t:.0f}", f"{1e3 * arguments.batch / t:.2f}", f"{t / times[compared]:.2f}", f"{peak(name):.0f}"]
+        [name, f"{t:.0f}", f"{1e3 * arguments.batch / t:.2f}", f"{t / times[compared]:.2f}", timing.peak(name)]
         for name, t in times.items()
     ]
     print(timing.table(["", "ms a step", "images/s", f"to {compared}", "peak MB"], rows))
