@@ -21,7 +21,8 @@ _DRAWING = (
     + conv("b", "pool")
     + layer("Dropout", "drop2", "b")
 )
-_NETS = {**NETS, "long chain": _CHAIN, "draws and statistics": _DRAWING}
+_INPUT_CHANGED = layer("Power", "twice", "data", "power_param { scale: 2 shift: 1 }", "data") + _CHAIN
+_NETS = {**NETS, "input changed in place": _INPUT_CHANGED, "long chain": _CHAIN, "draws and statistics": _DRAWING}
 
 
 @pytest.fixture

@@ -94,28 +94,26 @@ def named_segments(net: Net, ends: Sequence[str]) -> list[Range]:
             net.layers[end].fail(
                 "no segment can end with it: a later one works in place on what it, or one before, made"
             )
-        segments += _runs(net, start, end)
+        segments += _runs(net, cuts, start, end)
         start = end + 1
     return segments
 
 
-def _runs(net: Net, start: int, end: int) -> list[Range]:
-    """The stretches between two layers (inclusive) that can be computed again."""
-    found: list[Range] = []
-    for i in range(start, end + 1):
-        if not repeatable(net.layers[i]):
-            continue
-        if found and found[-1][1] == i - 1:
-            found[-1] = found[-1][0], i
-        else:
-            found.append((i, i))
+def _runs(net: Net, cuts: set[int], start: int, end: int) -> list[Range]:
+    """The stretches between two layers (inclusive) that can be computed again, from a cut to a cut."""
+    breaks = [i for i in range(start, end + 1) if not repeatable(net.layers[i])]
+    found = []
+    for before, after in zip([start - 1, *breaks], [*breaks, end + 1], strict=True):
+        ends = [i for i in range(before, after) if i in cuts or i == -1]
+        if len(ends) > 1:
+            found.append((ends[0] + 1, ends[-1]))
     return found
 
 
 def _greedy(usage: Usage, target: int) -> list[Range]:
     """Segments of about `target` values each."""
     cuts, segments = usage.cuts(), []
-    for start, end in _runs(usage.net, 0, len(usage.net.layers) - 1):
+    for start, end in _runs(usage.net, cuts, 0, len(usage.net.layers) - 1):
         first, held = start, 0
         for i in range(start, end + 1):
             held += sum(usage.sizes[m] for m in _made(usage, i))
