@@ -111,3 +111,11 @@ def test_ci_calls_the_commands_of_the_readme() -> None:
     assert commands
     for command in commands:
         assert command in readme
+
+
+def test_extras_that_messages_and_docs_name_exist() -> None:
+    extras = (ROOT / "pyproject.toml").read_text().partition("[project.optional-dependencies]")[2].partition("\n[")[0]
+    known = set(re.findall(r"^(\w+) = ", extras, re.MULTILINE))
+    files = [*PACKAGE.rglob("*.py"), *(ROOT / "docs").glob("*.md"), ROOT / "README.md"]
+    named = {name for file in files for name in re.findall(r"(?:deeplab-caffe|'\.)\[(\w+)\]", file.read_text())}
+    assert named and named <= known

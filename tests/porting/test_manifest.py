@@ -73,7 +73,7 @@ def test_a_wrong_sum_leaves_nothing(tmp_path: Path, server: Server, digits: str)
 
 
 def test_a_dead_address_says_what_else_to_do(tmp_path: Path, server: Server) -> None:
-    with pytest.raises(InputError, match=r"(?s)404.*Put a copy at .*x\.caffemodel.*--mirror.*Or: ask your colleague\."):
+    with pytest.raises(InputError, match=r"(?s)404.*\.\nPut a copy at .*x\.caffemodel.*--mirror.*Or: ask your "):
         fetch(entry(f"{server.address}/gone", instead="ask your colleague"), tmp_path)
 
 

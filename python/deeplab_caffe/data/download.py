@@ -39,6 +39,7 @@ def download(
     md5: str | None = None,
     sha256: str | None = None,
     progress: bool = True,
+    advise: bool = True,
 ) -> Path:
     """Fetch `url` to `path`; returns the path.
 
@@ -49,6 +50,7 @@ def download(
     Args:
         url: http, https or file.
         md5, sha256: hexadecimal; None is not checked.
+        advise: end an error with what to fetch by hand and where to put it.
 
     Raises:
         InputError: no such file, no network, a wrong sum, no room; says what to fetch by hand and where to put it.
@@ -62,6 +64,7 @@ def download(
         check_sums(target, md5, sha256)
         return target
     part = target.with_name(target.name + ".part")
+    advice = f" {_advice(target)}" if advise else ""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if not checkable:
@@ -73,9 +76,9 @@ def download(
         os.replace(part, target)
     except _Failed as failure:
         kept = f" What has arrived is kept in {part}." if checkable and part.is_file() else ""
-        raise InputError(f"{url}: {failure}.{kept} {_advice(target)}") from None
+        raise InputError(f"{url}: {failure}.{kept}{advice}") from None
     except OSError as error:
-        raise InputError(f"{part}: cannot write: {error.strerror or error}. {_advice(target)}") from None
+        raise InputError(f"{part}: cannot write: {error.strerror or error}.{advice}") from None
     return target
 
 

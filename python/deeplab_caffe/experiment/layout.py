@@ -128,8 +128,9 @@ def published(name: str, options: Options | None = None) -> Experiment:
     dataset_name, _, model = name.partition("/")
     file = Path(options.dataset or f"datasets/{dataset_name}.toml")
     if not file.is_file():
-        hint = ": `make demo.data` draws it" if file == SYNTHETIC_FOLDER / "dataset.toml" else ""
-        raise InputError(f"'{name}': no data set description {file}{hint}; wanted <data set>/<model>, or 'demo'")
+        wanted = "; wanted <data set>/<model>, or 'demo'" if not options.dataset else ""
+        hint = ": `make demo.data` draws it" if file == SYNTHETIC_FOLDER / "dataset.toml" else wanted
+        raise InputError(f"'{name}': no data set description {file}{hint}")
     described = read_dataset(file).name
     if described != dataset_name:
         return _on_other_data(f"{described}/{model}", name, options, file)

@@ -125,7 +125,7 @@ def _places(entry: Entry, mirror: str | None) -> Iterator[str]:
 def _fetch_from(url: str, entry: Entry, target: Path) -> Path:
     if not entry.archive:
         whole = entry.sha256 if len(entry.sha256) == 64 else None
-        download(url, target, sha256=whole)
+        download(url, target, sha256=whole, advise=False)
         try:
             _check_sum(target, entry.sha256)
         except InputError:
@@ -135,7 +135,7 @@ def _fetch_from(url: str, entry: Entry, target: Path) -> Path:
     packed = target.with_name(f"{entry.name}-{url.rpartition('/')[2]}")
     staging = target.with_name(f".{entry.name}-unpacked")
     try:
-        download(url, packed, sha256=entry.sha256 if len(entry.sha256) == 64 else None)
+        download(url, packed, sha256=entry.sha256 if len(entry.sha256) == 64 else None, advise=False)
         unpack(packed, staging, entry.size * _MB, wanted=lambda name: name == entry.inside)
         if not (staging / entry.inside).is_file():
             raise InputError(f"{packed}: holds no '{entry.inside}'")
