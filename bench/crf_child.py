@@ -1,8 +1,7 @@
-"""A fresh process for bench/crf.py: `start wall|cpu` prints seconds, `memory <backend>` prints megabytes."""
+"""A fresh process for bench/crf.py: `start <clock>` prints seconds, `memory <backend>` megabytes (Linux only)."""
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 
@@ -33,14 +32,16 @@ def memory(backend: str) -> float:
     image = next(iter(scenes([]).values()))
     unary = unary_of(image)
     crf_labels(image[:20, :20], unary[:, :20, :20], CRFParameters(4, 60, 5), backend)
-    held = _resident()
+    with open("/proc/self/clear_refs", "w") as peak:
+        peak.write("5")  # the peak begins anew
+    held = _status("VmRSS")
     crf_labels(image, unary, CRFParameters(4, 60, 5), backend)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - held
+    return _status("VmHWM") - held
 
 
-def _resident() -> float:
+def _status(name: str) -> float:
     with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmRSS"))
+        return next(int(line.split()[1]) / 1024 for line in status if line.startswith(name))
 
 
 if __name__ == "__main__":
