@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import operator
 import os
+import time
 
 import numpy as np
 import pytest
 
-from deeplab_caffe.crf.crew import LocalCrew, hire
+from deeplab_caffe.crf.crew import LocalCrew, hire, stopping
 from deeplab_caffe.crf.search import ArrayItem, SearchOptions, SearchSpace, coarse_to_fine
 from deeplab_caffe.crf.search.journal import Journal
 from deeplab_caffe.errors import InputError
@@ -43,6 +44,19 @@ def test_a_tasks_error_is_raised():
     with pytest.raises(ZeroDivisionError):
         list(crew.run([functools.partial(divmod, 1, 0)]))
     crew.close()
+
+
+def test_a_crew_that_closes_tells_its_long_tasks():
+    deadline = time.monotonic() + 60
+
+    def last_long():
+        while not stopping() and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    crew = LocalCrew(CALL, 1)
+    next(crew.run([*tasks(1), last_long]))
+    crew.close()
+    assert time.monotonic() < deadline - 30
 
 
 def test_a_task_that_kills_its_processes_is_given_up(monkeypatch):

@@ -108,7 +108,8 @@ class _Search:
         best = self._coarse(space.coarse())
         for _ in range(_MOST_EXTENSIONS if self.options.extend else 0):
             wider = space.extended(best)
-            new = [setting for setting in wider.coarse() if setting not in set(space.coarse())]
+            known = set(space.coarse())
+            new = [setting for setting in wider.coarse() if setting not in known]
             if not new:
                 break
             space, best = wider, self._coarse(new)
