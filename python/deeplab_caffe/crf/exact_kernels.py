@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .vector import CUT, exp_cut, filled, fma, item, load8, load16, load24, multiply, store, subtract
+from .vector import CUT, exp_cut, filled, fma, item, load, load16, multiply, store, subtract
 
 _FARTHEST = np.float32(-2 * CUT)  # a squared distance, in standard deviations, from which on a weight is nothing
 _HALF, _ZERO = np.float32(-0.5), np.float32(0)
+_ONE_PART, _THREE_PARTS = (0,), (0, 0, 0)
 
 
 @njit(cache=True, nogil=True)
@@ -56,14 +57,14 @@ def _multiply(kernel, given, taken, stride, one, other, block):
     wide = stride - stride % 24
     for i in range(block):
         for lane in range(0, wide, 24):
-            total = load24(taken, (one + i) * stride + lane)
+            total = load(_THREE_PARTS, taken, (one + i) * stride + lane)
             for j in range(block):
                 weight = filled(total, item(kernel, i * block + j))
-                total = fma(weight, load24(given, (other + j) * stride + lane), total)
+                total = fma(weight, load(_THREE_PARTS, given, (other + j) * stride + lane), total)
             store(taken, (one + i) * stride + lane, total)
         for lane in range(wide, stride, 8):
-            total = load8(taken, (one + i) * stride + lane)
+            total = load(_ONE_PART, taken, (one + i) * stride + lane)
             for j in range(block):
                 weight = filled(total, item(kernel, i * block + j))
-                total = fma(weight, load8(given, (other + j) * stride + lane), total)
+                total = fma(weight, load(_ONE_PART, given, (other + j) * stride + lane), total)
             store(taken, (one + i) * stride + lane, total)

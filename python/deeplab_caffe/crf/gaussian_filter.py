@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from . import mean_field_kernels as kernels
 from .lattice import Lattice
 from .mean_field import Pairwise, aligned
-from .vector import LANES
+from .vector import LANES, parts_of
 
 Float32 = NDArray[np.float32]
 
@@ -18,18 +18,16 @@ def gaussian_filter(lattice: Lattice, values: Float32, normalization: str = "aft
 
     `normalization` is one of mean_field.POWERS: "after" makes it a mean, "none" leaves the sum.
     """
-    classes = len(values)
-    stride = -(-classes // LANES) * LANES
-    pairwise = Pairwise([lattice])
+    stride = -(-len(values) // LANES) * LANES
+    parts, pairwise = parts_of(stride), Pairwise([lattice])
     layout = pairwise.layout(stride)
-    columns = layout.weights.shape[1]
+    given, taken = (pairwise.scale(pairwise.powers(normalization, side)) for side in (0, 1))
     splatted = aligned(layout.length)
     splatted.fill(0)
-    given = layout.given(pairwise.powers(normalization, 0))
-    kernels.splat_maps(np.ascontiguousarray(values, np.float32), stride, columns, layout.places, given, splatted)
-    kernels.blur(splatted, stride, layout.chains)
-    taken = np.empty_like(layout.weights)
-    layout.take(pairwise.powers(normalization, 1), [1.0], taken)
-    filtered = np.empty((classes, layout.weights.shape[0]), np.float32)
-    kernels.slice_maps(stride, columns, layout.places, taken.ravel(), splatted, filtered)
+    maps = np.ascontiguousarray(values, np.float32)
+    kernels.splat_maps(parts, pairwise.corners, maps, layout.places, layout.weights, given, splatted)
+    kernels.blur(parts, splatted, layout.chains)
+    strength = np.full(stride, pairwise.gains[0], np.float32)
+    filtered = np.empty(maps.shape, np.float32)
+    kernels.slice_maps(parts, pairwise.corners, layout.places, layout.weights, taken, strength, splatted, filtered)
     return filtered

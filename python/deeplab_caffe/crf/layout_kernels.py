@@ -98,8 +98,9 @@ def lay_chains(runs, first, stride, nothing, chains, end):
 
 
 @njit(cache=True, nogil=True)
-def scale_weights(weights, begin, end, scale, scaled):
-    """scaled = weights * scale (N,) in columns `begin` to `end` of (N, K)."""
-    for pixel in range(weights.shape[0]):
-        for column in range(begin, end):
-            scaled[pixel, column] = weights[pixel, column] * scale[pixel]
+def raise_mass(mass, power, scale):
+    """scale = mass ** power (N,), for the powers -1, -1/2 and 0."""
+    for pixel in range(mass.size):
+        total = mass[pixel] + np.float32(1e-20)
+        root = np.sqrt(total) if power == -0.5 else total
+        scale[pixel] = np.float32(1) / root if power else np.float32(1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +14,14 @@ from deeplab_caffe.errors import InputError
 from . import layout_kernels
 from . import mean_field_kernels as kernels
 from .lattice import Lattice
-from .vector import LANES
+from .vector import LANES, parts_of
 
 Float32 = NDArray[np.float32]
 
 _NONE = np.empty(0, np.float32)
 _MOST_EXPONENT = 60.0  # logits up to this need no shift before exp
 _PLACES = 2**32
+_MOST_LANES = 32  # of inferences side by side: more take as long as one after the other
 
 #: what a normalization multiplies by before and after filtering, as powers of the kernel's mass
 POWERS = {"after": (0.0, -1.0), "symmetric": (-0.5, -0.5), "before": (-1.0, 0.0), "none": (0.0, 0.0)}
@@ -30,7 +33,10 @@ class Pairwise:
     def __init__(self, lattices: Sequence[Lattice]) -> None:
         self.lattices = tuple(lattices)
         self.firsts = np.cumsum([0, *(lattice.size for lattice in lattices)])
-        self.columns = np.cumsum([0, *(lattice.offsets.shape[1] for lattice in lattices)])
+        #: for each term a tuple with a value for each corner of a simplex, as the kernels take it
+        self.corners = tuple((0,) * lattice.offsets.shape[1] for lattice in lattices)
+        #: slicing scales a term by this, which its mass includes
+        self.gains = np.array([1 / (1 + 2.0 ** (1 - len(term))) for term in self.corners])
         self._layouts: dict[int, Layout] = {}
 
     @property
@@ -43,6 +49,13 @@ class Pairwise:
         names = [normalization] * len(self.lattices) if isinstance(normalization, str) else normalization
         return [POWERS[name][side] for name in names]
 
+    def scale(self, powers: Sequence[float]) -> Float32:
+        """(N * terms,): each pixel's mass in each term to the term's power."""
+        scale = np.empty((self.lattices[0].mass.size, len(powers)), np.float32)
+        for term, (lattice, power) in enumerate(zip(self.lattices, powers, strict=True)):
+            layout_kernels.raise_mass(lattice.mass, power, scale[:, term])
+        return scale.ravel()
+
     def layout(self, stride: int) -> Layout:
         """The vertices' places for rows of `stride` values; the latest is kept."""
         if stride not in self._layouts:
@@ -54,40 +67,38 @@ class Layout:
     """Where the rows of a pairwise's vertices stand in one flat array."""
 
     def __init__(self, pairwise: Pairwise, stride: int) -> None:
-        count, width = pairwise.lattices[0].offsets.shape[0], int(pairwise.columns[-1])
+        count, columns = pairwise.lattices[0].offsets.shape[0], sum(map(len, pairwise.corners))
         nothing = pairwise.size * stride
         #: the length of the array of values: all vertices, a row that stays 0 and one that is never read
         self.length = nothing + 2 * stride
         if self.length >= _PLACES:
             raise InputError(f"CRF: the lattice of {pairwise.size} vertices is too large; work on tiles of the image")
-        self.terms = list(zip(pairwise.lattices, pairwise.columns, pairwise.columns[1:], strict=False))
-        self.weights = np.empty((count, width), np.float32)
-        self.places = np.zeros((count + kernels.PIXELS_AHEAD) * width, np.uint32)
-        places = self.places[: count * width].reshape(count, width)
+        self.weights = np.empty(count * columns, np.float32)
+        self.places = np.zeros((count + kernels.PIXELS_AHEAD) * columns, np.uint32)
+        places = self.places[: count * columns].reshape(count, columns)
+        weights = self.weights.reshape(count, columns)
         most = 2 * sum(lattice.runs.size for lattice in pairwise.lattices) + 1 + kernels.STEPS_AHEAD
         chains = np.empty(most, np.uint32)
-        end = 0
-        for lattice, first, column in zip(pairwise.lattices, pairwise.firsts, pairwise.columns, strict=False):
-            layout_kernels.lay_out(lattice.offsets, lattice.weights, first, stride, column, places, self.weights)
+        column = end = 0
+        for lattice, first in zip(pairwise.lattices, pairwise.firsts, strict=False):
+            layout_kernels.lay_out(lattice.offsets, lattice.weights, first, stride, column, places, weights)
+            column += lattice.offsets.shape[1]
             end = layout_kernels.lay_chains(lattice.runs, first, stride, nothing, chains, end)
         self.chains = chains[: end + 1 + kernels.STEPS_AHEAD]
         self.chains[end:] = nothing
 
-    def given(self, powers: Sequence[float]) -> Float32:
-        """(N * K,): what a pixel gives to its vertices."""
-        if not any(powers):
-            return self.weights.ravel()
-        given = np.empty_like(self.weights)
-        for (lattice, begin, end), power in zip(self.terms, powers, strict=True):
-            layout_kernels.scale_weights(self.weights, begin, end, _power(lattice.mass, power), given)
-        return given.ravel()
 
-    def take(self, powers: Sequence[float], weights: Sequence[float], taken: Float32) -> None:
-        """Into `taken` (N, K) what a pixel takes from its vertices, with the terms' weights."""
-        for (lattice, begin, end), power, weight in zip(self.terms, powers, weights, strict=True):
-            # Slicing scales by 1 / (1 + 2^-d), which the mass includes.
-            scale = _power(lattice.mass, power) * np.float32(weight / (1 + 2.0 ** (1 + begin - end)))
-            layout_kernels.scale_weights(self.weights, begin, end, scale, taken)
+class Run(NamedTuple):
+    """What the passes of one run have in common; see `mean_field_kernels`."""
+
+    parts: tuple[int, ...]
+    group: tuple[int, ...]
+    corners: tuple[tuple[int, ...], ...]
+    bounded: bool
+    layout: Layout
+    taken: Float32
+    strength: Float32
+    given: Float32 | None
 
 
 class Beliefs:
@@ -96,20 +107,20 @@ class Beliefs:
     It stands in the buffers of its MeanField: ask before the next run there, else it raises RuntimeError.
     """
 
-    def __init__(self, field: MeanField, layout: Layout, taken: Float32, values: Float32, bounded: bool) -> None:
-        self._field, self._run = field, field.runs
-        self._arguments = (
-            *(field.logits, field.rest, field.stride, bounded, layout.weights.shape[1]),
-            *(layout.places, taken, values, field.kept),
-        )
+    def __init__(self, field: MeanField, run: Run, values: Float32 | None, group: int) -> None:
+        self._field, self._run, self._group, self._number = field, run, group, field.runs
+        self._messages = (run.layout.places, run.layout.weights, run.taken, run.strength, values)
 
     def probabilities(self) -> Float32:
         """Q (C, H, W), which sums to 1 over the classes. Beliefs below e^-20 of the largest may be exactly 0."""
         self._check()
-        field = self._field
+        field, run = self._field, self._run
         maps = np.empty((field.shape[0], field.shape[1] * field.shape[2]), np.float32)
         shares = np.empty_like(field.rest)
-        kernels.write_maps(*self._arguments, maps, shares)
+        kernels.write_maps(
+            *(run.parts, run.group, run.corners, run.bounded, field.logits, field.rest, *self._messages),
+            *(self._group, field.kept, maps, shares),
+        )
         if shares.size:
             field.write_dropped(maps, shares)
         return maps.reshape(field.shape)
@@ -117,13 +128,15 @@ class Beliefs:
     def labels(self) -> NDArray[np.integer]:
         """(H, W): the class of the largest belief, the first of equals; uint8 for up to 256 classes, else int32."""
         self._check()
-        classes, height, width = self._field.shape
-        labels: NDArray = np.empty(height * width, np.uint8 if classes <= 256 else np.int32)
-        kernels.write_labels(*self._arguments, labels)
-        return labels.reshape(height, width)
+        field, run = self._field, self._run
+        classes, height, width = field.shape
+        groups = len(run.parts) // len(run.group)
+        labels: NDArray = np.empty((groups, height * width), np.uint8 if classes <= 256 else np.int32)
+        kernels.write_labels(*(run.parts, run.group, run.corners, field.logits, *self._messages, field.kept, labels))
+        return labels[self._group].reshape(height, width)
 
     def _check(self) -> None:
-        if self._run != self._field.runs:
+        if self._number != self._field.runs:
             raise RuntimeError("these beliefs are gone: their MeanField has run again since")
 
 
@@ -140,16 +153,16 @@ class MeanField:
         self.shape = (classes, height, width)
         self._unary = np.ascontiguousarray(unary, dtype=np.float32).reshape(classes, height * width)
         self.kept = active_classes(self._unary, compact) if compact else np.arange(classes)
-        self.stride = -(-self.kept.size // LANES) * LANES
-        self.logits = aligned(height * width * self.stride)
-        layout_kernels.fill_logits(self._unary, self.kept, self.stride, self.logits)
+        #: the lanes of one inference in a row of values
+        self.width = -(-self.kept.size // LANES) * LANES
+        self.logits = aligned(height * width * self.width)
+        layout_kernels.fill_logits(self._unary, self.kept, self.width, self.logits)
         self.rest: Float32 = _NONE
         self._dropped = np.setdiff1d(np.arange(classes), self.kept)
         if self._dropped.size:
             self.rest = np.empty(height * width, np.float32)
             layout_kernels.fill_rest(self._unary, self._dropped, self.rest)
-        self._buffers: list[Float32] = [_NONE] * 3
-        self._taken: Float32 = np.empty((0, 0), np.float32)
+        self._buffers: list[Float32] = [_NONE] * 2
         self.runs = 0
 
     def run(
@@ -171,50 +184,38 @@ class MeanField:
     ) -> Iterator[Beliefs]:
         """`run` with each of several `weights` in turn; what does not depend on them is done once.
 
-        Each result has to be used before the next is asked for.
+        Where rows are short, several run side by side. Each result has to be used before the next is asked for.
         """
-        layout = pairwise.layout(self.stride)
-        given = layout.given(pairwise.powers(normalization, 0))
-        first = 0 if len(weights) == 1 else 2
-        if iterations:
-            self._advance(layout, _NONE, given, _NONE, True, first)
-        for terms in weights:
-            taken, bounded = self._scaled(pairwise, layout, terms, normalization)
-            values = self._buffers[first][: layout.length] if iterations else _NONE
-            for iteration in range(1, iterations):
-                values = self._advance(layout, taken, given, values, bounded, iteration % 2)
+        after = pairwise.powers(normalization, 1)
+        before = pairwise.powers(normalization, 0)
+        taken, given = pairwise.scale(after), pairwise.scale(before) if any(before) else None
+        for bounded, some in _side_by_side(weights, after, max(1, _MOST_LANES // self.width)):
+            stride = len(some) * self.width
+            strengths = (pairwise.gains[:, None] * np.transpose(some)).astype(np.float32)
+            strength = np.repeat(strengths, self.width, axis=1).ravel()
+            run = Run(
+                *(parts_of(stride), parts_of(self.width), pairwise.corners, bounded, pairwise.layout(stride)),
+                *(taken, strength, given),
+            )
+            values = None
+            for iteration in range(iterations):
+                values = self._advance(run, values, iteration % 2)
             self.runs += 1
-            yield Beliefs(self, layout, taken, values, bounded)
+            for group in range(len(some)):
+                yield Beliefs(self, run, values, group)
 
-    def _advance(
-        self, layout: Layout, taken: Float32, given: Float32, values: Float32, bounded: bool, to: int
-    ) -> Float32:
+    def _advance(self, run: Run, values: Float32 | None, to: int) -> Float32:
         """Slice from `values`, softmax, splat into the buffer `to`, blur."""
-        if self._buffers[to].size < layout.length:
-            self._buffers[to] = aligned(layout.length)
-        splatted = self._buffers[to][: layout.length]
+        if self._buffers[to].size < run.layout.length:
+            self._buffers[to] = aligned(run.layout.length)
+        splatted = self._buffers[to][: run.layout.length]
         splatted.fill(0)
-        columns = layout.weights.shape[1]
         kernels.step(
-            *(self.logits, self.rest, self.stride, bounded, columns, layout.places),
-            *(taken, given, values, splatted),
+            *(run.parts, run.group, run.corners, run.bounded, self.logits, self.rest),
+            *(run.layout.places, run.layout.weights, run.taken, run.strength, run.given, values, splatted),
         )
-        kernels.blur(splatted, self.stride, layout.chains)
+        kernels.blur(run.parts, splatted, run.layout.chains)
         return splatted
-
-    def _scaled(
-        self, pairwise: Pairwise, layout: Layout, weights: Sequence[float], normalization: str | Sequence[str]
-    ) -> tuple[Float32, bool]:
-        """(N * K,): what a pixel takes from its vertices; and whether its logits are bounded.
-
-        Divided by its mass after filtering, a message is a mean of beliefs, at most the term's weight.
-        """
-        if self._taken.shape != layout.weights.shape:
-            self._taken = np.empty_like(layout.weights)
-        powers = pairwise.powers(normalization, 1)
-        layout.take(powers, weights, self._taken)
-        bounded = set(powers) == {-1.0} and min(weights) >= 0 and sum(weights) <= _MOST_EXPONENT
-        return self._taken.ravel(), bounded
 
     def write_dropped(self, maps: Float32, shares: Float32) -> None:
         """Give the classes that are not kept their parts of `shares` (N,), as their unaries say, in `maps` (C, N)."""
@@ -235,15 +236,21 @@ def active_classes(unary: Float32, eps: float) -> NDArray[np.intp]:
     return np.flatnonzero(layout_kernels.least_excess(unary) < -np.log(eps))
 
 
+def _side_by_side(
+    weights: Sequence[Sequence[float]], powers: Sequence[float], most: int
+) -> Iterator[tuple[bool, list[Sequence[float]]]]:
+    """Weights that can run together, at most so many, and whether their logits are bounded, so that exp needs no shift.
+
+    Divided by its mass, a message is a mean of beliefs: at most its weight.
+    """
+    means = set(powers) == {-1.0}
+    for bounded, same in groupby(weights, lambda terms: means and min(terms) >= 0 and sum(terms) <= _MOST_EXPONENT):
+        alike = list(same)
+        yield from ((bounded, alike[first : first + most]) for first in range(0, len(alike), most))
+
+
 def aligned(size: int) -> Float32:
     """An array that begins at a cache line, so that rows of vectors do not straddle two."""
     space = np.empty(size + 16, np.float32)
     start = (-(space.ctypes.data >> 2)) & 15
     return space[start : start + size]
-
-
-def _power(mass: Float32, power: float) -> Float32:
-    if not power:
-        return np.ones_like(mass)
-    mass = mass + np.float32(1e-20)
-    return np.reciprocal(np.sqrt(mass) if power == -0.5 else mass)

@@ -1,24 +1,30 @@
 """The compiled loops of one mean field iteration: a fused pass over the pixels, and the blur between two of them.
 
-Values are flat float32 arrays of rows, one row of `stride` classes per pixel or vertex (a multiple of 8 lanes). What
-points at a vertex is the place of its row's first value, uint32, so that the loops need not multiply.
+Values are flat float32 arrays of rows, one for each pixel or vertex. A row has as many vectors of eight lanes as the
+tuple `parts` has values; numba compiles the loops for each such type, with all sizes known. A row holds one or more
+groups, inferences with different weights side by side, each with as many vectors as the tuple `group`. `corners` has a
+tuple for each term of the model, with a value for each corner of its simplices. What points at a vertex is the place of
+its row's first value, uint32, so that the loops need not multiply.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from numba.extending import overload
 
 from .vector import (
+    LANES,
     add,
     exp_cut,
     filled,
+    first_of,
     fma,
     inverse,
     item,
-    load8,
+    load,
     load16,
-    load24,
+    load_repeated,
     maximum_of,
     multiply,
     place,
@@ -28,230 +34,297 @@ from .vector import (
     sum_of,
 )
 
-COMMON_COLUMNS = 9  # the vertices of a pixel with a term over position and one over position and colour
 BLOCK = 32  # pixels whose rows stay in the first cache between slice, softmax and splat
 PIXELS_AHEAD = 8  # vertices are asked for this many pixels before they are needed; so many follow the last
 STEPS_AHEAD = 24  # the same for steps of a chain
+_MOST_PARTS, _USUAL_PARTS = 4, 3  # more vectors than these do not stay in registers with what belongs to them
+_ONE_PART = (0,)
+_INLINED = {"nogil": True, "forceinline": True}
 _ZERO, _HALF = np.float32(0), np.float32(0.5)
 
 
-def _row_loops(load, width):
-    """The loops over the pixels of a block and over a chain, for rows of one width."""
+def _at_once(parts):
+    """As `parts`, for the lanes of a row that the loops work on at once."""
 
-    @njit(nogil=True, forceinline=True)
-    def slice_rows(logits, stride, lane, places, weights, begin, size, columns, values, rows):
+
+@overload(_at_once)
+def _compile_at_once(parts):
+    some = (0,) * (len(parts) if len(parts) <= _MOST_PARTS else _USUAL_PARTS)
+    return lambda parts: some
+
+
+def _columns(corners):
+    """How many vertices a pixel has, in all terms."""
+
+
+@overload(_columns)
+def _compile_columns(corners):
+    columns = sum(len(term) for term in corners)
+    return lambda corners: columns
+
+
+def _messages(total, parts, stride, lane, corners, first, factor, places, weights, factors, strength, values):
+    """total + strength * factor * the weighted sum of the vertices' values, for each term.
+
+    first: the first column of the pixel; factor: its first factor; lane: where the strength of the first term begins.
+    """
+
+
+@overload(_messages, jit_options=_INLINED)
+def _compile_messages(total, parts, stride, lane, corners, first, factor, places, weights, factors, strength, values):
+    if not len(corners):
+        return lambda total, parts, stride, lane, corners, first, factor, places, weights, factors, strength, values: (
+            total
+        )
+    count = len(corners[0])
+
+    def add_term(total, parts, stride, lane, corners, first, factor, places, weights, factors, strength, values):
+        message = filled(total, _ZERO)
+        for column in range(first, first + count):
+            row = load(parts, values, place(places, column) + lane % stride)
+            message = fma(filled(row, item(weights, column)), row, message)
+        strong = multiply(load(parts, strength, lane), filled(message, item(factors, factor)))
+        return _messages(
+            *(fma(strong, message, total), parts, stride, lane + stride, corners[1:], first + count, factor + 1),
+            *(places, weights, factors, strength, values),
+        )
+
+    return add_term
+
+
+def _scatter(belief, parts, lane, corners, columns, first, factor, places, weights, factors, values):
+    """Add the belief, times the term's factor and the weights, to the vertices' values, for each term."""
+
+
+@overload(_scatter, jit_options=_INLINED)
+def _compile_scatter(belief, parts, lane, corners, columns, first, factor, places, weights, factors, values):
+    if not len(corners):
+        return lambda belief, parts, lane, corners, columns, first, factor, places, weights, factors, values: None
+    count, far = len(corners[0]), len(parts) > 1
+
+    def add_term(belief, parts, lane, corners, columns, first, factor, places, weights, factors, values):
+        given = belief if factors is None else multiply(belief, filled(belief, item(factors, factor)))
+        for column in range(first, first + count):
+            if far:
+                coming = place(places, column + PIXELS_AHEAD * columns) + lane
+                prefetch(values, coming)
+                prefetch(values, coming + len(parts) * LANES - 1)
+            vertex = place(places, column) + lane
+            store(values, vertex, fma(filled(given, item(weights, column)), given, load(parts, values, vertex)))
+        _scatter(belief, parts, lane, corners[1:], columns, first + count, factor + 1, places, weights, factors, values)
+
+    return add_term
+
+
+@njit(**_INLINED)
+def _slice_lanes(
+    parts, stride, lane, group, corners, logits, places, weights, factors, strength, values, begin, size, rows
+):
+    columns, terms = _columns(corners), len(corners)
+    for i in range(size):
+        pixel = begin + i
+        logit = load_repeated(parts, group, logits, pixel * len(group) * LANES + lane)
+        total = _messages(
+            *(logit, parts, stride, lane, corners, pixel * columns, pixel * terms),
+            *(places, weights, factors, strength, values),
+        )
+        store(rows, i * stride + lane, total)
+
+
+@njit(**_INLINED)
+def _splat_lanes(parts, stride, lane, corners, places, weights, factors, values, begin, size, rows):
+    columns, terms = _columns(corners), len(corners)
+    for i in range(size):
+        pixel = begin + i
+        belief = load(parts, rows, i * stride + lane)
+        _scatter(
+            *(belief, parts, lane, corners, columns, pixel * columns, pixel * terms, places, weights, factors, values)
+        )
+
+
+@njit(**_INLINED)
+def _blur_lanes(parts, stride, lane, values, chains):
+    nothing = place(chains, 0)
+    here = nothing
+    before = filled(load(parts, values, here + lane), _ZERO)
+    value = before
+    half = filled(before, _HALF)
+    for i in range(chains.size - 1 - STEPS_AHEAD):
+        coming = place(chains, i + STEPS_AHEAD) + lane
+        prefetch(values, coming)
+        if len(parts) > 1:
+            prefetch(values, coming + len(parts) * LANES - 1)
+        there = place(chains, i + 1)
+        after = load(parts, values, there + lane)
+        # The row of `nothing` must stay 0: what would be written there goes to the row behind it.
+        target = here if here != nothing else nothing + stride
+        store(values, target + lane, fma(half, add(before, after), value))
+        before, value, here = value, after, there
+
+
+@njit(**_INLINED)
+def _slice_block(parts, group, corners, logits, places, weights, factors, strength, values, begin, size, rows):
+    """rows = logits, the same for each group, + each term's messages; for `size` pixels from `begin` on.
+
+    Without values there are no messages.
+    """
+    stride, some = len(parts) * LANES, _at_once(parts)
+    if values is None:
         for i in range(size):
-            total = load(logits, (begin + i) * stride + lane)
-            for column in range((begin + i) * columns, (begin + i + 1) * columns):
-                weight = filled(total, item(weights, column))
-                total = fma(weight, load(values, place(places, column) + lane), total)
-            store(rows, i * stride + lane, total)
-
-    @njit(nogil=True, forceinline=True)
-    def splat_rows(rows, stride, lane, places, weights, begin, size, columns, values):
-        for i in range(size):
-            belief = load(rows, i * stride + lane)
-            for column in range((begin + i) * columns, (begin + i + 1) * columns):
-                if width > 8:
-                    coming = place(places, column + PIXELS_AHEAD * columns) + lane
-                    prefetch(values, coming)
-                    prefetch(values, coming + width - 1)
-                vertex = place(places, column) + lane
-                store(values, vertex, fma(filled(belief, item(weights, column)), belief, load(values, vertex)))
-
-    @njit(nogil=True, forceinline=True)
-    def blur_chains(values, stride, lane, chains):
-        nothing = place(chains, 0)
-        here = nothing
-        before = filled(load(values, here + lane), _ZERO)
-        value = before
-        half = filled(before, _HALF)
-        for i in range(chains.size - 1 - STEPS_AHEAD):
-            coming = place(chains, i + STEPS_AHEAD) + lane
-            prefetch(values, coming)
-            if width > 8:
-                prefetch(values, coming + width - 1)
-            there = place(chains, i + 1)
-            after = load(values, there + lane)
-            # The row of `nothing` must stay 0: what would be written there goes to the row behind it.
-            target = here if here != nothing else nothing + stride
-            store(values, target + lane, fma(half, add(before, after), value))
-            before, value, here = value, after, there
-
-    return slice_rows, splat_rows, blur_chains
-
-
-slice8, splat8, blur8 = _row_loops(load8, 8)
-slice24, splat24, blur24 = _row_loops(load24, 24)
-
-
-@njit(nogil=True, forceinline=True)
-def slice_block(logits, stride, places, weights, begin, size, columns, values, rows):
-    """rows = logits + the weighted vertices' values."""
-    if not values.size:
-        rows[: size * stride] = logits[begin * stride : (begin + size) * stride]
+            store(rows, i * stride, load_repeated(parts, group, logits, (begin + i) * len(group) * LANES))
         return
-    wide = stride - stride % 24
-    for lane in range(0, wide, 24):
-        slice24(logits, stride, lane, places, weights, begin, size, columns, values, rows)
-    for lane in range(wide, stride, 8):
-        slice8(logits, stride, lane, places, weights, begin, size, columns, values, rows)
+    whole = stride - stride % (len(some) * LANES)
+    messages = (places, weights, factors, strength, values)
+    for lane in range(0, whole, len(some) * LANES):
+        _slice_lanes(some, stride, lane, group, corners, logits, *messages, begin, size, rows)
+    for lane in range(whole, stride, LANES):
+        _slice_lanes(_ONE_PART, stride, lane, group, corners, logits, *messages, begin, size, rows)
 
 
-@njit(nogil=True, forceinline=True)
-def splat_block(rows, stride, places, weights, begin, size, columns, values):
-    """Add the weighted rows to their vertices' values."""
-    wide = stride - stride % 24
-    for lane in range(0, wide, 24):
-        splat24(rows, stride, lane, places, weights, begin, size, columns, values)
-    for lane in range(wide, stride, 8):
-        splat8(rows, stride, lane, places, weights, begin, size, columns, values)
+@njit(**_INLINED)
+def _splat_block(parts, corners, places, weights, factors, values, begin, size, rows):
+    """Add the rows, times each term's weights and factor, to the vertices' values."""
+    stride, some = len(parts) * LANES, _at_once(parts)
+    whole = stride - stride % (len(some) * LANES)
+    for lane in range(0, whole, len(some) * LANES):
+        _splat_lanes(some, stride, lane, corners, places, weights, factors, values, begin, size, rows)
+    for lane in range(whole, stride, LANES):
+        _splat_lanes(_ONE_PART, stride, lane, corners, places, weights, factors, values, begin, size, rows)
 
 
-@njit(nogil=True, forceinline=True)
-def softmax_block(rows, stride, begin, size, bounded, rest):
-    """Replace rows of logits by their softmax; `bounded` logits have a largest from 0 to 80 and are not shifted."""
+@njit(**_INLINED)
+def _softmax_block(parts, group, begin, size, bounded, rest, rows):
+    """Replace logits by their softmax; `bounded` ones have a largest from 0 to 80 in each group and are not shifted."""
+    groups, width = len(parts) // len(group), len(group) * LANES
+    behind = size * len(parts) * LANES + LANES  # a vector left over falls into the room behind the block
     if not bounded:
-        shift_rows(rows, stride, begin, size, rest)
-    for lane in range(0, size * stride, 16):  # where a vector is left over, it falls into the room behind the block
+        _shift(parts, group, begin, size, rest, behind, rows)
+    for lane in range(0, size * len(parts) * LANES, 2 * LANES):
         store(rows, lane, exp_cut(load16(rows, lane)))
-    for i in range(size):
-        start = i * stride
-        total = load8(rows, start)
-        for lane in range(start + 8, start + stride, 8):
-            total = add(total, load8(rows, lane))
-        whole = sum_of(total)
+    for i in range(size * groups):
+        belief = load(group, rows, i * width)
+        whole = sum_of(belief)
         if rest.size:
-            whole += rest[begin + i] if bounded else rows[size * stride + 8 + i]
-        factor = filled(total, inverse(whole))
-        for lane in range(start, start + stride, 8):
-            store(rows, lane, multiply(load8(rows, lane), factor))
+            whole += item(rest, begin + i // groups) if bounded else item(rows, behind + i)
+        store(rows, i * width, multiply(belief, filled(belief, inverse(whole))))
 
 
-@njit(nogil=True, forceinline=True)
-def shift_rows(rows, stride, begin, size, rest):
-    """Subtract each row's largest; behind the block, where a vector may be left over, stands what `rest` becomes."""
-    for i in range(size):
-        start = i * stride
-        highest = maximum_of(load8(rows, start))
-        for lane in range(start + 8, start + stride, 8):
-            highest = max(highest, maximum_of(load8(rows, lane)))
-        top = filled(load8(rows, start), highest)
-        for lane in range(start, start + stride, 8):
-            store(rows, lane, subtract(load8(rows, lane), top))
+@njit(**_INLINED)
+def _shift(parts, group, begin, size, rest, behind, rows):
+    """Subtract each group's largest; from `behind` on stands what `rest` becomes by it."""
+    groups, width = len(parts) // len(group), len(group) * LANES
+    for i in range(size * groups):
+        logit = load(group, rows, i * width)
+        highest = maximum_of(logit)
+        store(rows, i * width, subtract(logit, filled(logit, highest)))
         if rest.size:
-            rows[size * stride + 8 + i] = rest[begin + i] * np.exp(-highest)
+            rows[behind + i] = item(rest, begin + i // groups) * np.exp(-highest)
 
 
-@njit(nogil=True, forceinline=True)
-def believe(logits, rest, stride, bounded, columns, places, taken, values, begin, size, rows):
-    """rows = the beliefs of a block: the softmax of logits and messages."""
-    slice_block(logits, stride, places, taken, begin, size, columns, values, rows)
-    softmax_block(rows, stride, begin, size, bounded, rest)
-
-
-@njit(nogil=True, forceinline=True)
-def room(stride):
+@njit(**_INLINED)
+def _room(parts):
     """The rows of one block, 64-byte aligned, and room behind them."""
-    space = np.empty(BLOCK * (stride + 1) + 24, np.float32)
+    space = np.empty(BLOCK * len(parts) * (LANES + 1) + 3 * LANES, np.float32)
     return space[(-(space.ctypes.data >> 2)) & 15 :]
 
 
 @njit(cache=True, nogil=True)
-def step(logits, rest, stride, bounded, columns, places, taken, given, values, splatted):
-    """One pass: slice the messages from `values` (empty: none yet), add the logits, softmax, splat into `splatted`."""
-    if columns == COMMON_COLUMNS:  # known when compiled, so that the loops over a pixel's vertices are unrolled
-        _step(logits, rest, stride, bounded, COMMON_COLUMNS, places, taken, given, values, splatted)
-    else:
-        _step(logits, rest, stride, bounded, columns, places, taken, given, values, splatted)
+def step(parts, group, corners, bounded, logits, rest, places, weights, taken, strength, given, values, splatted):
+    """One pass: slice the messages from `values` (None: none yet), add the logits, softmax, splat into `splatted`.
 
-
-@njit(nogil=True, forceinline=True)
-def _step(logits, rest, stride, bounded, columns, places, taken, given, values, splatted):
-    count = logits.size // stride
-    rows = room(stride)
+    logits: a row of one group's width for each pixel; rest (N,) or empty: what other classes add to each sum.
+    places, weights (N * columns,): each pixel's vertices, term by term. taken, given (N * terms,): factors after and
+    before filtering, `given` may be None; strength (terms * lanes,): the terms' weights.
+    """
+    count = logits.size // (len(group) * LANES)
+    rows = _room(parts)
     for begin in range(0, count, BLOCK):
         size = min(BLOCK, count - begin)
-        believe(logits, rest, stride, bounded, columns, places, taken, values, begin, size, rows)
-        splat_block(rows, stride, places, given, begin, size, columns, splatted)
+        _slice_block(parts, group, corners, logits, places, weights, taken, strength, values, begin, size, rows)
+        _softmax_block(parts, group, begin, size, bounded, rest, rows)
+        _splat_block(parts, corners, places, weights, given, splatted, begin, size, rows)
 
 
 @njit(cache=True, nogil=True)
-def write_maps(logits, rest, stride, bounded, columns, places, taken, values, kept, maps, shares):
-    """The last pass: beliefs into the `kept` rows of `maps` (C, N).
+def write_maps(
+    parts, group, corners, bounded, logits, rest, places, weights, taken, strength, values, number, kept, maps, shares
+):
+    """The last pass: beliefs of the group of that number into the `kept` rows of `maps` (C, N).
 
     `shares` (N,), unless empty, becomes the part of all belief that belongs to the classes that are not kept.
     """
-    count = logits.size // stride
-    rows = room(stride)
+    count = logits.size // (len(group) * LANES)
+    rows = _room(parts)
     for begin in range(0, count, BLOCK):
         size = min(BLOCK, count - begin)
-        believe(logits, rest, stride, bounded, columns, places, taken, values, begin, size, rows)
+        _slice_block(parts, group, corners, logits, places, weights, taken, strength, values, begin, size, rows)
+        _softmax_block(parts, group, begin, size, bounded, rest, rows)
+        own = rows[number * len(group) * LANES :]
         for k in range(kept.size):
             beliefs = maps[kept[k]]
             for i in range(size):
-                beliefs[begin + i] = rows[i * stride + k]
+                beliefs[begin + i] = own[i * len(parts) * LANES + k]
         if shares.size:
             for i in range(size):
-                shares[begin + i] = np.float32(1) - rows[i * stride : i * stride + kept.size].sum()
+                first = i * len(parts) * LANES
+                shares[begin + i] = np.float32(1) - own[first : first + kept.size].sum()
 
 
 @njit(cache=True, nogil=True)
-def write_labels(logits, rest, stride, bounded, columns, places, taken, values, kept, labels):
-    """The last pass: the class of the largest belief, the first of equals, into `labels` (N,)."""
-    count = logits.size // stride
-    rows = room(stride)
+def write_labels(parts, group, corners, logits, places, weights, taken, strength, values, kept, labels):
+    """The last pass: the class of the largest belief, the first of equals, into `labels` (groups, N)."""
+    count, groups = logits.size // (len(group) * LANES), len(parts) // len(group)
+    rows = _room(parts)
     for begin in range(0, count, BLOCK):
         size = min(BLOCK, count - begin)
-        believe(logits, rest, stride, bounded, columns, places, taken, values, begin, size, rows)
+        _slice_block(parts, group, corners, logits, places, weights, taken, strength, values, begin, size, rows)
         for i in range(size):
-            best, largest = 0, rows[i * stride]
-            for k in range(1, kept.size):
-                value = rows[i * stride + k]
-                best = k if value > largest else best
-                largest = max(value, largest)
-            labels[begin + i] = kept[best]
+            for number in range(groups):
+                logit = load(group, rows, (i * groups + number) * len(group) * LANES)
+                best = min(first_of(logit, maximum_of(logit)), kept.size - 1)
+                labels[number, begin + i] = kept[best]
 
 
 @njit(cache=True, nogil=True)
-def blur(values, stride, chains):
+def blur(parts, values, chains):
     """Blur all terms' vertices in place: v + (v before + v after) / 2, one direction after the other.
 
     `chains`: rows of neighbouring vertices, the place of a row that is 0 before each and after the last, there
     1 + STEPS_AHEAD times. Every row of neighbours is walked once and old values are kept aside; a vertex without
     neighbours is not touched.
     """
-    wide = stride - stride % 24
-    for lane in range(0, wide, 24):
-        blur24(values, stride, lane, chains)
-    for lane in range(wide, stride, 8):
-        blur8(values, stride, lane, chains)
+    stride, some = len(parts) * LANES, _at_once(parts)
+    whole = stride - stride % (len(some) * LANES)
+    for lane in range(0, whole, len(some) * LANES):
+        _blur_lanes(some, stride, lane, values, chains)
+    for lane in range(whole, stride, LANES):
+        _blur_lanes(_ONE_PART, stride, lane, values, chains)
 
 
 @njit(cache=True, nogil=True)
-def splat_maps(maps, stride, columns, places, given, splatted):
+def splat_maps(parts, corners, maps, places, weights, given, splatted):
     """Splat `maps` (C, N) as they are."""
+    stride = len(parts) * LANES
     classes, count = maps.shape
-    rows = room(stride)
+    rows = _room(parts)
     for begin in range(0, count, BLOCK):
         size = min(BLOCK, count - begin)
         for c in range(stride):
             for i in range(size):
                 rows[i * stride + c] = maps[c, begin + i] if c < classes else _ZERO
-        splat_block(rows, stride, places, given, begin, size, columns, splatted)
+        _splat_block(parts, corners, places, weights, given, splatted, begin, size, rows)
 
 
 @njit(cache=True, nogil=True)
-def slice_maps(stride, columns, places, taken, values, maps):
+def slice_maps(parts, corners, places, weights, taken, strength, values, maps):
     """Slice `values` into `maps` (C, N)."""
+    stride = len(parts) * LANES
     classes, count = maps.shape
-    nothing = np.zeros(BLOCK * stride, np.float32)
-    rows = room(stride)
+    nothing = np.zeros(count * stride, np.float32)
+    rows = _room(parts)
     for begin in range(0, count, BLOCK):
         size = min(BLOCK, count - begin)
-        first = begin * columns
-        last = (begin + size) * columns
-        slice_block(nothing, stride, places[first:last], taken[first:last], 0, size, columns, values, rows)
+        _slice_block(parts, parts, corners, nothing, places, weights, taken, strength, values, begin, size, rows)
         for c in range(classes):
             for i in range(size):
                 maps[c, begin + i] = rows[i * stride + c]

@@ -1,8 +1,9 @@
 """Rows of float32 lanes as values inside numba functions, so that the hot loops are vector code on every host.
 
 Plain numba loops over a few contiguous channels are not vectorised well (the arrays might overlap), so the loops that
-matter say what they mean: `load24`, `fma`, `store`. A row of 8 or 24 lanes is one or three vectors of eight, which LLVM
-lowers to AVX, SSE or NEON as the host has them; a row of 16 is one vector, for work without gathers.
+matter say what they mean: `load`, `fma`, `store`. A row is one or more vectors of eight lanes, which LLVM lowers to
+AVX, SSE or NEON as the host has them; a vector of 16 serves work without gathers. How many vectors a row has is said by
+a tuple of that length, `parts_of(lanes)`: the type of an argument is what numba compiles a function for.
 
 Numba keeps the compiled kernels on disk and looks only at the date of the kernel's own file: after a change here, touch
 the files that import it.
@@ -37,7 +38,12 @@ class _RowModel(models.PrimitiveModel):
         super().__init__(manager, row, ir.ArrayType(row.vector, row.parts))
 
 
-row8, row16, row24 = Row(8, 1), Row(16, 1), Row(8, 3)
+_row16 = Row(2 * LANES, 1)
+
+
+def parts_of(lanes: int) -> tuple[int, ...]:
+    """What stands for rows of so many lanes, a multiple of eight."""
+    return (0,) * (lanes // LANES)
 
 
 def _mapped(builder, row, function, *values):
@@ -85,25 +91,49 @@ def place(typingctx, array, index):
     return types.intp(array, types.intp), codegen
 
 
-def _loader(row):
-    @intrinsic
-    def load(typingctx, array, index):
-        """A row of a flat float32 array from `index` on."""
+@intrinsic
+def load(typingctx, parts, array, index):
+    """A row of a flat float32 array from `index` on; `parts` is a tuple with a value for each vector of the row."""
+    row = Row(LANES, len(parts))
 
-        def codegen(context, builder, signature, args):
-            result = ir.Constant(ir.ArrayType(row.vector, row.parts), ir.Undefined)
-            for part, where in enumerate(_vectors(context, builder, row, signature.args[0], *args)):
-                vector = builder.load(where)
-                vector.align = 4
-                result = builder.insert_value(result, vector, part)
-            return result
+    def codegen(context, builder, signature, args):
+        return _loaded(context, builder, row, signature.args[1], *args[1:])
 
-        return row(array, types.intp), codegen
-
-    return load
+    return row(parts, array, types.intp), codegen
 
 
-load8, load16, load24 = _loader(row8), _loader(row16), _loader(row24)
+@intrinsic
+def load_repeated(typingctx, parts, group, array, index):
+    """As `load`, but the vectors begin anew after as many as `group` has values."""
+    row, whole = Row(LANES, len(parts)), len(group)
+
+    def codegen(context, builder, signature, args):
+        vectors = _loaded(context, builder, Row(LANES, min(row.parts, whole)), signature.args[2], *args[2:])
+        result = ir.Constant(ir.ArrayType(row.vector, row.parts), ir.Undefined)
+        for part in range(row.parts):
+            result = builder.insert_value(result, builder.extract_value(vectors, part % whole), part)
+        return result
+
+    return row(parts, group, array, types.intp), codegen
+
+
+@intrinsic
+def load16(typingctx, array, index):
+    """A row of one vector of 16 lanes."""
+
+    def codegen(context, builder, signature, args):
+        return _loaded(context, builder, _row16, signature.args[0], *args)
+
+    return _row16(array, types.intp), codegen
+
+
+def _loaded(context, builder, row, array_type, array, index):
+    result = ir.Constant(ir.ArrayType(row.vector, row.parts), ir.Undefined)
+    for part, where in enumerate(_vectors(context, builder, row, array_type, array, index)):
+        vector = builder.load(where)
+        vector.align = 4
+        result = builder.insert_value(result, vector, part)
+    return result
 
 
 @intrinsic
@@ -214,6 +244,28 @@ def maximum_of(typingctx, value):
         return _reduced(builder, value, args[0], lambda a, b: _larger(builder, a, b))
 
     return types.float32(value), codegen
+
+
+@intrinsic
+def first_of(typingctx, value, scalar):
+    """The number of the first lane that equals `scalar`, or 0."""
+
+    def codegen(context, builder, signature, args):
+        undefined = ir.Constant(value.vector, ir.Undefined)
+        one = builder.insert_element(undefined, args[1], _INT(0))
+        wanted = builder.shuffle_vector(one, undefined, ir.Constant(value.integers, [0] * value.lanes))
+        number, bits = ir.IntType(64), ir.IntType(value.lanes)
+        found = number(0)
+        for part in reversed(range(value.parts)):
+            equal = builder.fcmp_ordered("==", builder.extract_value(args[0], part), wanted)
+            lanes = builder.bitcast(equal, bits)
+            here = builder.zext(builder.cttz(lanes, ir.IntType(1)(0)), number)
+            found = builder.select(
+                builder.icmp_unsigned("!=", lanes, bits(0)), builder.add(here, number(part * value.lanes)), found
+            )
+        return found
+
+    return types.intp(value, types.float32), codegen
 
 
 @intrinsic
