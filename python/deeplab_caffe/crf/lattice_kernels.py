@@ -5,23 +5,31 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from .vector import item, prefetch
+
 EMPTY = np.int64(-(2**63))  # the key of a slot without a vertex
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _BLOCK = 128
+_AHEAD = 6  # slots are asked for this many pixels before they are needed
 _ROUND = np.float32(12582912.0)  # 1.5 * 2^23: adding and subtracting it rounds a float32 to the nearest even integer
 
 
 @njit(nogil=True, forceinline=True)
-def _find(key, slot_keys):
-    """The slot that holds `key`, or the empty one where it belongs.
+def _first_slot(key, slots):
+    """The first of so many slots to try for `key`.
 
-    The first slot tried is linear in the key: keys one step further stand one shift further, and looking up all
-    neighbours of vertices that come in the order of their slots reads memory in order.
+    It is linear in the key: keys one step further stand one shift further, and looking up all neighbours of vertices
+    that come in the order of their slots reads memory in order.
     """
-    last = slot_keys.size - 1
     high = (np.uint64(key) * _GOLDEN) >> np.uint64(32)
-    slot = np.int64((high * np.uint64(slot_keys.size)) >> np.uint64(32))
-    while slot_keys[slot] != key and slot_keys[slot] != EMPTY:
+    return np.int64((high * np.uint64(slots)) >> np.uint64(32))
+
+
+@njit(nogil=True, forceinline=True)
+def _find(key, slot, slot_keys):
+    """The slot that holds `key`, or the empty one where it belongs, from the first to try on."""
+    last = slot_keys.size - 1
+    while item(slot_keys, slot) != key and item(slot_keys, slot) != EMPTY:
         slot = (slot + 1) & last
     return slot
 
@@ -62,7 +70,7 @@ def in_order(slot_keys, slots, count):
 def fill_slots(keys, vertices, slot_keys, slots):
     """Enter `keys` (M,), which differ, and their vertices into empty slots."""
     for i in range(keys.size):
-        slot = _find(keys[i], slot_keys)
+        slot = _find(keys[i], _first_slot(keys[i], slot_keys.size), slot_keys)
         slot_keys[slot], slots[slot] = keys[i], vertices[i]
 
 
@@ -80,7 +88,7 @@ def place_pixels(features, scale, strides, begin, offsets, weights, slot_keys, s
     rank = np.empty((corners, _BLOCK), np.int32)
     ordered = np.empty((corners + 1, _BLOCK), np.float32)
     simplex_keys = np.empty((corners, _BLOCK), np.int64)
-    last_key, last = np.full(corners, EMPTY), np.full(corners, -1, np.int64)
+    first_slots = np.empty_like(simplex_keys)
     for start in range(begin, count, _BLOCK):
         if 2 * (counter[0] + corners * _BLOCK) > slots.size:
             return start
@@ -89,7 +97,7 @@ def place_pixels(features, scale, strides, begin, offsets, weights, slot_keys, s
         _find_simplex(elevated, size, base, rank, rest)
         _weigh(rest, rank, start, size, ordered, weights)
         _make_keys(base, rank, strides, size, simplex_keys)
-        _look_up(simplex_keys, start, size, offsets, slot_keys, slots, counter, last_key, last)
+        _look_up(simplex_keys, start, size, offsets, slot_keys, slots, counter, first_slots)
     return count
 
 
@@ -183,22 +191,29 @@ def _make_keys(base, rank, strides, size, simplex_keys):
 
 
 @njit(nogil=True, forceinline=True)
-def _look_up(simplex_keys, start, size, offsets, slot_keys, slots, counter, last_key, last):
-    """Find or enter the vertices of one block; often a corner is that of the pixel before."""
+def _look_up(simplex_keys, start, size, offsets, slot_keys, slots, counter, first_slots):
+    """Find or enter the vertices of one block.
+
+    Often a corner is that of the pixel before, but to ask whether costs more than to look it up.
+    """
     corners = simplex_keys.shape[0]
+    for corner in range(corners):
+        for i in range(size):
+            first_slots[corner, i] = _first_slot(simplex_keys[corner, i], slots.size)
     used = counter[0]
     for i in range(size):
+        coming = min(i + _AHEAD, size - 1)
+        for corner in range(corners):
+            prefetch(slot_keys, first_slots[corner, coming])
+            prefetch(slots, first_slots[corner, coming])
         for corner in range(corners):
             key = simplex_keys[corner, i]
-            vertex = last[corner]
-            if last_key[corner] != key:
-                slot = _find(key, slot_keys)
-                vertex = slots[slot]
-                if vertex < 0:
-                    vertex = used
-                    slots[slot], slot_keys[slot] = vertex, key
-                    used += 1
-                last_key[corner], last[corner] = key, vertex
+            slot = _find(key, first_slots[corner, i], slot_keys)
+            vertex = item(slots, slot)
+            if vertex < 0:
+                vertex = used
+                slots[slot], slot_keys[slot] = vertex, key
+                used += 1
             offsets[start + i, corner] = vertex
     counter[0] = used
 
@@ -216,7 +231,8 @@ def find_following(keys, vertices, strides, slot_keys, slots):
         step = strides.sum() - corners * strides[direction]
         after, before = following[direction], preceded[direction]
         for i in range(count):
-            other = slots[_find(keys[i] + step, slot_keys)]
+            key = keys[i] + step
+            other = item(slots, _find(key, _first_slot(key, slot_keys.size), slot_keys))
             after[vertices[i]] = other
             before[other + 1] = True  # of no vertex: the first, which is cut off
     return following, preceded[:, 1:]
