@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import groupby
 from typing import NamedTuple
 
@@ -100,6 +101,32 @@ class Run(NamedTuple):
     strength: Float32
     given: Float32 | None
 
+    def messages(self, values: Float32 | None) -> tuple[Float32 | None, ...]:
+        """What the passes slice from."""
+        return self.layout.places, self.layout.weights, self.taken, self.strength, values
+
+
+class _Results:
+    """The values after the last iteration, of all groups; labels are made for all of them at once, when first asked."""
+
+    def __init__(self, field: MeanField, run: Run, values: Float32 | None) -> None:
+        self.field, self.run, self.values, self._number = field, run, values, field.runs
+
+    def check(self) -> None:
+        """Raise RuntimeError if the buffers hold another run by now."""
+        if self._number != self.field.runs:
+            raise RuntimeError("these beliefs are gone: their MeanField has run again since")
+
+    @cached_property
+    def labels(self) -> NDArray[np.integer]:
+        """(groups, N)."""
+        run, field = self.run, self.field
+        groups, kind = len(run.parts) // len(run.group), np.uint8 if field.shape[0] <= 256 else np.int32
+        labels: NDArray = np.empty((groups, field.pixels), kind)
+        messages = run.messages(self.values)
+        kernels.write_labels(run.parts, run.group, run.corners, field.logits, *messages, field.kept, labels)
+        return labels
+
 
 class Beliefs:
     """The result of inference, of which the last step is done when a form is asked for.
@@ -107,19 +134,18 @@ class Beliefs:
     It stands in the buffers of its MeanField: ask before the next run there, else it raises RuntimeError.
     """
 
-    def __init__(self, field: MeanField, run: Run, values: Float32 | None, group: int) -> None:
-        self._field, self._run, self._group, self._number = field, run, group, field.runs
-        self._messages = (run.layout.places, run.layout.weights, run.taken, run.strength, values)
+    def __init__(self, results: _Results, group: int) -> None:
+        self._results, self._group = results, group
 
     def probabilities(self) -> Float32:
         """Q (C, H, W), which sums to 1 over the classes. Beliefs below e^-20 of the largest may be exactly 0."""
-        self._check()
-        field, run = self._field, self._run
-        maps = np.empty((field.shape[0], field.shape[1] * field.shape[2]), np.float32)
+        self._results.check()
+        field, run = self._results.field, self._results.run
+        maps = np.empty((field.shape[0], field.pixels), np.float32)
         shares = np.empty_like(field.rest)
         kernels.write_maps(
-            *(run.parts, run.group, run.corners, run.bounded, field.logits, field.rest, *self._messages),
-            *(self._group, field.kept, maps, shares),
+            *(run.parts, run.group, run.corners, run.bounded, field.logits, field.rest),
+            *(*run.messages(self._results.values), self._group, field.kept, maps, shares),
         )
         if shares.size:
             field.write_dropped(maps, shares)
@@ -127,17 +153,8 @@ class Beliefs:
 
     def labels(self) -> NDArray[np.integer]:
         """(H, W): the class of the largest belief, the first of equals; uint8 for up to 256 classes, else int32."""
-        self._check()
-        field, run = self._field, self._run
-        classes, height, width = field.shape
-        groups = len(run.parts) // len(run.group)
-        labels: NDArray = np.empty((groups, height * width), np.uint8 if classes <= 256 else np.int32)
-        kernels.write_labels(*(run.parts, run.group, run.corners, field.logits, *self._messages, field.kept, labels))
-        return labels[self._group].reshape(height, width)
-
-    def _check(self) -> None:
-        if self._number != self._field.runs:
-            raise RuntimeError("these beliefs are gone: their MeanField has run again since")
+        self._results.check()
+        return self._results.labels[self._group].reshape(self._results.field.shape[1:])
 
 
 class MeanField:
@@ -150,17 +167,17 @@ class MeanField:
 
     def __init__(self, unary: Float32, compact: float = 0.0) -> None:
         classes, height, width = unary.shape
-        self.shape = (classes, height, width)
-        self._unary = np.ascontiguousarray(unary, dtype=np.float32).reshape(classes, height * width)
+        self.shape, self.pixels = (classes, height, width), height * width
+        self._unary = np.ascontiguousarray(unary, dtype=np.float32).reshape(classes, self.pixels)
         self.kept = active_classes(self._unary, compact) if compact else np.arange(classes)
         #: the lanes of one inference in a row of values
         self.width = -(-self.kept.size // LANES) * LANES
-        self.logits = aligned(height * width * self.width)
+        self.logits = aligned(self.pixels * self.width)
         layout_kernels.fill_logits(self._unary, self.kept, self.width, self.logits)
         self.rest: Float32 = _NONE
         self._dropped = np.setdiff1d(np.arange(classes), self.kept)
         if self._dropped.size:
-            self.rest = np.empty(height * width, np.float32)
+            self.rest = np.empty(self.pixels, np.float32)
             layout_kernels.fill_rest(self._unary, self._dropped, self.rest)
         self._buffers: list[Float32] = [_NONE] * 2
         self.runs = 0
@@ -201,8 +218,9 @@ class MeanField:
             for iteration in range(iterations):
                 values = self._advance(run, values, iteration % 2)
             self.runs += 1
+            results = _Results(self, run, values)
             for group in range(len(some)):
-                yield Beliefs(self, run, values, group)
+                yield Beliefs(results, group)
 
     def _advance(self, run: Run, values: Float32 | None, to: int) -> Float32:
         """Slice from `values`, softmax, splat into the buffer `to`, blur."""
