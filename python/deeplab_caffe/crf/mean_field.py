@@ -101,7 +101,7 @@ class Run(NamedTuple):
     strength: Float32
     given: Float32 | None
 
-    def messages(self, values: Float32 | None) -> tuple[Float32 | None, ...]:
+    def messages(self, values: Float32 | None) -> tuple[NDArray | None, ...]:
         """What the passes slice from."""
         return self.layout.places, self.layout.weights, self.taken, self.strength, values
 
