@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import mean_field_kernels as kernels
+from . import row_kernels
 from .lattice import Lattice
 from .mean_field import Pairwise, aligned
 from .vector import LANES, parts_of
@@ -26,7 +27,7 @@ def gaussian_filter(lattice: Lattice, values: Float32, normalization: str = "aft
     splatted.fill(0)
     maps = np.ascontiguousarray(values, np.float32)
     kernels.splat_maps(parts, pairwise.corners, maps, layout.places, layout.weights, given, splatted)
-    kernels.blur(parts, splatted, layout.chains)
+    row_kernels.blur(parts, splatted, layout.chains)
     strength = np.full(stride, pairwise.gains[0], np.float32)
     filtered = np.empty(maps.shape, np.float32)
     kernels.slice_maps(parts, pairwise.corners, layout.places, layout.weights, taken, strength, splatted, filtered)

@@ -192,10 +192,7 @@ def _make_keys(base, rank, strides, size, simplex_keys):
 
 @njit(nogil=True, forceinline=True)
 def _look_up(simplex_keys, start, size, offsets, slot_keys, slots, counter, first_slots):
-    """Find or enter the vertices of one block.
-
-    Often a corner is that of the pixel before, but to ask whether costs more than to look it up.
-    """
+    """Find or enter the vertices of one block; to ask first whether a corner is that of the pixel before costs more."""
     corners = simplex_keys.shape[0]
     for corner in range(corners):
         for i in range(size):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from deeplab_caffe.errors import InputError
 
-from . import layout_kernels
+from . import layout_kernels, row_kernels
 from . import mean_field_kernels as kernels
 from .lattice import Lattice
 from .vector import LANES, parts_of
@@ -75,17 +75,17 @@ class Layout:
         if self.length >= _PLACES:
             raise InputError(f"CRF: the lattice of {pairwise.size} vertices is too large; work on tiles of the image")
         self.weights = np.empty(count * columns, np.float32)
-        self.places = np.zeros((count + kernels.PIXELS_AHEAD) * columns, np.uint32)
+        self.places = np.zeros((count + row_kernels.PIXELS_AHEAD) * columns, np.uint32)
         places = self.places[: count * columns].reshape(count, columns)
         weights = self.weights.reshape(count, columns)
-        most = 2 * sum(lattice.runs.size for lattice in pairwise.lattices) + 1 + kernels.STEPS_AHEAD
+        most = 2 * sum(lattice.runs.size for lattice in pairwise.lattices) + 1 + row_kernels.STEPS_AHEAD
         chains = np.empty(most, np.uint32)
         column = end = 0
         for lattice, first in zip(pairwise.lattices, pairwise.firsts, strict=False):
             layout_kernels.lay_out(lattice.offsets, lattice.weights, first, stride, column, places, weights)
             column += lattice.offsets.shape[1]
             end = layout_kernels.lay_chains(lattice.runs, first, stride, nothing, chains, end)
-        self.chains = chains[: end + 1 + kernels.STEPS_AHEAD]
+        self.chains = chains[: end + 1 + row_kernels.STEPS_AHEAD]
         self.chains[end:] = nothing
 
 
@@ -179,7 +179,7 @@ class MeanField:
         if self._dropped.size:
             self.rest = np.empty(self.pixels, np.float32)
             layout_kernels.fill_rest(self._unary, self._dropped, self.rest)
-        self._buffers: list[Float32] = [_NONE] * 2
+        self._buffers: list[Float32] = [_NONE] * 3
         self.runs = 0
 
     def run(
@@ -206,6 +206,7 @@ class MeanField:
         after = pairwise.powers(normalization, 1)
         before = pairwise.powers(normalization, 0)
         taken, given = pairwise.scale(after), pairwise.scale(before) if any(before) else None
+        started: dict[int, Float32] = {}  # the first iteration does not depend on the weights
         for bounded, some in _side_by_side(weights, after, max(1, _MOST_LANES // self.width)):
             stride = len(some) * self.width
             strengths = (pairwise.gains[:, None] * np.transpose(some)).astype(np.float32)
@@ -214,9 +215,11 @@ class MeanField:
                 *(parts_of(stride), parts_of(self.width), pairwise.corners, bounded, pairwise.layout(stride)),
                 *(taken, strength, given),
             )
-            values = None
-            for iteration in range(iterations):
-                values = self._advance(run, values, iteration % 2)
+            if iterations and stride not in started:
+                started = {stride: self._advance(run, None, 0)}
+            values = started.get(stride)
+            for iteration in range(1, iterations):
+                values = self._advance(run, values, 1 + iteration % 2)
             self.runs += 1
             results = _Results(self, run, values)
             for group in range(len(some)):
@@ -232,7 +235,7 @@ class MeanField:
             *(run.parts, run.group, run.corners, run.bounded, self.logits, self.rest),
             *(run.layout.places, run.layout.weights, run.taken, run.strength, run.given, values, splatted),
         )
-        kernels.blur(run.parts, splatted, run.layout.chains)
+        row_kernels.blur(run.parts, splatted, run.layout.chains)
         return splatted
 
     def write_dropped(self, maps: Float32, shares: Float32) -> None:

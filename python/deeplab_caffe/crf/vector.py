@@ -55,6 +55,13 @@ def _mapped(builder, row, function, *values):
     return result
 
 
+def _everywhere(builder, row, value):
+    """A vector with one float32 in all lanes."""
+    undefined = ir.Constant(row.vector, ir.Undefined)
+    one = builder.insert_element(undefined, value, _INT(0))
+    return builder.shuffle_vector(one, undefined, ir.Constant(row.integers, [0] * row.lanes))
+
+
 def _constant(row, value: float):
     return ir.Constant(row.vector, [float(np.float32(value))] * row.lanes)
 
@@ -167,10 +174,8 @@ def filled(typingctx, like, scalar):
     """One float32 in all lanes of a row like `like`."""
 
     def codegen(context, builder, signature, args):
-        undefined = ir.Constant(like.vector, ir.Undefined)
-        one = builder.insert_element(undefined, args[1], _INT(0))
-        everywhere = builder.shuffle_vector(one, undefined, ir.Constant(like.integers, [0] * like.lanes))
-        return _mapped(builder, like, lambda _: everywhere, args[0])
+        vector = _everywhere(builder, like, args[1])
+        return _mapped(builder, like, lambda _: vector, args[0])
 
     return like(like, types.float32), codegen
 
@@ -251,9 +256,7 @@ def first_of(typingctx, value, scalar):
     """The number of the first lane that equals `scalar`, or 0."""
 
     def codegen(context, builder, signature, args):
-        undefined = ir.Constant(value.vector, ir.Undefined)
-        one = builder.insert_element(undefined, args[1], _INT(0))
-        wanted = builder.shuffle_vector(one, undefined, ir.Constant(value.integers, [0] * value.lanes))
+        wanted = _everywhere(builder, value, args[1])
         number, bits = ir.IntType(64), ir.IntType(value.lanes)
         found = number(0)
         for part in reversed(range(value.parts)):
