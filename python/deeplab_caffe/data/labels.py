@@ -138,6 +138,8 @@ def _read_with_pillow(path: str | os.PathLike[str]) -> Label:
     try:
         with Image.open(path) as image:
             return np.array(image, dtype=np.uint8)
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{os.fspath(path)}: a label file too large to read: {error}") from None
     except (OSError, SyntaxError, ValueError) as error:
         raise InputError(f"{os.fspath(path)}: damaged label file: {error}") from None
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY, PALETTE = 0, 3
 _NONE, _SUB, _UP = 0, 1, 2
-#: larger pictures are left to Pillow, which refuses what would fill the memory
-_MOST_PIXELS = 1 << 26
+#: larger pictures are left to Pillow, which refuses what would fill the memory; OpenCV draws the line here, too
+_MOST_PIXELS = 1 << 30
 
 
 class Header(NamedTuple):
