@@ -47,6 +47,17 @@ def test_palette_is_not_read_as_grey(tmp_path):
     np.testing.assert_array_equal(read_label(tmp_path / "a.png"), LABEL)
 
 
+def test_pillows_limit_is_for_what_pillow_reads(tmp_path, monkeypatch):
+    write_label(tmp_path / "a.png", LABEL)
+    grey_png(tmp_path / "b.png", [1] * 9, 4)
+    Image.fromarray(np.tile(LABEL, (3, 3))).save(tmp_path / "c.tif")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 4)
+    np.testing.assert_array_equal(read_label(tmp_path / "a.png"), LABEL)
+    for name in ("b.png", "c.tif"):
+        with pytest.raises(InputError, match=f"{name}: a label file too large for Pillow .*8-bit PNG"):
+            read_label(tmp_path / name)
+
+
 def test_grey_file_is_read_as_it_is(tmp_path):
     cv2.imwrite(str(tmp_path / "a.png"), LABEL)
     np.testing.assert_array_equal(read_label(tmp_path / "a.png"), LABEL)

@@ -24,6 +24,7 @@ _STOPPED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand; returns the exit code: 0, 2 for bad input, 130 when stopped, else what the command says."""
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # what it warns of names no file; our own messages do
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["--version"]:
         from .. import __version__

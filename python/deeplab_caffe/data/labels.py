@@ -125,6 +125,8 @@ def _read_other(path: str | os.PathLike[str]) -> Label:
     try:
         with Image.open(path) as image:
             kind, mode = image.format, image.mode
+    except Image.DecompressionBombError as error:
+        raise _too_large(path, error) from None
     except (UnidentifiedImageError, OSError):
         raise InputError(f"{os.fspath(path)}: not an image file, or damaged; wanted an 8-bit PNG of indices") from None
     if kind == "JPEG":
@@ -139,9 +141,13 @@ def _read_with_pillow(path: str | os.PathLike[str]) -> Label:
         with Image.open(path) as image:
             return np.array(image, dtype=np.uint8)
     except Image.DecompressionBombError as error:
-        raise InputError(f"{os.fspath(path)}: a label file too large to read: {error}") from None
+        raise _too_large(path, error) from None
     except (OSError, SyntaxError, ValueError) as error:
         raise InputError(f"{os.fspath(path)}: damaged label file: {error}") from None
+
+
+def _too_large(path: str | os.PathLike[str], error: Exception) -> InputError:
+    return InputError(f"{os.fspath(path)}: a label file too large for Pillow ({error}); save it as an 8-bit PNG")
 
 
 def _not_indices(path: str | os.PathLike[str], what: str) -> InputError:

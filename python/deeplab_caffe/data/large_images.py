@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .images import read_image
+from .npy import map_values, open_npy
 
 #: endings of images, the mapped ones first
 IMAGE_SUFFIXES = (".npy", ".ppm", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+_WHAT = "read the image"
 _PPM = re.compile(rb"P6(?:\s+#[^\n]*\n|\s)+(\d+)\s+(\d+)\s+255\s")
 
 
@@ -47,10 +49,7 @@ def open_image(path: str | os.PathLike[str]) -> NDArray[Any]:
 
 
 def _open_npy(path: Path) -> NDArray[Any]:
-    try:
-        pixels: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: cannot read the image: {getattr(error, 'strerror', None) or error}") from None
+    pixels = open_npy(path, _WHAT)
     if pixels.ndim not in (2, 3) or 0 in pixels.shape:
         raise InputError(f"{path}: shape {pixels.shape}; an image is wanted as (H, W) or (H, W, bands)")
     return pixels
@@ -61,9 +60,8 @@ def _open_ppm(path: Path) -> NDArray[np.uint8] | None:
     try:
         with path.open("rb") as file:
             match = _PPM.match(file.read(1024))
-        if match is None:
-            return None
-        width, height = int(match[1]), int(match[2])
-        return np.memmap(path, np.uint8, "r", match.end(), (height, width, 3))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot read the image: {getattr(error, 'strerror', None) or error}") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot {_WHAT}: {error.strerror or error}") from None
+    if match is None:
+        return None
+    return map_values(path, _WHAT, np.uint8, match.end(), (int(match[2]), int(match[1]), 3))

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .bin_maps import open_bin
+from .npy import open_npy
 
 Kind = Literal["auto", "scores", "probabilities"]
 KINDS: tuple[Kind, ...] = ("auto", "scores", "probabilities")
@@ -77,10 +78,9 @@ def open_score_map(path: str | os.PathLike[str]) -> NDArray[Any]:
         values = reader(path)
     except InputError:
         raise
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read as scores: {error.strerror or error}") from None
     except Exception as error:  # whatever NumPy and SciPy meet in a file that is not, or not quite, what it should be
-        raise InputError(f"{path}: cannot be read as scores: {error or type(error).__name__}") from None
+        damage = f"damaged, or no {path.suffix} file ({error or type(error).__name__})"
+        raise InputError(f"{path}: cannot be read as scores: {getattr(error, 'strerror', None) or damage}") from None
     values = values[0] if values.ndim == 4 and len(values) == 1 else values
     if values.ndim != 3 or 0 in values.shape or values.dtype.kind not in "fiu":
         raise InputError(f"{path}: {values.dtype} of shape {values.shape}, wanted numbers (classes, height, width)")
@@ -107,7 +107,7 @@ def kind_of(values: NDArray[Any], path: str | os.PathLike[str], kind: Kind = "au
 
 
 def _read_npy(path: Path) -> NDArray[Any]:
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    return open_npy(path, "be read as scores")
 
 
 def _read_npz(path: Path) -> NDArray[Any]:
