@@ -2,11 +2,11 @@
 
     python bench/crf_large.py --side 30000 [--classes 3] [--sigma-alpha 30] [--folder SCRATCH] [--image PHOTO.jpg]
 
-Draws a square image (.ppm) and its scores (.npy, float32: 4 bytes per pixel and class), runs the command in a process of
-its own and follows that process's memory: what it allocated (RssAnon) and everything, pages of mapped files included,
-which the system takes back when it needs them (VmHWM). Then it compares windows of the result with untiled inference on
-the window and twice a tile's margin around it: windows on corners where four tiles meet, and windows anywhere. The files
-are removed at the end. Linux only.
+Draws a square image (.ppm) and its scores (.npy, float32: 4 bytes per pixel and class), runs the command in a process
+of its own and follows that process's memory: what it allocated (RssAnon) and everything, pages of mapped files
+included, which the system takes back when it needs them (VmHWM). Then it compares windows of the result with untiled
+inference on the window and twice a tile's margin around it: windows on corners where four tiles meet, and windows
+anywhere. The files are removed at the end. Linux only.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from crf_scenes import busy_image
 from numpy.typing import NDArray
-from timing import table
 
+from crf_scenes import busy_image
 from deeplab_caffe.crf import CRFParameters
 from deeplab_caffe.crf.batch import DEFAULT_OVERLAP
 from deeplab_caffe.crf.batch.tiles import bands, default_tile, infer_window
 from deeplab_caffe.crf.batch.windows import Window
 from deeplab_caffe.data import read_image, read_label
 from deeplab_caffe.data.large_images import open_image
+from timing import table
 
 STRIP, NEAR, REACH, ZOOM = 500, 8, 200, 4
 
@@ -45,7 +45,7 @@ class Peak(NamedTuple):
 
 
 def draw(folder: Path, side: int, classes: int, photo: NDArray[np.uint8]) -> None:
-    """`images/large.ppm` and `scores/large.npy`: the photo and its scores, mirrored again and again, shaded at large."""
+    """`images/large.ppm` and `scores/large.npy`: the photo and its scores, mirrored again and again, shaded."""
     scores = scores_of(photo, classes)
     for name in ("images", "scores", "refined"):
         (folder / name).mkdir()
@@ -195,7 +195,8 @@ def main() -> None:
         rows.append(
             [f"{side} x {side}", f"{arguments.classes}", f"{tiles}", f"{gigabytes:.2f} GB", f"{peak.seconds:.0f} s"]
             + [f"{side**2 / 1e6 / peak.seconds:.2f}", f"{peak.allocated:.0f} MB", f"{peak.total:.0f} MB"]
-            + [f"{100 * share:.4f} %" for share in compared[1:]] + [f"{compared.pixels:.1f}"]
+            + [f"{100 * share:.4f} %" for share in compared[1:]]
+            + [f"{compared.pixels:.1f}"]
         )
         print(table(HEAD, rows), flush=True)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 
@@ -26,6 +27,30 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(paths: Iterable[Path]) -> None:
+    """Remove what a process that was killed left when it wrote these files with `replacing`.
+
+    Nobody may be writing them meanwhile.
+    """
+    wanted = set(paths)
+    for folder in {path.parent for path in wanted}:
+        for found in folder.glob(".*-????????*"):
+            match = re.fullmatch(r"\.(.+)-[a-z0-9_]{8}((?:\.[^.]*)?)", found.name)
+            if match and folder / f"{match[1]}{match[2]}" in wanted:
+                found.unlink(missing_ok=True)
+
+
+def reserve(path: str | os.PathLike[str], size: int) -> None:
+    """Make a file `size` bytes long. Raises OSError where the disk has no room for them.
+
+    A file with holes would be made on a full disk, too; then the first write to its mapping ends the process.
+    """
+    with open(path, "r+b") as file:
+        file.truncate(size)
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

@@ -1,6 +1,10 @@
-"""Batches: folders of score maps in every format, files that are damaged, images in tiles, the command."""
+"""Batches: folders of score maps in every format, files that are damaged, the command."""
 
 from __future__ import annotations
+
+import errno
+import os
+import re
 
 import cv2
 import numpy as np
@@ -9,9 +13,7 @@ import scipy.io
 
 from deeplab_caffe.cli import main
 from deeplab_caffe.crf import CRFParameters, crf_labels, dense_crf, resize_scores
-from deeplab_caffe.crf.batch import Failure, Refiner, batch_tasks, refine_batch
-from deeplab_caffe.crf.batch.tiles import bands, infer_window
-from deeplab_caffe.crf.batch.windows import Window, enlarged
+from deeplab_caffe.crf.batch import Failure, Refiner, RefineSummary, batch_tasks, refine_batch
 from deeplab_caffe.data import read_label
 from deeplab_caffe.data.bin_maps import open_bin, write_bin
 from deeplab_caffe.data.score_maps import open_score_map
@@ -111,9 +113,25 @@ def spoil_mat(scores, images):
     (scores / "b.mat").write_bytes(b"MATLAB 5.0 MAT-file, cut off")
 
 
+def cut(path):
+    path.write_bytes(path.read_bytes()[:200])
+
+
+def cut_ppm(scores, images):
+    cv2.imwrite(str(images / "b.ppm"), cv2.imread(str(images / "b.png")))
+    cut(images / "b.ppm")
+
+
+def divide(scores, images):
+    np.save(images / "b.npy", cv2.imread(str(images / "b.png")) / 255)
+
+
 DAMAGE = {
     "a corrupt .mat": (spoil_mat, r"b\.mat: cannot be read as scores"),
-    "a cut .npy": (lambda s, i: (s / "b.npy").write_bytes((s / "b.npy").read_bytes()[:200]), r"b\.npy: cannot be read"),
+    "a cut .npy": (lambda s, i: cut(s / "b.npy"), r"b\.npy: cannot be read as scores: it is cut off, at 200 bytes"),
+    "a zip file": (lambda s, i: (s / "b.npy").write_bytes(b"PK\3\4" + bytes(96)), r"b\.npy: .*: it is no \.npy file"),
+    "a cut .ppm": (cut_ppm, r"b\.ppm: cannot read the image: it is cut off, at 200 bytes"),
+    "floats from 0 to 1": (divide, r"b\.npy: CRF: .* it was probably divided by 255"),
     "an unreadable image": (lambda s, i: (i / "b.png").write_bytes(b"no image"), r"b\.png: cannot read the image"),
     "no image": (lambda s, i: (i / "b.png").unlink(), "no image of 'b', which .*b.npy has scores of"),
     "NaN": (lambda s, i: np.save(s / "b.npy", np.full((4, 40, 52), np.nan)), r"b\.npy on .*b\.png: .*holds nan"),
@@ -130,8 +148,6 @@ def test_what_is_damaged_is_reported_and_the_others_done(folders, damage, capsys
     assert main(command) == 1
     said = capsys.readouterr()
     assert "2 refined" in said.out and "1 could not be: b" in said.err
-    import re
-
     assert re.search(f"b: .*{message}", said.err)
     for name in "ac":
         np.testing.assert_array_equal(read_label(out / f"{name}.png"), expected[name])
@@ -156,6 +172,7 @@ def test_the_command_goes_on_from_what_is_done(folders, capsys):
         (["--images", "{out}"], "have no names in common, for instance a"),
         (["-o", "{scores}"], "holds what is to be read; name another folder"),
         (["--preset", "mine"], "no preset 'mine'"),
+        (["-o", "{images}/a.png"], "a.png: results cannot be written there: File exists"),
         (["--size", "big"], "--size: got 'big'"),
         (["--tile", "20"], "a tile of 20 pixels is too small for margins of 36"),
         (["--workers", "0"], "--workers: got 0"),
@@ -166,11 +183,46 @@ def test_what_the_command_cannot_use_is_one_line(folders, flags, message, capsys
     monkeypatch.setattr("deeplab_caffe.crf.crew.cluster._CONNECT_SECONDS", 1)
     scores, images, out, _ = folders
     out.mkdir()
-    flags = [flag.format(scores=scores, out=out) for flag in flags]
+    flags = [flag.format(scores=scores, images=images, out=out) for flag in flags]
     command = ["crf", "--scores", str(scores), "--images", str(images), "-o", str(out), *FLAGS, *flags]
     assert main(command) == 2
     said = capsys.readouterr().err
     assert message in said and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("form", ["npy", "bin"])
+def test_a_full_disk_is_reported_and_nothing_half_written(folders, form, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+    summary = refine(folders, formats=("png", form))
+    assert summary.done == 0 and summary.failures[0].message.endswith("a: cannot be written: No space left on device")
+    assert not list(folders[2].iterdir())
+
+
+def test_what_a_killed_run_left_is_removed(folders):
+    out = folders[2]
+    out.mkdir()
+    kept = {".a-0123456.png", ".a-01234567.npy", ".d-01234567.png", "a-01234567.png"}
+    for name in (".a-01234567.png", ".c-a_b_c_d_.png", *kept):
+        (out / name).touch()
+    assert refine(folders).done == 3
+    assert {path.name for path in out.iterdir()} == {"a.png", "b.png", "c.png", *kept}
+
+
+def test_processes_share_the_threads_for_tiles(folders, monkeypatch):
+    scores, images, out, _ = folders
+    threads = []
+
+    def note(tasks, refiner, **_):
+        threads.append(refiner.threads)
+        return RefineSummary(len(tasks), ())
+
+    monkeypatch.setattr("deeplab_caffe.crf.batch.refine_batch", note)
+    for flags in ([], ["--processes"], ["--processes", "--workers", "12"]):
+        main(["crf", "--scores", str(scores), "--images", str(images), "-o", str(out), "--workers", "2", *flags])
+    assert threads == [2, 1, 4]
 
 
 def test_two_maps_of_one_image_are_refused(folders):
@@ -188,76 +240,6 @@ def test_a_crew_of_processes_refines_too(folders):
     scores, images, out, expected = folders
     refine_batch(batch_tasks(scores, images), Refiner(PARAMETERS, out), workers=1, processes=True, quiet=True)
     np.testing.assert_array_equal(read_label(out / "c.png"), expected["c"])
-
-
-# -- tiles
-
-
-@pytest.mark.parametrize("size", [(1, 1), (100, 100), (257, 999), (64, 65)])
-def test_tiles_cover_the_image_once(size):
-    count = np.zeros(size, int)
-    for row in bands(size, 64, 10):
-        for part, grown in row:
-            count[part.slices] += 1
-            assert max(part.size) <= 44 and max(grown.size) <= 64
-            assert grown.top == max(0, part.top - 10) and grown.right == min(size[1], part.right + 10)
-    assert (count == 1).all()
-
-
-def test_a_window_is_enlarged_as_the_whole_is():
-    maps = np.random.default_rng(0).normal(size=(3, 9, 12)).astype(np.float32)
-    whole = resize_scores(maps, (65, 89))
-    for window in (Window(0, 0, 65, 89), Window(7, 0, 30, 40), Window(40, 50, 65, 89), Window(8, 8, 9, 9)):
-        np.testing.assert_array_equal(enlarged(maps, (65, 89), window), whole[(slice(None), *window.slices)])
-
-
-@pytest.fixture(scope="module")
-def large(scene):
-    image, scores, _ = scene(5, 160, 400)
-    return image, resize_scores(scores, (160, 400))
-
-
-def test_a_tile_is_the_part_of_the_whole_but_for_its_edges(large):
-    image, maps = large
-    whole = dense_crf(image, -maps, PARAMETERS)
-    window, inner = Window(20, 151, 160, 360), (slice(None), slice(40, None), slice(60, 140))
-    unary = -maps[(slice(None), *window.slices)]
-    tile = infer_window(image[window.slices], unary, window, PARAMETERS).probabilities()
-    part = whole[(slice(None), *window.slices)]
-    np.testing.assert_allclose(tile[inner], part[inner], atol=2e-3)
-    moved = infer_window(image[window.slices], unary, Window(0, 0, 140, 209), PARAMETERS).probabilities()
-    error = [np.abs(other[inner] - part[inner]).max() for other in (tile, moved)]
-    assert error[0] < error[1] / 10, "the lattice is placed as the whole image's"
-
-
-def test_an_image_in_tiles_has_no_seams(large, tmp_path):
-    image, maps = large
-    (tmp_path / "scores").mkdir()
-    (tmp_path / "images").mkdir()
-    np.save(tmp_path / "scores" / "x.npy", maps)
-    np.save(tmp_path / "images" / "x.npy", image)
-    tasks = batch_tasks(tmp_path / "scores", tmp_path / "images")
-    refiner = Refiner(PARAMETERS, tmp_path / "out", ("png", "npy", "bin"), tile=144, threads=2, quiet=True)
-    assert refine_batch(tasks, refiner, quiet=True) == (1, ())
-    whole = crf_labels(image, -maps, PARAMETERS)
-    labels = read_label(tmp_path / "out" / "x.png")
-    assert (labels != whole).mean() < 5e-4
-    np.testing.assert_array_equal(open_bin(tmp_path / "out" / "x.bin", "<i2")[0], labels)
-    np.testing.assert_array_equal(np.load(tmp_path / "out" / "x.npy").argmax(0), labels)
-
-
-def test_a_tile_that_cannot_be_used_is_named_and_leaves_no_file(large, tmp_path):
-    image, maps = large
-    for folder in ("scores", "images"):
-        (tmp_path / folder).mkdir()
-    maps = maps.copy()
-    maps[1, 100, 350] = np.nan
-    np.save(tmp_path / "scores" / "x.npy", maps)
-    (tmp_path / "images" / "x.ppm").write_bytes(b"P6\n400 160\n255\n" + image.tobytes())
-    tasks = batch_tasks(tmp_path / "scores", tmp_path / "images")
-    summary = refine_batch(tasks, Refiner(PARAMETERS, tmp_path / "out", tile=144, quiet=True), quiet=True)
-    assert "x.ppm, rows " in summary.failures[0].message and "nan" in summary.failures[0].message
-    assert not list((tmp_path / "out").iterdir())
 
 
 # -- score maps

@@ -10,6 +10,7 @@ from types import ModuleType
 from ..errors import InputError, Stopped
 from . import crf_flags
 
+_NAMED = 20  # of the images that could not be refined
 _BATCH_FLAGS = ("--scores", "--images")
 
 
@@ -79,23 +80,24 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError("--scores and --images are both needed; or name an experiment: deeplab crf NAME")
     dataset = crf_flags.dataset(arguments.dataset)
     folder, count = crf_flags.absolute(arguments.output), crf_flags.workers(arguments)
+    formats = tuple(dict.fromkeys(arguments.format))
+    tasks = batch_tasks(
+        crf_flags.absolute(arguments.scores), crf_flags.absolute(arguments.images), crf_flags.ids(arguments.list)
+    )
+    if arguments.keep:
+        tasks = [task for task in tasks if not all((folder / f"{task.id}.{name}").exists() for name in formats)]
     refiner = Refiner(
         crf_parameters(arguments),
         folder,
-        tuple(dict.fromkeys(arguments.format)),
+        formats,
         None if dataset is None else dataset.palette,
         arguments.kind,
         crf_flags.net_size(arguments.size),
         arguments.tile,
         arguments.overlap,
         arguments.compact,
-        threads=count,
+        threads=max(1, count // len(tasks)) if arguments.processes and tasks else count,
     )
-    tasks = batch_tasks(
-        crf_flags.absolute(arguments.scores), crf_flags.absolute(arguments.images), crf_flags.ids(arguments.list)
-    )
-    if arguments.keep:
-        tasks = [task for task in tasks if not all((folder / f"{task.id}.{name}").exists() for name in refiner.formats)]
     try:
         summary = refine_batch(
             tasks, refiner, workers=count, processes=arguments.processes, scheduler=arguments.scheduler
@@ -104,7 +106,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise Stopped("crf: interrupted; the same command with --keep goes on from what is done") from None
     print(f"{summary.done} refined in {arguments.output}", flush=True)
     if summary.failures:
-        print(f"{len(summary.failures)} could not be: {', '.join(f.id for f in summary.failures)}", file=sys.stderr)
+        named = [failure.id for failure in summary.failures[:_NAMED]]
+        more = f" and {len(summary.failures) - _NAMED} more" if len(summary.failures) > _NAMED else ""
+        print(f"{len(summary.failures)} could not be: {', '.join(named)}{more}", file=sys.stderr)
     return 1 if summary.failures else 0
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..files import replacing
+from ..files import replacing, reserve
 
 _HEADER = 12
 _FLOATS = ("<f4", "<f8")
@@ -55,7 +55,7 @@ def map_bin(
     if mode == "w+":
         with open(path, "wb") as file:
             np.array([rows, columns, channels], "<i4").tofile(file)
-            file.truncate(_HEADER + rows * columns * channels * np.dtype(dtype).itemsize)
+        reserve(path, _HEADER + rows * columns * channels * np.dtype(dtype).itemsize)
     return np.memmap(path, dtype, "r+", _HEADER, (rows, columns, channels), "F").transpose(2, 0, 1)
 
 

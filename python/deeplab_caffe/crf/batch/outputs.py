@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from deeplab_caffe.data.bin_maps import map_bin
 from deeplab_caffe.data.labels import Palette, voc_palette
 from deeplab_caffe.data.png_stream import PngStream
-from deeplab_caffe.files import replacing
+from deeplab_caffe.files import replacing, reserve
 
 from .windows import Size, Window
 
@@ -72,7 +72,10 @@ class _Mapped:
         if self._labels:
             return map_bin(self._path, self._shape, self._dtype, mode)
         new = {"dtype": np.dtype(self._dtype), "shape": self._shape} if mode == "w+" else {}
-        return np.lib.format.open_memmap(self._path, mode, **new)
+        values = np.lib.format.open_memmap(self._path, mode, **new)
+        if new:
+            reserve(self._path, self._path.stat().st_size)
+        return values
 
     def end_band(self) -> None:
         pass

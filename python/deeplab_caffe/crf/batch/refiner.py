@@ -20,7 +20,7 @@ from deeplab_caffe.errors import InputError, Stopped
 from deeplab_caffe.progress import Progress
 
 from ..crew import stopping
-from ..inference import check_inputs, crf_labels, dense_crf
+from ..inference import check_image, check_inputs, crf_labels, dense_crf
 from ..params import CRFParameters
 from .outputs import Output, Probabilities, outputs
 from .tiles import DEFAULT_OVERLAP, bands, default_tile, infer_window
@@ -28,6 +28,7 @@ from .windows import ImageScores, Size, Window, image_scores
 
 #: one image in tiles at a time: its tiles keep all threads busy
 _ONE_IN_TILES = threading.Lock()
+_LOOKED_AT = 1 << 20  # pixels
 
 
 class Task(NamedTuple):
@@ -87,8 +88,10 @@ class Refiner:
             self.refine(task)
         except InputError as error:
             return str(error)
-        except (OSError, MemoryError) as error:
-            return f"{task.image}: {error or 'out of memory'}"
+        except OSError as error:  # those of reading are InputErrors
+            return f"{self.folder / task.id}: cannot be written: {error.strerror or error}"
+        except MemoryError as error:
+            return f"{task.image}: out of memory ({error}); use fewer workers, or a smaller tile"
         return None
 
     def refine(self, task: Task) -> None:
@@ -102,6 +105,7 @@ class Refiner:
         with outputs(self.folder / task.id, self.formats, size, scores.classes, self.palette) as files:
             if self.side and size[0] * size[1] > 2 * self.side**2:
                 with _ONE_IN_TILES:
+                    _unless_stopping(task)
                     self._in_tiles(task, image, scores, files)
             else:
                 whole = Window(0, 0, *size)
@@ -119,6 +123,7 @@ class Refiner:
 
     def _in_tiles(self, task: Task, image: NDArray, scores: ImageScores, files: Sequence[Output]) -> None:
         size = (image.shape[0], image.shape[1])
+        self._check_levels(task, image)
         rows = list(bands(size, self.side, self.margin))
 
         def infer(pair: tuple[Window, Window]) -> None:
@@ -131,25 +136,38 @@ class Refiner:
                     with _band(files, row[0][0].size[0]):
                         for _ in pool.map(infer, row):
                             progress.reach(done := done + 1)
-                            if stopping():
-                                raise Stopped(f"{task.id}: interrupted")
+                            _unless_stopping(task)
         finally:
             pool.shutdown(cancel_futures=True)
+
+    def _check_levels(self, task: Task, image: NDArray) -> None:
+        """See that an image was not divided by 255, by a look at every n-th row: one tile may just be dark."""
+        try:
+            check_image(image[:: max(1, image.shape[0] * image.shape[1] // _LOOKED_AT)], self.parameters.sigma_beta)
+        except InputError as error:
+            raise InputError(f"{task.image}: {error}") from None
 
     def _tile(
         self, task: Task, image: NDArray, scores: ImageScores, part: Window, grown: Window
     ) -> tuple[NDArray, Probabilities]:
         pixels = open_image(task.image) if isinstance(image, np.memmap) else image
         try:
-            # sigma_beta 0: a tile of floats from 0 to 1 may be a dark one
+            # sigma_beta 0: levels were looked at before
             given = check_inputs(np.array(pixels[grown.slices]), scores.reopened().unary(grown), sigma_beta=0)
         except InputError as error:
-            raise InputError(f"{task.image}, rows {grown.top}.., columns {grown.left}..: {error}") from None
+            raise InputError(
+                f"{task.scores} on {task.image}, in the tile from row {grown.top} and column {grown.left} on: {error}"
+            ) from None
         beliefs = infer_window(*given, grown, self.parameters, self.compact)
         rows = slice(part.top - grown.top, part.bottom - grown.top)
         columns = slice(part.left - grown.left, part.right - grown.left)
         probabilities = beliefs.probabilities()[:, rows, columns] if "npy" in self.formats else None
         return beliefs.labels()[rows, columns], probabilities
+
+
+def _unless_stopping(task: Task) -> None:
+    if stopping():
+        raise Stopped(f"{task.id}: interrupted")
 
 
 def _put(files: Sequence[Output], part: Window, labels: NDArray, probabilities: Probabilities) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from typing import NamedTuple
 from deeplab_caffe.data.large_images import IMAGE_SUFFIXES, find_images
 from deeplab_caffe.data.score_maps import find_score_maps
 from deeplab_caffe.errors import InputError
+from deeplab_caffe.files import remove_leftovers
 from deeplab_caffe.progress import tracked
 
 from ..crew import hire
@@ -72,21 +74,43 @@ def refine_batch(
     """Refine image by image; those that cannot be are reported on standard error, and the others done.
 
     A few images per worker are in the memory at a time, however many there are.
-    Raises InputError where the results would overwrite what is read, and for a scheduler that is not there.
+    Raises InputError where the results would overwrite what is read or cannot be written, and for a scheduler that is
+    not there.
     """
     _keep_inputs(tasks, refiner.folder)
-    refiner.folder.mkdir(parents=True, exist_ok=True)
+    _prepare(refiner.folder)
     failures = [task for task in tasks if isinstance(task, Failure)]
     for failure in failures:
         _report(failure)
     wanted = [task for task in tasks if isinstance(task, Task)]
-    with contextlib.closing(hire(functools.partial(_same, refiner), workers, processes, scheduler)) as crew:
+    files = [refiner.folder / f"{task.id}.{name}" for task in wanted for name in refiner.formats]
+    make = functools.partial(_same, refiner)
+    with _tidied(files), contextlib.closing(hire(make, workers, processes, scheduler)) as crew:
         counted: Iterator = crew.run(wanted)
         for task, message in counted if quiet else tracked(counted, "crf", len(wanted)):
             if message:
                 failures.append(Failure(task.id, message))
                 _report(failures[-1])
     return RefineSummary(len(tasks) - len(failures), tuple(failures))
+
+
+def _prepare(folder: Path) -> None:
+    """Make the folder of the results, and see that files can be made in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise InputError(f"{folder}: results cannot be written there: {error.strerror}") from None
+
+
+@contextlib.contextmanager
+def _tidied(files: Sequence[Path]) -> Iterator[None]:
+    """Remove what a run that was killed left behind, and at the end what lost workers left."""
+    remove_leftovers(files)
+    try:
+        yield
+    finally:
+        remove_leftovers(files)
 
 
 def _same(refiner: Refiner) -> Refiner:
