@@ -162,7 +162,7 @@ def test_the_command_goes_on_from_what_is_done(folders, capsys):
     (out / "b.png").unlink()
     assert main([*command, "--keep"]) == 0
     assert (out / "b.png").exists() and (out / "a.png").stat().st_mtime_ns == before
-    assert "1 refined" in capsys.readouterr().out
+    assert re.search("1 refined in .*, 2 were there", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(
@@ -175,6 +175,8 @@ def test_the_command_goes_on_from_what_is_done(folders, capsys):
         (["-o", "{images}/a.png"], "a.png: results cannot be written there: File exists"),
         (["--size", "big"], "--size: got 'big'"),
         (["--tile", "20"], "a tile of 20 pixels is too small for margins of 36"),
+        (["--overlap", "nan"], "overlap is nan, wanted 0 or more"),
+        (["--compact", "2"], "compact is 2, wanted a probability"),
         (["--workers", "0"], "--workers: got 0"),
         (["--scheduler", "tcp://127.0.0.1:9"], "no Dask scheduler answers at tcp://127.0.0.1:9"),
     ],

@@ -74,42 +74,61 @@ _PARAMETERS = {
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from ..crf.batch import Refiner, batch_tasks, refine_batch
+    from ..crf.batch import refine_batch
 
     if not arguments.scores or not arguments.images:
         raise InputError("--scores and --images are both needed; or name an experiment: deeplab crf NAME")
-    dataset = crf_flags.dataset(arguments.dataset)
-    folder, count = crf_flags.absolute(arguments.output), crf_flags.workers(arguments)
-    formats = tuple(dict.fromkeys(arguments.format))
-    tasks = batch_tasks(
-        crf_flags.absolute(arguments.scores), crf_flags.absolute(arguments.images), crf_flags.ids(arguments.list)
-    )
-    if arguments.keep:
-        tasks = [task for task in tasks if not all((folder / f"{task.id}.{name}").exists() for name in formats)]
-    refiner = Refiner(
+    found = _tasks(arguments)
+    tasks = [task for task in found if not (arguments.keep and _is_done(task.id, arguments))]
+    try:
+        summary = refine_batch(
+            tasks,
+            _refiner(arguments, len(tasks)),
+            workers=crf_flags.workers(arguments),
+            processes=arguments.processes,
+            scheduler=arguments.scheduler,
+        )
+    except KeyboardInterrupt:
+        raise Stopped("crf: interrupted; the same command with --keep goes on from what is done") from None
+    kept = f", {len(found) - len(tasks)} were there" if arguments.keep else ""
+    print(f"{summary.done} refined in {arguments.output}{kept}", flush=True)
+    if summary.failures:
+        named = [failure.id for failure in summary.failures[:_NAMED]]
+        more = f" and {len(summary.failures) - _NAMED} more" if len(summary.failures) > _NAMED else ""
+        print(f"{len(summary.failures)} could not be: {', '.join(named)}{more}", file=sys.stderr)
+    return 1 if summary.failures else 0
+
+
+def _tasks(arguments: argparse.Namespace):
+    """What the folders and the list name."""
+    from ..crf.batch import batch_tasks
+
+    scores, images = crf_flags.absolute(arguments.scores), crf_flags.absolute(arguments.images)
+    return batch_tasks(scores, images, crf_flags.ids(arguments.list))
+
+
+def _is_done(image_id: str, arguments: argparse.Namespace) -> bool:
+    folder = crf_flags.absolute(arguments.output)
+    return all((folder / f"{image_id}.{name}").exists() for name in arguments.format)
+
+
+def _refiner(arguments: argparse.Namespace, images: int):
+    """What does the work, for so many images: with processes their threads share the processors."""
+    from ..crf.batch import Refiner
+
+    dataset, count = crf_flags.dataset(arguments.dataset), crf_flags.workers(arguments)
+    return Refiner(
         crf_parameters(arguments),
-        folder,
-        formats,
+        crf_flags.absolute(arguments.output),
+        tuple(dict.fromkeys(arguments.format)),
         None if dataset is None else dataset.palette,
         arguments.kind,
         crf_flags.net_size(arguments.size),
         arguments.tile,
         arguments.overlap,
         arguments.compact,
-        threads=max(1, count // len(tasks)) if arguments.processes and tasks else count,
+        threads=max(1, count // max(1, images)) if arguments.processes else count,
     )
-    try:
-        summary = refine_batch(
-            tasks, refiner, workers=count, processes=arguments.processes, scheduler=arguments.scheduler
-        )
-    except KeyboardInterrupt:
-        raise Stopped("crf: interrupted; the same command with --keep goes on from what is done") from None
-    print(f"{summary.done} refined in {arguments.output}", flush=True)
-    if summary.failures:
-        named = [failure.id for failure in summary.failures[:_NAMED]]
-        more = f" and {len(summary.failures) - _NAMED} more" if len(summary.failures) > _NAMED else ""
-        print(f"{len(summary.failures)} could not be: {', '.join(named)}{more}", file=sys.stderr)
-    return 1 if summary.failures else 0
 
 
 def crf_parameters(arguments: argparse.Namespace):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -63,7 +64,9 @@ class Refiner:
     quiet: bool = False
 
     def __post_init__(self) -> None:
-        if self.overlap < 0:
+        if not 0 <= self.compact < 1:
+            raise InputError(f"CRF: compact is {self.compact:g}, wanted a probability from 0 to below 1")
+        if not 0 <= self.overlap < math.inf:
             raise InputError(f"CRF: overlap is {self.overlap:g}, wanted 0 or more (units of sigma_alpha)")
         least = max(4 * self.margin, 16)
         if self.tile and self.tile < least:

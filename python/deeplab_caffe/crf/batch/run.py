@@ -87,7 +87,7 @@ def refine_batch(
     make = functools.partial(_same, refiner)
     with _tidied(files), contextlib.closing(hire(make, workers, processes, scheduler)) as crew:
         counted: Iterator = crew.run(wanted)
-        for task, message in counted if quiet else tracked(counted, "crf", len(wanted)):
+        for task, message in counted if quiet or not wanted else tracked(counted, "crf", len(wanted)):
             if message:
                 failures.append(Failure(task.id, message))
                 _report(failures[-1])
