@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from deeplab_caffe.files import cpus, replacing, write_text
+from deeplab_caffe.files import cpus, replacing, reserve, write_text
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -19,6 +20,23 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
         raise ValueError
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
     assert (tmp_path / "a.txt").read_text() == "old"
+
+
+def test_room_is_reserved_where_the_file_system_can(tmp_path, monkeypatch):
+    (tmp_path / "a").write_bytes(b"begin")
+    reserve(tmp_path / "a", 10)
+    assert (tmp_path / "a").read_bytes() == b"begin" + bytes(5)
+    refusal = [errno.EOPNOTSUPP]
+
+    def refuse(*_):
+        raise OSError(refusal[0], os.strerror(refusal[0]))
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse, raising=False)
+    reserve(tmp_path / "a", 20)
+    assert (tmp_path / "a").stat().st_size == 20
+    refusal[0] = errno.ENOSPC
+    with pytest.raises(OSError, match="No space left"):
+        reserve(tmp_path / "a", 30)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX file modes")

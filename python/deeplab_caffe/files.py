@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import tempfile
@@ -49,8 +50,13 @@ def reserve(path: str | os.PathLike[str], size: int) -> None:
     """
     with open(path, "r+b") as file:
         file.truncate(size)
-        if hasattr(os, "posix_fallocate"):
+        try:
             os.posix_fallocate(file.fileno(), 0, size)
+        except AttributeError:  # not on this system
+            pass
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # not in this file system
+                raise
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
