@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -36,10 +37,11 @@ from timing import table
 STRIP, NEAR, REACH, ZOOM = 500, 8, 200, 4
 
 
-class Peak(NamedTuple):
-    """Seconds, and the most megabytes: allocated, and with the pages of mapped files."""
+class Run(NamedTuple):
+    """Seconds, those of the processor, and the most megabytes: allocated, and with the pages of mapped files."""
 
     seconds: float
+    processor: float
     allocated: float
     total: float
 
@@ -85,10 +87,10 @@ def scores_of(photo: NDArray[np.uint8], classes: int) -> NDArray[np.float32]:
     return np.stack([cv2.resize(values.astype(np.float32), photo.shape[1::-1]) for values in maps])
 
 
-def refine(folder: Path, flags: list[str]) -> Peak:
+def refine(folder: Path, flags: list[str]) -> Run:
     """Run the command, its progress on this terminal."""
     command = [sys.executable, "-m", "deeplab_caffe.cli", "crf", "--scores", folder / "scores", "--images"]
-    began = time.perf_counter()
+    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     child = subprocess.Popen([*map(str, command), str(folder / "images"), "-o", str(folder / "refined"), *flags])
     allocated = total = 0.0
     while child.poll() is None:
@@ -96,7 +98,9 @@ def refine(folder: Path, flags: list[str]) -> Peak:
         time.sleep(0.05)
     if child.returncode:
         raise SystemExit(f"the command failed: exit code {child.returncode}")
-    return Peak(time.perf_counter() - began, allocated, total)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return Run(time.perf_counter() - began, processor, allocated, total)
 
 
 def resident(process: int, what: str) -> float:
@@ -170,6 +174,27 @@ def photograph(path: str | None) -> NDArray[np.uint8]:
     return cv2.resize(photo, None, fx=ZOOM, fy=ZOOM, interpolation=cv2.INTER_CUBIC)
 
 
+def measured(side: int, arguments: argparse.Namespace) -> list[str]:
+    """A row of the table."""
+    parameters = CRFParameters(4, arguments.sigma_alpha, 4)
+    flags = ["--w1", "4", "--sigma-alpha", str(arguments.sigma_alpha), "--sigma-beta", "4"]
+    flags += ["--workers", str(arguments.workers), "--kind", "scores"]
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
+        folder = Path(name)
+        draw(folder, side, arguments.classes, photograph(arguments.image))
+        run = refine(folder, flags)
+        compared = compare(folder, parameters, arguments.windows)
+        gigabytes = (folder / "scores/large.npy").stat().st_size / 1e9
+    tiles = (len(tile_edges(side, parameters)) + 1) ** 2
+    return [
+        *(f"{side} x {side}", f"{arguments.classes}", f"{tiles}", f"{gigabytes:.2f} GB"),
+        *(f"{run.seconds:.0f} s", f"{run.processor:.0f} s", f"{side**2 / 1e6 / run.seconds:.2f}"),
+        *(f"{run.allocated:.0f} MB", f"{run.total:.0f} MB"),
+        *(f"{100 * share:.4f} %" for share in compared[1:]),
+        f"{compared.pixels:.1f}",
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--side", type=int, nargs="+", default=[3000], help="pixels")
@@ -180,28 +205,13 @@ def main() -> None:
     parser.add_argument("--image", help="a photo to draw with (default: a drawn one)")
     parser.add_argument("--folder", help="where the files lie meanwhile (default: the system's folder for such)")
     arguments = parser.parse_args()
-    parameters = CRFParameters(4, arguments.sigma_alpha, 4)
-    flags = ["--w1", "4", "--sigma-alpha", str(arguments.sigma_alpha), "--sigma-beta", "4"]
-    flags += ["--workers", str(arguments.workers), "--kind", "scores"]
     rows = []
     for side in arguments.side:
-        with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
-            folder = Path(name)
-            draw(folder, side, arguments.classes, photograph(arguments.image))
-            peak = refine(folder, flags)
-            compared = compare(folder, parameters, arguments.windows)
-            gigabytes = (folder / "scores/large.npy").stat().st_size / 1e9
-        tiles = (len(tile_edges(side, parameters)) + 1) ** 2
-        rows.append(
-            [f"{side} x {side}", f"{arguments.classes}", f"{tiles}", f"{gigabytes:.2f} GB", f"{peak.seconds:.0f} s"]
-            + [f"{side**2 / 1e6 / peak.seconds:.2f}", f"{peak.allocated:.0f} MB", f"{peak.total:.0f} MB"]
-            + [f"{100 * share:.4f} %" for share in compared[1:]]
-            + [f"{compared.pixels:.1f}"]
-        )
+        rows.append(measured(side, arguments))
         print(table(HEAD, rows), flush=True)
 
 
-HEAD = ("image", "classes", "tiles", "scores", "time", "megapixels/s", "allocated", "with mapped files")
+HEAD = ("image", "classes", "tiles", "scores", "time", "processor", "megapixels/s", "allocated", "with mapped files")
 HEAD += ("near seams", "elsewhere", "changed by the CRF", "megapixels compared")
 
 if __name__ == "__main__":
