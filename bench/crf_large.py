@@ -171,7 +171,7 @@ def around(centre: list[int], reach: int, size: tuple[int, ...]) -> Window:
 def photograph(path: str | None) -> NDArray[np.uint8]:
     """The photo, or a drawn one, enlarged so that its regions are as large as a large image's."""
     photo = busy_image() if path is None else read_image(path)
-    return cv2.resize(photo, None, fx=ZOOM, fy=ZOOM, interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.resize(photo, None, fx=ZOOM, fy=ZOOM, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def measured(side: int, arguments: argparse.Namespace) -> list[str]:
@@ -211,8 +211,8 @@ def main() -> None:
         print(table(HEAD, rows), flush=True)
 
 
-HEAD = ("image", "classes", "tiles", "scores", "time", "processor", "megapixels/s", "allocated", "with mapped files")
-HEAD += ("near seams", "elsewhere", "changed by the CRF", "megapixels compared")
+HEAD = ["image", "classes", "tiles", "scores", "time", "processor", "megapixels/s", "allocated", "with mapped files"]
+HEAD += ["near seams", "elsewhere", "changed by the CRF", "megapixels compared"]
 
 if __name__ == "__main__":
     main()
