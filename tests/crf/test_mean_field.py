@@ -38,6 +38,15 @@ def test_compaction_keeps_the_labels_and_the_classes_that_matter(scene, normaliz
     np.testing.assert_array_equal(crf_labels(image, unary, parameters, compact=0.05), everything.argmax(axis=0))
 
 
+def test_classes_that_are_out_of_the_question_get_nothing(scene):
+    image, scores, _ = scene(8, classes=3)
+    unary = unary_from_scores(resize_scores(scores, image.shape[:2]))
+    hopeless = np.concatenate([unary, np.full((2, *image.shape[:2]), 25, np.float32)])  # e^-25 of the most probable
+    compacted = dense_crf(image, hopeless, PARAMETERS, compact=0.05)
+    np.testing.assert_allclose(compacted[:3], dense_crf(image, unary, PARAMETERS), atol=1e-6)
+    assert compacted[3:].max() < 1e-8
+
+
 def test_compaction_by_hand():
     probabilities = np.array([[0.6, 0.9], [0.02, 0.01], [0.38, 0.09]])
     unary = -np.log(probabilities).astype(np.float32)

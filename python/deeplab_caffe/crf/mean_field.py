@@ -241,7 +241,7 @@ class MeanField:
     def write_dropped(self, maps: Float32, shares: Float32) -> None:
         """Give the classes that are not kept their parts of `shares` (N,), as their unaries say, in `maps` (C, N)."""
         lowest = self._unary.min(axis=0)
-        factor = np.maximum(shares, 0) / np.maximum(self.rest, np.finfo(np.float32).tiny)
+        factor = np.divide(np.maximum(shares, 0), self.rest, out=np.zeros_like(shares), where=self.rest > 0)
         for c in self._dropped:
             np.exp(lowest - self._unary[c], out=maps[c])
             maps[c] *= factor
