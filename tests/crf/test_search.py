@@ -264,7 +264,8 @@ def test_heat_map_marks_the_best(result, tmp_path):
     ("change", "message"),
     [
         ({"label": np.zeros((3, 3), np.uint8)}, r"the image is 40 x 52 \(H x W\) and the label \(3, 3\)"),
-        ({"size": (20, 52)}, "the image must fit in the net's input"),
+        ({"size": (20, 52)}, r"the input of the net is 20 x 52 .*smaller than the image, 40 x 52; say with --size"),
+        ({"scores": np.zeros((CLASSES, 10, 13), np.float32), "size": None}, "the score map is 10 x 13 .*--size image"),
         ({"scores": np.zeros((CLASSES, 4), np.float32)}, r"scores have shape \(4, 4\)"),
         ({"scores": np.zeros((3, 10, 13), np.float32)}, "arrays: scores of 3 classes, but the data set has 4"),
         ({"label": np.full((40, 52), 7, np.uint8), "name": "own"}, "own: .*label values reach"),

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from deeplab_caffe.errors import InputError
 
 Float32 = NDArray[np.float32]
+Size = tuple[int, int]
 
 
 def unary_from_scores(scores: ArrayLike) -> Float32:
@@ -75,6 +76,21 @@ def unary_from_labels(labels: ArrayLike, classes: int, confidence: float, unsure
     energies[labels[known], rows, columns] = -np.log(confidence)
     energies[:, ~known] = np.log(classes)
     return energies
+
+
+def input_size(maps: tuple[int, ...], stated: Size | None, image: Size) -> Size:
+    """(H, W) of the net's input, to which maps (C, h, w) of this shape are enlarged: what is stated, or their own size.
+
+    Raises InputError if the image does not fit in it.
+    """
+    height, width = stated or maps[1:]
+    if height >= image[0] and width >= image[1]:
+        return height, width
+    raise InputError(
+        f"the {'input of the net' if stated else 'score map'} is {height} x {width} (H x W), smaller than the image, "
+        f"{image[0]} x {image[1]}; say with --size which size the net's input had, or --size image if the map covers "
+        "the image"
+    )
 
 
 def resize_scores(scores: ArrayLike, size: tuple[int, int], crop: tuple[int, int] | None = None) -> Float32:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from deeplab_caffe.data.score_maps import Kind, kind_of, open_score_map
 from deeplab_caffe.errors import InputError
 
-from ..unary import resize_scores, unary_from_probabilities
+from ..unary import input_size, resize_scores, unary_from_probabilities
 
 Float32 = NDArray[np.float32]
 Size = tuple[int, int]
@@ -44,13 +44,10 @@ def image_scores(path: Path, kind: Kind, net_size: Size | None, image: Size) -> 
     Raises InputError that names the file.
     """
     values = open_score_map(path)
-    full = net_size or (values.shape[1], values.shape[2])
-    if full[0] < image[0] or full[1] < image[1]:
-        reason = "the net's input" if net_size else "the map"
-        raise InputError(
-            f"{path}: {reason} is {full[0]} x {full[1]} (H x W), smaller than the image, {image[0]} x {image[1]}; say "
-            "with --size which size the net's input had, or --size image if the map covers the image"
-        )
+    try:
+        full = input_size(values.shape, net_size, image)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     return ImageScores(path, kind_of(values, path, kind), full, values)
 
 

@@ -20,13 +20,13 @@ def gain_interval(before: list[Matrix], after: list[Matrix], share: float = 0.95
     if count < 2:
         return None
     drawn = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), RESAMPLES).astype(np.float64)
-    gains = _mean_ious(drawn, after) - _mean_ious(drawn, before)
+    gains = mean_ious(drawn, after) - mean_ious(drawn, before)
     low, high = np.nanquantile(gains, [(1 - share) / 2, (1 + share) / 2])
     return float(low), float(high)
 
 
-def _mean_ious(drawn: NDArray[np.float64], matrices: list[Matrix]) -> NDArray[np.float64]:
-    """Mean IoU of each row of `drawn` (R, images), how often each image counts."""
+def mean_ious(drawn: NDArray[np.float64], matrices: list[Matrix]) -> NDArray[np.float64]:
+    """Mean IoU (R,) of each row of `drawn` (R, images), how often each image counts; `matrices` are theirs, (C, C)."""
     hits = drawn @ np.array([np.diag(matrix) for matrix in matrices], np.float64)
     truth = drawn @ np.array([matrix.sum(1) for matrix in matrices], np.float64)
     found = drawn @ np.array([matrix.sum(0) for matrix in matrices], np.float64)

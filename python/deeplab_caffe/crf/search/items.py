@@ -17,7 +17,7 @@ from deeplab_caffe.data.score_maps import Kind, kind_of, open_score_map
 from deeplab_caffe.errors import InputError
 
 from ..inference import check_inputs
-from ..unary import resize_scores
+from ..unary import input_size, resize_scores
 
 
 class Sample(NamedTuple):
@@ -112,8 +112,8 @@ def _sample(image: NDArray, scores: NDArray, label: NDArray, size: tuple[int, in
         raise InputError(f"{name}: the image is {height} x {width} (H x W) and the label {label.shape}")
     if scores.ndim != 3:
         raise InputError(f"{name}: the scores have shape {scores.shape}, wanted (classes, height, width)")
-    full = (scores.shape[1], scores.shape[2]) if size is None else size
     try:
+        full = input_size(scores.shape, size, (height, width))
         # Mean field does not see a constant per pixel, so -scores serves as well as -log softmax(scores).
         return Sample(*check_inputs(image, -resize_scores(scores, full, (height, width))), label)
     except InputError as error:

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -99,6 +99,9 @@ class Journal:
 
     def __getitem__(self, key: Key) -> Matrix:
         return self._matrices[key]
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._matrices)
 
     def add(self, digest: str, settings: Sequence[Setting | None], matrices: Sequence[Matrix]) -> None:
         """Keep what was counted on one lattice; it is handed to the operating system before this returns."""

@@ -62,6 +62,11 @@ _SCREEN_ITERATIONS, _SCREEN_STRIDE = 5, 2
 _KEPT_SHARE, _KEPT_LEAST = 0.1, 5
 
 
+def kept_of(count: int) -> int:
+    """How many of so many screened settings are scored in full."""
+    return max(_KEPT_LEAST, math.ceil(_KEPT_SHARE * count))
+
+
 def coarse_to_fine(
     items: Sequence[Item],
     num_classes: int,
@@ -127,7 +132,7 @@ class _Search:
             self._count(settings, screen, "CRF search, screening")
             self.rows.update((("screen", s), self._mean_iou(s, screen)) for s in settings)
             ranked = sorted(settings, key=lambda s: -_or_zero(self.rows["screen", s]))
-            settings = ranked[: max(_KEPT_LEAST, math.ceil(_KEPT_SHARE * len(ranked)))]
+            settings = ranked[: kept_of(len(ranked))]
         return self._score("coarse", settings, "CRF search, coarse")
 
     def _score(self, name: str, settings: Sequence[Setting], title: str) -> Setting:
