@@ -11,6 +11,7 @@ from deeplab_caffe.crf import crf_labels, resize_scores
 from deeplab_caffe.crf.search import (
     PAPERS,
     ArrayItem,
+    Row,
     SearchOptions,
     SearchResult,
     SearchSpace,
@@ -108,21 +109,40 @@ def test_resampled_means_leave_out_classes_that_do_not_occur():
     assert high == pytest.approx(0)
 
 
+FOUND = SearchResult(
+    (Row("coarse", 3, 10, 3, 0.62),),
+    SPACE.parameters(Setting(3, 10, 3)),
+    *(0.62, 0.6, 5, (), (0.01, 0.03), (0.5, None), (0.6, None)),
+)
+
+
 @pytest.mark.parametrize(
-    ("after", "interval", "sentence"),
+    ("change", "sentence"),
     [
-        (0.62, (0.01, 0.03), "The CRF helps: mean IoU 60.00 % without it, 62.00 % with the best setting (+2.00); 95 %"),
-        (0.62, (-0.01, 0.03), "it could be chance"),
-        (0.62, None, "The CRF helps on this image"),
-        (0.59, (-0.03, 0.01), "The CRF does not help: .*leave the CRF out"),
+        ({}, "The CRF helps: mean IoU 60.00 % without it, 62.00 % with the best setting (+2.00); 95 % interval over"),
+        ({"gain_interval": (-0.01, 0.03)}, "images -1.00 to +3.00, so it could be chance: search on more images."),
+        ({"gain_interval": None, "images": 1}, "The CRF helps on this image: mean IoU 60.00 %"),
+        ({"best_mean_iou": 0.59}, "The CRF does not help: mean IoU 60.00 % without it, 59.00 % with the best setting"),
+        ({"best_mean_iou": 0.59, "gain_interval": (-0.03, 0.01)}, "-3.00 to +1.00; leave the CRF out."),
+        ({"best_mean_iou": 0.59, "at_edge": ("w1",)}, "; search beyond the edges or leave the CRF out."),
     ],
 )
-def test_the_verdict_is_one_sentence(after, interval, sentence):
-    result = SearchResult(
-        (), SPACE.parameters(Setting(3, 10, 3)), after, 0.6, 5, (), interval, (0.5, None), (0.6, None)
-    )
-    assert sentence in result.verdict() or __import__("re").search(sentence, result.verdict())
-    assert result.verdict().count("\n") == 0
-    table = result.class_table(["sky", "road"]).splitlines()
+def test_the_verdict_is_one_sentence(change, sentence):
+    verdict = dataclasses.replace(FOUND, **change).verdict()
+    assert sentence in verdict and "\n" not in verdict
+
+
+def test_the_summary_counts_what_was_scored_and_what_was_screened():
+    assert FOUND.summary().startswith("5 images, 1 setting\n")
+    screened = [Row("screen", w1, 10, 3, 0.6) for w1 in (1, 2, 3)]
+    summary = dataclasses.replace(FOUND, rows=(*screened, *FOUND.rows), images=1).summary()
+    assert summary.startswith("1 image, 1 setting in full, the coarse ones chosen among 3 by screening\n")
+    assert "warning" not in summary
+    edge = dataclasses.replace(FOUND, at_edge=("w1", "sigma_beta")).summary()
+    assert "edge of the range searched (w1, sigma_beta)" in edge and "--extend" in edge
+
+
+def test_the_table_of_classes_leaves_out_what_does_not_occur():
+    table = FOUND.class_table(["sky", "road"]).splitlines()
     assert table[1].split() == ["sky", "50.00", "60.00", "+10.00"]
     assert table[2].split() == ["road", "-", "-", "-"]

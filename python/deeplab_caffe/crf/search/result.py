@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -58,10 +59,8 @@ class SearchResult:
     def summary(self) -> str:
         """A few lines for people."""
         best = self.best
-        screened = sum(row.round == "screen" for row in self.rows)
-        settings = f"{len(self.rows) - screened} settings" + (f", chosen among {screened}" if screened else "")
         lines = [
-            f"{self.images} images, {settings}",
+            f"{_counted(self.images, 'image')}, {self._tried()}",
             self.verdict(),
             f"best: w1 {best.w1:g}, sigma_alpha {best.sigma_alpha:g}, sigma_beta {best.sigma_beta:g} "
             f"(w2 {best.w2:g}, sigma_gamma {best.sigma_gamma:g}, {best.iterations} iterations)",
@@ -69,23 +68,32 @@ class SearchResult:
         if self.at_edge:
             lines.append(
                 f"warning: the best lies on the edge of the range searched ({', '.join(self.at_edge)}), so beyond it "
-                "there may be better: search again with a wider range, or with --extend"
+                "there may be better: search again with a wider range, or with --extend, which goes on by the range's "
+                "own steps as long as they stay above 0"
             )
         return "\n".join(lines)
+
+    def _tried(self) -> str:
+        """How many settings were scored."""
+        screened = sum(row.round == "screen" for row in self.rows)
+        scored = _counted(len(self.rows) - screened, "setting")
+        return f"{scored} in full, the coarse ones chosen among {screened} by screening" if screened else scored
 
     def verdict(self) -> str:
         """One sentence: whether the CRF helps on these images, and by how much."""
         before, after = 100 * self.baseline_mean_iou, 100 * self.best_mean_iou
         numbers = f"mean IoU {before:.2f} % without it, {after:.2f} % with the best setting ({after - before:+.2f})"
+        low, high = (100 * value for value in self.gain_interval or (-math.inf, math.inf))
+        if self.gain_interval is not None:
+            numbers += f"; 95 % interval over images {low:+.2f} to {high:+.2f}"
         if not self.helps:
-            return f"The CRF does not help: {numbers}; leave the CRF out."
-        if self.gain_interval is None:
+            elsewhere = "search beyond the edges or leave the CRF out" if self.at_edge else "leave the CRF out"
+            return f"The CRF does not help: {numbers}; {elsewhere}."
+        if self.images == 1:
             return f"The CRF helps on this image: {numbers}."
-        low, high = (100 * value for value in self.gain_interval)
-        interval = f"95 % interval over images {low:+.2f} to {high:+.2f}"
         if low > 0:
-            return f"The CRF helps: {numbers}; {interval}."
-        return f"The CRF may help: {numbers}; but {interval}, so it could be chance: search on more images."
+            return f"The CRF helps: {numbers}."
+        return f"The CRF may help: {numbers}, so it could be chance: search on more images."
 
     def class_table(self, names: Sequence[str] = ()) -> str:
         """IoU of each class in percent, without and with the CRF at its best."""
@@ -134,6 +142,10 @@ class SearchResult:
             for row in self.rows:
                 setting = (f"{value:g}" for value in (row.w1, row.sigma_alpha, row.sigma_beta))
                 writer.writerow((row.round, *setting, repr(row.mean_iou)))
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" + ("s" if number != 1 else "")
 
 
 def _class_row(name: str, before: float | None, after: float | None) -> tuple[str, ...]:
