@@ -260,6 +260,16 @@ def test_heat_map_marks_the_best(result, tmp_path):
     assert not (tmp_path / "none.png").exists()
 
 
+def test_the_colour_scale_shows_the_scores_without_crf(result, tmp_path):
+    path, values = tmp_path / "map.png", [row.mean_iou for row in result.rows]
+    shown = []
+    for baseline in (min(values) - 0.1, (min(values) + max(values)) / 2):
+        heat_map(dataclasses.replace(result, baseline_mean_iou=baseline), path)
+        picture = cv2.imread(str(path)).astype(int)[:, -100:]
+        shown.append(int((np.abs(picture - (40, 39, 214)) < 12).all(axis=2).sum()))
+    assert shown[0] == 0 < shown[1]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -19,7 +19,7 @@ from .result import Row, SearchResult
 
 Panel = tuple[float, list[Row]]
 
-_COLOURS = "viridis"
+_COLOURS, _RED = "viridis", "#d62728"
 _CELL_WIDTH, _CELL_HEIGHT = 0.5, 0.27  # inches
 _TITLES = {
     "screen": "Coarse grid, screened by cheaper inference",
@@ -93,6 +93,14 @@ def _draw_round(part: SubFigure, panels: Sequence[Panel], result: SearchResult, 
     bar = part.colorbar(axes[0].images[0], ax=list(axes), pad=0.012, aspect=24)
     bar.set_label("mean IoU (%)", fontsize=9)
     bar.ax.tick_params(labelsize=8)
+    _mark_baseline(bar.ax, colours, 100 * result.baseline_mean_iou)
+
+
+def _mark_baseline(scale: Axes, colours: Normalize, baseline: float) -> None:
+    """A red line on the colour scale at the mean IoU without CRF, if it lies within."""
+    if colours(baseline) == np.clip(colours(baseline), 0, 1):
+        scale.axhline(baseline, color=_RED, linewidth=2)
+        scale.set_title("red: without CRF", fontsize=7, color=_RED, loc="right").set_in_layout(False)
 
 
 def _draw(axis: Axes, rows: Sequence[Row], colours: Normalize, digits: int) -> None:
@@ -118,5 +126,5 @@ def _mark(axis: Axes, rows: Sequence[Row], result: SearchResult) -> None:
         return
     xs = np.array([-0.5, 0.5, 0.5, -0.5, -0.5]) + weights.index(best.w1)
     ys = np.array([-0.5, -0.5, 0.5, 0.5, -0.5]) + alphas.index(best.sigma_alpha)
-    (line,) = axis.plot(xs, ys, color="#d62728", linewidth=2, clip_on=False, zorder=5)
+    (line,) = axis.plot(xs, ys, color=_RED, linewidth=2, clip_on=False, zorder=5)
     line.set_path_effects([patheffects.Stroke(linewidth=4, foreground="white"), patheffects.Normal()])
