@@ -31,7 +31,8 @@ _TITLES = {
 def heat_map(result: SearchResult, path: str | os.PathLike[str]) -> None:
     """Write a PNG: the coarse round above, the fine round below, a panel per sigma_beta, the best framed.
 
-    Cells hold the mean IoU in percent; each round has its own colours, because the fine one differs by little.
+    Cells hold the mean IoU in percent; each round has its own colours, because the fine one differs by little. A red line
+    on the colour scale stands where the scores without CRF are.
     Raises InputError for a result without settings.
     """
     rounds = {name: panels for name in _TITLES if (panels := _panels(name, result))}
@@ -44,7 +45,7 @@ def heat_map(result: SearchResult, path: str | os.PathLike[str]) -> None:
     parts = figure.subfigures(len(rounds), 1, height_ratios=heights, squeeze=False)[:, 0]
     for part, (name, panels) in zip(parts, rounds.items(), strict=True):
         part.suptitle(_TITLES[name], fontsize=10.5, color="0.3")
-        _draw_round(part, panels, result, digits=1 if name == "coarse" else 2)
+        _draw_round(part, panels, result)
     with replacing(path) as temporary:
         FigureCanvasAgg(figure).print_png(temporary)
 
@@ -80,12 +81,12 @@ def _figure(rounds: Sequence[Sequence[Panel]], result: SearchResult) -> Figure:
     return figure
 
 
-def _draw_round(part: SubFigure, panels: Sequence[Panel], result: SearchResult, digits: int) -> None:
+def _draw_round(part: SubFigure, panels: Sequence[Panel], result: SearchResult) -> None:
     values = [100 * row.mean_iou for _, rows in panels for row in rows]
     colours = Normalize(np.nanmin(values), max(np.nanmax(values), np.nanmin(values) + 1e-3))
     axes = part.subplots(1, len(panels), squeeze=False)[0]
     for axis, (beta, rows) in zip(axes, panels, strict=True):
-        _draw(axis, rows, colours, digits)
+        _draw(axis, rows, colours)
         axis.set_title(f"$\\sigma_\\beta$ = {beta:g} levels", fontsize=10)
         if beta == result.best.sigma_beta:
             _mark(axis, rows, result)
@@ -100,10 +101,11 @@ def _mark_baseline(scale: Axes, colours: Normalize, baseline: float) -> None:
     """A red line on the colour scale at the mean IoU without CRF, if it lies within."""
     if colours(baseline) == np.clip(colours(baseline), 0, 1):
         scale.axhline(baseline, color=_RED, linewidth=2)
-        scale.set_title("red: without CRF", fontsize=7, color=_RED, loc="right").set_in_layout(False)
+        note = scale.text(0.5, 1.02, "without\nCRF", fontsize=7, color=_RED, ha="center", transform=scale.transAxes)
+        note.set_in_layout(False)
 
 
-def _draw(axis: Axes, rows: Sequence[Row], colours: Normalize, digits: int) -> None:
+def _draw(axis: Axes, rows: Sequence[Row], colours: Normalize) -> None:
     alphas, weights = _axes_of(rows)
     grid = np.full((len(alphas), len(weights)), np.nan)
     for row in rows:
@@ -112,7 +114,7 @@ def _draw(axis: Axes, rows: Sequence[Row], colours: Normalize, digits: int) -> N
     for (y, x), value in np.ndenumerate(grid):
         if np.isfinite(value):
             shade = "black" if colours(value) > 0.6 else "white"
-            axis.text(x, y, f"{value:.{digits}f}", ha="center", va="center", fontsize=7.5, color=shade)
+            axis.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=7.5, color=shade)
     axis.set_xticks(range(len(weights)), [f"{value:g}" for value in weights], fontsize=8)
     axis.set_yticks(range(len(alphas)), [f"{value:g}" for value in alphas], fontsize=8)
     axis.tick_params(length=2)
