@@ -31,8 +31,8 @@ _TITLES = {
 def heat_map(result: SearchResult, path: str | os.PathLike[str]) -> None:
     """Write a PNG: the coarse round above, the fine round below, a panel per sigma_beta, the best framed.
 
-    Cells hold the mean IoU in percent; each round has its own colours, because the fine one differs by little. A red line
-    on the colour scale stands where the scores without CRF are.
+    Cells hold the mean IoU in percent; each round has its own colours, because the fine one differs by little. On its
+    scale a red line stands where the scores without CRF are.
     Raises InputError for a result without settings.
     """
     rounds = {name: panels for name in _TITLES if (panels := _panels(name, result))}
