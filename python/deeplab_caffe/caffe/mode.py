@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 
 import torch
 
 from ..errors import InputError
 from ..files import cpus
+from .allocation import keep_freed_memory
 
-# Layers allocate and free tens of megabytes each. On Linux's small pages that takes longer than a ReLU does; PyTorch
-# asks for huge ones if this is set before its first tensor is made.
-os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+keep_freed_memory()
 
 _device = torch.device("cpu")
 _chosen_gpu = 0
