@@ -1,7 +1,7 @@
 """How the process gets memory for large tensors, on Linux.
 
-Layers allocate and free tens of megabytes each. The C library gives such memory back to the system at once and asks for it
-again for the next layer, and the system clears it page by page: that takes longer than many layers do.
+Layers allocate and free tens of megabytes each. The C library gives such memory back to the system at once and asks for
+it again for the next layer, and the system clears it page by page: that takes longer than many layers do.
 """
 
 from __future__ import annotations
