@@ -5,6 +5,8 @@ tuple `parts` has values; numba compiles the loops for each such type, with all 
 groups, inferences with different weights side by side, each with as many vectors as the tuple `group`. `corners` has a
 tuple for each term of the model, with a value for each corner of its simplices. What points at a vertex is the place of
 its row's first value, uint32, so that the loops need not multiply.
+
+As with `vector`: numba does not see that a change here concerns the kernels of other files, so touch those then.
 """
 
 from __future__ import annotations
