@@ -102,11 +102,21 @@ def test_the_interval_is_that_of_resampled_images():
     assert gain_interval(before[:1], after[:1]) is None
 
 
-def test_resampled_means_leave_out_classes_that_do_not_occur():
+def test_resampled_means_leave_out_classes_that_occur_in_no_label():
     matrices = [np.diag([5, 0]), np.array([[3, 2], [0, 0]])]
     low, high = gain_interval([np.diag([5, 0])] * 2, matrices)
-    assert low == pytest.approx(Scores.from_matrix(2 * matrices[1]).mean_iou - 1)
+    assert low == pytest.approx(3 / 5 - 1)
     assert high == pytest.approx(0)
+
+
+def test_a_class_in_no_label_cannot_make_the_crf_look_good():
+    label = np.zeros((8, 8), np.int64)
+    scores = np.zeros((3, 8, 8), np.float32)
+    scores[0], scores[1, 2:, 2:], scores[2, 0, 0] = 1, 2, 2  # class 2 is only predicted, and the CRF removes it
+    item = ArrayItem(np.zeros((8, 8, 3), np.uint8), scores, np.where(np.arange(8) < 2, label, 1), None)
+    found = coarse_to_fine([item], 3, SearchSpace(w1="3", sigma_alpha="10", sigma_beta="5"), SearchOptions(quiet=True))
+    assert found.classes_before[2] is None and found.classes_after[2] is None
+    assert found.baseline_mean_iou == pytest.approx(np.mean(found.classes_before[:2]))
 
 
 FOUND = SearchResult(

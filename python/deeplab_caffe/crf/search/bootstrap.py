@@ -26,10 +26,13 @@ def gain_interval(before: list[Matrix], after: list[Matrix], share: float = 0.95
 
 
 def mean_ious(drawn: NDArray[np.float64], matrices: list[Matrix]) -> NDArray[np.float64]:
-    """Mean IoU (R,) of each row of `drawn` (R, images), how often each image counts; `matrices` are theirs, (C, C)."""
+    """Mean IoU (R,) of each row of `drawn` (R, images), how often each image counts; `matrices` are theirs, (C, C).
+
+    The mean is over the classes that occur in the labels drawn.
+    """
     hits = drawn @ np.array([np.diag(matrix) for matrix in matrices], np.float64)
     truth = drawn @ np.array([matrix.sum(1) for matrix in matrices], np.float64)
     found = drawn @ np.array([matrix.sum(0) for matrix in matrices], np.float64)
     union = truth + found - hits
     iou = np.divide(hits, union, out=np.zeros_like(hits), where=union > 0)
-    return iou.sum(1) / np.maximum((union > 0).sum(1), 1)
+    return (iou * (truth > 0)).sum(1) / np.maximum((truth > 0).sum(1), 1)

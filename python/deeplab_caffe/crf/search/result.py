@@ -36,9 +36,10 @@ class Row:
 class SearchResult:
     """All settings with their mean IoU, the best, and the mean IoU without CRF on the same images.
 
-    `at_edge` names the parameters whose best coarse value was the first or last of its range. `gain_interval`: where
+    `at_edge` names the parameters whose best value is the first or last of those tried. Mean IoUs are over the classes
+    that occur in the labels. `gain_interval`: where
     the gain lies, in 95 % of bootstrap resamples of the images (fractions); None for a single image.
-    `classes_before`, `classes_after`: IoU of each class, None for those that do not occur.
+    `classes_before`, `classes_after`: IoU of each class, None for those that occur in no label.
     """
 
     rows: tuple[Row, ...]
@@ -68,8 +69,8 @@ class SearchResult:
         if self.at_edge:
             lines.append(
                 f"warning: the best lies on the edge of the range searched ({', '.join(self.at_edge)}), so beyond it "
-                "there may be better: search again with a wider range, or with --extend, which goes on by the range's "
-                "own steps as long as they stay above 0"
+                "there may be better: search again with a wider or finer range; --extend goes on by the range's own "
+                "steps as long as they stay above 0"
             )
         return "\n".join(lines)
 

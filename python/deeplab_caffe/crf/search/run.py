@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.evaluation import Scores
@@ -78,7 +79,8 @@ def coarse_to_fine(
 ) -> SearchResult:
     """Score every setting of the coarse grid, then of a finer one around its best, by mean IoU.
 
-    The mean IoU comes from one confusion matrix per setting, summed over all images; of equals the first wins.
+    The mean IoU comes from one confusion matrix per setting, summed over all images, and is over the classes that occur
+    in the labels, so that it is the same classes' at every setting. Of equals the first wins.
     `journal` names a file that keeps what was counted: a search that was killed goes on from there, and ends with the
     same result.
     Raises InputError for no items, for items that cannot be read, with their files' names, and for a scheduler that
@@ -118,9 +120,8 @@ class _Search:
             if not new:
                 break
             space, best = wider, self._coarse(new)
-        edges = space.edges(best)
         best = self._score("fine", space.fine(best), "CRF search, fine")
-        return self._result(best, edges)
+        return self._result(best)
 
     def _coarse(self, settings: Sequence[Setting]) -> Setting:
         """Score settings, or screen them and score the best; the best of all that were scored in full."""
@@ -146,26 +147,35 @@ class _Search:
     def _full_rows(self) -> dict[Setting, float]:
         return {setting: mean_iou for (name, setting), mean_iou in self.rows.items() if name != "screen"}
 
-    def _result(self, best: Setting, edges: tuple[str, ...]) -> SearchResult:
+    def _result(self, best: Setting) -> SearchResult:
         before, after = self._matrices(None, self.full), self._matrices(best, self.full)
-        scores = [Scores.from_matrix(np.sum(matrices, axis=0)) for matrices in (before, after)]
-        classes = [tuple(None if math.isnan(v) else v for v in s.per_class_iou.tolist()) for s in scores]
+        classes = [tuple(None if math.isnan(v) else v for v in _class_ious(m).tolist()) for m in (before, after)]
         return SearchResult(
             tuple(Row(name, *setting, mean_iou) for (name, setting), mean_iou in self.rows.items()),
             self.space.parameters(best),
-            scores[1].mean_iou,
-            scores[0].mean_iou,
+            self._mean_iou(best, self.full),
+            self._mean_iou(None, self.full),
             len(self.items),
-            edges,
+            self._edges(best),
             gain_interval(before, after),
             *classes,
+        )
+
+    def _edges(self, best: Setting) -> tuple[str, ...]:
+        """The parameters whose best value is the smallest or largest of several that were scored."""
+        tried = {name: {getattr(setting, name) for setting in self._full_rows()} for name in Setting._fields}
+        return tuple(
+            name
+            for name, value in zip(Setting._fields, best, strict=True)
+            if len(tried[name]) > 1 and value in (min(tried[name]), max(tried[name]))
         )
 
     def _matrices(self, setting: Setting | None, effort: Effort) -> list[Matrix]:
         return [self.journal[_key(digest, effort), setting] for digest in self.digests]
 
     def _mean_iou(self, setting: Setting | None, effort: Effort) -> float:
-        return Scores.from_matrix(np.sum(self._matrices(setting, effort), axis=0)).mean_iou
+        ious = _class_ious(self._matrices(setting, effort))
+        return math.nan if np.isnan(ious).all() else float(np.nanmean(ious))
 
     def _count(self, settings: Sequence[Setting | None], effort: Effort, title: str) -> None:
         """Fill the journal with what is missing for these settings."""
@@ -201,6 +211,12 @@ def _key(digest: str, effort: Effort) -> str:
 
 def _hash(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _class_ious(matrices: Sequence[Matrix]) -> NDArray[np.float64]:
+    """(C,): IoU of each class over all images, NaN for those that occur in no label."""
+    total = np.sum(matrices, axis=0)
+    return np.where(total.sum(1) > 0, Scores.from_matrix(total).per_class_iou, np.nan)
 
 
 def _or_zero(mean_iou: float) -> float:
