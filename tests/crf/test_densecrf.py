@@ -65,6 +65,17 @@ def test_defaults_and_scalars_are_those_of_pydensecrf(call):
     np.testing.assert_allclose(*results, atol=1e-5)
 
 
+def test_a_strong_repulsion_is_that_of_pydensecrf():
+    original = pytest.importorskip("pydensecrf.densecrf")
+    results = []
+    for dcrf in (densecrf, original):
+        model = dcrf.DenseCRF2D(WIDTH, HEIGHT, CLASSES)
+        model.setUnaryEnergy(UNARY)
+        model.addPairwiseGaussian(5, -1000, normalization=dcrf.NO_NORMALIZATION)  # every class loses more than 10^4
+        results.append(np.array(model.inference(1)))
+    np.testing.assert_allclose(*results, atol=1e-4)
+
+
 def test_features_in_any_dimension():
     original = pytest.importorskip("pydensecrf.densecrf")
     features = utils.create_pairwise_bilateral((4, 5), (9, 9, 9), IMAGE, chdim=2)

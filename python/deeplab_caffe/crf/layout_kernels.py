@@ -7,8 +7,7 @@ from numba import njit
 
 from .vector import add, exp_cut, load16, store
 
-PADDING = np.float32(-1e4)
-IMPOSSIBLE = np.float32(-1e6)
+PADDING = np.float32(-1e30)  # below what any message makes of a class
 _WIDE_BLOCK = 256
 _ZERO = np.float32(0)
 
@@ -51,7 +50,7 @@ def fill_logits(unary, kept, stride, logits):
         for c in range(stride):
             energies = unary[kept[min(c, kept.size - 1)], begin : begin + size]
             for i in range(size):
-                logit = max(lowest[i] - energies[i], IMPOSSIBLE) if c < kept.size else PADDING
+                logit = lowest[i] - energies[i] if c < kept.size else PADDING
                 logits[(begin + i) * stride + c] = logit
 
 
