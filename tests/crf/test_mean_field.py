@@ -67,3 +67,16 @@ def test_settings_in_turn_give_what_each_gives_alone(scene):
     field.run(pairwise, weights[0], 1, "after")
     with pytest.raises(RuntimeError, match="has run again since"):
         beliefs.labels()
+
+
+def test_another_run_between_settings_changes_nothing(scene):
+    image, scores, _ = scene(7, classes=21)
+    unary = unary_from_scores(resize_scores(scores, image.shape[:2]))
+    pairwise = Pairwise([position_lattice(*image.shape[:2], 3.0), bilateral_lattice(image, 20, 10)])
+    small = Pairwise([position_lattice(*image.shape[:2], 9.0)])
+    weights = [(3.0, w1) for w1 in (1.0, 4.0, 6.0)]
+    field = MeanField(unary)
+    for w, beliefs in zip(weights, field.run_each(pairwise, weights, 3, "after"), strict=True):
+        alone = MeanField(unary).run(pairwise, w, 3, "after").probabilities()
+        np.testing.assert_array_equal(beliefs.probabilities(), alone)
+        field.run(small, [9.0], 1, "after")

@@ -59,9 +59,11 @@ class Pairwise:
 
     def layout(self, stride: int) -> Layout:
         """The vertices' places for rows of `stride` values; the latest is kept."""
-        if stride not in self._layouts:
-            self._layouts = {stride: Layout(self, stride)}
-        return self._layouts[stride]
+        layout = self._layouts.get(stride)
+        if layout is None:  # another thread may replace the dictionary meanwhile
+            layout = Layout(self, stride)
+            self._layouts = {stride: layout}
+        return layout
 
 
 class Layout:
@@ -206,7 +208,9 @@ class MeanField:
         after = pairwise.powers(normalization, 1)
         before = pairwise.powers(normalization, 0)
         taken, given = pairwise.scale(after), pairwise.scale(before) if any(before) else None
-        started: dict[int, Float32] = {}  # the first iteration does not depend on the weights
+        # The first iteration does not depend on the weights; it is gone where something else ran in between.
+        started: dict[int, Float32] = {}
+        number = self.runs
         for bounded, some in _side_by_side(weights, after, max(1, _MOST_LANES // self.width)):
             stride = len(some) * self.width
             strengths = (pairwise.gains[:, None] * np.transpose(some)).astype(np.float32)
@@ -215,12 +219,12 @@ class MeanField:
                 *(parts_of(stride), parts_of(self.width), pairwise.corners, bounded, pairwise.layout(stride)),
                 *(taken, strength, given),
             )
-            if iterations and stride not in started:
+            if iterations and (stride not in started or self.runs != number):
                 started = {stride: self._advance(run, None, 0)}
             values = started.get(stride)
             for iteration in range(1, iterations):
                 values = self._advance(run, values, 1 + iteration % 2)
-            self.runs += 1
+            number = self.runs = self.runs + 1
             results = _Results(self, run, values)
             for group in range(len(some)):
                 yield Beliefs(results, group)
