@@ -52,7 +52,7 @@ def test_a_program_gives_the_same_under_both_imports(setting):
     assert ours.klDivergence(mine[0]) == pytest.approx(theirs.klDivergence(other[0]), rel=1e-4, abs=0.05)
 
 
-@pytest.mark.parametrize("call", [(3, 3, 3), (2, (3, 5), (4, 5, 6))])
+@pytest.mark.parametrize("call", [(3, 3, 3), (2, (3, 5), (4, 5, 6)), (2, np.array([3, 5]), np.array([4, 5, 6]))])
 def test_defaults_and_scalars_are_those_of_pydensecrf(call):
     original = pytest.importorskip("pydensecrf.densecrf")
     results = []
@@ -61,6 +61,17 @@ def test_defaults_and_scalars_are_those_of_pydensecrf(call):
         model.setUnaryEnergy(UNARY)
         model.addPairwiseGaussian(call[1], call[0])
         model.addPairwiseBilateral(call[1], call[2], IMAGE, call[0])
+        results.append(np.array(model.inference(4)))
+    np.testing.assert_allclose(*results, atol=1e-5)
+
+
+def test_energies_from_zero_to_one_are_taken_as_pydensecrf_takes_them():
+    original = pytest.importorskip("pydensecrf.densecrf")
+    results = []
+    for dcrf in (densecrf, original):
+        model = dcrf.DenseCRF2D(WIDTH, HEIGHT, 2)
+        model.setUnaryEnergy(np.stack([SOFTMAX[0], 1 - SOFTMAX[0]]))
+        model.addPairwiseGaussian(3, 3)
         results.append(np.array(model.inference(4)))
     np.testing.assert_allclose(*results, atol=1e-5)
 

@@ -209,6 +209,11 @@ def test_input_that_does_not_fit_is_refused(image, unary, message):
             function(image, unary, PARAMETERS)
 
 
+def test_three_rows_of_many_bands_are_no_transposed_image():
+    image, unary = np.zeros((3, 6, 5), np.uint8), np.zeros((2, 3, 6), np.float32)
+    assert crf_labels(image, unary, PARAMETERS).shape == (3, 6)
+
+
 def test_features_from_0_to_1_are_taken_with_a_deviation_of_their_own(scene):
     image, scores, _ = scene(5)
     unary = -resize_scores(scores, image.shape[:2])

@@ -95,7 +95,7 @@ class DenseCRF:
             raise InputError(
                 f"DenseCRF: the unary energy has shape {energy.shape}, wanted {self._shape} (classes, variables)"
             )
-        self._unary = check_unary(energy[:, None])[:, 0]
+        self._unary = check_unary(energy[:, None], from_zero_to_one=True)[:, 0]
 
     def addPairwiseEnergy(
         self,
@@ -182,7 +182,7 @@ class DenseCRF2D(DenseCRF):
         normalization: int = NORMALIZE_SYMMETRIC,
     ) -> None:
         """A term over position; `sxy` standard deviations in pixels, one or (x, y)."""
-        sxy = tuple(map(float, sxy)) if isinstance(sxy, Sequence) else float(sxy)
+        sxy = float(sxy) if np.ndim(sxy) == 0 else tuple(map(float, sxy))
         self._add(position_lattice(*self._size, sxy), compat, kernel, normalization)
 
     def addPairwiseBilateral(
@@ -195,7 +195,7 @@ class DenseCRF2D(DenseCRF):
         normalization: int = NORMALIZE_SYMMETRIC,
     ) -> None:
         """A term over position and colour of `rgbim` (h, w, bands); `srgb` in levels, one or one for each band."""
-        image = check_image(rgbim)
+        image = check_image(rgbim, size=self._size)
         if image.shape[:2] != self._size:
             raise InputError(
                 f"DenseCRF2D: the image is {image.shape[0]} x {image.shape[1]} (H x W) and the model "

@@ -111,7 +111,8 @@ def check_inputs(
     image: ArrayLike, unary: ArrayLike, *, sigma_beta: float = 255.0
 ) -> tuple[NDArray, NDArray[np.float32]]:
     """The two as arrays that fit together, the unary float32 and finite. Raises InputError; see `dense_crf`."""
-    image, unary = check_image(image, sigma_beta), check_unary(unary)
+    unary = check_unary(unary)
+    image = check_image(image, sigma_beta, unary.shape[1:])
     if image.shape[:2] != unary.shape[1:]:
         raise InputError(
             f"CRF: the image is {image.shape[0]} x {image.shape[1]} (H x W) and the unary "
@@ -120,15 +121,16 @@ def check_inputs(
     return image, unary
 
 
-def check_image(image: ArrayLike, sigma_beta: float = 255.0) -> NDArray:
+def check_image(image: ArrayLike, sigma_beta: float = 255.0, size: tuple[int, ...] = ()) -> NDArray:
     """The image as an array (H, W) or (H, W, bands) of levels 0 to 255. Raises InputError.
 
     Features from 0 to 1 are taken only with a `sigma_beta` below 1: with another the image was divided by mistake.
+    `size` (H, W), where it is known, tells three rows of many bands from (3, H, W).
     """
     image = np.asarray(image)
     if image.ndim not in (2, 3) or 0 in image.shape:
         raise InputError(f"CRF: the image has shape {image.shape}, wanted (height, width) or (height, width, bands)")
-    if image.ndim == 3 and image.shape[0] == 3 and image.shape[2] > 4:
+    if image.ndim == 3 and image.shape[0] == 3 and image.shape[2] > 4 and image.shape[:2] != size:
         raise InputError(f"CRF: the image has shape {image.shape}, which looks like (3, H, W); wanted (H, W, 3)")
     if image.dtype == np.uint8:
         return image
@@ -145,14 +147,17 @@ def check_image(image: ArrayLike, sigma_beta: float = 255.0) -> NDArray:
     return image
 
 
-def check_unary(unary: ArrayLike) -> NDArray[np.float32]:
-    """The energies (C, H, W) as float32 without infinite values. Raises InputError."""
+def check_unary(unary: ArrayLike, *, from_zero_to_one: bool = False) -> NDArray[np.float32]:
+    """The energies (C, H, W) as float32 without infinite values. Raises InputError.
+
+    Those from 0 to 1 that sum to 1 are taken for probabilities, and refused, unless `from_zero_to_one`.
+    """
     unary = np.asarray(unary)
     if unary.ndim != 3 or 0 in unary.shape:
         raise InputError(f"CRF: the unary has shape {unary.shape}, wanted (classes, height, width)")
     if unary.dtype.kind not in "fiu":
         raise InputError(f"CRF: the unary has type {unary.dtype}, wanted float32")
-    if _looks_like_probabilities(unary):
+    if not from_zero_to_one and _looks_like_probabilities(unary):
         raise InputError(
             "CRF: the unary is from 0 to 1 and sums to 1 over the classes, so it holds probabilities; wanted energies: "
             "use unary_from_probabilities"
@@ -165,7 +170,7 @@ def check_unary(unary: ArrayLike) -> NDArray[np.float32]:
 
 
 def _looks_like_probabilities(unary: NDArray) -> bool:
-    """Whether every pixel of every 16th row could be a distribution, and none certain of all."""
+    """Whether every pixel of every 16th row could be a distribution over the classes."""
     sample = unary[:, ::16]
     if len(unary) < 2 or unary.dtype.kind != "f" or not (sample >= 0).all():
         return False

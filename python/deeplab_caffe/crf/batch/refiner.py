@@ -146,7 +146,8 @@ class Refiner:
     def _check_levels(self, task: Task, image: NDArray) -> None:
         """See that an image was not divided by 255, by a look at every n-th row: one tile may just be dark."""
         try:
-            check_image(image[:: max(1, image.shape[0] * image.shape[1] // _LOOKED_AT)], self.parameters.sigma_beta)
+            rows = image[:: max(1, image.shape[0] * image.shape[1] // _LOOKED_AT)]
+            check_image(rows, self.parameters.sigma_beta, rows.shape[:2])
         except InputError as error:
             raise InputError(f"{task.image}: {error}") from None
 
