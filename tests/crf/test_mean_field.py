@@ -19,6 +19,7 @@ from deeplab_caffe.crf import (
     resize_scores,
     unary_from_scores,
 )
+from deeplab_caffe.errors import InputError
 
 RNG = np.random.default_rng(0)
 PARAMETERS = CRFParameters(w1=4, sigma_alpha=20, sigma_beta=10)
@@ -52,6 +53,23 @@ def test_compaction_by_hand():
     unary = -np.log(probabilities).astype(np.float32)
     np.testing.assert_array_equal(active_classes(unary, 0.05), [0, 2])
     np.testing.assert_array_equal(active_classes(unary, 0.03), [0, 1, 2])
+
+
+@pytest.mark.parametrize(("eps", "w1"), [(0.05, 4.3), (0.01, 33.0)])
+def test_what_compaction_leaves_out_stays_below_its_bound(eps, w1):
+    image, classes = np.zeros((12, 12, 3), np.uint8), 40
+    unary = np.full((classes + 1, 12, 12), 12, np.float32)  # the best by turns, and one just below eps everywhere
+    np.put_along_axis(unary, RNG.integers(0, classes, (1, 12, 12)), 0, axis=0)
+    unary[classes] = -np.log(0.999 * eps)
+    parameters = dataclasses.replace(PARAMETERS, w1=w1)
+    everything, compacted = (dense_crf(image, unary, parameters, compact=compact) for compact in (0, eps))
+    assert everything[classes].max() <= np.e * eps and compacted[classes].max() <= eps
+
+
+@pytest.mark.parametrize("compact", [-0.1, 1.0, np.nan])
+def test_a_compaction_that_is_no_probability_is_refused(compact):
+    with pytest.raises(InputError, match="wanted a probability from 0 to below 1"):
+        MeanField(np.zeros((2, 3, 3), np.float32), compact)
 
 
 def test_settings_in_turn_give_what_each_gives_alone(scene):

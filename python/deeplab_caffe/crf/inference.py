@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from deeplab_caffe.errors import InputError
 
-from .params import CRFParameters
+from .params import CRFParameters, check_compact
 
 
 class Options(NamedTuple):
@@ -93,8 +93,7 @@ def _chosen(backend: str, compact: float, device: str | None) -> str:
     if backend not in BACKENDS:
         raise InputError(f"CRF: backend is {backend!r}, wanted one of {', '.join(BACKENDS)}")
     name = "native" if backend == "auto" else backend
-    if not 0 <= compact < 1:
-        raise InputError(f"CRF: compact is {compact}, wanted a probability from 0 to below 1")
+    check_compact(compact)
     if compact and name not in ("native", "torch"):
         raise InputError(f"CRF: compact is {compact}, but backend '{name}' works on all classes")
     if device is not None and name != "torch":

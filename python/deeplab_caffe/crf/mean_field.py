@@ -15,6 +15,7 @@ from deeplab_caffe.errors import InputError
 from . import layout_kernels, row_kernels
 from . import mean_field_kernels as kernels
 from .lattice import Lattice
+from .params import check_compact
 from .vector import LANES, parts_of
 
 Float32 = NDArray[np.float32]
@@ -164,10 +165,12 @@ class MeanField:
 
     `unary` (C, H, W): energies, -log probability up to a constant per pixel. `compact`: classes that by
     the unary are nowhere more probable than this times the largest send no messages; see `active_classes`.
-    An instance keeps its buffers between runs, so use one per thread; the lattices may be shared.
+    An instance keeps its buffers between runs, so use one per thread; the lattices may be shared. Raises InputError
+    for a `compact` that is not from 0 to below 1.
     """
 
     def __init__(self, unary: Float32, compact: float = 0.0) -> None:
+        check_compact(compact)
         classes, height, width = unary.shape
         self.shape, self.pixels = (classes, height, width), height * width
         self._unary = np.ascontiguousarray(unary, dtype=np.float32).reshape(classes, self.pixels)
@@ -254,9 +257,10 @@ class MeanField:
 def active_classes(unary: Float32, eps: float) -> NDArray[np.intp]:
     """The classes of `unary` (C, N) that are somewhere more probable than `eps` times the pixel's most probable one.
 
-    Compaction keeps these. The others send no messages but keep their places in each softmax. Their probability is at
-    most eps everywhere and can only fall, so a logit lacks at most (w1 + w2) * eps in an iteration, and the largest
-    belief is always a kept one.
+    Compaction keeps these. The others send no messages but keep their places in each softmax; their belief stays at
+    most eps, and the largest is always a kept one's. With all classes instead, messages that are means ("after") and
+    W = w1 + w2, a left-out class would believe at most x <= eps * exp(W * x) of any pixel: not above e * eps while
+    W * eps <= 1 / e, so that a logit lacks at most e * W * eps in an iteration. Beyond that there is no bound.
     """
     return np.flatnonzero(layout_kernels.least_excess(unary) < -np.log(eps))
 

@@ -188,6 +188,12 @@ PRESETS: dict[str, Preset] = {
 }
 
 
+def check_compact(eps: float) -> None:
+    """Raise InputError unless `eps`, by which classes are compacted, is 0 (none are) or a probability below 1."""
+    if not 0 <= eps < 1:
+        raise InputError(f"CRF: compact is {eps:g}, wanted a probability from 0 to below 1")
+
+
 def preset(name: str) -> CRFParameters:
     """The parameters of a released model. Raises InputError that names the known ones."""
     if name not in PRESETS:

@@ -22,7 +22,7 @@ from deeplab_caffe.progress import Progress
 
 from ..crew import stopping
 from ..inference import check_image, check_inputs, crf_labels, dense_crf
-from ..params import CRFParameters
+from ..params import CRFParameters, check_compact
 from .outputs import Output, Probabilities, outputs
 from .tiles import DEFAULT_OVERLAP, bands, default_tile, infer_window
 from .windows import ImageScores, Size, Window, image_scores
@@ -64,8 +64,7 @@ class Refiner:
     quiet: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 <= self.compact < 1:
-            raise InputError(f"CRF: compact is {self.compact:g}, wanted a probability from 0 to below 1")
+        check_compact(self.compact)
         if not 0 <= self.overlap < math.inf:
             raise InputError(f"CRF: overlap is {self.overlap:g}, wanted 0 or more (units of sigma_alpha)")
         least = max(4 * self.margin, 16)

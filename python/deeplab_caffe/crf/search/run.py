@@ -17,6 +17,7 @@ from deeplab_caffe.evaluation import Scores
 from deeplab_caffe.progress import Progress
 
 from ..crew import Crew, hire
+from ..params import check_compact
 from .bootstrap import gain_interval
 from .counting import Counting, Effort, Unit
 from .items import Item, choose_evenly
@@ -54,8 +55,7 @@ class SearchOptions:
             raise InputError(f"CRF search: {given}, wanted 1 or more")
         if self.screen not in SCREENS:
             raise InputError(f"CRF search: screen is '{self.screen}', wanted one of {', '.join(SCREENS)}")
-        if not 0 <= self.compact < 1:
-            raise InputError(f"CRF search: compact is {self.compact}, wanted a probability from 0 to below 1")
+        check_compact(self.compact)
 
 
 SCREENS = ("none", "iterations", "half")
