@@ -11,7 +11,7 @@ import os
 import sys
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
-_MOST = 2**31 - 1
+_MOST, _MOST_OF_OLD = 2**31 - 1, 2**25
 _STATED = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES")
 
 
@@ -29,5 +29,6 @@ def keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
     except AttributeError:  # another C library
         return
-    mallopt(_MMAP_THRESHOLD, _MOST)
-    mallopt(_TRIM_THRESHOLD, -1)
+    # Older ones refuse thresholds above 32 MiB; the second alone would stop them from raising the first themselves.
+    if mallopt(_MMAP_THRESHOLD, _MOST) or mallopt(_MMAP_THRESHOLD, _MOST_OF_OLD):
+        mallopt(_TRIM_THRESHOLD, -1)
