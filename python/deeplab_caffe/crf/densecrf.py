@@ -182,8 +182,8 @@ class DenseCRF2D(DenseCRF):
         normalization: int = NORMALIZE_SYMMETRIC,
     ) -> None:
         """A term over position; `sxy` standard deviations in pixels, one or (x, y)."""
-        sxy = float(sxy) if np.ndim(sxy) == 0 else tuple(map(float, sxy))
-        self._add(position_lattice(*self._size, sxy), compat, kernel, normalization)
+        across, down = map(float, np.broadcast_to(np.asarray(sxy, np.float32), 2))
+        self._add(position_lattice(*self._size, (across, down)), compat, kernel, normalization)
 
     def addPairwiseBilateral(
         self,
