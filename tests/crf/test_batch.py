@@ -147,7 +147,7 @@ def test_what_is_damaged_is_reported_and_the_others_done(folders, damage, capsys
     command = ["crf", "--scores", str(scores), "--images", str(images), "-o", str(out), *FLAGS]
     assert main(command) == 1
     said = capsys.readouterr()
-    assert "2 refined" in said.out and "1 could not be: b" in said.err
+    assert "2 refined" in said.out and "1 could not be refined: b" in said.err
     assert re.search(f"b: .*{message}", said.err)
     for name in "ac":
         np.testing.assert_array_equal(read_label(out / f"{name}.png"), expected[name])

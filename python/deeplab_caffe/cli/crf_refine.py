@@ -79,6 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.scores or not arguments.images:
         raise InputError("--scores and --images are both needed; or name an experiment: deeplab crf NAME")
     found = _tasks(arguments)
+    print(f"parameters: {_described(crf_parameters(arguments))}", flush=True)
     tasks = [task for task in found if not (arguments.keep and _is_done(task.id, arguments))]
     try:
         summary = refine_batch(
@@ -95,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     if summary.failures:
         named = [failure.id for failure in summary.failures[:_NAMED]]
         more = f" and {len(summary.failures) - _NAMED} more" if len(summary.failures) > _NAMED else ""
-        print(f"{len(summary.failures)} could not be: {', '.join(named)}{more}", file=sys.stderr)
+        print(f"{len(summary.failures)} could not be refined: {', '.join(named)}{more}", file=sys.stderr)
     return 1 if summary.failures else 0
 
 
@@ -129,6 +130,14 @@ def _refiner(arguments: argparse.Namespace, images: int):
         arguments.compact,
         threads=max(1, count // max(1, images)) if arguments.processes else count,
     )
+
+
+def _described(parameters) -> str:
+    """The parameters by name, in one line."""
+    from dataclasses import asdict
+
+    values = asdict(parameters).items()
+    return ", ".join(f"{name} {value}" if isinstance(value, str) else f"{name} {value:g}" for name, value in values)
 
 
 def crf_parameters(arguments: argparse.Namespace):

@@ -22,6 +22,7 @@ from ..files import cpus, replacing, write_text
 from ..formats.definition import read_definition
 from ..formats.prototxt import Document
 from ..formats.python_layers import layer_type, with_source
+from ..nets import signed_anew
 from ..progress import tracked
 from . import provenance
 from .fingerprints import file_states, net_meaning
@@ -95,7 +96,8 @@ def _test_net(experiment: Experiment, dataset: Dataset, name: str) -> Path:
     if name == experiment.test_list:
         return path
     copy = experiment.prototxt / f"test_{name}.prototxt"
-    write_text(copy, with_source(Document.read(path), dataset.lists[name].as_posix()))
+    text = with_source(Document.read(path), dataset.lists[name].as_posix())
+    write_text(copy, signed_anew(text, f"{path.name} on the list '{name}'."))
     return copy
 
 
