@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from deeplab_caffe import cli
+from deeplab_caffe.nets import is_untouched
 
 SMALL = ["--sigma-alpha", "10:10:20", "--w1", "4", "--sigma-beta", "4:5", "--iterations", "2"]
 SMALL += ["--fine-w1=0", "--fine-sigma-alpha=-5:5:5", "--fine-sigma-beta=0"]
@@ -45,6 +46,11 @@ def test_what_was_found_on_folders_is_applied_to_an_experiment(
     for stage in ("crf", "evaluate"):
         assert deeplab(stage) == 0
     assert (json.loads((tested / "exp/evaluation.json").read_text())["after"] is not None) == record["helps"]
+
+
+def test_the_test_net_on_another_list_does_not_count_as_edited(tested: Path) -> None:
+    copies = list((tested / "exp/prototxt").glob("test_*.prototxt"))
+    assert copies and all(is_untouched(path.read_text()) for path in copies)
 
 
 def test_an_experiments_own_scores_are_searched_and_only_applied_when_told(tested: Path) -> None:
