@@ -151,7 +151,7 @@ def test_what_is_damaged_is_reported_and_the_others_done(folders, damage, capsys
     assert re.search(f"b: .*{message}", said.err)
     for name in "ac":
         np.testing.assert_array_equal(read_label(out / f"{name}.png"), expected[name])
-    assert sorted(path.name for path in out.iterdir()) == ["a.png", "c.png"]
+    assert sorted(path.name for path in out.iterdir()) == ["a.png", "c.png", "crf.json"]
 
 
 def test_the_command_goes_on_from_what_is_done(folders, capsys):
@@ -162,6 +162,12 @@ def test_the_command_goes_on_from_what_is_done(folders, capsys):
     (out / "b.png").unlink()
     assert main([*command, "--keep"]) == 0
     assert (out / "b.png").exists() and (out / "a.png").stat().st_mtime_ns == before
+    assert re.search("1 refined in .*, 2 were there", capsys.readouterr().out)
+    assert main([*command, "--keep", "--w2", "1.5"]) == 2
+    message = capsys.readouterr().err
+    assert "were made with" in message and "w2 1.5" in message and "Traceback" not in message
+    os.utime(out / "c.png", ns=(0, 0))  # left by a run with other parameters, before the one that is gone on with
+    assert main([*command, "--keep"]) == 0
     assert re.search("1 refined in .*, 2 were there", capsys.readouterr().out)
 
 
@@ -200,7 +206,7 @@ def test_a_full_disk_is_reported_and_nothing_half_written(folders, form, monkeyp
     monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
     summary = refine(folders, formats=("png", form))
     assert summary.done == 0 and summary.failures[0].message.endswith("a: cannot be written: No space left on device")
-    assert not list(folders[2].iterdir())
+    assert [path.name for path in folders[2].iterdir()] == ["crf.json"]
 
 
 def test_what_a_killed_run_left_is_removed(folders):
@@ -210,7 +216,7 @@ def test_what_a_killed_run_left_is_removed(folders):
     for name in (".a-01234567.png", ".c-a_b_c_d_.png", *kept):
         (out / name).touch()
     assert refine(folders).done == 3
-    assert {path.name for path in out.iterdir()} == {"a.png", "b.png", "c.png", *kept}
+    assert {path.name for path in out.iterdir()} == {"a.png", "b.png", "c.png", "crf.json", *kept}
 
 
 def test_processes_share_the_threads_for_tiles(folders, monkeypatch):

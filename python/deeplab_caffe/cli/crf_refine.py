@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
 
 from ..errors import InputError, Stopped
@@ -79,12 +80,14 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.scores or not arguments.images:
         raise InputError("--scores and --images are both needed; or name an experiment: deeplab crf NAME")
     found = _tasks(arguments)
-    print(f"parameters: {_described(crf_parameters(arguments))}", flush=True)
     tasks = [task for task in found if not (arguments.keep and _is_done(task.id, arguments))]
+    refiner = _refiner(arguments, len(tasks))
+    _check_record(arguments, crf_flags.absolute(arguments.output))
+    print(f"parameters: {_described(refiner.parameters)}", flush=True)
     try:
         summary = refine_batch(
             tasks,
-            _refiner(arguments, len(tasks)),
+            refiner,
             workers=crf_flags.workers(arguments),
             processes=arguments.processes,
             scheduler=arguments.scheduler,
@@ -109,8 +112,13 @@ def _tasks(arguments: argparse.Namespace):
 
 
 def _is_done(image_id: str, arguments: argparse.Namespace) -> bool:
+    """Whether all results are there, none older than the record of the parameters that they were begun with."""
+    from ..crf.batch import RECORD
+
     folder = crf_flags.absolute(arguments.output)
-    return all((folder / f"{image_id}.{name}").exists() for name in arguments.format)
+    results, record = [folder / f"{image_id}.{name}" for name in arguments.format], folder / RECORD
+    begun = record.stat().st_mtime_ns if record.exists() else 0
+    return all(result.exists() and result.stat().st_mtime_ns >= begun for result in results)
 
 
 def _refiner(arguments: argparse.Namespace, images: int):
@@ -130,6 +138,19 @@ def _refiner(arguments: argparse.Namespace, images: int):
         arguments.compact,
         threads=max(1, count // max(1, images)) if arguments.processes else count,
     )
+
+
+def _check_record(arguments: argparse.Namespace, folder: Path) -> None:
+    """With --keep the parameters have to be those of the results that are there."""
+    from ..crf import CRFParameters
+    from ..crf.batch import RECORD
+
+    path, parameters = folder / RECORD, crf_parameters(arguments)
+    if arguments.keep and path.is_file() and (before := CRFParameters.load(path)) != parameters:
+        raise InputError(
+            f"--keep: the results in {arguments.output} were made with {_described(before)}; wanted now: "
+            f"{_described(parameters)}. Name another folder with -o, or leave --keep out"
+        )
 
 
 def _described(parameters) -> str:

@@ -2,13 +2,14 @@
 
 from .outputs import FORMATS
 from .refiner import Refiner, Task
-from .run import Failure, RefineSummary, batch_tasks, refine_batch
+from .run import RECORD, Failure, RefineSummary, batch_tasks, refine_batch
 from .tiles import DEFAULT_OVERLAP, DEFAULT_TILE
 
 __all__ = [
     "DEFAULT_OVERLAP",
     "DEFAULT_TILE",
     "FORMATS",
+    "RECORD",
     "Failure",
     "RefineSummary",
     "Refiner",

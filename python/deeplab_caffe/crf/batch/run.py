@@ -14,11 +14,13 @@ from typing import NamedTuple
 from deeplab_caffe.data.large_images import IMAGE_SUFFIXES, find_images
 from deeplab_caffe.data.score_maps import find_score_maps
 from deeplab_caffe.errors import InputError
-from deeplab_caffe.files import remove_leftovers
+from deeplab_caffe.files import remove_leftovers, write_text
 from deeplab_caffe.progress import tracked
 
 from ..crew import hire
 from .refiner import Refiner, Task
+
+RECORD = "crf.json"  # in the folder of the results: the parameters that they were made with
 
 
 class Failure(NamedTuple):
@@ -79,6 +81,7 @@ def refine_batch(
     """
     _keep_inputs(tasks, refiner.folder)
     _prepare(refiner.folder)
+    _record(refiner)
     failures = [task for task in tasks if isinstance(task, Failure)]
     for failure in failures:
         _report(failure)
@@ -92,6 +95,13 @@ def refine_batch(
                 failures.append(Failure(task.id, message))
                 _report(failures[-1])
     return RefineSummary(len(tasks) - len(failures), tuple(failures))
+
+
+def _record(refiner: Refiner) -> None:
+    """Say in the folder with which parameters its results are made; the date is that of the last change of them."""
+    path, text = refiner.folder / RECORD, refiner.parameters.to_json() + "\n"
+    if not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != text:
+        write_text(path, text)
 
 
 def _prepare(folder: Path) -> None:
