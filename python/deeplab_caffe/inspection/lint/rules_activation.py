@@ -18,6 +18,7 @@ _TAG = re.compile(r"\d+(?:_\d+)*[a-z]?\d*")
 
 @rule("relu-after-wrong-blob", WARNING, "an activation on a blob that has had one, or whose name says another's")
 def relu_after_wrong_blob(view: View) -> Iterator[Hit]:
+    """Copying a block and forgetting to change one name leaves one layer with two activations and another with none."""
     for layer in view.layers:
         if layer.type not in ACTIVATIONS or not layer.bottoms:
             continue
@@ -76,6 +77,7 @@ def _is_activated(view: View, layer: Layer) -> bool:
 
 @rule("activation-on-scores", WARNING, "an activation or a Dropout between the last weights and the loss")
 def activation_on_scores(view: View) -> Iterator[Hit]:
+    """Scores may have any sign and size. A ReLU makes negative ones equal, and Dropout makes them noisy."""
     for loss in view.losses:
         if loss.type != "SoftmaxWithLoss":
             continue
@@ -88,6 +90,7 @@ def activation_on_scores(view: View) -> Iterator[Hit]:
 
 @rule("softmax-before-loss", WARNING, "a Softmax before a loss that takes its own")
 def softmax_before_loss(view: View) -> Iterator[Hit]:
+    """The loss applies softmax (sigmoid) itself. Applied twice, probabilities are nearly flat and training stalls."""
     for loss in view.losses:
         if loss.type not in ("SoftmaxWithLoss", "SigmoidCrossEntropyLoss"):
             continue
@@ -99,6 +102,7 @@ def softmax_before_loss(view: View) -> Iterator[Hit]:
 
 @rule("missing-activation", NOTE, "weights directly on weights, which together are no more than the second alone")
 def missing_activation(view: View) -> Iterator[Hit]:
+    """Two linear layers in a row can compute no more than one of them."""
     for layer in view.layers:
         if layer.type not in ("Convolution", "InnerProduct") or not layer.bottoms:
             continue

@@ -28,6 +28,7 @@ def _data_layers(view: View) -> Iterator[tuple[Layer, str, Any]]:
 
 @rule("data-source", ERROR, "a data layer that does not say what it reads, or how many items at a time")
 def data_source(view: View) -> Iterator[Hit]:
+    """The layer cannot read anything."""
     for layer, param, p in _data_layers(view):
         if layer.type != "MemoryData" and not p.source:
             yield layer.hit("states no source", f"state it in {param}", param)
@@ -37,6 +38,7 @@ def data_source(view: View) -> Iterator[Hit]:
 
 @rule("moved-field", WARNING, "scale, mean_file, crop_size or mirror where no data layer reads it any more")
 def moved_field(view: View) -> Iterator[Hit]:
+    """Since 2014 these fields belong to transform_param. Left where they were, they have no effect in Caffe."""
     for layer, param, p in _data_layers(view):
         for field in ("scale", "mean_file", "crop_size", "mirror"):
             if field in p.DESCRIPTOR.fields_by_name and p.HasField(field):
@@ -46,6 +48,10 @@ def moved_field(view: View) -> Iterator[Hit]:
 
 @rule("mean-values", ERROR, "means that do not go with the image's channels, or stated twice over")
 def mean_values(view: View) -> Iterator[Hit]:
+    """One value counts for all channels, or each channel needs its own.
+
+    Both a file and values contradict each other.
+    """
     for layer in view.layers:
         t = layer.param.transform_param
         if t.mean_value and t.HasField("mean_file"):
@@ -58,6 +64,7 @@ def mean_values(view: View) -> Iterator[Hit]:
 
 @rule("shuffle", WARNING, "a training list that is read in its order")
 def shuffle(view: View) -> Iterator[Hit]:
+    """Images that follow each other in a list are often alike; SGD needs batches that are mixed."""
     for layer, param, p in _data_layers(view) if view.trains else ():
         if param == "image_data_param" and not p.shuffle:
             yield layer.hit(
@@ -77,6 +84,7 @@ def _append(layer: Layer, param: str, text: str, edits: Edits) -> None:
 
 @rule("test-augmentation", WARNING, "mirroring, shuffling or rescaling in a test net, whose results then vary")
 def test_augmentation(view: View) -> Iterator[Hit]:
+    """Scores would differ from run to run and be lower than those of the unchanged images."""
     for layer, param, p in () if view.is_train else _data_layers(view):
         t = layer.param.transform_param
         for stated, path in (
@@ -97,6 +105,7 @@ def _remove_all(layer: Layer, path: tuple[str, str], edits: Edits) -> None:
 
 @rule("crop-missing", WARNING, "batches of several images without a crop_size, which must then all be of one size")
 def crop_missing(view: View) -> Iterator[Hit]:
+    """A batch is one array; without a crop it cannot hold images of different sizes."""
     for layer, _, p in _data_layers(view):
         t = layer.param.transform_param
         if layer.type not in ("ImageSegData", "ImageData") or (p.new_height and p.new_width):
@@ -108,6 +117,7 @@ def crop_missing(view: View) -> Iterator[Hit]:
 
 @rule("missing-file", NOTE, "a list or a mean file that is not there (only with --files)", optional=True)
 def missing_file(view: View) -> Iterator[Hit]:
+    """Training would stop when it opens the file. Paths are relative to where it runs, so this check is on request."""
     for layer in view.layers:
         p = getattr(layer.param, DATA[layer.type]) if layer.type in DATA else None
         for path, name in (

@@ -24,6 +24,7 @@ def _learned(view: View) -> list[Layer]:
 
 @rule("missing-filler", WARNING, "a new layer (one that learns faster, or makes the scores) without a weight_filler")
 def missing_filler(view: View) -> Iterator[Hit]:
+    """The default filler is constant 0. A layer that no weight file fills then starts at 0."""
     learned = _learned(view)
     usual = Counter(layer.multiplier(0) for layer in learned).most_common(1)
     scoring = _scoring(view)
@@ -51,6 +52,7 @@ def _param(layer: Layer) -> str:
 
 @rule("constant-filler", WARNING, "weights that all start at one value, and so learn one thing")
 def constant_filler(view: View) -> Iterator[Hit]:
+    """All outputs compute the same and get the same gradient, so they stay equal for ever."""
     scoring = _scoring(view)  # their outputs are told apart by the labels
     for layer in _learned(view):
         constant = layer.weights.HasField("weight_filler") and layer.weights.weight_filler.type == "constant"
@@ -63,6 +65,7 @@ def constant_filler(view: View) -> Iterator[Hit]:
 
 @rule("deconvolution-filler", WARNING, "a Deconvolution that does not learn and has no filler: it makes zeros")
 def deconvolution_filler(view: View) -> Iterator[Hit]:
+    """A frozen Deconvolution keeps its first values, and the default filler is 0: the output is 0."""
     for layer in view.layers if view.trains else []:
         frozen = layer.type == "Deconvolution" and layer.multiplier(0) == 0 and not layer.incomplete
         if frozen and not layer.weights.HasField("weight_filler"):
@@ -72,6 +75,8 @@ def deconvolution_filler(view: View) -> Iterator[Hit]:
 
 @rule("bias-multiplier", WARNING, "a bias without a lr_mult of its own where those of the other layers learn doubly")
 def bias_multiplier(view: View) -> Iterator[Hit]:
+    """Published nets learn biases at twice the rate and without weight decay; a layer that forgets it differs silently.
+    """
     learned = [layer for layer in _learned(view) if layer.weights.bias_term]
     doubled = [x for x in learned if len(x.param.param) > 1 and x.multiplier(1) == 2 * x.multiplier(0)]
     if len(doubled) < 2 or 2 * len(doubled) < len(learned):
@@ -86,6 +91,7 @@ def bias_multiplier(view: View) -> Iterator[Hit]:
 
 @rule("weight-multiplier", WARNING, "a layer that states no lr_mult where the others do")
 def weight_multiplier(view: View) -> Iterator[Hit]:
+    """Multipliers default to 1. Where all other layers state theirs, this one was probably forgotten."""
     learned = _learned(view)
     stating = [layer for layer in learned if any(spec.HasField("lr_mult") for spec in layer.param.param)]
     if len(stating) < 2 or 2 * len(stating) < len(learned):
@@ -98,6 +104,10 @@ def weight_multiplier(view: View) -> Iterator[Hit]:
 
 @rule("batch-norm-multiplier", WARNING, "statistics of a BatchNorm with a lr_mult, as if the solver learned them")
 def batch_norm_multiplier(view: View) -> Iterator[Hit]:
+    """The three parameters are running statistics.
+
+    With a learning rate the solver would change them, weight decay included.
+    """
     for layer in view.layers:
         if layer.type != "BatchNorm":
             continue
@@ -127,6 +137,7 @@ def _set_zero(layer: Layer, index: int, edits: Edits) -> None:
 
 @rule("batch-norm-without-scale", NOTE, "a BatchNorm that no Scale follows: nothing can undo the normalisation")
 def batch_norm_without_scale(view: View) -> Iterator[Hit]:
+    """BatchNorm only normalises in Caffe. The learned factor and offset of the paper are a Scale layer with a bias."""
     for layer in view.layers:
         if layer.type == "BatchNorm" and layer.tops:
             readers = view.tops[layer.index][0].readers
@@ -137,6 +148,7 @@ def batch_norm_without_scale(view: View) -> Iterator[Hit]:
 
 @rule("bias-before-batch-norm", NOTE, "a bias that the BatchNorm behind it takes away again")
 def bias_before_batch_norm(view: View) -> Iterator[Hit]:
+    """BatchNorm subtracts the mean, and the bias with it: the bias has no effect but takes memory and time."""
     for layer in _learned(view):
         if layer.weights.bias_term and layer.tops and layer.multiplier(1) != 0:
             readers = view.tops[layer.index][0].readers
@@ -152,6 +164,7 @@ def _subtracts_the_mean(layer: Layer) -> bool:
 
 @rule("nothing-learns", WARNING, "a training net all of whose multipliers are 0")
 def nothing_learns(view: View) -> Iterator[Hit]:
+    """Training would run to the end and change nothing."""
     layers = [layer for layer in view.layers if layer.weighted]
     frozen = all(layer.multiplier(0) == layer.multiplier(1) == 0 and not layer.incomplete for layer in layers)
     if view.trains and layers and frozen:
@@ -160,6 +173,7 @@ def nothing_learns(view: View) -> Iterator[Hit]:
 
 @rule("multiplier-range", ERROR, "a negative lr_mult or decay_mult, or a dropout_ratio outside of 0 to 1")
 def multiplier_range(view: View) -> Iterator[Hit]:
+    """A negative lr_mult goes up the gradient; Dropout divides by 1 - ratio."""
     for layer in view.layers:
         for i, spec in enumerate(layer.param.param):
             for field in ("lr_mult", "decay_mult"):

@@ -38,6 +38,7 @@ def _unknown(solver: SolverFile, field: str) -> bool:
 
 @rule("solver-net", ERROR, "a solver that names no training net, or several, or one that cannot be read", "solver")
 def solver_net(solver: SolverFile) -> Iterator[Hit]:
+    """A solver needs exactly one training net."""
     if len(solver.given) != 1:
         message = f"names {', '.join(solver.given) or 'no net'} to train; wanted exactly one of {', '.join(NETS)}"
         yield solver.hit(solver.given[-1] if solver.given else "train_net", message, "state one")
@@ -47,6 +48,7 @@ def solver_net(solver: SolverFile) -> Iterator[Hit]:
 
 @rule("solver-type", ERROR, "a type of solver that there is not", "solver")
 def solver_type(solver: SolverFile) -> Iterator[Hit]:
+    """No solver of this name exists."""
     kind = solver.param.type
     if kind not in TYPES:
         advice = f"the types are {', '.join(TYPES)}{nearest(kind, list(TYPES))}"
@@ -55,6 +57,7 @@ def solver_type(solver: SolverFile) -> Iterator[Hit]:
 
 @rule("lr-policy", ERROR, "an lr_policy that there is not, or without what it needs", "solver")
 def lr_policy(solver: SolverFile) -> Iterator[Hit]:
+    """The learning rate cannot be computed. Caffe stops, or takes 0 for what is missing."""
     policy = solver.param.lr_policy
     if _unknown(solver, "lr_policy"):
         return
@@ -70,6 +73,7 @@ def lr_policy(solver: SolverFile) -> Iterator[Hit]:
 
 @rule("unused-solver-field", WARNING, "a field that the lr_policy has no use for", "solver")
 def unused_solver_field(solver: SolverFile) -> Iterator[Hit]:
+    """The field has no effect under this policy, although it looks as if it had."""
     policy = solver.param.lr_policy
     for field in _POLICIES.get(policy, ((), ()))[1]:
         if _states(solver, field):
@@ -78,6 +82,7 @@ def unused_solver_field(solver: SolverFile) -> Iterator[Hit]:
 
 @rule("schedule", WARNING, "steps of the learning rate that come too late or not in order", "solver")
 def schedule(solver: SolverFile) -> Iterator[Hit]:
+    """A step after max_iter never happens; steps that do not rise are passed over."""
     p = solver.param
     if p.lr_policy == "step" and 0 < p.max_iter <= p.stepsize:
         message = f"the first step is at {p.stepsize}, but training ends at {p.max_iter}: the rate never falls"
@@ -105,6 +110,7 @@ _RANGES = {
 
 @rule("solver-value", ERROR, "a value of the solver outside of what makes sense", "solver")
 def solver_value(solver: SolverFile) -> Iterator[Hit]:
+    """Training with such a value diverges, does nothing, or is refused."""
     for field, (wanted, is_valid) in _RANGES.items():
         required = field in ("base_lr", "max_iter") and not solver.block.last(field)
         if required:
@@ -117,6 +123,7 @@ def solver_value(solver: SolverFile) -> Iterator[Hit]:
 
 @rule("test-settings", ERROR, "test nets, test_iter and test_interval that do not go together", "solver")
 def settings_of_tests(solver: SolverFile) -> Iterator[Hit]:
+    """Caffe refuses a solver whose test_iter does not match its test nets; without test_interval nothing is tested."""
     p = solver.param
     nets = len(p.test_net) + len(p.test_net_param)
     shared = p.HasField("net") or p.HasField("net_param")
@@ -132,6 +139,7 @@ def settings_of_tests(solver: SolverFile) -> Iterator[Hit]:
 
 @rule("snapshot", WARNING, "snapshots that are never taken, or that cannot be written", "solver")
 def snapshot(solver: SolverFile) -> Iterator[Hit]:
+    """A training that cannot save its weights is lost. It is better to know that before it starts."""
     p = solver.param
     problem = _unwritable(p.snapshot_prefix)
     if problem:
@@ -159,6 +167,7 @@ def _unwritable(prefix: str) -> str:
 
 @rule("missing-weights", ERROR, "weights to start from that are not there", "solver")
 def missing_weights(solver: SolverFile) -> Iterator[Hit]:
+    """Training would stop when it opens the file."""
     for stated in solver.param.weights:
         for name in stated.split(","):
             if is_missing(name.strip()):
@@ -167,6 +176,7 @@ def missing_weights(solver: SolverFile) -> Iterator[Hit]:
 
 @rule("no-loss", ERROR, "a training net without a loss", "solver")
 def no_loss(solver: SolverFile) -> Iterator[Hit]:
+    """Without a loss there is no gradient and nothing is learned."""
     if solver.train is not None and solver.train.layers and not solver.train.losses:
         layer = solver.train.layers[-1]
         advice = "add one, such as SoftmaxWithLoss, or look at the include rules"
@@ -178,6 +188,7 @@ def no_loss(solver: SolverFile) -> Iterator[Hit]:
 
 @rule("unshared-name", WARNING, "a test net's layer with weights, whose name the training net does not know", "pair")
 def unshared_name(pair: tuple[View, View]) -> Iterator[Hit]:
+    """A test net takes its weights from the training net by layer name; this layer would keep its initial values."""
     train, other = pair
     names = {layer.name for layer in train.layers if layer.weighted}
     for layer in other.layers:
@@ -189,6 +200,7 @@ def unshared_name(pair: tuple[View, View]) -> Iterator[Hit]:
 
 @rule("unshared-shape", ERROR, "a test net's layer whose weights have another shape than the training net's", "pair")
 def unshared_shape(pair: tuple[View, View]) -> Iterator[Hit]:
+    """The weights of the training net cannot be copied into a layer of another shape."""
     train, other = pair
     known: dict[str, Layer] = {layer.name: layer for layer in train.layers}
     for layer in other.layers:
