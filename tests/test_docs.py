@@ -59,16 +59,6 @@ def test_the_index_links_every_page() -> None:
     }
 
 
-@pytest.mark.parametrize("page", [*ROOT_PAGES, *PAGES], ids=_name)
-def test_lines_of_prose_are_not_too_long(page: Path) -> None:
-    """120 columns, but for tables, code, links and generated pages."""
-    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
-    if "is written by" in text or "Written by" in text:
-        return
-    long = [line for line in text.splitlines() if len(line) > 130 and not line.startswith("|") and "](" not in line]
-    assert not long, long[0]
-
-
 # -- the pages that are generated
 
 
