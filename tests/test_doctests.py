@@ -1,4 +1,4 @@
-"""Examples that are written down run: those of docstrings (`>>>`), and the blocks of pages marked `<!-- runnable -->`."""
+"""Examples run: those of docstrings (`>>>`), and the blocks of pages that are marked `<!-- runnable -->`."""
 
 from __future__ import annotations
 
