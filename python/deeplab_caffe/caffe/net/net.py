@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -15,10 +15,11 @@ from ...formats.definition import Definition, definition_of, read_definition
 from ..layer_types.base import DataLayer
 from ..plan import Plan
 from ..recompute import Recomputation
-from . import batches, deferred_checks, log, passes, weights
+from . import batches, log, passes, weights
 from .graph import NetGraph
 from .precision import set_precision
 from .splits import insert_splits
+from .step import AUTOMATIC
 
 
 class Net(NetGraph):
@@ -52,14 +53,10 @@ class Net(NetGraph):
         self.name = definition.param.name
         self.source = definition.source
         self.force_backward = definition.param.force_backward
-        #: whether passes print what flows through them
-        self.debug_info: bool = definition.param.debug_info
+        self.debug_info = definition.param.debug_info
         entries = self.choose(definition.entries)
-        #: called with the index of a layer before it runs forward, after it, and so backward
-        self._callbacks: dict[str, list[Callable[[int], Any]]] = {w: [] for w in ("<f", "f>", "<b", "b>")}
+        self.callbacks = {when: [] for when in ("<f", "f>", "<b", "b>")}
         self._recomputation: Recomputation | None = None
-        #: labels that are not known to be right yet
-        self.doubts: deferred_checks.Doubts = deque()
         log.begun(definition.param, self.state, [entry.param for entry in entries])
         self._build(insert_splits(entries))
         if given["weights"]:
@@ -80,23 +77,13 @@ class Net(NetGraph):
         """Run backward from layer start down to end (inclusive); `release` frees what forward kept for it."""
         passes.backward(self, start, end, release)
 
-    def call_back(self, when: str, index: int) -> None:
-        """Call the callbacks of a moment with a layer's index."""
-        for callback in self._callbacks[when]:
-            callback(index)
-
     def _forward(self, start: int, end: int) -> float:
         loss = float(self.forward_range(start, end))
-        deferred_checks.settle(self)
+        self.deferred_checks.finish()
         return loss
 
     def _backward(self, start: int, end: int) -> None:
         self.backward_range(start, end)
-
-    def _index(self, layer: str) -> int:
-        if layer not in self.layer_dict:
-            raise ValueError(f"the net has no layer '{layer}'")
-        return self._layer_names.index(layer)
 
     def forward(
         self,
@@ -106,12 +93,12 @@ class Net(NetGraph):
         **inputs: np.ndarray,
     ) -> dict[str, np.ndarray]:
         """Copy the inputs in and run; returns live views of the outputs (or of layer `end`'s tops) and of `blobs`."""
-        first = self._index(start) if start else 0
-        last = self._index(end) if end else len(self.layers) - 1
+        first = self.index_of(start) if start else 0
+        last = self.index_of(end) if end else len(self.layers) - 1
         names = dict.fromkeys([*(self.top_names[end] if end else self.outputs), *(blobs or [])])
         batches.fill_inputs(self, inputs)
         self._forward(first, last)
-        return {name: self.blobs[name].data for name in names if name != "(automatic)"}
+        return {name: self.blobs[name].data for name in names if name != AUTOMATIC}
 
     def backward(
         self,
@@ -121,8 +108,8 @@ class Net(NetGraph):
         **tops: np.ndarray,
     ) -> dict[str, np.ndarray]:
         """Copy diffs of the outputs in and run backward; returns views of the inputs' diffs and of `diffs`."""
-        first = self._index(start) if start else len(self.layers) - 1
-        last = self._index(end) if end else 0
+        first = self.index_of(start) if start else len(self.layers) - 1
+        last = self.index_of(end) if end else 0
         names = dict.fromkeys([*(self.bottom_names[end] if end else self.inputs), *(diffs or [])])
         if tops:
             batches.check(self, tops, self.outputs, "Top diff arguments do not match net outputs.", "Diff")
@@ -133,13 +120,13 @@ class Net(NetGraph):
 
     def forward_all(self, blobs: Sequence[str] | None = None, **inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Run over inputs of any number of items, batch by batch; returns copies of outputs and `blobs`, joined."""
-        return batches.forward_all(self, blobs, inputs)
+        return batches.forward_all(self, self.forward, blobs, inputs)
 
     def forward_backward_all(
         self, blobs: Sequence[str] | None = None, diffs: Sequence[str] | None = None, **arrays: np.ndarray
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Likewise forward and backward, from inputs and diffs of the outputs; returns (blobs, diffs)."""
-        return batches.forward_backward_all(self, blobs, diffs, arrays)
+        return batches.forward_backward_all(self, self.forward, self.backward, blobs, diffs, arrays)
 
     def set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
         """Give a net that begins with MemoryData its items: float32 (n, C, H, W), and labels (n, 1, 1, 1) or (n,).
@@ -158,8 +145,8 @@ class Net(NetGraph):
 
     def reshape(self) -> None:
         """Let every layer give its tops their shapes again."""
-        for layer, bottoms, tops in zip(self.layers, self._bottoms, self._tops, strict=True):
-            layer.reshape(bottoms, tops)
+        for step in self.steps:
+            step.reshape()
 
     def recompute(self, ends: Sequence[str] | None = None) -> None:
         """From now on keep few activations for backward, which computes the others once more: less memory, more time.
@@ -176,7 +163,7 @@ class Net(NetGraph):
 
         Parameters, their gradients and losses stay float32. Raises InputError for an unknown precision.
         """
-        set_precision(self, precision)
+        set_precision(self.steps, precision)
 
     def clear_param_diffs(self) -> None:
         """Make the gradients of all learnable parameters zero."""
@@ -185,19 +172,19 @@ class Net(NetGraph):
 
     def before_forward(self, callback: Callable[[int], Any]) -> None:
         """Call `callback(layer index)` before every layer's forward."""
-        self._callbacks["<f"].append(callback)
+        self.callbacks["<f"].append(callback)
 
     def after_forward(self, callback: Callable[[int], Any]) -> None:
         """Call `callback(layer index)` after every layer's forward."""
-        self._callbacks["f>"].append(callback)
+        self.callbacks["f>"].append(callback)
 
     def before_backward(self, callback: Callable[[int], Any]) -> None:
         """Call `callback(layer index)` before every layer's turn in backward."""
-        self._callbacks["<b"].append(callback)
+        self.callbacks["<b"].append(callback)
 
     def after_backward(self, callback: Callable[[int], Any]) -> None:
         """Call `callback(layer index)` after every layer's turn in backward."""
-        self._callbacks["b>"].append(callback)
+        self.callbacks["b>"].append(callback)
 
     # -- names and numbers
 
@@ -205,22 +192,6 @@ class Net(NetGraph):
     def blob_loss_weights(self) -> OrderedDict[str, float]:
         """Loss weight of every blob, 0 for most."""
         return OrderedDict(zip(self._blob_names, self._blob_loss_weights, strict=True))
-
-    @property
-    def _blob_loss_weights(self) -> list[float]:
-        return [self._loss_weight_of.get(id(b), 0.0) for b in self._blobs]
-
-    _inputs = property(lambda self: self._ids(self.inputs))
-    _outputs = property(lambda self: self._ids(self.outputs))
-
-    def _top_ids(self, layer: int) -> list[int]:
-        return self._ids(self._top_names[layer])
-
-    def _bottom_ids(self, layer: int) -> list[int]:
-        return self._ids(self._bottom_names[layer])
-
-    def _ids(self, names: Iterable[str]) -> list[int]:
-        return [self._blob_names.index(name) for name in names if name != "(automatic)"]
 
     # -- weights
 

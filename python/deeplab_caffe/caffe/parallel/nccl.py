@@ -8,7 +8,6 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 import torch.distributed as dist
@@ -18,9 +17,6 @@ from .. import mode
 from ..mode import set_solver_count, set_solver_rank, solver_count, solver_rank
 from . import group, startup
 from .all_reduce import GradientAverage
-
-if TYPE_CHECKING:
-    from ..solver.solver import Solver
 
 __all__ = [
     "NCCL", "Timer", "has_nccl", "set_multiprocess", "set_solver_count", "set_solver_rank", "solver_count",
@@ -48,9 +44,9 @@ class NCCL:
     `bcast` where they train something else than the root.
     """
 
-    def __init__(self, solver: Solver, uid: str) -> None:
+    def __init__(self, solver: startup.TrainingSolver, uid: str) -> None:
         self._solver = solver
-        solver.takes_part = True
+        solver.synchronised = True
         if solver_count() > 1:
             self._meet(uid)
         self._average = GradientAverage(solver.group, solver.net, solver.param.iter_size)
@@ -72,7 +68,7 @@ class NCCL:
 
     def bcast(self) -> None:
         """Give all solvers the root's weights, history and seed."""
-        startup.begin_alike(self._solver.group, self._solver)
+        startup.synchronise(self._solver)
 
     def on_start(self) -> None:
         """The solver's callback before the passes of an iteration."""

@@ -53,7 +53,7 @@ class _Worker:
             return
 
 
-def launch(
+def run_in_processes(
     function: Callable[..., None],
     arguments: Sequence[Any],
     devices: Sequence[torch.device],
@@ -65,16 +65,16 @@ def launch(
     ends the workers. Raises InputError where a worker fails or dies, and Stopped where they were asked to stop.
     """
     store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False, timeout=group.MEETING)
-    crew = _start(store.port, function, arguments, devices)
+    workers = _start(store.port, function, arguments, devices)
     try:
-        with _handing_on(crew[0]):
-            failed = _watch(crew)
+        with _handing_on(workers[0]):
+            failed = _watch(workers)
         if failed is not None:
             _fail(failed, how_to_go_on)
-        if crew[0].state == "stopped":
-            raise Stopped(crew[0].message)
+        if workers[0].state == "stopped":
+            raise Stopped(workers[0].message)
     finally:
-        _end(crew)
+        _end(workers)
 
 
 def _start(
@@ -82,7 +82,7 @@ def _start(
 ) -> list[_Worker]:
     """New processes, which ignore Ctrl-C until they are ready for it."""
     context = multiprocessing.get_context("spawn")
-    crew = []
+    workers = []
     with _ignoring_interrupts():
         for rank, device in enumerate(devices):
             ours, theirs = context.Pipe(duplex=False)
@@ -90,13 +90,13 @@ def _start(
             process = context.Process(target=_work, args=(theirs, place, function, arguments), name=f"worker {rank}")
             process.start()
             theirs.close()
-            crew.append(_Worker(rank, device, process, ours, pid=process.pid or 0))
-    return crew
+            workers.append(_Worker(rank, device, process, ours, pid=process.pid or 0))
+    return workers
 
 
-def _watch(crew: Sequence[_Worker]) -> _Worker | None:
+def _watch(workers: Sequence[_Worker]) -> _Worker | None:
     """Wait until all are done; the worker that failed first, by its own fault, where one did."""
-    running = list(crew)
+    running = list(workers)
     suspects: list[_Worker] = []
     deadline: float | None = None
     while running:
@@ -137,13 +137,13 @@ def _fail(worker: _Worker, how_to_go_on: Callable[[], str]) -> NoReturn:
     raise InputError("; ".join(filter(None, [f"{worker} {kind}", "the other workers were stopped", how_to_go_on()])))
 
 
-def _end(crew: Sequence[_Worker]) -> None:
+def _end(workers: Sequence[_Worker]) -> None:
     """Leave no process behind."""
-    for worker in crew:
+    for worker in workers:
         if worker.process.is_alive():
             worker.process.terminate()
     deadline = time.monotonic() + _GRACE
-    for worker in crew:
+    for worker in workers:
         worker.process.join(max(0.0, deadline - time.monotonic()))
         if worker.process.is_alive():
             worker.process.kill()

@@ -15,7 +15,7 @@ import os
 import re
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,9 +26,7 @@ from ...formats import schema, weights, weights_hdf5
 from .. import log, mode
 from ..layer_types.base import DataLayer
 from ..net.net import Net
-
-if TYPE_CHECKING:
-    from .solver import Solver
+from .state import TrainingState
 
 
 def check_writable(prefix: str, source: str) -> None:
@@ -60,7 +58,7 @@ def last(prefix: str) -> str:
 _ITER = re.compile(r"_iter_(\d+)\.solverstate(\.h5)?$")
 
 
-def write(solver: Solver) -> str:
+def write(solver: TrainingState) -> str:
     """Write a snapshot of a solver in the format it states; returns the path of the state file.
 
     Of solvers that train together, all must call it; the root writes, with the random states of the others.
@@ -84,7 +82,7 @@ def write(solver: Solver) -> str:
     return state_file
 
 
-def _write_model(solver: Solver, model: str, temporary: Path) -> None:
+def _write_model(solver: TrainingState, model: str, temporary: Path) -> None:
     if model.endswith(".h5"):
         log.info(f"Snapshotting to HDF5 file {model}", "solver.cpp:465")
         solver.net.save_hdf5(temporary, diffs=solver.param.snapshot_diff)
@@ -93,7 +91,7 @@ def _write_model(solver: Solver, model: str, temporary: Path) -> None:
         solver.net.save(temporary, diffs=solver.param.snapshot_diff)
 
 
-def _write_state(solver: Solver, model: str, state_file: str, temporary: Path) -> None:
+def _write_state(solver: TrainingState, model: str, state_file: str, temporary: Path) -> None:
     history = [h.detach().cpu().numpy() for h in solver.history]
     state = weights.SolverState(solver.iter, model, history, solver.current_step)
     if state_file.endswith(".h5"):
@@ -104,7 +102,7 @@ def _write_state(solver: Solver, model: str, state_file: str, temporary: Path) -
         weights.write_solverstate(temporary, state)
 
 
-def _failure(solver: Solver, stem: str, error: OSError) -> str:
+def _failure(solver: TrainingState, stem: str, error: OSError) -> str:
     """Why a snapshot could not be written, and from where one can go on."""
     reason = error.strerror or str(error)
     before = newest(solver.param.snapshot_prefix)
@@ -112,7 +110,7 @@ def _failure(solver: Solver, stem: str, error: OSError) -> str:
     return f"cannot write the snapshot {stem}.*: {reason}; {left}"
 
 
-def restore(solver: Solver, path: str) -> None:
+def restore(solver: TrainingState, path: str) -> None:
     """Bring a solver to the state of a snapshot, binary or HDF5; on bad input the solver stays as it was."""
     reader = weights_hdf5 if weights_hdf5.is_hdf5(path) else weights
     state = reader.read_solverstate(path)
@@ -148,7 +146,7 @@ def _random_states() -> dict[str, str]:
     return {str(d): base64.b64encode(g.get_state().numpy().tobytes()).decode() for d, g in mode.generators()}
 
 
-def _side_state(solver: Solver) -> dict[str, Any]:
+def _side_state(solver: TrainingState) -> dict[str, Any]:
     root, *workers = (json.loads(text) for text in solver.group.gather(json.dumps(_random_states())))
     return {
         "iter": solver.iter,
@@ -171,7 +169,7 @@ def _restore_random(states: dict[str, str]) -> None:
             mode.generator(where).set_state(state)
 
 
-def _restore_side_state(solver: Solver, path: Path) -> None:
+def _restore_side_state(solver: TrainingState, path: Path) -> None:
     try:
         side = json.loads(path.read_text())
         if side["iter"] != solver.iter:
