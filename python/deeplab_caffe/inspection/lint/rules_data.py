@@ -48,10 +48,7 @@ def moved_field(view: View) -> Iterator[Hit]:
 
 @rule("mean-values", ERROR, "means that do not go with the image's channels, or stated twice over")
 def mean_values(view: View) -> Iterator[Hit]:
-    """One value counts for all channels, or each channel needs its own.
-
-    Both a file and values contradict each other.
-    """
+    """One value counts for all channels, else each channel needs its own. A file and values contradict each other."""
     for layer in view.layers:
         t = layer.param.transform_param
         if t.mean_value and t.HasField("mean_file"):

@@ -106,7 +106,7 @@ def weight_multiplier(view: View) -> Iterator[Hit]:
 def batch_norm_multiplier(view: View) -> Iterator[Hit]:
     """The three parameters are running statistics.
 
-    With a learning rate the solver would change them, weight decay included.
+    BVLC's Caffe refuses another lr_mult; in others the solver would change them.
     """
     for layer in view.layers:
         if layer.type != "BatchNorm":

@@ -55,7 +55,7 @@ _SUMMARIES = {
 }
 _REASONS = {
     "does-not-fit": "The engine cannot set the layer up; training or testing would stop with the same message.",
-    "unknown-type": "No layer type of this name exists, in this engine or among those that it can read only.",
+    "unknown-type": "No layer type of this name exists, so the net cannot be set up.",
     "shared-shape": "Layers that share a parameter use one array, so its shape must be the same in all of them.",
     "shared-multiplier": "A shared parameter has one learning rate. Caffe refuses different values.",
     "param-count": (

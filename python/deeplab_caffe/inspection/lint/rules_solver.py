@@ -82,7 +82,7 @@ def unused_solver_field(solver: SolverFile) -> Iterator[Hit]:
 
 @rule("schedule", WARNING, "steps of the learning rate that come too late or not in order", "solver")
 def schedule(solver: SolverFile) -> Iterator[Hit]:
-    """A step after max_iter never happens; steps that do not rise are passed over."""
+    """A step after max_iter never happens; a step that is not later than the one before follows it at once."""
     p = solver.param
     if p.lr_policy == "step" and 0 < p.max_iter <= p.stepsize:
         message = f"the first step is at {p.stepsize}, but training ends at {p.max_iter}: the rate never falls"
@@ -123,7 +123,7 @@ def solver_value(solver: SolverFile) -> Iterator[Hit]:
 
 @rule("test-settings", ERROR, "test nets, test_iter and test_interval that do not go together", "solver")
 def settings_of_tests(solver: SolverFile) -> Iterator[Hit]:
-    """Caffe refuses a solver whose test_iter does not match its test nets; without test_interval nothing is tested."""
+    """Caffe refuses a solver whose test_iter does not match its test nets, and test nets without a test_interval."""
     p = solver.param
     nets = len(p.test_net) + len(p.test_net_param)
     shared = p.HasField("net") or p.HasField("net_param")

@@ -80,7 +80,7 @@ def template_variable(subject: Subject) -> Iterator[Hit]:
 
 @rule("old-dialect", WARNING, "a net of V0, V1 or DeepLab's first release, or inputs stated outside of layers", "net")
 def old_dialect(file: NetFile) -> Iterator[Hit]:
-    """Old dialects are read, but tools outside this package and editors know today's form only."""
+    """Old dialects are read, but documentation, editors and most tools know today's form only."""
     advice = f"deeplab prototxt upgrade --in-place {file.document.filename}"
     if file.is_old and file.elements:
         yield file.hit(file.elements[0].start, f"the net is written in an old dialect, {file.dialect}", advice)

@@ -20,7 +20,7 @@ _READ_THEIR_TOP = {"Exp", "LRN", "Sigmoid", "Softmax", "TanH"}
 
 @rule("unnamed-layer", WARNING, "a layer without a name, whose weights nothing can find", "net")
 def unnamed_layer(file: NetFile) -> Iterator[Hit]:
-    """Weights are saved and loaded by layer name; those of a layer without a name are lost."""
+    """Weights are saved and loaded by layer name, so nothing can load those of a layer without a name."""
     for layer in file.layers:
         if not layer.name and not layer.incomplete:
             yield layer.hit("the layer has no name", "state one: weights are found by it")
