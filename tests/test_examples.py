@@ -60,6 +60,9 @@ def test_segment_photo(run) -> None:
     assert "class 0: 50.0% of the pixels" in shown
     assert np.array_equal(read_label("labels.png"), label)
     assert cv2.imread("labels_overlay.png").shape == (40, 50, 3)
+    Path("two.toml").write_text('name = "two"\nclasses = ["blue", "red"]\nmean = [0, 0, 0]\n')
+    words = ["photo.png", "-o", "named.png", "--dataset", "two.toml", "--scale", "0.1", "--no-crf"]
+    assert "red: 50.0% of the pixels" in run("segment_photo", "deploy.prototxt", "weights.caffemodel", *words)
 
 
 def test_crf_on_scores(run) -> None:
