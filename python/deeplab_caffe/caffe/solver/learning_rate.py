@@ -21,12 +21,12 @@ def check(solver: SolverDefinition) -> None:
         hint = nearest(policy, list(POLICIES))
         raise solver.error("lr_policy", f"unknown lr_policy '{policy}'{hint} (the policies: {', '.join(POLICIES)})")
     if policy in ("step", "sigmoid") and param.stepsize <= 0:
-        message = f"lr_policy '{policy}' wants a positive stepsize, got {param.stepsize}"
+        message = f"lr_policy '{policy}' needs a positive stepsize, got {param.stepsize}"
         raise solver.error("stepsize lr_policy", message)
     if policy in ("step", "exp", "inv", "multistep") and param.gamma < 0:
         raise solver.error("gamma lr_policy", f"gamma is {param.gamma:g}, wanted 0 or more")
     if policy == "poly" and param.max_iter <= 0:
-        raise solver.error("max_iter lr_policy", "lr_policy 'poly' wants a positive max_iter")
+        raise solver.error("max_iter lr_policy", "lr_policy 'poly' needs a positive max_iter")
 
 
 def rate(param: Any, iteration: int, current_step: int) -> float:
