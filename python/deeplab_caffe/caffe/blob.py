@@ -139,7 +139,14 @@ class SyncedMemory:
 class Blob:
     """An N-D float32 array `data` and its gradient `diff`, both row-major numpy views that are live.
 
-    Raises InputError for more than 32 axes, a negative size, or 2**31 elements and more.
+    Raises:
+        InputError: for more than 32 axes, a negative size, or 2**31 elements and more.
+
+    Example:
+        >>> blob = Blob((2, 3))
+        >>> blob.data[0] = [1, 2, 3]
+        >>> blob.data.sum(), blob.count, blob.channels
+        (np.float32(6.0), 6, 3)
     """
 
     def __init__(self, shape: Sequence[int] = ()) -> None:

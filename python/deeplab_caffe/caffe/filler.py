@@ -14,9 +14,19 @@ _TYPES = ("constant", "uniform", "gaussian", "positive_unitball", "xavier", "msr
 
 
 def fill(shape: tuple[int, ...], filler: Any) -> torch.Tensor:
-    """New values of a shape on the engine's device, by a FillerParameter.
+    """New values of a shape on the engine's device; fan_in = count / shape[0], fan_out = count / shape[1].
 
-    fan_in = count / shape[0], fan_out = count / shape[1]. Raises InputError as `check_filler` does.
+    Args:
+        shape: of the parameter, such as (num_output, channels, height, width).
+        filler: a FillerParameter.
+
+    Raises:
+        InputError: as `check_filler` does.
+
+    Example:
+        >>> from deeplab_caffe.formats import schema
+        >>> fill((1, 2), schema.FillerParameter(type="constant", value=0.5))
+        tensor([[0.5000, 0.5000]])
     """
     check_filler(shape, filler)
     kind = filler.type

@@ -30,9 +30,18 @@ def check(solver: SolverDefinition) -> None:
 
 
 def rate(param: Any, iteration: int, current_step: int) -> float:
-    """The rate of iteration `iteration` (the number of updates done), in float32 arithmetic.
+    """The learning rate of an iteration, in float32 arithmetic as `GetLearningRate` computes it.
 
-    current_step: for multistep, the number of step values reached.
+    Args:
+        param: a SolverParameter that `check` accepts.
+        iteration: the number of updates done.
+        current_step: for multistep, the number of step values reached.
+
+    Example:
+        >>> from deeplab_caffe.formats import schema
+        >>> poly = schema.SolverParameter(base_lr=0.001, lr_policy="poly", power=0.9, max_iter=20000)
+        >>> round(rate(poly, 10000, 0), 7)
+        0.0005359
     """
     f = np.float32
     base, gamma, power = f(param.base_lr), f(param.gamma), f(param.power)
