@@ -105,8 +105,8 @@ def test_one_worker_can_go_on_where_two_stopped(results):
 @pytest.mark.parametrize(
     ("case", "message"),
     [
-        ("other net", "worker 1 has another net than the root: layer 'still' is Convolution, .* must read the"),
-        ("other data", "worker 1 has other data than the root: layer 'data' reads 3 items, checksum .*root's 5 items"),
+        ("other net", "worker 1 has a different net from the root's: layer 'still' is Convolution, .* must read the"),
+        ("other data", "worker 1 has different data from the root's: layer 'data' reads 3 items, .*root's 5 items"),
         ("other solver", "worker 1 differs from the root in solver: Adam, checksum .*, the root SGD, checksum .*"),
         ("other iteration", "worker 1 differs from the root in iter: 2, the root 0; all must be given the same snap"),
     ],
@@ -203,7 +203,7 @@ def test_more_workers_than_devices(torchrun):
 def test_solvers_need_a_place_to_meet():
     caffe.set_solver_count(2)
     try:
-        with pytest.raises(InputError, match="there is no meeting place 'nowhere'; make one with NCCL.new_uid"):
+        with pytest.raises(InputError, match="the folder 'nowhere' does not exist; make one with NCCL.new_uid"):
             caffe.NCCL(_Solver(), "nowhere")
         with pytest.raises(InputError, match="processes here, not as threads"):
             caffe.set_multiprocess(False)

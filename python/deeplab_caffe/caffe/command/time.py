@@ -31,7 +31,7 @@ def time(flags: Flags) -> None:
 
 
 def _warm_up(net: Net) -> None:
-    """One pass, so that memory is there."""
+    """One pass, which allocates the memory."""
     last = len(net.layers) - 1
     log.info("Performing Forward", "caffe.cpp:355")
     log.info(f"Initial loss: {log.number(float(net.forward_range(0, last)))}", "caffe.cpp:360")

@@ -32,7 +32,7 @@ def decide_backward(
 
 
 def prune_backward(steps: Sequence[NetStep], force_backward: bool) -> None:
-    """Switch backward off where no loss lies above, or where all that lies above wants no gradient."""
+    """Switch backward off where no loss lies above, or where nothing above needs a gradient."""
     if force_backward:
         return
     under_loss: set[int] = set()

@@ -38,7 +38,7 @@ def fill_inputs(net: NetGraph, inputs: Arrays) -> None:
 def forward_all(net: NetGraph, forward: Pass, blobs: Sequence[str] | None, inputs: Arrays) -> dict[str, np.ndarray]:
     """Outputs (and `blobs`) for every item of the inputs: (n, ...) arrays of their own memory."""
     if not _count(inputs):
-        raise InputError(f"forward_all wants one or more items for each input of the net: {', '.join(net.inputs)}")
+        raise InputError(f"forward_all needs one or more items for each input of the net: {', '.join(net.inputs)}")
     parts: dict[str, list[np.ndarray]] = {name: [] for name in {*net.outputs, *(blobs or [])}}
     for batch in _batches(net, inputs):
         for name, values in forward(blobs, None, None, **batch).items():
@@ -98,5 +98,5 @@ def set_input_arrays(net: NetGraph, data: np.ndarray, labels: np.ndarray) -> Non
     """Give the MemoryData layer that the net begins with its items; see `Net.set_input_arrays`."""
     layer: Any = net.layers[0]
     if layer.type != "MemoryData":
-        raise InputError(f"set_input_arrays wants MemoryData as first layer, '{layer.name}' is {layer.type}")
+        raise InputError(f"set_input_arrays needs MemoryData as the first layer, '{layer.name}' is {layer.type}")
     layer.reset(data, labels)

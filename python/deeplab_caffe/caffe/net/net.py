@@ -23,9 +23,25 @@ from .step import AUTOMATIC
 
 
 class Net(NetGraph):
-    """`Net(file, phase, level=0, stages=None, weights=None)`, or pycaffe's old `Net(file, weights, phase)`.
+    """A net: `Net(file, phase, level=0, stages=None, weights=None)`, or pycaffe's old `Net(file, weights, phase)`.
 
-    Raises InputError, naming file, line and layer, for whatever does not fit together.
+    Args:
+        network_file: a prototxt of any dialect since 2013, or a Definition.
+        phase: `caffe.TRAIN` or `caffe.TEST`; with `level` and `stages` it decides which layers are included.
+        weights: a weight file to copy from, see `copy_from`.
+        state: a NetState in place of phase, level and stages.
+
+    Raises:
+        InputError: naming file, line and layer, where a definition is invalid or does not fit the others.
+
+    Example:
+        >>> from deeplab_caffe.caffe import TEST, NetSpec, layers
+        >>> spec = NetSpec()
+        >>> spec.data = layers.Input(shape={"dim": [1, 3]})
+        >>> spec.relu = layers.ReLU(spec.data)
+        >>> net = Net.from_param(spec.to_proto(), TEST)
+        >>> net.forward(data=[[-1, 0, 2]])["relu"]
+        array([[0., 0., 2.]], dtype=float32)
     """
 
     def __init__(
@@ -92,7 +108,19 @@ class Net(NetGraph):
         end: str | None = None,
         **inputs: np.ndarray,
     ) -> dict[str, np.ndarray]:
-        """Copy the inputs in and run; returns live views of the outputs (or of layer `end`'s tops) and of `blobs`."""
+        """Copy the inputs in and run the layers `start` to `end`.
+
+        Args:
+            blobs: names of further blobs to return.
+            start, end: names of the first and the last layer that is run; all layers if they are None.
+            inputs: an array for each input of the net, in the shape of its blob, or none at all.
+
+        Returns:
+            Live numpy views, by name: of the net's outputs (of `end`'s tops if it is given) and of `blobs`.
+
+        Raises:
+            InputError: where inputs do not match the net's, or a layer refuses its bottoms.
+        """
         first = self.index_of(start) if start else 0
         last = self.index_of(end) if end else len(self.layers) - 1
         names = dict.fromkeys([*(self.top_names[end] if end else self.outputs), *(blobs or [])])
@@ -107,7 +135,16 @@ class Net(NetGraph):
         end: str | None = None,
         **tops: np.ndarray,
     ) -> dict[str, np.ndarray]:
-        """Copy diffs of the outputs in and run backward; returns views of the inputs' diffs and of `diffs`."""
+        """Copy diffs of the outputs in and run backward from layer `start` down to `end`.
+
+        Args:
+            diffs: names of further blobs whose diffs are returned.
+            start, end: names of the layers between which backward runs; from the last to the first if they are None.
+            tops: a gradient for each output of the net, or none at all.
+
+        Returns:
+            Live numpy views of diffs, by name: of the net's inputs (of `end`'s bottoms if it is given) and of `diffs`.
+        """
         first = self.index_of(start) if start else len(self.layers) - 1
         last = self.index_of(end) if end else 0
         names = dict.fromkeys([*(self.bottom_names[end] if end else self.inputs), *(diffs or [])])
@@ -136,10 +173,16 @@ class Net(NetGraph):
         batches.set_input_arrays(self, data, labels)
 
     def plan(self, outputs: Iterable[str] | None = None, keep: Iterable[str] = (), precision: str = "float32") -> Plan:
-        """A fast forward pass that keeps `outputs` (the net's, if None) and the blobs named in `keep`, no others.
+        """A fast forward pass that keeps the values of some blobs alone.
 
-        With outputs stated, layers that they do not need are not run. precision: float32, which agrees with
-        `forward` to rounding, or bf16. Raises InputError for blobs that the net does not have.
+        Args:
+            outputs: the blobs that its `forward` returns, the net's outputs if None. Layers that no named output needs
+                are not run.
+            keep: further blobs that hold their values after a pass.
+            precision: `float32`, which agrees with `Net.forward` to rounding, or `bf16`.
+
+        Raises:
+            InputError: for a blob that the net does not have.
         """
         return Plan(self, outputs, keep, precision)
 
@@ -149,10 +192,15 @@ class Net(NetGraph):
             step.reshape()
 
     def recompute(self, ends: Sequence[str] | None = None) -> None:
-        """From now on keep few activations for backward, which computes the others once more: less memory, more time.
+        """From now on keep few activations for backward, which computes the others again: less memory, more time.
 
-        ends: the layers that segments end with, whose tops are kept; chosen if None, and () keeps everything again.
-        Blobs inside a segment hold nothing after a pass. Raises InputError for layers that no segment can end with.
+        Blobs inside a segment hold nothing after a pass.
+
+        Args:
+            ends: the layers that segments end with, whose tops are kept; chosen if None, and () keeps everything again.
+
+        Raises:
+            InputError: for a layer that no segment can end with.
         """
         if self._recomputation:
             self._recomputation.withdraw()
@@ -198,8 +246,14 @@ class Net(NetGraph):
     def copy_from(self, path: str | os.PathLike[str]) -> list[str]:
         """Copy the weights of layers found by name in a `.caffemodel` of any year, or a `.caffemodel.h5`.
 
-        Several files may be given, separated by commas; later ones override. Returns the names of layers that got
-        some. Raises InputError, and copies nothing of the file, where a layer's number of blobs or a shape differs.
+        Args:
+            path: a file, or several separated by commas; later ones override.
+
+        Returns:
+            The names of the layers that got weights.
+
+        Raises:
+            InputError: where a layer's number of blobs or a shape differs; then nothing of that file is copied.
         """
         return weights.copy_from(self, path)
 

@@ -18,7 +18,7 @@ WITH_WEIGHTS = ("Convolution", "InnerProduct")
 
 
 def dtype_of(precision: str) -> torch.dtype | None:
-    """What a precision means for a layer; InputError for a name that is none."""
+    """The dtype of a precision; InputError for an unknown name."""
     if precision not in PRECISIONS:
         known = ", ".join(PRECISIONS)
         raise InputError(f"unknown precision '{precision}'{nearest(precision, list(PRECISIONS))} (wanted: {known})")

@@ -27,7 +27,7 @@ _ACTIONS = (Action.NONE, Action.SNAPSHOT, Action.STOP)
 
 
 class LostContact(InputError):
-    """Another worker does not answer any more; what became of it, whoever started the workers knows."""
+    """Another worker no longer answers; the process that started the workers knows why."""
 
 
 class Group:
@@ -47,7 +47,7 @@ class Group:
         return self.rank == 0
 
     def agree(self, action: Action) -> Action:
-        """What is asked of any worker, told to all: stop before snapshot before nothing."""
+        """The strongest action that any worker asks for, known to all: stop, then snapshot, then nothing."""
         if self.count == 1:
             return action
         code = torch.tensor([_ACTIONS.index(action)])
@@ -102,7 +102,7 @@ class Group:
         return wait
 
     def meet(self) -> None:
-        """Wait until all workers have come here."""
+        """Wait until all workers have reached this call."""
         self.agree(Action.NONE)
 
     @contextmanager

@@ -29,7 +29,7 @@ _chosen: list[torch.device] = []
 def devices(gpu: str = "", workers: int = 1) -> list[torch.device]:
     """The devices that `--gpu 0,1`, `--gpu all` or (without --gpu) a number of workers on the CPU stand for.
 
-    Raises InputError for what is no list of numbers, names a device twice, or one that is not there.
+    Raises InputError for text that is not a list of numbers, for a device named twice, or one that does not exist.
     """
     if not gpu:
         if workers < 1:
@@ -38,7 +38,7 @@ def devices(gpu: str = "", workers: int = 1) -> list[torch.device]:
     there = torch.cuda.device_count()
     if gpu == "all":
         if not there:
-            raise InputError("--gpu all: PyTorch sees no CUDA device here; leave --gpu away to compute on the CPU")
+            raise InputError("--gpu all: PyTorch sees no CUDA device here; remove --gpu to compute on the CPU")
         return [torch.device("cuda", i) for i in range(there)]
     words = gpu.split(",")
     if not all(word.isdigit() for word in words):

@@ -31,7 +31,7 @@ def set_multiprocess(on: bool) -> None:
 
 
 def has_nccl() -> bool:
-    """Whether NCCL can average gradients over several solvers: always, for what it is not there for goes by gloo."""
+    """Whether NCCL can average gradients over several solvers: always, because gloo does it where NCCL is missing."""
     return dist.is_available()
 
 
@@ -54,7 +54,7 @@ class NCCL:
     def _meet(self, uid: str) -> None:
         folder = Path(uid)
         if not folder.is_dir():
-            raise InputError(f"NCCL(solver, uid): there is no meeting place '{uid}'; make one with NCCL.new_uid()")
+            raise InputError(f"NCCL(solver, uid): the folder '{uid}' does not exist; make one with NCCL.new_uid()")
         store = dist.FileStore(str(folder / "store"), solver_count())
         self._membership = group.joined(store, solver_rank(), solver_count(), mode.device(), solver_count())
         self._solver.group = self._membership.__enter__()
@@ -102,7 +102,7 @@ class Timer:
 
     @property
     def ms(self) -> float:
-        """Milliseconds of the last measurement, which ends now if it is still going on."""
+        """Milliseconds of the last measurement, which ends now if it is still running."""
         return self.stop()
 
 

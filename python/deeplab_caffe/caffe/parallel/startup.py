@@ -83,19 +83,19 @@ def _compare(rank: int, other: dict[str, Any], root: dict[str, Any]) -> None:
         odd = sorted(set(other["layers"]) ^ set(root["layers"])) or ["their order"]
         counts = f"{len(other['layers'])} layers, the root {len(root['layers'])}"
         raise InputError(
-            f"{who} has another net than the root: {counts} ({', '.join(odd[:5])}); "
+            f"{who} has a different net from the root's: {counts} ({', '.join(odd[:5])}); "
             "all workers must read the same prototxt"
         )
     for name, text in root["layers"].items():
         if other["layers"][name] != text:
             raise InputError(
-                f"{who} has another net than the root: layer '{name}' is {other['layers'][name]}, the root's {text}; "
-                "all workers must read the same prototxt"
+                f"{who} has a different net from the root's: layer '{name}' is {other['layers'][name]}, "
+                f"the root's {text}; all workers must read the same prototxt"
             )
     for name, contents in root["data"].items():
         if other["data"][name] != contents:
             raise InputError(
-                f"{who} has other data than the root: layer '{name}' reads {other['data'][name]}, the root's "
+                f"{who} has different data from the root's: layer '{name}' reads {other['data'][name]}, the root's "
                 f"{contents}; the workers share the items of one list out among them, so it must be the same for all"
             )
     for what, advice in (

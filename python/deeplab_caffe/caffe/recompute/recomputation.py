@@ -14,7 +14,7 @@ from .segments import Usage, chosen_segments, named_segments, statistics
 
 
 class Recomputation:
-    """Takes care of the segments of one net until `withdraw`; made by `Net.recompute`.
+    """Manages the recomputed segments of one net until `withdraw`; made by `Net.recompute`.
 
     segments: the first and last layer of each.
     """
@@ -31,7 +31,7 @@ class Recomputation:
             net.callbacks[when].append(callback)
 
     def withdraw(self) -> None:
-        """Let later passes keep everything again."""
+        """Stop recomputing: later passes keep everything again."""
         for when, callback in self._callbacks.items():
             self._net.callbacks[when].remove(callback)
 
@@ -77,12 +77,12 @@ class _Segment:
         )
 
     def begin(self) -> None:
-        """Before the first layer runs: note where the random numbers are."""
+        """Before the first layer runs: remember the state of the random numbers."""
         self.begun, self.freed = True, False
         self._state = mode.generator().get_state()
 
     def free(self) -> None:
-        """Let go of the inner blobs and the tapes."""
+        """Free the inner blobs and the tapes."""
         for memory in self._data:
             memory.release(self._why)
         for i in self.layers:
@@ -90,7 +90,7 @@ class _Segment:
         self.begun, self.freed = False, True
 
     def free_diffs(self) -> None:
-        """Let go of the inner gradients, which have gone on to the layers before."""
+        """Free the inner gradients, which were passed on to the layers before."""
         for memory in self._diffs:
             memory.release(self._why)
 

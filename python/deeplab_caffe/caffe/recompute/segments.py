@@ -24,7 +24,7 @@ _COUNTS = range(2, 33)
 
 
 def repeatable(layer: Layer) -> bool:
-    """Whether a layer may be computed twice in one pass. Losses are not: the user may look at them."""
+    """Whether a layer may be computed twice in one pass. Losses are not: users read them."""
     if any(layer.loss_weights) or isinstance(layer, DataLayer):
         return False
     plain = isinstance(layer, TensorLayer) and (not layer.stateful or isinstance(layer, _REPEATABLE))
@@ -57,11 +57,11 @@ class Usage:
             self.last[id(net.blobs[name].data_memory)] = len(net.layers)
 
     def cuts(self) -> set[int]:
-        """The layers behind which a segment may end: nothing written before is written over after it."""
-        spoilt: set[int] = set()
+        """The layers after which a segment may end: nothing written before is overwritten later."""
+        overwritten: set[int] = set()
         for places in self.writers.values():
-            spoilt.update(range(places[0], places[-1]))
-        return set(range(len(self.net.layers))) - spoilt
+            overwritten.update(range(places[0], places[-1]))
+        return set(range(len(self.net.layers))) - overwritten
 
     def inner(self, start: int, end: int) -> set[int]:
         """The memories that only the layers start to end use."""

@@ -30,7 +30,7 @@ from .state import TrainingState
 
 
 def check_writable(prefix: str, source: str) -> None:
-    """Fail at the start of training rather than at the first snapshot; makes the folder if it is missing."""
+    """Raise InputError at the start of training, not at the first snapshot; make the folder if it is missing."""
     folder = os.path.dirname(prefix) or "."
     try:
         os.makedirs(folder, exist_ok=True)
@@ -38,7 +38,7 @@ def check_writable(prefix: str, source: str) -> None:
             pass
     except OSError as error:
         wrong = f"cannot write snapshots to '{prefix}_iter_…': {error.strerror}"
-        raise InputError(f"{source}: {wrong}; state another snapshot_prefix") from None
+        raise InputError(f"{source}: {wrong}; set another snapshot_prefix") from None
 
 
 def newest(prefix: str) -> str | None:
@@ -50,9 +50,9 @@ def newest(prefix: str) -> str | None:
 
 
 def last(prefix: str) -> str:
-    """A phrase on the latest whole snapshot, for one whose training has come to grief."""
+    """A phrase that names the latest complete snapshot, for messages about failed training."""
     state = newest(prefix)
-    return f"the last whole snapshot is {state}" if state else "no snapshot had been written yet"
+    return f"the last complete snapshot is {state}" if state else "no snapshot was written yet"
 
 
 _ITER = re.compile(r"_iter_(\d+)\.solverstate(\.h5)?$")
@@ -103,10 +103,10 @@ def _write_state(solver: TrainingState, model: str, state_file: str, temporary: 
 
 
 def _failure(solver: TrainingState, stem: str, error: OSError) -> str:
-    """Why a snapshot could not be written, and from where one can go on."""
+    """Why a snapshot could not be written, and where training can resume."""
     reason = error.strerror or str(error)
     before = newest(solver.param.snapshot_prefix)
-    left = f"the newest whole one is {before}, from which one can go on" if before else "there is no earlier one"
+    left = f"training can resume from the earlier one, {before}" if before else "there is no earlier snapshot"
     return f"cannot write the snapshot {stem}.*: {reason}; {left}"
 
 

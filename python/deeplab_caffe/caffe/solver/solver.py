@@ -186,7 +186,7 @@ class Solver(TrainingState):
         return total / self.param.iter_size
 
     def _note_loss(self, loss: torch.Tensor) -> None:
-        """Mean over the last `average_loss` iterations; kept on the device until somebody looks."""
+        """Mean over the last `average_loss` iterations; kept on the device until it is read."""
         window = self.param.average_loss
         if len(self.recent_losses) < window:
             self.recent_losses.append(loss)
