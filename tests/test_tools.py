@@ -14,7 +14,7 @@ import pytest
 
 from deeplab_caffe import caffe, cli
 from deeplab_caffe.caffe import log
-from deeplab_caffe.cli.table import COMMANDS
+from deeplab_caffe.cli.command_table import COMMANDS
 from deeplab_caffe.formats import weights
 from deeplab_caffe.formats.datum import datum_to_array, parse_datum, read_mean_file
 from stores import batches, datum, pixels, write_lmdb

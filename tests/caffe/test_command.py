@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from deeplab_caffe import caffe, cli
-from deeplab_caffe.cli.caffe import PROGRAM
+from deeplab_caffe.cli.commands.caffe import PROGRAM
 from deeplab_caffe.evaluation import read_train_log
 
 _PREFIX = re.compile(r"([IWEF])\d{4}(?:\d{4})? [\d:.]+ +\d+ ")

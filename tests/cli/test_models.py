@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from deeplab_caffe.cli import main, prototxt_all
+from deeplab_caffe.cli import main
+from deeplab_caffe.cli.commands import prototxt_all
 from deeplab_caffe.nets import VARIANTS
 
 REPOSITORY = Path(__file__).parents[2]

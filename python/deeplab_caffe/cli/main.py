@@ -15,8 +15,8 @@ from typing import Any
 
 from ..errors import InputError, Stopped
 from ..permission import python_layers
+from .command_table import COMMANDS, Command
 from .gflags import run_program
-from .table import COMMANDS, Command
 
 #: exit code of what Ctrl-C has stopped
 _STOPPED = 130
@@ -51,7 +51,7 @@ def run(program: str, command: Command, words: Sequence[str]) -> int | None:
 
     Returns the command's own exit code, None for 0.
     """
-    module = importlib.import_module(f"..{command.module}", __name__)
+    module = importlib.import_module(f".commands.{command.module}", __package__)
     module = module.serving(words) if hasattr(module, "serving") else module
     if hasattr(module, "PROGRAM"):
         with python_layers(False):

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ..errors import InputError
-from .base import Engine, Training
+from .interface import Engine, Training
 
 __all__ = [
     "Engine",

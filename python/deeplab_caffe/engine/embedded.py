@@ -19,7 +19,7 @@ from ..caffe.solvers import get_solver
 from ..errors import InputError, Stopped
 from ..formats.definition import read_solver
 from ..permission import python_layers
-from .base import Engine, Training, starting_table
+from .interface import Engine, Training, starting_table
 
 
 class Embedded(Engine):

@@ -25,8 +25,8 @@ from ..formats import weights, weights_hdf5
 from ..formats.bvlc_schema import MODULE, PYTHON_TYPES
 from ..formats.definition import read_definition, read_solver
 from ..formats.weight_files import read_weight_file
-from .base import Engine, Training, starting_table
-from .output import appended_to
+from .interface import Engine, Training, starting_table
+from .stderr_log import appended_to
 
 #: iterations between two looks at signals where the solver displays nothing
 _PERIOD = 20

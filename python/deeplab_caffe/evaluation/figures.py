@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import InputError
-from .axes import INK, figure_bytes, plain
+from .plot_style import INK, figure_bytes, plain
 
 Rgb = NDArray[np.uint8]
 

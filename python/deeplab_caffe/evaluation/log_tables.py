@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .trainlog import TrainLog
+from .train_log import TrainLog
 
 Runs = Sequence[tuple[str, TrainLog]]
 
