@@ -37,7 +37,7 @@ def test_all_stages_run(ran: tuple[Path, dict, str, str]) -> None:
     assert "mean IoU" in output and "report:" in output
     record = json.loads((folder / "exp/evaluation.json").read_text())
     assert sum(map(sum, record["confusion_before"])) > 0
-    assert output.count("== train: done before, nothing has changed") == 1
+    assert output.count("== train: already done, nothing has changed") == 1
 
 
 def test_the_log_is_kept(ran: tuple[Path, dict, str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Labels of pixels made from the boxes of objects, to train on: Bbox-Rect and Bbox-Seg (arXiv 1502.02734, §3.3)."""
+"""Label maps from bounding boxes, for training: Bbox-Rect and Bbox-Seg (arXiv 1502.02734, section 3.3)."""
 
 from __future__ import annotations
 
@@ -19,18 +19,21 @@ from ..errors import InputError
 from ..files import cpus
 from ..progress import tracked
 
-#: kind to the folder of its labels
+#: kind of labels → their folder
 FOLDERS = {"rect": "SegmentationClassBboxRect", "seg": "SegmentationClassBboxSeg"}
-#: share of a box, in its middle, that is taken to be the object
+#: central fraction of a box that is certain to be the object
 _CORE = 0.2
 
 
 @dataclass(frozen=True)
 class BoxLabels:
-    """How the labels of a data set are made.
+    """How to make the labels of a data set.
 
-    kind: "rect" or "seg". annotations: folder of <id>.xml, as PASCAL VOC has them; None measures the boxes on the
-    data set's own labels. crf: for "seg". force: whether label files that are there are made again.
+    Attributes:
+        kind: "rect": filled rectangles; "seg": rectangles segmented by the CRF.
+        annotations: folder of <id>.xml in PASCAL VOC's format; None: measure the boxes on the data set's labels.
+        crf: parameters of the CRF for "seg".
+        force: overwrite existing label files.
     """
 
     dataset: Dataset
@@ -41,10 +44,18 @@ class BoxLabels:
 
 
 def write_box_labels(job: BoxLabels, lists: Sequence[str]) -> list[Path]:
-    """Make the labels of every image of some lists, and for each list one that names them: `<list>_bbox_<kind>.txt`.
+    """Write a label map for every image of some lists, and for each list a new one, `<list>_bbox_<kind>.txt`.
 
-    Labels that are there are kept. Returns the lists. Raises InputError for a list, image or annotation that cannot
-    be used.
+    Existing labels are kept unless `job.force`.
+
+    Args:
+        lists: names of lists of the data set.
+
+    Returns:
+        The files of the new lists.
+
+    Raises:
+        InputError: a list, image or annotation is missing or invalid.
     """
     entries = {name: job.dataset.entries(name, needs_label=job.annotations is None) for name in lists}
     images = list({entry.image: entry for listed in entries.values() for entry in listed}.values())
@@ -55,7 +66,7 @@ def write_box_labels(job: BoxLabels, lists: Sequence[str]) -> list[Path]:
 
 
 def _word(job: BoxLabels, entry: ListEntry) -> str:
-    """What a list says for the label of an image: with a slash before it if the image's word has one."""
+    """The path of an image's label as written in a list: with a leading slash if the image's path has one."""
     return f"{'/' * entry.image.startswith('/')}{FOLDERS[job.kind]}/{list_id(entry)}.png"
 
 
@@ -90,10 +101,18 @@ def _boxes(job: BoxLabels, entry: ListEntry) -> tuple[list[Box], tuple[int, int]
 
 
 def segmented(image: NDArray[np.uint8], boxes: Sequence[Box], parameters: CRFParameters) -> Label:
-    """Boxes as a label map (H, W) whose borders the CRF finds on the image (H, W, 3).
+    """Segment boxes with the CRF.
 
-    The middle of a box is its object, what lies in no box is background, and of the rest the CRF decides: background
-    or one of the boxes around it.
+    The centre of a box is fixed to its object, pixels outside all boxes are fixed to background. For the others the
+    CRF chooses between background and the boxes around them.
+
+    Args:
+        image: (H, W, 3) RGB.
+        boxes: the boxes, in pixels.
+        parameters: of the CRF.
+
+    Returns:
+        Label map (H, W).
     """
     labels = [BACKGROUND, *sorted({box.label for box in boxes})]
     unary = np.full((len(labels), *image.shape[:2]), np.inf, np.float32)

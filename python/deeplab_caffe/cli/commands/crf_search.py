@@ -66,11 +66,12 @@ def _flag(name: str) -> str:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from ...experiment import refining, stages
+    from ...experiment import pipeline
+    from ...experiment.stages.search import save_search, show_search
 
     target = _target(arguments)
     if target is not None:
-        stages.check_ready(target, "search")
+        pipeline.check_ready(target, "search")
     items, dataset, num_classes = _inputs(arguments)
     output = _output(arguments)
     start = time.monotonic()
@@ -79,12 +80,12 @@ def run(arguments: argparse.Namespace) -> None:
     except KeyboardInterrupt:
         kept = f"what was counted is kept in {output / 'search.journal'}"
         raise Stopped(f"crf-search: interrupted; {kept}: the same command goes on from there") from None
-    refining.save_search(result, output / "search.json")
-    refining.show_search(result, dataset.classes if dataset else ())
+    save_search(result, output / "search.json")
+    show_search(result, dataset.classes if dataset else ())
     print(f"{output}: search.json, search.csv, search.png, parameters.json")
     if target is not None:
-        refining.save_search(result, target.search_result)
-        stages.note_finished(target, "search", time.monotonic() - start)
+        save_search(result, target.search_result)
+        pipeline.note_finished(target, "search", time.monotonic() - start)
         print(f"{target.crf_parameters}: the stage crf of {target.name} uses this setting")
 
 
@@ -156,7 +157,7 @@ def _inputs(arguments: argparse.Namespace) -> tuple[list[FileItem], Dataset | No
     if arguments.name is not None:
         if any(folders):
             raise InputError("crf-search: an experiment's NAME, or --scores, --images and --labels; not both")
-        from ...experiment.refining import scored_items
+        from ...experiment.stages.search import scored_items
 
         experiment = _experiment(arguments.name, arguments)
         dataset = experiment.dataset()

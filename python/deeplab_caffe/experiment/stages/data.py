@@ -1,15 +1,14 @@
-"""The stages `data` and `prototxt`."""
+"""The stage `data`: draws or checks the data, and holds images out for the CRF search."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..data import (
+from ...data import (
     Dataset,
     ListEntry,
     check_files,
@@ -24,17 +23,16 @@ from ..data import (
     write_dataset,
     write_list,
 )
-from ..data.synthetic import draw_sample
-from ..errors import InputError
-from ..files import cpus
-from ..nets import generate, list_names, write_files
-from ..progress import tracked
-from .fingerprints import file_states
-from .hand_edits import origin_files, with_edits
-from .layout import Experiment
-from .scoring import unique_ids
+from ...data.synthetic import draw_sample
+from ...errors import InputError
+from ...files import cpus
+from ...nets import list_names
+from ...progress import tracked
+from ..fingerprints import file_states
+from ..folder import Experiment
+from ..results import unique_ids
 
-#: training crop of the demo where the data set states none
+#: training crop of the demo if the data set defines none
 _CROP = (225, 225)
 
 
@@ -56,13 +54,17 @@ def data_outputs(experiment: Experiment) -> list[Path]:
 
 
 def _list_names(experiment: Experiment, dataset: Dataset) -> list[str]:
-    """The lists that this experiment needs, that of stage 1 first."""
+    """The lists that this experiment needs, the one of stage 1 first."""
     roles = list_names(experiment.name, experiment.options, dataset)
     return list(dict.fromkeys([roles["train"], *roles.values()]))
 
 
 def prepare_data(experiment: Experiment) -> None:
-    """Draw or check the data, hold a part of the training list back, and describe the result."""
+    """Draw or check the data, hold out a part of the training list, and write the resulting data set description.
+
+    Raises:
+        InputError: a list, image or label is missing or invalid, or images are larger than test_size.
+    """
     if experiment.synthetic:
         draw_sample(experiment.dataset_file.parent, **experiment.synthetic, progress=True)
     dataset = read_dataset(experiment.dataset_file)
@@ -84,7 +86,7 @@ def prepare_data(experiment: Experiment) -> None:
     if size[0] > needed[0] or size[1] > needed[1]:
         raise InputError(
             f"{dataset.file}: test_size is {needed[0]}×{needed[1]} (height × width), but images are up to "
-            f"{size[0]}×{size[1]}; set test_size = {list(crop_for(size))}, or leave it out"
+            f"{size[0]}×{size[1]}; set test_size = {list(crop_for(size))}, or remove it"
         )
     if experiment.hold_out:
         _write_prepared(experiment, dataset, entries, needed)
@@ -103,7 +105,7 @@ def _write_prepared(
 
 
 def _check_labels(entries: Sequence[ListEntry], dataset: Dataset, name: str) -> None:
-    """Read every label once: a value that is no class is found now and not in the middle of training."""
+    """Read every label once, so that an invalid value is found now and not during training."""
 
     def check(entry: ListEntry) -> None:
         path = dataset.path_of(entry.label or "")
@@ -121,29 +123,10 @@ def _check_labels(entries: Sequence[ListEntry], dataset: Dataset, name: str) -> 
 
 
 def _check_size(size: tuple[int, ...], path: str, image_path: str) -> None:
-    """Refuse a label whose size is not its image's."""
+    """Check that a label has the size of its image."""
     height, width = image_size(image_path)
     if size != (height, width):
         raise InputError(
-            f"label {path} is {size[1]}×{size[0]} pixels, its image {image_path} {width}×{height}; "
-            "they must be of one size"
+            f"label {path} is {size[1]}×{size[0]} pixels, but its image {image_path} is {width}×{height}; "
+            "both must have the same size"
         )
-
-
-def prototxt_inputs(experiment: Experiment) -> Sequence[Any]:
-    edited = origin_files(experiment)
-    return [experiment.prepared_dataset, experiment.name, dict(experiment.options.stated()), _force(), *edited]
-
-
-def prototxt_outputs(experiment: Experiment) -> list[Path]:
-    return [experiment.prototxt / f"{name}.prototxt" for name in ("train", "test", "deploy", "solver")]
-
-
-def write_prototxt(experiment: Experiment) -> None:
-    """Write the nets and solvers; files that were edited by hand stay, unless FORCE=1."""
-    files = with_edits(experiment, generate(experiment.name, experiment.options))
-    print(write_files(experiment.prototxt, files, _force()))
-
-
-def _force() -> bool:
-    return os.environ.get("FORCE") == "1"

@@ -1,4 +1,4 @@
-"""The stage `report`."""
+"""The stage `report`: a page with scores, pictures and settings."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from ..crf.search import SearchResult
-from ..data import Dataset, ListEntry, list_id, read_image, read_label
-from ..errors import InputError
-from ..evaluation import Example, Report, TrainingStage, read_train_log, write_report
-from ..formats.definition import read_definition, read_solver
-from ..formats.python_layers import layer_type, parameters
-from .hand_edits import hand_edits
-from .layout import Experiment
-from .scoring import read_scores
+from ...crf.search import SearchResult
+from ...data import Dataset, ListEntry, list_id, read_image, read_label
+from ...errors import InputError
+from ...evaluation import Example, Report, TrainingStage, read_train_log, write_report
+from ...formats.definition import read_definition, read_solver
+from ...formats.python_layers import layer_type, parameters
+from ..folder import Experiment
+from ..hand_edits import hand_edits
+from ..stage_records import durations
+from .evaluate import read_scores
 
-#: how many images the report shows
+#: number of images that the report shows
 EXAMPLES = 6
 
 
@@ -31,9 +32,7 @@ def report_outputs(experiment: Experiment) -> list[Path]:
 
 
 def report(experiment: Experiment) -> None:
-    """Write the page with numbers and pictures, and the pictures as PNG files beside it."""
-    from .stages import seconds
-
+    """Write the page with scores and pictures, and the pictures as PNG files next to it."""
     dataset = experiment.dataset()
     before, after = read_scores(experiment)
     result = SearchResult.load(experiment.search_result)
@@ -49,7 +48,7 @@ def report(experiment: Experiment) -> None:
         heat_map=experiment.heat_map,
         settings=_settings(experiment, result),
         notes=_notes(experiment, result),
-        timings=seconds(experiment),
+        timings=durations(experiment),
         commands=[experiment.command],
         ignore_label=dataset.ignore_label,
     )
@@ -58,12 +57,12 @@ def report(experiment: Experiment) -> None:
 
 
 def show_path(experiment: Experiment) -> None:
-    """Print where the report is."""
+    """Print the path of the report."""
     print(f"report: {experiment.report.resolve()}", flush=True)
 
 
 def _examples(experiment: Experiment, dataset: Dataset, crf: bool) -> list[Example]:
-    """A few images, evenly spaced over the test list."""
+    """A few images, at even intervals in the test list."""
     entries = dataset.entries(experiment.test_list)
     count = min(EXAMPLES, len(entries))
     return [_example(experiment, dataset, entries[i * len(entries) // count], crf) for i in range(count)]
@@ -87,10 +86,10 @@ def _training(experiment: Experiment) -> list[TrainingStage]:
         if path.is_file():
             try:
                 table = read_train_log(path)
-            except InputError:  # a solver that displays nothing leaves no curve
+            except InputError:  # a solver without display leaves no curve
                 continue
             iteration, loss = table.series("loss")
-            rates = dict(zip(*table.series("lr"), strict=True))  # the last line of a log has a loss, but no rate
+            rates = dict(zip(*table.series("lr"), strict=True))  # the last line of a log has a loss but no rate
             rate = np.array([rates.get(i, np.nan) for i in iteration]) if rates else np.zeros(0)
             stages.append(TrainingStage(stage, iteration, loss, rate))
     return stages
@@ -115,7 +114,7 @@ def _settings(experiment: Experiment, result: SearchResult) -> dict[str, dict[st
 
 
 def _solver_settings(experiment: Experiment) -> dict[str, dict[str, object]]:
-    """What was trained and how, read from the files that ran."""
+    """The settings of the training, read from the solver and net files."""
     sections: dict[str, dict[str, object]] = {}
     for stage in ("", "2"):
         solver_file = experiment.prototxt / f"solver{stage}.prototxt"
@@ -131,7 +130,7 @@ def _solver_settings(experiment: Experiment) -> dict[str, dict[str, object]]:
 
 
 def _fields(message: Any) -> dict[str, object]:
-    """The stated fields of a message, enums by name."""
+    """The fields that are set in a message, enums by name."""
     shown: dict[str, object] = {}
     for field, value in message.ListFields():
         named = field.enum_type and isinstance(value, int)
@@ -140,7 +139,7 @@ def _fields(message: Any) -> dict[str, object]:
 
 
 def _readable(value: Any) -> object:
-    """Numbers as people write them: float32 0.0005 is not 0.0005000000237."""
+    """Floats with six digits: float32 0.0005 is shown as 0.0005, not 0.0005000000237."""
     if isinstance(value, float):
         return f"{value:.6g}"
     return value if isinstance(value, str | int) else ", ".join(str(_readable(v)) for v in value)
@@ -149,9 +148,9 @@ def _readable(value: Any) -> object:
 def _notes(experiment: Experiment, result: SearchResult) -> list[str]:
     notes = []
     if not result.helps:
-        notes.append("The CRF did not help on the images it was searched on, so it is not used.")
+        notes.append("The CRF did not help on the images of the search, so it is not used.")
     if result.at_edge:
-        notes.append(f"The best CRF setting lies on the edge of the searched range in {', '.join(result.at_edge)}.")
+        notes.append(f"The best CRF parameters lie at the edge of the searched range of {', '.join(result.at_edge)}.")
     if experiment.search_list == experiment.test_list:
-        notes.append("The CRF's parameters were searched on images of the test list, as the papers do on VOC's val.")
+        notes.append("The CRF parameters were searched on images of the test list, as the papers do on VOC val.")
     return notes

@@ -1,19 +1,16 @@
-"""The stages `search` and `crf`: the fully connected CRF on the score maps."""
+"""The stage `search`: searches the CRF parameters on the score maps."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from ..crf import CRFParameters, crf_labels
-from ..crf.search import FileItem, SearchOptions, SearchResult, coarse_to_fine, heat_map
-from ..data import Dataset, write_label
-from ..files import cpus, write_text
-from ..progress import tracked
-from .layout import Experiment
-from .scoring import DONE, empty_folder, read_json, unique_ids
+from ...crf.search import FileItem, SearchOptions, SearchResult, coarse_to_fine, heat_map
+from ...data import Dataset
+from ...files import cpus
+from ..folder import Experiment
+from ..results import DONE, read_json, unique_ids
 
 
 def search_inputs(experiment: Experiment) -> Sequence[Any]:
@@ -26,7 +23,7 @@ def search_outputs(experiment: Experiment) -> list[Path]:
 
 
 def search(experiment: Experiment) -> None:
-    """Search the CRF's parameters on the held-out list, coarse to fine."""
+    """Search the CRF parameters on the held-out list, from coarse to fine."""
     dataset, name = experiment.dataset(), experiment.search_list
     result = coarse_to_fine(
         scored_items(experiment, dataset, name),
@@ -41,12 +38,16 @@ def search(experiment: Experiment) -> None:
 
 
 def search_journal(experiment: Experiment) -> Path:
-    """What searches on this experiment's scores have counted."""
+    """The journal of confusion matrices counted so far on this experiment's scores."""
     return experiment.folder / "crf" / "search.journal"
 
 
 def save_search(result: SearchResult, path: Path) -> None:
-    """Write a search's result as JSON to `path`, and beside it the table (.csv), the heat maps and the parameters."""
+    """Write the result of a search.
+
+    Args:
+        path: the JSON file. The table (.csv), the heat maps (.png) and parameters.json are written next to it.
+    """
     result.save_csv(path.with_suffix(".csv"))
     heat_map(result, path.with_suffix(".png"))
     result.best.save(path.with_name("parameters.json"))
@@ -54,12 +55,12 @@ def save_search(result: SearchResult, path: Path) -> None:
 
 
 def show_search(result: SearchResult, classes: Sequence[str]) -> None:
-    """Print what a search found."""
+    """Print the result of a search."""
     print(result.class_table(classes), result.summary(), sep="\n\n", flush=True)
 
 
 def scored_items(experiment: Experiment, dataset: Dataset, name: str) -> list[FileItem]:
-    """The images of a list with their scores and labels."""
+    """The images of a list with their score maps and labels, as items of a CRF search."""
     height, width = read_json(experiment.scores(name) / DONE)["size"]
     entries = dataset.entries(name)
     return [
@@ -71,38 +72,3 @@ def scored_items(experiment: Experiment, dataset: Dataset, name: str) -> list[Fi
         )
         for entry, image_id in zip(entries, unique_ids(entries, dataset.lists[name]), strict=True)
     ]
-
-
-def crf_inputs(experiment: Experiment) -> Sequence[Any]:
-    return [experiment.search_result]
-
-
-def crf_outputs(experiment: Experiment) -> list[Path]:
-    return [experiment.result(experiment.test_list, crf=True) / DONE]
-
-
-def crf(experiment: Experiment) -> None:
-    """Refine the test list's labels with the parameters found; nothing to do if the CRF did not help."""
-    folder = experiment.result(experiment.test_list, crf=True)
-    empty_folder(folder)
-    helps = SearchResult.load(experiment.search_result).helps
-    if helps:
-        _refine(experiment, folder)
-    else:
-        print("the CRF did not help on the held-out images: it is not used", flush=True)
-    write_text(folder / DONE, f'{{"used": {str(helps).lower()}}}\n')
-
-
-def _refine(experiment: Experiment, folder: Path) -> None:
-    dataset = experiment.dataset()
-    items = scored_items(experiment, dataset, experiment.test_list)
-    parameters = CRFParameters.load(experiment.crf_parameters)
-
-    def refine(item: FileItem) -> None:
-        sample = item.load()
-        labels = crf_labels(sample.image, sample.unary, parameters)
-        write_label(folder / f"{Path(item.scores).stem}.png", labels, dataset.palette)
-
-    with ThreadPoolExecutor(cpus()) as pool:
-        for _ in tracked(pool.map(refine, items), "crf", len(items), unit="image"):
-            pass

@@ -1,4 +1,4 @@
-"""The stages `train` and `train2`."""
+"""The stages `train` and `train2`: training in one or two stages, from the newest snapshot if there is one."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .. import engine
-from ..engine import Training
-from ..errors import InputError
-from ..files import write_text
-from ..formats import schema
-from ..formats.definition import read_definition, read_solver
-from ..formats.python_layers import layer_type, parameters
-from ..nets import initial_weights, prototxt_folder, starts_from
-from . import provenance
-from .fingerprints import fingerprint, net_meaning, solver_meaning
-from .hand_edits import hand_edits
-from .layout import Experiment
+from ... import engine
+from ...engine import Training
+from ...errors import InputError
+from ...files import write_text
+from ...formats import schema
+from ...formats.definition import read_definition, read_solver
+from ...formats.python_layers import layer_type, parameters
+from ...nets import initial_weights, prototxt_folder, starts_from
+from .. import provenance
+from ..fingerprints import fingerprint, net_meaning, solver_meaning
+from ..folder import Experiment
+from ..hand_edits import hand_edits
 
 
 def train_inputs(experiment: Experiment) -> Sequence[Any]:
@@ -32,7 +32,7 @@ def train2_inputs(experiment: Experiment) -> Sequence[Any]:
 
 
 def _inputs(experiment: Experiment, stage: str) -> list[Any]:
-    """What the outcome depends on: solver, net, lists, initial weights."""
+    """Everything the result depends on: solver, net, lists, initial weights."""
     net = experiment.prototxt / f"train{stage}.prototxt"
     solver = experiment.prototxt / f"solver{stage}.prototxt"
     return [solver_meaning(solver), net_meaning(net), *_sources(net), *_initial_weights(experiment, stage)]
@@ -47,9 +47,10 @@ def _sources(net: Path) -> list[Path]:
 
 
 def _initial_weights(experiment: Experiment, stage: str) -> list[Path]:
-    """Where a stage's first weights come from: model/init<stage>.caffemodel, else what was trained before.
+    """The file of a stage's initial weights, which may not exist.
 
-    For stage 2 that is stage 1, for stage 1 the experiment that the model is said to start from.
+    It is model/init<stage>.caffemodel if that exists. Otherwise it is the result of an earlier training: of stage 1
+    for stage 2, and for stage 1 of the experiment that the model starts from.
     """
     given = experiment.model / f"init{stage}.caffemodel"
     if given.is_file():
@@ -73,14 +74,14 @@ def train2_outputs(experiment: Experiment) -> list[Path]:
 def without_stage2(experiment: Experiment) -> str | None:
     if (experiment.prototxt / "solver2.prototxt").is_file():
         return None
-    return "this experiment has no second stage"
+    return "skipped, this experiment has no second training stage"
 
 
 def final_weights(experiment: Experiment, stage: str = "") -> Path:
-    """The weights that a finished stage leaves."""
+    """The weights that a finished training stage ("" or "2") leaves; InputError if there is no solver yet."""
     solver = experiment.prototxt / f"solver{stage}.prototxt"
     if not solver.is_file():
-        raise InputError(f"{solver} is not there; run the stage prototxt first")
+        raise InputError(f"{solver} does not exist; run the stage prototxt first")
     return _weights_left_by(solver)
 
 
@@ -91,38 +92,43 @@ def _weights_left_by(solver: Path) -> Path:
 
 
 def train(experiment: Experiment) -> None:
-    """Stage 1, from random weights or model/init.caffemodel; goes on from the newest snapshot there is."""
-    if _put_here_by_hand(experiment):
-        print(f"{final_weights(experiment)} was put here, not trained here: it is used as it is", flush=True)
+    """Stage 1, from model/init.caffemodel or random weights; resumes from the newest snapshot.
+
+    Raises:
+        InputError: the net needs initial weights that do not exist, or its input is invalid.
+        Stopped: a signal stopped the training.
+    """
+    if _provided_by_user(experiment):
+        print(f"{final_weights(experiment)} was provided, not trained here: used as is", flush=True)
         return
     (weights,) = _initial_weights(experiment, "")
     if not weights.is_file():
-        _refuse_without_weights(experiment, weights)
+        _check_fillers(experiment, weights)
     _train(experiment, "", weights if weights.is_file() else None)
 
 
 def train2(experiment: Experiment) -> None:
-    """Stage 2, from model/init2.caffemodel if there is one, else from stage 1."""
+    """Stage 2, from model/init2.caffemodel if it exists, otherwise from the weights of stage 1."""
     (weights,) = _initial_weights(experiment, "2")
     if not weights.is_file():
-        raise InputError(f"{weights} is not there; run the stage train first")
+        raise InputError(f"{weights} does not exist; run the stage train first")
     _train(experiment, "2", weights)
 
 
-def _put_here_by_hand(experiment: Experiment) -> bool:
-    """Whether the final weights are there although no training ever began."""
+def _provided_by_user(experiment: Experiment) -> bool:
+    """Whether the final weights exist although no training was ever started."""
     return final_weights(experiment).is_file() and not (experiment.model / "train.json").exists()
 
 
-def _refuse_without_weights(experiment: Experiment, weights: Path) -> None:
-    """A trunk whose layers state no filler would start at zero and never learn."""
+def _check_fillers(experiment: Experiment, weights: Path) -> None:
+    """Check that a net without initial weights has a filler in every convolution: from zeros it would never learn."""
     net = experiment.prototxt / "train.prototxt"
     for p in read_definition(net).param.layer:
         if p.type == "Convolution" and not p.convolution_param.HasField("weight_filler"):
             before = starts_from(experiment.name)
-            train = f", or make them first: deeplab train {before}" if before else ""
+            train = f", or train them first: deeplab train {before}" if before else ""
             raise InputError(
-                f"{net}: layer '{p.name}' states no weight_filler, so it must start from trained weights: "
+                f"{net}: layer '{p.name}' has no weight_filler, so it must start from trained weights: "
                 f"{initial_weights(experiment.name)}. Put them at {weights}{train}, or train from random weights: "
                 "deeplab prototxt … --from-scratch"
             )
@@ -133,27 +139,27 @@ def _train(experiment: Experiment, stage: str, weights: Path | None) -> None:
     for path, lines in hand_edits(experiment).items():
         print(f"{path}, edited by hand: {'; '.join(lines)}", flush=True)
     prefix = read_solver(solver_file).snapshot_prefix
-    prepare = partial(_set_old_snapshots_aside, experiment, stage, prefix)
+    prepare = partial(_move_old_snapshots, experiment, stage, prefix)
     engine.current().train(Training(solver_file, experiment.log(f"train{stage}"), weights, prepare))
     net = experiment.prototxt / f"train{stage}.prototxt"
     provenance.record(final_weights(experiment, stage), _sources(net), weights)
 
 
-# -- snapshots of other trainings
+# -- snapshots of earlier trainings
 
 
 def forget(experiment: Experiment) -> None:
-    """Train stage 1 from the start: what there is moves aside."""
+    """Make stage 1 start from the beginning: its snapshots will be moved to another folder."""
     write_text(experiment.model / "train.json", "{}\n")
 
 
 def forget2(experiment: Experiment) -> None:
-    """Train stage 2 from the start: what there is moves aside."""
+    """Make stage 2 start from the beginning: its snapshots will be moved to another folder."""
     write_text(experiment.model / "train2.json", "{}\n")
 
 
-def _set_old_snapshots_aside(experiment: Experiment, stage: str, prefix: str) -> None:
-    """Snapshots of another net, list, solver or start cannot be gone on from: they move to a folder of their own."""
+def _move_old_snapshots(experiment: Experiment, stage: str, prefix: str) -> None:
+    """Move snapshots that cannot be resumed, since net, list, solver or initial weights changed, to a new folder."""
     marker = experiment.model / f"train{stage}.json"
     present = {"inputs": fingerprint(_inputs(experiment, stage))}
     try:
@@ -170,12 +176,13 @@ def _set_old_snapshots_aside(experiment: Experiment, stage: str, prefix: str) ->
         aside = _new_folder(stem.parent)
         for path in [*old, *([log_file] if log_file.exists() else [])]:
             path.rename(aside / path.name)
-        print(f"net, list, solver or first weights have changed: what was trained before is now in {aside}", flush=True)
+        what = "net, list, solver or initial weights have changed"
+        print(f"{what}; the snapshots of the earlier training were moved to {aside}", flush=True)
     write_text(marker, json.dumps(present) + "\n")
 
 
 def _new_folder(parent: Path) -> Path:
-    """before-1, before-2 … : the first number above all that are there."""
+    """Create the next folder of before-1, before-2, …"""
     numbers = [int(m[1]) for path in parent.glob("before-*") if (m := re.fullmatch(r"before-(\d+)", path.name))]
     folder = parent / f"before-{max(numbers, default=0) + 1}"
     folder.mkdir(parents=True)
