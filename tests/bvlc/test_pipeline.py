@@ -80,10 +80,10 @@ def test_errors_of_python_layers_are_one_line(ran: tuple[Path, dict, str, str]) 
 def test_ctrl_c_leaves_a_snapshot_to_go_on_from(ran: tuple[Path, dict, str, str]) -> None:
     folder, found, output, error = ran
     assert found["stopped"] == 130
-    assert "the same command goes on from there" in error
+    assert "run the same command again to continue" in error
     (stop,) = {line for line in error.splitlines() if line.startswith("stopped at iteration")}
     iteration = int(stop.split()[3])
     assert iteration % 4 == 1 and (folder / f"stopped/model/train_iter_{iteration}.caffemodel").exists()
     assert found["damaged"] == 2
-    assert "going on from stopped/model/train_iter_" in output
-    assert ".* to go on from the snapshot before" in error
+    assert "resuming from stopped/model/train_iter_" in output
+    assert ".* to resume from the previous snapshot" in error

@@ -143,7 +143,7 @@ def test_speed_is_told_on_request(run, command):
     [
         ("", "wanted one command of train, test, time, device_query, save, got none"),
         ("train test", "got train test"),
-        ("trian", "there is no command 'trian'; did you mean 'train'?"),
+        ("trian", "unknown command 'trian'; did you mean 'train'?"),
         ("train", "caffe train wants --solver=FILE"),
         ("train --sovler=x", "unknown flag '--sovler'; did you mean 'solver'?"),
         ("train --solver=gone", "--solver: the file 'gone' is not there (seen from "),

@@ -164,7 +164,7 @@ def test_damaged_snapshot(prepared: Path, deeplab: Run, capsys: Captured) -> Non
     (prepared / "exp/stages/train.json").unlink()
     capsys.readouterr()
     assert deeplab("train") == 2
-    assert "remove exp/model/train_iter_4.* to go on from the snapshot before" in _message(capsys)
+    assert "remove exp/model/train_iter_4.* to resume from the previous snapshot" in _message(capsys)
 
 
 def test_initial_weights_of_another_net(prepared: Path, deeplab: Run, capsys: Captured) -> None:

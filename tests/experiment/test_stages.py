@@ -190,7 +190,7 @@ def test_an_experiment_keeps_to_its_data_and_says_what_it_remembers(
     assert "as before: " in (said := capsys.readouterr().out) and "iterations 4" in said
     (tiny / "other.toml").write_text((tiny / "tiny.toml").read_text())
     assert cli.main(["data", "demo", "--exp", "exp", "--data", "other.toml"]) == 2
-    assert "exp holds an experiment on tiny.toml; give another folder" in capsys.readouterr().err
+    assert "exp holds an experiment on tiny.toml; use another folder" in capsys.readouterr().err
 
 
 def test_a_stage_on_its_own_says_what_is_out_of_date(

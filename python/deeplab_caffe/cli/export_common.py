@@ -1,4 +1,4 @@
-"""What the exports have in common: the net with its weights, what it is tried on, and the record of the proof."""
+"""What the export commands share: flags, loading a net with its weights, and the report of the comparison."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ..formats.weight_files import read_weight_file
 from ..formats.weight_fit import fit, layers_of
 from ..porting.export.labels import LabelCheck
 from ..porting.export.verification import Verification
+from ..porting.summary import summarise
 from ..porting.surgery import CAFFE, TORCHVISION, Preprocessing
 from . import net_flags
 from .named_net import definition_named
@@ -25,14 +26,18 @@ _PREPROCESSING = {"caffe": CAFFE, "torchvision": TORCHVISION}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("net", metavar="NET", help="deploy prototxt, or a variant such as voc12/largefov")
     parser.add_argument("-w", "--weights", metavar="FILE", help=".caffemodel, binary or HDF5")
-    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="where the result goes")
-    parser.add_argument("--allow-uninitialized", action="store_true", help="export layers without weights all the same")
-    parser.add_argument("--image", metavar="FILE", help="the image that the proof is made on (a drawn one)")
-    parser.add_argument("--images", choices=list(_PREPROCESSING), default="caffe", help="how the net wants images")
-    parser.add_argument("--tolerance", type=float, default=1e-4, help="of outputs, relative (%(default)s)")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="file to write")
+    parser.add_argument("--allow-uninitialized", action="store_true", help="also export layers that have no weights")
+    parser.add_argument("--image", metavar="FILE", help="image for the comparison (default: a drawn one)")
+    parser.add_argument(
+        "--images", choices=list(_PREPROCESSING), default="caffe", help="preprocessing that the net expects"
+    )
+    parser.add_argument("--tolerance", type=float, default=1e-4, help="relative, for the outputs (%(default)s)")
     net_flags.add_permission(parser)
     how = argparse.BooleanOptionalAction
-    parser.add_argument("--verify", action=how, default=True, help="run it beside the net and compare (yes)")
+    parser.add_argument(
+        "--verify", action=how, default=True, help="run the exported model and compare it with the net (default)"
+    )
 
 
 def preprocessing(arguments: argparse.Namespace) -> Preprocessing:
@@ -40,27 +45,27 @@ def preprocessing(arguments: argparse.Namespace) -> Preprocessing:
 
 
 def net_with_weights(arguments: argparse.Namespace) -> Any:
-    """The net in the test phase; refused where a layer that needs weights got none."""
-    log.set_stderr(False)  # the comparison says what matters
+    """Load the net in the test phase; InputError if a layer that needs weights gets none."""
+    log.set_stderr(False)  # the comparison is printed instead
     net = caffe.Net(definition_named(arguments.net), caffe.TEST)
     layers = layers_of(net)
     missing = [name for name, layer in layers.items() if layer.needs_weights]
     if arguments.weights:
         file = read_weight_file(arguments.weights)
         missing = fit(file, arguments.net, layers).uninitialized
-        print_weight_warnings(file)
+        print_weight_warnings(summarise(file))
         net.copy_from(arguments.weights)
     if missing and not arguments.allow_uninitialized:
-        given = f"{arguments.weights} has" if arguments.weights else "without --weights there are"
+        problem = f"{arguments.weights} has no weights" if arguments.weights else "no weights (--weights is missing)"
         raise InputError(
-            f"{arguments.net}: {given} no weights for {len(missing)} layers, {missing[0]} the first; give a file that "
-            "has, or --allow-uninitialized"
+            f"{arguments.net}: {problem} for {len(missing)} layers, the first is '{missing[0]}'; use a file that has "
+            "them, or --allow-uninitialized"
         )
     return net
 
 
 def record(arguments: argparse.Namespace, result: Verification, what: str, labels: LabelCheck | None = None) -> None:
-    """Print the comparisons, write them beside the result, and fail where one did."""
+    """Print the comparisons, write them to OUT.json, and raise InputError if one exceeds the tolerance."""
     print(result)
     about: dict[str, Any] = {"net": arguments.net, "weights": arguments.weights, "output": arguments.output}
     if labels:

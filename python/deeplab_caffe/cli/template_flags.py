@@ -1,4 +1,4 @@
-"""The flag that gives template variables their values."""
+"""The flag --set, which sets template variables."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from ..formats.templates import Values, template_values
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """--set."""
+    """Add --set."""
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="value of the template variable ${NAME}; else the environment's",
+        help="value of the template variable ${NAME}; default: the environment variable",
     )
 
 
 def values(arguments: argparse.Namespace) -> Values:
-    """The values that were set, and the environment's."""
+    """The values of --set, and the environment variables."""
     return template_values(arguments.set)

@@ -1,14 +1,13 @@
-"""A word about weights that are no numbers, on standard error."""
+"""Warnings about weights with NaN or infinite values."""
 
 from __future__ import annotations
 
 import sys
 
-from ..formats.weight_files import WeightFile
-from ..porting.summary import summarise
+from ..porting.summary import Summary
 
 
-def print_weight_warnings(file: WeightFile) -> None:
-    """Name each blob with NaN or infinite values."""
-    for warning in summarise(file).warnings:
-        print(f"{file.path}: warning: {warning}", file=sys.stderr)
+def print_weight_warnings(summary: Summary) -> None:
+    """Print to stderr one line for each blob with NaN or infinite values."""
+    for warning in summary.warnings:
+        print(f"{summary.path}: warning: {warning}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What an engine does besides having pycaffe's names."""
+"""The interface of an engine: what it does besides providing pycaffe's names."""
 
 from __future__ import annotations
 
@@ -19,10 +19,14 @@ from ..formats.weight_fit import fit, layers_of
 
 @dataclass(frozen=True)
 class Training:
-    """One training, to the end or until it is stopped; it goes on from the newest snapshot under the solver's prefix.
+    """One training, to the end or until it is stopped. It resumes from the newest snapshot with the solver's prefix.
 
-    log_file: what the log is added to. weights: what to start from where there is no snapshot. prepare: called once
-    the solver could be made and before anything is read or written; it may move old snapshots and the log aside.
+    Attributes:
+        solver_file: prototxt of the solver.
+        log_file: file to which the log is appended.
+        weights: initial weights, used if there is no snapshot; None: the net's fillers.
+        prepare: called when the solver has been created, before anything is read or written; may move old snapshots
+            and the log.
     """
 
     solver_file: Path
@@ -32,63 +36,76 @@ class Training:
 
 
 class Engine(ABC):
-    """One Caffe: `caffe` is the module with pycaffe's names."""
+    """A Caffe that runs nets: `caffe` is the module with pycaffe's names."""
 
     caffe: ModuleType
-    #: whether a net for use may have layers that its weights say nothing of
+    #: whether a net may be tested if some layers have no weights in the file
     allow_uninitialized = False
-    #: what nets compute in; weights, their gradients and losses are float32 in any case
+    #: precision of activations, "float32" or "bf16"; weights, their gradients and losses are always float32
     precision = "float32"
-    #: whether training keeps few activations and computes them again: less memory, more time
+    #: whether training keeps few activations and recomputes the others: less memory, more time
     recompute = False
 
     def choose_precision(self, precision: str, recompute: bool) -> None:
-        """Compute in `float32` or `bf16` from now on, training with few activations kept or with all.
+        """Set the precision ("float32" or "bf16"), and whether training recomputes activations.
 
-        Raises InputError for what this engine cannot do.
+        Raises:
+            InputError: this engine does not support it.
         """
         self.precision, self.recompute = precision, recompute
 
     @abstractmethod
     def python_layers(self, allowed: bool) -> AbstractContextManager[None]:
-        """Within, whether nets may import the modules that their Python layers name; ours they always may."""
+        """A context in which nets may or may not import the modules of their Python layers (deeplab_layers: always)."""
 
     @abstractmethod
     def choose_device(self, gpu: str | None, wants_gpu: bool, workers: int) -> None:
-        """Compute on GPU `gpu`, or on several, or with several `workers` on the CPU.
+        """Choose where to compute.
 
-        `wants_gpu`: whether the solver asks for a GPU; heeded, as far as there is one, if `gpu` is None. Raises
-        InputError for what this engine cannot do.
+        Args:
+            gpu: CUDA device number, several ("0,1") or "all"; None: as `wants_gpu` says.
+            wants_gpu: whether the solver requests a GPU; the CPU is used if there is none.
+            workers: number of CPU processes that train together.
+
+        Raises:
+            InputError: this engine does not support it.
         """
 
     @abstractmethod
     def test_net(self, net_file: Path, weights: Path) -> Any:
-        """A net in TEST with weights, with pycaffe's members.
+        """Load a net in the TEST phase with weights; it has the members of pycaffe's Net.
 
-        Raises InputError where they do not fit, or say nothing of a layer that needs some.
+        Raises:
+            InputError: the weights do not fit, or a layer that needs weights gets none.
         """
 
     @abstractmethod
     def runner(self, net: Any, blob: str) -> Callable[[], np.ndarray]:
-        """A function that runs a net in TEST as far as it makes a blob, and returns a live view of the blob's data."""
+        """A function that runs a net in the TEST phase up to a blob and returns a live view of the blob's data."""
 
     def check_initialized(self, net: Any, net_file: Path, weights: Path) -> None:
-        """Refuse a net for use that has layers without weights, unless they are allowed."""
+        """Raise InputError if layers have no weights in the file, unless that is allowed."""
         if not self.allow_uninitialized:
             fit(read_weight_file(weights), str(net_file), layers_of(net)).demand_initialized()
 
     @abstractmethod
     def train(self, training: Training) -> None:
-        """Train. Raises InputError for what cannot be used, and Stopped where a signal asked to stop."""
+        """Train; raises InputError if input is invalid, Stopped if a signal stopped the training."""
 
 
 def starting_table(net: Any, net_file: Path, weights: Path) -> str:
-    """What a training starts from: which layers get weights, which start anew, what of the file is not used.
+    """A text that says which layers start from the weights, which are initialized, and which weights are not used.
 
-    Raises InputError where no layer gets any.
+    Args:
+        net: the training net.
+        net_file: its file, for messages.
+        weights: the weight file.
+
+    Raises:
+        InputError: no layer gets any weights.
     """
     layers = layers_of(net)
     found = fit(read_weight_file(weights), str(net_file), layers)
     if not (found.loaded or found.mismatched):
-        raise InputError(f"{weights} has weights for none of the net's layers, which are {', '.join(layers)}")
+        raise InputError(f"{weights} has weights for none of the net's layers: {', '.join(layers)}")
     return f"starting from {found}"

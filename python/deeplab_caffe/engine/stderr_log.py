@@ -1,4 +1,4 @@
-"""What a C++ library writes to standard error, kept in a file."""
+"""Keeps the standard error output of a C++ library in a log file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-#: copies lines to a file; to its own standard error those that are no glog lines of level INFO, or with a 1 all
+#: copies stdin to a file; also to stderr the lines that are not glog lines of level INFO, or with "1" all lines
 _COPY = """
 import re, sys
 with open(sys.argv[1], "ab", buffering=0) as log:
@@ -23,11 +23,17 @@ with open(sys.argv[1], "ab", buffering=0) as log:
 
 
 @contextmanager
-def appended_to(path: Path) -> Iterator[TextIO]:
-    """Within, standard error is added to a file, below Python too; on a terminal only warnings and errors are shown.
+def stderr_appended_to(path: Path) -> Iterator[TextIO]:
+    """A context in which standard error, also of C++ code, is appended to a file.
 
-    Yields a stream to the terminal. The copying is a process of its own: this one may hold Python's lock while C++ code
-    writes, or be ended by it.
+    On a terminal only warnings and errors are still shown. A separate process does the copying, because C++ code may
+    hold Python's lock while it writes, or may end this process.
+
+    Args:
+        path: the log file; its folder is created.
+
+    Yields:
+        A stream to the original standard error.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     shown = os.fdopen(os.dup(2), "w")

@@ -1,4 +1,4 @@
-"""Evaluation: scores from label maps, training logs, figures, report. Knows files and arrays, no net."""
+"""Evaluation: scores of label maps, training logs, figures and the report. Works on files and arrays, without nets."""
 
 from .confusion import Scores, confusion_matrix
 from .figures import bars, colour_labels, overlay, png, side_by_side

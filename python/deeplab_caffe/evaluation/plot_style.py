@@ -1,21 +1,21 @@
-"""How figures look, and their bytes."""
+"""The style of figures, and their PNG files."""
 
 from __future__ import annotations
 
 import io
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # matplotlib is imported where it is used: it takes longer than the rest of the package
+if TYPE_CHECKING:  # matplotlib is imported where it is used, because importing it is slow
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 INK, FAINT = "#22272e", "#d5dae0"
-#: size of the numbers at the axes, in points
+#: size of the tick labels, in points
 TICK_SIZE = 9
 
 
 def plain(axes: Axes, grid: Any) -> None:
-    """No frame, a faint grid in direction `grid`, and all numbers of one size."""
+    """Remove the frame, draw a faint grid ("x", "y" or "both"), and give all tick labels one size."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis=grid, color=FAINT, linewidth=0.6)
     axes.set_axisbelow(True)
@@ -24,9 +24,9 @@ def plain(axes: Axes, grid: Any) -> None:
 
 
 def logarithmic(axes: Axes, low: float, high: float) -> None:
-    """A logarithmic y axis for values from `low` to `high`, with plain numbers: 0.5, 1, 2, not powers of ten.
+    """Make the y axis logarithmic for values from `low` to `high`, with labels such as 0.5, 1, 2.
 
-    matplotlib would write those between the powers in another size, and as products.
+    matplotlib's default labels are powers of ten, with products in a smaller size between them.
     """
     from matplotlib import ticker
 

@@ -1,4 +1,4 @@
-"""The report of an experiment: one self-contained HTML page, and its pictures as PNG files beside it."""
+"""The report of an experiment: one self-contained HTML page, and its pictures as PNG files next to it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,15 @@ from .training_curves import TrainingStage, loss_curve
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """One image with its results: image (H, W, 3) RGB; label, prediction and crf (H, W), crf None if not run."""
+    """One image with its results.
+
+    Attributes:
+        name: id of the image.
+        image: (H, W, 3) RGB.
+        label: (H, W) ground truth.
+        prediction: (H, W) labels without the CRF.
+        crf: (H, W) labels with the CRF; None if it is not used.
+    """
 
     name: str
     image: Rgb
@@ -37,10 +45,23 @@ class Example:
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """What a report shows; whatever is empty or None is left out of the page.
+    """The contents of a report; the page skips everything that is empty or None.
 
-    palette: (K, 3) RGB. before, after: scores without and with the CRF. heat_map: PNG of the parameter search.
-    settings: {section: {name: value}}. timings: {stage: seconds}. commands: how the results were made.
+    Attributes:
+        title: heading of the page.
+        dataset: name of the data set, as shown.
+        class_names: C names.
+        palette: (K, 3) RGB, K >= C.
+        examples: images with their results.
+        before: scores without the CRF.
+        after: scores with the CRF.
+        training: loss and learning rate of the training stages.
+        heat_map: PNG file of the parameter search.
+        settings: {section: {name: value}}.
+        notes: sentences to show at the top.
+        timings: {stage: seconds}.
+        commands: commands that produced the results.
+        ignore_label: label of pixels that are not scored.
     """
 
     title: str
@@ -60,12 +81,16 @@ class Report:
 
 
 def write_report(report: Report, path: str | os.PathLike[str]) -> list[Path]:
-    """Write the page to `path` (.html) and its pictures beside it; returns all files written, the page first.
+    """Write the page, and its pictures next to it: examples.png, iou.png, loss.png, search.png.
 
-    Pictures: examples.png (all in one strip), iou.png, loss.png, search.png.
+    Args:
+        path: the HTML file.
+
+    Returns:
+        All files written, the page first.
 
     Raises:
-        InputError: sizes or numbers of classes do not fit together, or the heat map cannot be read.
+        InputError: image sizes or numbers of classes differ, or the heat map cannot be read.
     """
     path = Path(path)
     _check(report)
@@ -87,7 +112,7 @@ def write_report(report: Report, path: str | os.PathLike[str]) -> list[Path]:
 
 
 def examples_strip(report: Report) -> bytes:
-    """All examples in one PNG: image, label, prediction and, if there is one, the CRF's result side by side."""
+    """All examples in one PNG file: image, label, prediction and, if there is one, the CRF's result side by side."""
     rows = [[image for _, image in _example_images(example, report)] for example in report.examples]
     headings = max(([heading for heading, _ in _example_images(e, report)] for e in report.examples), key=len)
     return figures.side_by_side(rows, headings, _legend(report))
@@ -95,22 +120,26 @@ def examples_strip(report: Report) -> bytes:
 
 def _check(report: Report) -> None:
     if len(report.palette) < len(report.class_names):
-        raise InputError(f"report: {len(report.palette)} colours for {len(report.class_names)} classes")
+        raise InputError(
+            f"report: {len(report.palette)} colours for {len(report.class_names)} classes; expected one each"
+        )
     for example in report.examples:
         for what in ("label", "prediction", "crf"):
             labels = getattr(example, what)
             if labels is not None and labels.shape != example.image.shape[:2]:
                 raise InputError(
-                    f"report: example '{example.name}': {what} is {labels.shape}, "
-                    f"but the image {example.image.shape[:2]}; crop or resize it first"
+                    f"report: example '{example.name}': {what} is {labels.shape}, but the image is "
+                    f"{example.image.shape[:2]}; crop or resize one of them"
                 )
     for scores in (report.before, report.after):
         if scores is not None and len(scores.per_class_iou) != len(report.class_names):
-            raise InputError(f"report: {len(scores.per_class_iou)} scores for {len(report.class_names)} class names")
+            raise InputError(
+                f"report: {len(scores.per_class_iou)} scores for {len(report.class_names)} classes; expected one each"
+            )
 
 
 def _pictures(report: Report) -> dict[str, bytes]:
-    """File name without .png to content."""
+    """{file name without .png: content}."""
     pictures: dict[str, bytes] = {}
     if report.examples:
         pictures["examples"] = examples_strip(report)
@@ -150,7 +179,7 @@ def _cells(example: Example, report: Report) -> list[dict[str, str]]:
 
 
 def _legend(report: Report) -> list[tuple[str, tuple[int, int, int]]]:
-    """Name and colour of the classes; of a long list only those that the examples show."""
+    """Names and colours of the classes; of more than twelve only those that the examples show."""
     shown = np.zeros(256, bool)
     for example in report.examples:
         for labels in (example.label, example.prediction, example.crf):
@@ -162,7 +191,7 @@ def _legend(report: Report) -> list[tuple[str, tuple[int, int, int]]]:
 
 
 def _headline(report: Report) -> list[dict[str, str]]:
-    """Large numbers at the top: the last scores, and what the CRF changed."""
+    """The large numbers at the top: the final scores, and their change by the CRF."""
     first, last = report.before, report.after or report.before
     if last is None:
         return []

@@ -1,4 +1,4 @@
-"""Numbers out of Caffe's logs: of any release from 2013 on, of the forks, and ours."""
+"""Reads the numbers in Caffe logs: of every release since 2013, of forks, and of the embedded Caffe."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 
-# The date is mmdd, or yyyymmdd since glog 0.5; something else, as a scheduler's own time, may stand before it.
+# The date is mmdd, or yyyymmdd since glog 0.5; other text, such as a scheduler's time, may precede it.
 _PREFIX = re.compile(r"^.*?\b[IWEF](\d{4})?(\d\d)(\d\d) (\d\d):(\d\d):(\d\d)\.(\d+)\s+\d+ [^\]\s]+:\d+\] ?")
 _NUMBER = r"([-+]?(?:1\.#\w+|\d+\.?\d*(?:e[-+]?\d+)?|nan|inf))(?:\(\w+\))?"
 _TOP = r"([^=]*\S)"
@@ -29,12 +29,14 @@ Column = dict[int, float]
 
 @dataclass(frozen=True)
 class TrainLog:
-    """What a log displays, as columns of {iteration: value}.
+    """The values in a log, as columns {iteration: value}.
 
-    Columns: loss (smoothed by the solver), lr, train/<top>, test/<top> (test1/<top> for the second test net, and so
-    on); the further values of a top with several get the name <top>[1], <top>[2], ... Of 2013's logs, which name no
-    tops, test/#0, test/#1, ...; test/net loss is what test_compute_loss adds. Of `caffe test`, batch/<top> by number
-    of batch. seconds: {iteration: seconds since the first line that tells the time}.
+    Attributes:
+        columns: loss (smoothed by the solver), lr, train/<top>, test/<top> (test1/<top> for the second test net, and
+            so on). If a top has several values, they are named <top>, <top>[1], <top>[2], ... Logs of 2013 have no
+            names of tops: test/#0, test/#1, ... `test/net loss` is the loss that test_compute_loss adds. Logs of
+            `caffe test` have batch/<top>, by number of batch.
+        seconds: {iteration: seconds since the first line with a time}.
     """
 
     columns: dict[str, Column] = field(default_factory=dict)
@@ -45,19 +47,19 @@ class TrainLog:
         return sorted(self.columns)
 
     def series(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Iterations and values of a column, by rising iteration; both empty if the log has no such column."""
+        """Iterations (n,) and values (n,) of a column, in order; both empty if there is no such column."""
         pairs = sorted(self.columns.get(name, {}).items())
         return np.array([i for i, _ in pairs], np.int64), np.array([v for _, v in pairs], np.float64)
 
 
 def read_train_log(*paths: str | os.PathLike[str]) -> TrainLog:
-    """Read one log, or the logs of a run and its resumptions in order.
+    """Read one log, or the logs of an interrupted and resumed run in order.
 
-    Where iterations begin again at an earlier one, as after a resumption, what was displayed from there on is
-    replaced. A last line that may have been cut within its number is left out.
+    If iterations start again at an earlier one, as after resuming, the values from there on are replaced. A last line
+    without newline is skipped if its number may be incomplete.
 
     Raises:
-        InputError: a file cannot be read, or none of them displays an iteration.
+        InputError: a file cannot be read, or no file contains an iteration.
     """
     reader = _Reader()
     for path in paths:
@@ -68,12 +70,18 @@ def read_train_log(*paths: str | os.PathLike[str]) -> TrainLog:
             raise InputError(f"{os.fspath(path)}: cannot read the log: {error.strerror}") from None
     if not reader.log.columns:
         names = ", ".join(os.fspath(path) for path in paths)
-        raise InputError(f"{names}: no 'Iteration N, loss = ...' in it; is it the log of a training, with display > 0?")
+        raise InputError(f"{names}: no line 'Iteration N, loss = ...'; expected the log of a training with display > 0")
     return reader.log
 
 
 def parse_train_log(text: str) -> TrainLog:
-    """`read_train_log` of a text; without any iteration in it the columns are empty."""
+    """Read a log from a string; the columns are empty if it contains no iteration.
+
+    Example:
+        >>> log = parse_train_log("I0101 12:00:00.000000 1 solver.cpp:1] Iteration 20, loss = 0.5\\n")
+        >>> log.columns
+        {'loss': {20: 0.5}}
+    """
     reader = _Reader()
     reader.read(text.splitlines(keepends=True))
     return reader.log
@@ -84,14 +92,14 @@ class _Reader:
 
     def __init__(self) -> None:
         self.log = TrainLog()
-        self._train = self._test = 0  # iterations that outputs belong to
+        self._train = self._test = 0  # iterations of the outputs that follow
         self._test_net = "test"
         self._batch = -1
         self._shown: set[str] = set()  # names since the last line with an iteration
         self._clock = _Clock()
 
     def read(self, lines: Iterable[str]) -> None:
-        """Take in lines, each with its newline."""
+        """Read lines that end with a newline."""
         for line in lines:
             text = line.rstrip("\n")
             prefix = _PREFIX.match(text)
@@ -136,7 +144,7 @@ class _Reader:
         self._put(self._free(f"batch/{match[2]}"), self._batch, match[3])
 
     def _go_to(self, iteration: int) -> int:
-        """Outputs that follow belong to this iteration; one earlier than the newest drops what is later."""
+        """Set the iteration of the outputs that follow; if it is earlier than the newest, later values are dropped."""
         self._shown.clear()
         if iteration < max(self._train, self._test):
             self._train = self._test = iteration
@@ -168,21 +176,21 @@ _LINES = (
 
 
 class _Clock:
-    """The time of the lines, in seconds since the first; None before that."""
+    """The time of the current line in seconds since the first; None before the first."""
 
     def __init__(self) -> None:
         self.seconds: float | None = None
         self._first: datetime | None = None
 
     def set(self, prefix: re.Match[str]) -> None:
-        """Take in a line's prefix; a date that is none is passed over."""
+        """Read the time in a line's prefix; an invalid date is skipped."""
         year, *parts, fraction = prefix.groups()
-        try:  # without a year it is one of 366 days
+        try:  # without a year: 2000, a leap year
             now = datetime(int(year or 2000), *(int(part) for part in parts))  # type: ignore[arg-type]
         except ValueError:
             return
         now += timedelta(seconds=float(f"0.{fraction}"))
         self._first = self._first or now
         passed = (now - self._first).total_seconds()
-        # From December to January the year is another, but mmdd does not say so.
+        # mmdd has no year, so from December to January time seems to go back.
         self.seconds = passed if year or passed > -180 * 86400 else passed + 366 * 86400

@@ -1,4 +1,4 @@
-"""Curves of trainings, as the bytes of PNG files."""
+"""Curves of trainings, as PNG files in memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,14 @@ _COLOURS = ("#1d5fa8", "#c2571a", "#3f7d3c", "#8a4f9e", "#b8283c", "#5c6670", "#
 
 @dataclass(frozen=True)
 class TrainingStage:
-    """One stage of a training: iterations, loss and learning rate (empty if not known), each (n,)."""
+    """One stage of a training.
+
+    Attributes:
+        name: of the stage.
+        iteration: (n,) iterations.
+        loss: (n,) loss at these iterations.
+        lr: (n,) learning rates; (0,) if unknown.
+    """
 
     name: str
     iteration: NDArray[np.integer[Any]]
@@ -30,7 +37,11 @@ class TrainingStage:
 
 
 def loss_curve(stages: Sequence[TrainingStage]) -> bytes:
-    """Loss, smoothed on a logarithmic scale, and learning rate; stages one after the other, marked."""
+    """Draw the loss, raw and smoothed, and the learning rate; the stages follow one another.
+
+    Returns:
+        A PNG file.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.2, 3.9), layout="constrained")
@@ -59,16 +70,24 @@ def loss_curve(stages: Sequence[TrainingStage]) -> bytes:
 
 
 def log_curves(runs: Sequence[tuple[str, TrainLog]]) -> bytes:
-    """All that logs display against the iteration, one panel for each quantity; runs, by name, in their colours.
+    """Draw everything that logs display against the iteration, one panel for each quantity, one colour for each run.
 
-    What training and test call by one name shares a panel: training lines are thin, test lines have points.
-    Raises InputError where no log displays anything.
+    Training and test outputs of the same name share a panel: training lines are thin, test lines have points.
+
+    Args:
+        runs: (name, log) of each run.
+
+    Returns:
+        A PNG file.
+
+    Raises:
+        InputError: no log displays any value.
     """
     from matplotlib.figure import Figure
 
     panels = _panels(log for _, log in runs)
     if not panels:
-        raise InputError("nothing to plot: the logs display no values")
+        raise InputError("nothing to plot: the logs contain no values")
     heights = [0.6 if title == "lr" else 1 for title in panels]
     figure = Figure(figsize=(8, 0.8 + 2.4 * sum(heights)), layout="constrained")
     all_axes = figure.subplots(len(panels), sharex=True, squeeze=False, height_ratios=heights)[:, 0]
@@ -79,7 +98,7 @@ def log_curves(runs: Sequence[tuple[str, TrainLog]]) -> bytes:
 
 
 def smooth(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Moving average of log(values) over about a fifteenth of the curve."""
+    """Geometric moving average over about a fifteenth of the curve: (n,) positive values → (n,)."""
     if len(values) < 3:
         return np.asarray(values, np.float64)
     width = max(3, len(values) // 15)
@@ -90,7 +109,7 @@ def smooth(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
 
 
 def _panels(logs: Iterable[TrainLog]) -> dict[str, list[str]]:
-    """The columns of each panel: loss first, lr last."""
+    """The columns of each panel; loss comes first, lr last."""
     panels: dict[str, list[str]] = {}
     for name in sorted({name for log in logs for name in log.columns}):
         panels.setdefault(_quantity(name), []).append(name)
@@ -99,7 +118,7 @@ def _panels(logs: Iterable[TrainLog]) -> dict[str, list[str]]:
 
 
 def _quantity(column: str) -> str:
-    """What a column is a value of: `accuracy` for train/accuracy[1]."""
+    """The quantity of a column: `accuracy` for train/accuracy[1]."""
     return column.rpartition("/")[2].partition("[")[0]
 
 
@@ -127,7 +146,7 @@ def _panel(axes: Axes, title: str, columns: Sequence[str], runs: Sequence[tuple[
 
 
 def _style(column: str, place: int, points: int) -> dict[str, Any]:
-    """How a column is drawn: test values are few and get points; `place` tells columns of one colour apart."""
+    """The line style of a column: test values get points; `place` selects the dashes of columns of one colour."""
     if column.startswith("train/"):
         return {"linewidth": 0.9, "alpha": 0.5}
     dashes = ("-", "--", ":", "-.")[place % 4]
@@ -136,7 +155,7 @@ def _style(column: str, place: int, points: int) -> dict[str, Any]:
 
 
 def _scale(axes: Axes, values: Sequence[NDArray[np.floating[Any]]]) -> None:
-    """A logarithmic scale where all values are positive and the largest is at least twice the least."""
+    """Use a logarithmic scale if all values are positive and the largest is at least twice the smallest."""
     every = np.concatenate([np.asarray(v, np.float64) for v in values]) if values else np.zeros(0)
     every = every[np.isfinite(every)]
     if every.size and every.min() > 0 and every.max() >= 2 * every.min():

@@ -1,4 +1,4 @@
-"""`deeplab box-labels`: labels of pixels from the boxes of objects, for the nets that learn from boxes."""
+"""`deeplab box-labels`: label maps from bounding boxes, for weakly supervised training."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ _KINDS = ("rect", "seg")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Make label files from the boxes of objects: rectangles (rect), or segmented by the CRF (seg). For each list a "
-        "list is written that names them, <list>_bbox_rect.txt and <list>_bbox_seg.txt; labels that are there are kept."
+        "Make label maps from bounding boxes: filled rectangles (rect), or segmented by the CRF (seg). For each list, "
+        "new lists with these labels are written: <list>_bbox_rect.txt and <list>_bbox_seg.txt. Existing labels stay."
     )
-    parser.add_argument("dataset", help="name of a data set, as voc12, or its TOML file")
+    parser.add_argument("dataset", help="name of a data set, such as voc12, or its TOML file")
     parser.add_argument("--kind", choices=_KINDS, nargs="+", default=list(_KINDS), help="default: both")
-    parser.add_argument("--lists", nargs="+", metavar="LIST", help="default: those that the data set has such lists of")
-    parser.add_argument("--annotations", help="folder of <id>.xml in VOC's form; default: Annotations in the data set")
-    parser.add_argument("--from-labels", action="store_true", help="measure the boxes on the labels instead")
-    parser.add_argument("--force", action="store_true", help="make labels again that are there")
+    parser.add_argument(
+        "--lists", nargs="+", metavar="LIST", help="default: those for which the data set has such lists"
+    )
+    parser.add_argument("--annotations", help="folder of <id>.xml in VOC format; default: Annotations in the data set")
+    parser.add_argument("--from-labels", action="store_true", help="measure the boxes on the label maps instead")
+    parser.add_argument("--force", action="store_true", help="overwrite existing labels")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -33,14 +35,14 @@ def run(arguments: argparse.Namespace) -> None:
     for kind in arguments.kind:
         job = BoxLabels(dataset, kind, annotations, force=arguments.force)
         for path in write_box_labels(job, arguments.lists or _lists(dataset, kind)):
-            print(f"{path}: written")
+            print(f"wrote {path}")
 
 
 def _annotations(dataset: Dataset, given: str | None) -> Path:
     folder = Path(given) if given else dataset.root / "Annotations"
     if not folder.is_dir():
         raise InputError(
-            f"{folder}: no such folder; name one with --annotations, or say --from-labels to measure boxes on labels"
+            f"{folder}: no such folder; use --annotations FOLDER, or --from-labels to measure boxes on the labels"
         )
     return folder
 
@@ -49,5 +51,5 @@ def _lists(dataset: Dataset, kind: str) -> list[str]:
     suffix = f"_bbox_{kind}"
     names = [name.removesuffix(suffix) for name in dataset.lists if name.endswith(suffix)]
     if not names:
-        raise InputError(f"{dataset.file}: names no list *{suffix}; say --lists, and add such lists for training")
+        raise InputError(f"{dataset.file}: has no list *{suffix}; use --lists, and add such lists for training")
     return names

@@ -1,4 +1,4 @@
-"""`convert_imageset`: the images of a list into an LMDB or LevelDB."""
+"""`convert_imageset`: writes the images of a list into an LMDB or LevelDB."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from ..gflags import Flag, Program
 
 PROGRAM = Program(
     "usage: convert_imageset FLAGS ROOTFOLDER/ LISTFILE DB_NAME\n\n"
-    "LISTFILE has lines '<image> <number>'; ROOTFOLDER/ is put before the names as it is.",
+    "LISTFILE has lines '<image> <label>'; ROOTFOLDER/ is put in front of the image names without any change.",
     (
-        Flag("gray", False, "images become one channel"),
-        Flag("shuffle", False, "in random order"),
+        Flag("gray", False, "convert the images to one channel"),
+        Flag("shuffle", False, "shuffle the images"),
         Flag("backend", "lmdb", "lmdb or leveldb"),
-        Flag("resize_width", 0, "make images so wide; 0: as they are"),
-        Flag("resize_height", 0, "make images so high; 0: as they are"),
-        Flag("check_size", False, "refuse images of different sizes"),
-        Flag("encoded", False, "keep the images compressed"),
-        Flag("encode_type", "", "compress them as 'png', 'jpg', ...; the file's own type if not given"),
+        Flag("resize_width", 0, "width to resize images to; 0: do not resize"),
+        Flag("resize_height", 0, "height to resize images to; 0: do not resize"),
+        Flag("check_size", False, "fail if images have different sizes"),
+        Flag("encoded", False, "store the images compressed"),
+        Flag("encode_type", "", "type of compression: 'png', 'jpg', ...; default: the type of each file"),
     ),
 )
 
 
 def run(flags: dict[str, Any], words: list[str]) -> None:
     if len(words) != 3:
-        raise InputError(f"wanted ROOTFOLDER/ LISTFILE DB_NAME, got {len(words)} words; see --help")
+        raise InputError(f"expected ROOTFOLDER/ LISTFILE DB_NAME but got {len(words)} arguments; see --help")
     if bool(flags["resize_width"]) != bool(flags["resize_height"]):
-        raise InputError("--resize_width and --resize_height go together")
+        raise InputError("--resize_width and --resize_height must be used together")
     from ...data.imageset import Conversion, convert_imageset
 
     names = {"height": "resize_height", "width": "resize_width"}

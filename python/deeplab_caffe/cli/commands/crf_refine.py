@@ -1,4 +1,4 @@
-"""`deeplab crf`: the stage of an experiment, or the CRF on a folder of score maps and images."""
+"""`deeplab crf`: the CRF on a folder of score maps and images, or the stage `crf` of an experiment."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from types import ModuleType
 from ...errors import InputError, Stopped
 from .. import crf_flags
 
-_NAMED = 20  # of the images that could not be refined
+_NAMED = 20  # at most so many failed images are named
 _BATCH_FLAGS = ("--scores", "--images")
 
 
 def serving(words: Sequence[str]) -> ModuleType:
-    """The module that serves these words: this one for folders, that of the stages where an experiment is named."""
+    """The module for these arguments: `run_stages` if they name an experiment, otherwise this one."""
     named = words and not any(word in ("-h", "--help") for word in words)
     folders = any(word.partition("=")[0] in _BATCH_FLAGS for word in words)
     if named and not folders:
@@ -31,32 +31,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.usage = "deeplab crf --scores FOLDER --images FOLDER -o FOLDER [...]\n       deeplab crf NAME [...]"
     parser.description = (
-        "Refine score maps with the fully connected CRF, image by image. With the NAME of an experiment it is that "
-        "experiment's stage crf, which has the flags of the other stages (deeplab evaluate --help)."
+        "Refine score maps with the fully connected CRF, image by image. With the NAME of an experiment, run its "
+        "stage crf, which has the flags of the other stages (see deeplab evaluate --help)."
     )
-    inputs = parser.add_argument_group("what is refined")
+    inputs = parser.add_argument_group("input")
     crf_flags.add_inputs(inputs)
     results = parser.add_argument_group("results")
-    results.add_argument("-o", "--output", metavar="FOLDER", required=True, help="results are <id>.<format> in it")
+    results.add_argument(
+        "-o", "--output", metavar="FOLDER", required=True, help="folder for the results, <id>.<format>"
+    )
     text = "; ".join(f"{name}: {meaning}" for name, meaning in FORMATS.items())
     results.add_argument("--format", nargs="+", choices=tuple(FORMATS), default=["png"], help=f"{text} (png)")
-    results.add_argument("--keep", action="store_true", help="leave out images whose results are there")
-    add_parameters(parser.add_argument_group("the CRF"))
-    large = parser.add_argument_group("images that are larger than the memory")
+    results.add_argument("--keep", action="store_true", help="skip images that already have results")
+    add_parameters(parser.add_argument_group("CRF"))
+    large = parser.add_argument_group("large images")
     text = (
-        f"pixels on a side, margins included; images of over twice its area are cut; 0: never ({DEFAULT_TILE} or more)"
+        "side of a tile in pixels, with margins; images of more than twice its area are split into tiles; 0: never "
+        f"(default: {DEFAULT_TILE} or more)"
     )
     large.add_argument("--tile", type=int, metavar="N", help=text)
     text = "margin around a tile, in units of sigma_alpha (%(default)s)"
     large.add_argument("--overlap", type=float, default=DEFAULT_OVERLAP, metavar="X", help=text)
-    crf_flags.add_workers(parser.add_argument_group("who works"))
+    crf_flags.add_workers(parser.add_argument_group("parallel work"))
 
 
 def add_parameters(parser: argparse._ArgumentGroup) -> None:
     from ...crf import PRESETS
 
-    parser.add_argument("--parameters", metavar="FILE", help="JSON, as crf-search writes it")
-    text = f"of a released model: {', '.join(PRESETS)}"
+    parser.add_argument("--parameters", metavar="FILE", help="JSON file of parameters, as written by crf-search")
+    text = f"parameters of a released model: {', '.join(PRESETS)}"
     parser.add_argument("--preset", metavar="NAME", help=text)
     for flag, name in _PARAMETERS.items():
         parser.add_argument(flag, dest=name, type=float, metavar="X")
@@ -78,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ...crf.batch import refine_batch
 
     if not arguments.scores or not arguments.images:
-        raise InputError("--scores and --images are both needed; or name an experiment: deeplab crf NAME")
+        raise InputError("--scores and --images are both required; or name an experiment: deeplab crf NAME")
     found = _tasks(arguments)
     tasks = [task for task in found if not (arguments.keep and _is_done(task.id, arguments))]
     refiner = _refiner(arguments, len(tasks))
@@ -93,18 +96,18 @@ def run(arguments: argparse.Namespace) -> int:
             scheduler=arguments.scheduler,
         )
     except KeyboardInterrupt:
-        raise Stopped("crf: interrupted; the same command with --keep goes on from what is done") from None
-    kept = f", {len(found) - len(tasks)} were there" if arguments.keep else ""
-    print(f"{summary.done} refined in {arguments.output}{kept}", flush=True)
+        raise Stopped("crf: interrupted; run the same command with --keep to continue") from None
+    kept = f", kept {len(found) - len(tasks)} existing results" if arguments.keep else ""
+    print(f"refined {summary.done} images in {arguments.output}{kept}", flush=True)
     if summary.failures:
         named = [failure.id for failure in summary.failures[:_NAMED]]
         more = f" and {len(summary.failures) - _NAMED} more" if len(summary.failures) > _NAMED else ""
-        print(f"{len(summary.failures)} could not be refined: {', '.join(named)}{more}", file=sys.stderr)
+        print(f"{len(summary.failures)} images failed: {', '.join(named)}{more}", file=sys.stderr)
     return 1 if summary.failures else 0
 
 
 def _tasks(arguments: argparse.Namespace):
-    """What the folders and the list name."""
+    """The images to refine: those in the folders and in the list."""
     from ...crf.batch import batch_tasks
 
     scores, images = crf_flags.absolute(arguments.scores), crf_flags.absolute(arguments.images)
@@ -112,7 +115,7 @@ def _tasks(arguments: argparse.Namespace):
 
 
 def _is_done(image_id: str, arguments: argparse.Namespace) -> bool:
-    """Whether all results are there, none older than the record of the parameters that they were begun with."""
+    """Whether all results of an image exist and are not older than the record of the parameters."""
     from ...crf.batch import RECORD
 
     folder = crf_flags.absolute(arguments.output)
@@ -122,7 +125,7 @@ def _is_done(image_id: str, arguments: argparse.Namespace) -> bool:
 
 
 def _refiner(arguments: argparse.Namespace, images: int):
-    """What does the work, for so many images: with processes their threads share the processors."""
+    """The refiner for a number of images; processes share the processors among their threads."""
     from ...crf.batch import Refiner
 
     dataset, count = crf_flags.dataset(arguments.dataset), crf_flags.workers(arguments)
@@ -141,20 +144,20 @@ def _refiner(arguments: argparse.Namespace, images: int):
 
 
 def _check_record(arguments: argparse.Namespace, folder: Path) -> None:
-    """With --keep the parameters have to be those of the results that are there."""
+    """Check that with --keep the parameters are those of the existing results."""
     from ...crf import CRFParameters
     from ...crf.batch import RECORD
 
     path, parameters = folder / RECORD, crf_parameters(arguments)
     if arguments.keep and path.is_file() and (before := CRFParameters.load(path)) != parameters:
         raise InputError(
-            f"--keep: the results in {arguments.output} were made with {_described(before)}; wanted now: "
-            f"{_described(parameters)}. Name another folder with -o, or leave --keep out"
+            f"--keep: the results in {arguments.output} were made with {_described(before)}; expected "
+            f"{_described(parameters)}. Use another folder (-o), or remove --keep"
         )
 
 
 def _described(parameters) -> str:
-    """The parameters by name, in one line."""
+    """The parameters in one line, `name value, …`."""
     from dataclasses import asdict
 
     values = asdict(parameters).items()
@@ -162,13 +165,13 @@ def _described(parameters) -> str:
 
 
 def crf_parameters(arguments: argparse.Namespace):
-    """The parameters that the flags state: those of a file or a preset, with what is stated singly."""
+    """The CRF parameters: those of a file or a preset, overridden by single flags."""
     from dataclasses import asdict
 
     from ...crf import CRFParameters, preset
 
     if arguments.parameters and arguments.preset:
-        raise InputError("--parameters and --preset exclude each other")
+        raise InputError("--parameters and --preset cannot be used together")
     base = CRFParameters.load(arguments.parameters) if arguments.parameters else preset(arguments.preset or "default")
     names = (*_PARAMETERS.values(), "normalization")
     stated = {name: value for name in names if (value := getattr(arguments, name)) is not None}

@@ -1,4 +1,4 @@
-"""`deeplab crf-search`: the CRF's parameters for any score maps, over any range, on one machine or many."""
+"""`deeplab crf-search`: searches CRF parameters for any score maps, on one machine or many."""
 
 from __future__ import annotations
 
@@ -23,19 +23,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from ...crf.search import PAPERS, SCREENS
 
     parser.description = (
-        "Search the CRF's parameters coarse to fine, by mean IoU against labels (DeepLab v2, section 4.1.1). What was "
-        "counted is kept in OUTPUT/search.journal: after a kill at any moment the same command goes on."
+        "Search the CRF parameters with the best mean IoU, from coarse to fine (DeepLab v2, section 4.1.1). Progress "
+        "is kept in OUTPUT/search.journal: after an interruption the same command continues from there."
     )
-    names = "an experiment whose held-out scores are searched on: demo, voc_largefov ...; or say --scores"
+    names = "experiment whose held-out scores are used: demo, voc_largefov ...; or use --scores"
     parser.add_argument("name", metavar="NAME", nargs="?", help=names)
     parser.add_argument("--exp", metavar="FOLDER", help="folder of the experiment")
-    inputs = parser.add_argument_group("what is searched on")
+    inputs = parser.add_argument_group("input")
     crf_flags.add_inputs(inputs)
-    inputs.add_argument("--labels", metavar="FOLDER", help="labels <id>.png")
-    inputs.add_argument("--classes", type=int, metavar="N", help="number of classes, where no --dataset tells it")
-    text = "where no --dataset tells it (%(default)s)"
+    inputs.add_argument("--labels", metavar="FOLDER", help="ground truth <id>.png")
+    inputs.add_argument("--classes", type=int, metavar="N", help="number of classes, without --dataset")
+    text = "without --dataset (%(default)s)"
     inputs.add_argument("--ignore-label", type=int, default=255, metavar="N", help=text)
-    inputs.add_argument("--max-images", type=int, default=100, metavar="N", help="evenly chosen (%(default)s)")
+    inputs.add_argument(
+        "--max-images", type=int, default=100, metavar="N", help="use at most N images, chosen evenly (%(default)s)"
+    )
     ranges = parser.add_argument_group("ranges, as start:step:stop, start:stop or a,b,c")
     text = "coarse ranges of the paper: " + "; ".join(
         f"{paper}: " + ", ".join(f"{name} {values}" for name, values in given.items())
@@ -47,18 +49,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         fine = f"offsets from the best {name} in the fine round, written with =: {_flag('fine_' + name)}=-2:1:2"
         ranges.add_argument(_flag(f"fine_{name}"), metavar="RANGE", help=fine)
     for name, kind in _FIXED.items():
-        ranges.add_argument(_flag(name), type=kind, metavar="X", help="fixed")
+        ranges.add_argument(_flag(name), type=kind, metavar="X", help="fixed value")
     ranges.add_argument("--normalization", choices=("after", "symmetric"))
     crf_flags.add_compact(ranges)
-    ranges.add_argument("--extend", action="store_true", help="go on beyond the range if the best is on its edge")
-    text = "try the coarse round with fewer iterations or on half size, and score the best tenth in full (%(default)s)"
+    ranges.add_argument("--extend", action="store_true", help="extend a range if the best value is at its edge")
+    text = "run the coarse round with fewer iterations or at half size, and only the best tenth in full (%(default)s)"
     ranges.add_argument("--screen", choices=SCREENS, default="none", help=text)
     results = parser.add_argument_group("results")
-    text = "for search.json, .csv, .png, parameters.json, search.journal (for an experiment: crf-search in its folder)"
+    text = "folder for search.json, .csv, .png, parameters.json, search.journal (default: crf-search in NAME's folder)"
     results.add_argument("-o", "--output", metavar="FOLDER", help=text)
-    text = "take the setting for this experiment's stage crf (without a value: for NAME)"
+    text = "use the result in this experiment's stage crf (without a value: in that of NAME)"
     results.add_argument("--apply", metavar="NAME", nargs="?", const="", help=text)
-    crf_flags.add_workers(parser.add_argument_group("who works"))
+    crf_flags.add_workers(parser.add_argument_group("parallel work"))
 
 
 def _flag(name: str) -> str:
@@ -78,15 +80,15 @@ def run(arguments: argparse.Namespace) -> None:
     try:
         result = _search(arguments, items, dataset, num_classes, output)
     except KeyboardInterrupt:
-        kept = f"what was counted is kept in {output / 'search.journal'}"
-        raise Stopped(f"crf-search: interrupted; {kept}: the same command goes on from there") from None
+        kept = f"progress is kept in {output / 'search.journal'}"
+        raise Stopped(f"crf-search: interrupted; {kept}; run the same command again to continue") from None
     save_search(result, output / "search.json")
     show_search(result, dataset.classes if dataset else ())
-    print(f"{output}: search.json, search.csv, search.png, parameters.json")
+    print(f"{output}: wrote search.json, search.csv, search.png, parameters.json")
     if target is not None:
         save_search(result, target.search_result)
         pipeline.note_finished(target, "search", time.monotonic() - start)
-        print(f"{target.crf_parameters}: the stage crf of {target.name} uses this setting")
+        print(f"{target.crf_parameters}: the stage crf of {target.name} now uses this result")
 
 
 def _search(
@@ -125,22 +127,22 @@ def _output(arguments: argparse.Namespace) -> Path:
     if arguments.output:
         return Path(arguments.output)
     if arguments.name is None:
-        raise InputError("crf-search: say with -o where the results go")
+        raise InputError("crf-search: missing -o FOLDER for the results")
     return _experiment(arguments.name, arguments).folder / "crf-search"
 
 
 def _target(arguments: argparse.Namespace) -> Experiment | None:
-    """The experiment that takes the setting."""
+    """The experiment that --apply names, or None."""
     if arguments.apply is None:
         return None
     name = arguments.apply or arguments.name
     if name is None:
-        raise InputError("--apply: name the experiment that takes the setting, as --apply voc_largefov")
+        raise InputError("--apply: missing the name of an experiment, such as --apply voc_largefov")
     return _experiment(name, arguments)
 
 
 def _experiment(name: str, arguments: argparse.Namespace) -> Experiment:
-    """The experiment of that name, in the folder --exp, on the data of --dataset where that is a file."""
+    """The experiment of a name, in the folder --exp, on the data of --dataset if that is a file."""
     from ...experiment import demo, published
     from ...nets import Options, full_name
 
@@ -152,18 +154,18 @@ def _experiment(name: str, arguments: argparse.Namespace) -> Experiment:
 
 
 def _inputs(arguments: argparse.Namespace) -> tuple[list[FileItem], Dataset | None, int]:
-    """The items, the data set where there is one, and the number of classes."""
+    """The items, the data set if there is one, and the number of classes."""
     folders = (arguments.scores, arguments.images, arguments.labels)
     if arguments.name is not None:
         if any(folders):
-            raise InputError("crf-search: an experiment's NAME, or --scores, --images and --labels; not both")
+            raise InputError("crf-search: use an experiment's NAME, or --scores, --images and --labels; not both")
         from ...experiment.stages.search import scored_items
 
         experiment = _experiment(arguments.name, arguments)
         dataset = experiment.dataset()
         return scored_items(experiment, dataset, experiment.search_list), dataset, dataset.num_classes
     if not all(folders):
-        raise InputError("crf-search: name an experiment, or --scores, --images and --labels, all three")
+        raise InputError("crf-search: expected an experiment's NAME, or --scores, --images and --labels")
     given = crf_flags.dataset(arguments.dataset)
     items = _folder_items(arguments)
     return items, given, given.num_classes if given else arguments.classes or _classes(items)

@@ -1,4 +1,4 @@
-"""`deeplab export onnx`: a net as an ONNX model."""
+"""`deeplab export onnx`: exports a net as an ONNX model."""
 
 from __future__ import annotations
 
@@ -19,14 +19,18 @@ from ..named_net import definition_named
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        f"Write an ONNX model (opset {OPSET}) of any batch and image size that the net takes. Every blob is compared "
-        "with the net's at several sizes, which is printed and written as OUT.json."
+        f"Write an ONNX model (opset {OPSET}) for any batch and image size that the net supports. Every blob is "
+        "compared with the net's at several sizes; the result is printed and written to OUT.json."
     )
     export_common.add_arguments(parser)
-    parser.add_argument("--fixed-size", action="store_true", help="only the batch and size that the net states")
-    text = "take images (uint8, N h w 3, RGB, any size) and give labels (uint8, N h w)"
+    parser.add_argument(
+        "--fixed-size", action="store_true", help="support only the batch and image size in the prototxt"
+    )
+    text = "input images (uint8, N h w 3, RGB, any size), output labels (uint8, N h w)"
     parser.add_argument("--with-preprocessing", action="store_true", help=text)
-    parser.add_argument("--size-rule", metavar="Sk+O", help="sizes that the net takes (found by itself)")
+    parser.add_argument(
+        "--size-rule", metavar="Sk+O", help="image sizes that the net supports (default: found by shape inference)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -51,7 +55,7 @@ def _size_rule(arguments: argparse.Namespace, graph: Graph) -> SizeRule:
 
 
 def _verify(arguments: argparse.Namespace, net: Any, graph: Graph, rule: SizeRule | None) -> None:
-    """Every blob at several sizes, in a model that gives them all; then labels, by the very file that was written."""
+    """Compare every blob at several sizes, with a model that outputs all; then the labels, with the written file."""
     pictures = Pictures(arguments.image, export_common.preprocessing(arguments))
     runner = onnx_runner(OnnxGraph(graph, list(graph.values)).model().SerializeToString())
     result = verify(net, runner, pictures, arguments.tolerance)

@@ -1,4 +1,4 @@
-"""`deeplab export torch`: a net as the source of a plain PyTorch module and its state dict."""
+"""`deeplab export torch`: exports a net as the source of a plain PyTorch module and a state dict."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from .. import export_common
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Write OUT.py, a PyTorch module that needs PyTorch alone, and OUT.safetensors, its weights. Every blob is "
-        "compared with the net's, which is printed and written as OUT.json."
+        "Write OUT.py, a module that needs only PyTorch, and OUT.safetensors, its weights. Every blob is compared with "
+        "the net's; the result is printed and written to OUT.json."
     )
     export_common.add_arguments(parser)
 
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     output = Path(arguments.output).with_suffix("")
     if not output.name.isidentifier():
-        raise InputError(f"--output: '{output.name}' cannot be imported as a module; wanted letters, digits and _")
+        raise InputError(f"--output: '{output.name}' is not a valid module name; expected letters, digits and _")
     net = export_common.net_with_weights(arguments)
     graph = graph_of(net)
     source = TorchSource(graph)

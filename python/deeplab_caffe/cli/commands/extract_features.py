@@ -1,4 +1,4 @@
-"""`extract_features`: what blobs of a net hold, into databases."""
+"""`extract_features`: writes blobs of a net into databases."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ from ..gflags import Flag, Program
 
 PROGRAM = Program(
     "usage: extract_features FLAGS WEIGHTS NET BLOB1[,BLOB2...] DB1[,DB2...] BATCHES DB_TYPE [CPU|GPU] [DEVICE_ID=N]\n"
-    "\nNET runs in its TEST phase on data of its own. Each item of a blob becomes a datum under a key of ten digits.",
-    (Flag("allow_python_layers", False, "let the net import, that is run, the modules of its Python layers"),),
+    "\nNET runs in the TEST phase with its own data layer. Each item of a blob becomes a datum with a ten-digit key.",
+    (Flag("allow_python_layers", False, "let the net import and run the modules of its Python layers"),),
 )
 
 
 def run(flags: dict[str, Any], words: list[str]) -> None:
     if not 6 <= len(words) <= 8:
-        raise InputError(f"wanted 6 to 8 words, got {len(words)}; see --help")
+        raise InputError(f"expected 6 to 8 arguments but got {len(words)}; see --help")
     weights, net_file, blobs, databases, batches, backend, *device = words
     if not batches.isdigit() or int(batches) < 1:
-        raise InputError(f"wanted the number of batches, got '{batches}'")
+        raise InputError(f"expected the number of batches but got '{batches}'")
     names, folders = blobs.split(","), databases.split(",")
     if len(names) != len(folders) or len(set(names)) != len(names):
-        raise InputError(f"{len(names)} blobs and {len(folders)} databases; wanted one database for each blob")
+        raise InputError(
+            f"{len(names)} blobs and {len(folders)} databases; expected one database for each blob, and no blob twice"
+        )
     if not engine.is_embedded():
         engine.replace_by_installed("extract_features", words)
     from ... import caffe
@@ -43,13 +45,13 @@ def run(flags: dict[str, Any], words: list[str]) -> None:
 
 
 def _choose(device: Sequence[str]) -> None:
-    """Compute where the last words say: `CPU`, `GPU`, `GPU DEVICE_ID=1`."""
+    """Select the device that the last arguments name: `CPU`, `GPU`, `GPU DEVICE_ID=1`."""
     from ... import caffe
 
     mode, number = device[0] if device else "CPU", device[1] if len(device) > 1 else "DEVICE_ID=0"
     match = re.fullmatch(r"(?:DEVICE_ID=)?(\d+)", number)
     if mode not in ("CPU", "GPU") or not match:
-        raise InputError(f"wanted CPU, GPU, or GPU DEVICE_ID=<number>, got {' '.join(device)}")
+        raise InputError(f"expected CPU, GPU, or GPU DEVICE_ID=<number> but got {' '.join(device)}")
     if mode == "GPU":
         caffe.set_device(int(match[1]))
         caffe.set_mode_gpu()

@@ -1,4 +1,4 @@
-"""`deeplab log`: Caffe's logs, of any year, as CSV, JSON and plot."""
+"""`deeplab log`: converts logs of any Caffe to CSV, JSON and plots."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ...files import replacing, write_text
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Read logs of Caffe, of any release and fork: loss, lr, training and test outputs against the iteration. "
-        "Without --csv, --json or --plot a summary is printed."
+        "Read logs of any Caffe release or fork: loss, learning rate, training and test outputs by iteration. Without "
+        "--csv, --json or --plot, print a summary."
     )
-    parser.add_argument("logs", metavar="LOG", nargs="+", help="a log; several are compared")
+    parser.add_argument("logs", metavar="LOG", nargs="+", help="a log file; several are compared")
     parser.add_argument("--join", action="store_true", help="the logs are parts of one run, in order")
-    parser.add_argument("--csv", metavar="FILE", help="write a table; - is standard output")
-    parser.add_argument("--json", metavar="FILE", help="write JSON; - is standard output")
+    parser.add_argument("--csv", metavar="FILE", help="write a table; - for standard output")
+    parser.add_argument("--json", metavar="FILE", help="write JSON; - for standard output")
     parser.add_argument("--plot", metavar="FILE.png", help="draw the curves")
 
 
@@ -46,17 +46,17 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _check(logs: Sequence[str], targets: Sequence[str]) -> None:
-    """Nothing that is read may be overwritten."""
+    """Check that no log would be overwritten."""
     for target in targets:
         for log in logs:
             if target != "-" and os.path.exists(target) and os.path.exists(log) and os.path.samefile(target, log):
-                raise InputError(f"{target} is one of the logs; it would be overwritten")
+                raise InputError(f"{target} is one of the logs and would be overwritten")
         if target.endswith(".log"):
-            raise InputError(f"{target} looks like a log; name the file to write behind --csv, --json or --plot")
+            raise InputError(f"{target} looks like a log; expected a file to write behind --csv, --json or --plot")
 
 
 def _names(paths: Sequence[str]) -> list[str]:
-    """What tells the runs apart: file names, with as many folders before them as it takes."""
+    """Unique names for the runs: file names, with as many parent folders as needed."""
     for length in range(1, max(len(Path(path).parts) for path in paths) + 1):
         names = ["/".join(Path(path).parts[-length:]) for path in paths]
         if len(set(names)) == len(names):

@@ -1,4 +1,4 @@
-"""`deeplab prototxt all`: the nets of every model, on each data set that its publication reports."""
+"""`deeplab prototxt all`: writes the nets of every model, on each data set of its publication."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from ...progress import tracked
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = "Run it where prototxt/ and datasets/ are. Files edited by hand stay, unless FORCE=1."
+    parser.epilog = (
+        "Run it in the folder that contains prototxt/ and datasets/. Manually edited files are kept, unless FORCE=1."
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -22,4 +24,4 @@ def run(arguments: argparse.Namespace) -> None:
         unchanged += len(done.unchanged)
         if done.written or done.removed or done.kept:
             print(done, flush=True)
-    print(f"{len(names)} models; {unchanged} files were as they should be")
+    print(f"{len(names)} models; {unchanged} files were already up to date")

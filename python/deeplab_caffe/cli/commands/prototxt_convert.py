@@ -1,4 +1,4 @@
-"""`deeplab prototxt convert`: nets in another dialect."""
+"""`deeplab prototxt convert`: converts nets to another dialect."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from ..prototxt_files import for_each
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Write nets in the dialect of BVLC's Caffe: layers that it lacks become Python layers of the package "
-        "deeplab_layers, which comes with this one. Comments, order and layout stay. See docs/real-caffe.md."
+        "Convert nets to the dialect of BVLC Caffe. Layers that it does not have become Python layers of the package "
+        "deeplab_layers, which is included. Comments, order and layout are kept. See docs/real-caffe.md."
     )
-    parser.epilog = "Exit codes: 0; 2 if a file could not be read or holds what cannot be said in the dialect."
-    parser.add_argument("files", metavar="FILE", nargs="+", help="a net of any dialect, or a folder of them")
-    parser.add_argument("--dialect", choices=["bvlc"], required=True, help="what to write")
+    parser.epilog = "Exit codes: 0; 2 if a file is invalid or cannot be expressed in the dialect."
+    parser.add_argument("files", metavar="FILE", nargs="+", help="net of any dialect, or a folder of nets")
+    parser.add_argument("--dialect", choices=["bvlc"], required=True, help="the target dialect")
     target = parser.add_mutually_exclusive_group()
-    target.add_argument("-o", "--output", metavar="FOLDER", help="folder for the results; standard output without it")
-    target.add_argument("--in-place", action="store_true", help="write the files themselves")
-    parser.add_argument("--fill", action="store_true", help="fill in the template's variables, too")
+    target.add_argument("-o", "--output", metavar="FOLDER", help="folder for the results; default: standard output")
+    target.add_argument("--in-place", action="store_true", help="overwrite the files")
+    parser.add_argument("--fill", action="store_true", help="replace template variables by their values")
     template_flags.add_arguments(parser)
 
 
@@ -43,11 +43,11 @@ def run(arguments: argparse.Namespace) -> int:
         if target is None:
             sys.stdout.write(text)
         elif target in written:
-            raise InputError(f"{path}: {target} was written already in this call; convert one folder at a time")
+            raise InputError(f"{path}: {target} was already written by this command; convert one folder at a time")
         elif target != path or text != document.text:
             write_text(target, text)
             written.add(target)
-            print(f"{target}: written")
+            print(f"wrote {target}")
         return False
 
     return for_each(arguments.files, convert)

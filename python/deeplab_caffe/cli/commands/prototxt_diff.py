@@ -1,4 +1,4 @@
-"""`deeplab prototxt diff`: two nets, or two solvers, by meaning."""
+"""`deeplab prototxt diff`: compares two nets or two solvers by meaning."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .. import template_flags
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Compare two nets or two solvers of any dialect by what they mean: layers are matched by name and, where they "
-        "were renamed, by structure; a default is the same as an absent field."
+        "Compare two nets or two solvers of any dialect by meaning: layers are matched by name or, if renamed, by "
+        "structure; a field with its default value equals a missing field."
     )
-    parser.epilog = "Exit codes: 0 if they are the same, 1 if they differ, 2 if one cannot be read."
-    parser.add_argument("before", metavar="A", help="a net's or a solver's prototxt")
-    parser.add_argument("after", metavar="B", nargs="?", help="another one of the kind")
-    generated = "compare A with what the command in its header generates"
+    parser.epilog = "Exit codes: 0 if they are equal, 1 if they differ, 2 if a file is invalid."
+    parser.add_argument("before", metavar="A", help="prototxt of a net or a solver")
+    parser.add_argument("after", metavar="B", nargs="?", help="the net or solver to compare it with")
+    generated = "compare A with the output of the command in its header"
     parser.add_argument("--generated", action="store_true", help=generated)
     template_flags.add_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print a JSON object")
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     if arguments.generated == (arguments.after is not None):
-        raise InputError("wanted two files, or one file and --generated")
+        raise InputError("expected two files, or one file and --generated")
     values = template_flags.values(arguments)
     documents = [Document.read(name, values) for name in (arguments.before, arguments.after) if name]
     if arguments.generated:

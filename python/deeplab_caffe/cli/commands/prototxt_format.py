@@ -1,4 +1,4 @@
-"""`deeplab prototxt format`: prototxt files in one canonical layout."""
+"""`deeplab prototxt format`: formats prototxt files."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ from ..prototxt_files import for_each
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Lay prototxt files out as the generated ones are, in place. Comments, order, numbers and template variables "
-        "stay as they are written."
+        "Format prototxt files in place, in the layout of the generated ones. Comments, order, numbers and template "
+        "variables are kept."
     )
-    parser.epilog = "Exit codes: 0; 1 if --check or --diff found a file that would change; 2 if one could not be read."
-    parser.add_argument("files", metavar="FILE", nargs="+", help="a file, a folder, or - for standard input to output")
-    parser.add_argument("--check", action="store_true", help="change nothing, name the files that would change")
+    parser.epilog = "Exit codes: 0; 1 if --check or --diff found a file that would change; 2 if a file is invalid."
+    parser.add_argument(
+        "files", metavar="FILE", nargs="+", help="a file, a folder, or - to format standard input to standard output"
+    )
+    parser.add_argument("--check", action="store_true", help="change nothing, list the files that would change")
     parser.add_argument("--diff", action="store_true", help="change nothing, show what would change")
-    parser.add_argument("--fill", action="store_true", help="fill in the template's variables, too")
+    parser.add_argument("--fill", action="store_true", help="replace template variables by their values")
     template_flags.add_arguments(parser)
 
 
@@ -46,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _handle(path: Path, present: str, wanted: str, arguments: argparse.Namespace) -> bool:
-    """Write, show or name a file that is to change; whether that is a finding."""
+    """Write, show or list a file that changes; returns whether it counts for the exit code."""
     if arguments.diff:
         lines = difflib.unified_diff(present.splitlines(), wanted.splitlines(), str(path), f"{path}, formatted", "", "")
         print(*(line.rstrip("\n") for line in lines), sep="\n")

@@ -1,4 +1,4 @@
-"""`deeplab prototxt lint`: mistakes in nets and solvers, found before anything is trained."""
+"""`deeplab prototxt lint`: finds mistakes in nets and solvers before training."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from ...inspection.lint import FORMATS, Finding, Linter, chosen, fix_file, rule_
 from .. import template_flags
 from ..prototxt_files import expanded
 
-#: how often --fix looks again at what it has mended
+#: how often --fix checks the fixed files again
 _ROUNDS = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Check nets and solvers of any dialect; a solver's nets are checked with it. Comments silence findings: "
-        "'# lint: ignore=<rule>' behind a line or above a field, '# lint: ignore-file=<rule>' anywhere."
+        "Check nets and solvers of any dialect; a solver is checked together with its nets. Comments suppress "
+        "findings: '# lint: ignore=<rule>' behind a line or above a field, '# lint: ignore-file=<rule>' anywhere."
     )
-    parser.epilog = "Exit codes: 0 nothing found (but notes), 1 findings, 2 a file could not be read."
-    parser.add_argument("files", metavar="FILE", nargs="*", help="a file, or a folder for all .prototxt in it")
-    parser.add_argument("--fix", action="store_true", help="mend what can be mended without a doubt")
+    parser.epilog = "Exit codes: 0 no findings except notes, 1 findings, 2 a file is invalid."
+    parser.add_argument("files", metavar="FILE", nargs="*", help="a file, or a folder for all .prototxt files in it")
+    parser.add_argument("--fix", action="store_true", help="fix what has an unambiguous fix")
     parser.add_argument("--format", choices=sorted(FORMATS), default="text", help="(%(default)s)")
-    parser.add_argument("--select", action="append", default=[], metavar="RULE,…", help="apply these rules alone")
-    parser.add_argument("--ignore", action="append", default=[], metavar="RULE,…", help="leave these rules out")
-    parser.add_argument("--no-shapes", action="store_true", help="quicker: do not infer the sizes of blobs")
-    parser.add_argument("--files", dest="look", action="store_true", help="say which lists and mean files are missing")
-    parser.add_argument("--strict", action="store_true", help="notes count as findings, too")
-    parser.add_argument("--list-rules", action="store_true", help="print what is checked")
+    parser.add_argument("--select", action="append", default=[], metavar="RULE,…", help="apply only these rules")
+    parser.add_argument("--ignore", action="append", default=[], metavar="RULE,…", help="skip these rules")
+    parser.add_argument("--no-shapes", action="store_true", help="faster: do not infer the shapes of blobs")
+    parser.add_argument("--files", dest="look", action="store_true", help="also report missing lists and mean files")
+    parser.add_argument("--strict", action="store_true", help="count notes as findings")
+    parser.add_argument("--list-rules", action="store_true", help="print the rules")
     template_flags.add_arguments(parser)
 
 
@@ -39,16 +39,16 @@ def run(arguments: argparse.Namespace) -> int:
         print(rule_table())
         return 0
     if not arguments.files:
-        raise InputError("name a file or a folder to check")
+        raise InputError("missing FILE: a file or a folder to check")
     values = template_flags.values(arguments)
     paths = list(dict.fromkeys(expanded(arguments.files)))
     findings, failed = _lint(arguments, paths, values)
     for _ in range(_ROUNDS if arguments.fix else 0):
         files = {f.file for f in findings if f.fixable}
-        mended = sum(fix_file(file, findings, values) for file in sorted(files))
-        if not mended:
+        fixed = sum(fix_file(file, findings, values) for file in sorted(files))
+        if not fixed:
             break
-        print(f"mended {mended} in {', '.join(sorted(files))}", file=sys.stderr)
+        print(f"fixed {fixed} in {', '.join(sorted(files))}", file=sys.stderr)
         findings, failed = _lint(arguments, paths, values)
     text = FORMATS[arguments.format](findings)
     if text:
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _lint(arguments: argparse.Namespace, paths: list[Path], values: Mapping[str, str]) -> tuple[list[Finding], bool]:
-    """The findings of all files, and whether one could not be read."""
+    """The findings of all files, and whether a file was invalid."""
     rules = chosen(_names(arguments.select), _names(arguments.ignore), ["missing-file"] if arguments.look else [])
     linter = Linter(rules, values, shapes=not arguments.no_shapes)
     findings: list[Finding] = []

@@ -1,4 +1,4 @@
-"""`deeplab prototxt upgrade`: nets and solvers of any year in today's form."""
+"""`deeplab prototxt upgrade`: converts nets and solvers of any dialect to the current format."""
 
 from __future__ import annotations
 
@@ -24,20 +24,22 @@ _BINARY_SUFFIXES = (".caffemodel", ".binaryproto", ".pb")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Write a net or a solver of any dialect (V0, V1, DeepLab v1, DeepLab v2, PSPNet; text or binary) in today's "
-        "form, with its comments, order and layout, and say what changed."
+        "Convert a net or a solver of any dialect (V0, V1, DeepLab v1, DeepLab v2, PSPNet; text or binary) to the "
+        "current format and report the changes. Comments, order and layout are kept."
     )
     parser.epilog = (
-        "Template variables stay, unless --fill. The text goes to standard output and the report to standard error, "
-        "or with -o and --in-place the report to standard output."
+        "Template variables are kept, unless --fill. The result goes to standard output and the report to standard "
+        "error; with -o or --in-place the report goes to standard output."
     )
     parser.add_argument("file", metavar="FILE")
     target = parser.add_mutually_exclusive_group()
-    target.add_argument("-o", "--output", metavar="OUT", help=f"binary if it ends in {', '.join(_BINARY_SUFFIXES)}")
-    target.add_argument("--in-place", action="store_true", help="write the file itself, of the kind that it is")
+    target.add_argument(
+        "-o", "--output", metavar="OUT", help=f"output file; binary if it ends in {', '.join(_BINARY_SUFFIXES)}"
+    )
+    target.add_argument("--in-place", action="store_true", help="overwrite the file, as text or binary as before")
     parser.add_argument("--report", choices=("text", "json", "none"), default="text", help="(%(default)s)")
-    parser.add_argument("--dialect", choices=DIALECTS, help="of a binary file, where it does not show")
-    parser.add_argument("--fill", action="store_true", help="fill in the template's variables")
+    parser.add_argument("--dialect", choices=DIALECTS, help="dialect of a binary file, if it is ambiguous")
+    parser.add_argument("--fill", action="store_true", help="replace template variables by their values")
     template_flags.add_arguments(parser)
 
 
@@ -57,7 +59,9 @@ def run(arguments: argparse.Namespace) -> None:
     elif upgrade.changes or target != path:
         write_text(target, upgrade.text)
     if net is not None and count_blobs(net):
-        upgrade.notes.append(f"a text has no weights: {count_blobs(net)} blobs left out; -o OUT.caffemodel keeps them")
+        upgrade.notes.append(
+            f"text has no weights: {count_blobs(net)} blobs removed; use -o OUT.caffemodel to keep them"
+        )
     _report(upgrade, arguments.report, sys.stderr if target is None else sys.stdout)
 
 

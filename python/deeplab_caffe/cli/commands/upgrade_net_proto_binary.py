@@ -1,4 +1,4 @@
-"""`upgrade_net_proto_binary`: a .caffemodel of any year in today's form, weights included."""
+"""`upgrade_net_proto_binary`: converts a .caffemodel of any dialect to the current format, weights included."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PROGRAM = Program("usage: upgrade_net_proto_binary IN OUT\n\nBoth are .caffemode
 
 def run(flags: dict[str, Any], words: list[str]) -> None:
     if len(words) != 2:
-        raise InputError(f"wanted IN OUT, got {len(words)} words; see --help")
+        raise InputError(f"expected IN OUT but got {len(words)} arguments; see --help")
     from ...formats.upgrade_binary import upgrade_binary
 
     upgrade, net = upgrade_binary(words[0])

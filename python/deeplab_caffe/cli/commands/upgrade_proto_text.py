@@ -1,4 +1,4 @@
-"""`upgrade_net_proto_text` and `upgrade_solver_proto_text`: nets and solvers of any year in today's form."""
+"""`upgrade_net_proto_text`, `upgrade_solver_proto_text`: convert nets and solvers to the current format."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PROGRAM = Program("usage: upgrade_net_proto_text IN OUT (or upgrade_solver_proto
 
 def run(flags: dict[str, Any], words: list[str]) -> None:
     if len(words) != 2:
-        raise InputError(f"wanted IN OUT, got {len(words)} words; see --help")
+        raise InputError(f"expected IN OUT but got {len(words)} arguments; see --help")
     from ...formats.prototxt import Document
     from ...formats.upgrade_text import upgrade_document
 

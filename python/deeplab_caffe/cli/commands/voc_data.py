@@ -1,4 +1,4 @@
-"""`deeplab voc-data`: PASCAL VOC 2012 and SBD's labels."""
+"""`deeplab voc-data`: downloads PASCAL VOC 2012 and the SBD labels."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from ...data import prepare_voc
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Fetch PASCAL VOC 2012 (2.0 GB) and SBD's labels (1.4 GB), unpack them and write the lists."
-    parser.add_argument("--folder", default="data", help="where it goes; archives that lie here are used (%(default)s)")
-    parser.add_argument("--source", help="folder that holds the archives, or the address of a mirror")
-    parser.add_argument("--no-download", action="store_true", help="use what is there, say what is missing")
+    parser.description = (
+        "Download PASCAL VOC 2012 (2.0 GB) and the SBD labels (1.4 GB), unpack them and write the lists."
+    )
+    parser.add_argument("--folder", default="data", help="target folder; archives already in it are used (%(default)s)")
+    parser.add_argument("--source", help="folder with the archives, or the URL of a mirror")
+    parser.add_argument("--no-download", action="store_true", help="use existing archives and report what is missing")
 
 
 def run(arguments: argparse.Namespace) -> None:

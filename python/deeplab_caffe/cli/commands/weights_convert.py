@@ -1,4 +1,4 @@
-"""`deeplab weights convert`: the same weights in another kind of file."""
+"""`deeplab weights convert`: writes weights in another file format."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...porting.difference import compare
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = "OUT is read again and compared, value by value."
+    parser.epilog = "OUT is read back and compared, value by value."
     parser.add_argument("file", metavar="FILE", help=".caffemodel, binary or HDF5, of any dialect")
     parser.add_argument("output", metavar="OUT", help=".caffemodel, or .caffemodel.h5 for HDF5")
     parser.add_argument(
@@ -24,5 +24,5 @@ def run(arguments: argparse.Namespace) -> None:
     write_weight_file(arguments.output, layers, form=arguments.form)
     written = read_weight_file(arguments.output)
     if not compare(WeightFile(arguments.file, "", "", layers), written).is_equal:
-        raise InputError(f"{arguments.output}: what is read again is not what was written; is the disk sound?")
+        raise InputError(f"{arguments.output}: read back different values than were written; check the disk")
     print(f"{arguments.output}: {len(written.weighted)} layers with weights, equal to those of {arguments.file}")

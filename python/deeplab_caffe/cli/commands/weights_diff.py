@@ -1,4 +1,4 @@
-"""`deeplab weights diff`: two weight files, layer by layer."""
+"""`deeplab weights diff`: compares two weight files, layer by layer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...porting.difference import compare
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = "The exit code is 0 where all values are equal, 1 where any differs, 2 where a file is unreadable."
+    parser.epilog = "Exit codes: 0 if all values are equal, 1 if any differ, 2 if a file is invalid."
     parser.add_argument("first", metavar="A")
     parser.add_argument("second", metavar="B")
     parser.add_argument("--json", action="store_true", help="print a JSON object")

@@ -1,4 +1,4 @@
-"""`deeplab weights get`: known weight files, listed and fetched."""
+"""`deeplab weights get`: lists and downloads known weight files."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from ...porting.manifest import fetch, look_up, read_manifest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", nargs="?", help="which one; without it all are listed")
-    parser.add_argument("--folder", default="models", help="where it goes (%(default)s)")
-    parser.add_argument("--mirror", help="an address or a folder that is tried first; else DEEPLAB_MIRROR")
+    parser.add_argument("name", metavar="NAME", nargs="?", help="file to download; default: list all")
+    parser.add_argument("--folder", default="models", help="target folder (%(default)s)")
+    parser.add_argument("--mirror", help="URL or folder to try first (default: DEEPLAB_MIRROR)")
     parser.add_argument("--manifest", default="models/weights.toml", help="the list of known files (%(default)s)")
 
 

@@ -1,13 +1,13 @@
-"""`deeplab weights show`: what weight files hold."""
+"""`deeplab weights show`: shows the contents of weight files."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 
 from ...porting.any_weights import read_any
 from ...porting.summary import summarise
+from ..weight_warnings import print_weight_warnings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,5 +22,4 @@ def run(arguments: argparse.Namespace) -> None:
     else:
         print("\n\n".join(map(str, summaries)))
     for summary in summaries:
-        for warning in summary.warnings:
-            print(f"{summary.path}: warning: {warning}", file=sys.stderr)
+        print_weight_warnings(summary)

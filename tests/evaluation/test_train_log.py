@@ -63,7 +63,7 @@ def test_column_that_is_not_there_is_empty():
 
 def test_file_without_iterations_and_missing_file(tmp_path):
     (tmp_path / "a.log").write_text("hello")
-    with pytest.raises(InputError, match=r"a\.log: no 'Iteration N"):
+    with pytest.raises(InputError, match=r"a\.log: no line 'Iteration N"):
         read_train_log(tmp_path / "a.log")
     with pytest.raises(InputError, match=r"b\.log: cannot read the log"):
         read_train_log(tmp_path / "b.log")
@@ -209,7 +209,7 @@ def test_without_options_a_summary_is_printed(logs, capsys):
     ("words", "expected"),
     [
         ("a.log --csv b.log", "b.log looks like a log"),
-        ("a.log --plot a.log", "a.log is one of the logs; it would be overwritten"),
+        ("a.log --plot a.log", "a.log is one of the logs and would be overwritten"),
         ("gone.log", "gone.log: cannot read the log: No such file or directory"),
     ],
 )
