@@ -90,7 +90,7 @@ def test_strides_that_stand_elsewhere_are_told(tmp_path: Path, capsys: pytest.Ca
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--classes", "a"], "--classes: got 'a'"),
+        (["--classes", "a"], "--classes: expected integers separated by commas but got 'a'"),
         (["--rename", "a"], "--rename: got 'a'; wanted OLD=NEW"),
         (["--rename", "conv9=x"], "the weights have no layer 'conv9'"),
         (["--map", "none.txt"], "none.txt: cannot be read"),
