@@ -86,7 +86,7 @@ def test_annotations_of_voc(toy):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "Annotations: no such folder; name one with --annotations, or say --from-labels"),
+        ([], "Annotations: no such folder; use --annotations FOLDER, or --from-labels"),
         (["--from-labels", "--lists", "trian"], "no list 'trian'"),
     ],
 )

@@ -14,6 +14,7 @@ from deeplab_caffe import cli
 from deeplab_caffe.crf.search import SearchSpace
 from deeplab_caffe.data import write_label
 from deeplab_caffe.experiment import STAGES, create, demo, run
+from deeplab_caffe.experiment.stage_records import STAGE_NAMES
 from deeplab_caffe.formats.weights import read_caffemodel
 
 
@@ -202,6 +203,10 @@ def test_a_stage_on_its_own_says_what_is_out_of_date(
     capsys.readouterr()
     assert deeplab("evaluate") == 0
     assert "note: out of date, because the inputs have changed: train" in capsys.readouterr().out
+
+
+def test_records_know_every_stage_in_order() -> None:
+    assert tuple(STAGES) == STAGE_NAMES
 
 
 def test_quick_demo_is_shorter() -> None:

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     crf_flags.add_inputs(inputs)
     inputs.add_argument("--labels", metavar="FOLDER", help="ground truth <id>.png")
     inputs.add_argument("--classes", type=int, metavar="N", help="number of classes, without --dataset")
-    text = "without --dataset (%(default)s)"
+    text = "label of ignored pixels, without --dataset (%(default)s)"
     inputs.add_argument("--ignore-label", type=int, default=255, metavar="N", help=text)
     inputs.add_argument(
         "--max-images", type=int, default=100, metavar="N", help="use at most N images, chosen evenly (%(default)s)"
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         fine = f"offsets from the best {name} in the fine round, written with =: {_flag('fine_' + name)}=-2:1:2"
         ranges.add_argument(_flag(f"fine_{name}"), metavar="RANGE", help=fine)
     for name, kind in _FIXED.items():
-        ranges.add_argument(_flag(name), type=kind, metavar="X", help="fixed value")
+        ranges.add_argument(_flag(name), type=kind, metavar="X", help=f"value of {name}, not searched")
     ranges.add_argument("--normalization", choices=("after", "symmetric"))
     crf_flags.add_compact(ranges)
     ranges.add_argument("--extend", action="store_true", help="extend a range if the best value is at its edge")

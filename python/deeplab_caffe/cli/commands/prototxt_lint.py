@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "Exit codes: 0 no findings except notes, 1 findings, 2 a file is invalid."
     parser.add_argument("files", metavar="FILE", nargs="*", help="a file, or a folder for all .prototxt files in it")
     parser.add_argument("--fix", action="store_true", help="fix what has an unambiguous fix")
-    parser.add_argument("--format", choices=sorted(FORMATS), default="text", help="(%(default)s)")
+    parser.add_argument("--format", choices=sorted(FORMATS), default="text", help="output format (%(default)s)")
     parser.add_argument("--select", action="append", default=[], metavar="RULE,…", help="apply only these rules")
     parser.add_argument("--ignore", action="append", default=[], metavar="RULE,…", help="skip these rules")
     parser.add_argument("--no-shapes", action="store_true", help="faster: do not infer the shapes of blobs")

@@ -37,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", metavar="OUT", help=f"output file; binary if it ends in {', '.join(_BINARY_SUFFIXES)}"
     )
     target.add_argument("--in-place", action="store_true", help="overwrite the file, as text or binary as before")
-    parser.add_argument("--report", choices=("text", "json", "none"), default="text", help="(%(default)s)")
+    parser.add_argument(
+        "--report", choices=("text", "json", "none"), default="text", help="format of the report (%(default)s)"
+    )
     parser.add_argument("--dialect", choices=DIALECTS, help="dialect of a binary file, if it is ambiguous")
     parser.add_argument("--fill", action="store_true", help="replace template variables by their values")
     template_flags.add_arguments(parser)
