@@ -56,14 +56,14 @@ def test_nets_in_deeplabs_dialect_are_refused(ran: tuple[Path, dict, str, str]) 
     assert (found["native data"], found["native prototxt"], found["native train"]) == (0, 0, 2)
     assert (
         "native/prototxt/train.prototxt:9:1: layer 'data' (ImageSegData): the installed Caffe" in error
-        and "has no such layer type; write the nets with --dialect bvlc" in error
+        and "does not have this layer type; write the nets with --dialect bvlc" in error
     )
 
 
 def test_what_only_the_embedded_one_can(ran: tuple[Path, dict, str, str]) -> None:
     _, found, _, error = ran
     assert (found["workers"], found["gpus"], found["strange"]) == (2, 2, 2)
-    assert "--workers is for the embedded Caffe" in error and "--gpu 0,1: pycaffe trains on one GPU" in error
+    assert "--workers is only supported by the embedded Caffe" in error and "--gpu 0,1: expected one number" in error
     assert "would import the module 'os'" in error and "--allow-python-layers" in error
 
 
