@@ -76,7 +76,7 @@ class System(Engine):
 
         def run() -> np.ndarray:
             with _plain_errors("the test net"):
-                net._forward(0, last)
+                net._forward(0, last)  # older releases' forward(end=…) needs a blob with the layer's name
             return net.blobs[blob].data
 
         return run
