@@ -15,6 +15,7 @@ import torch
 from cases import collect
 from deeplab_caffe import caffe
 from deeplab_caffe.formats import prototxt, schema
+from tolerances import tolerance
 
 FOLDER = Path(__file__).parent / "data" / "conformance" / "layers"
 TABLE = Path(__file__).parent.parent / "docs" / "conformance.md"
@@ -96,7 +97,7 @@ def _prepared(record: dict[str, np.ndarray]) -> caffe.Net:
 def _comparison(what: str, ours: np.ndarray, theirs: np.ndarray) -> Comparison:
     assert ours.shape == theirs.shape, f"{what}: {ours.shape}, recorded {theirs.shape}"
     error = float(np.abs(ours - theirs).max(initial=0))
-    return Comparison(what, error if np.isfinite(error) else np.inf, 1e-5 * float(np.abs(theirs).max(initial=0)) + 1e-6)
+    return Comparison(what, error if np.isfinite(error) else np.inf, tolerance(theirs))
 
 
 def table(device: str) -> str:
@@ -124,9 +125,9 @@ _HEAD = """# Conformance of the layers
 
 Written by `make conformance`, on {device}. {count} recordings of single layers, run by a C++ Caffe (DeepLab v2's layers
 on Caffe 1.0-rc3), are compared value by value: outputs, gradients of bottoms and parameters, parameters after the pass.
-Allowed is `1e-5 · max|recorded| + 1e-6`; 1 would be just that. "Own cases" are hand-made ones, which
-`tests/caffe/test_registry.py` checks for their shape rule, float64 gradients, repetition, memory layout, and CUDA where
-there is one; types without any bring data or run the user's code and have tests of their own.
+The allowed difference is `1e-5 · max|recorded| + 1e-6`; the table shows the largest one as a share of it. "Own cases"
+are hand-made; `tests/caffe/test_registry.py` checks their shape rule, float64 gradients, repetition, memory layout, and
+CUDA if available. Types without own cases read data or run the user's code, and have tests of their own.
 """
 
 
