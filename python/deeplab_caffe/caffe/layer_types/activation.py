@@ -21,9 +21,8 @@ from .neuron import NeuronLayer
 class AbsVal(NeuronLayer):
     """|x|; the gradient at 0 is 0. Not in place."""
 
-    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        if bottom[0] is top[0]:
-            self.fail("cannot work in place; give the top its own name")
+    torch_call = "{0}.abs()"
+    onnx_operator = "Abs"
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         return [bottoms[0].abs()]
@@ -160,6 +159,9 @@ class PReLU(NeuronLayer):
 class Sigmoid(NeuronLayer):
     """1 / (1 + exp(−x))."""
 
+    torch_call = "torch.sigmoid({0})"
+    onnx_operator = "Sigmoid"
+
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         return [torch.sigmoid(bottoms[0])]
 
@@ -176,6 +178,9 @@ class Swish(NeuronLayer):
 @register("TanH")
 class TanH(NeuronLayer):
     """tanh(x)."""
+
+    torch_call = "torch.tanh({0})"
+    onnx_operator = "Tanh"
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         return [torch.tanh(bottoms[0])]

@@ -7,9 +7,6 @@ from collections.abc import Sequence
 from ..blob import Blob
 from ..layer_types.base import Layer
 
-#: types whose gradient does not read their tops
-_TOPS_UNREAD = {"BN", "BatchNorm", "Bias", "Convolution", "Deconvolution", "Eltwise", "InnerProduct", "Scale"}
-
 
 def decide_backward(
     layer: Layer, bottoms: Sequence[Blob], tops: Sequence[Blob], needs: dict[int, bool], force_backward: bool
@@ -55,7 +52,7 @@ def allow_overwriting(
     layers: Sequence[Layer], bottoms: Sequence[Sequence[Blob]], tops: Sequence[Sequence[Blob]]
 ) -> None:
     """Tell the layers that work in place whether they may write over what they read."""
-    makers: dict[int, str] = {}
+    free: dict[int, bool] = {}
     for layer, below, above in zip(layers, bottoms, tops, strict=True):
-        layer.overwrites = any(b in above for b in below) and all(makers.get(id(b)) in _TOPS_UNREAD for b in below)
-        makers.update((id(blob), layer.type) for blob in above)
+        layer.overwrites = any(b in above for b in below) and all(free.get(id(b)) for b in below)
+        free.update((id(blob), layer.facts.top_is_free) for blob in above)

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 #: by the name of a precision, what layers with weights compute in; None for that of the weights, float32
 PRECISIONS: dict[str, torch.dtype | None] = {"float32": None, "bf16": torch.bfloat16}
-#: types whose `precision` has an effect
-WITH_WEIGHTS = ("Convolution", "InnerProduct")
 
 
 def dtype_of(precision: str) -> torch.dtype | None:
@@ -38,7 +36,7 @@ def layer_precisions(net: Net, precision: str) -> dict[int, torch.dtype | None]:
     read_by_weights: set[int] = set()
     for i in reversed(range(len(net.layers))):
         followed = any(id(b.data_memory) in read_by_weights for b in net._tops[i])
-        if net.layers[i].type in WITH_WEIGHTS:
+        if getattr(net.layers[i], "takes_precision", False):
             chosen[i] = dtype if followed else None
         if followed or i in chosen:
             read_by_weights.update(id(b.data_memory) for b in net._bottoms[i])

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ...formats import schema
-from .affine import is_affine
 from .lifetimes import memories_of, permanent
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def _chain(net: Net, start: int, readers: Mapping[int, list[int]], held: set[int
         if rectified and not idle:
             return chain
         rectified = rectified or layer.type == "ReLU"
-        if not (idle or rectified or is_affine(layer)):
+        if not (idle or rectified or layer.is_affine):
             return chain
         chain.append(following)
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from functools import partial
 
 from ...formats.edits import Edits
+from ...formats.layer_facts import ACTIVATION, types_where
 from .findings import ERROR, NOTE, WARNING, Hit, rule
-from .net_file import WEIGHTED, Layer
-from .rules_activation import ACTIVATIONS
+from .net_file import Layer
 from .views import View
 
-_KEEPS_SCORES = {"Interp", "Crop", "Padding", "Eltwise", "Scale", "Slice", "Concat"}
+_KEEPS_SCORES = types_where(lambda row: row.keeps_scores)
 
 
 def _learned(view: View) -> list[Layer]:
@@ -46,7 +46,7 @@ def _scoring(view: View) -> set[int]:
 
 
 def _param(layer: Layer) -> str:
-    return WEIGHTED[layer.type]
+    return layer.facts.params[0]
 
 
 @rule("constant-filler", WARNING, "weights that all start at one value, and so learn one thing")
@@ -130,7 +130,7 @@ def batch_norm_without_scale(view: View) -> Iterator[Hit]:
     for layer in view.layers:
         if layer.type == "BatchNorm" and layer.tops:
             readers = view.tops[layer.index][0].readers
-            if readers and all(reader.type in ACTIVATIONS | WEIGHTED.keys() for reader in readers):
+            if readers and all(reader.facts.kind == ACTIVATION or reader.weighted for reader in readers):
                 message = "no Scale follows, so that mean and deviation stay 0 and 1"
                 yield layer.hit(message, "add a Scale with bias_term")
 
