@@ -69,7 +69,7 @@ class LayerFacts:
         caffe_reads_top: whether it does so in C++ Caffe, whatever the layer's parameters.
         own_top: whether its top is always memory of its own, in place too.
         weighted: whether it multiplies by weights that are filled and learned; `params` begins with their message.
-        weight_axes: the axes of parameter 0; 1 for a vector.
+        weight_axes: the axes of parameter 0 for maps (N, C, H, W); 1 for a vector.
         ignores: for a type that compares scores with class labels, the field that holds its ignore_label.
         keeps_scores: whether its tops are scores of classes where its bottoms are.
         keeps_labels: whether its tops are labels (or probabilities) where its bottoms are: values are only moved.
@@ -133,9 +133,9 @@ _ROWS = (
     _weights("Convolution", params="convolution_param", weighted=True, weight_axes=4),
     _weights("Deconvolution", params="convolution_param", weighted=True, weight_axes=4),
     _weights("InnerProduct", params="inner_product_param", weighted=True, weight_axes=2),
-    _weights("Embed", params="embed_param", weighted=True),
-    _weights("RNN", params="recurrent_param", reads_top=True, caffe_reads_top=True),
-    _weights("LSTM", params="recurrent_param", caffe_reads_top=True),
+    _weights("Embed", params="embed_param", weighted=True, weight_axes=2),
+    _weights("RNN", params="recurrent_param", weight_axes=2, reads_top=True, caffe_reads_top=True),
+    _weights("LSTM", params="recurrent_param", weight_axes=2, caffe_reads_top=True),
     _weights("Parameter", params="parameter_param", own_top=False),
     # data
     _data("Input", params="input_param"),
