@@ -20,9 +20,9 @@ CASES = [
     simple(
         "adaptive_bias_channel_all",
         "AdaptiveBiasChannel",
-        "adaptive_bias_channel_param { num_iter: 1 fg_portion: 1 suppress_others: false }",
+        "adaptive_bias_channel_param { fg_portion: 1 suppress_others: false }",
         _MAP,
-        np.array([1.0, 1]).reshape(2, 1, 1, 1),
+        np.array([0.0, 1, 0, 1]).reshape(2, 2, 1, 1),
         checked=0,
     ),
     simple("split_map", "Split", "", _MAP, tops=2),
