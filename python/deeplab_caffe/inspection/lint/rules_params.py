@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from ...formats.edits import Edits
+from ...formats.filler_types import FILLER_TYPES
 from ...formats.layer_facts import ACTIVATION, types_where
 from .findings import ERROR, NOTE, WARNING, Hit, rule
 from .net_file import Layer
@@ -49,11 +50,15 @@ def _param(layer: Layer) -> str:
     return layer.facts.params[0]
 
 
+def _is_one_value(filler: str) -> bool:
+    return filler in FILLER_TYPES and FILLER_TYPES[filler].one_value
+
+
 @rule("constant-filler", WARNING, "weights that all start at one value, and so learn one thing")
 def constant_filler(view: View) -> Iterator[Hit]:
     scoring = _scoring(view)  # their outputs are told apart by the labels
     for layer in _learned(view):
-        constant = layer.weights.HasField("weight_filler") and layer.weights.weight_filler.type == "constant"
+        constant = layer.weights.HasField("weight_filler") and _is_one_value(layer.weights.weight_filler.type)
         if constant and layer.weights.num_output > 1 and layer.type != "Deconvolution" and layer.index not in scoring:
             yield layer.hit(
                 "all weights start at one value, so that all outputs learn the same",
