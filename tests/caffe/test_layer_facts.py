@@ -39,16 +39,16 @@ def test_the_row_is_what_the_layer_does(name: str) -> None:
 
 #: type, a fact of it and a value that is wrong
 _WRONG = [
-    *[(name, "in_place", False) for name in ("ReLU", "Softmax", "BatchNorm", "Log", "Concat", "DenseCRF")],
+    *[(name, "in_place", False) for name in ("ReLU", "Softmax", "BatchNorm", "Log", "Concat", "DenseCRF", "HardSwish")],
     *[(name, "in_place", True) for name in ("Flatten", "LRN", "Reshape", "Pooling", "Eltwise", "Convolution")],
     *[(name, "reads_top", False) for name in ("Sigmoid", "TanH", "Softmax", "Exp", "MVN", "ReLU")],
-    *[(name, "reads_top", True) for name in ("Convolution", "BatchNorm", "Swish", "Eltwise", "Accuracy")],
+    *[(name, "reads_top", True) for name in ("Convolution", "BatchNorm", "Swish", "Eltwise", "Accuracy", "HardSwish")],
     *[(name, "own_top", True) for name in ("Concat", "Reshape", "Split", "Dropout", "Power", "Parameter", "Input")],
-    *[(name, "own_top", False) for name in ("Convolution", "Sigmoid", "Crop")],
-    *[(name, "positions", ELSEWHERE) for name in ("ReLU", "BatchNorm", "DenseCRF", "Concat")],
+    *[(name, "own_top", False) for name in ("Convolution", "Sigmoid", "Crop", "HardSwish")],
+    *[(name, "positions", ELSEWHERE) for name in ("ReLU", "BatchNorm", "DenseCRF", "Concat", "HardSwish")],
     *[(name, "positions", SAME) for name in ("Convolution", "Pooling", "Interp", "Concat", "Slice", "Softmax", "Tile")],
     *[(name, "whole_image", False) for name in ("MVN", "DomainTransform", "DenseCRF", "AdaptiveBiasChannel")],
-    *[(name, "whole_image", True) for name in ("ReLU", "Scale", "CensorLabel")],
+    *[(name, "whole_image", True) for name in ("ReLU", "Scale", "CensorLabel", "HardSwish")],
     *[(name, "ignores", "") for name in ("SoftmaxWithLoss", "InfogainLoss", "Accuracy", "SegAccuracy")],
     *[(name, "ignores", "loss_param") for name in ("HingeLoss", "SigmoidCrossEntropyLoss")],
     *[(name, "kind", ACTIVATION) for name in ("MVN", "Softmax", "Pooling")],

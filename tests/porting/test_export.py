@@ -56,6 +56,7 @@ LAYERS = {
     "leaky": 'type: "ReLU" relu_param { negative_slope: 0.1 }',
     "sigmoid": 'type: "Sigmoid"',
     "tanh": 'type: "TanH"',
+    "hard swish": 'type: "HardSwish"',
     "absolute": 'type: "AbsVal"',
     "elu": 'type: "ELU" elu_param { alpha: 0.5 }',
     "clip": 'type: "Clip" clip_param { min: -0.5 max: 1 }',

@@ -164,6 +164,7 @@ _ROWS = (
     _activation("Sigmoid", params="sigmoid_param", reads_top=True, caffe_reads_top=True),
     _activation("TanH", params="tanh_param", reads_top=True, caffe_reads_top=True),
     _activation("Swish", params="swish_param", caffe_reads_top=True),
+    _activation("HardSwish", known_to=(HERE,)),
     _activation("BNLL"),
     _activation("AbsVal", in_place=False),
     _activation("Clip", params="clip_param"),

@@ -41,8 +41,9 @@ def multiply_adds(layer: LayerShapes) -> int:
     """Multiplications (with the addition that goes with each) of a forward pass, by the layer's definition.
 
     Convolution, Deconvolution, InnerProduct and the recurrent layers: one for each weight and position it is applied
-    to, padding included. Of the others: Scale, BatchNorm and BN one for each element, Interp four, average pooling and
-    LRN one for each element of a window, Eltwise one for each factor or coefficient. The rest is counted as none.
+    to, padding included. Of the others: Scale, BatchNorm, BN, SpatialProduct, Swish and HardSwish one for each element,
+    Interp four, average pooling and LRN one for each element of a window, Eltwise one for each factor or coefficient.
+    The rest is counted as none. The numbers are those of the layer classes (`Layer.multiply_adds`).
     """
     if layer.layer is None:
         return 0

@@ -166,13 +166,34 @@ class Sigmoid(NeuronLayer):
         return [torch.sigmoid(bottoms[0])]
 
 
+class _Gated(NeuronLayer):
+    """The bottom times a gate, a function of the bottom with values from 0 to 1."""
+
+    def multiply_adds(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> int:
+        return math.prod(tops[0])
+
+
 @register("Swish")
-class Swish(NeuronLayer):
+class Swish(_Gated):
     """x · sigmoid(`beta` · x)."""
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         x, beta = bottoms[0], self.param.swish_param.beta
         return [F.silu(x) if beta == 1 else x * torch.sigmoid(x * beta)]
+
+
+@register("HardSwish")
+class HardSwish(_Gated):
+    """x · min(max(x + 3, 0), 6) / 6; the gradient at −3 and 3 is that of the side between them.
+
+    Howard et al., Searching for MobileNetV3, ICCV 2019. No Caffe has it.
+    """
+
+    torch_call = "F.hardswish({0})"
+    onnx_operator = "HardSwish"
+
+    def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        return [F.hardswish(bottoms[0])]
 
 
 @register("TanH")

@@ -67,7 +67,8 @@ class Solver(TrainingState):
         log.detail("Solver scaffolding done.", "solver.cpp:60")
         for files in self.param.weights:
             self.load_weights(files)
-        self.history = [torch.zeros_like(p.blob.data_tensor()) for p in self.net.learnable_params * self.facts.histories]
+        params = self.net.learnable_params * self.facts.histories
+        self.history = [torch.zeros_like(p.blob.data_tensor()) for p in params]
 
     # -- set-up
 
@@ -86,8 +87,7 @@ class Solver(TrainingState):
 
     def check_param(self) -> None:
         """Refuse a SolverParameter that this type of solver cannot use."""
-        stated = self.param.momentum
-        if stated and not self.facts.takes_momentum:
+        if (stated := self.param.momentum) and not self.facts.takes_momentum:
             raise self.definition.error("momentum", f"{self.type} takes no momentum, got momentum {stated:g}")
 
     def load_weights(self, files: str | os.PathLike[str]) -> None:
