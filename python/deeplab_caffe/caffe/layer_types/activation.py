@@ -184,7 +184,7 @@ class Swish(_Gated):
 
 @register("HardSwish")
 class HardSwish(_Gated):
-    """x · min(max(x + 3, 0), 6) / 6; the gradient at −3 and 3 is that of the side between them.
+    """x · min(max(x + 3, 0), 6) / 6.
 
     Howard et al., Searching for MobileNetV3, ICCV 2019. No Caffe has it.
     """
