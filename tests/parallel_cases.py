@@ -207,14 +207,14 @@ def run_all(folder: str) -> None:
     os.chdir(folder)
     torch.set_num_threads(1)
     results = {}
-    group = parallel.current()
+    team = parallel.current()
     for name, case in CASES.items():
-        caffe.set_random_seed(5 + group.rank)  # whatever each has drawn before must not matter
-        texts = group.gather(json.dumps(case()))
+        caffe.set_random_seed(5 + team.rank)  # whatever each has drawn before must not matter
+        texts = team.gather(json.dumps(case()))
         results[name] = [json.loads(text) for text in texts]
-    if group.is_root:
+    if team.is_root:
         Path("results.json").write_text(json.dumps(results))
-    group.meet()
-    if not group.is_root:
+    team.meet()
+    if not team.is_root:
         raise InputError("list.txt:3: /2.png is no image")
-    group.meet()
+    team.meet()

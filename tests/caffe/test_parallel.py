@@ -17,6 +17,7 @@ import torch
 import parallel_cases
 from deeplab_caffe import caffe
 from deeplab_caffe.caffe import parallel
+from deeplab_caffe.caffe.parallel import launch
 from deeplab_caffe.errors import InputError
 
 _TOGETHER = [torch.device("cpu")] * 2
@@ -104,8 +105,8 @@ def test_one_worker_can_go_on_where_two_stopped(results):
 @pytest.mark.parametrize(
     ("case", "message"),
     [
-        ("other net", "worker 1 has another net than the root: layer 'still' is Convolution, .* must read the"),
-        ("other data", "worker 1 has other data than the root: layer 'data' reads 3 items, checksum .*root's 5 items"),
+        ("other net", "worker 1 has a different net from the root's: layer 'still' is Convolution, .* must read the"),
+        ("other data", "worker 1 has different data from the root's: layer 'data' reads 3 items, .*root's 5 items"),
         ("other solver", "worker 1 differs from the root in solver: Adam, checksum .*, the root SGD, checksum .*"),
         ("other iteration", "worker 1 differs from the root in iter: 2, the root 0; all must be given the same snap"),
     ],
@@ -166,7 +167,7 @@ def test_with_one_device_the_function_is_called_here():
 @pytest.fixture
 def torchrun(monkeypatch):
     """`torchrun(port)`: this process is the first of two workers that meet at that port, and start within a second."""
-    monkeypatch.setattr(parallel, "MEETING", timedelta(seconds=1))
+    monkeypatch.setattr(launch, "MEETING", timedelta(seconds=1))
 
     def start(port: int) -> None:
         names = {"RANK": 0, "WORLD_SIZE": 2, "LOCAL_RANK": 0, "LOCAL_WORLD_SIZE": 2, "MASTER_PORT": port}
@@ -195,14 +196,14 @@ def test_another_worker_that_does_not_come(torchrun):
 def test_more_workers_than_devices(torchrun):
     torchrun(1)
     message = "torchrun has started 2 workers on this machine, --gpu names 1 devices"
-    with pytest.raises(InputError, match=message), parallel.join_from_environment([torch.device("cuda", 0)]):
+    with pytest.raises(InputError, match=message), launch.join_from_environment([torch.device("cuda", 0)]):
         pass
 
 
 def test_solvers_need_a_place_to_meet():
     caffe.set_solver_count(2)
     try:
-        with pytest.raises(InputError, match="there is no meeting place 'nowhere'; make one with NCCL.new_uid"):
+        with pytest.raises(InputError, match="the folder 'nowhere' does not exist; make one with NCCL.new_uid"):
             caffe.NCCL(_Solver(), "nowhere")
         with pytest.raises(InputError, match="processes here, not as threads"):
             caffe.set_multiprocess(False)

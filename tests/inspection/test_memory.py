@@ -8,7 +8,7 @@ import torch
 
 import small_nets as nets
 from deeplab_caffe import caffe
-from deeplab_caffe.caffe.layers.base import TensorLayer
+from deeplab_caffe.caffe.layer_types.base import TensorLayer
 from deeplab_caffe.inspection.memory import kept_bytes, memory
 from deeplab_caffe.inspection.shapes import infer_shapes
 
@@ -128,10 +128,10 @@ def test_testing_holds_what_the_plan_really_holds(write):
         net.blobs[name].data[...] = 0
     most = 0
     with torch.no_grad():
-        for step in net.plan().steps:
-            step.run()
+        for operation in net.plan().operations:
+            operation.run()
             most = max(most, _held(net, "data"))
-            for held, why in step.frees:
+            for held, why in operation.frees:
                 held.release(why)
     assert found.live == most < found.data
 

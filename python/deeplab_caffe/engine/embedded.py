@@ -12,10 +12,11 @@ import numpy as np
 from tqdm import tqdm
 
 from .. import caffe
-from ..caffe import log, parallel, snapshot
+from ..caffe import log, parallel
 from ..caffe.signals import SignalHandler
-from ..caffe.solver import Solver
-from ..caffe.solvers import get_solver
+from ..caffe.solver import snapshot
+from ..caffe.solver.rules import get_solver
+from ..caffe.solver.solver import Solver
 from ..errors import InputError, Stopped
 from ..formats.definition import read_solver
 from ..permission import python_layers

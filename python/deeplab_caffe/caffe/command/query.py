@@ -9,7 +9,7 @@ from .flags import Flags
 
 
 def device_query(flags: Flags) -> None:
-    """Log what PyTorch tells of the devices that --gpu names; InputError for one that is not there."""
+    """Log what PyTorch knows of the devices that --gpu names; InputError for one that does not exist."""
     with flags.in_force():
         log.info(f"Querying GPUs {flags.gpu}", "caffe.cpp:138")
         devices = parallel.devices(flags.gpu) if flags.gpu else []

@@ -1,4 +1,4 @@
-"""`caffe train`: train a net, or go on from weights or a snapshot."""
+"""`caffe train`: train a net, also from weights or a snapshot."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ...formats import schema
 from ...formats.definition import SolverDefinition, read_solver_definition
 from .. import log, mode, parallel
 from ..signals import Action, SignalHandler
-from ..snapshot import newest
-from ..solver import Solver
-from ..solvers import get_solver
+from ..solver.rules import get_solver
+from ..solver.snapshot import newest
+from ..solver.solver import Solver
 from .flags import Flags
 
 
@@ -95,7 +95,7 @@ def _train(flags: Flags) -> None:
 
 
 def _solve(solver: Solver) -> None:
-    """Train to the end, or until a signal asks to stop; says how to go on then."""
+    """Train to the end, or until a signal asks to stop; then say how to resume."""
     last, prefix = solver.param.max_iter, solver.param.snapshot_prefix
     try:
         log.info("Starting Optimization", "caffe.cpp:251")
@@ -126,6 +126,7 @@ def _prepared(flags: Flags) -> Solver:
     try:
         solver = get_solver(_definition(flags))
         solver.show_speed, solver.plans_tests = flags.speed, not flags.plain
+        solver.when_not_finite = "warn"  # Caffe itself goes on in silence
         solver.set_precision(flags.precision)
         if flags.recompute:
             solver.net.recompute()
@@ -142,4 +143,4 @@ def _prepared(flags: Flags) -> Solver:
 def _how_to_go_on(prefix: str) -> str:
     """The flag that resumes from the newest snapshot."""
     state = newest(prefix)
-    return f"go on with --snapshot={state}" if state else "there is no snapshot yet to go on from"
+    return f"resume with --snapshot={state}" if state else "there is no snapshot to resume from"

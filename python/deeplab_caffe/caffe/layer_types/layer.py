@@ -1,0 +1,119 @@
+"""The life of a layer. Mirrors `layer.hpp`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, NoReturn
+
+from ...errors import InputError
+from ...formats import schema
+from ..blob import Blob, BlobVec
+from ..filler import check_filler, fill
+from .deferred_label_check import DeferredLabelCheck
+
+Shape = tuple[int, ...]
+#: "any number"
+MANY = 10**6
+
+
+class Layer:
+    """One layer: `setup` once, then `reshape` and `forward` for every pass, `backward` where gradients are wanted.
+
+    A layer written in Python derives from this class and overrides the four methods, with pycaffe's meaning.
+
+    param: the LayerParameter; phase: TRAIN or TEST; blobs: the parameters; origin: `file:line:column`.
+    """
+
+    type: ClassVar[str] = ""
+    #: least and most bottoms and tops
+    bottoms: ClassVar[tuple[int, int]] = (0, MANY)
+    tops: ClassVar[tuple[int, int]] = (0, MANY)
+    #: loss layers get loss weight 1 where none is stated; they and a few others invent tops that are not named
+    is_loss: ClassVar[bool] = False
+    auto_top: ClassVar[bool] = False
+    #: bottoms that have no gradient (labels, indices): asking for it is an error
+    no_gradient: ClassVar[tuple[int, ...]] = ()
+    #: whether parameters get their first values; those of a net that is only looked at take no memory
+    fills: bool = True
+
+    def __init__(self, param: Any, phase: int = schema.TEST, origin: str = "") -> None:
+        self.param, self.phase, self.origin = param, phase, origin
+        self.blobs = BlobVec()
+        self.declared = 0  # how many parameters `add_param` was told of
+        #: loss weight of each top, 0 for none
+        self.loss_weights: list[float] = []
+        #: which parameters want a gradient
+        self.param_propagate: list[bool] = []
+        self.propagate_down: list[bool] = []
+        self.needs_backward = False
+        #: checks of the last forward's labels whose result is not known yet
+        self.deferred_checks: list[DeferredLabelCheck] = []
+        #: whether it works in place on what no gradient reads any more, so that it may write over it
+        self.overwrites = False
+
+    # -- the contract
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        """Read the parameters and create the blobs; called once."""
+
+    def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        """Give the tops their shapes; called before every forward."""
+        raise NotImplementedError(f"{type(self).__name__}.reshape")
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        """Compute the tops."""
+        raise NotImplementedError(f"{type(self).__name__}.forward")
+
+    def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
+        """Write the diff of the bottoms whose flag is set; add to the diffs of the parameters."""
+        raise NotImplementedError(f"{type(self).__name__}.backward")
+
+    def allow_force_backward(self, bottom_index: int) -> bool:
+        """Whether `force_backward` may ask this bottom for a gradient."""
+        return bottom_index not in {i % len(self.param.bottom) for i in self.no_gradient}
+
+    def release(self) -> None:
+        """Forget what the last forward kept for backward."""
+
+    # -- helpers
+
+    @property
+    def name(self) -> str:
+        return self.param.name
+
+    def fail(self, message: str) -> NoReturn:
+        """Raise InputError that names file, line, layer and type."""
+        raise InputError(self.describe() + message)
+
+    def describe(self) -> str:
+        where = f"{self.origin}: " if self.origin else ""
+        return f"{where}layer '{self.param.name}' ({self.param.type}): "
+
+    def add_param(self, index: int, shape: Shape, filler: Any) -> None:
+        """Create parameter `index`, or check the shape of the one that the layer's definition carried."""
+        self.declared = max(self.declared, index + 1)
+        if index < len(self.blobs):
+            if self.blobs[index].shape != shape:
+                self.fail(f"parameter {index} in the definition is {self.blobs[index].shape}, wanted {shape}")
+            return
+        blob = self.blobs.add_blob(*shape)
+        try:
+            if self.fills:
+                blob.set_data(fill(shape, filler))
+            else:
+                check_filler(shape, filler)
+        except InputError as error:
+            self.fail(str(error))
+
+    def axis(self, index: int, dims: int, what: str = "axis") -> int:
+        """An axis counted from either end, as one from the front."""
+        if not -dims <= index < dims:
+            self.fail(f"{what} {index} is outside a bottom of {dims} axes")
+        return index % dims
+
+    def check_counts(self, bottoms: int, tops: int) -> None:
+        """Check the number of bottoms and tops against the type's."""
+        for what, count, (low, high) in (("bottom", bottoms, self.bottoms), ("top", tops, self.tops)):
+            if not low <= count <= high:
+                wanted = f"{low}" if low == high else f"at least {low}" if high == MANY else f"{low} to {high}"
+                self.fail(f"has {count} {what}s, wanted {wanted}")

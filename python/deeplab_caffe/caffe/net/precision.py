@@ -1,0 +1,51 @@
+"""Which layers compute in bfloat16 when a net does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from ...errors import InputError
+from ...formats.prototxt import nearest
+from ..layer_types.base import TensorLayer
+from .step import NetStep
+
+#: by the name of a precision, what layers with weights compute in; None for that of the weights, float32
+PRECISIONS: dict[str, torch.dtype | None] = {"float32": None, "bf16": torch.bfloat16}
+#: types whose `precision` has an effect
+WITH_WEIGHTS = ("Convolution", "InnerProduct")
+
+
+def dtype_of(precision: str) -> torch.dtype | None:
+    """The dtype of a precision; InputError for an unknown name."""
+    if precision not in PRECISIONS:
+        known = ", ".join(PRECISIONS)
+        raise InputError(f"unknown precision '{precision}'{nearest(precision, list(PRECISIONS))} (wanted: {known})")
+    return PRECISIONS[precision]
+
+
+def layer_precisions(steps: Sequence[NetStep], precision: str) -> dict[int, torch.dtype | None]:
+    """What each layer with weights computes in, by index.
+
+    The last ones on every path through the net stay in float32: what they compute are the scores, whose differences
+    decide, and they cost little.
+    """
+    dtype = dtype_of(precision)
+    chosen: dict[int, torch.dtype | None] = {}
+    read_by_weights: set[int] = set()
+    for i in reversed(range(len(steps))):
+        followed = any(id(b.data_memory) in read_by_weights for b in steps[i].tops)
+        if steps[i].layer.type in WITH_WEIGHTS:
+            chosen[i] = dtype if followed else None
+        if followed or i in chosen:
+            read_by_weights.update(id(b.data_memory) for b in steps[i].bottoms)
+    return chosen
+
+
+def set_precision(steps: Sequence[NetStep], precision: str) -> None:
+    """Make a net's passes compute in a precision; parameters, their gradients and losses stay float32."""
+    for i, dtype in layer_precisions(steps, precision).items():
+        layer = steps[i].layer
+        assert isinstance(layer, TensorLayer)
+        layer.precision = dtype

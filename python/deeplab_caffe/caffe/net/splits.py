@@ -1,0 +1,83 @@
+"""From a NetParameter to the list of layers that is run: filtering by state, and split insertion.
+
+Mirrors `net.cpp` (FilterNet, StateMeetsRule) and `insert_splits.cpp`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ...formats import prototxt, schema
+from ...formats.definition import Entry, is_included
+
+
+def filter_layers(entries: Iterable[Entry], state: Any) -> list[Entry]:
+    """The layers whose include and exclude rules the state meets, copied."""
+    kept = []
+    for entry in entries:
+        p = entry.param
+        if p.include and p.exclude:
+            raise entry.error("states both include and exclude rules")
+        if is_included(p, state):
+            copy = schema.LayerParameter()
+            copy.CopyFrom(p)
+            kept.append(Entry(copy, entry.origin))
+    return kept
+
+
+def insert_splits(entries: list[Entry]) -> list[Entry]:
+    """Put a Split layer after every top that is used more than once, and rename what uses it.
+
+    A use is a bottom, or a stated loss weight. Names: `<blob>_<layer>_<top index>_split_<k>`.
+    """
+    latest: dict[str, tuple[int, int]] = {}
+    made_by: dict[tuple[int, int], tuple[int, int]] = {}
+    uses: dict[tuple[int, int], int] = {}
+    for i, entry in enumerate(entries):
+        for j, name in enumerate(entry.param.bottom):
+            if name not in latest:
+                raise entry.error(_unknown_bottom(name, latest))
+            made_by[i, j] = latest[name]
+            uses[latest[name]] = uses.get(latest[name], 0) + 1
+        for j, name in enumerate(entry.param.top):
+            latest[name] = (i, j)
+            if j < len(entry.param.loss_weight) and entry.param.loss_weight[j]:
+                uses[i, j] = uses.get((i, j), 0) + 1
+    return _with_splits(entries, made_by, uses)
+
+
+def _unknown_bottom(name: str, known: dict[str, Any]) -> str:
+    listed = f" (blobs so far: {', '.join(known)})" if 0 < len(known) <= 12 else ""
+    return f"bottom '{name}' is made by no layer before this one{prototxt.nearest(name, list(known))}{listed}"
+
+
+def _with_splits(
+    entries: list[Entry], made_by: dict[tuple[int, int], tuple[int, int]], uses: dict[tuple[int, int], int]
+) -> list[Entry]:
+    result: list[Entry] = []
+    taken: dict[tuple[int, int], int] = {}
+    tops = {(i, j): name for i, e in enumerate(entries) for j, name in enumerate(e.param.top)}
+    names = {key: f"{blob}_{entries[key[0]].param.name}_{key[1]}_split" for key, blob in tops.items()}
+    for i, entry in enumerate(entries):
+        p = entry.param
+        for j in range(len(p.bottom)):
+            source = made_by[i, j]
+            if uses[source] > 1:
+                p.bottom[j] = f"{names[source]}_{taken.get(source, 0)}"
+                taken[source] = taken.get(source, 0) + 1
+        result.append(entry)
+        for j, blob in enumerate(p.top):
+            count = uses.get((i, j), 0)
+            if count < 2:
+                continue
+            weight = p.loss_weight[j] if j < len(p.loss_weight) else 0.0
+            split = schema.LayerParameter(name=names[i, j], type="Split", bottom=[blob])
+            split.top.extend(f"{names[i, j]}_{k}" for k in range(count))
+            if weight:
+                split.loss_weight.extend([weight] + [0.0] * (count - 1))
+                taken[i, j] = 1
+            result.append(Entry(split, entry.origin))
+        if any(uses.get((i, j), 0) > 1 and j < len(p.loss_weight) and p.loss_weight[j] for j in range(len(p.top))):
+            p.ClearField("loss_weight")
+    return result
