@@ -20,7 +20,7 @@ from deeplab_caffe.nets import Options, generate
 from deeplab_caffe.porting.difference import compare
 from deeplab_caffe.porting.export.graph import graph_of
 from deeplab_caffe.porting.export.onnx_registry import WRITERS as ONNX
-from deeplab_caffe.porting.export.run import onnx_runner, torch_runner
+from deeplab_caffe.porting.export.runners import onnx_runner, torch_runner
 from deeplab_caffe.porting.export.torch_layers import WRITERS as TORCH
 from deeplab_caffe.porting.export.torch_source import TorchSource
 from deeplab_caffe.porting.export.verification import verify

@@ -8,10 +8,10 @@ from typing import Any
 from ..files import replacing
 from ..nets.sizes import SizeRule
 from ..porting.export.graph import Graph, graph_of
-from ..porting.export.labels import compare_labels
+from ..porting.export.label_verification import compare_labels
 from ..porting.export.onnx_graph import OPSET, OnnxGraph
 from ..porting.export.pictures import Pictures
-from ..porting.export.run import onnx_runner
+from ..porting.export.runners import onnx_runner
 from ..porting.export.verification import verify
 from . import export, size_rule
 from .named_net import definition_named

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..formats.prototxt import Document
-from ..inspection.carry_over import carry_over
 from ..inspection.diff import diff_documents
 from ..inspection.diff_text import summary
+from ..inspection.transplant import carry_over
 from ..nets import is_untouched, made_by, prototxt_folder, regenerated, signed_anew
 from .layout import Experiment
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .analysis import Analysis, analyse
     from .diff import Difference, diff_documents
-    from .geometry import Field, field_of_view, fields
+    from .receptive_fields import Field, field_of_view, fields
     from .shapes import LayerShapes, NetShapes, infer_shapes
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
 _HOMES = {
     "analysis": ("Analysis", "analyse"),
     "diff": ("Difference", "diff_documents"),
-    "geometry": ("Field", "field_of_view", "fields"),
+    "receptive_fields": ("Field", "field_of_view", "fields"),
     "shapes": ("LayerShapes", "NetShapes", "infer_shapes"),
 }
 

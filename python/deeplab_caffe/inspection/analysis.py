@@ -11,11 +11,11 @@ from typing import Any
 from ..formats import schema
 from ..formats.definition import Definition
 from .cost import Cost, costs
-from .geometry import Field, fields
 from .memory import Activation, Memory, activations, memory
+from .net_source import Source, read_source
+from .receptive_fields import Field, fields
 from .shapes import LayerShapes, NetShapes, infer_shapes
-from .source import Source, read_source
-from .windows import window_sizes
+from .sliding_windows import window_sizes
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from ..caffe.layers.base import Layer, Shape
 from ..caffe.net import Net
 from ..errors import InputError
 from ..formats.definition import Definition, Entry
-from . import stand_ins
-from .source import read_source, state_of
-from .stand_ins import Inputs, Size
+from . import shape_only_layers
+from .net_source import read_source, state_of
+from .shape_only_layers import Inputs, Size
 
 
 @dataclass
@@ -127,7 +127,7 @@ class ShapeNet(Net):
         return kept
 
     def create_layer(self, entry: Entry) -> Layer:
-        layer = stand_ins.create(entry, self._wishes)
+        layer = shape_only_layers.create(entry, self._wishes)
         layer.fills = False
         if not entry.param.bottom:
             self.source_tops += entry.param.top

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..analysis import Analysis, LayerAnalysis
-from ..geometry import Field, Pair, field_of_view
+from ..analysis_text import bytes_text, number_text, pair_text, quantity, shape_text, window_text
+from ..receptive_fields import Field, Pair, field_of_view
 from ..shapes import Shape
-from ..table import bytes_text, number_text, pair_text, quantity, shape_text, window_text
-from ..windows import window_sizes
+from ..sliding_windows import window_sizes
 
 #: kinds of layers that are coloured alike
 _KINDS = {

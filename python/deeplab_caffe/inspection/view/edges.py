@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .layout import Box
+from .graph_layout import Box
 from .nodes import Node
 
 #: free space between a box and a line that goes round it, and between lines that go round the same boxes

@@ -16,7 +16,7 @@ from ..diff import Difference
 from ..diff_match import Matching
 from .details import caption, details, kind, totals
 from .edges import draw_edges
-from .layout import WIDTH, Box, place_boxes, row_tops
+from .graph_layout import WIDTH, Box, place_boxes, row_tops
 from .marks import Marks
 from .nodes import Node, blocks, common_ranks, make_nodes, ranks
 

@@ -9,7 +9,7 @@ from ..formats import schema
 from .analysis import Analysis, LayerAnalysis
 from .memory import Memory
 from .shapes import Shape
-from .windows import window_sizes
+from .sliding_windows import window_sizes
 
 _HEAD = (
     "layer",

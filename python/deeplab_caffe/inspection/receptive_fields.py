@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .shapes import LayerShapes, NetShapes
-from .windows import SAME, View, plane, views
+from .sliding_windows import SAME, View, plane, views
 
 #: most neighbouring units that are looked at where upsampling makes them differ
 _MOST_PHASES = 64

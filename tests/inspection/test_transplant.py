@@ -6,7 +6,7 @@ import pytest
 
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats.prototxt import Document
-from deeplab_caffe.inspection.carry_over import carry_over
+from deeplab_caffe.inspection.transplant import carry_over
 from small_nets import conv, image, layer, net
 
 BEFORE = net(

@@ -9,7 +9,7 @@ import pytest
 
 import small_nets as nets
 from deeplab_caffe import caffe
-from deeplab_caffe.inspection.geometry import Field, field_of_view, fields
+from deeplab_caffe.inspection.receptive_fields import Field, field_of_view, fields
 from deeplab_caffe.inspection.shapes import infer_shapes
 
 _FILLED = 'weight_filler { type: "constant" value: 0.01 }'
