@@ -25,7 +25,7 @@ from deeplab_caffe.porting.export.torch_layers import WRITERS as TORCH
 from deeplab_caffe.porting.export.torch_source import TorchSource
 from deeplab_caffe.porting.export.verification import verify
 
-onnx_graph = pytest.importorskip("onnx") and pytest.importorskip("deeplab_caffe.porting.export.onnx_graph")
+onnx_model = pytest.importorskip("onnx") and pytest.importorskip("deeplab_caffe.porting.export.onnx_model")
 pytest.importorskip("onnxruntime")
 
 #: (layers between `data` (2, 3, 17, 17) and `y`): every type and option that is exported
@@ -116,11 +116,11 @@ def noise(name: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def runners(net: caffe.Net) -> list:
-    from deeplab_caffe.porting.export.onnx_graph import OnnxGraph
+    from deeplab_caffe.porting.export.onnx_model import net_model
 
     graph = graph_of(net)
     source = TorchSource(graph, list(graph.values))
-    model = OnnxGraph(graph, list(graph.values)).model()
+    model = net_model(graph, list(graph.values))
     return [torch_runner(source.text, source.class_name, source.state), onnx_runner(model.SerializeToString())]
 
 

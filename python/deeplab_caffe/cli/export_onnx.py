@@ -9,7 +9,8 @@ from ..files import replacing
 from ..nets.sizes import SizeRule
 from ..porting.export.graph import Graph, graph_of
 from ..porting.export.label_verification import compare_labels
-from ..porting.export.onnx_graph import OPSET, OnnxGraph
+from ..porting.export.onnx_graph import OPSET
+from ..porting.export.onnx_model import image_model, net_model
 from ..porting.export.pictures import Pictures
 from ..porting.export.runners import onnx_runner
 from ..porting.export.verification import verify
@@ -34,9 +35,9 @@ def run(arguments: argparse.Namespace) -> None:
     graph = graph_of(net)
     rule = _size_rule(arguments, graph) if arguments.with_preprocessing else None
     if rule:
-        model = OnnxGraph(graph).model_of_images(export.preprocessing(arguments), rule.stride, rule.offset)
+        model = image_model(graph, export.preprocessing(arguments), rule.stride, rule.offset)
     else:
-        model = OnnxGraph(graph).model(dynamic=not arguments.fixed_size)
+        model = net_model(graph, dynamic=not arguments.fixed_size)
     with replacing(arguments.output) as temporary:
         temporary.write_bytes(model.SerializeToString())
     if arguments.verify:
@@ -53,7 +54,7 @@ def _size_rule(arguments: argparse.Namespace, graph: Graph) -> SizeRule:
 def _verify(arguments: argparse.Namespace, net: Any, graph: Graph, rule: SizeRule | None) -> None:
     """Every blob at several sizes, in a model that gives them all; then labels, by the very file that was written."""
     pictures = Pictures(arguments.image, export.preprocessing(arguments))
-    runner = onnx_runner(OnnxGraph(graph, list(graph.values)).model().SerializeToString())
+    runner = onnx_runner(net_model(graph, list(graph.values)).SerializeToString())
     result = verify(net, runner, pictures, arguments.tolerance)
     labels = None
     if rule:
