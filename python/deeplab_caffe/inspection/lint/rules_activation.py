@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from .findings import NOTE, WARNING, Hit, rule
-from .net_file import Layer
-from .views import Blob, View
+from .layer import LintBlob, LintLayer
+from .net_file import View
 
 ACTIVATIONS = {"ReLU", "PReLU", "ELU", "Sigmoid", "TanH", "Swish", "BNLL", "AbsVal", "Clip"}
 #: types between a convolution and its activation
@@ -35,7 +35,7 @@ def relu_after_wrong_blob(view: View) -> Iterator[Hit]:
             yield layer.hit(message, f"write '{named}', or give it another name", "bottom", 0)
 
 
-def _activated(view: View, blob: Blob) -> Layer | None:
+def _activated(view: View, blob: LintBlob) -> LintLayer | None:
     """The activation that made a blob, perhaps with normalisation since."""
     while blob.maker.type in _NORMALISES or blob.maker.type == "Dropout":
         before = view.bottoms[blob.maker.index]
@@ -45,7 +45,7 @@ def _activated(view: View, blob: Blob) -> Layer | None:
     return blob.maker if blob.maker.type in ACTIVATIONS else None
 
 
-def _named_for_another(view: View, layer: Layer, blob: Blob) -> str | None:
+def _named_for_another(view: View, layer: LintLayer, blob: LintBlob) -> str | None:
     """`conv5_3` for a relu5_3 that reads conv5_2, if conv5_3 is a weighted layer's blob that no activation reads."""
     tag = _tag(layer.name)
     if tag is None or tag == _tag(blob.name) or tag in blob.name:
@@ -62,7 +62,7 @@ def _tag(name: str) -> str | None:
     return found[0] if found else None
 
 
-def _is_activated(view: View, layer: Layer) -> bool:
+def _is_activated(view: View, layer: LintLayer) -> bool:
     """Whether an activation reads what a layer makes, perhaps behind normalisation."""
     names = {layer.tops[0]}
     for other in view.layers[view.layers.index(layer) + 1 :]:

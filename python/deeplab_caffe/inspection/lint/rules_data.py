@@ -9,8 +9,8 @@ from typing import Any
 
 from ...formats.edits import Edits
 from .findings import ERROR, NOTE, WARNING, Hit, rule
-from .net_file import Layer, is_missing
-from .views import View
+from .layer import LintLayer
+from .net_file import View, is_missing
 
 #: data layers → the message that says what they read
 DATA: dict[str, str] = {
@@ -20,7 +20,7 @@ DATA: dict[str, str] = {
 _IMAGES = ("ImageSegData", "ImageData", "Data", "WindowData")
 
 
-def _data_layers(view: View) -> Iterator[tuple[Layer, str, Any]]:
+def _data_layers(view: View) -> Iterator[tuple[LintLayer, str, Any]]:
     for layer in view.layers:
         if layer.type in DATA and not layer.incomplete:
             yield layer, DATA[layer.type], getattr(layer.param, DATA[layer.type])
@@ -66,7 +66,7 @@ def shuffle(view: View) -> Iterator[Hit]:
             )  # fmt: skip
 
 
-def _append(layer: Layer, param: str, text: str, edits: Edits) -> None:
+def _append(layer: LintLayer, param: str, text: str, edits: Edits) -> None:
     stated, named = layer.find(param), text.partition(":")[0]
     present = layer.find(param, named)
     if present is not None:
@@ -89,7 +89,7 @@ def test_augmentation(view: View) -> Iterator[Hit]:
                 yield layer.hit(message, "take it out", *path, fix=partial(_remove_all, layer, path))
 
 
-def _remove_all(layer: Layer, path: tuple[str, str], edits: Edits) -> None:
+def _remove_all(layer: LintLayer, path: tuple[str, str], edits: Edits) -> None:
     block = layer.find(path[0])
     fields = block.value.all(path[1]) if block is not None else []  # type: ignore[union-attr]
     edits.remove_all(fields)

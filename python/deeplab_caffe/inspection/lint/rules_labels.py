@@ -8,15 +8,15 @@ from functools import partial
 from ...formats import schema
 from ...formats.edits import Edits
 from .findings import ERROR, WARNING, Hit, rule
-from .net_file import Layer
-from .views import Blob, View
+from .layer import LintBlob, LintLayer
+from .net_file import View
 
 #: layers that hand labels on
 _KEEPS_LABELS = {"Interp", "Crop", "Padding", "Slice", "Concat", "Split", "Reshape", "Pooling"}
 _PARAMS = {"SoftmaxWithLoss": "loss_param", "Accuracy": "accuracy_param", "SegAccuracy": "seg_accuracy_param"}
 
 
-def _judges(view: View) -> Iterator[tuple[Layer, Blob, Layer]]:
+def _judges(view: View) -> Iterator[tuple[LintLayer, LintBlob, LintLayer]]:
     """(loss or accuracy, its labels, the data layer that they come from)."""
     for layer in view.layers:
         if layer.type not in _PARAMS or len(layer.bottoms) < 2 or layer.incomplete:
@@ -28,7 +28,7 @@ def _judges(view: View) -> Iterator[tuple[Layer, Blob, Layer]]:
                 break
 
 
-def _ignored(layer: Layer) -> list[int]:
+def _ignored(layer: LintLayer) -> list[int]:
     p = getattr(layer.param, _PARAMS[layer.type])
     if layer.type == "SegAccuracy":
         return list(p.ignore_label)
@@ -46,7 +46,7 @@ def ignore_label(view: View) -> Iterator[Hit]:
             yield layer.hit(message, f"state {param} {{ ignore_label: {label} }}", param, fix=fix)
 
 
-def _add_ignore_label(layer: Layer, param: str, label: int, edits: Edits) -> None:
+def _add_ignore_label(layer: LintLayer, param: str, label: int, edits: Edits) -> None:
     stated = layer.find(param)
     if layer.block is None:
         return
@@ -79,7 +79,7 @@ def ignore_label_is_class(view: View) -> Iterator[Hit]:
 
 @rule("class-count", WARNING, "scores of different numbers of classes for the same labels")
 def class_count(view: View) -> Iterator[Hit]:
-    first: dict[int, tuple[Layer, int]] = {}
+    first: dict[int, tuple[LintLayer, int]] = {}
     for layer, _, data in _judges(view):
         shape = view.shapes.of(view.bottom(layer, 0))
         if not shape or len(shape) < 2:
@@ -101,7 +101,7 @@ def label_type(view: View) -> Iterator[Hit]:
             yield data.hit(message, "state label_type: PIXEL", "image_data_param", "label_type", fix=fix)
 
 
-def _set_label_type(data: Layer, edits: Edits) -> None:
+def _set_label_type(data: LintLayer, edits: Edits) -> None:
     stated, param = data.find("image_data_param", "label_type"), data.find("image_data_param")
     if stated is not None:
         edits.set_value(stated, "PIXEL")

@@ -8,14 +8,14 @@ from functools import partial
 
 from ...formats.edits import Edits
 from .findings import ERROR, NOTE, WARNING, Hit, rule
-from .net_file import WEIGHTED, Layer
+from .layer import WEIGHTED, LintLayer
+from .net_file import View
 from .rules_activation import ACTIVATIONS
-from .views import View
 
 _KEEPS_SCORES = {"Interp", "Crop", "Padding", "Eltwise", "Scale", "Slice", "Concat"}
 
 
-def _learned(view: View) -> list[Layer]:
+def _learned(view: View) -> list[LintLayer]:
     """The layers with weights that this net learns."""
     if not view.trains:
         return []
@@ -45,7 +45,7 @@ def _scoring(view: View) -> set[int]:
     return found
 
 
-def _param(layer: Layer) -> str:
+def _param(layer: LintLayer) -> str:
     return WEIGHTED[layer.type]
 
 
@@ -119,7 +119,7 @@ def _is_zero(text: str) -> bool:
         return True
 
 
-def _set_zero(layer: Layer, index: int, edits: Edits) -> None:
+def _set_zero(layer: LintLayer, index: int, edits: Edits) -> None:
     field = layer.find("param", index, "lr_mult")
     assert field is not None
     edits.set_value(field, "0")
@@ -145,7 +145,7 @@ def bias_before_batch_norm(view: View) -> Iterator[Hit]:
                 yield layer.hit(message, "state bias_term: false", _param(layer))
 
 
-def _subtracts_the_mean(layer: Layer) -> bool:
+def _subtracts_the_mean(layer: LintLayer) -> bool:
     """Whether this is a BatchNorm that takes the mean of the batch."""
     return layer.type == "BatchNorm" and not layer.param.batch_norm_param.use_global_stats
 

@@ -9,9 +9,9 @@ from functools import partial
 from math import lcm
 
 from .findings import ERROR, WARNING, Hit, rule
-from .net_file import Layer
+from .layer import LintBlob, LintLayer
+from .net_file import View
 from .shape_view import Shape
-from .views import Blob, View
 
 Axes = Iterator[tuple[int, ...]]
 #: what the engine says → the rule that it falls under; the rest is does-not-fit
@@ -103,7 +103,7 @@ def crop_size(view: View) -> Iterator[Hit]:
                 break
 
 
-def _size_field(source: Layer) -> tuple[str, ...]:
+def _size_field(source: LintLayer) -> tuple[str, ...]:
     return {"Input": ("input_param", "shape")}.get(source.type, ("transform_param", "crop_size"))
 
 
@@ -130,7 +130,7 @@ def _spacings(view: View) -> dict[int, set[Fraction]]:
     return found
 
 
-def _step(layer: Layer) -> Fraction | None:
+def _step(layer: LintLayer) -> Fraction | None:
     """By how much a layer spaces its top wider than its bottom; None where it does not keep the corners."""
     if layer.type == "Interp":
         p = layer.param.interp_param
@@ -146,7 +146,7 @@ def _step(layer: Layer) -> Fraction | None:
 _OTHER_SIZES = {"Deconvolution", "Crop", "Padding", "InnerProduct", "Reshape", "Flatten", "Reduction", "Tile"}
 
 
-def _window_step(layer: Layer) -> Fraction | None:
+def _window_step(layer: LintLayer) -> Fraction | None:
     """The stride of a layer whose padding is half its windows' span, and so keeps the corners."""
     p = layer.param.convolution_param if layer.type == "Convolution" else layer.param.pooling_param
     if p.kernel_h or p.stride_h or p.pad_h or (layer.type == "Pooling" and p.global_pooling):
@@ -176,7 +176,7 @@ def output_size(view: View) -> Iterator[Hit]:
             yield blob.maker.hit(message, "look at zoom_factor, or cut it with Crop", "interp_param")
 
 
-def _image(view: View, blob: Blob) -> Shape | None:
+def _image(view: View, blob: LintBlob) -> Shape | None:
     """The shape of the image that a blob is made from."""
     for item in view.ancestors(blob):
         if not item.maker.bottoms and item.maker.tops and item.index == 0:

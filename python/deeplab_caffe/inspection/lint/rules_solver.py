@@ -8,9 +8,9 @@ from pathlib import Path
 
 from ...formats.prototxt import nearest
 from .findings import ERROR, WARNING, Hit, rule
-from .net_file import Layer, is_missing
+from .layer import LintLayer
+from .net_file import View, is_missing
 from .solver_file import NETS, SolverFile
-from .views import View
 
 #: lr_policy → fields that it needs, fields that it has no use for
 _POLICIES = {
@@ -190,7 +190,7 @@ def unshared_name(pair: tuple[View, View]) -> Iterator[Hit]:
 @rule("unshared-shape", ERROR, "a test net's layer whose weights have another shape than the training net's", "pair")
 def unshared_shape(pair: tuple[View, View]) -> Iterator[Hit]:
     train, other = pair
-    known: dict[str, Layer] = {layer.name: layer for layer in train.layers}
+    known: dict[str, LintLayer] = {layer.name: layer for layer in train.layers}
     for layer in other.layers:
         theirs = known.get(layer.name)
         if theirs is None or not layer.weighted or layer.type != theirs.type:

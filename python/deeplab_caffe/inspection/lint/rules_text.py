@@ -9,7 +9,8 @@ from ...formats.edits import Edits
 from ...formats.prototxt import Block, Document, Field, Problem, walk
 from ...formats.upgrade_text import DEPRECATED
 from .findings import ERROR, NOTE, WARNING, Fix, Hit, rule
-from .net_file import NetFile, scalar_of
+from .layer import scalar_of
+from .net_file import NetFile
 from .solver_file import SolverFile
 
 Subject = NetFile | SolverFile

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from ...formats.prototxt import nearest, nearest_word
 from .findings import ERROR, WARNING, Hit, rule
-from .net_file import Layer, NetFile
-from .views import METRICS, Blob, View, is_loss
+from .layer import LintBlob, LintLayer
+from .net_file import METRICS, NetFile, View, is_loss
 
 #: types that may write over what they read
 IN_PLACE = {
@@ -27,11 +27,11 @@ def unnamed_layer(file: NetFile) -> Iterator[Hit]:
 
 @rule("repeated-name", WARNING, "two layers of one name in one net, of which weights are loaded into the first")
 def repeated_name(view: View) -> Iterator[Hit]:
-    first: dict[str, Layer] = {}
+    first: dict[str, LintLayer] = {}
     for layer in view.layers:
         before = first.setdefault(layer.name, layer)
         if before is not layer and layer.name:
-            line = before.file.document.place(before.offset("name"))[0]
+            line = before.document.place(before.offset("name"))[0]
             yield layer.hit(
                 f"another layer has this name, on line {line}", "give it its own: weights go to the first", "name"
             )
@@ -46,7 +46,7 @@ def dangling_bottom(view: View) -> Iterator[Hit]:
             if view.bottoms[layer.index][i] is None:
                 later = all_tops.get(name)
                 if later is not None:
-                    line = later.file.document.place(later.offset())[0]
+                    line = later.document.place(later.offset())[0]
                     message = f"bottom '{name}' is made only later, by {later.title} on line {line}"
                     yield layer.hit(message, "put this layer behind that one", "bottom", i)
                 else:
@@ -63,7 +63,7 @@ def _in(view: View) -> str:
 
 @rule("repeated-top", ERROR, "a blob that two layers make, the second not in place")
 def repeated_top(view: View) -> Iterator[Hit]:
-    first: dict[str, Blob] = {}
+    first: dict[str, LintBlob] = {}
     for blob in view.blobs:
         before = first.setdefault(blob.name, blob)
         if before is not blob and blob.before is None:
@@ -90,7 +90,7 @@ def unused_blob(file: NetFile) -> Iterator[Hit]:
             yield layer.hit(message, f"take it out, or put it into a Silence layer{_like(file, layer, i)}", "top", i)
 
 
-def _like(file: NetFile, layer: Layer, i: int) -> str:
+def _like(file: NetFile, layer: LintLayer, i: int) -> str:
     """The dangling bottom that this top may have been meant for."""
     missing = [
         name

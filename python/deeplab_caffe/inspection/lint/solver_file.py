@@ -11,8 +11,7 @@ from ...formats import schema
 from ...formats.definition import net_path
 from ...formats.prototxt import Block, Document, Field, Problem, PrototxtError, to_message
 from .findings import Fix, Hit
-from .net_file import NetFile
-from .views import View
+from .net_file import NetFile, View
 
 NETS = ("net", "net_param", "train_net", "train_net_param")
 
