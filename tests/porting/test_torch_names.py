@@ -17,8 +17,7 @@ from deeplab_caffe.formats.weight_fit import NetLayer
 from deeplab_caffe.formats.writer import format_message
 from deeplab_caffe.nets import heads, resnet, v3
 from deeplab_caffe.nets.blocks import Spec, Style, layers, relu
-from deeplab_caffe.porting.export.torch_source import to_layers
-from deeplab_caffe.porting.state_dict import StateDict, is_state_dict, read_state_dict, write_state_dict
+from deeplab_caffe.porting.state_dict import StateDict, is_state_dict, read_state_dict, to_layers, write_state_dict
 from deeplab_caffe.porting.torch_names import EXTRA, to_caffe, warnings
 
 

@@ -19,11 +19,9 @@ from ..formats.weights import LayerWeights
 from ..inspection.shapes import infer_shapes
 from ..porting.difference import Difference, compare
 from ..porting.export.pictures import Pictures
-from ..porting.export.torch_source import to_layers
 from ..porting.export.verification import Verification, compare_nets
-from ..porting.port import Choices, Ported, port
-from ..porting.renames import read_renames
-from ..porting.state_dict import is_state_dict, read_metadata, read_state_dict
+from ..porting.port import Choices, Ported, port, read_renames
+from ..porting.state_dict import is_state_dict, read_metadata, read_state_dict, to_layers
 from ..porting.surgery import CAFFE, TORCHVISION, Preprocessing
 from ..porting.torch_names import to_caffe, warnings
 from . import net_arguments

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 
-from ..porting.any_weights import read_any
+from ..porting.state_dict import read_any
 from ..porting.summary import summarise
 
 

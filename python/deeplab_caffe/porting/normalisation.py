@@ -11,7 +11,6 @@ from ..errors import InputError
 from ..formats.weight_fit import NetLayer
 from ..formats.weights import BlobArray, LayerWeights
 from . import surgery
-from .port_steps import Step
 
 
 def statistics(batch_norm: LayerWeights) -> tuple[np.ndarray, np.ndarray]:
@@ -43,9 +42,12 @@ def _four(bn: LayerWeights) -> list[BlobArray]:
 
 def fold_where_wanted(
     layers: Mapping[str, LayerWeights], target: Mapping[str, NetLayer]
-) -> tuple[dict[str, LayerWeights], list[Step]]:
-    """The layers with each normalisation folded whose convolution has a bias in the target, which lacks the rest."""
-    found, steps = dict(layers), []
+) -> tuple[dict[str, LayerWeights], dict[str, str]]:
+    """The layers with each normalisation folded whose convolution has a bias in the target, which lacks the rest.
+
+    Also the names of those convolutions, each with what was folded: "conv1 + bn_conv1 + scale_conv1".
+    """
+    found, folded = dict(layers), {}
     for name, layer in layers.items():
         behind = [other for other in _behind(name) if other in layers]
         wanted = target.get(name)
@@ -56,8 +58,8 @@ def fold_where_wanted(
         found[name] = LayerWeights(name, layer.type, [BlobArray(weight), BlobArray(offset)])
         for other in behind:
             del found[other]
-        steps.append(Step(name, " + ".join([name, *behind]), "normalisation folded in"))
-    return found, steps
+        folded[name] = " + ".join([name, *behind])
+    return found, folded
 
 
 def _folded(

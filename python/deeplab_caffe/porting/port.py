@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,6 @@ from ..formats.weights import BlobArray, LayerWeights
 from ..tables import table
 from . import surgery, vgg16_head
 from .normalisation import fold_where_wanted, statistics, to_batch_norm, to_bn
-from .port_steps import Step
 from .surgery import Preprocessing
 
 #: a classifier's name: what comes before and after the data set's
@@ -44,12 +45,21 @@ class Choices:
     preprocessing: tuple[Preprocessing, Preprocessing] | None = None
 
 
+@dataclass(frozen=True)
+class PortStep:
+    """What was done to get a layer's weights, and from which layer or layers."""
+
+    layer: str
+    source: str
+    what: str
+
+
 @dataclass
 class Ported:
     """Layers with weights for the target; how they came about; which of it start anew; what was not used."""
 
     layers: list[LayerWeights]
-    steps: list[Step]
+    steps: list[PortStep]
     fresh: list[str]
     unused: list[str]
 
@@ -74,7 +84,7 @@ def port(source: Iterable[LayerWeights], target: Mapping[str, NetLayer], choices
     there.
     """
     choices = choices or Choices()
-    steps: list[Step] = []
+    steps: list[PortStep] = []
     stored = {layer.name: layer for layer in with_todays_shapes(source) if layer.blobs}
     layers = _renamed(stored, choices.renames, steps)
     if choices.preprocessing:
@@ -84,14 +94,37 @@ def port(source: Iterable[LayerWeights], target: Mapping[str, NetLayer], choices
     if reduction:
         reduction = replace(reduction, how=choices.filters, seed=choices.seed)
         layers = vgg16_head.reduce_head(layers, reduction)
-        steps.append(Step("fc6, fc7", "fc6, fc7", str(reduction)))
-    return _matched(layers, target, choices, steps + folded)
+        steps.append(PortStep("fc6, fc7", "fc6, fc7", str(reduction)))
+    steps += [PortStep(name, names, "normalisation folded in") for name, names in folded.items()]
+    return _matched(layers, target, choices, steps)
 
 
 # -- the source under the target's names
 
 
-def _renamed(layers: Layers, renames: Mapping[str, str], steps: list[Step]) -> Layers:
+def read_renames(path: str | os.PathLike[str] | None, given: Iterable[str] = ()) -> dict[str, str]:
+    """Old name → new name, from a file (with # comments) and from words `old=new`, which win."""
+    renames: dict[str, str] = {}
+    if path is not None:
+        try:
+            lines = Path(path).read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: cannot be read: {error}") from None
+        for number, line in enumerate(lines, 1):
+            words = line.partition("#")[0].split()
+            if words and len(words) != 2:
+                raise InputError(f"{path}:{number}: got '{line.strip()}'; wanted two names, `old new`")
+            if words:
+                renames[words[0]] = words[1]
+    for word in given:
+        old, equals, new = word.partition("=")
+        if not (old and equals and new):
+            raise InputError(f"--rename: got '{word}'; wanted OLD=NEW")
+        renames[old] = new
+    return renames
+
+
+def _renamed(layers: Layers, renames: Mapping[str, str], steps: list[PortStep]) -> Layers:
     layers = dict(layers)
     for old, new in renames.items():
         parts, names = old.split("+"), new.split("+")
@@ -102,7 +135,7 @@ def _renamed(layers: Layers, renames: Mapping[str, str], steps: list[Step]) -> L
             )
         found = _reformed([layers.pop(name) for name in parts], names)
         layers.update((layer.name, layer) for layer in found)
-        steps.append(Step(new, old, "renamed"))
+        steps.append(PortStep(new, old, "renamed"))
     return layers
 
 
@@ -117,7 +150,7 @@ def _reformed(found: list[LayerWeights], names: list[str]) -> list[LayerWeights]
     raise InputError(f"rename of {len(found)} layers to {len(names)}: wanted one to one, one to two, or two to one")
 
 
-def _with_preprocessing(layers: Layers, old: Preprocessing, new: Preprocessing, steps: list[Step]) -> Layers:
+def _with_preprocessing(layers: Layers, old: Preprocessing, new: Preprocessing, steps: list[PortStep]) -> Layers:
     """The first convolution, and the bias or statistics behind it, for images preprocessed in the new way."""
     first = next((x for x in layers.values() if _looks_at_colours(x.blobs[0].data)), None)
     if first is None:
@@ -134,7 +167,7 @@ def _with_preprocessing(layers: Layers, old: Preprocessing, new: Preprocessing, 
         mean, variance = statistics(norm)
         blobs = [BlobArray(x) for x in (mean - constant, variance, np.ones(1, np.float32))]
         changed[norm.name] = replace(norm, blobs=blobs)
-    steps.append(Step(first.name, first.name, f"for images in {new.order}, minus {_numbers(new.mean)}"))
+    steps.append(PortStep(first.name, first.name, f"for images in {new.order}, minus {_numbers(new.mean)}"))
     return {**layers, **changed}
 
 
@@ -149,7 +182,7 @@ def _numbers(values: Iterable[float]) -> str:
 # -- which layer goes where
 
 
-def _matched(layers: Layers, target: Mapping[str, NetLayer], choices: Choices, steps: list[Step]) -> Ported:
+def _matched(layers: Layers, target: Mapping[str, NetLayer], choices: Choices, steps: list[PortStep]) -> Ported:
     done = Ported([], steps, [], [])
     used: set[str] = set()
     for name, wanted in target.items():
@@ -164,7 +197,7 @@ def _matched(layers: Layers, target: Mapping[str, NetLayer], choices: Choices, s
         used.add(found.name)
         done.layers.append(layer)
         if what or not any(name in step.layer.split("+") for step in steps):
-            done.steps.append(Step(name, found.name, what or "copied"))
+            done.steps.append(PortStep(name, found.name, what or "copied"))
     done.unused = [name for name in layers if name not in used]
     return done
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import struct
@@ -16,6 +17,8 @@ from safetensors.numpy import save_file
 
 from ..errors import InputError
 from ..files import replacing
+from ..formats.weight_files import WeightFile, read_weight_file
+from ..formats.weights import BlobArray, LayerWeights
 
 #: name of a parameter or statistic → float32 values
 StateDict = dict[str, np.ndarray]
@@ -68,6 +71,35 @@ def modules_of(state: StateDict) -> dict[str, StateDict]:
         module, _, kind = name.rpartition(".")
         modules.setdefault(module, {})[kind] = values
     return modules
+
+
+def to_layers(metadata: Mapping[str, str], state: Mapping[str, np.ndarray], where: str) -> list[LayerWeights]:
+    """The layers that an exported state dict was made from; InputError where its description does not fit it."""
+    try:
+        return [
+            LayerWeights(str(name), str(kind), [BlobArray(state[f"{attribute}.{x}"]) for x in parameters])
+            for attribute, (name, kind, parameters) in json.loads(metadata["caffe_layers"]).items()
+        ]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(f"{where}: 'caffe_layers' in its metadata does not describe its tensors: {error!r}") from None
+
+
+def read_any(path: str) -> WeightFile:
+    """A `.caffemodel` of any form; or a state dict, whose modules are the layers, of no type.
+
+    An exported one has its layers' own names and types back. Raises InputError for what is neither.
+    """
+    if not is_state_dict(path):
+        return read_weight_file(path)
+    metadata, state = read_metadata(path), read_state_dict(path)
+    if "caffe_layers" in metadata:
+        layers = to_layers(metadata, state, path)
+    else:
+        layers = [
+            LayerWeights(module, "", [BlobArray(values) for values in parts.values()])
+            for module, parts in modules_of(state).items()
+        ]
+    return WeightFile(path, "PyTorch", "", layers)
 
 
 def is_state_dict(path: str | os.PathLike[str]) -> bool:

@@ -12,12 +12,11 @@ from typing import Any
 from ...formats import schema
 from ...formats.writer import format_message
 from ..analysis import Analysis, LayerAnalysis
-from ..diff import Difference
+from ..diff import Difference, LayerChange
 from ..diff_match import Matching
 from .details import caption, details, kind, totals
 from .edges import draw_edges
 from .graph_layout import WIDTH, Box, place_boxes, row_tops
-from .marks import Marks
 from .nodes import Node, blocks, common_ranks, make_nodes, ranks
 
 #: heights of a box: its three lines, and the row of what works in place
@@ -37,7 +36,7 @@ def page(analyses: Sequence[Analysis], difference: Difference | None = None) -> 
     tops = row_tops(rows, [picture.heights for picture in pictures])
     left, nets = 0.0, []
     for side, (picture, picture_rows) in enumerate(zip(pictures, rows, strict=True)):
-        marks = Marks(difference, side) if difference else None
+        marks = _Marks(difference, side) if difference else None
         nets.append(picture.data(picture_rows, tops, left, marks))
         left += nets[-1]["width"] + _BETWEEN
     title = " → ".join(a.shapes.name or a.shapes.source for a in analyses)
@@ -56,7 +55,7 @@ class _Picture:
         #: place of a layer → that of its counterpart in the other net
         self.peers: dict[int, int] = {}
 
-    def data(self, rows: Sequence[int], tops: Sequence[float], left: float, marks: Marks | None) -> dict[str, Any]:
+    def data(self, rows: Sequence[int], tops: Sequence[float], left: float, marks: _Marks | None) -> dict[str, Any]:
         boxes = place_boxes(self.nodes, rows, tops, self.heights)
         for box in boxes:
             box.x += left
@@ -94,7 +93,7 @@ class _Picture:
             "mark": next((m for m in ("removed", "added", "changed", "renamed", "moved") if m in marks), ""),
         }
 
-    def _layer(self, place: int, layer: LayerAnalysis, marks: Marks | None) -> dict[str, Any]:
+    def _layer(self, place: int, layer: LayerAnalysis, marks: _Marks | None) -> dict[str, Any]:
         shapes = layer.shapes
         mark, changes = marks.of(shapes.origin) if marks else ("", [])
         return {
@@ -127,6 +126,41 @@ def _rows(pictures: Sequence[_Picture]) -> list[list[int]]:
         if peer in heads:
             pairs[heads[peer]] = j
     return list(common_ranks(first.nodes, second.nodes, pairs))
+
+
+# -- what differs between two nets
+
+
+class _Marks:
+    """By the place in its file: a layer's mark (removed, added, changed, renamed, moved), and its changes as texts.
+
+    side: 0 for the layers of the first net, 1 for those of the second.
+    """
+
+    def __init__(self, difference: Difference, side: int) -> None:
+        alone = [difference.removed, difference.added][side]
+        self._of: dict[str, tuple[str, list[str]]] = {place.where: (["removed", "added"][side], []) for place in alone}
+        for change in difference.changed:
+            self._of[[change.before, change.after][side].where] = _mark(change), _texts(change)
+
+    def of(self, where: str) -> tuple[str, list[str]]:
+        """The mark and the changes of the layer at a place, `file:line:column`; nothing where nothing differs."""
+        return self._of.get(where, ("", []))
+
+
+def _mark(change: LayerChange) -> str:
+    if change.fields or change.connections:
+        return "changed"
+    return "renamed" if change.renamed else "moved"
+
+
+def _texts(change: LayerChange) -> list[str]:
+    renamed = [f"name {change.before.name} → {change.after.name}"] if change.renamed else []
+    moved = ["moved in the order of layers"] if change.moved else []
+    return [*renamed, *(field.short for field in (*change.fields, *change.connections)), *moved]
+
+
+# -- the file
 
 
 def _fill(data: dict[str, Any]) -> str:

@@ -6,12 +6,10 @@ import inspect
 import json
 import keyword
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ...errors import InputError
-from ...formats.weights import BlobArray, LayerWeights
 from . import torch_parts
 from .graph import Graph, Node
 from .torch_layers import write
@@ -131,14 +129,3 @@ def _class_name(name: str) -> str:
 
 def _shape(shape: tuple[int, ...]) -> str:
     return f"({', '.join(map(str, shape))})"
-
-
-def to_layers(metadata: Mapping[str, str], state: Mapping[str, np.ndarray], where: str) -> list[LayerWeights]:
-    """The layers that an exported state dict was made from; InputError where its description does not fit it."""
-    try:
-        return [
-            LayerWeights(str(name), str(kind), [BlobArray(state[f"{attribute}.{x}"]) for x in parameters])
-            for attribute, (name, kind, parameters) in json.loads(metadata["caffe_layers"]).items()
-        ]
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f"{where}: 'caffe_layers' in its metadata does not describe its tensors: {error!r}") from None
