@@ -6,7 +6,7 @@ import pytest
 
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats.prototxt import Document
-from deeplab_caffe.inspection.transplant import carry_over
+from deeplab_caffe.inspection.transplant import transplant
 from small_nets import conv, image, layer, net
 
 BEFORE = net(
@@ -21,7 +21,7 @@ TARGET = BEFORE.replace("1024", "64").replace("num_output: 21", "num_output: 7")
 
 
 def _carried(after: str, own: tuple[str, ...] = ()) -> str:
-    return carry_over(Document(BEFORE, "before"), Document(after, "after"), Document(TARGET, "target"), own)
+    return transplant(Document(BEFORE, "before"), Document(after, "after"), Document(TARGET, "target"), own)
 
 
 @pytest.mark.parametrize(

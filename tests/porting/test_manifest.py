@@ -12,7 +12,7 @@ import pytest
 from deeplab_caffe.cli import main
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.nets import VARIANTS
-from deeplab_caffe.porting.manifest import MIRROR, Entry, fetch, read_manifest
+from deeplab_caffe.porting.manifest import MIRROR, KnownWeights, fetch, read_manifest
 from servers import Server
 
 MANIFEST = Path(__file__).parent.parent.parent / "models" / "weights.toml"
@@ -47,8 +47,8 @@ def test_a_wrong_manifest_is_named(tmp_path: Path, text: str, message: str) -> N
         read_manifest(tmp_path / "manifest.toml")
 
 
-def entry(*urls: str, **given: object) -> Entry:
-    return Entry("x", "an example", "x.caffemodel", urls, **given)  # type: ignore[arg-type]
+def entry(*urls: str, **given: object) -> KnownWeights:
+    return KnownWeights("x", "an example", "x.caffemodel", urls, **given)  # type: ignore[arg-type]
 
 
 def test_the_next_place_is_tried(tmp_path: Path, server: Server) -> None:

@@ -17,7 +17,7 @@ from ..formats.weight_files import WeightFile, read_weight_file, write_weight_fi
 from ..formats.weight_fit import NetLayer, layers_of
 from ..formats.weights import LayerWeights
 from ..inspection.shapes import infer_shapes
-from ..porting.difference import Difference, compare
+from ..porting.difference import WeightsDifference, compare
 from ..porting.export.pictures import Pictures
 from ..porting.export.verification import Verification, compare_nets
 from ..porting.port import Choices, Ported, port, read_renames
@@ -104,7 +104,7 @@ def _numbers(text: str) -> list[int]:
         raise InputError(f"--classes: got '{text}'; wanted whole numbers with commas between") from None
 
 
-def _proof(source: WeightFile, output: str, done: Ported) -> Difference:
+def _proof(source: WeightFile, output: str, done: Ported) -> WeightsDifference:
     """Each written blob against the source's of that name, after checking that the file holds what was made."""
     written = read_weight_file(output)
     if not compare(WeightFile("made", "", "", done.layers), written).is_equal:

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .analysis import Analysis, analyse
-    from .diff import Difference, diff_documents
-    from .receptive_fields import Field, field_of_view, fields
+    from .diff import PrototxtDifference, diff_documents
+    from .receptive_fields import ReceptiveField, field_of_view, infer_receptive_fields
     from .shapes import LayerShapes, NetShapes, infer_shapes
 
 __all__ = [
-    "Analysis", "Difference", "Field", "LayerShapes", "NetShapes", "analyse", "diff_documents", "field_of_view",
-    "fields", "infer_shapes",
+    "Analysis", "LayerShapes", "NetShapes", "PrototxtDifference", "ReceptiveField", "analyse", "diff_documents",
+    "field_of_view", "infer_receptive_fields", "infer_shapes",
 ]  # fmt: skip
 
 _HOMES = {
     "analysis": ("Analysis", "analyse"),
-    "diff": ("Difference", "diff_documents"),
-    "receptive_fields": ("Field", "field_of_view", "fields"),
+    "diff": ("PrototxtDifference", "diff_documents"),
+    "receptive_fields": ("ReceptiveField", "field_of_view", "infer_receptive_fields"),
     "shapes": ("LayerShapes", "NetShapes", "infer_shapes"),
 }
 

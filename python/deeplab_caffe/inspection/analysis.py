@@ -12,20 +12,20 @@ from ..formats import schema
 from ..formats.definition import Definition
 from .cost import Cost, costs
 from .memory import Activation, Memory, activations, memory
-from .net_source import Source, read_source
-from .receptive_fields import Field, fields
+from .net_source import NetSource, read_source
+from .receptive_fields import ReceptiveField, infer_receptive_fields
 from .shapes import LayerShapes, NetShapes, infer_shapes
 from .sliding_windows import window_sizes
 
 
 @dataclass(frozen=True)
 class LayerAnalysis:
-    """One layer: its shapes, cost and memory; the Field of its first top, None where it sees no input."""
+    """One layer: its shapes, cost and memory; the ReceptiveField of its first top, None where it sees no input."""
 
     shapes: LayerShapes
     cost: Cost
     activation: Activation
-    field: Field | None
+    field: ReceptiveField | None
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Analysis:
 
     shapes: NetShapes
     layers: list[LayerAnalysis]
-    fields: dict[str, Field]
+    fields: dict[str, ReceptiveField]
     memory: Memory
 
     @property
@@ -63,9 +63,9 @@ def analyse(
     source: str | os.PathLike[str] | Definition, *, variables: Mapping[str, str] | None = None, **wishes: Any
 ) -> Analysis:
     """The Analysis of a net; arguments and errors are those of `infer_shapes`. Of a solver's file, its net's."""
-    found = Source(source) if isinstance(source, Definition) else read_source(source, variables)
+    found = NetSource(source) if isinstance(source, Definition) else read_source(source, variables)
     shapes = infer_shapes(found.definition, **wishes)
-    seen = fields(shapes)
+    seen = infer_receptive_fields(shapes)
     rows = zip(shapes.layers, costs(shapes), activations(shapes), strict=True)
     layers = [LayerAnalysis(s, c, a, seen.get(s.tops[0]) if s.tops else None) for s, c, a in rows]
     return Analysis(shapes, layers, seen, memory(shapes, found.histories))
@@ -107,7 +107,7 @@ def _layer_json(layer: LayerAnalysis) -> dict[str, Any]:
     }
 
 
-def _field_json(field: Field) -> dict[str, Any]:
+def _field_json(field: ReceptiveField) -> dict[str, Any]:
     return {
         "input": field.source,
         "output_stride": [_number(x) for x in field.stride],

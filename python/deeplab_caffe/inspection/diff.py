@@ -43,7 +43,7 @@ class LayerChange:
 
 
 @dataclass
-class Difference:
+class PrototxtDifference:
     """All that differs between two files; equal if nothing does.
 
     top: fields outside layers (all of a solver's); layers in the order of their nets; blobs: (old, new) names of blobs
@@ -63,7 +63,7 @@ class Difference:
         return not (self.top or self.removed or self.added or self.changed or self.blobs)
 
 
-def diff_documents(before: Document, after: Document) -> Difference:
+def diff_documents(before: Document, after: Document) -> PrototxtDifference:
     """Compare two parsed nets or two solvers, of any dialects.
 
     Variables without values are compared as they are written. Raises InputError where a file is neither a net nor a
@@ -80,9 +80,9 @@ class _Comparison:
     def __init__(self, before: Document, after: Document) -> None:
         self.documents = before, after
         self.stand_ins = StandIns()
-        self.result = Difference(before.filename, after.filename)
+        self.result = PrototxtDifference(before.filename, after.filename)
 
-    def solvers(self) -> Difference:
+    def solvers(self) -> PrototxtDifference:
         messages = []
         for document in self.documents:
             message = to_message(document, schema.SolverParameter(), stand_ins=self.stand_ins)
@@ -92,7 +92,7 @@ class _Comparison:
         self.result.top = [self._placed(change, roots, ("", "")) for change in changes(*messages)]
         return self.result
 
-    def nets(self) -> Difference:
+    def nets(self) -> PrototxtDifference:
         nets = [definition_in(document, self.stand_ins) for document in self.documents]
         roots = [document.root for document in self.documents]
         skip = ("layer", "layers", "input", "input_dim", "input_shape")

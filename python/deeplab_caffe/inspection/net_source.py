@@ -19,7 +19,7 @@ _NETS = ("net", "net_param", "train_net", "train_net_param")
 
 
 @dataclass
-class Source:
+class NetSource:
     """What a file says: a net, and the SolverParameter that trains it where the file is a solver's."""
 
     definition: Definition
@@ -32,11 +32,11 @@ class Source:
         return SOLVERS[kind].histories if kind in SOLVERS else 1
 
 
-def read_source(path: str | os.PathLike[str], variables: Mapping[str, str] | None = None) -> Source:
+def read_source(path: str | os.PathLike[str], variables: Mapping[str, str] | None = None) -> NetSource:
     """Read the prototxt of a net in any dialect, or of a solver with its training net; raises InputError."""
     document = prototxt.Document.read(path, variables)
     if not is_solver(document):
-        return Source(definition_in(document))
+        return NetSource(definition_in(document))
     solver = prototxt.to_message(document, schema.SolverParameter())
     upgrade_solver(solver, str(path))
     given = [name for name in _NETS if solver.HasField(name)]
@@ -44,8 +44,8 @@ def read_source(path: str | os.PathLike[str], variables: Mapping[str, str] | Non
         raise InputError(f"{path}: a solver with {', '.join(given) or 'no net'}; wanted one of {', '.join(_NETS)}")
     net: Any = getattr(solver, given[0])
     if not isinstance(net, str):
-        return Source(definition_of(net, str(path)), solver)
-    return Source(definition_in(prototxt.Document.read(net_path(path, net), variables)), solver)
+        return NetSource(definition_of(net, str(path)), solver)
+    return NetSource(definition_in(prototxt.Document.read(net_path(path, net), variables)), solver)
 
 
 def state_of(definition: Definition, phase: int | None, level: int = 0, stages: tuple[str, ...] = ()) -> Any:

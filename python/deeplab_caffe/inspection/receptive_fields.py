@@ -11,17 +11,17 @@ from typing import NamedTuple
 import numpy as np
 
 from .shapes import LayerShapes, NetShapes
-from .sliding_windows import SAME, View, plane, views
+from .sliding_windows import SAME, AxisReach, plane, reach
 
 #: most neighbouring units that are looked at where upsampling makes them differ
 _MOST_PHASES = 64
 _FAR = 2**40
 
-Pair = tuple[Fraction, Fraction]
+AxisPair = tuple[Fraction, Fraction]
 
 
 @dataclass(frozen=True)
-class Field:
+class ReceptiveField:
     """What a blob's units see of an input, along (height, width), without regard to borders and batch statistics.
 
     source: the input; stride: steps of the input for one of the blob (its output stride), 0 where the blob is no map;
@@ -31,10 +31,10 @@ class Field:
     """
 
     source: str
-    stride: Pair
+    stride: AxisPair
     size: tuple[int, int]
-    first: Pair
-    middle: Pair
+    first: AxisPair
+    middle: AxisPair
 
 
 def field_of_view(kernel: int, dilation: int, stride: int = 8, cell: int = 32) -> int:
@@ -42,13 +42,13 @@ def field_of_view(kernel: int, dilation: int, stride: int = 8, cell: int = 32) -
 
     Its outer taps are stride · dilation · (kernel − 1) pixels apart, and each looks at a position of the original
     VGG-16's pool5, whose cell is 32 pixels wide. v1, table 1: 7×7 at rate 4 gives 224, 4×4 at rate 4 128, 4×4 at rate
-    8 224, 3×3 at rate 12 224. The receptive field (`fields`) is larger: each tap's own is.
+    8 224, 3×3 at rate 12 224. The receptive field (`infer_receptive_fields`) is larger: each tap's own is.
     """
     return stride * dilation * (kernel - 1) + cell
 
 
-def fields(shapes: NetShapes) -> dict[str, Field]:
-    """The Field of every blob that depends on an input; blobs behind a layer that could not be set up have none."""
+def infer_receptive_fields(shapes: NetShapes) -> dict[str, ReceptiveField]:
+    """The field of every blob that depends on an input; blobs behind a layer that could not be set up have none."""
     sound = [layer for layer in shapes.layers if layer.layer is not None]
     walk = _Walk(sound)
     axes = [walk.run(0), walk.run(1)] if walk.differs else [walk.run(0)] * 2
@@ -58,7 +58,7 @@ def fields(shapes: NetShapes) -> dict[str, Field]:
 
 
 class _AxisField(NamedTuple):
-    """A Field along one axis."""
+    """A ReceptiveField along one axis."""
 
     source: str
     stride: Fraction
@@ -67,8 +67,8 @@ class _AxisField(NamedTuple):
     middle: Fraction
 
 
-def _joined(y: _AxisField, x: _AxisField) -> Field:
-    return Field(y.source, (y.stride, x.stride), (y.size, x.size), (y.first, x.first), (y.middle, x.middle))
+def _joined(y: _AxisField, x: _AxisField) -> ReceptiveField:
+    return ReceptiveField(y.source, (y.stride, x.stride), (y.size, x.size), (y.first, x.first), (y.middle, x.middle))
 
 
 class _Walk:
@@ -87,12 +87,12 @@ class _Walk:
         )
 
     @staticmethod
-    def _edges(layer: LayerShapes) -> list[tuple[str, str, tuple[View, View]]]:
+    def _edges(layer: LayerShapes) -> list[tuple[str, str, tuple[AxisReach, AxisReach]]]:
         """(bottom, top, how the top depends on it), without what works in place."""
         found = []
         for j, top in enumerate(layer.tops):
             for i, bottom in enumerate(layer.bottoms):
-                pair = views(layer, i, j) if bottom != top else None
+                pair = reach(layer, i, j) if bottom != top else None
                 if pair is not None:
                     found.append((bottom, top, pair))
         return found
@@ -181,9 +181,9 @@ class _Seen(NamedTuple):
         """Let the blob's own targets, which are the first ones, see themselves."""
         self.low[:phases] = self.high[:phases] = first + np.arange(phases)
 
-    def join(self, above: _Seen, view: View) -> None:
+    def join(self, above: _Seen, reached: AxisReach) -> None:
         """Widen this by what the targets see of it through a blob above."""
-        low, high = view.below(above.low, above.high) if view != SAME else (above.low, above.high)
+        low, high = reached.below(above.low, above.high) if reached != SAME else (above.low, above.high)
         nothing = (above.low > above.high) | (low > high)
         mine = slice(above.start - self.start, None)
         np.minimum(self.low[mine], np.where(nothing, _FAR, low), out=self.low[mine])

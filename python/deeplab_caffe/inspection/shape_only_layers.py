@@ -1,7 +1,7 @@
 """Layers that reach outside the net – files, databases, the user's code – as ones that know only their shapes.
 
 A net is looked at without its data at hand, and looking must change nothing: no file is written or emptied, no module
-imported, and data are read only where nothing else tells a shape. A stand-in is a subclass of the layer's own class
+imported, and data are read only where nothing else tells a shape. Such a layer is a subclass of the layer's own class
 with another setup and shape rule, so that what else the net asks of it (its counts, whether it is a loss) stays true.
 """
 
@@ -64,8 +64,8 @@ class Inputs:
         return (*items, *shape[1:2], *size)
 
 
-def create(entry: Entry, inputs: Inputs) -> Layer:
-    """The layer of a definition, or its stand-in."""
+def shape_only_layer(entry: Entry, inputs: Inputs) -> Layer:
+    """The layer of a definition, as one that only knows its shapes where it reaches outside the net."""
     p = entry.param
     cls = layer_class(p, entry.origin)
     rule = _RULES.get(p.type)
@@ -75,13 +75,13 @@ def create(entry: Entry, inputs: Inputs) -> Layer:
         rule = _python
     elif rule is None and p.bottom:
         return cls(p, p.phase, entry.origin)
-    return _stand_in(cls, rule, inputs)(p, p.phase, entry.origin)
+    return _shape_only(cls, rule, inputs)(p, p.phase, entry.origin)
 
 
-def _stand_in(cls: type[Layer], rule: Rule | None, inputs: Inputs) -> type[Layer]:
+def _shape_only(cls: type[Layer], rule: ShapeRule | None, inputs: Inputs) -> type[Layer]:
     """A subclass whose shapes come from `rule`, or from the layer itself where it has none or that knows nothing."""
 
-    class StandIn(cls):  # type: ignore[valid-type, misc]
+    class ShapeOnly(cls):  # type: ignore[valid-type, misc]
         _shapes: list[Shape] | None = None
 
         def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
@@ -108,11 +108,11 @@ def _stand_in(cls: type[Layer], rule: Rule | None, inputs: Inputs) -> type[Layer
             for blob, shape in zip(top, inputs.adapt(self.param.top, shapes), strict=False):
                 blob.reshape(*shape)
 
-    return StandIn
+    return ShapeOnly
 
 
 #: (layer, shapes of the bottoms, number of tops, size of the image if the user states one) → shapes, None if unknown
-Rule = Callable[[Layer, list[Shape], int, "Size | None"], "list[Shape] | None"]
+ShapeRule = Callable[[Layer, list[Shape], int, "Size | None"], "list[Shape] | None"]
 
 
 def _crop(layer: Layer, image: Size | None) -> Size | None:
@@ -168,7 +168,7 @@ def _python(layer: Layer, bottoms: list[Shape], tops: int, image: Size | None) -
     )  # fmt: skip
 
 
-_RULES: dict[str, Rule] = {
+_RULES: dict[str, ShapeRule] = {
     "ImageSegData": _image_seg_data,
     "ImageData": _image_data,
     "Data": _data,

@@ -12,9 +12,8 @@ from ..caffe.layer_types.base import Layer, Shape
 from ..caffe.net.net import Net
 from ..errors import InputError
 from ..formats.definition import Definition, Entry
-from . import shape_only_layers
 from .net_source import read_source, state_of
-from .shape_only_layers import Inputs, Size
+from .shape_only_layers import Inputs, Size, shape_only_layer
 
 
 @dataclass
@@ -127,7 +126,7 @@ class ShapeNet(Net):
         return kept
 
     def create_layer(self, entry: Entry) -> Layer:
-        layer = shape_only_layers.create(entry, self._wishes)
+        layer = shape_only_layer(entry, self._wishes)
         layer.fills = False
         if not entry.param.bottom:
             self.source_tops += entry.param.top

@@ -11,11 +11,11 @@ import numpy as np
 
 from .shapes import LayerShapes, Shape
 
-Ends = tuple[np.ndarray, np.ndarray]
+Span = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Window:
+class SlidingWindow:
     """Convolution and pooling along one axis: unit i reads stride · i − pad + dilation · {0, …, kernel − 1}."""
 
     kernel: int = 1
@@ -28,21 +28,21 @@ class Window:
         """Steps below for one step above."""
         return Fraction(self.stride)
 
-    def below(self, low: np.ndarray, high: np.ndarray) -> Ends:
+    def below(self, low: np.ndarray, high: np.ndarray) -> Span:
         """The first and last position below that positions `low` to `high` above depend on."""
         start = self.stride * low - self.pad
         return start, start + self.stride * (high - low) + self.dilation * (self.kernel - 1)
 
 
 @dataclass(frozen=True)
-class Transposed(Window):
+class TransposedWindow(SlidingWindow):
     """Deconvolution along one axis: unit i is given by those below whose window, upsampled, covers it."""
 
     @property
     def scale(self) -> Fraction:
         return Fraction(1, self.stride)
 
-    def below(self, low: np.ndarray, high: np.ndarray) -> Ends:
+    def below(self, low: np.ndarray, high: np.ndarray) -> Span:
         reach = self.dilation * (self.kernel - 1)
         return -((reach - low - self.pad) // self.stride), (high + self.pad) // self.stride
 
@@ -54,27 +54,27 @@ class Resampled:
     scale: Fraction
     begin: int = 0
 
-    def below(self, low: np.ndarray, high: np.ndarray) -> Ends:
+    def below(self, low: np.ndarray, high: np.ndarray) -> Span:
         up, down = self.scale.numerator, self.scale.denominator
         return low * up // down + self.begin, -(-high * up // down) + self.begin
 
 
 @dataclass(frozen=True)
-class Whole:
+class WholeAxis:
     """Every unit depends on the whole axis of that size."""
 
     size: int
     scale: Fraction = Fraction(0)
 
-    def below(self, low: np.ndarray, high: np.ndarray) -> Ends:
+    def below(self, low: np.ndarray, high: np.ndarray) -> Span:
         return np.zeros_like(low), np.full_like(high, self.size - 1)
 
 
-View = Window | Resampled | Whole
-SAME = Window()
+AxisReach = SlidingWindow | Resampled | WholeAxis
+SAME = SlidingWindow()
 
 
-def views(layer: LayerShapes, bottom: int, top: int) -> tuple[View, View] | None:
+def reach(layer: LayerShapes, bottom: int, top: int) -> tuple[AxisReach, AxisReach] | None:
     """How a top depends on a bottom along height and width; None where only the bottom's shape counts."""
     below, above = layer.bottom_shapes[bottom], layer.top_shapes[top]
     assert below is not None and above is not None
@@ -86,7 +86,7 @@ def views(layer: LayerShapes, bottom: int, top: int) -> tuple[View, View] | None
         return found
     old, new = plane(below), plane(above)
     if layer.type in _GLOBAL or old != new:
-        return Whole(old[0]), Whole(old[1])
+        return WholeAxis(old[0]), WholeAxis(old[1])
     return SAME, SAME
 
 
@@ -104,16 +104,16 @@ def plane(shape: Shape) -> tuple[int, int]:
     return (shape[2], shape[3]) if len(shape) == 4 else (1, 1)
 
 
-Rule = Callable[[LayerShapes, int, int], tuple[View, View] | None]
+ReachRule = Callable[[LayerShapes, int, int], tuple[AxisReach, AxisReach] | None]
 
 
-def _window(layer: LayerShapes, bottom: int, top: int) -> tuple[View, View] | None:
-    kind = Transposed if layer.type == "Deconvolution" else Window
+def _window(layer: LayerShapes, bottom: int, top: int) -> tuple[AxisReach, AxisReach] | None:
+    kind = TransposedWindow if layer.type == "Deconvolution" else SlidingWindow
     sizes = [kind(*axis) for axis in window_sizes(layer)]
     return (sizes[0], sizes[1]) if len(sizes) == 2 else None
 
 
-def _interp(layer: LayerShapes, bottom: int, top: int) -> tuple[View, View]:
+def _interp(layer: LayerShapes, bottom: int, top: int) -> tuple[AxisReach, AxisReach]:
     p = layer.param.interp_param
     sizes = zip(plane(layer.bottom_shapes[0] or ()), plane(layer.top_shapes[0] or ()), strict=True)
     begin, cropped = -p.pad_beg, p.pad_beg + p.pad_end
@@ -123,38 +123,38 @@ def _interp(layer: LayerShapes, bottom: int, top: int) -> tuple[View, View]:
     return y, x
 
 
-def _upsample(layer: LayerShapes, bottom: int, top: int) -> tuple[View, View]:
+def _upsample(layer: LayerShapes, bottom: int, top: int) -> tuple[AxisReach, AxisReach]:
     """Each value of the small map lies somewhere in its cell of the large one."""
     sizes = zip(plane(layer.bottom_shapes[0] or ()), plane(layer.top_shapes[0] or ()), strict=True)
-    y, x = (Transposed(-(-new // old), -(-new // old)) for old, new in sizes)
+    y, x = (TransposedWindow(-(-new // old), -(-new // old)) for old, new in sizes)
     return y, x
 
 
-def _padding(layer: LayerShapes, bottom: int, top: int) -> tuple[View, View]:
-    shift = Window(pad=layer.param.padding_param.pad_beg)
+def _padding(layer: LayerShapes, bottom: int, top: int) -> tuple[AxisReach, AxisReach]:
+    shift = SlidingWindow(pad=layer.param.padding_param.pad_beg)
     return shift, shift
 
 
-def _crop(layer: LayerShapes, bottom: int, top: int) -> tuple[View, View]:
+def _crop(layer: LayerShapes, bottom: int, top: int) -> tuple[AxisReach, AxisReach]:
     made: Any = layer.layer
     offsets = dict(enumerate(made.offset, made.at))
-    return Window(pad=-offsets.get(2, 0)), Window(pad=-offsets.get(3, 0))
+    return SlidingWindow(pad=-offsets.get(2, 0)), SlidingWindow(pad=-offsets.get(3, 0))
 
 
-def _slice(layer: LayerShapes, bottom: int, top: int) -> tuple[View, View]:
+def _slice(layer: LayerShapes, bottom: int, top: int) -> tuple[AxisReach, AxisReach]:
     made: Any = layer.layer
     at = made.at
     offset = sum((shape or ())[at] for shape in layer.top_shapes[:top])
-    return (Window(pad=-offset) if at == 2 else SAME), (Window(pad=-offset) if at == 3 else SAME)
+    return (SlidingWindow(pad=-offset) if at == 2 else SAME), (SlidingWindow(pad=-offset) if at == 3 else SAME)
 
 
-def _lrn(layer: LayerShapes, bottom: int, top: int) -> tuple[View, View]:
+def _lrn(layer: LayerShapes, bottom: int, top: int) -> tuple[AxisReach, AxisReach]:
     p = layer.param.lrn_param
-    view = Window(p.local_size, 1, p.local_size // 2) if p.norm_region == p.WITHIN_CHANNEL else SAME
+    view = SlidingWindow(p.local_size, 1, p.local_size // 2) if p.norm_region == p.WITHIN_CHANNEL else SAME
     return view, view
 
 
-_RULES: dict[str, Rule] = {
+_RULES: dict[str, ReachRule] = {
     "Convolution": _window,
     "Deconvolution": _window,
     "Im2col": _window,

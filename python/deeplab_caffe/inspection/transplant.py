@@ -15,7 +15,7 @@ from .diff_fields import FieldChange
 _TOGETHER = (("kernel_size", "kernel_h", "kernel_w"), ("stride", "stride_h", "stride_w"), ("pad", "pad_h", "pad_w"))
 
 
-def carry_over(before: Document, after: Document, target: Document, own: Sequence[str] = ()) -> str:
+def transplant(before: Document, after: Document, target: Document, own: Sequence[str] = ()) -> str:
     """The text of `target` with what makes `after` of `before`; layers are found by their names.
 
     own: names of fields that each net has for itself, which are not carried over. Raises InputError where something

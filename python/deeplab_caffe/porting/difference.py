@@ -34,7 +34,7 @@ class BlobDifference:
 
 
 @dataclass(frozen=True)
-class Difference:
+class WeightsDifference:
     """What differs between two weight files; layers without blobs do not count."""
 
     first: str
@@ -68,7 +68,7 @@ def _row(blob: BlobDifference) -> list[str]:
     return [blob.layer, str(blob.index), shape, f"{blob.max_abs:.3g}", f"{blob.relative:.3g}"]
 
 
-def compare(first: WeightFile, second: WeightFile) -> Difference:
+def compare(first: WeightFile, second: WeightFile) -> WeightsDifference:
     """Compare by layer name; shapes with leading ones, as files of 2014 have them, equal those without."""
     mine, other = ({x.name: x.blobs for x in file.weighted} for file in (first, second))
     blobs = [
@@ -78,7 +78,7 @@ def compare(first: WeightFile, second: WeightFile) -> Difference:
         for i in range(max(len(mine[name]), len(other[name])))
     ]
     only_first, only_second = [n for n in mine if n not in other], [n for n in other if n not in mine]
-    return Difference(first.path, second.path, only_first, only_second, blobs)
+    return WeightsDifference(first.path, second.path, only_first, only_second, blobs)
 
 
 def _blob_difference(layer: str, index: int, first: np.ndarray | None, second: np.ndarray | None) -> BlobDifference:

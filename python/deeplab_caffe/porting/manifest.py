@@ -26,7 +26,7 @@ _MB = 1_000_000
 
 
 @dataclass(frozen=True)
-class Entry:
+class KnownWeights:
     """One known file; the fields are described in models/weights.toml."""
 
     name: str
@@ -57,7 +57,7 @@ class Entry:
         return "\n".join([f"{self.name}: {self.title}", *(f"  {what}: {x}" for what, x in shown.items() if x)])
 
 
-def read_manifest(path: str | os.PathLike[str]) -> dict[str, Entry]:
+def read_manifest(path: str | os.PathLike[str]) -> dict[str, KnownWeights]:
     """Every entry of a manifest by its name; InputError for what is not written as it should be."""
     try:
         tables = tomllib.loads(Path(path).read_text(encoding="utf-8"))
@@ -68,8 +68,8 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, Entry]:
     return {name: _entry(f"{path}: [{name}]", name, table) for name, table in tables.items()}
 
 
-def _entry(where: str, name: str, table: Any) -> Entry:
-    kinds = {f.name: str(f.type).partition("[")[0] for f in fields(Entry) if f.name != "name"}
+def _entry(where: str, name: str, table: Any) -> KnownWeights:
+    kinds = {f.name: str(f.type).partition("[")[0] for f in fields(KnownWeights) if f.name != "name"}
     wanted = {"str": str, "tuple": list, "bool": bool, "int": int}
     if not isinstance(table, dict):
         raise InputError(f"{where}: wanted a table")
@@ -84,17 +84,17 @@ def _entry(where: str, name: str, table: Any) -> Entry:
     if Path(table["file"]).name != table["file"]:
         raise InputError(f"{where}: file '{table['file']}' is no plain name")
     values: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in table.items()}
-    return Entry(name, **values)
+    return KnownWeights(name, **values)
 
 
-def look_up(manifest: dict[str, Entry], name: str) -> Entry:
+def look_up(manifest: dict[str, KnownWeights], name: str) -> KnownWeights:
     """The entry of a name; InputError with the names that there are."""
     if name not in manifest:
         raise InputError(f"no weights '{name}' are known{nearest(name, list(manifest))}; known: {', '.join(manifest)}")
     return manifest[name]
 
 
-def fetch(entry: Entry, folder: str | os.PathLike[str], mirror: str | None = None) -> Path:
+def fetch(entry: KnownWeights, folder: str | os.PathLike[str], mirror: str | None = None) -> Path:
     """Bring a file into a folder; returns its path. One that is there is checked and kept.
 
     mirror: an address or a folder, tried before the owners' addresses, as is the one in DEEPLAB_MIRROR. Raises
@@ -114,7 +114,7 @@ def fetch(entry: Entry, folder: str | os.PathLike[str], mirror: str | None = Non
     raise InputError("\n".join([f"{entry.name} could not be had:", *failures, _advice(entry, target)]))
 
 
-def _places(entry: Entry, mirror: str | None) -> Iterator[str]:
+def _places(entry: KnownWeights, mirror: str | None) -> Iterator[str]:
     for place in (mirror, os.environ.get(MIRROR)):
         for url in entry.urls if place else ():
             base = Path(place or "").resolve().as_uri() if os.path.isdir(place or "") else place
@@ -122,7 +122,7 @@ def _places(entry: Entry, mirror: str | None) -> Iterator[str]:
     yield from entry.urls
 
 
-def _fetch_from(url: str, entry: Entry, target: Path) -> Path:
+def _fetch_from(url: str, entry: KnownWeights, target: Path) -> Path:
     if not entry.archive:
         whole = entry.sha256 if len(entry.sha256) == 64 else None
         download(url, target, sha256=whole, advise=False)
@@ -152,7 +152,7 @@ def _check_sum(path: Path, digits: str) -> None:
         raise InputError(f"{path}: its sha256 is {found}, which should begin with {digits}: it is not the file wanted")
 
 
-def _advice(entry: Entry, target: Path) -> str:
+def _advice(entry: KnownWeights, target: Path) -> str:
     other = f" Or: {entry.instead}." if entry.instead else ""
     return (
         f"Put a copy at {target} and run the same command again, or name a place that has it with --mirror "

@@ -35,7 +35,7 @@ _DEPTHS = {6: 50, 23: 101}
 
 
 @dataclass(frozen=True)
-class Source:
+class TorchModel:
     """Whose net a state dict is of.
 
     preprocessing: "caffe" (BGR, 0 to 255, minus the mean) or "torchvision" (RGB, 0 to 1, normalised by its own mean
@@ -47,7 +47,7 @@ class Source:
     stride_on: str = ""
 
 
-def to_caffe(state: StateDict, where: str, dataset: str = "voc12") -> tuple[Source, list[LayerWeights]]:
+def to_caffe(state: StateDict, where: str, dataset: str = "voc12") -> tuple[TorchModel, list[LayerWeights]]:
     """The layers that a state dict gives, in the order of its names, and whose net it is of.
 
     dataset: goes into the names of DeepLab's classifiers, `fc1_<dataset>_c0`. Raises InputError, naming `where`, for a
@@ -66,17 +66,17 @@ def to_caffe(state: StateDict, where: str, dataset: str = "voc12") -> tuple[Sour
     return source, found
 
 
-def _recognise(state: StateDict, where: str, dataset: str) -> tuple[Source, Callable[[str], str | None]]:
+def _recognise(state: StateDict, where: str, dataset: str) -> tuple[TorchModel, Callable[[str], str | None]]:
     names = set(state)
     if {"features.0.weight", "classifier.0.weight"} <= names:
         if "features.1.weight" in names or "features.28.weight" not in names:
             raise InputError(f"{where}: a VGG net, but not torchvision's VGG-16 without batch normalisation")
-        return Source("torchvision's VGG-16", "torchvision"), _vgg16
+        return TorchModel("torchvision's VGG-16", "torchvision"), _vgg16
     for title, prefix, probe, preprocessing, stride_on in _RESNETS:
         if prefix + probe in names:
             depth = _depth(names, prefix, where)
             rename = partial(_resnet, prefix=prefix, depth=depth, dataset=dataset)
-            return Source(title.format(depth=depth), preprocessing, stride_on), rename
+            return TorchModel(title.format(depth=depth), preprocessing, stride_on), rename
     some = ", ".join(list(state)[:3])
     raise InputError(
         f"{where}: no net that is known here; its names begin with {some}. Known are torchvision's vgg16, resnet50, "
@@ -177,7 +177,7 @@ def _layers(target: str, parts: dict[str, np.ndarray]) -> Iterator[LayerWeights]
     yield LayerWeights(target, kind, [BlobArray(parts[x]) for x in ("weight", "bias") if x in parts])
 
 
-def warnings(source: Source, layers: Sequence[LayerWeights], target: Mapping[str, NetLayer]) -> list[str]:
+def warnings(source: TorchModel, layers: Sequence[LayerWeights], target: Mapping[str, NetLayer]) -> list[str]:
     """What is wrong with a net of the right shapes: strides that stand elsewhere, a layer that it should have."""
     found = []
     first = target.get("res3a_branch2a")

@@ -21,7 +21,7 @@ _TAPS = 7
 
 
 @dataclass(frozen=True)
-class Reduction:
+class HeadReduction:
     """What becomes of fc6: kernel size, atrous rate (None: the taps spread evenly), and the filters of fc6 and fc7.
 
     how: "random", drawn with `seed`, or "norm", the greatest.
@@ -37,7 +37,7 @@ class Reduction:
         return f"{self.kernel_size} x {self.kernel_size} of 7 x 7 taps, {self.filters} filters by {self.how}"
 
 
-def reduction_for(layers: Mapping[str, LayerWeights], target: Mapping[str, NetLayer]) -> Reduction | None:
+def reduction_for(layers: Mapping[str, LayerWeights], target: Mapping[str, NetLayer]) -> HeadReduction | None:
     """How a VGG-16's fc6 gets the shape of the target's `fc6` (or `fc6_1`); None where there is nothing to reduce."""
     wanted = target.get("fc6") or target.get("fc6_1")
     if wanted is None or wanted.type != "Convolution" or not _is_vgg16(layers):
@@ -45,7 +45,7 @@ def reduction_for(layers: Mapping[str, LayerWeights], target: Mapping[str, NetLa
     filters, _, kernel_size, _ = wanted.shapes[0]
     if (filters, kernel_size) == (len(layers["fc6"].blobs[0].data), _TAPS):
         return None
-    return Reduction(kernel_size, filters, wanted.dilation)
+    return HeadReduction(kernel_size, filters, wanted.dilation)
 
 
 def _is_vgg16(layers: Mapping[str, LayerWeights]) -> bool:
@@ -56,7 +56,7 @@ def _is_vgg16(layers: Mapping[str, LayerWeights]) -> bool:
     return fc6.shape[1] == _TAPS**2 * len(conv5) and fc7.shape[1] == len(fc6)
 
 
-def reduce_head(layers: Mapping[str, LayerWeights], reduction: Reduction) -> dict[str, LayerWeights]:
+def reduce_head(layers: Mapping[str, LayerWeights], reduction: HeadReduction) -> dict[str, LayerWeights]:
     """The layers with fc6 and fc7 as convolutions of the reduced size; fc8 is cut to fc7's filters.
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ..analysis import Analysis, LayerAnalysis
 from ..analysis_text import bytes_text, number_text, pair_text, quantity, shape_text, window_text
-from ..receptive_fields import Field, Pair, field_of_view
+from ..receptive_fields import AxisPair, ReceptiveField, field_of_view
 from ..shapes import Shape
 from ..sliding_windows import window_sizes
 
@@ -53,7 +53,7 @@ def _details(layer: LayerAnalysis, analysis: Analysis) -> Iterator[tuple[str, st
         yield from _field(layer, layer.field, analysis)
 
 
-def _field(layer: LayerAnalysis, field: Field, analysis: Analysis) -> Iterator[tuple[str, str]]:
+def _field(layer: LayerAnalysis, field: ReceptiveField, analysis: Analysis) -> Iterator[tuple[str, str]]:
     if all(field.stride):
         yield "output stride", pair_text([number_text(s) for s in field.stride])
     yield "receptive field", f"{' × '.join(map(str, field.size))} of {field.source}"
@@ -66,7 +66,7 @@ def _field(layer: LayerAnalysis, field: Field, analysis: Analysis) -> Iterator[t
             yield "field of view", f"{field_of_view(kernel, dilation, int(stride))} (as DeepLab's papers count it)"
 
 
-def _point(centre: Pair) -> str:
+def _point(centre: AxisPair) -> str:
     return f"({', '.join(map(number_text, centre))})"
 
 

@@ -6,8 +6,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .graph_layout import Box
-from .nodes import Node
+from .graph_layout import Rectangle
+from .nodes import DrawnNode
 
 #: free space between a box and a line that goes round it, and between lines that go round the same boxes
 _CLEARANCE = 14
@@ -24,7 +24,7 @@ class Edge:
     path: str
 
 
-def draw_edges(nodes: Sequence[Node], boxes: Sequence[Box]) -> list[Edge]:
+def draw_edges(nodes: Sequence[DrawnNode], boxes: Sequence[Rectangle]) -> list[Edge]:
     """The edges of all nodes."""
     order = sorted(range(len(boxes)), key=lambda i: boxes[i].y)
     tops = [boxes[i].y for i in order]
@@ -37,7 +37,9 @@ def draw_edges(nodes: Sequence[Node], boxes: Sequence[Box]) -> list[Edge]:
     return edges
 
 
-def _path(above: Box, below: Box, between: Sequence[Box], lanes: dict[float, list[tuple[float, float]]]) -> str:
+def _path(
+    above: Rectangle, below: Rectangle, between: Sequence[Rectangle], lanes: dict[float, list[tuple[float, float]]]
+) -> str:
     """A curve where no row lies between; else a vertical line beside the boxes, with a curve at either end."""
     start, end = (above.middle, above.bottom), (below.middle, below.y)
     if not between:
@@ -53,7 +55,7 @@ def _path(above: Box, below: Box, between: Sequence[Box], lanes: dict[float, lis
     )
 
 
-def _way_round(start: float, end: float, between: Sequence[Box]) -> float:
+def _way_round(start: float, end: float, between: Sequence[Rectangle]) -> float:
     """The vertical line that no box blocks: that of the start or the end if it can be, else the nearest to both."""
     blocked: list[tuple[float, float]] = []
     for left, right in sorted((box.x - _CLEARANCE, box.x + box.width + _CLEARANCE) for box in between):

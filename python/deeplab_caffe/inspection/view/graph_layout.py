@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .nodes import Node
+from .nodes import DrawnNode
 
 WIDTH = 190
 #: between boxes side by side, and between rows
@@ -18,7 +18,7 @@ ROW_GAP = 30
 
 
 @dataclass
-class Box:
+class Rectangle:
     """Left, top, width and height of a box, in pixels at zoom 1."""
 
     x: float
@@ -34,13 +34,13 @@ class Box:
     def bottom(self) -> float:
         return self.y + self.height
 
-    def overlaps(self, other: Box) -> bool:
+    def overlaps(self, other: Rectangle) -> bool:
         """Whether two boxes have a part in common."""
         beside = self.x + self.width <= other.x or other.x + other.width <= self.x
         return not (beside or self.bottom <= other.y or other.bottom <= self.y)
 
     @classmethod
-    def around(cls, boxes: Sequence[Box], margin: float) -> Box:
+    def around(cls, boxes: Sequence[Rectangle], margin: float) -> Rectangle:
         """The box around some, with a margin."""
         left, top = min(box.x for box in boxes) - margin, min(box.y for box in boxes) - margin
         right, bottom = max(box.x + box.width for box in boxes) + margin, max(box.bottom for box in boxes) + margin
@@ -48,13 +48,13 @@ class Box:
 
 
 def place_boxes(
-    nodes: Sequence[Node], rows: Sequence[int], tops: Sequence[float], heights: Sequence[float]
-) -> list[Box]:
+    nodes: Sequence[DrawnNode], rows: Sequence[int], tops: Sequence[float], heights: Sequence[float]
+) -> list[Rectangle]:
     """The boxes of nodes whose rows are known; `tops` are the rows' upper edges, the leftmost box is at 0."""
     middles = _spread(_dominators(nodes), rows)
     left = min(middles, default=0.0) - WIDTH / 2
     return [
-        Box(middle - WIDTH / 2 - left, tops[row], height)
+        Rectangle(middle - WIDTH / 2 - left, tops[row], height)
         for middle, row, height in zip(middles, rows, heights, strict=True)
     ]
 
@@ -72,7 +72,7 @@ def row_tops(rows: Sequence[Sequence[int]], heights: Sequence[Sequence[float]]) 
     return tops[:count]
 
 
-def _dominators(nodes: Sequence[Node]) -> list[int]:
+def _dominators(nodes: Sequence[DrawnNode]) -> list[int]:
     """For every node the last one that all ways to it from the inputs pass; −1 for none.
 
     Edges lead forward, so one pass in order suffices (Cooper, Harvey and Kennedy, 2001).

@@ -15,7 +15,7 @@ _STAGE = re.compile(r"([A-Za-z]+)(\d+)")
 
 
 @dataclass
-class Node:
+class DrawnNode:
     """One box. layers: places of its first layer and those that work in place behind it; below: (node, blob) that read
     it; above: nodes that it reads."""
 
@@ -26,17 +26,17 @@ class Node:
     block: str = ""
 
 
-def make_nodes(params: Sequence[Any]) -> list[Node]:
+def make_nodes(params: Sequence[Any]) -> list[DrawnNode]:
     """The boxes of layers (LayerParameters of one state, in order), in an order in which edges lead forward."""
     wiring = Wiring(params)
     home: dict[int, int] = {}
-    nodes: list[Node] = []
+    nodes: list[DrawnNode] = []
     for i, param in enumerate(params):
         sources = [(wiring.makers[i][j][-1][0], name) for j, name in enumerate(param.bottom) if wiring.makers[i][j]]
         into = next((home[maker] for maker, name in sources if name in param.top), None)
         if into is None:
             into = len(nodes)
-            nodes.append(Node([], param.name))
+            nodes.append(DrawnNode([], param.name))
         nodes[into].layers.append(i)
         home[i] = into
         for maker, name in sources:
@@ -46,14 +46,14 @@ def make_nodes(params: Sequence[Any]) -> list[Node]:
     return nodes
 
 
-def _connect(nodes: list[Node], above: int, below: int, blob: str) -> None:
+def _connect(nodes: list[DrawnNode], above: int, below: int, blob: str) -> None:
     # What a layer in place reads besides may be younger than its box; such an edge would lead back.
     if above < below and (below, blob) not in nodes[above].below:
         nodes[above].below.append((below, blob))
         nodes[below].above.append(above)
 
 
-def _block(node: Node, nodes: Sequence[Node]) -> str:
+def _block(node: DrawnNode, nodes: Sequence[DrawnNode]) -> str:
     """The stage of a box by its name: conv4 for conv4_3 and the pool4 behind it, res4 for res4b22_branch2a."""
     if node.above and _FOLLOWERS.match(node.name):
         return nodes[node.above[0]].block
@@ -61,7 +61,7 @@ def _block(node: Node, nodes: Sequence[Node]) -> str:
     return stage[0] if stage else re.split(r"[_/]", node.name)[0]
 
 
-def blocks(nodes: Sequence[Node]) -> list[tuple[str, list[int]]]:
+def blocks(nodes: Sequence[DrawnNode]) -> list[tuple[str, list[int]]]:
     """Label and boxes of every block of two or more boxes of one stage that hang together."""
     root = list(range(len(nodes)))
 
@@ -82,7 +82,7 @@ def blocks(nodes: Sequence[Node]) -> list[tuple[str, list[int]]]:
     return [(_label(group, nodes), group) for group in found]
 
 
-def _label(group: Sequence[int], nodes: Sequence[Node]) -> str:
+def _label(group: Sequence[int], nodes: Sequence[DrawnNode]) -> str:
     """The stage, with the suffix that all its boxes share and other boxes of the stage have not."""
     block = nodes[group[0]].block
     names = [nodes[i].name for i in group]
@@ -92,13 +92,13 @@ def _label(group: Sequence[int], nodes: Sequence[Node]) -> str:
     return f"{block}{suffix}" if shared and others else block
 
 
-def ranks(nodes: Sequence[Node]) -> list[int]:
+def ranks(nodes: Sequence[DrawnNode]) -> list[int]:
     """The row of every box: below all that it reads; those that are read late, near their readers."""
     return _settled(_rows(_below(nodes)), _below(nodes))
 
 
 def common_ranks(
-    first: Sequence[Node], second: Sequence[Node], pairs: Mapping[int, int]
+    first: Sequence[DrawnNode], second: Sequence[DrawnNode], pairs: Mapping[int, int]
 ) -> tuple[list[int], list[int]]:
     """The rows of two nets' boxes such that those of a pair (place in the first, in the second) stand side by side.
 
@@ -119,7 +119,7 @@ def common_ranks(
     return [rows[numbers[key]] for key in place], [rows[numbers[key]] for key in other]
 
 
-def _below(nodes: Sequence[Node]) -> list[list[int]]:
+def _below(nodes: Sequence[DrawnNode]) -> list[list[int]]:
     return [[j for j, _ in node.below] for node in nodes]
 
 

@@ -12,12 +12,12 @@ from typing import Any
 from ...formats import schema
 from ...formats.writer import format_message
 from ..analysis import Analysis, LayerAnalysis
-from ..diff import Difference, LayerChange
+from ..diff import LayerChange, PrototxtDifference
 from ..diff_match import Matching
 from .details import caption, details, kind, totals
 from .edges import draw_edges
-from .graph_layout import WIDTH, Box, place_boxes, row_tops
-from .nodes import Node, blocks, common_ranks, make_nodes, ranks
+from .graph_layout import WIDTH, Rectangle, place_boxes, row_tops
+from .nodes import DrawnNode, blocks, common_ranks, make_nodes, ranks
 
 #: heights of a box: its three lines, and the row of what works in place
 _BOX, _CHIPS = 62, 22
@@ -27,7 +27,7 @@ _MARGIN, _BETWEEN = 12, 240
 _SCRIPTS = ("view_picture.js", "view_panel.js")
 
 
-def page(analyses: Sequence[Analysis], difference: Difference | None = None) -> str:
+def page(analyses: Sequence[Analysis], difference: PrototxtDifference | None = None) -> str:
     """The HTML of one net, or of two side by side, the one before and the one after, with their difference."""
     pictures = [_Picture(a) for a in analyses]
     if len(pictures) == 2:
@@ -74,14 +74,14 @@ class _Picture:
             "blocks": list(self._frames(boxes)),
         }
 
-    def _frames(self, boxes: Sequence[Box]) -> Iterator[list[Any]]:
+    def _frames(self, boxes: Sequence[Rectangle]) -> Iterator[list[Any]]:
         """Label, left, top, width and height of a frame around every block in which no other box would lie."""
         for label, members in blocks(self.nodes):
-            frame = Box.around([boxes[i] for i in members], _MARGIN)
+            frame = Rectangle.around([boxes[i] for i in members], _MARGIN)
             if not any(frame.overlaps(box) for i, box in enumerate(boxes) if i not in members):
                 yield [label, frame.x, frame.y, frame.width, frame.height]
 
-    def _node(self, node: Node, box: Box, layers: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    def _node(self, node: DrawnNode, box: Rectangle, layers: Sequence[dict[str, Any]]) -> dict[str, Any]:
         first = self.analysis.layers[node.layers[0]]
         marks = [layers[i]["mark"] for i in node.layers]
         return {
@@ -137,7 +137,7 @@ class _Marks:
     side: 0 for the layers of the first net, 1 for those of the second.
     """
 
-    def __init__(self, difference: Difference, side: int) -> None:
+    def __init__(self, difference: PrototxtDifference, side: int) -> None:
         alone = [difference.removed, difference.added][side]
         self._of: dict[str, tuple[str, list[str]]] = {place.where: (["removed", "added"][side], []) for place in alone}
         for change in difference.changed:
