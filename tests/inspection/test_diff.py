@@ -185,7 +185,7 @@ def test_solvers():
         'lr_policy "step" → "poly"', "power (not stated) → 0.9", "stepsize 10 → (not stated)",
     ]  # fmt: skip
     assert _diff(before, after).top[0].where_after == "b.prototxt:2:1"
-    with pytest.raises(InputError, match="a.prototxt is a solver, b.prototxt a net"):
+    with pytest.raises(InputError, match="a.prototxt is a solver, b.prototxt is a net"):
         _diff(before, _NET)
 
 

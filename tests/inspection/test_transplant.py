@@ -65,7 +65,5 @@ def test_what_each_net_has_for_itself_stays():
 
 
 def test_what_has_no_place_is_an_error():
-    with pytest.raises(
-        InputError, match="after: what was changed by hand cannot be carried over to target: fc8: renamed"
-    ):
+    with pytest.raises(InputError, match="after: these manual edits cannot be transplanted to target: fc8: renamed"):
         _carried(BEFORE.replace('name: "fc8"', 'name: "fc9"').replace('top: "fc8"', 'top: "fc9"'))

@@ -1,6 +1,6 @@
-"""What a net is: shapes, geometry, cost, differences and a picture of it, all without running it.
+"""What a net is: its shapes, receptive fields, cost, differences and a picture of it, without running it.
 
-Names are imported when they are asked for: comparing nets needs no engine.
+Names are imported on first use, because comparing nets needs no engine.
 """
 
 from __future__ import annotations

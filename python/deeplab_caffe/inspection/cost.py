@@ -11,8 +11,10 @@ from .shapes import LayerShapes, NetShapes, Shape
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one layer. params: elements of its parameters, without those that belong to an earlier layer; learned: those
-    of them with an lr_mult above 0; shared: those that belong to an earlier layer; multiply_adds: of one forward pass.
+    """What one layer costs.
+
+    params: number of elements of its parameters, without those shared with an earlier layer; learned: those of them
+    whose lr_mult is above 0; shared: those shared with an earlier layer; multiply_adds: of one forward pass.
     """
 
     params: int
@@ -22,7 +24,7 @@ class Cost:
 
 
 def costs(shapes: NetShapes) -> list[Cost]:
-    """The Cost of every layer, in order; nothing for one that could not be set up."""
+    """The cost of every layer, in order; 0 for a layer that could not be set up."""
     return [_cost(layer) for layer in shapes.layers]
 
 
@@ -39,11 +41,11 @@ def _cost(layer: LayerShapes) -> Cost:
 
 
 def multiply_adds(layer: LayerShapes) -> int:
-    """Multiplications (with the addition that goes with each) of a forward pass, by the layer's definition.
+    """Multiply-adds of a layer's forward pass, by its definition rather than by the algorithm used.
 
-    Convolution, Deconvolution, InnerProduct and the recurrent layers: one for each weight and position it is applied
-    to, padding included. Of the others: Scale, BatchNorm and BN one for each element, Interp four, average pooling and
-    LRN one for each element of a window, Eltwise one for each factor or coefficient. The rest is counted as none.
+    Convolution, Deconvolution, InnerProduct and the recurrent layers: one per weight and position it is applied to,
+    padding included. Scale, BatchNorm and BN: one per element; Interp: four; average pooling and LRN: one per element
+    of a window; Eltwise: one per factor or coefficient. All other types count as 0.
     """
     count = _COUNTS.get(layer.type)
     if count is None or layer.layer is None:
@@ -73,7 +75,7 @@ def _inner_product(layer: LayerShapes, bottoms: list[Shape], tops: list[Shape]) 
 
 
 def _recurrent(layer: LayerShapes, bottoms: list[Shape], tops: list[Shape]) -> int:
-    """The matrices are applied to every step of every stream; one to an input without steps, once."""
+    """The matrices are applied to every time step of every stream."""
     weights = sum(math.prod(shape) for shape in layer.params if len(shape) > 1)
     return weights * math.prod(bottoms[0][:2])
 

@@ -1,4 +1,4 @@
-"""A PrototxtDifference as text for people, as short lines for a report, and as JSON."""
+"""A PrototxtDifference as text for a terminal, as short lines for a report, and as JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from .diff import LayerChange, PrototxtDifference
 from .diff_fields import FieldChange
 
-#: what happened → the ANSI colour of its mark
+#: mark → its ANSI colour
 _COLOURS = {"-": 31, "+": 32, "~": 33, ">": 36}
 
 
@@ -64,7 +64,7 @@ def _painter(colours: bool) -> _Paint:
 
 
 def _runs(changed: list[LayerChange]) -> list[list[LayerChange]]:
-    """Layers that only moved as one run where they follow each other, every other layer by itself."""
+    """Consecutive layers that only moved as one group, every other layer by itself."""
     runs: list[list[LayerChange]] = []
     for change in changed:
         if runs and _only_moved(change) and _only_moved(runs[-1][-1]):

@@ -1,8 +1,9 @@
-"""Layers that reach outside the net – files, databases, the user's code – as ones that know only their shapes.
+"""Shape-only layers: they replace layers that use files, databases or the user's code while a net is inspected.
 
-A net is looked at without its data at hand, and looking must change nothing: no file is written or emptied, no module
-imported, and data are read only where nothing else tells a shape. Such a layer is a subclass of the layer's own class
-with another setup and shape rule, so that what else the net asks of it (its counts, whether it is a loss) stays true.
+Inspecting a net must not need its data and must not change anything: no file is written or emptied, no module is
+imported, and data are read only if nothing else determines a shape. A shape-only layer is a subclass of the layer's own
+class with another setup and shape rule, so that all else that the net asks of it (how many blobs it takes, whether it
+is a loss) is unchanged.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ Size = tuple[int, int]
 
 
 class Inputs:
-    """The shapes of a net's inputs: those that its layers state, changed as the user wishes.
+    """The shapes of a net's inputs: those that its layers state, or those that the user states instead.
 
-    shapes: by blob; size: height and width of the image. What the data layers make beside a changed blob follows:
-    where its number of items, or its height and width, were the blob's, they become the blob's new ones.
+    shapes: by blob; size: height and width of the image. Other tops of the data layers follow a changed blob: if their
+    number of items, or their height and width, were equal to the blob's, they become the blob's new ones.
     """
 
     def __init__(self, shapes: Mapping[str, Shape] | None = None, size: Size | None = None) -> None:
@@ -37,12 +38,12 @@ class Inputs:
 
     @property
     def image_size(self) -> Size | None:
-        """Height and width that the user stated."""
+        """The height and width that the user stated."""
         stated = next((s for s in self.shapes.values() if len(s) == 4), None)
         return (stated[2], stated[3]) if stated else self.size
 
     def adapt(self, names: Sequence[str], shapes: Sequence[Shape]) -> list[Shape]:
-        """The shapes of a data layer's tops (those without a name are last) as the user wishes."""
+        """The shapes of a data layer's tops (those without a name come last), changed to what the user stated."""
         for name, shape in zip(names, shapes, strict=False):
             self._note(name, shape)
         self.used.update(name for name in names if name in self.shapes)
@@ -50,7 +51,7 @@ class Inputs:
         return [*named, *map(self._follow, shapes[len(names) :])]
 
     def _note(self, name: str, shape: Shape) -> None:
-        """Remember what becomes of a blob's items and size."""
+        """Remember how a blob's number of items and its size change."""
         wanted = self.shapes.get(name)
         if wanted:
             self._items.setdefault(shape[0] if shape else 1, wanted[0])
@@ -65,7 +66,7 @@ class Inputs:
 
 
 def shape_only_layer(entry: Entry, inputs: Inputs) -> Layer:
-    """The layer of a definition, as one that only knows its shapes where it reaches outside the net."""
+    """The layer of a definition; a shape-only one if it uses files, databases or the user's code."""
     p = entry.param
     cls = layer_class(p, entry.origin)
     rule = _RULES.get(p.type)
@@ -79,7 +80,7 @@ def shape_only_layer(entry: Entry, inputs: Inputs) -> Layer:
 
 
 def _shape_only(cls: type[Layer], rule: ShapeRule | None, inputs: Inputs) -> type[Layer]:
-    """A subclass whose shapes come from `rule`, or from the layer itself where it has none or that knows nothing."""
+    """A subclass whose shapes come from `rule`, or from the layer itself if there is no rule or it returns None."""
 
     class ShapeOnly(cls):  # type: ignore[valid-type, misc]
         _shapes: list[Shape] | None = None
@@ -116,7 +117,7 @@ ShapeRule = Callable[[Layer, list[Shape], int, "Size | None"], "list[Shape] | No
 
 
 def _crop(layer: Layer, image: Size | None) -> Size | None:
-    """Height and width that a data layer's images get, where it says so."""
+    """The height and width that a data layer crops or resizes images to, or those of the image."""
     t = layer.param.transform_param
     if t.crop_height and t.crop_width:
         return t.crop_height, t.crop_width
@@ -138,7 +139,7 @@ def _image_data(layer: Layer, bottoms: list[Shape], tops: int, image: Size | Non
 
 
 def _data(layer: Layer, bottoms: list[Shape], tops: int, image: Size | None) -> list[Shape] | None:
-    """Where the database is there, it knows the number of channels; else the images are taken to be in colour."""
+    """If the database exists, it has the number of channels; else the images are assumed to be in colour."""
     p, size = layer.param.data_param, _crop(layer, image)
     if size is None or os.path.exists(p.source):
         return None
@@ -152,19 +153,19 @@ def _window_data(layer: Layer, bottoms: list[Shape], tops: int, image: Size | No
 
 
 def _nothing(layer: Layer, bottoms: list[Shape], tops: int, image: Size | None) -> list[Shape] | None:
-    """Of a layer that only writes."""
+    """A layer that only writes has no tops."""
     return []
 
 
 def _infogain(layer: Layer, bottoms: list[Shape], tops: int, image: Size | None) -> list[Shape] | None:
-    """Without its third bottom the matrix is in a file."""
+    """Without a third bottom the matrix is in a file."""
     return [(), bottoms[0]][:tops] if len(bottoms) == 2 else None
 
 
 def _python(layer: Layer, bottoms: list[Shape], tops: int, image: Size | None) -> list[Shape] | None:
     raise InputError(
-        layer.describe() + "its shapes are known to its own code alone; if you trust that, say --allow-python-layers, "
-        + "else state them: " + " ".join(f"--input {name}=1,3,321,321" for name in layer.param.top)
+        layer.describe() + "only its own code knows its shapes; if you trust that code, pass --allow-python-layers, "
+        + "else state the shapes: " + " ".join(f"--input {name}=1,3,321,321" for name in layer.param.top)
     )  # fmt: skip
 
 

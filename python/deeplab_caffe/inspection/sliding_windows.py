@@ -1,4 +1,7 @@
-"""What a layer's units look at: for every bottom, the positions below that a range of positions above depends on."""
+"""How the units of a layer depend on each bottom: from a range of positions in a top to the range that it reads.
+
+`above` is the top, `below` the bottom.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ class SlidingWindow:
 
     @property
     def scale(self) -> Fraction:
-        """Steps below for one step above."""
+        """Positions below per position above."""
         return Fraction(self.stride)
 
     def below(self, low: np.ndarray, high: np.ndarray) -> Span:
@@ -36,7 +39,7 @@ class SlidingWindow:
 
 @dataclass(frozen=True)
 class TransposedWindow(SlidingWindow):
-    """Deconvolution along one axis: unit i is given by those below whose window, upsampled, covers it."""
+    """Deconvolution along one axis: unit i reads the positions whose upsampled window covers it."""
 
     @property
     def scale(self) -> Fraction:
@@ -49,7 +52,7 @@ class TransposedWindow(SlidingWindow):
 
 @dataclass(frozen=True)
 class Resampled:
-    """Interp along one axis: unit i lies at begin + i · scale and reads the positions on both sides of it."""
+    """Interp along one axis: unit i lies at begin + i · scale and reads the positions on both sides of that."""
 
     scale: Fraction
     begin: int = 0
@@ -61,7 +64,7 @@ class Resampled:
 
 @dataclass(frozen=True)
 class WholeAxis:
-    """Every unit depends on the whole axis of that size."""
+    """Every unit reads the whole axis, which has that size."""
 
     size: int
     scale: Fraction = Fraction(0)
@@ -75,7 +78,7 @@ SAME = SlidingWindow()
 
 
 def reach(layer: LayerShapes, bottom: int, top: int) -> tuple[AxisReach, AxisReach] | None:
-    """How a top depends on a bottom along height and width; None where only the bottom's shape counts."""
+    """How a top depends on a bottom along height and width; None if it depends on the bottom's shape only."""
     below, above = layer.bottom_shapes[bottom], layer.top_shapes[top]
     assert below is not None and above is not None
     if layer.type == "Crop" and bottom == 1:
@@ -91,7 +94,7 @@ def reach(layer: LayerShapes, bottom: int, top: int) -> tuple[AxisReach, AxisRea
 
 
 def window_sizes(layer: LayerShapes) -> list[tuple[int, int, int, int]]:
-    """Kernel, stride, pad and dilation along every spatial axis of a layer with windows; of another none."""
+    """Kernel, stride, pad and dilation along every spatial axis of a layer with windows; else an empty list."""
     made: Any = layer.layer
     if not hasattr(made, "kernel"):
         return []
@@ -100,7 +103,7 @@ def window_sizes(layer: LayerShapes) -> list[tuple[int, int, int, int]]:
 
 
 def plane(shape: Shape) -> tuple[int, int]:
-    """Height and width of a map (N, C, H, W); a blob of other axes counts as one position."""
+    """Height and width of a map (N, C, H, W); any other blob counts as one position."""
     return (shape[2], shape[3]) if len(shape) == 4 else (1, 1)
 
 
@@ -117,14 +120,14 @@ def _interp(layer: LayerShapes, bottom: int, top: int) -> tuple[AxisReach, AxisR
     p = layer.param.interp_param
     sizes = zip(plane(layer.bottom_shapes[0] or ()), plane(layer.top_shapes[0] or ()), strict=True)
     begin, cropped = -p.pad_beg, p.pad_beg + p.pad_end
-    # a map of one unit is that of the first corner
+    # a map of one unit is the first corner
     scales = (Fraction(old + cropped - 1, new - 1) if new > 1 else Fraction(0) for old, new in sizes)
     y, x = (Resampled(scale, begin) for scale in scales)
     return y, x
 
 
 def _upsample(layer: LayerShapes, bottom: int, top: int) -> tuple[AxisReach, AxisReach]:
-    """Each value of the small map lies somewhere in its cell of the large one."""
+    """Each value of the small map is somewhere in its cell of the large one."""
     sizes = zip(plane(layer.bottom_shapes[0] or ()), plane(layer.top_shapes[0] or ()), strict=True)
     y, x = (TransposedWindow(-(-new // old), -(-new // old)) for old, new in sizes)
     return y, x
@@ -166,5 +169,5 @@ _RULES: dict[str, ReachRule] = {
     "Slice": _slice,
     "LRN": _lrn,
 }
-#: types whose units look at everything although the map's size stays; Python layers may
+#: types whose units read the whole map although its size stays; Python layers may
 _GLOBAL = {"MVN", "DomainTransform", "DomainTransformForwardOnly", "DenseCRF", "AdaptiveBiasChannel", "Python"}
