@@ -13,6 +13,7 @@ import numpy as np
 from ...caffe import TEST
 from ...caffe.layer_types.base import Layer
 from ...caffe.net.net import Net
+from ...caffe.net.step import NetStep
 from ...errors import InputError
 
 Shape = tuple[int, ...]
@@ -105,31 +106,32 @@ class _Builder:
         self.value_names: set[str] = set()
         self.node_names: set[str] = set(_RESERVED)
         self.owners: dict[tuple[int, ...], str] = {}
-        for index, layer in enumerate(net.layers):
-            self._add(index, layer)
+        for step in net.steps:
+            self._add(step)
         shown = [name for name in net.outputs if name in self.present]
         self.graph.outputs = {name: self.present[name] for name in shown}
         self.graph.values = dict(self.present)
 
-    def _add(self, index: int, layer: Layer) -> None:
-        bottoms, tops = self.net._bottom_names[index], self.net._top_names[index]
+    def _add(self, step: NetStep) -> None:
+        layer = step.layer
         if layer.type == "Input":
-            for name, blob in zip(tops, self.net._tops[index], strict=True):
+            for name, blob in zip(step.top_names, step.tops, strict=True):
                 self.present[name] = self._new(name)
                 self.graph.inputs[self.present[name]] = tuple(blob.shape)
-        elif not bottoms and layer.type != "DummyData":
-            layer.fail("reads data by itself; an export wants the deploy net, whose images come from an Input layer")
+        elif not step.bottoms and layer.type != "DummyData":
+            layer.fail("reads data itself; export the deploy net instead, whose images come from an Input layer")
         elif layer.type in _IDENTITIES:
-            self.present.update(dict.fromkeys(tops, self.present[bottoms[0]]))
+            self.present.update(dict.fromkeys(step.top_names, self.present[step.bottom_names[0]]))
         elif layer.type not in _DROPPED:
-            self.graph.nodes.append(self._node(index, layer))
+            self.graph.nodes.append(self._node(step))
 
-    def _node(self, index: int, layer: Layer) -> Node:
-        bottoms = [self.present[name] for name in self.net._bottom_names[index]]
-        tops = [self._new(name) for name in self.net._top_names[index]]
-        self.present.update(zip(self.net._top_names[index], tops, strict=True))
+    def _node(self, step: NetStep) -> Node:
+        layer = step.layer
+        bottoms = [self.present[name] for name in step.bottom_names]
+        tops = [self._new(name) for name in step.top_names]
+        self.present.update(zip(step.top_names, tops, strict=True))
         name = self._new(layer.name or layer.type, values=False)
-        shapes = [[tuple(blob.shape) for blob in blobs[index]] for blobs in (self.net._bottoms, self.net._tops)]
+        shapes = [[tuple(blob.shape) for blob in blobs] for blobs in (step.bottoms, step.tops)]
         blobs = [np.array(blob.data) for blob in layer.blobs]
         return Node(name, layer.type, layer, bottoms, tops, self._owner(name, layer), blobs, *shapes)
 
