@@ -61,7 +61,7 @@ def test_a_finding_is_one_line(tmp_path, capsys):
     assert _lint(solver) == 1
     assert capsys.readouterr().out == (
         f"{tmp_path}/train.prototxt:80:16: warning: loss (SoftmaxWithLoss): ignores label 250, but data (ImageSegData) "
-        "pads labels with 255; state ignore_label: 255 [ignore-label-differs]\n1 warning\n"
+        "pads labels with 255; set ignore_label: 255 [ignore-label-differs]\n1 warning\n"
     )
 
 
@@ -73,7 +73,7 @@ def test_json_and_github(tmp_path, capsys):
     assert finding["advice"] and not finding["fixable"]
     assert _lint(solver, "--format", "github") == 1
     assert capsys.readouterr().out == (
-        f"::error file={solver},line=2,col=1,title=solver-value::base_lr is 0, wanted more than 0; mend it\n"
+        f"::error file={solver},line=2,col=1,title=solver-value::base_lr is 0, expected more than 0; change it\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""Finding mistakes in nets and solvers before they are trained."""
+"""Finds mistakes in nets and solvers before they are trained."""
 
 from .findings import RULES, Finding, chosen
 from .linter import Linter, fix_file

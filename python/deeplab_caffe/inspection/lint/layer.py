@@ -1,4 +1,4 @@
-"""A layer and a blob of a net's file as lint's rules see them: what they state, and where in the text."""
+"""A layer and a blob of a net's file as lint's rules see them: their fields, and the places in the text."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .findings import Fix, Hit
 class LintLayer:
     """One layer: its upgraded definition and its element in the text (None for an Input made of input fields).
 
-    incomplete: a value of it could not be read (a template variable without a value, a misspelt field), so that what
-    it states is not all known. is_old: its text is of an older dialect, whose fields differ from the definition's.
+    incomplete: some of its values could not be read (a template variable without a value, a misspelled field), so not
+    all of its fields are known. is_old: its text is of an older dialect, whose fields differ from the definition's.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class LintLayer:
 
     @property
     def in_place(self) -> bool:
-        """Whether it writes over its first bottom."""
+        """Whether it overwrites its first bottom."""
         return bool(self.bottoms and self.tops and self.bottoms[0] == self.tops[0])
 
     @property
@@ -48,7 +48,7 @@ class LintLayer:
         return self.element.value if self.element and isinstance(self.element.value, Block) else None
 
     def find(self, *path: str | int) -> Field | None:
-        """The field that names lead to, a number after a name choosing among several; None if there is none.
+        """The field at a path of names, each followed by an index if there are several; None if there is none.
 
         `find("param", 1, "lr_mult")` is the lr_mult of the second param.
         """
@@ -65,7 +65,7 @@ class LintLayer:
         return found
 
     def offset(self, *path: str | int) -> int:
-        """Where a field stands; where there is none, the longest part of the path that there is, or the layer."""
+        """The offset of a field; if it is missing, of the longest part of the path that exists, or of the layer."""
         while path:
             found = self.find(*path)
             if found is not None:
@@ -74,7 +74,7 @@ class LintLayer:
         return self.element.start if self.element else 0
 
     def hit(self, message: str, advice: str, *path: str | int, fix: Fix | None = None) -> Hit:
-        """A hit at one of its fields."""
+        """A hit at one of its fields, or at the layer if that is missing."""
         own = None if self.is_old else fix  # the text of an older dialect has other fields
         return Hit(self.document, self.offset(*path), self.title, message, advice, own)
 
@@ -82,7 +82,7 @@ class LintLayer:
 
     @property
     def weighted(self) -> bool:
-        """Whether it multiplies by weights that are filled and learned."""
+        """Whether it has weights that are filled and learned."""
         return self.type in WEIGHTED
 
     @property
@@ -91,11 +91,11 @@ class LintLayer:
         return getattr(self.param, WEIGHTED[self.type])
 
     def multiplier(self, index: int, field: str = "lr_mult") -> float:
-        """A multiplier of a parameter; 1 where it states none."""
+        """A multiplier of a parameter; 1 if it is not stated."""
         return float(getattr(self.param.param[index], field)) if index < len(self.param.param) else 1.0
 
 
-#: types that multiply by weights → the message that says how
+#: types with weights → the message that holds their fillers and num_output
 WEIGHTED: Mapping[str, str] = {
     "Convolution": "convolution_param", "Deconvolution": "convolution_param", "InnerProduct": "inner_product_param",
     "Embed": "embed_param",
@@ -103,8 +103,7 @@ WEIGHTED: Mapping[str, str] = {
 
 
 class LintBlob:
-    """What one layer writes under a name: made by `maker`, read by `readers`; `before` is what it was made from in
-    place."""
+    """What one layer writes under a name: made by `maker`, read by `readers`; `before`: what it overwrites."""
 
     def __init__(self, name: str, maker: LintLayer, index: int, before: LintBlob | None) -> None:
         self.name, self.maker, self.index, self.before = name, maker, index, before
@@ -112,5 +111,5 @@ class LintBlob:
 
 
 def scalar_of(field: Field | None) -> Scalar | None:
-    """The scalar that a field holds."""
+    """The scalar value of a field, None if it is missing or holds a message."""
     return field.value if field is not None and isinstance(field.value, Scalar) else None

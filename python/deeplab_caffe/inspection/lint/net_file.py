@@ -1,4 +1,4 @@
-"""A net's file as lint sees it: as much of it as can be read, and the net in each state that it is meant for."""
+"""A net's file as lint sees it: as much of it as can be read, and the net in each state that it is used in."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ METRICS = ("Accuracy", "SegAccuracy")
 class NetFile:
     """The net in a document, or in one block of it.
 
-    with_shapes: whether shapes are inferred, which takes the engine. problems: what does not fit the schema. refused:
-    why it cannot be brought to today's form; it has no layers then.
+    with_shapes: whether shapes are inferred, which needs the engine. problems: what does not match the schema. refused:
+    why it cannot be upgraded to today's form; it has no layers then.
     """
 
     def __init__(self, document: Document, block: Block | None = None, with_shapes: bool = True) -> None:
@@ -53,7 +53,7 @@ class NetFile:
         self.own_fields = _fields_of_the_first_release(self)
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # `deeplab prototxt upgrade` tells them
+                warnings.simplefilter("ignore")  # `deeplab prototxt upgrade` reports them
                 places = upgrade_net(self.param, self.document.filename, where)
         except InputError as error:
             self.refused = error
@@ -69,23 +69,23 @@ class NetFile:
         return Hit(self.document, offset, "", message, advice, fix)
 
     def definition(self) -> Definition:
-        """What the engine needs to know it, without the layers that are not all known."""
+        """The definition for the engine, without incomplete layers."""
         known = [layer for layer in self.layers if not layer.incomplete]
         return Definition(self.param, [Entry(layer.param, layer.origin) for layer in known], self.document.filename)
 
     @property
     def views(self) -> list[View]:
-        """The net in each state that it is meant for: those that a solver uses it in, or what its rules say."""
+        """The net in each state that it is used in: by a solver, or by its include and exclude rules."""
         if not self._views:
             self._views = _views_of(self)
         return self._views
 
     def look_at(self, views: list[View]) -> None:
-        """Say in which states the net is used."""
+        """Set the states in which the net is used."""
         self._views = views
 
 
-#: names that DeepLab's first release gave to fields of messages that today's nets have, too → today's, None for nothing
+#: fields that only DeepLab's first release has, in messages that still exist → today's name, None if there is none
 FORMER: Mapping[tuple[str, str], str | None] = {
     ("convolution_param", "hole"): "dilation",
     ("convolution_param", "hole_h"): "dilation",
@@ -96,9 +96,9 @@ FORMER: Mapping[tuple[str, str], str | None] = {
 
 
 def _fields_of_the_first_release(file: NetFile) -> list[tuple[Field, Field, str | None]]:
-    """In a net of today: layer, field and today's name of what belongs to the first release; taken out of the message.
+    """Fields of the first release in a net of today's form: (layer, field, today's name); removed from the message.
 
-    The engine refuses them; lint says so and goes on with the rest.
+    The engine refuses them; lint reports them and checks the rest.
     """
     if file.param.layers:
         return []
@@ -121,9 +121,9 @@ def _fields_of_the_first_release(file: NetFile) -> list[tuple[Field, Field, str 
 
 
 class View:
-    """A net in one state: the layers that this lets in, and their blobs.
+    """A net in one state: the layers included in it, and their blobs.
 
-    bottoms, tops: by the layer's index; a bottom that nobody makes is None.
+    bottoms, tops: by the layer's index; a bottom that no layer makes is None.
     """
 
     def __init__(self, file: NetFile, phase: int, stages: tuple[str, ...] = (), level: int = 0) -> None:
@@ -161,26 +161,26 @@ class View:
 
     @cached_property
     def losses(self) -> list[LintLayer]:
-        """The layers that training makes small."""
+        """The layers that are losses."""
         return [layer for layer in self.layers if is_loss(layer)]
 
     @property
     def trains(self) -> bool:
-        """Whether this is a net that learns."""
+        """Whether this is a training net with a loss."""
         return self.is_train and bool(self.losses)
 
     @property
     def sources(self) -> list[LintLayer]:
-        """The layers that make blobs of nothing."""
+        """The layers without bottoms."""
         return [layer for layer in self.layers if not layer.bottoms and layer.tops]
 
     def bottom(self, layer: LintLayer, index: int) -> LintBlob | None:
-        """A bottom of a layer; None where there is none, or nobody makes it."""
+        """A bottom of a layer; None if there is none, or no layer makes it."""
         bottoms = self.bottoms[layer.index]
         return bottoms[index] if index < len(bottoms) else None
 
     def ancestors(self, blob: LintBlob | None, *, through: Iterable[str] = ()) -> Iterator[LintBlob]:
-        """The blob and what it was made from, nearest first; with `through`, through layers of these types alone."""
+        """The blob and all that it depends on, nearest first; with `through`, only through layers of these types."""
         todo, seen = [blob], set()
         through = set(through)
         while todo:
@@ -201,14 +201,14 @@ class View:
 
 
 def is_loss(layer: LintLayer) -> bool:
-    """Whether a layer's top is something to be made small."""
+    """Whether a layer is a loss."""
     return layer.type.endswith("Loss") or any(layer.param.loss_weight)
 
 
 def _views_of(file: NetFile) -> list[View]:
-    """The net in each phase, and stage that its rules name, for which it has a layer that makes blobs of nothing.
+    """The net in each phase, and in each stage that its rules name, in which it has a layer without bottoms.
 
-    A state that lets in the same layers as another is left out; where no state has a source, training stands for all.
+    A state with the same layers as another is omitted; if no state has such a layer, TRAIN is the only one.
     """
     stages = {s for layer in file.layers for r in (*layer.param.include, *layer.param.exclude) for s in r.stage}
     views: dict[tuple[int, ...], View] = {}
@@ -221,5 +221,5 @@ def _views_of(file: NetFile) -> list[View]:
 
 
 def is_missing(name: str) -> bool:
-    """Whether a file is not there; one whose name holds a template variable is not looked for."""
+    """Whether a file does not exist; not checked if its name contains a template variable."""
     return "\0" in name or ("${" not in name and not Path(name).exists())

@@ -1,4 +1,4 @@
-"""The shapes of a view's blobs, and what the engine says against its layers."""
+"""The shapes of a view's blobs, and the engine's errors about its layers."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from ..shapes import LayerShapes
 
 Shape = tuple[int, ...]
-#: what the engine says where a layer reads files, runs the user's code, or stands behind one that is left out here
+#: parts of engine errors that say nothing against a layer: it needs files, the user's code, or an omitted layer
 _NOT_ITS_FAULT = ("--input ", "--allow-python-layers", "is made by no layer")
 
 
 class ShapeView:
-    """Shapes as far as they are known; without a definition, none.
+    """The shapes that can be inferred; without a definition, none.
 
     Args:
-        definition: the net, without the layers that are not all known.
-        state: the NetState in which it is looked at.
+        definition: the net, without incomplete layers.
+        state: the NetState in which it is built.
         layers: the layers of that state.
         bottoms: by a layer's index; a bottom that no layer makes is None.
 
-    faults: (layer, what the engine says against it), for layers all of whose values and bottoms are known.
+    faults: (layer, the engine's error), for layers whose values and bottoms are all known.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class ShapeView:
             self._infer(definition, state)
 
     def _infer(self, definition: Definition, state: Any) -> None:
-        from ..shapes import infer_shapes  # brings the engine, and so PyTorch
+        from ..shapes import infer_shapes  # imports the engine, and so PyTorch
 
         definition.param.state.Clear()
         try:
@@ -57,7 +57,7 @@ class ShapeView:
                 self._note(fault)
 
     def _note(self, error: InputError) -> None:
-        """Find the layer that a message is about, by the place that it begins with."""
+        """Add an error to the faults, at the layer whose place the message begins with."""
         text = str(error)
         if any(words in text for words in _NOT_ITS_FAULT):
             return
@@ -70,7 +70,7 @@ class ShapeView:
                 return
 
     def of(self, blob: LintBlob | None) -> Shape | None:
-        """The shape of a blob, None where it is not known."""
+        """The shape of a blob, None if it is not known."""
         if blob is None:
             return None
         found = self._found.get(blob.maker.origin)
@@ -78,6 +78,6 @@ class ShapeView:
         return shapes[blob.index] if blob.index < len(shapes) else None
 
     def params(self, layer: LintLayer) -> list[Shape]:
-        """The shapes of a layer's parameters; none where it cannot be set up."""
+        """The shapes of a layer's parameters; empty if it cannot be set up."""
         found = self._found.get(layer.origin)
         return found.params if found else []

@@ -1,4 +1,4 @@
-"""What the picture says of a layer when it is pointed at: pairs of a label and a text."""
+"""What the picture shows about a layer: pairs of a label and a text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..receptive_fields import AxisPair, ReceptiveField, field_of_view
 from ..shapes import Shape
 from ..sliding_windows import window_sizes
 
-#: kinds of layers that are coloured alike
+#: kinds of layers, each with its own colour
 _KINDS = {
     "learned": "Convolution Deconvolution InnerProduct Embed LSTM RNN Parameter",
     "data": "Input Data ImageData ImageSegData HDF5Data MemoryData WindowData DummyData MatRead",
@@ -25,7 +25,7 @@ _KIND_OF = {name: kind for kind, names in _KINDS.items() for name in names.split
 
 
 def kind(layer_type: str) -> str:
-    """What kind of layer a type is, for its colour."""
+    """The kind of a layer type, for its colour."""
     return "end" if layer_type.endswith("Loss") else _KIND_OF.get(layer_type, "other")
 
 
@@ -43,7 +43,7 @@ def _details(layer: LayerAnalysis, analysis: Analysis) -> Iterator[tuple[str, st
     yield "window", window_text(layer)
     if shapes.params:
         count = f"{cost.params:,}" if cost.params else ""
-        shared = f"{cost.shared:,} of an earlier layer" if cost.shared else ""
+        shared = f"{cost.shared:,} shared with an earlier layer" if cost.shared else ""
         each = ", ".join(map(shape_text, shapes.params))
         yield "parameters", f"{' + '.join(filter(None, (count, shared))) or '0'} ({each})"
     yield "multiply-adds", quantity(cost.multiply_adds)
@@ -63,7 +63,7 @@ def _field(layer: LayerAnalysis, field: ReceptiveField, analysis: Analysis) -> I
         kernel, _, _, dilation = sizes[0]
         stride = analysis.fields[layer.shapes.bottoms[0]].stride[0]
         if stride.denominator == 1:
-            yield "field of view", f"{field_of_view(kernel, dilation, int(stride))} (as DeepLab's papers count it)"
+            yield "field of view", f"{field_of_view(kernel, dilation, int(stride))} (as counted in DeepLab's papers)"
 
 
 def _point(centre: AxisPair) -> str:
@@ -88,7 +88,7 @@ def totals(analysis: Analysis) -> list[tuple[str, str]]:
         ("file", shapes.source),
         ("layers", str(len(analysis.layers))),
         ("parameters", f"{analysis.params:,}"),
-        ("multiply-adds", f"{quantity(analysis.multiply_adds)}, {quantity(each)} an image"),
+        ("multiply-adds", f"{quantity(analysis.multiply_adds)}, {quantity(each)} per image"),
         ("memory to test", bytes_text(memory.planned)),
     ]
     return pairs + ([("memory to train", bytes_text(memory.training))] if memory.diff else [])

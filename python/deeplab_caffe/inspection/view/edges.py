@@ -1,4 +1,4 @@
-"""The lines between the boxes of a net's picture, as SVG paths that go round the boxes in their way."""
+"""The lines between the boxes of a net's picture, as SVG paths that avoid other boxes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from .graph_layout import Rectangle
 from .nodes import DrawnNode
 
-#: free space between a box and a line that goes round it, and between lines that go round the same boxes
+#: free space between a box and a line beside it, and between lines beside the same boxes
 _CLEARANCE = 14
 _APART = 6
 
 
 @dataclass(frozen=True)
 class Edge:
-    """A line from one box to another, and the blob that it stands for."""
+    """A line from one box to another, and the blob that it represents."""
 
     above: int
     below: int
@@ -40,7 +40,7 @@ def draw_edges(nodes: Sequence[DrawnNode], boxes: Sequence[Rectangle]) -> list[E
 def _path(
     above: Rectangle, below: Rectangle, between: Sequence[Rectangle], lanes: dict[float, list[tuple[float, float]]]
 ) -> str:
-    """A curve where no row lies between; else a vertical line beside the boxes, with a curve at either end."""
+    """A curve if no row is between them; else a vertical line beside the boxes, with a curve at either end."""
     start, end = (above.middle, above.bottom), (below.middle, below.y)
     if not between:
         bend = (end[1] - start[1]) / 2
@@ -56,7 +56,7 @@ def _path(
 
 
 def _way_round(start: float, end: float, between: Sequence[Rectangle]) -> float:
-    """The vertical line that no box blocks: that of the start or the end if it can be, else the nearest to both."""
+    """The x of a vertical line that no box blocks: that of the start or the end if possible, else the nearest to both."""
     blocked: list[tuple[float, float]] = []
     for left, right in sorted((box.x - _CLEARANCE, box.x + box.width + _CLEARANCE) for box in between):
         if blocked and left < blocked[-1][1]:
@@ -65,7 +65,7 @@ def _way_round(start: float, end: float, between: Sequence[Rectangle]) -> float:
             blocked.append((left, right))
 
     def way(x: float) -> list[float]:
-        """x itself, or the edges of what blocks it."""
+        """x itself if it is free, else the edges of what blocks it."""
         return next(([left, right] for left, right in blocked if left < x < right), [x])
 
     ways = [x for near in (start, end, (start + end) / 2) for x in way(near)]
@@ -73,7 +73,7 @@ def _way_round(start: float, end: float, between: Sequence[Rectangle]) -> float:
 
 
 def _free_lane(x: float, top: float, bottom: float, lanes: dict[float, list[tuple[float, float]]]) -> float:
-    """A line near x that no other line runs along between top and bottom."""
+    """The x of a line near x that does not overlap another line between top and bottom."""
     while any(low < bottom and top < high for low, high in lanes.get(x, ())):
         x += _APART
     lanes.setdefault(x, []).append((top, bottom))

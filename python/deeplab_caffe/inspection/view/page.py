@@ -1,4 +1,4 @@
-"""The page: one HTML file with a net's picture, or that of two nets with their differences, that needs nothing else."""
+"""The page: one self-contained HTML file with a picture of a net, or of two nets and their differences."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from .edges import draw_edges
 from .graph_layout import WIDTH, Rectangle, place_boxes, row_tops
 from .nodes import DrawnNode, blocks, common_ranks, make_nodes, ranks
 
-#: heights of a box: its three lines, and the row of what works in place
+#: heights in a box: of its three lines, and of the row of in-place layers
 _BOX, _CHIPS = 62, 22
-#: around the boxes of a block, and between two nets
+#: margin around the boxes of a block, and gap between two nets
 _MARGIN, _BETWEEN = 12, 240
-#: one script, in two parts: the picture, and what stands beside it
+#: one script, in two parts: the picture, and the panel beside it
 _SCRIPTS = ("view_picture.js", "view_panel.js")
 
 
 def page(analyses: Sequence[Analysis], difference: PrototxtDifference | None = None) -> str:
-    """The HTML of one net, or of two side by side, the one before and the one after, with their difference."""
+    """The HTML of one net, or of two nets side by side, before and after, with their difference."""
     pictures = [_Picture(a) for a in analyses]
     if len(pictures) == 2:
         _pair(*pictures)
@@ -44,7 +44,7 @@ def page(analyses: Sequence[Analysis], difference: PrototxtDifference | None = N
 
 
 class _Picture:
-    """One net's boxes, before they have a place."""
+    """One net's boxes, before they are placed."""
 
     def __init__(self, analysis: Analysis) -> None:
         self.analysis = analysis
@@ -52,7 +52,7 @@ class _Picture:
         self.nodes = make_nodes(self.params)
         self.heights = [_BOX + (_CHIPS if len(node.layers) > 1 else 0) for node in self.nodes]
         self.home = {place: i for i, node in enumerate(self.nodes) for place in node.layers}
-        #: place of a layer → that of its counterpart in the other net
+        #: index of a layer → that of its counterpart in the other net
         self.peers: dict[int, int] = {}
 
     def data(self, rows: Sequence[int], tops: Sequence[float], left: float, marks: _Marks | None) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class _Picture:
         }
 
     def _frames(self, boxes: Sequence[Rectangle]) -> Iterator[list[Any]]:
-        """Label, left, top, width and height of a frame around every block in which no other box would lie."""
+        """Label, left, top, width and height of a frame around every block whose frame contains no other box."""
         for label, members in blocks(self.nodes):
             frame = Rectangle.around([boxes[i] for i in members], _MARGIN)
             if not any(frame.overlaps(box) for i, box in enumerate(boxes) if i not in members):
@@ -110,7 +110,7 @@ class _Picture:
 
 
 def _pair(first: _Picture, second: _Picture) -> None:
-    """Tell both pictures which layers belong together."""
+    """Set in both pictures which layers correspond."""
     first.peers = Matching(first.params, second.params).to_after
     second.peers = {after: before for before, after in first.peers.items()}
 
@@ -132,7 +132,7 @@ def _rows(pictures: Sequence[_Picture]) -> list[list[int]]:
 
 
 class _Marks:
-    """By the place in its file: a layer's mark (removed, added, changed, renamed, moved), and its changes as texts.
+    """Each layer's mark (removed, added, changed, renamed, moved) and its changes as texts, by its place in the file.
 
     side: 0 for the layers of the first net, 1 for those of the second.
     """
@@ -144,7 +144,7 @@ class _Marks:
             self._of[[change.before, change.after][side].where] = _mark(change), _texts(change)
 
     def of(self, where: str) -> tuple[str, list[str]]:
-        """The mark and the changes of the layer at a place, `file:line:column`; nothing where nothing differs."""
+        """The mark and the changes of the layer at a place, `file:line:column`; empty if nothing differs."""
         return self._of.get(where, ("", []))
 
 
@@ -166,7 +166,7 @@ def _texts(change: LayerChange) -> list[str]:
 def _fill(data: dict[str, Any]) -> str:
     """The template with its style, script and data."""
     folder = resources.files(__package__)
-    # "<" would let a layer's name end the script element
+    # with "<" a layer's name could end the script element
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     parts = {
         "title": html.escape(data["title"]),
