@@ -14,7 +14,7 @@ from . import surgery
 
 
 def statistics(batch_norm: LayerWeights) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance (C) of a BatchNorm layer, whose sums are stored beside the factor that they are divided by."""
+    """Mean and variance (C) of a BatchNorm layer, which stores sums and the factor by which they are divided."""
     mean, variance, factor = (blob.data.reshape(-1) for blob in batch_norm.blobs)
     scale = np.float32(0 if factor[0] == 0 else 1 / factor[0])
     return mean * scale, variance * scale
@@ -36,16 +36,19 @@ def to_bn(batch_norm: LayerWeights, scale: LayerWeights, name: str) -> LayerWeig
 
 def _four(bn: LayerWeights) -> list[BlobArray]:
     if len(bn.blobs) != 4:
-        raise InputError(f"layer '{bn.name}' has {len(bn.blobs)} blobs; a BN has slope, offset, mean and variance")
+        raise InputError(
+            f"layer '{bn.name}' has {len(bn.blobs)} blobs; expected slope, offset, mean and variance of a BN"
+        )
     return bn.blobs
 
 
 def fold_where_wanted(
     layers: Mapping[str, LayerWeights], target: Mapping[str, NetLayer]
 ) -> tuple[dict[str, LayerWeights], dict[str, str]]:
-    """The layers with each normalisation folded whose convolution has a bias in the target, which lacks the rest.
+    """Fold each normalisation that the target lacks into its convolution, if that has a bias in the target.
 
-    Also the names of those convolutions, each with what was folded: "conv1 + bn_conv1 + scale_conv1".
+    Returns:
+        The layers; and what was folded, by the convolution's name: `conv1 + bn_conv1 + scale_conv1`.
     """
     found, folded = dict(layers), {}
     for name, layer in layers.items():
@@ -65,7 +68,7 @@ def fold_where_wanted(
 def _folded(
     layers: Mapping[str, LayerWeights], names: list[str]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Mean, variance, slope and offset (C) of what stands behind a convolution."""
+    """Mean, variance, slope and offset (C) of the normalisation behind a convolution."""
     first = layers[names[0]]
     if len(names) == 1 and len(first.blobs) == 4:
         slope, offset, mean, variance = (blob.data.reshape(-1) for blob in first.blobs)
@@ -79,7 +82,7 @@ def _folded(
 
 
 def _behind(name: str) -> list[str]:
-    """What the normalisation behind a convolution is called: ResNet's, our VGG's and PSPNet's ways, in order."""
+    """The names that the normalisation behind a convolution may have: ResNet's, our VGG's and PSPNet's."""
     key = re.sub("^res", "", name)
     own = f"_{name}" if key == name else key
     return [f"bn{own}", f"{name}/bn", f"scale{own}"]

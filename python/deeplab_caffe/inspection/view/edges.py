@@ -56,7 +56,7 @@ def _path(
 
 
 def _way_round(start: float, end: float, between: Sequence[Rectangle]) -> float:
-    """The x of a vertical line that no box blocks: that of the start or the end if possible, else the nearest to both."""
+    """The x of a vertical line that no box blocks: the start or the end if possible, else the nearest to both."""
     blocked: list[tuple[float, float]] = []
     for left, right in sorted((box.x - _CLEARANCE, box.x + box.width + _CLEARANCE) for box in between):
         if blocked and left < blocked[-1][1]:

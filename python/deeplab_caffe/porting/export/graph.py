@@ -1,4 +1,4 @@
-"""A net as other frameworks see it: nodes without in-place writing, shared layers, Splits, or what only trains."""
+"""A net as other frameworks need it: without in-place layers, Splits, and layers that matter only in training."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from ...caffe.net.step import NetStep
 from ...errors import InputError
 
 Shape = tuple[int, ...]
-#: types whose top is their bottom when a net is used
+#: types whose top equals their bottom in the test phase
 _IDENTITIES = {"Split", "Dropout"}
-#: types that a net for use does without
+#: types that are omitted
 _DROPPED = {"Silence", "MatWrite", "HDF5Output"}
-#: what an attribute of a PyTorch module must not be called
+#: names that an attribute of a PyTorch module must not have
 _RESERVED = ("forward", "training", "state_dict", "to", "type", "float", "half", "train", "eval", "modules", "apply")
 
 
 @dataclass(frozen=True)
 class Node:
-    """One layer: the engine's, set up, with the values that it reads and makes, each made only once.
+    """One layer, set up by the engine, with the values that it reads and makes; each value is made only once.
 
-    name: the layer's, as an identifier that no other node has. owner: the name of the first node that has these very
-    parameters, its own if it is that node. blobs: their values (None for a parameter that is not there).
+    name: the layer's name as a unique identifier. owner: the name of the first node with the same parameters, its own
+    name if it is the first. blobs: the values of the parameters.
     """
 
     name: str
@@ -57,26 +57,26 @@ class Graph:
     inputs: dict[str, Shape]
     nodes: list[Node] = field(default_factory=list)
     outputs: dict[str, str] = field(default_factory=dict)
-    #: value → the name of its blob, which others have too where layers work in place
+    #: value → the name of its blob; several values have the same one if layers work in place
     blob_of: dict[str, str] = field(default_factory=dict)
-    #: blob name → value, for every blob as it is when the net has run
+    #: blob name → its value at the end of a forward pass
     values: dict[str, str] = field(default_factory=dict)
 
     @property
     def shapes(self) -> dict[str, Shape]:
-        """The shape of every value, at the sizes that the net was built for."""
+        """The shape of every value, for the net's own input sizes."""
         made = {top: shape for node in self.nodes for top, shape in zip(node.tops, node.top_shapes, strict=True)}
         return self.inputs | made
 
     def scores_of_image(self) -> tuple[str, str]:
-        """The one input, an image, and the name of the one output as large as that; InputError without the two."""
+        """The name of the only input, an image, and of the only output of its size; InputError without the two."""
         images = [name for name, shape in self.inputs.items() if len(shape) == 4 and shape[1] == 3]
         if len(images) != 1 or len(self.inputs) != 1:
-            raise InputError(f"{self.source}: its input is no single image of three colours")
+            raise InputError(f"{self.source}: expected a single input with three channels, an image")
         size = self.inputs[images[0]][2:]
         scores = [name for name, value in self.outputs.items() if self.shapes[value][2:] == size]
         if len(scores) != 1:
-            raise InputError(f"{self.source}: has no single output of scores as large as the image")
+            raise InputError(f"{self.source}: expected a single output of scores with the size of the image")
         return images[0], scores[0]
 
     @property
@@ -88,13 +88,15 @@ class Graph:
 def graph_of(net: Net) -> Graph:
     """The graph of a net in the test phase, whose images come from an Input layer.
 
-    Raises InputError for a net of another phase, with data layers, or whose layers share only some of their parameters.
+    Raises:
+        InputError: if the net is in the training phase, has data layers, or has layers that share only some of their
+            parameters.
     """
     if net.state.phase != TEST:
-        raise InputError(f"{net.source}: is built for training; a net for use is wanted, such as the deploy net")
+        raise InputError(f"{net.source}: is built for training; expected a net for inference, such as the deploy net")
     graph = _Builder(net).graph
     if not graph.nodes:
-        raise InputError(f"{net.source}: computes nothing that could be exported")
+        raise InputError(f"{net.source}: has no layers to export")
     return graph
 
 
@@ -136,16 +138,18 @@ class _Builder:
         return Node(name, layer.type, layer, bottoms, tops, self._owner(name, layer), blobs, *shapes)
 
     def _owner(self, name: str, layer: Layer) -> str:
-        """Who has the parameters: the first layer with the same ones, all of them."""
+        """The first layer with the same parameters."""
         memory = tuple(id(blob.data_memory) for blob in layer.blobs)
         owner = self.owners.setdefault(memory, name) if memory else name
         known = {part for other, first in self.owners.items() if first != owner for part in other}
         if known & set(memory):
-            layer.fail("shares some of its parameters, but not all, with another layer; that cannot be exported")
+            layer.fail(
+                "shares some of its parameters, but not all, with another layer; this is not supported in exports"
+            )
         return owner
 
     def _new(self, name: str, values: bool = True) -> str:
-        """An identifier like `name` that is still free: of a value, or of a node."""
+        """A free identifier similar to `name`, for a value or for a node."""
         plain = re.sub(r"\W", "_", name) or "x"
         plain = f"_{plain}" if plain[0].isdigit() else plain
         taken = self.value_names if values else self.node_names

@@ -1,4 +1,4 @@
-"""An ONNX graph in the making: what the writers of layers add nodes and constants to."""
+"""An ONNX graph that is being built: the writers of layers add nodes and constants to it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .graph import Graph, Node
 try:
     from onnx import TensorProto, checker, helper, numpy_helper
 except ImportError:  # pragma: no cover - an optional library
-    raise InputError("ONNX needs the library onnx: pip install 'deeplab-caffe[onnx]'") from None
+    raise InputError("ONNX export needs the library onnx: pip install 'deeplab-caffe[onnx]'") from None
 
 #: of the operators, and of the file; runtimes since 2022 read them
 OPSET, IR_VERSION = 17, 8
@@ -24,10 +24,10 @@ Described = tuple[str, int, list[Any]]
 
 
 class OnnxGraph:
-    """An ONNX graph in the making. Its inputs and outputs have the names of the net's blobs."""
+    """An ONNX graph that is being built. Its inputs and outputs have the names of the net's blobs."""
 
     def __init__(self, graph: Graph, blobs: Sequence[str] = ()) -> None:
-        """blobs: names of blobs that become outputs besides the net's own."""
+        """blobs: names of blobs that become outputs in addition to the net's own."""
         self.graph = graph
         self.nodes: list[Any] = []
         self.initializers: dict[str, Any] = {}
@@ -37,17 +37,17 @@ class OnnxGraph:
         self.outputs = {value: name for name, value in outputs.items() if value not in graph.inputs}
 
     def name(self, value: str) -> str:
-        """A value's name in ONNX: its output's; another value must not be called like an output."""
+        """A value's name in ONNX: that of its output; other values must not have the name of an output."""
         if value in self.outputs:
             return self.outputs[value]
         return f"{value}.inner" if value in self.outputs.values() else value
 
-    # -- what the writers of layers use
+    # -- for the writers of layers
 
     def add(
         self, operator: str, inputs: Sequence[str], outputs: Sequence[str] | None = None, **given: Any
     ) -> list[str]:
-        """Add a node; without names for its outputs it makes one of its own."""
+        """Add a node; without names it gets one output with a new name. Returns the names of its outputs."""
         if outputs is None:
             self.made += 1
             outputs = [f"_{operator.lower()}_{self.made}"]
@@ -56,13 +56,13 @@ class OnnxGraph:
         return list(outputs)
 
     def constant(self, name: str, values: np.ndarray) -> str:
-        """A constant of that name, kept once."""
+        """A constant of that name, stored once."""
         if name not in self.initializers:
             self.initializers[name] = numpy_helper.from_array(np.ascontiguousarray(values), name)
         return name
 
     def parameters(self, node: Node) -> list[str]:
-        """The layer's blobs as constants, which layers that share them have in common."""
+        """The layer's blobs as constants; layers that share blobs share the constants."""
         return [self.constant(f"{node.owner}.{i}", blob) for i, blob in enumerate(node.blobs)]
 
     def integers(self, values: Sequence[int]) -> str:
@@ -73,24 +73,24 @@ class OnnxGraph:
         return self.constant(f"float.{np.float32(value)!r}", np.array(value, np.float32))
 
     def shape(self, value: str, axes: Sequence[int]) -> str:
-        """The sizes of some axes of a value, as integers (len(axes))."""
+        """The sizes of some axes of a value, as an integer array (len(axes))."""
         return self.add("Gather", [*self.add("Shape", [value]), self.integers(axes)])[0]
 
     def sliced(self, value: str, starts: Sequence[int], ends: Sequence[int], axes: Sequence[int]) -> str:
         return self.add("Slice", [value, *(self.integers(x) for x in (starts, ends, axes))])[0]
 
     def filled(self, shape: Sequence[str], value: float, outputs: Sequence[str]) -> None:
-        """A value of that shape (an integer for each axis) which is one number everywhere."""
+        """An array of that shape (an integer per axis) filled with one number."""
         number = numpy_helper.from_array(np.array([value], np.float32))
         self.add("ConstantOfShape", shape, outputs, value=number)
 
     def resize(self, value: str, size: str, outputs: Sequence[str]) -> None:
-        """Bilinear, corners on corners, to a size (2 integers)."""
+        """Bilinear resizing with aligned corners, to a size (2 integers)."""
         (sizes,) = self.add("Concat", [self.shape(value, (0, 1)), size], axis=0)
         how = {"mode": "linear", "coordinate_transformation_mode": "align_corners"}
         self.add("Resize", [value, "", "", sizes], outputs, **how)
 
-    # -- the whole
+    # -- the finished graph
 
     def finished(self, inputs: Sequence[Described], outputs: Sequence[Described]) -> Any:
         """The ModelProto from inputs to outputs, checked."""

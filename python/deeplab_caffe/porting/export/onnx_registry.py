@@ -1,4 +1,4 @@
-"""The types of layers that are written in ONNX, nodes of opset 17, and what writes each."""
+"""The layer types that can be written in ONNX (opset 17), and the function that writes each."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def writes(*types: str) -> Callable[[Writer], Writer]:
 
 
 def write(graph: OnnxGraph, node: Node) -> None:
-    """Add a layer's nodes; InputError for a type or an option that has no counterpart."""
+    """Add a layer's nodes; InputError if its type or an option has no counterpart in ONNX."""
     if node.type not in WRITERS:
-        node.fail(f"has no counterpart in ONNX here; known are {', '.join(sorted(WRITERS))}")
+        node.fail(f"has no counterpart in ONNX; supported types are {', '.join(sorted(WRITERS))}")
     WRITERS[node.type](graph, node)
