@@ -94,8 +94,8 @@ class OnnxGraph:
 
     def finished(self, inputs: Sequence[Described], outputs: Sequence[Described]) -> Any:
         """The ModelProto from inputs to outputs, checked."""
-        values = [[helper.make_tensor_value_info(*value) for value in values] for values in (inputs, outputs)]
-        graph = helper.make_graph(self.nodes, self.graph.name or "net", *values, list(self.initializers.values()))
+        read, made = ([helper.make_tensor_value_info(*value) for value in values] for values in (inputs, outputs))
+        graph = helper.make_graph(self.nodes, self.graph.name or "net", read, made, list(self.initializers.values()))
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="deeplab-caffe")
         model.ir_version = IR_VERSION
         checker.check_model(model)
