@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..caffe.layer_types.reach import SAME_PLACE, Reach, Reaches, plane
 from .shapes import LayerShapes, NetShapes
-from .sliding_windows import SAME, AxisReach, plane, reach
+from .sliding_windows import reach
 
 #: at most so many neighbouring units are examined where upsampling makes them differ
 _MOST_PHASES = 64
@@ -104,7 +105,7 @@ class _Walk:
         )
 
     @staticmethod
-    def _edges(layer: LayerShapes) -> list[tuple[str, str, tuple[AxisReach, AxisReach]]]:
+    def _edges(layer: LayerShapes) -> list[tuple[str, str, Reaches]]:
         """(bottom, top, how the top depends on it), without in-place connections."""
         found = []
         for j, top in enumerate(layer.tops):
@@ -198,9 +199,9 @@ class _Seen(NamedTuple):
         """Let the blob's own targets, which are the first ones, depend on themselves."""
         self.low[:phases] = self.high[:phases] = first + np.arange(phases)
 
-    def join(self, above: _Seen, reached: AxisReach) -> None:
+    def join(self, above: _Seen, reached: Reach) -> None:
         """Widen this by what the targets depend on through a blob above."""
-        low, high = reached.below(above.low, above.high) if reached != SAME else (above.low, above.high)
+        low, high = reached.below(above.low, above.high) if reached != SAME_PLACE else (above.low, above.high)
         nothing = (above.low > above.high) | (low > high)
         mine = slice(above.start - self.start, None)
         np.minimum(self.low[mine], np.where(nothing, _FAR, low), out=self.low[mine])

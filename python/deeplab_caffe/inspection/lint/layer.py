@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
+from ...formats.layer_facts import LayerFacts, facts_of
 from ...formats.prototxt import Block, Document, Field, Scalar
 from .findings import Fix, Hit
 
@@ -81,25 +81,23 @@ class LintLayer:
     # -- what it states
 
     @property
+    def facts(self) -> LayerFacts:
+        """The facts about its type."""
+        return facts_of(self.type)
+
+    @property
     def weighted(self) -> bool:
         """Whether it has weights that are filled and learned."""
-        return self.type in WEIGHTED
+        return self.facts.weighted
 
     @property
     def weights(self) -> Any:
         """The message with its fillers and num_output."""
-        return getattr(self.param, WEIGHTED[self.type])
+        return getattr(self.param, self.facts.params[0])
 
     def multiplier(self, index: int, field: str = "lr_mult") -> float:
         """A multiplier of a parameter; 1 if it is not stated."""
         return float(getattr(self.param.param[index], field)) if index < len(self.param.param) else 1.0
-
-
-#: types with weights → the message that holds their fillers and num_output
-WEIGHTED: Mapping[str, str] = {
-    "Convolution": "convolution_param", "Deconvolution": "convolution_param", "InnerProduct": "inner_product_param",
-    "Embed": "embed_param",
-}  # fmt: skip
 
 
 class LintBlob:

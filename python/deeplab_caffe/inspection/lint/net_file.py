@@ -10,6 +10,7 @@ from pathlib import Path
 from ...errors import InputError
 from ...formats import schema
 from ...formats.definition import Definition, Entry, is_included
+from ...formats.layer_facts import LOSS
 from ...formats.prototxt import Block, Document, Field, Problem, to_message
 from ...formats.upgrade import dialect_of, upgrade_net
 from .findings import Fix, Hit
@@ -18,8 +19,6 @@ from .shape_view import ShapeView
 
 OLD_DIALECTS = ("V0", "V1", "DeepLab v1")
 _PHASES = {schema.TRAIN: "TRAIN", schema.TEST: "TEST"}
-#: layer types whose tops are numbers for people
-METRICS = ("Accuracy", "SegAccuracy")
 
 
 class NetFile:
@@ -202,7 +201,7 @@ class View:
 
 def is_loss(layer: LintLayer) -> bool:
     """Whether a layer is a loss."""
-    return layer.type.endswith("Loss") or any(layer.param.loss_weight)
+    return layer.facts.kind == LOSS or any(layer.param.loss_weight)
 
 
 def _views_of(file: NetFile) -> list[View]:

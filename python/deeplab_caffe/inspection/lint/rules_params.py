@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from functools import partial
 
 from ...formats.edits import Edits
+from ...formats.filler_types import FILLER_TYPES
+from ...formats.layer_facts import ACTIVATION, types_where
 from .findings import ERROR, NOTE, WARNING, Hit, rule
-from .layer import WEIGHTED, LintLayer
+from .layer import LintLayer
 from .net_file import View
-from .rules_activation import ACTIVATIONS
 
-_KEEPS_SCORES = {"Interp", "Crop", "Padding", "Eltwise", "Scale", "Slice", "Concat"}
+_KEEPS_SCORES = types_where(lambda row: row.keeps_scores)
 
 
 def _learned(view: View) -> list[LintLayer]:
@@ -46,14 +47,18 @@ def _scoring(view: View) -> set[int]:
 
 
 def _param(layer: LintLayer) -> str:
-    return WEIGHTED[layer.type]
+    return layer.facts.params[0]
+
+
+def _is_one_value(filler: str) -> bool:
+    return filler in FILLER_TYPES and FILLER_TYPES[filler].one_value
 
 
 @rule("constant-filler", WARNING, "weights that all start at the same value, and so stay equal")
 def constant_filler(view: View) -> Iterator[Hit]:
     scoring = _scoring(view)  # the labels make their outputs differ
     for layer in _learned(view):
-        constant = layer.weights.HasField("weight_filler") and layer.weights.weight_filler.type == "constant"
+        constant = layer.weights.HasField("weight_filler") and _is_one_value(layer.weights.weight_filler.type)
         if constant and layer.weights.num_output > 1 and layer.type != "Deconvolution" and layer.index not in scoring:
             yield layer.hit(
                 "all weights start at the same value, so all outputs learn the same",
@@ -80,9 +85,7 @@ def bias_multiplier(view: View) -> Iterator[Hit]:
         stated = len(layer.param.param) > 1 and layer.param.param[1].HasField("lr_mult")
         if not stated:
             weight = layer.multiplier(0)
-            message = (
-                f"has no lr_mult for its bias, which learns at 1; in {len(doubled)} layers it is twice the weights'"
-            )
+            message = f"has no lr_mult for its bias, which learns at 1; in {len(doubled)} layers at twice the weights'"
             yield layer.hit(message, f"add param {{ lr_mult: {2 * weight:g} decay_mult: 0 }}", "param")
 
 
@@ -132,7 +135,7 @@ def batch_norm_without_scale(view: View) -> Iterator[Hit]:
     for layer in view.layers:
         if layer.type == "BatchNorm" and layer.tops:
             readers = view.tops[layer.index][0].readers
-            if readers and all(reader.type in ACTIVATIONS | WEIGHTED.keys() for reader in readers):
+            if readers and all(reader.facts.kind == ACTIVATION or reader.weighted for reader in readers):
                 message = "no Scale follows, so mean and deviation stay 0 and 1"
                 yield layer.hit(message, "add a Scale with bias_term")
 

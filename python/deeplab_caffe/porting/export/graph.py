@@ -15,12 +15,9 @@ from ...caffe.layer_types.base import Layer
 from ...caffe.net.net import Net
 from ...caffe.net.step import NetStep
 from ...errors import InputError
+from ...formats.layer_facts import DROPPED, IDENTITY
 
 Shape = tuple[int, ...]
-#: types whose top equals their bottom in the test phase
-_IDENTITIES = {"Split", "Dropout"}
-#: types that are omitted
-_DROPPED = {"Silence", "MatWrite", "HDF5Output"}
 #: names that an attribute of a PyTorch module must not have
 _RESERVED = ("forward", "training", "state_dict", "to", "type", "float", "half", "train", "eval", "modules", "apply")
 
@@ -122,9 +119,9 @@ class _Builder:
                 self.graph.inputs[self.present[name]] = tuple(blob.shape)
         elif not step.bottoms and layer.type != "DummyData":
             layer.fail("reads data itself; export the deploy net instead, whose images come from an Input layer")
-        elif layer.type in _IDENTITIES:
+        elif layer.facts.in_use == IDENTITY:
             self.present.update(dict.fromkeys(step.top_names, self.present[step.bottom_names[0]]))
-        elif layer.type not in _DROPPED:
+        elif layer.facts.in_use != DROPPED:
             self.graph.nodes.append(self._node(step))
 
     def _node(self, step: NetStep) -> Node:
