@@ -310,8 +310,9 @@ def _section(item: Example) -> str:
 def _message(finding: Finding) -> str:
     """What lint says, without the folder and without long lists."""
     where = f"{finding.layer}: " if finding.layer else ""
-    text = f"{where}{finding.message}; {finding.advice}".replace(f"{Path(finding.file).parent}/", "")
-    text = re.sub(r", seen from [^;]*", "", text)
+    folder = str(Path(finding.file).parent)
+    text = f"{where}{finding.message}; {finding.advice}".replace(f"{folder}/", "").replace(f" in {folder}", "")
+    assert folder not in text
     text = re.sub(r"\(known types: [^)]*\)", "(known types: …)", text)
     return textwrap.fill(text, 110, break_long_words=False, break_on_hyphens=False)
 

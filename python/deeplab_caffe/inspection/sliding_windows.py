@@ -1,4 +1,4 @@
-"""The windows that a layer's units look through, and what they look at below."""
+"""The sliding windows of a layer, and how its tops depend on its bottoms."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from .shapes import LayerShapes
 
 
 def reach(layer: LayerShapes, bottom: int, top: int) -> Reaches | None:
-    """How a top depends on a bottom along height and width; None where only the bottom's shape counts."""
+    """How a top depends on a bottom along height and width; None if it depends on the bottom's shape only."""
     assert layer.layer is not None
     bottoms, tops = ([shape or () for shape in shapes] for shapes in (layer.bottom_shapes, layer.top_shapes))
     return layer.layer.reach(bottom, top, bottoms, tops)
 
 
 def window_sizes(layer: LayerShapes) -> list[tuple[int, int, int, int]]:
-    """Kernel, stride, pad and dilation along every spatial axis of a layer with windows; of another none."""
+    """Kernel, stride, pad and dilation along every spatial axis of a layer with windows; else an empty list."""
     made: Any = layer.layer
     if not hasattr(made, "kernel"):
         return []

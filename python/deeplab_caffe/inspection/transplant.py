@@ -1,4 +1,4 @@
-"""What was changed in one net, changed in another: the hand's work on a generated net, in the same net made anew."""
+"""Transplants the edits of one net to another: manual edits of a generated net to the same net generated again."""
 
 from __future__ import annotations
 
@@ -11,15 +11,28 @@ from ..formats.tree import Block, Field
 from .diff import diff_documents
 from .diff_fields import FieldChange
 
-#: fields that stand for one thing; whichever of them is stated now, the others go
+#: fields that state one setting; if one of them is stated now, the others are removed
 _TOGETHER = (("kernel_size", "kernel_h", "kernel_w"), ("stride", "stride_h", "stride_w"), ("pad", "pad_h", "pad_w"))
 
 
-def carry_over(before: Document, after: Document, target: Document, own: Sequence[str] = ()) -> str:
-    """The text of `target` with what makes `after` of `before`; layers are found by their names.
+def transplant(before: Document, after: Document, target: Document, own: Sequence[str] = ()) -> str:
+    """The text of `target` with the edits that turn `before` into `after`; layers are matched by name.
 
-    own: names of fields that each net has for itself, which are not carried over. Raises InputError where something
-    has no place in the target: a layer or a field of it that is not there, a layer that was renamed or moved.
+    Args:
+        before: a net.
+        after: the same net, edited.
+        target: the net that gets the edits.
+        own: names of fields that differ from net to net and are not transplanted.
+
+    Raises:
+        InputError: if an edit has no place in the target: a layer or field is missing there, or a layer was renamed or
+            moved.
+
+    Example:
+        >>> layer = 'layer {{ name: "pool" type: "Pooling" pooling_param {{ kernel_size: {} stride: {} }} }}'
+        >>> before, after, target = (Document(layer.format(*sizes)) for sizes in ((2, 1), (3, 1), (2, 8)))
+        >>> transplant(before, after, target)
+        'layer { name: "pool" type: "Pooling" pooling_param { kernel_size: 3 stride: 8 } }'
     """
     work = _Work(before, after, target, own)
     text = work.changed()
@@ -47,18 +60,18 @@ class _Work:
         return self.edits.apply()
 
     def check(self, text: str) -> None:
-        """InputError unless the change is the same one."""
+        """Raise InputError unless the target has the same edits."""
         wanted = self._lines(self.before, self.after)
         got = self._lines(self.target, Document(text, self.target.filename))
         lost = [line for line in wanted if line not in got]
         if lost:
             raise InputError(
-                f"{self.after.filename}: what was changed by hand cannot be carried over to {self.target.filename}: "
+                f"{self.after.filename}: these manual edits cannot be transplanted to {self.target.filename}: "
                 f"{'; '.join(lost)}"
             )
 
     def _lines(self, before: Document, after: Document) -> list[str]:
-        """The difference in words without the old values, which may be other ones in the target."""
+        """The difference in words, without the old values, which may differ in the target."""
         difference = diff_documents(before, after)
         lines = [self._words(change) for change in difference.top]
         for layer in difference.changed:
@@ -78,7 +91,7 @@ class _Work:
     # -- fields
 
     def _field(self, change: FieldChange, source: Block, place: Block) -> None:
-        """Make a field of the target what it is in the edited net."""
+        """Set a field of the target to what it is in the edited net."""
         if self._is_own(change):
             return
         *outer, last = change.path.split(".")
@@ -107,7 +120,7 @@ class _Work:
             self.edits.remove_all(old)
 
     def _text(self, field: Field) -> str:
-        """A field of the edited net as it is written, indented as if it stood at the left."""
+        """A field of the edited net as it is written, without its indentation."""
         value = self.after.text[field.value.start : field.value.end]
         if isinstance(field.value, Block):
             lines = Edits(self.after).source(field).splitlines()
@@ -118,7 +131,7 @@ class _Work:
     # -- layers
 
     def _add(self, layer: Field) -> None:
-        """Put a new layer behind the one that it stands behind in the edited net."""
+        """Insert a new layer behind the layer that it follows in the edited net."""
         layers = self.after.root.all("layer")
         place = next(i for i, other in enumerate(layers) if other is layer)
         text = self._text(layer)
@@ -134,8 +147,8 @@ class _Work:
             if _name(layer) == name:
                 return layer
         raise InputError(
-            f"{self.after.filename}: what was changed by hand cannot be carried over to {self.target.filename}: there "
-            f"is no layer '{name}'"
+            f"{self.after.filename}: its manual edits cannot be transplanted to {document.filename}, which has no "
+            f"layer '{name}'"
         )
 
 
@@ -149,7 +162,7 @@ def _block(field: Field) -> Block:
 
 
 def _child(block: Block, part: str) -> Field | None:
-    """The field of a path's part, `param[1]` or `convolution_param`."""
+    """The field that one part of a path names, `param[1]` or `convolution_param`."""
     name, _, index = part.rstrip("]").partition("[")
     fields = block.all(name)
     place = int(index) if index else len(fields) - 1

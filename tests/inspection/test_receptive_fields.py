@@ -9,7 +9,7 @@ import pytest
 
 import small_nets as nets
 from deeplab_caffe import caffe
-from deeplab_caffe.inspection.geometry import Field, field_of_view, fields
+from deeplab_caffe.inspection.receptive_fields import ReceptiveField, field_of_view, infer_receptive_fields
 from deeplab_caffe.inspection.shapes import infer_shapes
 
 _FILLED = 'weight_filler { type: "constant" value: 0.01 }'
@@ -108,7 +108,7 @@ def _extent(net: caffe.Net, top: str, unit: tuple[int, ...]) -> list[tuple[int, 
 @pytest.mark.parametrize("kind", _NETS)
 def test_the_field_is_where_gradients_come_from(write, kind):
     path = write("force_backward: true\n" + nets.net(nets.image("33x33"), *_NETS[kind]))
-    field = fields(infer_shapes(path))["end"]
+    field = infer_receptive_fields(infer_shapes(path))["end"]
     net = caffe.Net(str(path), caffe.TEST)
     net.blobs["data"].data[...] = np.random.default_rng(0).uniform(1, 2, (1, 1, 33, 33))
     net.forward()
@@ -134,10 +134,10 @@ def test_strides_and_centres_by_hand(write):
         _deconv("d", "b", "kernel_size: 4 stride: 4"),
         nets.layer("InnerProduct", "e", "b", "inner_product_param { num_output: 2 }"),
     ]
-    found = fields(infer_shapes(write(nets.net(nets.image("65x33"), *layers))))
-    assert found["a"] == Field("data", stride=(2, 2), size=(7, 7), first=(0, 0), middle=(32, 16))
+    found = infer_receptive_fields(infer_shapes(write(nets.net(nets.image("65x33"), *layers))))
+    assert found["a"] == ReceptiveField("data", stride=(2, 2), size=(7, 7), first=(0, 0), middle=(32, 16))
     # b's unit i pools a's 2i and 2i + 1; (33, 17) of a become (17, 9)
-    assert found["b"] == Field("data", stride=(4, 4), size=(9, 9), first=(1, 1), middle=(33, 17))
+    assert found["b"] == ReceptiveField("data", stride=(4, 4), size=(9, 9), first=(1, 1), middle=(33, 17))
     assert found["c"].stride == (2, 2) and found["c"].first == (1, 1)
     assert found["d"].stride == (1, 1) and found["d"].first == (-0.5, -0.5)  # four units share one of b's
     assert found["e"].stride == (0, 0) and found["e"].size == (16 * 4 + 9, 8 * 4 + 9)
@@ -151,7 +151,7 @@ def test_every_input_has_fields_of_its_own(write):
         _conv("a", "data", "kernel_size: 3 pad: 1 stride: 8"),
         nets.layer("EuclideanLoss", "loss", "a small"),
     ]
-    found = fields(infer_shapes(write(nets.net(*layers))))
+    found = infer_receptive_fields(infer_shapes(write(nets.net(*layers))))
     assert (found["small"].source, found["small"].size, found["small"].stride) == ("label", (1, 1), (8, 8))
     assert (found["a"].source, found["loss"].source) == ("data", "data")
     assert found["loss"].size == (35, 35)  # padding and all
@@ -159,7 +159,7 @@ def test_every_input_has_fields_of_its_own(write):
 
 def test_what_lies_behind_a_fault_has_none(write):
     layers = [nets.image("9x9"), _conv("large", "data", "kernel_size: 11"), _conv("b", "large"), _conv("c", "data")]
-    found = fields(infer_shapes(write(nets.net(*layers)), tolerant=True))
+    found = infer_receptive_fields(infer_shapes(write(nets.net(*layers)), tolerant=True))
     assert set(found) == {"data", "c"}
 
 

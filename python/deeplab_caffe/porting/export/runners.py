@@ -1,4 +1,4 @@
-"""Exports run where they are meant to: a module from its source alone, a model by onnxruntime."""
+"""Runs exports in their target framework: a PyTorch module from its source, an ONNX model by onnxruntime."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from .verification import Runner
 
 
 def torch_runner(source: str, class_name: str, state: Mapping[str, np.ndarray]) -> Runner:
-    """Run the source of a module that was written here, with a state dict."""
+    """A runner of an exported module's source, with a state dict."""
     module = ModuleType("exported")
-    exec(compile(source, "exported.py", "exec"), module.__dict__)  # our own text, just made from a net
+    exec(compile(source, "exported.py", "exec"), module.__dict__)  # text that this package has just generated
     net: Any = getattr(module, class_name)()
     net.load_state_dict({name: torch.from_numpy(np.array(values)) for name, values in state.items()})
     net.eval()
@@ -32,11 +32,13 @@ def torch_runner(source: str, class_name: str, state: Mapping[str, np.ndarray]) 
 
 
 def onnx_runner(model: bytes | str | os.PathLike[str]) -> Runner:
-    """Run an ONNX model, serialised or in a file, on the CPU."""
+    """A runner of an ONNX model, serialised or in a file, on the CPU."""
     try:
         import onnxruntime
     except ImportError:
-        raise InputError("checking ONNX needs onnxruntime: pip install 'deeplab-caffe[onnx]', or --no-verify") from None
+        raise InputError(
+            "verifying ONNX needs onnxruntime: pip install 'deeplab-caffe[onnx]', or pass --no-verify"
+        ) from None
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     given = model if isinstance(model, bytes) else str(Path(model))

@@ -1,7 +1,7 @@
-"""Where the boxes of a net's picture stand: rows by depth; branches side by side, each centred below its fork.
+"""Places the boxes of a net's picture: rows by depth; branches side by side, centred below their fork.
 
-Which boxes belong to one branch the dominator tree tells: what lies between a fork and the place where its branches
-meet again is dominated by the branch's first box; what follows the meeting place, by the fork.
+The dominator tree shows which boxes belong to one branch: between a fork and the place where its branches meet, they
+are dominated by the branch's first box; after the meeting place, by the fork.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .nodes import Node
+from .nodes import DrawnNode
 
 WIDTH = 190
-#: between boxes side by side, and between rows
+#: gaps between boxes side by side, and between rows, in pixels
 GAP = 40
 ROW_GAP = 30
 
 
 @dataclass
-class Box:
+class Rectangle:
     """Left, top, width and height of a box, in pixels at zoom 1."""
 
     x: float
@@ -34,27 +34,27 @@ class Box:
     def bottom(self) -> float:
         return self.y + self.height
 
-    def overlaps(self, other: Box) -> bool:
-        """Whether two boxes have a part in common."""
+    def overlaps(self, other: Rectangle) -> bool:
+        """Whether two boxes overlap."""
         beside = self.x + self.width <= other.x or other.x + other.width <= self.x
         return not (beside or self.bottom <= other.y or other.bottom <= self.y)
 
     @classmethod
-    def around(cls, boxes: Sequence[Box], margin: float) -> Box:
-        """The box around some, with a margin."""
+    def around(cls, boxes: Sequence[Rectangle], margin: float) -> Rectangle:
+        """The box around other boxes, with a margin."""
         left, top = min(box.x for box in boxes) - margin, min(box.y for box in boxes) - margin
         right, bottom = max(box.x + box.width for box in boxes) + margin, max(box.bottom for box in boxes) + margin
         return cls(left, top, bottom - top, right - left)
 
 
 def place_boxes(
-    nodes: Sequence[Node], rows: Sequence[int], tops: Sequence[float], heights: Sequence[float]
-) -> list[Box]:
+    nodes: Sequence[DrawnNode], rows: Sequence[int], tops: Sequence[float], heights: Sequence[float]
+) -> list[Rectangle]:
     """The boxes of nodes whose rows are known; `tops` are the rows' upper edges, the leftmost box is at 0."""
     middles = _spread(_dominators(nodes), rows)
     left = min(middles, default=0.0) - WIDTH / 2
     return [
-        Box(middle - WIDTH / 2 - left, tops[row], height)
+        Rectangle(middle - WIDTH / 2 - left, tops[row], height)
         for middle, row, height in zip(middles, rows, heights, strict=True)
     ]
 
@@ -72,8 +72,8 @@ def row_tops(rows: Sequence[Sequence[int]], heights: Sequence[Sequence[float]]) 
     return tops[:count]
 
 
-def _dominators(nodes: Sequence[Node]) -> list[int]:
-    """For every node the last one that all ways to it from the inputs pass; −1 for none.
+def _dominators(nodes: Sequence[DrawnNode]) -> list[int]:
+    """For every node the last one that all paths to it from the inputs pass; −1 if there is none.
 
     Edges lead forward, so one pass in order suffices (Cooper, Harvey and Kennedy, 2001).
     """
@@ -90,12 +90,12 @@ def _dominators(nodes: Sequence[Node]) -> list[int]:
     return found
 
 
-#: of every row that a tree of boxes reaches, its leftmost and rightmost edge, seen from the tree's root
+#: row → leftmost and rightmost edge of a tree of boxes there, relative to the tree's root
 _Contour = dict[int, tuple[float, float]]
 
 
 def _spread(dominators: Sequence[int], rows: Sequence[int]) -> list[float]:
-    """The middles of the boxes: every tree packed as its contour allows, brothers centred below their parent."""
+    """The middles of the boxes: every tree is packed as its contour allows, siblings are centred below their parent."""
     children: dict[int, list[int]] = {}
     for i, parent in enumerate(dominators):
         children.setdefault(parent, []).append(i)
@@ -134,7 +134,7 @@ def _clusters(children: Sequence[int], contours: Sequence[_Contour]) -> list[lis
 
 
 def _sizes(dominators: Sequence[int]) -> list[int]:
-    """How many boxes the tree of each one has."""
+    """The number of boxes in the tree of each box."""
     sizes = [1] * len(dominators)
     for i in reversed(range(len(dominators))):
         if dominators[i] >= 0:
@@ -143,9 +143,10 @@ def _sizes(dominators: Sequence[int]) -> list[int]:
 
 
 def _pack(cluster: Sequence[int], contours: Sequence[_Contour], shift: list[float], sizes: Sequence[int]) -> None:
-    """Put trees side by side, as near as they go.
+    """Put trees side by side, as close as possible.
 
-    The trunk, a tree twice as large as any other, goes straight on, with the others to its right; equals are centred.
+    The trunk, a tree at least twice as large as any other, stays below its parent, with the others to its right;
+    without a trunk they are centred.
     """
     by_size = sorted(cluster, key=lambda child: -sizes[child])
     trunk = by_size[0] if len(cluster) == 1 or sizes[by_size[0]] >= 2 * sizes[by_size[1]] else None

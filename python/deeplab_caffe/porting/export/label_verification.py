@@ -1,4 +1,4 @@
-"""The proof of a model that makes labels of images: on a picture, beside the arg-max of the net's scores."""
+"""Verifies a model that maps images to labels: on one image, against the arg-max of the net's scores."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .pictures import Pictures
 from .verification import Runner
 
 Size = tuple[int, int]
-#: share of pixels whose two best scores may be so close that rounding decides
+#: share of pixels that may differ, because their two best scores are so close that rounding decides
 _TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
 class LabelCheck:
-    """An image of `size` (height, width), padded to `padded` for the net: how many of its pixels got another label."""
+    """How many pixels' labels differ, for an image of `size` (height, width), padded to `padded` for the net."""
 
     size: Size
     padded: Size
@@ -37,17 +37,24 @@ class LabelCheck:
         return f"labels of an image of {self.size[0]}x{self.size[1]}: {self.share:.3%} of the pixels differ"
 
     def demand(self, what: str) -> None:
-        """Raise InputError where more pixels differ than rounding explains."""
+        """Raise InputError if more pixels differ than rounding explains."""
         if self.share > _TOLERANCE:
-            raise InputError(f"{what}: {self.share:.3%} of the labels differ from the net's, over {_TOLERANCE:.1%}")
+            raise InputError(
+                f"{what}: {self.share:.3%} of the labels differ from the net's; at most {_TOLERANCE:.1%} may"
+            )
 
 
 def compare_labels(
     net: Net, data: str, scores: str, runner: Runner, pictures: Pictures, fit: Callable[[Size], Size]
 ) -> LabelCheck:
-    """Run a model (image to labels) and the net on the same picture, of a size that the net itself may not take.
+    """Run a model (image to labels) and the net on the same image, of a size that the net itself may not support.
 
-    data, scores: blobs of the net. fit: the size that it takes for an image of another. The net is left at its size.
+    Args:
+        net: the net; its input size is restored afterwards.
+        data, scores: blobs of the net.
+        runner: runs the model.
+        pictures: makes the image.
+        fit: the input size, which the net supports, for an image of another size.
     """
     own = tuple(net.blobs[data].shape)
     size = (own[2] // 2, own[3] // 2 + 3)
@@ -65,5 +72,5 @@ def compare_labels(
 
 
 def _last_of_the_best(scores: np.ndarray) -> np.ndarray:
-    """(C, H, W) to (H, W), as Caffe's ArgMax: of equal scores the last."""
+    """Scores (C, H, W) to labels (H, W), as by Caffe's ArgMax: of equal scores the last."""
     return len(scores) - 1 - scores[::-1].argmax(0)

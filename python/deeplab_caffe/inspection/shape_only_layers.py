@@ -1,8 +1,9 @@
-"""Layers that reach outside the net – files, databases, the user's code – as ones that know only their shapes.
+"""Shape-only layers: they replace layers that use files, databases or the user's code while a net is inspected.
 
-A net is looked at without its data at hand, and looking must change nothing: no file is written or emptied, no module
-imported, and data are read only where nothing else tells a shape. A stand-in is a subclass of the layer's own class
-with another setup and shape rule, so that what else the net asks of it (its counts, whether it is a loss) stays true.
+Inspecting a net must not need its data and must not change anything: no file is written or emptied, no module is
+imported, and data are read only if nothing else determines a shape. A shape-only layer is a subclass of the layer's own
+class with another setup and shape rule, so that all else that the net asks of it (how many blobs it takes, whether it
+is a loss) is unchanged.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ Size = tuple[int, int]
 
 
 class Inputs:
-    """The shapes of a net's inputs: those that its layers state, changed as the user wishes.
+    """The shapes of a net's inputs: those that its layers state, or those that the user states instead.
 
-    shapes: by blob; size: height and width of the image. What the data layers make beside a changed blob follows:
-    where its number of items, or its height and width, were the blob's, they become the blob's new ones.
+    shapes: by blob; size: height and width of the image. Other tops of the data layers follow a changed blob: if their
+    number of items, or their height and width, were equal to the blob's, they become the blob's new ones.
     """
 
     def __init__(self, shapes: Mapping[str, Shape] | None = None, size: Size | None = None) -> None:
@@ -36,12 +37,12 @@ class Inputs:
 
     @property
     def image_size(self) -> Size | None:
-        """Height and width that the user stated."""
+        """The height and width that the user stated."""
         stated = next((s for s in self.shapes.values() if len(s) == 4), None)
         return (stated[2], stated[3]) if stated else self.size
 
     def adapt(self, names: Sequence[str], shapes: Sequence[Shape]) -> list[Shape]:
-        """The shapes of a data layer's tops (those without a name are last) as the user wishes."""
+        """The shapes of a data layer's tops (those without a name come last), changed to what the user stated."""
         for name, shape in zip(names, shapes, strict=False):
             self._note(name, shape)
         self.used.update(name for name in names if name in self.shapes)
@@ -49,7 +50,7 @@ class Inputs:
         return [*named, *map(self._follow, shapes[len(names) :])]
 
     def _note(self, name: str, shape: Shape) -> None:
-        """Remember what becomes of a blob's items and size."""
+        """Remember how a blob's number of items and its size change."""
         wanted = self.shapes.get(name)
         if wanted:
             self._items.setdefault(shape[0] if shape else 1, wanted[0])
@@ -63,21 +64,21 @@ class Inputs:
         return (*items, *shape[1:2], *size)
 
 
-def create(entry: Entry, inputs: Inputs) -> Layer:
-    """The layer of a definition, or its stand-in."""
+def shape_only_layer(entry: Entry, inputs: Inputs) -> Layer:
+    """The layer of a definition; a shape-only one if it uses files, databases or the user's code."""
     p = entry.param
     cls = layer_class(p, entry.origin)
     if p.type == "Python" and python_layers_allowed():
         return python_layer(p, p.phase, entry.origin)
     if p.bottom and cls.shapes_without_data is Layer.shapes_without_data:
         return cls(p, p.phase, entry.origin)
-    return _stand_in(cls, inputs)(p, p.phase, entry.origin)
+    return _shape_only(cls, inputs)(p, p.phase, entry.origin)
 
 
-def _stand_in(cls: type[Layer], inputs: Inputs) -> type[Layer]:
-    """A subclass whose shapes are told without data, or by the layer's own setup where that is not possible."""
+def _shape_only(cls: type[Layer], inputs: Inputs) -> type[Layer]:
+    """A subclass that infers its shapes without data, or by the layer's own setup if that is not possible."""
 
-    class StandIn(cls):  # type: ignore[valid-type, misc]
+    class ShapeOnly(cls):  # type: ignore[valid-type, misc]
         _shapes: list[Shape] | None = None
 
         def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
@@ -104,4 +105,4 @@ def _stand_in(cls: type[Layer], inputs: Inputs) -> type[Layer]:
             for blob, shape in zip(top, inputs.adapt(self.param.top, shapes), strict=False):
                 blob.reshape(*shape)
 
-    return StandIn
+    return ShapeOnly

@@ -1,4 +1,4 @@
-"""Linting files: every rule on every net, in each of its states, findings in the order of the text."""
+"""Lints files: applies every rule to every net in each of its states; findings are in the order of the text."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from .silence import Silences
 from .solver_file import SolverFile
 
 __all__ = ["Linter", "fix_file"]
-#: modules that fill the table of rules when they are imported
+#: modules that register their rules on import
 _TABLES = (
     rules_text, rules_wiring, rules_activation, rules_params, rules_shapes, rules_labels, rules_data, rules_solver,
 )  # fmt: skip
-#: what the engine says against a layer is left out where one of these has said it better
+#: a rule is silent about a layer if one of these rules, which explain more, has a finding there
 _SAID_BETTER = {
     "does-not-fit": {
         "in-place-type", "in-place-shared", "repeated-top", "propagate-down-count", "moved-field", "data-source",
@@ -46,9 +46,22 @@ def _syntax(subject: Any) -> Iterator[Hit]:
 
 
 class Linter:
-    """Applies rules to files. values: of template variables; shapes: whether to infer them, which takes the engine.
+    """Applies rules to files. Each net is read once, however many solvers name it.
 
-    Each net is read once, however many solvers name it.
+    Args:
+        rules: the rules to apply.
+        values: values of template variables, by name.
+        shapes: whether to infer shapes, which needs the engine.
+
+    Example:
+        >>> import tempfile
+        >>> from deeplab_caffe.inspection.lint import chosen
+        >>> with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as file:
+        ...     _ = file.write('layer { name: "relu" type: "ReLU" bottom: "date" top: "relu" }')
+        ...     file.flush()
+        ...     findings = Linter(chosen(["dangling-bottom"])).lint(file.name)
+        >>> [(finding.line, finding.rule) for finding in findings]
+        [(1, 'dangling-bottom')]
     """
 
     def __init__(self, rules: Sequence[Rule], values: Mapping[str, str] | None = None, shapes: bool = True) -> None:
@@ -59,9 +72,12 @@ class Linter:
         self._linted: set[tuple[str, int]] = set()
 
     def lint(self, path: str | os.PathLike[str]) -> list[Finding]:
-        """What is found in a net's or a solver's file, and in the nets that the solver names.
+        """The findings in a net's or a solver's file, and in the nets that the solver names.
 
-        A net that was linted before has nothing new. Raises InputError for a file that is not there or not text.
+        A net that was linted before yields no findings again.
+
+        Raises:
+            InputError: if the file does not exist or is not text.
         """
         try:
             document = Document.read(path, self._values)
@@ -83,7 +99,7 @@ class Linter:
     def _unparsed(self, errors: Iterable[PrototxtError]) -> list[Finding]:
         if RULES["syntax"] not in self._rules:
             return []
-        advice = "mend it, to see what else there is"
+        advice = "fix it to see further findings"
         return [Finding("syntax", ERROR, e.file, *e.place, "", e.reason, advice) for e in errors]
 
     def _read(self, path: str) -> NetFile:
@@ -128,7 +144,7 @@ class Linter:
 
 
 def fix_file(path: str | os.PathLike[str], findings: Iterable[Finding], values: Mapping[str, str] | None) -> int:
-    """Mend what can be mended in a file; returns how many findings that was. Other things stay as they are written."""
+    """Fix what can be fixed in a file; the rest of the text is unchanged. Returns the number of findings fixed."""
     document = Document.read(path, values)
     edits, count = Edits(document), 0
     for item in findings:
@@ -136,7 +152,7 @@ def fix_file(path: str | os.PathLike[str], findings: Iterable[Finding], values: 
             continue
         before = edits.copy()
         item.fix(edits)
-        if edits.overlap():  # two rules want to mend one place: the other has its turn when this one is done
+        if edits.overlap():  # two rules would change one place: the other one is fixed in the next pass
             edits = before
         else:
             count += 1

@@ -12,44 +12,61 @@ import numpy as np
 
 from ..caffe.layer_types.reach import SAME_PLACE, Reach, Reaches, plane
 from .shapes import LayerShapes, NetShapes
-from .windows import reach
+from .sliding_windows import reach
 
-#: most neighbouring units that are looked at where upsampling makes them differ
+#: at most so many neighbouring units are examined where upsampling makes them differ
 _MOST_PHASES = 64
 _FAR = 2**40
 
-Pair = tuple[Fraction, Fraction]
+AxisPair = tuple[Fraction, Fraction]
 
 
 @dataclass(frozen=True)
-class Field:
-    """What a blob's units see of an input, along (height, width), without regard to borders and batch statistics.
+class ReceptiveField:
+    """The part of an input that a blob's units depend on, along (height, width).
 
-    source: the input; stride: steps of the input for one of the blob (its output stride), 0 where the blob is no map;
-    size: extent of the receptive field in positions of the input, the largest where units differ (behind Interp and
-    Deconvolution); first: its centre for unit (0, 0), so that unit i's is first + i · stride (on average, where units
-    differ); middle: its centre for the unit in the middle of the map.
+    Borders and batch statistics are ignored.
+
+    source: the input; stride: the output stride, in pixels of the input, 0 if the blob is not a map; size: extent of
+    the receptive field in pixels of the input, the largest one if units differ (behind Interp and Deconvolution);
+    first: its centre for unit (0, 0), so that the centre of unit i is first + i · stride (on average, if units differ);
+    middle: its centre for the unit in the middle of the map.
     """
 
     source: str
-    stride: Pair
+    stride: AxisPair
     size: tuple[int, int]
-    first: Pair
-    middle: Pair
+    first: AxisPair
+    middle: AxisPair
 
 
 def field_of_view(kernel: int, dilation: int, stride: int = 8, cell: int = 32) -> int:
     """The field of view of fc6 as the DeepLab papers state it, in pixels.
 
-    Its outer taps are stride · dilation · (kernel − 1) pixels apart, and each looks at a position of the original
-    VGG-16's pool5, whose cell is 32 pixels wide. v1, table 1: 7×7 at rate 4 gives 224, 4×4 at rate 4 128, 4×4 at rate
-    8 224, 3×3 at rate 12 224. The receptive field (`fields`) is larger: each tap's own is.
+    Its outer taps are stride · dilation · (kernel − 1) pixels apart, and each reads a position of the original VGG-16's
+    pool5, whose cell is 32 pixels wide. The receptive field (`infer_receptive_fields`) is larger, because that of each
+    tap is larger than its cell.
+
+    Args:
+        kernel: taps along one axis.
+        dilation: the atrous rate.
+        stride: output stride of the blob that is read, in pixels.
+        cell: width of a position of pool5, in pixels.
+
+    Source: DeepLab v1, table 1.
+
+    Example:
+        >>> field_of_view(kernel=7, dilation=4), field_of_view(4, 4), field_of_view(4, 8), field_of_view(3, 12)
+        (224, 128, 224, 224)
     """
     return stride * dilation * (kernel - 1) + cell
 
 
-def fields(shapes: NetShapes) -> dict[str, Field]:
-    """The Field of every blob that depends on an input; blobs behind a layer that could not be set up have none."""
+def infer_receptive_fields(shapes: NetShapes) -> dict[str, ReceptiveField]:
+    """The receptive field of every blob that depends on an input, over all paths.
+
+    A blob behind a layer that could not be set up has none.
+    """
     sound = [layer for layer in shapes.layers if layer.layer is not None]
     walk = _Walk(sound)
     axes = [walk.run(0), walk.run(1)] if walk.differs else [walk.run(0)] * 2
@@ -59,7 +76,7 @@ def fields(shapes: NetShapes) -> dict[str, Field]:
 
 
 class _AxisField(NamedTuple):
-    """A Field along one axis."""
+    """A receptive field along one axis."""
 
     source: str
     stride: Fraction
@@ -68,15 +85,15 @@ class _AxisField(NamedTuple):
     middle: Fraction
 
 
-def _joined(y: _AxisField, x: _AxisField) -> Field:
-    return Field(y.source, (y.stride, x.stride), (y.size, x.size), (y.first, x.first), (y.middle, x.middle))
+def _joined(y: _AxisField, x: _AxisField) -> ReceptiveField:
+    return ReceptiveField(y.source, (y.stride, x.stride), (y.size, x.size), (y.first, x.first), (y.middle, x.middle))
 
 
 class _Walk:
-    """One way from the last layer to the first, all blobs' fields at once, as arrays over targets.
+    """One pass from the last layer to the first that finds the fields of all blobs at once, as arrays over targets.
 
-    A target is a unit of a blob. A blob's units are its middle one and, where upsampling makes neighbours differ, as
-    many behind it as differ.
+    A target is a unit of a blob: its middle one and, where upsampling makes neighbours differ, as many units behind it
+    as differ.
     """
 
     def __init__(self, layers: list[LayerShapes]) -> None:
@@ -89,7 +106,7 @@ class _Walk:
 
     @staticmethod
     def _edges(layer: LayerShapes) -> list[tuple[str, str, Reaches]]:
-        """(bottom, top, how the top depends on it), without what works in place."""
+        """(bottom, top, how the top depends on it), without in-place connections."""
         found = []
         for j, top in enumerate(layer.tops):
             for i, bottom in enumerate(layer.bottoms):
@@ -99,7 +116,7 @@ class _Walk:
         return found
 
     def run(self, axis: int) -> dict[str, _AxisField]:
-        """What every blob that sees an input sees of it along an axis."""
+        """The field, along an axis, of every blob that depends on an input."""
         strides, phases = self._forward(axis)
         starts: dict[str, int] = {}
         count = 0
@@ -117,7 +134,7 @@ class _Walk:
         return result
 
     def _forward(self, axis: int) -> tuple[dict[str, dict[str, Fraction]], dict[str, int]]:
-        """Of every blob its strides, by input, and how many neighbouring units may differ."""
+        """Of every blob its stride per input, and how many neighbouring units may differ."""
         strides: dict[str, dict[str, Fraction]] = {name: {} for name in self.sizes}
         phases = dict.fromkeys(self.sizes, 1)
         for layer, edges in zip(self.layers, self.edges, strict=True):
@@ -132,7 +149,7 @@ class _Walk:
         return strides, phases
 
     def _backward(self, axis: int, starts: dict[str, int], phases: dict[str, int], count: int) -> dict[str, _Seen]:
-        """What the targets see of every input."""
+        """What the targets depend on, of every input."""
         known: dict[str, _Seen] = {}
         inputs: dict[str, _Seen] = {}
         for layer, edges in zip(reversed(self.layers), reversed(self.edges), strict=True):
@@ -149,7 +166,7 @@ class _Walk:
         return inputs
 
     def _first_seen(self, start: int, phases: int, seen: dict[str, _Seen]) -> tuple[str, np.ndarray, np.ndarray] | None:
-        """The first input of the net that a blob's units see, and what each sees of it."""
+        """The first input of the net that a blob's units depend on, and what each of them depends on."""
         for source in (name for name in self.sizes if name in seen):
             begin, low, high = seen[source]
             part = slice(start - begin, start - begin + phases)
@@ -159,7 +176,7 @@ class _Walk:
 
 
 def _summary(source: str, stride: Fraction, unit: int, low: np.ndarray, high: np.ndarray) -> _AxisField:
-    """From the ends of what `unit` and those behind it see; some, not all, may see nothing."""
+    """From what `unit` and those behind it depend on, first and last position; some, not all, may depend on nothing."""
     seeing = np.flatnonzero(low <= high)
     centres = [Fraction(int(low[i] + high[i]), 2) for i in seeing]
     firsts = [centre - stride * (unit + int(i)) for i, centre in zip(seeing, centres, strict=True)]
@@ -168,7 +185,7 @@ def _summary(source: str, stride: Fraction, unit: int, low: np.ndarray, high: np
 
 
 class _Seen(NamedTuple):
-    """The first and last position of one blob that the targets from `start` on see; `low` > `high` for none."""
+    """The first and last position of one blob that the targets from `start` on depend on; `low` > `high` for none."""
 
     start: int
     low: np.ndarray
@@ -179,12 +196,12 @@ class _Seen(NamedTuple):
         return cls(start, np.full(count - start, _FAR), np.full(count - start, -_FAR))
 
     def add_own(self, first: int, phases: int) -> None:
-        """Let the blob's own targets, which are the first ones, see themselves."""
+        """Let the blob's own targets, which are the first ones, depend on themselves."""
         self.low[:phases] = self.high[:phases] = first + np.arange(phases)
 
-    def join(self, above: _Seen, view: Reach) -> None:
-        """Widen this by what the targets see of it through a blob above."""
-        low, high = view.below(above.low, above.high) if view != SAME_PLACE else (above.low, above.high)
+    def join(self, above: _Seen, reached: Reach) -> None:
+        """Widen this by what the targets depend on through a blob above."""
+        low, high = reached.below(above.low, above.high) if reached != SAME_PLACE else (above.low, above.high)
         nothing = (above.low > above.high) | (low > high)
         mine = slice(above.start - self.start, None)
         np.minimum(self.low[mine], np.where(nothing, _FAR, low), out=self.low[mine])

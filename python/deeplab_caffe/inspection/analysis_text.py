@@ -9,7 +9,7 @@ from ..formats import schema
 from .analysis import Analysis, LayerAnalysis
 from .memory import Memory
 from .shapes import Shape
-from .windows import window_sizes
+from .sliding_windows import window_sizes
 
 _HEAD = (
     "layer",
@@ -24,12 +24,12 @@ _HEAD = (
     "field",
     "centre",
 )
-#: columns of text; the others hold numbers and are flush right
+#: number of columns of text; the others hold numbers, right-aligned
 _TEXTS = 4
 
 
 def as_text(analysis: Analysis) -> str:
-    """One line for every layer (and each further top), then the totals."""
+    """One line per layer and per further top, then the totals."""
     rows = [row for layer in analysis.layers for row in _rows(layer)]
     return "\n".join([*_aligned([_HEAD, *rows]), "", *totals(analysis)]) + "\n"
 
@@ -57,12 +57,12 @@ def _field_texts(layer: LayerAnalysis) -> tuple[str, str, str]:
 
 
 def shape_text(shape: Shape | None) -> str:
-    """`10×3×321×321`; `scalar`; `?` where the layer could not be set up."""
+    """`10×3×321×321`; `scalar`; `?` if the layer could not be set up."""
     return "?" if shape is None else "×".join(map(str, shape)) or "scalar"
 
 
 def window_text(layer: LayerAnalysis) -> str:
-    """`3×3 s2 p1 d2`: kernel, and stride, pad and dilation where they are not 1, 0 and 1."""
+    """`3×3 s2 p1 d2`: the kernel; and stride, pad and dilation unless they are 1, 0 and 1."""
     sizes = window_sizes(layer.shapes)
     if not sizes:
         return ""
@@ -75,17 +75,17 @@ def window_text(layer: LayerAnalysis) -> str:
 
 
 def pair_text(values: Sequence[object], between: str = "×") -> str:
-    """Values of the axes, once if they are equal."""
+    """The values of both axes, or the one value if they are equal."""
     return str(values[0]) if len(set(values)) == 1 else between.join(map(str, values))
 
 
 def number_text(value: Fraction) -> str:
-    """A fraction as a decimal of at most two places."""
+    """A fraction with at most two decimal places."""
     return f"{float(value):.2f}".rstrip("0").rstrip(".")
 
 
 def quantity(count: int) -> str:
-    """A count of three digits with a unit, `1.78 G`; nothing for 0."""
+    """A count rounded to three digits, with a unit: `1.78 G`; an empty text for 0."""
     for size, unit in ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k")):
         if count >= size:
             places = 2 if count < 10 * size else 1 if count < 100 * size else 0
@@ -94,7 +94,7 @@ def quantity(count: int) -> str:
 
 
 def bytes_text(count: int) -> str:
-    """Bytes with a unit of powers of ten, `251 MB`; nothing for 0."""
+    """Bytes with a unit (powers of ten): `251 MB`; an empty text for 0."""
     text = quantity(count)
     return text and (f"{text}B" if " " in text else f"{text} B")
 
@@ -108,14 +108,14 @@ def totals(analysis: Analysis) -> list[str]:
     lines = [
         f"net            {shapes.name or '(no name)'}, {len(analysis.layers)} layers in {phase}, from {shapes.source}",
         f"parameters     {analysis.params:,} ({analysis.learned:,} learned)",
-        f"multiply-adds  {quantity(analysis.multiply_adds) or '0'} a forward pass, {each} an image",
-        f"to test        {freed} where blobs are freed, {kept} where they are kept",
+        f"multiply-adds  {quantity(analysis.multiply_adds) or '0'} per forward pass, {each} per image",
+        f"to test        {freed} if blobs are freed after use, {kept} if they are kept",
     ]
     return lines + (_training(memory) if memory.diff else [])
 
 
 def _training(memory: Memory) -> list[str]:
-    """The lines on the memory of a training step."""
+    """The lines about the memory of a training step."""
     parts = (memory.params, memory.gradients, memory.history, memory.data, memory.diff, memory.kept)
     params, gradients, history, data, diff, kept = (bytes_text(count) or "0 B" for count in parts)
     return [

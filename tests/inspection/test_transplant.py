@@ -6,7 +6,7 @@ import pytest
 
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats.prototxt import Document
-from deeplab_caffe.inspection.carry_over import carry_over
+from deeplab_caffe.inspection.transplant import transplant
 from small_nets import conv, image, layer, net
 
 BEFORE = net(
@@ -21,7 +21,7 @@ TARGET = BEFORE.replace("1024", "64").replace("num_output: 21", "num_output: 7")
 
 
 def _carried(after: str, own: tuple[str, ...] = ()) -> str:
-    return carry_over(Document(BEFORE, "before"), Document(after, "after"), Document(TARGET, "target"), own)
+    return transplant(Document(BEFORE, "before"), Document(after, "after"), Document(TARGET, "target"), own)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,5 @@ def test_what_each_net_has_for_itself_stays():
 
 
 def test_what_has_no_place_is_an_error():
-    with pytest.raises(
-        InputError, match="after: what was changed by hand cannot be carried over to target: fc8: renamed"
-    ):
+    with pytest.raises(InputError, match="after: these manual edits cannot be transplanted to target: fc8: renamed"):
         _carried(BEFORE.replace('name: "fc8"', 'name: "fc9"').replace('top: "fc8"', 'top: "fc9"'))
