@@ -83,7 +83,7 @@ def test_an_interrupted_search_says_how_to_go_on(
         (["--scores", "images"], "all three"),
         (["demo", *FOLDERS], "not both"),
         ([*FOLDERS[:-2]], "say with -o where the results go"),
-        ([*FOLDERS, "--w1", "3:1"], "range '3:1' holds no values"),
+        ([*FOLDERS, "--w1", "3:1"], "range '3:1' has no values"),
         ([*FOLDERS, "--apply"], "--apply: name the experiment"),
         ([*FOLDERS, "--apply", "demo", "--exp", "new"], "needs data to be finished"),
         ([*FOLDERS, "--scheduler", "here"], "wanted an address such as tcp://host:8786"),
