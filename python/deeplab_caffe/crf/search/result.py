@@ -67,8 +67,8 @@ class SearchResult:
         if self.at_edge:
             lines.append(
                 f"warning: the best lies on the edge of the range searched ({', '.join(self.at_edge)}), so a better "
-                "one may lie outside: search again with a wider or finer range; --extend continues in steps of the range "
-                "while values are above 0"
+                "one may lie outside: search again with a wider or finer range; --extend continues in steps of the "
+                "range while values are above 0"
             )
         return "\n".join(lines)
 
