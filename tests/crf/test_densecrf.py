@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import pytest
 
@@ -169,3 +171,9 @@ def test_more_utils():
 def test_arguments_that_do_not_fit_are_refused(call, message):
     with pytest.raises(InputError, match=message):
         call(densecrf.DenseCRF2D(WIDTH, HEIGHT, CLASSES))
+
+
+def test_the_former_paths_have_the_same_functions():
+    former = [importlib.import_module(f"deeplab_caffe.crf.{name}") for name in ("densecrf", "utils")]
+    assert former[0].DenseCRF2D is densecrf.DenseCRF2D and former[0].NORMALIZE_AFTER == densecrf.NORMALIZE_AFTER
+    assert former[1].unary_from_softmax is utils.unary_from_softmax
