@@ -9,7 +9,7 @@ import pytest
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.experiment import published
 from deeplab_caffe.experiment.training import _initial_weights, train
-from deeplab_caffe.nets import Options, generate, write_files
+from deeplab_caffe.nets import GeneratorOptions, generate, write_files
 
 TOML = 'name = "toy"\nclasses = ["a", "b"]\n[lists]\ntrain = "train.txt"\nval = "train.txt"\n'
 
@@ -19,7 +19,7 @@ def msc(tmp_path, monkeypatch):
     """An experiment whose model starts from another one's weights; the nets of both are written."""
     monkeypatch.chdir(tmp_path)
     Path("toy.toml").write_text(TOML)
-    options = Options(dataset="toy.toml", width=0.01, iterations=3)
+    options = GeneratorOptions(dataset="toy.toml", width=0.01, iterations=3)
     for model in ("deeplab", "msc"):
         write_files(f"prototxt/toy/{model}", generate(f"toy/{model}", options))
     return published("toy/msc", options)

@@ -10,7 +10,7 @@ from deeplab_caffe.data import Dataset
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats import schema
 from deeplab_caffe.formats.prototxt import Document, to_message
-from deeplab_caffe.nets import Options, add_arguments, command_line, from_arguments, generate
+from deeplab_caffe.nets import GeneratorOptions, add_arguments, command_line, from_arguments, generate
 from deeplab_caffe.nets.blocks import Style
 
 TOML = """
@@ -40,7 +40,7 @@ def toy(tmp_path, monkeypatch):
 
 def nets(dataset, **options):
     """The generated files as messages, by role."""
-    files = generate("toy/largefov", Options(**options), dataset)
+    files = generate("toy/largefov", GeneratorOptions(**options), dataset)
     result = {}
     for name, text in files.items():
         message = schema.SolverParameter() if "solver" in name else schema.NetParameter()
@@ -182,7 +182,7 @@ def test_solver_options(toy):
 )
 def test_options_that_cannot_work(options, words):
     with pytest.raises(InputError, match=words):
-        Options(**options)
+        GeneratorOptions(**options)
 
 
 @pytest.mark.parametrize(
@@ -243,14 +243,14 @@ def test_faults_of_the_data_set(toy):
         generate("toy/largefov")
 
 
-ALL = Options(
+ALL = GeneratorOptions(
     dataset="my sets/a.toml", crop=(41, 49), test_crop=513, width=0.25, batch_norm=True, base_lr=1e-5, iterations2=0,
     scale_factors=(0.5, 1.25), policy="step", moving_average_fraction=0.95, scale=0.00390625, softmax=True,
     random_seed=1,
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("options", [Options(), ALL])
+@pytest.mark.parametrize("options", [GeneratorOptions(), ALL])
 def test_the_command_in_the_header_gives_the_options_back(options):
     parser = argparse.ArgumentParser()
     add_arguments(parser)
@@ -276,7 +276,7 @@ def test_flags_that_cannot_be_read(words, message):
 
 
 def test_header(toy):
-    text = generate("toy/largefov", Options(batch_size=4), toy())["train.prototxt"]
+    text = generate("toy/largefov", GeneratorOptions(batch_size=4), toy())["train.prototxt"]
     title, command, edit, digest = text.splitlines()[:4]
     assert title == "# DeepLab-LargeFOV, trained as in DeepLab v2, on toy: the net of stage 1."
     assert command == "# Made by: deeplab prototxt toy/largefov --batch-size 4"

@@ -13,7 +13,7 @@ from deeplab_caffe import caffe
 from deeplab_caffe.crf.params import PRESETS
 from deeplab_caffe.data import Dataset, read_dataset
 from deeplab_caffe.inspection import field_of_view, infer_shapes
-from deeplab_caffe.nets import VARIANTS, Options, generate, published_names, starts_from
+from deeplab_caffe.nets import VARIANTS, GeneratorOptions, generate, published_names, starts_from
 
 REPOSITORY = Path(__file__).parents[2]
 TOML = """
@@ -107,7 +107,9 @@ def learnt_before():
 @pytest.mark.parametrize("model", VARIANTS)
 def test_every_net_learns_from_an_image(model, toy, tmp_path, learnt_before):
     smallest = VARIANTS[model].sizes.up(1)
-    options = Options(width=0.01, crop=smallest, test_crop=smallest, batch_size=1, from_scratch=True, dropout=0)
+    options = GeneratorOptions(
+        width=0.01, crop=smallest, test_crop=smallest, batch_size=1, from_scratch=True, dropout=0
+    )
     text = generate(f"toy/{model}", options, toy)["train.prototxt"]
     layers = text[text.index("layer {") :]
     if layers in learnt_before:  # rows that differ in how they are trained share a net

@@ -8,7 +8,7 @@ from .. import caffe
 from ..errors import InputError
 from ..formats.definition import Definition
 from ..inspection.shapes import infer_shapes
-from ..nets.sizes import SizeRule
+from ..nets.input_sizes import SizeRule
 
 #: output strides of nets that are known, and more for those of several scales
 _STRIDES = (1, 2, 4, 8, 16, 32, 64, 128, 256)

@@ -13,12 +13,12 @@ from ..crf.search import SearchSpace
 from ..data import Dataset, read_dataset
 from ..errors import InputError
 from ..files import write_text
-from ..nets import Options, command_line, experiment_folder, list_names, prototxt_folder
+from ..nets import GeneratorOptions, command_line, experiment_folder, list_names, prototxt_folder
 
 #: The settings of the demo: a quarter of the channels, batch normalization, random weights to start. The classifier
 #: learns ten times as fast as the rest, which above 0.01 throws a short training off; half of so few channels is too
 #: much to drop.
-DEMO_OPTIONS = Options(
+DEMO_OPTIONS = GeneratorOptions(
     batch_size=8,
     base_lr=0.01,
     policy="poly",
@@ -46,7 +46,7 @@ class Experiment:
     folder: Path
     prototxt: Path
     dataset_file: Path
-    options: Options
+    options: GeneratorOptions
     hold_out: float = 0.0
     synthetic: Mapping[str, int] = field(default_factory=dict)
     search_images: int = 100
@@ -118,13 +118,13 @@ class Experiment:
         return "heldout" if self.hold_out else self.test_list
 
 
-def published(name: str, options: Options | None = None) -> Experiment:
+def published(name: str, options: GeneratorOptions | None = None) -> Experiment:
     """The experiment of a published model, such as voc12/largefov, on the committed prototxts.
 
     With options.dataset describing another data set, on that one: its nets are made anew in the experiment's folder,
     with what was changed by hand in the committed ones.
     """
-    options = options or Options()
+    options = options or GeneratorOptions()
     dataset_name, _, model = name.partition("/")
     file = Path(options.dataset or f"datasets/{dataset_name}.toml")
     if not file.is_file():
@@ -144,7 +144,7 @@ def published(name: str, options: Options | None = None) -> Experiment:
     )
 
 
-def _on_other_data(name: str, origin: str, options: Options, file: Path) -> Experiment:
+def _on_other_data(name: str, origin: str, options: GeneratorOptions, file: Path) -> Experiment:
     """A published model trained on a data set that it was not published for."""
     folder = Path(experiment_folder(name, options))
     options = replace(options, dataset=str(file), experiment=str(folder), folder=options.folder or f"{folder}/prototxt")
@@ -160,7 +160,7 @@ def _on_other_data(name: str, origin: str, options: Options, file: Path) -> Expe
 
 
 def demo(
-    data: str | None = None, folder: str | None = None, options: Options | None = None, quick: bool = False
+    data: str | None = None, folder: str | None = None, options: GeneratorOptions | None = None, quick: bool = False
 ) -> Experiment:
     """The demo: the whole pipeline with a narrow net, on the synthetic sample or on the data set of a TOML file.
 
@@ -177,7 +177,7 @@ def demo(
     if before and data and before.get("data") != data:
         held = before.get("data") or "the synthetic sample"
         raise InputError(f"{base} holds an experiment on {held}; give another folder for {data} (EXP=, --exp)")
-    given = (options or Options()).stated()
+    given = (options or GeneratorOptions()).stated()
     kept = {name: value for name, value in before.get("options", {}).items() if name not in given}
     if kept:
         print(f"{base}, as before: {', '.join(f'{name} {value}' for name, value in kept.items())}", flush=True)
@@ -185,7 +185,7 @@ def demo(
     quick = quick or bool(before.get("quick"))
     stated = {**kept, **given}
     command = ["deeplab", "all", "demo", *(["--data", data] if data else []), "--exp", folder]
-    command += ["--quick"] * quick + command_line(Options(**stated))
+    command += ["--quick"] * quick + command_line(GeneratorOptions(**stated))
     synthetic = {} if data else {"train": 48, "val": 12} if quick else {"train": 240, "val": 60}
     drawn = SYNTHETIC_FOLDER.with_name("synthetic_quick") if quick else SYNTHETIC_FOLDER
     file = Path(data) if data else drawn / "dataset.toml"
@@ -207,7 +207,7 @@ def demo(
     )
 
 
-def _demo_options(stated: Mapping[str, Any], base: Path, iterations: int) -> Options:
+def _demo_options(stated: Mapping[str, Any], base: Path, iterations: int) -> GeneratorOptions:
     """The demo's options with those that were stated, and this experiment's own folders."""
     chosen: dict[str, Any] = {"iterations": iterations, **stated}
     chosen.setdefault("snapshot", max(5, chosen["iterations"] // 10))
@@ -220,7 +220,7 @@ def _remembered(folder: Path) -> dict[str, Any]:
     path = folder / "experiment.json"
     try:
         before = dict(json.loads(path.read_text()))
-        Options(**before.get("options", {}))
+        GeneratorOptions(**before.get("options", {}))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, InputError) as error:

@@ -16,11 +16,11 @@ from functools import partial
 from typing import Any
 
 from ..caffe.net_spec import Top, layers, params
-from . import frame, heads, scales, vgg16
+from . import heads, roles, scales, vgg16
 from .blocks import NEW, Spec, convolution, gaussian, relu
-from .setting import Setting
-from .sizes import SizeRule
-from .solvers import STEP_V1
+from .input_sizes import SizeRule
+from .net_context import NetContext
+from .solver_recipes import STEP_V1
 from .variant import Score, Variant
 
 #: suffixes of the smaller copies of the image
@@ -30,18 +30,18 @@ TWO, THREE = ("_res05",), ("_res075", "_res05")
 Merge = Callable[[Spec, Sequence[Top], dict[str, Top]], Top]
 
 
-def multi_scale(n: Spec, setting: Setting, suffixes: Sequence[str], merge: Merge, supervised: bool) -> None:
+def multi_scale(n: Spec, context: NetContext, suffixes: Sequence[str], merge: Merge, supervised: bool) -> None:
     """Write a net: (N, 3, 8k+1, 8l+1) to (N, C, k+1, l+1), k and l even, or multiples of 4 with three quarters."""
-    training = partial(scales.losses, name=setting.classifier, suffixes=suffixes) if supervised else frame.at_eighth
-    frame.write(n, setting, partial(_scores, suffixes=suffixes, merge=merge), training)
+    training = partial(scales.losses, name=context.classifier, suffixes=suffixes) if supervised else roles.at_eighth
+    roles.write_net(n, context, partial(_scores, suffixes=suffixes, merge=merge), training)
 
 
-def _scores(n: Spec, setting: Setting, images: Top, suffixes: Sequence[str], merge: Merge) -> Top:
+def _scores(n: Spec, context: NetContext, images: Top, suffixes: Sequence[str], merge: Merge) -> Top:
     inputs = scales.copies(n, images, suffixes)
     with n.styled(shares=True):
         features = {suffix: _features(n, image, suffix) for suffix, image in inputs.items()}
-        maps = {suffix: _classified(n, setting, top, suffix) for suffix, top in features.items()}
-    maps |= {suffix: scales.enlarged(n, setting.classifier, maps[suffix], suffix) for suffix in suffixes}
+        maps = {suffix: _classified(n, context, top, suffix) for suffix, top in features.items()}
+    maps |= {suffix: scales.enlarged(n, context.classifier, maps[suffix], suffix) for suffix in suffixes}
     return merge(n, list(maps.values()), features)
 
 
@@ -53,10 +53,10 @@ def _features(n: Spec, images: Top, suffix: str) -> Top:
         return heads.fc6_fc7(n, heads.average_pool5a(n, trunk))
 
 
-def _classified(n: Spec, setting: Setting, features: Top, suffix: str) -> Top:
-    n.section(f"scores of the {setting.num_classes} classes of {setting.dataset.title}: {scales.AT[suffix]}")
+def _classified(n: Spec, context: NetContext, features: Top, suffix: str) -> Top:
+    n.section(f"scores of the {context.num_classes} classes of {context.dataset.title}: {scales.AT[suffix]}")
     with n.branch(suffix):
-        return heads.scores(n, setting.classifier, features, setting.num_classes)
+        return heads.scores(n, context.classifier, features, context.num_classes)
 
 
 # -- merging

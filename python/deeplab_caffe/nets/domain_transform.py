@@ -17,37 +17,37 @@ from dataclasses import replace
 from typing import Any
 
 from ..caffe.net_spec import Top, layers, params
-from . import ends, frame
+from . import outputs, roles
 from .blocks import NEW, Spec, relu
 from .deeplab_v1 import large_fov_scores
-from .setting import Setting
-from .solvers import STEP_V1
+from .net_context import NetContext
+from .solver_recipes import STEP_V1
 from .variant import Variant
 
 _ITERATIONS, _SPATIAL_SIGMA = 3, 100
 _EDGE_SIGMA, _COLOUR_SIGMA = 1, 60
 
 
-def with_edge_net(n: Spec, setting: Setting) -> None:
+def with_edge_net(n: Spec, context: NetContext) -> None:
     """DT-EdgeNet: (N, 3, 8k+1, 8l+1) and `data_dim` to `fc8_dt` (N, C, 8k+1, 8l+1), in training as in use."""
 
     def full_resolution(n: Spec, scores: Top) -> Top:
-        return _filtered(n, "DomainTransform", ends.full_resolution(n, scores), _edge_net(n), _EDGE_SIGMA)
+        return _filtered(n, "DomainTransform", outputs.full_resolution(n, scores), _edge_net(n), _EDGE_SIGMA)
 
-    def training(n: Spec, setting: Setting, scores: Top, label: Top) -> None:
-        ends.loss_and_accuracy(n, setting, full_resolution(n, scores), label)
+    def training(n: Spec, context: NetContext, scores: Top, label: Top) -> None:
+        outputs.loss_and_accuracy(n, context, full_resolution(n, scores), label)
 
-    frame.write(n, setting, large_fov_scores, training, full_resolution, dims=True)
+    roles.write_net(n, context, large_fov_scores, training, full_resolution, dims=True)
 
 
-def with_gradients(n: Spec, setting: Setting) -> None:
+def with_gradients(n: Spec, context: NetContext) -> None:
     """The filter alone: a DeepLab-LargeFOV as ever, in use filtered along the gradients of the image."""
 
     def full_resolution(n: Spec, scores: Top) -> Top:
-        sigma = _COLOUR_SIGMA * setting.options.scale
-        return _filtered(n, "DomainTransformForwardOnly", ends.full_resolution(n, scores), _gradients(n), sigma)
+        sigma = _COLOUR_SIGMA * context.options.scale
+        return _filtered(n, "DomainTransformForwardOnly", outputs.full_resolution(n, scores), _gradients(n), sigma)
 
-    frame.write(n, setting, large_fov_scores, full_resolution=full_resolution, dims=not setting.is_training)
+    roles.write_net(n, context, large_fov_scores, full_resolution=full_resolution, dims=not context.is_training)
 
 
 def _filtered(n: Spec, layer_type: str, scores: Top, edges: Top, range_sigma: float) -> Top:

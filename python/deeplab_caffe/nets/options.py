@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ..errors import InputError
-from .sizes import Size, as_size
-from .solvers import POLICIES
+from .input_sizes import Size, as_size
+from .solver_recipes import POLICIES
 
 #: what nets are written for: DeepLab's Caffe, which the embedded one is too, or BVLC's
 DIALECTS = ("deeplab", "bvlc")
@@ -22,7 +22,7 @@ def _option(help: str, default: Any = None) -> Any:
 
 
 @dataclass(frozen=True)
-class Options:
+class GeneratorOptions:
     """The choices of one generated experiment; None leaves a choice to the recipe or to the data set.
 
     Sizes are in pixels: one number for a square, or (height, width); which ones fit depends on the variant.

@@ -14,7 +14,7 @@ from ..caffe.net_spec import Top, layers
 from .blocks import MSRA, Spec, convolution, pooling, relu
 
 
-class Stage(NamedTuple):
+class ResNetStage(NamedTuple):
     """res2 to res5 (or further): block names, channels within and after, stride of the first block, atrous rates.
 
     rates: of the 3x3 convolution of each block; shorter lists repeat: (4,) is one rate, (4, 8, 16) a multi-grid.
@@ -36,18 +36,20 @@ def _names(number: int, blocks: int, numbered: bool) -> tuple[str, ...]:
     return tuple(f"{number}{letter}" for letter in letters)
 
 
-def stages(depth: int, rates: Sequence[Sequence[int]] = ((2,), (4,)), strides: tuple[int, int] = (1, 1)) -> list[Stage]:
+def stages(
+    depth: int, rates: Sequence[Sequence[int]] = ((2,), (4,)), strides: tuple[int, int] = (1, 1)
+) -> list[ResNetStage]:
     """res2 to res5 of ResNet-50 or -101; rates and strides are those of res4 and res5 (output stride 8 by default)."""
     numbered = depth == 101
     return [
-        Stage(_names(2, 3, False), 64, 256),
-        Stage(_names(3, 4, numbered), 128, 512, stride=2),
-        Stage(_names(4, 23 if numbered else 6, numbered), 256, 1024, strides[0], tuple(rates[0])),
-        Stage(_names(5, 3, False), 512, 2048, strides[1], tuple(rates[1])),
+        ResNetStage(_names(2, 3, False), 64, 256),
+        ResNetStage(_names(3, 4, numbered), 128, 512, stride=2),
+        ResNetStage(_names(4, 23 if numbered else 6, numbered), 256, 1024, strides[0], tuple(rates[0])),
+        ResNetStage(_names(5, 3, False), 512, 2048, strides[1], tuple(rates[1])),
     ]
 
 
-def trunk(n: Spec, images: Top, body: Sequence[Stage]) -> Top:
+def trunk(n: Spec, images: Top, body: Sequence[ResNetStage]) -> Top:
     """conv1, pool1 and the stages: (N, 3, h, w) to (N, 2048, h', w')."""
     n.section(f"conv1{n.suffix}")
     top = conv_bn(n, "conv1", "_conv1", images, n.style.channels(64), 7, pad=3, stride=2)
@@ -58,7 +60,7 @@ def trunk(n: Spec, images: Top, body: Sequence[Stage]) -> Top:
     return top
 
 
-def residual_stage(n: Spec, stage: Stage, bottom: Top) -> Top:
+def residual_stage(n: Spec, stage: ResNetStage, bottom: Top) -> Top:
     """The bottlenecks of one stage, the first of which may reduce the resolution."""
     rates = " ".join(map(str, stage.rates))
     atrous = f", atrous: rate {rates}" if stage.rates != (1,) else ""
@@ -70,7 +72,7 @@ def residual_stage(n: Spec, stage: Stage, bottom: Top) -> Top:
     return top
 
 
-def bottleneck(n: Spec, block: str, bottom: Top, stage: Stage, rate: int, first: bool) -> Top:
+def bottleneck(n: Spec, block: str, bottom: Top, stage: ResNetStage, rate: int, first: bool) -> Top:
     """1x1, 3x3 at the rate, 1x1, added to the bottom (in the first block of a stage mostly to its projection)."""
     name = f"res{block}"
     mid, out = n.style.channels(stage.channels), n.style.channels(stage.out_channels)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..caffe.net_spec import Top, layers
-from . import ends
+from . import outputs
 from .blocks import Spec
-from .setting import Setting
+from .net_context import NetContext
 
 #: suffix to the factors of the Interp layer that makes the copy
 _MAKING = {"_res05": {"shrink_factor": 2}, "_res075": {"shrink_factor": 4, "zoom_factor": 3}}
@@ -35,16 +35,16 @@ def enlarged(n: Spec, name: str, top: Top, suffix: str) -> Top:
     return n.put(f"{name}{suffix}_interp", layers.Interp(top, **_BACK[suffix], **_PADS))
 
 
-def losses(n: Spec, setting: Setting, fusion: Top, label: Top, name: str, suffixes: Sequence[str]) -> None:
+def losses(n: Spec, context: NetContext, fusion: Top, label: Top, name: str, suffixes: Sequence[str]) -> None:
     """A loss for the fused scores and one for those of each scale, called `name` and the suffix.
 
     The half has labels of its own; of the three quarters the enlarged scores are compared, as labels cannot be
     resampled by 3/4 exactly.
     """
-    shrunk = ends.shrunk_label(n, label)
-    ends.loss_and_accuracy(n, setting, fusion, shrunk)
-    ends.loss_and_accuracy(n, setting, n[name], shrunk, "_res1")
+    shrunk = outputs.shrunk_label(n, label)
+    outputs.loss_and_accuracy(n, context, fusion, shrunk)
+    outputs.loss_and_accuracy(n, context, n[name], shrunk, "_res1")
     if "_res075" in suffixes:
-        ends.loss_and_accuracy(n, setting, n[f"{name}_res075_interp"], shrunk, "_res075")
-    shrunk16 = ends.shrunk_label(n, label, 16, name="label_shrink16")
-    ends.loss_and_accuracy(n, setting, n[f"{name}_res05"], shrunk16, "_res05")
+        outputs.loss_and_accuracy(n, context, n[f"{name}_res075_interp"], shrunk, "_res075")
+    shrunk16 = outputs.shrunk_label(n, label, 16, name="label_shrink16")
+    outputs.loss_and_accuracy(n, context, n[f"{name}_res05"], shrunk16, "_res05")

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .blocks import Spec
-from .setting import Setting
-from .sizes import EIGHTH, SizeRule
-from .solvers import Recipe
+from .input_sizes import EIGHTH, SizeRule
+from .net_context import NetContext
+from .solver_recipes import Recipe
 
 #: options that a model refuses unless it says that it reads them
 SPECIAL_OPTIONS = ("stride_on", "test_output_stride", "weak_set", "weak2_set")
 
 #: writes the layers of one net, whichever its role
-Build = Callable[[Spec, Setting], None]
+Build = Callable[[Spec, NetContext], None]
 
 
 @dataclass(frozen=True)

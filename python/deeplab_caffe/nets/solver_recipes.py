@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..formats import schema
-from .sizes import Size
+from .input_sizes import Size
 
 #: learning rate policies that a generated solver can have
 POLICIES = ("step", "poly", "fixed")

@@ -3,7 +3,7 @@
 import pytest
 
 from deeplab_caffe.errors import InputError
-from deeplab_caffe.nets.sizes import ANY_SIZE, EIGHTH, SizeRule, as_size
+from deeplab_caffe.nets.input_sizes import ANY_SIZE, EIGHTH, SizeRule, as_size
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ from dataclasses import fields
 from typing import Any
 
 from ..errors import InputError
-from .options import Options
+from .options import GeneratorOptions
 
 
 def add_arguments(parser: argparse._ActionsContainer) -> None:
     """One flag per option, named like it with dashes; a flag that is not given leaves the option's default."""
-    for option in fields(Options):
+    for option in fields(GeneratorOptions):
         flag, text = f"--{option.name.replace('_', '-')}", option.metadata["help"].replace("%", "%%")
         if option.default is False:
             parser.add_argument(flag, action="store_true", help=text)
@@ -21,17 +21,17 @@ def add_arguments(parser: argparse._ActionsContainer) -> None:
             parser.add_argument(flag, default=argparse.SUPPRESS, metavar=_metavar(option.type), help=text)
 
 
-def from_arguments(arguments: argparse.Namespace) -> Options:
-    """The Options of parsed flags; InputError names the flag whose value cannot be read."""
+def from_arguments(arguments: argparse.Namespace) -> GeneratorOptions:
+    """The GeneratorOptions of parsed flags; InputError names the flag whose value cannot be read."""
     values: dict[str, Any] = {}
-    for option in fields(Options):
+    for option in fields(GeneratorOptions):
         if hasattr(arguments, option.name):
             given = getattr(arguments, option.name)
             values[option.name] = _read(option, given) if isinstance(given, str) else given
-    return Options(**values)
+    return GeneratorOptions(**values)
 
 
-def command_line(options: Options) -> list[str]:
+def command_line(options: GeneratorOptions) -> list[str]:
     """The flags that give these options; none for a default."""
     words: list[str] = []
     for name, value in options.stated().items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..caffe.net_spec import Top, layers
 from ..formats import schema
 from .blocks import Spec
-from .setting import Setting
+from .net_context import NetContext
 
 
 def shrunk_label(n: Spec, label: Top, factor: int = 8, pad_beg: int = 0, name: str = "label_shrink") -> Top:
@@ -15,9 +15,9 @@ def shrunk_label(n: Spec, label: Top, factor: int = 8, pad_beg: int = 0, name: s
     return n[name]
 
 
-def loss_and_accuracy(n: Spec, setting: Setting, scores: Top, label: Top, suffix: str = "") -> None:
+def loss_and_accuracy(n: Spec, context: NetContext, scores: Top, label: Top, suffix: str = "") -> None:
     """`loss` (training only, no top) and `accuracy`, of scores and labels of one resolution."""
-    ignore = setting.dataset.ignore_label
+    ignore = context.dataset.ignore_label
     if not suffix:
         n.section("the loss has no top, so the log's net outputs are the accuracies: pixels, classes, mean IoU")
     n[f"loss{suffix}"] = layers.SoftmaxWithLoss(
@@ -33,26 +33,26 @@ def full_resolution(n: Spec, scores: Top, name: str = "fc8_interp", factor: int 
     return n[name]
 
 
-def mat_write(n: Spec, setting: Setting, scores: Top, name: str = "fc8") -> None:
+def mat_write(n: Spec, context: NetContext, scores: Top, name: str = "fc8") -> None:
     """`<name>_mat`: scores as <feature_dir>/<list>/<name>/<id>_blob_0.mat, if the options name a folder."""
-    if setting.options.feature_dir is None:
+    if context.options.feature_dir is None:
         return
-    listed = setting.list_file
-    ids = setting.dataset.lists.get(f"{setting.list_name}_id", listed.with_name(f"{listed.stem}_id{listed.suffix}"))
+    listed = context.list_file
+    ids = context.dataset.lists.get(f"{context.list_name}_id", listed.with_name(f"{listed.stem}_id{listed.suffix}"))
     n[f"{name}_mat"] = layers.MatWrite(
         scores,
         ntop=0,
         include={"phase": schema.TEST},
-        prefix=f"{setting.options.feature_dir}/{setting.list_name}/{name}/",
+        prefix=f"{context.options.feature_dir}/{context.list_name}/{name}/",
         source=ids.as_posix(),
         strip=0,
         period=1,
     )
 
 
-def test_accuracy(n: Spec, setting: Setting, scores: Top, label: Top, top: str) -> None:
+def test_accuracy(n: Spec, context: NetContext, scores: Top, label: Top, top: str) -> None:
     """SegAccuracy at full resolution over all images tested so far (reset: false)."""
-    ignore = setting.dataset.ignore_label
+    ignore = context.dataset.ignore_label
     n.sections["accuracy"] = "over all images so far: pixels, classes, mean IoU"
     n[top] = layers.SegAccuracy(scores, label, ignore_label=ignore, reset=False, name="accuracy")
 
@@ -62,12 +62,12 @@ def silence(n: Spec, *unused: Top) -> None:
     n["silence"] = layers.Silence(*unused, ntop=0, include={"phase": schema.TEST})
 
 
-def deploy_output(n: Spec, setting: Setting, scores: Top) -> None:
+def deploy_output(n: Spec, context: NetContext, scores: Top) -> None:
     """The end of a deploy net: the scores, and `prob` only on request.
 
     Scores, as in the test net, and by the same name: arg-max needs no softmax, the CRF takes its own, and
     frameworks that import the net expect scores. `prob` would cost as much memory again.
     """
-    if setting.options.softmax:
+    if context.options.softmax:
         n.section("probabilities of the classes at every pixel")
         n["prob"] = layers.Softmax(scores)

@@ -9,9 +9,9 @@ from typing import Any, Literal
 from ..data import Dataset, read_list
 from ..errors import InputError
 from .blocks import Style
-from .options import Options
-from .sizes import EIGHTH, Size, SizeRule, as_size
-from .solvers import Recipe
+from .input_sizes import EIGHTH, Size, SizeRule, as_size
+from .options import GeneratorOptions
+from .solver_recipes import Recipe
 
 Role = Literal["train", "train2", "test", "deploy"]
 
@@ -19,7 +19,7 @@ _CROP, _TEST_CROP = 321, 513
 
 
 @dataclass(frozen=True)
-class Setting:
+class NetContext:
     """One net to be written: its role, the data set, the user's options, the recipe with those options applied.
 
     The recipe is that of the role's stage; of stage 1 in the test and deploy nets. sizes: the variant's rule.
@@ -27,7 +27,7 @@ class Setting:
 
     role: Role
     dataset: Dataset
-    options: Options
+    options: GeneratorOptions
     recipe: Recipe
     sizes: SizeRule = EIGHTH
 
