@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..caffe.blob import Blob
-from ..caffe.layers.base import Layer, Shape
-from ..caffe.net import Net
+from ..caffe.layer_types.base import Layer, Shape
+from ..caffe.net.net import Net
 from ..errors import InputError
 from ..formats.definition import Definition, Entry
 from . import stand_ins

@@ -11,8 +11,8 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 
 from ..caffe.blob import Blob
-from ..caffe.layers.base import Layer, Shape, layer_class
-from ..caffe.layers.python import python_layer
+from ..caffe.layer_types.base import Layer, Shape, layer_class
+from ..caffe.layer_types.python import python_layer
 from ..errors import InputError
 from ..formats.definition import Entry
 from ..permission import python_layers_allowed

@@ -11,8 +11,8 @@ from typing import NoReturn
 import numpy as np
 
 from ...caffe import TEST
-from ...caffe.layers.base import Layer
-from ...caffe.net import Net
+from ...caffe.layer_types.base import Layer
+from ...caffe.net.net import Net
 from ...errors import InputError
 
 Shape = tuple[int, ...]

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..formats.definition import SolverDefinition
-from ..formats.prototxt import nearest
+from ...formats.definition import SolverDefinition
+from ...formats.prototxt import nearest
 
 POLICIES = ("fixed", "step", "exp", "inv", "multistep", "poly", "sigmoid")
 

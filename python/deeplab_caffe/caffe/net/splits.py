@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..formats import prototxt, schema
-from ..formats.definition import Entry, is_included
+from ...formats import prototxt, schema
+from ...formats.definition import Entry, is_included
 
 
 def filter_layers(entries: Iterable[Entry], state: Any) -> list[Entry]:

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from ..formats import prototxt
-from ..formats.definition import SolverDefinition
+from ...formats import prototxt
+from ...formats.definition import SolverDefinition
 from .solver import Solver, definition_of_solver
 
 
