@@ -17,6 +17,11 @@ _files = cache(generate)
 _UNSTATED = {"pad": [0], "stride": [1], "dilation": [1]}
 
 
+def files_of(name: str) -> dict[str, str]:
+    """The generated files of a model, made once; the working folder must be the repository."""
+    return _files(name, GeneratorOptions())
+
+
 def plain(message: Any) -> dict[str, Any]:
     """The fields of a message, without those that have their default value or that hold nothing else."""
     found: dict[str, Any] = {}
@@ -43,7 +48,7 @@ def generated(name: str, role: str, **options: Any) -> list[dict[str, Any]]:
 
 def solvers(name: str) -> list[Any]:
     """The solvers of a model's stages."""
-    files = _files(name, GeneratorOptions())
+    files = files_of(name)
     texts = [files[f"solver{stage}.prototxt"] for stage in ("", "2") if f"solver{stage}.prototxt" in files]
     return [to_message(Document(text), schema.SolverParameter()) for text in texts]
 

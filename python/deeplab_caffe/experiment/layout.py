@@ -119,10 +119,10 @@ class Experiment:
 
 
 def published(name: str, options: GeneratorOptions | None = None) -> Experiment:
-    """The experiment of a published model, such as voc12/largefov, on the committed prototxts.
+    """The experiment of a published model, such as voc12/largefov, on the prototxts of its folder.
 
     With options.dataset describing another data set, on that one: its nets are made anew in the experiment's folder,
-    with what was changed by hand in the committed ones.
+    with what was changed by hand in the original ones.
     """
     options = options or GeneratorOptions()
     dataset_name, _, model = name.partition("/")

@@ -76,6 +76,9 @@ STAGES = {
     )
 }
 
+#: stages that read nets and solvers
+_NEED_NETS = {"train", "train2", "test"}
+
 
 def run(experiment: Experiment, names: Sequence[str] | None = None, force: bool = False) -> None:
     """Run the named stages (all of them by default), each unless it is finished and its inputs are unchanged.
@@ -94,9 +97,16 @@ def run(experiment: Experiment, names: Sequence[str] | None = None, force: bool 
 
 
 def _with_nets(experiment: Experiment, names: Sequence[str]) -> list[str]:
-    """The stages, before the training of nets that follow those of another experiment the one that makes them."""
-    follows = experiment.origin and "train" in names and "prototxt" not in names
-    return ["prototxt", *names] if follows else list(names)
+    """The stages, after the one that makes the nets where they follow another experiment's, or do not exist yet."""
+    if "prototxt" in names:
+        return list(names)
+    follows = experiment.origin and "train" in names
+    return ["prototxt", *names] if follows or (_NEED_NETS & set(names) and _lacks_nets(experiment)) else list(names)
+
+
+def _lacks_nets(experiment: Experiment) -> bool:
+    """Whether nets that need no stage before them have not been written yet."""
+    return not experiment.hold_out and not all(path.is_file() for path in preparation.prototxt_outputs(experiment))
 
 
 def seconds(experiment: Experiment) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """Generators of nets and solvers: composed functions from tops to tops, and a table of variants."""
 
 from .blocks import Spec, Style
-from .generate import experiment_folder, generate, list_names, prototxt_folder
+from .generate import experiment_folder, generate, list_names, prototxt_folder, trained_weights
 from .generated_files import SUMS, WriteResult, regenerated, sum_lines, write_files
 from .input_sizes import SizeRule
 from .model_names import full_name, initial_weights, published_names, starts_from, target
@@ -44,5 +44,6 @@ __all__ = [
     "starts_from",
     "sum_lines",
     "target",
+    "trained_weights",
     "write_files",
 ]

@@ -93,6 +93,17 @@ def experiment_folder(name: str, options: GeneratorOptions | None = None) -> str
     return (options and options.experiment) or f"exper/{name}"
 
 
+def trained_weights(name: str) -> str:
+    """Where stage 1 of `<data set>/<model>`, generated without options, leaves its weights.
+
+    Example:
+        >>> trained_weights("voc12/largefov")
+        'exper/voc12/largefov/model/train_iter_20000.caffemodel'
+    """
+    dataset_name, variant = _look_up(name)
+    return f"{experiment_folder(name)}/model/train_iter_{variant.recipe(1, dataset_name).iterations}.caffemodel"
+
+
 def _look_up(name: str) -> tuple[str, Variant]:
     """Data set name and row of the table for `<data set>/<model>`."""
     dataset_name, slash, model = name.partition("/")

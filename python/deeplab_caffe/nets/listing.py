@@ -15,8 +15,9 @@ _PAGE = """\
 # Models
 
 Every model is a make target, on every data set: `make voc_largefov` goes from data to report, `make voc_largefov.train`
-does one stage, `make cityscapes_resnet101_aspp` is another. `make prototxt` writes the nets of each model, on the data
-sets that its publication reports, into `prototxt/<data set>/<model>/`. For a data set of your own: `deeplab prototxt
+does one stage, `make cityscapes_resnet101_aspp` is another. Its nets and solvers lie in `prototxt/<data set>/<model>/`.
+A few are committed, to be read: [prototxt](../prototxt/README.md) says which. The others are written there by the stage
+`prototxt`, or by a command, `deeplab prototxt voc12/resnet101_msc`. For a data set of your own: `deeplab prototxt
 mydata/aspp_l --dataset my.toml`. This page is written by `deeplab list --markdown`.
 """
 
