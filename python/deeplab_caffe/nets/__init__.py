@@ -1,4 +1,4 @@
-"""Generators of nets and solvers: composed functions from tops to tops, and a table of variants."""
+"""Generators of nets and solvers: functions from tops to tops that are composed, and a table of variants."""
 
 from .blocks import Spec, Style
 from .generate import experiment_folder, generate, list_names, prototxt_folder, trained_weights

@@ -2,11 +2,11 @@
 
 The scores of the scales are merged by their maximum, their mean, or weights that a small net gives to each scale at
 each position. With extra supervision (E-Supv) the scores of each scale have a loss as well. Layers that DeepLab v2's
-three-scale net has bear its names. Choices where the paper is silent:
+three-scale net has too have the same names. Choices where the paper is silent:
 
-- The three quarters' own loss compares enlarged scores, as labels cannot be resampled by 3/4 exactly (v2's release).
-- The attention net has a ReLU between its two layers, no dropout, and learns as fast as the classifier: it is as new.
-- Its features are enlarged, as the scores are, to the resolution of the whole image's before they are concatenated.
+- The loss of the three quarters compares enlarged scores (v2's release), since labels cannot be resampled by 3/4 exactly.
+- The attention net has a ReLU between its two layers, no dropout, and the classifier's learning rate: both are new.
+- Its features are enlarged, like the scores, to the resolution of the whole image's before they are concatenated.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .variant import Score, Variant
 #: suffixes of the smaller copies of the image
 TWO, THREE = ("_res05",), ("_res075", "_res05")
 
-#: from the scores of the scales, all of one resolution, and their features by suffix to the scores of the net
+#: from the scores of the scales (all of one resolution) and their features by suffix to the scores of the net
 Merge = Callable[[Spec, Sequence[Top], dict[str, Top]], Top]
 
 
@@ -63,20 +63,20 @@ def _classified(n: Spec, context: NetContext, features: Top, suffix: str) -> Top
 
 
 def maximum(n: Spec, maps: Sequence[Top], features: dict[str, Top]) -> Top:
-    """Of every class the largest score."""
+    """The largest score of each class."""
     n.section("the maximum over the scales")
     return n.put("fc_fusion", layers.Eltwise(*maps, operation=params.Eltwise.MAX))
 
 
 def average(n: Spec, maps: Sequence[Top], features: dict[str, Top]) -> Top:
-    """Of every class the mean score."""
+    """The mean score of each class."""
     n.section("the mean over the scales")
     coefficients = [1 / len(maps)] * len(maps)
     return n.put("fc_fusion", layers.Eltwise(*maps, operation=params.Eltwise.SUM, coeff=coefficients))
 
 
 def attention(n: Spec, maps: Sequence[Top], features: dict[str, Top]) -> Top:
-    """The sum of the scores, each scale weighted at each position by `attention` (N, S, h, w), which sums to 1 (§3.2).
+    """The sum of the scores, each scale weighted by `attention` (N, S, h, w), whose sum over S is 1 (§3.2).
 
     3x3 convolution to 512 channels on the features of all scales, 1x1 to one channel per scale, softmax.
     """
@@ -102,7 +102,7 @@ _MERGES: dict[str, tuple[Merge, str]] = {
     "average": (average, "their mean"),
     "attention": (attention, "attention"),
 }
-#: published: data set, number of scales and merge to the score without and with extra supervision
+#: published scores: data set, number of scales and merge to the one without and the one with extra supervision
 _SCORES: dict[str, dict[tuple[int, str], tuple[float, float]]] = {
     "voc12": {
         (2, "max"): (64.81, 67.43), (2, "average"): (64.86, 67.79), (2, "attention"): (65.27, 68.24),

@@ -1,4 +1,4 @@
-"""Where a net's images come from: list files in training and testing, the caller in the deploy net."""
+"""The input of a net: images of a list in training and testing, an image of the caller in the deploy net."""
 
 from __future__ import annotations
 
@@ -24,8 +24,17 @@ def images_and_labels(
     """The ImageSegData layer: `data` (N, 3, h, w), BGR minus mean, and `label` (N, 1, h, w) of class indices.
 
     Training: shuffled, mirrored at random, cropped. Testing: one image, padded at the bottom and on the right.
-    name: of the layer and its first top. list_name: a list of the data set, by default the role's. dims: whether
-    there is a third top `<name>_dim` (N, 1, 1, 2), height and width of each image within the crop.
+
+    Args:
+        n: the net.
+        context: what the net is written for.
+        name: name of the layer and of its first top.
+        label: name of the second top.
+        list_name: a list of the data set; by default that of the role.
+        dims: whether there is a third top `<name>_dim` (N, 1, 1, 2), height and width of each image within the crop.
+
+    Returns:
+        The tops `<name>` and `<label>`.
     """
     training = context.is_training
     labels = params.ImageData.PIXEL if context.has_labels else params.ImageData.NONE
@@ -50,7 +59,7 @@ def images_and_labels(
 
 
 def _treatment(context: NetContext) -> str:
-    """What becomes of an image, in words."""
+    """How an image is fitted into the input, in words."""
     if not context.is_training:
         return "padded at the bottom and on the right up to the crop"
     mirrored = " and mirrored" if context.recipe.mirror else ""
@@ -75,9 +84,9 @@ def _crop(size: Size) -> dict[str, int]:
 
 
 def deploy_input(n: Spec, context: NetContext, dims: bool = False) -> Top:
-    """The Input layer `data` (1, 3, h, w): the caller fills in BGR minus mean (times the scale, if one was set).
+    """The Input layer `data` (1, 3, h, w): the caller fills in BGR minus mean (times the scale, if there is one).
 
-    dims: whether there is an input `data_dim` (1, 1, 1, 2) as well, for height and width of the image in `data`.
+    dims: whether there is a second input `data_dim` (1, 1, 1, 2), height and width of the image in `data`.
     """
     blue, green, red = context.dataset.mean
     scaled = f", times {context.options.scale:g}" if context.options.scale != 1 else ""

@@ -1,8 +1,8 @@
 """DeepLab v1 on VGG-16 (arXiv 1412.7062): four fields of view, and scores fused from several depths (MSc).
 
-Layers are those of the release, but for its slips: training reads the training list and labels of kind PIXEL (two of
-the released files read the test list, or no labels at all), and no two layers share a name. The 7x7 and the wide 4x4
-net were never released: they are the released 4x4 net with another fc6, as Table 2 describes them.
+The layers are those of the release, except for its mistakes: training reads the training list and labels of kind PIXEL
+(two of the released files read the test list, or no labels at all), and no two layers have the same name. The 7x7 and
+the wide 4x4 net were never released: they are the released 4x4 net with another fc6, as Table 2 describes them.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from .net_context import NetContext
 from .solver_recipes import STEP_V1, Recipe
 from .variant import Score, Variant
 
-#: conv1 to pool5 of the nets with a full fc6: even windows, which move corners by a pixel
+#: pool1 to pool5 of the nets with a full fc6: even windows, which move corners by a pixel
 _EVEN_POOLS = (*[vgg16.VGGPool(2, 2, 1)] * 3, vgg16.VGGPool(2, 1, 0), vgg16.VGGPool(3, 1, 1))
-#: in use pool4 is padded, and what that adds is cut off the scores
+#: in test and deploy nets pool4 is padded, and the pixels that this adds are cropped from the scores
 _EVEN_POOLS_IN_USE = (*_EVEN_POOLS[:3], vgg16.VGGPool(2, 1, 1), _EVEN_POOLS[4])
 
 
@@ -61,7 +61,7 @@ def _full_training(n: Spec, context: NetContext, scores: Top, label: Top) -> Non
 
 
 def _full_resolution(n: Spec, scores: Top) -> Top:
-    """(N, C, k+3, l+3) to (N, C, 8k+2, 8l+2): zoomed by 8, then cut where the padded pools added pixels."""
+    """(N, C, k+3, l+3) to (N, C, 8k+2, 8l+2): zoomed by 8, then cropped where padding added pixels."""
     zoomed = outputs.full_resolution(n, scores)
     return n.put("fc8_crop", layers.Padding(zoomed, pad_beg=-7, pad_end=-8))
 

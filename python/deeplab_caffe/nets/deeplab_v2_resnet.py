@@ -1,12 +1,12 @@
 """DeepLab v2 on ResNet-101 (arXiv 1606.00915, Table 4): one scale, or three fused by their maximum (MSC).
 
-The MSC net with ASPP is the released one. Of the other rows' heads the paper says only that a classifier replaces that
-of ImageNet, and that LargeFOV has 3x3 kernels at rate 12: so the plain head is one 1x1 convolution, and that of
-LargeFOV one of 3x3.
+The MSC net with ASPP is the released one. About the heads of the other rows the paper says only that a classifier
+replaces that of ImageNet, and that LargeFOV has 3x3 kernels at rate 12. So the plain head is one 1x1 convolution, and
+that of LargeFOV one 3x3 convolution.
 
 Rows that were submitted to the test server have a second stage. Rows with COCO start from `coco/resnet101_msc`. The
 paper does not say how long that was trained: the recipe's 20K updates of ten images, two passes over COCO's training
-images, are kept. On Cityscapes the paper trains one scale only, for want of memory.
+images, are kept. On Cityscapes the paper trains one scale only, because of memory.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _name(context: NetContext) -> str:
 
 
 def _head(n: Spec, context: NetContext, top: Top, rates: Sequence[int]) -> Top:
-    """The scores of one scale, the sum of several classifiers if there are several rates."""
+    """The scores of one scale; with several rates, the sum of several classifiers."""
     n.section(f"scores of the {context.num_classes} classes of {context.dataset.title}: {scales.AT[n.suffix]}")
     if len(rates) > 1:
         return heads.aspp_resnet(n, top, _name(context), context.num_classes, rates)
@@ -67,7 +67,7 @@ def _head(n: Spec, context: NetContext, top: Top, rates: Sequence[int]) -> Top:
 
 
 def _fused_scores(n: Spec, context: NetContext, images: Top, rates: Sequence[int]) -> Top:
-    """`fc_fusion`: at every position and for every class the largest of the three scores."""
+    """`fc_fusion`: the largest of the three scores, at each position and for each class."""
     inputs = scales.copies(n, images, _COPIES)
     found = {}
     with n.styled(shares=True):
@@ -87,7 +87,7 @@ def _trunk(n: Spec, images: Top, suffix: str) -> Top:
         return resnet.trunk(n, images, _BODY)
 
 
-#: sizes that a half and three quarters divide evenly
+#: sizes whose half and three quarters are exact
 _MSC_SIZES = SizeRule(32, 1)
 _AUG = replace(POLY_RESNET, scale_factors=(0.5, 0.75, 1, 1.25, 1.5))
 _TABLE_4 = "DeepLab v2 (arXiv 1606.00915), Table 4"

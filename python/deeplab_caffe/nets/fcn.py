@@ -2,12 +2,12 @@
 
 Layers, names and solvers are those of the release. Differences, and why:
 
-- Images come through ImageSegData instead of the release's Python layers, padded at the bottom and on the right to the
-  largest image of the data set; the padding is ignored by the loss, and is what the nets pad images with anyway, zeros.
+- ImageSegData reads the images, not the release's Python layers. It pads them at the bottom and on the right to the
+  largest image of the data set, with zeros, as the nets pad images themselves; the loss ignores the padding.
 - A deconvolution has one kernel for each class (`group`), filled with the weights of bilinear interpolation. The
-  release has a kernel for each pair of classes, those between different classes 0, which no filler can write;
-  `deeplab weights port` takes these out of its weights.
-- Offsets of the crops are computed from the layers between two tops, not stated.
+  release has a kernel for each pair of classes, and those between different classes are 0, which no filler writes;
+  `deeplab weights port` removes these from its weights.
+- Offsets of the crops are computed from the layers between two tops, not written by hand.
 
 Images may have any size. Score convolutions start at zero. The loss is a sum over the pixels of an image, hence rates
 like 1e-10. Each finer net starts from the coarser one.
@@ -30,13 +30,13 @@ from .net_context import NetContext
 from .solver_recipes import Recipe
 from .variant import Score, Variant
 
-#: around every image, so that scores reach its border
+#: padding around each image in pixels, so that scores reach its border
 _PAD = 100
 _BLOCKS = tuple(block._replace(dilation=1) for block in vgg16.BLOCKS)
 _POOLS = (vgg16.VGGPool(2, 2, 0),) * 5
 _FC6 = Fc6(kernel_size=7, rate=1, pad=0, channels=4096)
 
-#: what never learns says so in nets for use as well
+#: multipliers of what never learns, in test and deploy nets as well
 _FIXED = {"lr_mult": 0, "decay_mult": 0}
 
 #: from images to `score_fr`, the coarse scores
@@ -45,7 +45,7 @@ Coarse = Callable[[Spec, NetContext, Top], Top]
 
 @dataclass(frozen=True)
 class Skip:
-    """One step to finer scores: of which pool, and what these are multiplied by first (at once), or None."""
+    """One step to finer scores: the pool that they are computed from, and the factor on it ("at once"), or None."""
 
     pool: str
     scale: float | None = None
@@ -88,13 +88,13 @@ def _add(n: Spec, context: NetContext, top: Top, skip: Skip) -> Top:
 
 
 def score(n: Spec, context: NetContext, name: str, bottom: Top) -> Top:
-    """Scores by a 1x1 convolution that starts at zero, as the layers of a finer net must that starts from a coarser."""
+    """Scores by a 1x1 convolution that starts at zero, as it must in a finer net that starts from a coarser one."""
     filler = {"type": "constant"} if n.style.fills_trunk else None
     return convolution(n, name, bottom, context.num_classes, 1, filler=filler)
 
 
 def deconvolution(n: Spec, context: NetContext, name: str, bottom: Top, kernel_size: int, stride: int) -> Top:
-    """Bilinear upsampling of each class by itself, which does not learn: (N, C, h, w) to (N, C, s(h-1)+k, …)."""
+    """Bilinear upsampling of each class on its own, which does not learn: (N, C, h, w) to (N, C, s(h-1)+k, …)."""
     shape: dict[str, Any] = {"num_output": context.num_classes, "kernel_size": kernel_size, "stride": stride}
     shape |= {"group": context.num_classes, "bias_term": False, "weight_filler": {"type": "bilinear"}}
     return n.put(name, layers.Deconvolution(bottom, convolution_param=shape, param=_FIXED))
@@ -110,7 +110,7 @@ def vgg(n: Spec, context: NetContext, images: Top) -> Top:
 
 
 def alexnet(n: Spec, context: NetContext, images: Top) -> Top:
-    """CaffeNet with fc6 and fc7 as convolutions, at stride 32; its biases learn like its weights, as in the release."""
+    """CaffeNet with fc6 and fc7 as convolutions, at stride 32; its biases learn as fast as its weights (release)."""
     top = images
     with n.styled(pretrained=((1, 1), (1, 1))):
         for number, (channels, kernel_size, pad, geometry) in enumerate(_ALEXNET, 1):
@@ -157,7 +157,7 @@ _RECIPE = Recipe(
     mirror=False,
 )
 _ALEXNET_RECIPE = replace(_RECIPE, base_lr=1e-4, momentum=0.9, iter_size=20)
-#: largest side of an image there
+#: the largest side of an image in each data set
 _CROPS: dict[str, dict[str, Any]] = {"voc12": {"crop": (500, 500)}}
 _CONTEXT: dict[str, dict[str, Any]] = {"pascal_context": {"crop": (500, 500), "iterations": 300000}}
 _POOL4, _POOL3 = Skip("pool4"), Skip("pool3")

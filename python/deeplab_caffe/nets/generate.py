@@ -1,4 +1,4 @@
-"""From a variant's name and options to the texts of its prototxt files."""
+"""The texts of a model's prototxt files, made from its name and options."""
 
 from __future__ import annotations
 
@@ -31,12 +31,21 @@ _PURPOSES = {
 
 
 def generate(name: str, options: GeneratorOptions | None = None, dataset: Dataset | None = None) -> dict[str, str]:
-    """The files of `<data set>/<model>`, such as `voc12/largefov`: file name to text.
+    """Generate the nets and solvers of a model: train, test, deploy and solver, and train2 and solver2 of stage 2.
 
-    train, test, deploy and solver .prototxt, and train2 and solver2 unless the model has no second stage, or the data
-    set no list for it, or options.iterations2 is 0. Paths in the texts are relative to the folder that commands are
-    run in. `dataset` replaces the one read from options.dataset or datasets/<data set>.toml. Raises InputError for
-    anything unknown or unfit.
+    There is no stage 2 if the model has none, if the data set has no list for it, or if options.iterations2 is 0.
+    Paths in the texts are relative to the folder that commands are run in.
+
+    Args:
+        name: `<data set>/<model>`, such as `voc12/largefov`.
+        options: what differs from the model's recipe.
+        dataset: the data set; by default it is read from options.dataset or datasets/<data set>.toml.
+
+    Returns:
+        File name to text, as {"train.prototxt": "# DeepLab-LargeFOV, …", …}.
+
+    Raises:
+        InputError: the model, a list or an option is unknown or does not fit.
     """
     options = options or GeneratorOptions()
     dataset_name, variant = _look_up(name)
@@ -58,9 +67,19 @@ def generate(name: str, options: GeneratorOptions | None = None, dataset: Datase
 
 
 def list_names(name: str, options: GeneratorOptions, dataset: Dataset) -> dict[str, str]:
-    """Which list of the data set each net of `<data set>/<model>` reads: train, test, and train2 if there is one.
+    """Which list of the data set each net of a model reads.
 
-    Semi-supervised nets read two: weak or weak2 is the other.
+    Args:
+        name: `<data set>/<model>`.
+        options: lists that are named in them come first.
+        dataset: where the usual lists are looked for.
+
+    Returns:
+        Role to the name of a list: train, test, and train2 if there is a stage 2; semi-supervised nets read a second
+        list of weakly labelled images, under weak and weak2.
+
+    Raises:
+        InputError: the data set has no such list.
     """
     contexts = {role: context for role, context in _contexts(name, options, dataset).items() if role != "deploy"}
     names = {str(role): context.list_name for role, context in contexts.items()}
@@ -69,7 +88,7 @@ def list_names(name: str, options: GeneratorOptions, dataset: Dataset) -> dict[s
 
 
 def _contexts(name: str, options: GeneratorOptions, dataset: Dataset) -> dict[str, NetContext]:
-    """What each net is made from, by its role."""
+    """The context of each net, by its role."""
     variant = _look_up(name)[1]
     contexts = {role: _context(variant, role, options, dataset) for role in get_args(Role)}
     if not _has_stage2(variant, contexts["train2"]):
@@ -84,12 +103,12 @@ def _context(variant: Variant, role: Role, options: GeneratorOptions, dataset: D
 
 
 def prototxt_folder(name: str, options: GeneratorOptions | None = None) -> str:
-    """Where the prototxts of `<data set>/<model>` belong: options.folder or prototxt/<data set>/<model>."""
+    """The folder of the prototxts of `<data set>/<model>`: options.folder, or prototxt/<data set>/<model>."""
     return (options and options.folder) or f"prototxt/{name}"
 
 
 def experiment_folder(name: str, options: GeneratorOptions | None = None) -> str:
-    """Where snapshots and results belong: options.experiment or exper/<data set>/<model>."""
+    """The folder of snapshots and results: options.experiment, or exper/<data set>/<model>."""
     return (options and options.experiment) or f"exper/{name}"
 
 
@@ -105,7 +124,7 @@ def trained_weights(name: str) -> str:
 
 
 def _look_up(name: str) -> tuple[str, Variant]:
-    """Data set name and row of the table for `<data set>/<model>`."""
+    """The name of the data set and the row of the table for `<data set>/<model>`."""
     dataset_name, slash, model = name.partition("/")
     if not slash or not dataset_name:
         raise InputError(f"got '{name}'; wanted <data set>/<model>, such as voc12/largefov")
@@ -116,15 +135,16 @@ def _look_up(name: str) -> tuple[str, Variant]:
 
 
 def _refuse_unread(name: str, variant: Variant, options: GeneratorOptions) -> None:
-    """No option is passed over in silence."""
+    """Refuse options that do not apply to the model, rather than ignore them."""
     for option in SPECIAL_OPTIONS:
         if getattr(options, option) is not None and option not in variant.reads:
             users = [model for model, row in VARIANTS.items() if option in row.reads]
-            raise InputError(f"option {option}: {name} has no use for it, as {users[0]} or {users[-1]} have")
+            models = f"{users[0]} or {users[-1]}"
+            raise InputError(f"option {option}: does not apply to {name}, only to models such as {models}")
 
 
 def _with_options(recipe: Recipe, options: GeneratorOptions, stage: int) -> Recipe:
-    """A stage's recipe with every option that is stated and that it has a field for."""
+    """A stage's recipe with the values of all options that are given and that it has a field for."""
     stated = {name: value for name, value in options.stated().items() if name not in ("crop", "iterations")}
     iterations = options.iterations if stage == 1 else options.iterations2
     stated |= {} if iterations is None else {"iterations": iterations}
@@ -132,7 +152,7 @@ def _with_options(recipe: Recipe, options: GeneratorOptions, stage: int) -> Reci
 
 
 def _has_stage2(variant: Variant, context: NetContext) -> bool:
-    """Not where it has no iterations, nor where nobody asked for it and publication or data set know of none."""
+    """Whether there is a stage 2: it has iterations, and the options ask for it, or both recipe and list exist."""
     options = context.options
     is_asked = options.train2_set is not None or options.iterations2 is not None
     has_list = not set(context.usual_lists).isdisjoint(context.dataset.lists)

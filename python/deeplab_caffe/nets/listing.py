@@ -1,4 +1,4 @@
-"""The table of variants for people to read: as text, and as a page of the documentation."""
+"""The table of variants to be read: as text, and as a page of the documentation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ mydata/aspp_l --dataset my.toml`. This page is written by `deeplab list --markdo
 
 
 def as_text() -> str:
-    """One line for each model, by families."""
+    """One line for each model, grouped by family."""
     tables = {title: [_cells(name, row) for name, row in family.items()] for title, family in FAMILIES.items()}
     columns = zip(_HEAD, *(cells for table in tables.values() for cells in table), strict=True)
     widths = [max(map(len, column)) for column in columns]

@@ -1,4 +1,4 @@
-"""What a model on a data set is called: `voc12/largefov`, and `voc_largefov` where a slash cannot stand, as in make."""
+"""The two names of a model on a data set: `voc12/largefov`, and `voc_largefov`, its make target."""
 
 from __future__ import annotations
 
@@ -14,33 +14,52 @@ _SHORT = {"voc12": "voc"}
 
 
 def target(dataset: str, model: str) -> str:
-    """`voc_largefov`, the make target of voc12/largefov."""
+    """The make target of a model on a data set.
+
+    Example:
+        >>> target("voc12", "largefov"), target("cityscapes", "largefov")
+        ('voc_largefov', 'cityscapes_largefov')
+    """
     return f"{_SHORT.get(dataset, dataset)}_{model}"
 
 
 def published_names() -> Iterator[str]:
-    """`<data set>/<model>` of every row, on every data set that its publication reports."""
+    """`<data set>/<model>` of every row of the table, on every data set that its publication reports."""
     for model, variant in VARIANTS.items():
         for dataset in variant.datasets:
             yield f"{dataset}/{model}"
 
 
 def starts_from(name: str) -> str | None:
-    """`<data set>/<model>` of the model whose trained weights this one starts from, if there is one."""
+    """The model whose trained weights this one starts from, both as `<data set>/<model>`; None if there is none.
+
+    Example:
+        >>> starts_from("voc12/fcn8s"), starts_from("voc12/largefov")
+        ('voc12/fcn16s', None)
+    """
     dataset, _, model = name.partition("/")
     before = VARIANTS[model].starts_from
     return before if before is None or "/" in before else f"{dataset}/{before}"
 
 
 def initial_weights(name: str) -> str:
-    """In words, what `<data set>/<model>` starts from."""
+    """The initial weights of `<data set>/<model>`, in words."""
     return VARIANTS[name.partition("/")[2]].initial
 
 
 def full_name(name: str) -> str:
-    """`<data set>/<model>` of a name in either form; InputError that names the nearest ones.
+    """`<data set>/<model>` of a name in either form.
 
-    Before the underscore stands a data set of the table or one that datasets/<name>.toml describes.
+    Args:
+        name: `voc12/largefov`, or `voc_largefov`; the data set is one of the table, or one that datasets/<name>.toml
+            describes. A name with a slash is not checked.
+
+    Raises:
+        InputError: the name is unknown; the message says which known names are nearest.
+
+    Example:
+        >>> full_name("voc_largefov")
+        'voc12/largefov'
     """
     if "/" in name:
         return name

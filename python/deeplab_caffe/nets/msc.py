@@ -1,7 +1,7 @@
-"""DeepLab-MSc (v1, §5.2): scores of five depths added up; side branches are trained on a net that stays as it is.
+"""DeepLab-MSc (v1, §5.2): the scores of five depths are added; side branches are trained on a net that is frozen.
 
-The branches stand on the image and on pool1 to pool4. In training they reduce to the resolution of the scores; in use
-they keep their own, so that fine structure reaches the sum: this difference is the release's own.
+The branches read the image and pool1 to pool4. In training they reduce to the resolution of the scores; in test and
+deploy nets they keep their own, so that fine structure reaches the sum. This difference is in the release.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from .blocks import FROZEN, PRETRAINED, Filler, Multipliers, Spec, convolution, 
 from .heads import Fc6
 from .net_context import NetContext
 
-#: where branches stand, to how much of the image's resolution is left there
+#: what each branch reads, to its stride in pixels of the image
 _STRIDES = {"data": 1, "pool1": 2, "pool2": 4, "pool3": 8, "pool4": 8}
 _WITH_DECAY: Multipliers = ((0, 1), (0, 0))
 
 
 class Deep(NamedTuple):
-    """The net below the branches: its fc6, and whether it is LargeFOV, whose classifier stays as it is as well."""
+    """The net below the branches: its fc6, and whether it is LargeFOV, whose classifier is frozen as well."""
 
     fc6: Fc6
     large_fov: bool
 
 
 def fc8_pascal(context: NetContext) -> str:
-    """The first releases called the scores of VOC 2012 `fc8_pascal`; other data sets have names of their own."""
+    """`fc8_pascal`, the name of VOC 2012's scores in the first releases; for another data set the usual name."""
     return "fc8_pascal" if context.dataset.name == "voc12" else context.classifier
 
 
 def msc(n: Spec, context: NetContext, deep: Deep) -> None:
-    """DeepLab-MSc and -MSc-LargeFOV: (N, 3, 8k+1, 8l+1) to (N, C, k+1, l+1), in use to (N, C, 8k+1, 8l+1)."""
+    """DeepLab-MSc and -MSc-LargeFOV: (N, 3, 8k+1, 8l+1) to (N, C, k+1, l+1), in use (N, C, 8k+1, 8l+1)."""
 
     def scores(n: Spec, context: NetContext, images: Top) -> Top:
         return _fusion(n, context, _depths(n, context, images, deep))
@@ -62,7 +62,7 @@ def _depths(n: Spec, context: NetContext, images: Top, deep: Deep) -> dict[str, 
 def _branch(n: Spec, context: NetContext, name: str, bottom: Top) -> Top:
     """`<name>_conv`, `<name>_fc`, each with ReLU and dropout, and the scores `<name>_ms`.
 
-    pool3_ms starts at zero, as in the release, which states no filler there.
+    pool3_ms starts at zero, as in the release, which has no filler there.
     """
     stride = 8 // _STRIDES[name] if context.is_training else 1
     n.section(f"branch on {name}")
@@ -80,7 +80,7 @@ def _hidden(n: Spec, name: str, bottom: Top, kernel_size: int, stride: int, fill
 
 
 def _fusion(n: Spec, context: NetContext, depths: dict[str, Top]) -> Top:
-    """`fc_fusion`, the sum of all; in use each is zoomed to the image's resolution first."""
+    """`fc_fusion`, the sum of all; in test and deploy nets each is zoomed to the image's resolution first."""
     tops = dict(depths)
     if not context.is_training:
         for name in list(depths)[1:]:

@@ -1,4 +1,4 @@
-"""Everything a family of nets needs to know to write one of its four nets."""
+"""What the functions that write a net need to know: its role, data set, options and recipe."""
 
 from __future__ import annotations
 
@@ -20,9 +20,14 @@ _CROP, _TEST_CROP = 321, 513
 
 @dataclass(frozen=True)
 class NetContext:
-    """One net to be written: its role, the data set, the user's options, the recipe with those options applied.
+    """What one net is written for.
 
-    The recipe is that of the role's stage; of stage 1 in the test and deploy nets. sizes: the variant's rule.
+    Attributes:
+        role: train, train2, test or deploy.
+        dataset: the data set.
+        options: the user's options.
+        recipe: that of the role's stage (of stage 1 for the test and deploy nets), with the options applied.
+        sizes: the input sizes that the model takes.
     """
 
     role: Role
@@ -33,6 +38,7 @@ class NetContext:
 
     @property
     def is_training(self) -> bool:
+        """Whether the net is trained: in role train or train2."""
         return self.role in ("train", "train2")
 
     @property
@@ -41,11 +47,12 @@ class NetContext:
 
     @property
     def classifier(self) -> str:
-        """`fc8_<data set>`: the name that keeps weights of one data set out of the net of another."""
+        """`fc8_<data set>`, the name of the last layer: weights of another data set's classifier do not fit it."""
         return f"fc8_{self.dataset.name}"
 
     @property
     def style(self) -> Style:
+        """How the layers of the net are written."""
         options = self.options
         return Style(
             training=self.is_training,
@@ -59,9 +66,12 @@ class NetContext:
 
     @property
     def size(self) -> Size:
-        """(height, width) of the net's input: the training crop, or the size that test images are padded to.
+        """(height, width) of the net's input in pixels: the training crop, or the size that test images are padded to.
 
-        The option's if there is one, which must fit; else the recipe's, the data set's or the usual one, rounded up.
+        That of the options, which must fit; else that of the recipe, the data set or the default, rounded up.
+
+        Raises:
+            InputError: the size in the options does not fit.
         """
         name, hint = ("crop", self.dataset.crop) if self.is_training else ("test_crop", self.dataset.test_size)
         given = getattr(self.options, name)
@@ -72,7 +82,7 @@ class NetContext:
 
     @property
     def usual_lists(self) -> tuple[str, ...]:
-        """The lists that this role may read where the options name none, the best first."""
+        """The lists that this role may read if the options name none; the first that exists is read."""
         if self.is_training and self.recipe.lists:
             return self.recipe.lists
         stages = {"train": ("train_aug", "train"), "train2": ("trainval_aug", "trainval")}
@@ -80,7 +90,11 @@ class NetContext:
 
     @property
     def list_name(self) -> str:
-        """The list this role reads: the one in the options, else the first usual one that the data set has."""
+        """The list that this role reads: that of the options, else the first usual one that the data set has.
+
+        Raises:
+            InputError: the data set has no such list.
+        """
         return self._list(f"{self.role}_set" if self.is_training else "test_set", self.usual_lists)
 
     @property
@@ -102,11 +116,12 @@ class NetContext:
 
     @property
     def list_file(self) -> Path:
+        """The file of the list that this role reads."""
         return self.dataset.list_path(self.list_name)
 
     @property
     def root_folder(self) -> str:
-        """What ImageSegData puts before the list's words; a slash is added where the words begin without one."""
+        """The folder that ImageSegData puts before the paths in a list, with a slash if those begin without one."""
         if self.options.root_folder is not None:
             return self.options.root_folder
         entry = self._first_entry()
@@ -114,7 +129,7 @@ class NetContext:
 
     @property
     def has_labels(self) -> bool:
-        """Whether the list names label files; assumed while the list is not there."""
+        """Whether the list names label files; true if the list does not exist yet."""
         entry = self._first_entry()
         return entry is None or entry.label is not None
 

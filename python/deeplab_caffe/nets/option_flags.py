@@ -1,4 +1,4 @@
-"""Options as command-line flags, both ways: `--batch-size 4 --crop 161`."""
+"""Options as command-line flags, and flags as options: `--batch-size 4 --crop 161`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .options import GeneratorOptions
 
 
 def add_arguments(parser: argparse._ActionsContainer) -> None:
-    """One flag per option, named like it with dashes; a flag that is not given leaves the option's default."""
+    """Add one flag per option: its name with dashes. A flag that is not given leaves the option at its default."""
     for option in fields(GeneratorOptions):
         flag, text = f"--{option.name.replace('_', '-')}", option.metadata["help"].replace("%", "%%")
         if option.default is False:
@@ -22,7 +22,11 @@ def add_arguments(parser: argparse._ActionsContainer) -> None:
 
 
 def from_arguments(arguments: argparse.Namespace) -> GeneratorOptions:
-    """The GeneratorOptions of parsed flags; InputError names the flag whose value cannot be read."""
+    """The options that parsed flags state.
+
+    Raises:
+        InputError: the value of a flag cannot be read, or is invalid.
+    """
     values: dict[str, Any] = {}
     for option in fields(GeneratorOptions):
         if hasattr(arguments, option.name):
@@ -32,7 +36,12 @@ def from_arguments(arguments: argparse.Namespace) -> GeneratorOptions:
 
 
 def command_line(options: GeneratorOptions) -> list[str]:
-    """The flags that give these options; none for a default."""
+    """The flags that state these options; defaults need none.
+
+    Example:
+        >>> command_line(GeneratorOptions(batch_size=4, crop=(161, 321), softmax=True))
+        ['--crop', '161x321', '--batch-size', '4', '--softmax']
+    """
     words: list[str] = []
     for name, value in options.stated().items():
         words.append(f"--{name.replace('_', '-')}")
@@ -60,16 +69,16 @@ def _size(text: str) -> int | tuple[int, ...]:
 
 
 _KINDS: dict[str, tuple[Callable[[str], Any], str]] = {
-    "str": (str, "a text"),
+    "str": (str, "text"),
     "int": (int, "a whole number"),
     "float": (float, "a number"),
     "Size": (_size, "pixels, as 321 or 321x417 (height x width)"),
-    "tuple": (lambda text: tuple(float(part) for part in text.split(",")), "numbers with commas between"),
+    "tuple": (lambda text: tuple(float(part) for part in text.split(",")), "numbers separated by commas"),
 }
 
 
 def _kind(annotation: Any) -> str:
-    """The key of `_KINDS` for a field's annotation (a text, as annotations are not evaluated)."""
+    """The key of `_KINDS` for a field's annotation, which is a string, since annotations are not evaluated."""
     text = str(annotation)
     return "Size" if "Size" in text else text.partition("[")[0].partition(" ")[0]
 

@@ -1,4 +1,4 @@
-"""What stands after the scores: loss and accuracy in training, full resolution in use."""
+"""The outputs of a net, after the scores: loss and accuracy in training, scores at full resolution otherwise."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def shrunk_label(n: Spec, label: Top, factor: int = 8, pad_beg: int = 0, name: s
 
 
 def loss_and_accuracy(n: Spec, context: NetContext, scores: Top, label: Top, suffix: str = "") -> None:
-    """`loss` (training only, no top) and `accuracy`, of scores and labels of one resolution."""
+    """`loss` (in training only, without a top) and `accuracy`, of scores and labels of one resolution."""
     ignore = context.dataset.ignore_label
     if not suffix:
         n.section("the loss has no top, so the log's net outputs are the accuracies: pixels, classes, mean IoU")
@@ -34,7 +34,7 @@ def full_resolution(n: Spec, scores: Top, name: str = "fc8_interp", factor: int 
 
 
 def mat_write(n: Spec, context: NetContext, scores: Top, name: str = "fc8") -> None:
-    """`<name>_mat`: scores as <feature_dir>/<list>/<name>/<id>_blob_0.mat, if the options name a folder."""
+    """`<name>_mat`: writes scores as <feature_dir>/<list>/<name>/<id>_blob_0.mat, if the options name feature_dir."""
     if context.options.feature_dir is None:
         return
     listed = context.list_file
@@ -58,15 +58,15 @@ def test_accuracy(n: Spec, context: NetContext, scores: Top, label: Top, top: st
 
 
 def silence(n: Spec, *unused: Top) -> None:
-    """Tops that nobody reads in a test net, so that they are no outputs of it."""
+    """A Silence layer for tops of a test net that no layer reads, which would be outputs of the net otherwise."""
     n["silence"] = layers.Silence(*unused, ntop=0, include={"phase": schema.TEST})
 
 
 def deploy_output(n: Spec, context: NetContext, scores: Top) -> None:
-    """The end of a deploy net: the scores, and `prob` only on request.
+    """The output of a deploy net: the scores, or with option `softmax` their probabilities `prob`.
 
-    Scores, as in the test net, and by the same name: arg-max needs no softmax, the CRF takes its own, and
-    frameworks that import the net expect scores. `prob` would cost as much memory again.
+    The scores have the name that they have in the test net. Arg-max needs no softmax, the CRF computes its own, and
+    frameworks that import the net expect scores; `prob` takes as much memory again.
     """
     if context.options.softmax:
         n.section("probabilities of the classes at every pixel")

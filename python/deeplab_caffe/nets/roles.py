@@ -1,4 +1,4 @@
-"""What stands around the scores of every net, by its role: where images come from, what becomes of the scores."""
+"""A net of each role: the layers before the scores (images) and after them (loss, accuracy, full resolution)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from .net_context import NetContext
 
 #: from images to scores: (N, 3, 8k+1, 8l+1) to (N, C, k+1, l+1)
 ScoreBuilder = Callable[[Spec, NetContext, Top], Top]
-#: the end of a training net: losses and accuracies of scores and label
+#: the end of a training net: losses and accuracies, from scores and labels
 TrainingBuilder = Callable[[Spec, NetContext, Top, Top], None]
-#: the end of a net for use: scores at the resolution of the image
+#: the end of a test or deploy net: from scores to scores at the resolution of the image
 FullResolutionBuilder = Callable[[Spec, Top], Top]
 
 
 def at_eighth(n: Spec, context: NetContext, scores: Top, label: Top) -> None:
-    """Loss and accuracy where the scores are: on every 8th pixel."""
+    """Loss and accuracy at the resolution of the scores: every 8th pixel."""
     outputs.loss_and_accuracy(n, context, scores, outputs.shrunk_label(n, label))
 
 
@@ -32,11 +32,18 @@ def write_net(
     test_accuracy: str | None = None,
     dims: bool = False,
 ) -> None:
-    """The layers of the context's net: data or input, `scores`, and the end that the role wants.
+    """Write the layers of a net: its images, the scores, and what follows in the context's role.
 
-    features: name of the scores that the test net writes as .mat files on request. test_accuracy: name of the
-    accuracy that the test net computes; without one, or without labels, it silences the labels. dims: whether
-    `data_dim`, the images' own sizes, is wanted as well.
+    Args:
+        n: the net.
+        context: what the net is written for.
+        scores: writes the layers from images (N, 3, h, w) to scores.
+        training: writes losses and accuracies of a training net.
+        full_resolution: writes the layers from scores to those of a test or deploy net.
+        features: name of the scores that the test net writes as .mat files if the options ask for them.
+        test_accuracy: name of the top of the test net's accuracy; without a name, or without labels in the list,
+            there is none, and the labels are silenced.
+        dims: whether there is a blob `data_dim` (N, 1, 1, 2), the size of each image before it was padded.
     """
     if context.is_training:
         images, label = data_layers.images_and_labels(n, context, dims=dims)

@@ -1,4 +1,4 @@
-"""Solver recipes: how a net is trained, and the solver prototxt that says so."""
+"""Solver recipes: how a net is trained, and its solver prototxt."""
 
 from __future__ import annotations
 
@@ -8,18 +8,25 @@ from typing import Any
 from ..formats import schema
 from .input_sizes import Size
 
-#: learning rate policies that a generated solver can have
+#: the learning rate policies of generated solvers
 POLICIES = ("step", "poly", "fixed")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one stage is trained: stochastic gradient descent over `iterations` updates.
+    """How one stage is trained: stochastic gradient descent with momentum over `iterations` updates.
 
-    crop: (height, width) of the training images, or None for the data set's. scale_factors: sizes by which training
-    images are rescaled at random; () for none. mirror: whether images are flipped at random. lists: of the data set,
-    of which the first that it has is trained on; () for the usual ones of the stage. weak_lists: likewise, of weakly
-    labelled images that a semi-supervised net is trained on as well.
+    Fields that are not described here are those of Caffe's SolverParameter.
+
+    Attributes:
+        policy: how the learning rate changes, one of POLICIES.
+        batch_size: images per batch; an update is made of `iter_size` batches.
+        iterations: the number of updates.
+        crop: (height, width) of the training images in pixels; None for the data set's.
+        scale_factors: training images are scaled by one of these, chosen at random; () for none.
+        mirror: whether images are flipped at random.
+        lists: names of lists, the first of which that the data set has is trained on; () for the usual ones.
+        weak_lists: likewise, for the weakly labelled images that a semi-supervised net is trained on as well.
     """
 
     policy: str
@@ -55,7 +62,13 @@ POLY_RESNET = Recipe(
 
 
 def solver(recipe: Recipe, train_net: str, snapshot_prefix: str) -> Any:
-    """The SolverParameter of one stage."""
+    """The SolverParameter of one stage.
+
+    Args:
+        recipe: how the stage is trained.
+        train_net: the path of the training net.
+        snapshot_prefix: the path of snapshots, without `_iter_<n>.caffemodel`.
+    """
     result = schema.SolverParameter(
         train_net=train_net,
         base_lr=recipe.base_lr,

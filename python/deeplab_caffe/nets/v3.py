@@ -3,14 +3,14 @@
 The paper's block1 to block4 are res2 to res5 here; block5 to block7, res6 to res8, are further copies of res5. Where
 the paper is silent:
 
-- Strides stand in the first bottleneck of a stage, as in the weights that people have, on the 1x1 convolution or, with
-  --stride-on 3x3, on the next. (The authors' library puts them into the last bottleneck of the stage before.)
-- A copy of res5 has as many channels before it as after, so its first bottleneck adds its bottom as it is, without a
+- The stride is in the first bottleneck of a stage, as in public weights, on the 1x1 convolution or, with --stride-on
+  3x3, on the next. (The authors' library has it in the last bottleneck of the stage before.)
+- A copy of res5 has as many channels before it as after, so its first bottleneck adds its bottom unchanged, without a
   projection. So the parameters are the same at every output stride.
-- Extra blocks and head start from msra and gaussian fillers, for nothing was trained before them, and learn at the rate
-  of all: with BatchNorm they need no other.
+- Extra blocks and head start from msra and gaussian fillers, since no weights exist for them, and learn at the rate of
+  the other layers: with BatchNorm they need no higher one.
 - BatchNorm's slopes and offsets do not decay. Weight decay is 1e-4, that of ResNet's own training.
-- Layers of the head bear the names of the authors' TensorFlow release, the scores those of DeepLab v2's ResNet.
+- Layers of the head have the names of the authors' TensorFlow release, the scores those of DeepLab v2's ResNet.
 """
 
 from __future__ import annotations
@@ -31,21 +31,25 @@ from .solver_recipes import Recipe
 from .variant import Score, Variant
 
 MultiGrid = tuple[int, int, int]
-#: the output stride of stage 2, in which BatchNorm stays as it is
+#: the output stride of stage 2, in which BatchNorm is frozen
 _FINE = 8
-#: §4.1: how fast BatchNorm's statistics follow
+#: §4.1: moving_average_fraction of BatchNorm
 _DECAY = 0.9997
-#: the atrous rates of the pyramid are stated at this output stride, and grow as it falls
+#: the output stride at which the atrous rates of the pyramid are stated; they grow as it falls
 _RATES_AT = 16
 
 
 @dataclass(frozen=True)
 class V3Config:
-    """One configuration.
+    """One configuration of DeepLab v3.
 
-    depth: 50 or 101. blocks: up to which of the paper's blocks, 4 to 7. multi_grid: by what the rates of the three
-    bottlenecks from block4 on are multiplied. output_stride: in training. rates: of the pyramid at output stride 16;
-    () for none. image_pooling: whether the pyramid has image-level features.
+    Attributes:
+        depth: 50 or 101.
+        blocks: the last of the paper's blocks, 4 to 7.
+        multi_grid: factors on the rates of the three bottlenecks of block4 and of the blocks after it.
+        output_stride: of stage 1, in pixels.
+        rates: of the pyramid at output stride 16; () for no pyramid.
+        image_pooling: whether the pyramid has image-level features.
     """
 
     depth: int = 101
@@ -57,9 +61,9 @@ class V3Config:
 
 
 def v3(n: Spec, context: NetContext, config: V3Config) -> None:
-    """Write a net: (N, 3, sk+1, sl+1) to scores (N, C, k+1, l+1), enlarged to the image in training as in use.
+    """Write a net: (N, 3, sk+1, sl+1) to scores (N, C, k+1, l+1), enlarged to the image in every role.
 
-    s is the output stride: in stage 2 it is 8, in test and deploy nets option test_output_stride, else the net's.
+    s is the output stride: 8 in stage 2, option test_output_stride in test and deploy nets, else that of `config`.
     """
     stride = _output_stride(context, config)
     enlarge = partial(outputs.full_resolution, name="fc1_interp", factor=stride)
@@ -88,7 +92,7 @@ def _output_stride(context: NetContext, config: V3Config) -> int:
 
 
 def _normalization(context: NetContext) -> dict[str, Any]:
-    """How the style differs: BatchNorm learns in stage 1, and stays as it is in stage 2 (§4.1)."""
+    """Changes of the style: BatchNorm learns in stage 1, and is frozen in stage 2 (§4.1)."""
     if context.role == "train2":
         return {"batch_norm": False, "from_scratch": False, "moving_average_fraction": None}
     decay = context.options.moving_average_fraction or _DECAY
@@ -110,13 +114,18 @@ def _scores(n: Spec, context: NetContext, images: Top, config: V3Config, stride:
 
 @contextmanager
 def _fresh(n: Spec) -> Iterator[None]:
-    """Within, layers state fillers, for no initial weights have them; not in stage 2, which has those of stage 1."""
+    """A context in which layers have fillers, since they have no initial weights; except in stage 2."""
     with n.styled(from_scratch=n.style.batch_norm):
         yield
 
 
 def stages(config: V3Config, output_stride: int) -> list[resnet.ResNetStage]:
-    """res2 to the last: strides until the output stride is reached, atrous rates doubled instead from there on."""
+    """res2 to the last stage: strides until the output stride is reached, doubled atrous rates from there on.
+
+    Example:
+        >>> [(stage.stride, stage.rates) for stage in stages(V3Config(blocks=5, multi_grid=(1, 2, 4)), 16)]
+        [(1, (1,)), (2, (1,)), (2, (1,)), (1, (2, 4, 8)), (1, (4, 8, 16))]
+    """
     body, reached, rate = [], 4, 1
     for number, stage in enumerate(_undivided(config), 2):
         if number > 2 and reached < output_stride:
@@ -130,7 +139,7 @@ def stages(config: V3Config, output_stride: int) -> list[resnet.ResNetStage]:
 
 
 def _undivided(config: V3Config) -> Iterator[resnet.ResNetStage]:
-    """The stages without strides and rates."""
+    """The stages before they get strides and rates."""
     body = resnet.stages(config.depth)
     yield from body
     for number in range(6, config.blocks + 2):
@@ -143,7 +152,7 @@ def _undivided(config: V3Config) -> Iterator[resnet.ResNetStage]:
 def pyramid(n: Spec, bottom: Top, rates: list[int], image_pooling: bool) -> Top:
     """Atrous spatial pyramid pooling (§3.3): (N, C, h, w) to (N, 256, h, w).
 
-    `aspp0` 1x1, `aspp<k>` 3x3 at each rate, and `image_pooling`, concatenated and reduced by `concat_projection`.
+    `aspp0` 1x1, `aspp<k>` 3x3 at each rate, and `image_pooling`; concatenated, then reduced by `concat_projection`.
     """
     n.section(f"pyramid: 1x1, 3x3 at rates {' '.join(map(str, rates))}{', the image as a whole' * image_pooling}")
     branches = [_conv_bn_relu(n, "aspp0", bottom)]
@@ -161,10 +170,10 @@ def _conv_bn_relu(n: Spec, name: str, bottom: Top, kernel_size: int = 1, rate: i
 
 
 def _image_features(n: Spec, bottom: Top, like: Top) -> Top:
-    """Global average, 1x1 convolution, and its result at every position of `like`.
+    """Global average, 1x1 convolution, and its result repeated at each position of `like`.
 
-    Enlarging a single pixel bilinearly repeats it. Interp would want the size of the map in numbers; a map of ones,
-    scaled, takes any size.
+    The paper enlarges the single pixel bilinearly, which repeats it. Interp would need the size of the map as numbers;
+    a map of ones that is scaled takes any size.
     """
     pooled = n.put("image_pool", layers.Pooling(bottom, pool=params.Pooling.AVE, global_pooling=True))
     top = _conv_bn_relu(n, "image_pooling", pooled)
@@ -192,10 +201,10 @@ _CITYSCAPES = {"cityscapes": {"crop": (769, 769), "iterations": 90000}}
 _SOURCE = "DeepLab v3 (arXiv 1706.05587)"
 _INITIAL = "ResNet-{} as trained on ImageNet"
 
-#: learnt weights: of conv1 to res5, of each further copy of res5, of the scores
+#: learnt weights of conv1 to res5, by depth; of each further copy of res5, and of the scores
 _TRUNK = {50: 23_508_032, 101: 42_500_160}
 _COPY, _SCORES = 13_387_776, 2048 * 21 + 21
-#: of a 3x3 branch and of a 1x1 branch of the pyramid; the reduction has 256 weights per filter and branch
+#: learnt weights of a 3x3 branch and of a 1x1 branch of the pyramid, and of the reduction, per branch
 _BRANCH_3X3, _BRANCH_1X1, _REDUCTION = 256 * (9 * 2048 + 2), 256 * (2048 + 2), 256 * 256
 
 
@@ -209,7 +218,7 @@ def _parameters(config: V3Config) -> int:
 
 
 def _row(config: V3Config, table: int, *scores: Score | float, **changes: Any) -> Variant:
-    """The row of a net that the paper trained for one of its tables: stage 1 alone."""
+    """The row of a net in one of the paper's tables, trained in stage 1 alone unless `changes` say otherwise."""
     grid = f", multi-grid {config.multi_grid}" if config.multi_grid != (1, 1, 1) else ""
     pooling = f", ASPP {config.rates}{' and image pooling' * config.image_pooling}" if config.rates else ""
     net = f"ResNet-{config.depth}, block{config.blocks}{grid}{pooling}"

@@ -1,4 +1,4 @@
-"""The VGG-16 trunk as DeepLab uses it: pool4 and pool5 keep the resolution, conv5 is atrous instead."""
+"""The VGG-16 trunk as DeepLab uses it: pool4 and pool5 keep the resolution, and conv5 is atrous instead."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .blocks import Spec, conv_relu, pooling
 
 
 class VGGPool(NamedTuple):
-    """Kernel, stride and padding of one max pooling, in pixels of its bottom."""
+    """Kernel, stride and padding of one max pooling layer, in pixels of its bottom."""
 
     kernel_size: int
     stride: int
@@ -41,7 +41,13 @@ def trunk(
 ) -> Top:
     """conv1_1 to pool5: (N, 3, 8k+1, 8l+1) to (N, 512, k+1, l+1) with DeepLab's blocks and pools.
 
-    after_pool: called with the number and the top of each pool, to write side branches there. first_pad: of conv1_1.
+    Args:
+        n: the net.
+        data: the images.
+        pools: pool1 to pool5.
+        after_pool: called with the number and the top of each pool, to write side branches there.
+        blocks: conv1 to conv5.
+        first_pad: padding of conv1_1 in pixels.
     """
     top = data
     for number, (layout, pool) in enumerate(zip(blocks, pools, strict=True), 1):

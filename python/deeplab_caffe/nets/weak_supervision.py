@@ -1,15 +1,15 @@
 """Weak and semi-supervised learning (Papandreou, Chen, Murphy, Yuille, arXiv 1502.02734): labels of images, and boxes.
 
-A training net guesses the labels of every pixel from its own scores and the weak labels (E-step), and learns from that
-guess (M-step); test and deploy nets are DeepLab's own. The released nets are weak_em_adapt and semi_bbox_em_fixed; the
-others are theirs with another E-step or other data, as the paper describes them. Choices where it is silent:
+A training net estimates the label of each pixel from its own scores and the weak labels (E-step), and learns from that
+estimate (M-step); test and deploy nets are DeepLab's. The released nets are weak_em_adapt and semi_bbox_em_fixed; the
+others are these with another E-step or other data, as the paper describes them. Choices where it is silent:
 
-- Labels of an image are read off its pixel labels, as in the release: of the crop, background among them.
+- Labels of an image are derived from its pixel labels, as in the release: those in the crop, background included.
 - Image labels alone train the net with the small field of view, labels of pixels or boxes LargeFOV, as in the release.
-- Strong and weak images make up half of a batch each and weigh .7 and .3, as in the release for boxes.
-- Rectangles and segmentations of boxes are label maps made beforehand (`deeplab box-labels`), learnt from as they are.
-- EM-Fixed on boxes alone starts from the net trained on rectangles: while scores mean little, background, the most
-  frequent label, takes over every box, and nothing corrects it.
+- Strong and weak images are half of a batch each and have loss weights .7 and .3, as in the release for boxes.
+- Rectangles and segmentations of boxes are label maps made beforehand (`deeplab box-labels`) and learnt unchanged.
+- EM-Fixed on boxes alone starts from the net trained on rectangles. From scores that mean little yet, background, the
+  most frequent label, would fill every box, and nothing would correct it.
 """
 
 from __future__ import annotations
@@ -28,15 +28,17 @@ from .net_context import NetContext
 from .solver_recipes import STEP_V1, Recipe
 from .variant import Build, Score, Variant
 
-#: from scores and weak labels to the scores that the guess is taken from
+#: the bias of an E-step: from scores and weak labels to the scores whose maximum is the estimate
 EStepBias = Callable[[Spec, NetContext, str, Top, Top], Top]
 
 
 class Weak(NamedTuple):
     """One kind of weak labels.
 
-    name: in the names of layers. bias: the E-step, or None where the labels are learnt from as they are. of_images:
-    whether they are lists of an image's labels; else each pixel has one.
+    Attributes:
+        name: in the names of layers.
+        bias: that of the E-step; None where the labels are learnt unchanged.
+        of_images: whether there is a list of labels for each image; otherwise each pixel has a label.
     """
 
     name: str
@@ -45,13 +47,13 @@ class Weak(NamedTuple):
 
 
 def em_fixed(n: Spec, context: NetContext, name: str, scores: Top, labels: Top, **biases: Any) -> Top:
-    """EM-Fixed (§3.2): constants added to the scores of the labels that are there, more for objects than background."""
+    """EM-Fixed (§3.2): constants are added to the scores of the image's labels, more to objects than to background."""
     own = {**biases, "ignore_label": context.dataset.ignore_label}
     return n.put(name, layers.BiasChannel(scores, labels, bias_channel_param=own))
 
 
 def em_adapt(n: Spec, context: NetContext, name: str, scores: Top, labels: Top) -> Top:
-    """EM-Adapt (§3.2): as much added as makes background win 40 % of the pixels and each object 20 %."""
+    """EM-Adapt (§3.2): what is added makes background the label of 40 % of the pixels, and each object that of 20 %."""
     own = {"bg_portion": 0.4, "fg_portion": 0.2, "num_iter": 5, "suppress_others": True, "margin_others": 1e-5}
     return n.put(name, layers.AdaptiveBiasChannel(scores, labels, adaptive_bias_channel_param=own))
 
@@ -82,7 +84,7 @@ def weak(n: Spec, context: NetContext, scores: roles.ScoreBuilder, kind: Weak) -
 
 
 def _labels_of_image(n: Spec, context: NetContext, label: Top) -> Top:
-    """`label_weak` (N, C, 1, 1): which labels there are in each label map. (The release has room for ten.)"""
+    """`label_weak` (N, C, 1, 1): the labels in each label map, C of them at most. (The release allows ten.)"""
     n.section("the labels of each image, background among them: all that training sees")
     own = {"max_labels": context.num_classes, "ignore_label": context.dataset.ignore_label}
     n["label_weak"] = layers.UniqueLabel(label, include={"phase": schema.TRAIN}, unique_label_param=own)
@@ -90,7 +92,7 @@ def _labels_of_image(n: Spec, context: NetContext, label: Top) -> Top:
 
 
 def _e_step(n: Spec, context: NetContext, kind: Weak, scores: Top, labels: Top, *, biased: str, estep: str) -> Top:
-    """The labels to learn from: where the biased scores are largest; the weak labels themselves without a bias."""
+    """The labels to learn from: the arg-max of the biased scores, or without a bias the weak labels themselves."""
     if kind.bias is None:
         return labels
     n.section("E-step: the labels of the pixels, guessed from the scores and the weak labels")
@@ -99,7 +101,7 @@ def _e_step(n: Spec, context: NetContext, kind: Weak, scores: Top, labels: Top, 
 
 
 def _loss(n: Spec, context: NetContext, name: str, scores: Top, labels: Top, **weight: float) -> None:
-    """A loss without a top, in training only. No gradient flows into the guess: it is taken for the truth."""
+    """A loss without a top, in training only. No gradient flows into the estimate, which counts as the truth."""
     n[name] = layers.SoftmaxWithLoss(
         scores,
         labels,
@@ -119,7 +121,7 @@ def _accuracy(n: Spec, context: NetContext, name: str, scores: Top, labels: Top)
 
 
 def semi(n: Spec, context: NetContext, kind: Weak) -> None:
-    """LargeFOV that learns from images with labels of pixels and, as many in a batch, from images with weak ones."""
+    """LargeFOV that learns from half a batch of images with labels of pixels and half a batch of weakly labelled ones."""
     if not context.is_training:
         return large_fov(n, context)
     strong, label = data_layers.images_and_labels(n, context, "data_strong", "label_strong")
@@ -167,14 +169,14 @@ _MIXED = tuple(replace(stage, batch_size=15, lists=("train",)) for stage in STEP
 
 
 def _weak_lists(suffix: str = "") -> tuple[Recipe, ...]:
-    """Batches half of the images of "train", half of the others, those of val among them in stage 2."""
+    """Half of a batch are images of "train", half are the others, in stage 2 with those of val."""
     names = ("train_aug_diff_train", "trainval_aug_diff_train")
     first, second = (replace(s, weak_lists=(f"{name}{suffix}",)) for s, name in zip(_MIXED, names, strict=True))
     return replace(first, average_loss=100), second
 
 
 def _box_lists(kind: str) -> tuple[Recipe, ...]:
-    """Every image by the labels that were made from its boxes."""
+    """All images, with the labels that were made from their boxes."""
     lists = (f"train_aug_bbox_{kind}", f"trainval_aug_bbox_{kind}")
     return tuple(replace(stage, lists=(name,)) for stage, name in zip(STEP_V1, lists, strict=True))
 
@@ -196,7 +198,7 @@ _SMALL = Variant(
 
 
 def _large(words: str, score: float, build: Build, recipes: tuple[Recipe, ...], **changes: Any) -> Variant:
-    """A row of a net that is LargeFOV in use."""
+    """A row whose test and deploy nets are LargeFOV."""
     row = replace(
         _SMALL,
         title=f"DeepLab-LargeFOV-{words}",
