@@ -94,7 +94,7 @@ def layers_of(net: Any) -> dict[str, NetLayer]:
 
     Who owns a shared parameter and what its filler is only the embedded engine tells.
     """
-    owned_elsewhere = getattr(net, "_borrowed", {})
+    owned_elsewhere = getattr(net, "borrowed", {})
     found: dict[str, NetLayer] = {}
     for name, layer in zip(net._layer_names, net.layers, strict=True):
         if len(layer.blobs) and name not in found:
