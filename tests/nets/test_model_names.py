@@ -44,7 +44,7 @@ def test_a_data_set_described_here_has_targets(tmp_path, monkeypatch):
     [
         ("voc_largefow", "did you mean voc_largefov or"),
         ("aspp_l", "did you mean voc_aspp_l?"),
-        ("zzz", "`deeplab list` shows what there is"),
+        ("zzz", "`deeplab list` shows all models"),
     ],
 )
 def test_unknown_names(name, hint):

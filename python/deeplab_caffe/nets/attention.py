@@ -4,7 +4,7 @@ The scores of the scales are merged by their maximum, their mean, or weights tha
 each position. With extra supervision (E-Supv) the scores of each scale have a loss as well. Layers that DeepLab v2's
 three-scale net has too have the same names. Choices where the paper is silent:
 
-- The loss of the three quarters compares enlarged scores (v2's release), since labels cannot be resampled by 3/4 exactly.
+- The loss of the three quarters compares enlarged scores (v2's release): 3/4 does not resample labels exactly.
 - The attention net has a ReLU between its two layers, no dropout, and the classifier's learning rate: both are new.
 - Its features are enlarged, like the scores, to the resolution of the whole image's before they are concatenated.
 """

@@ -70,7 +70,7 @@ def full_name(name: str) -> str:
         return found
     is_model = name in VARIANTS
     near = [target(d, name) for d in VARIANTS[name].datasets] if is_model else get_close_matches(name, known, 3)
-    hint = f"; did you mean {' or '.join(near)}?" if near else "; `deeplab list` shows what there is"
+    hint = f"; did you mean {' or '.join(near)}?" if near else "; `deeplab list` shows all models"
     raise InputError(f"got '{name}'; wanted <data set>/<model> or <data set>_<model>, such as voc_largefov{hint}")
 
 

@@ -121,7 +121,7 @@ def _accuracy(n: Spec, context: NetContext, name: str, scores: Top, labels: Top)
 
 
 def semi(n: Spec, context: NetContext, kind: Weak) -> None:
-    """LargeFOV that learns from half a batch of images with labels of pixels and half a batch of weakly labelled ones."""
+    """LargeFOV on batches half of images with labels of pixels, half of weakly labelled images."""
     if not context.is_training:
         return large_fov(n, context)
     strong, label = data_layers.images_and_labels(n, context, "data_strong", "label_strong")
