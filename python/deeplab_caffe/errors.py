@@ -14,3 +14,10 @@ class InputError(RuntimeError):
 
 class Stopped(Exception):
     """Long work was stopped by a signal, after what it had was saved; the message says how to go on."""
+
+
+class NotFinite(Exception):
+    """Training was stopped because its loss or a parameter is no longer finite; the message says where and what to try.
+
+    The command line prints it and exits with code 3.
+    """

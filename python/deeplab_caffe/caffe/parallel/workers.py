@@ -21,7 +21,7 @@ import torch
 import torch.distributed as dist
 from tqdm import tqdm
 
-from ...errors import InputError, Stopped
+from ...errors import InputError, NotFinite, Stopped
 from ...permission import allow_python_layers, python_layers_allowed
 from . import group
 
@@ -123,6 +123,8 @@ def _fail(worker: _Worker, how_to_go_on: Callable[[], str]) -> NoReturn:
     code = worker.process.exitcode or 0
     if worker.state == "input error":
         raise InputError(worker.message if worker.rank == 0 else f"{worker}: {worker.message}")
+    if worker.state == "not finite":
+        raise NotFinite(worker.message if worker.rank == 0 else f"{worker}: {worker.message}")
     if worker.state == "lost contact":
         raise InputError("; ".join(filter(None, [worker.message, how_to_go_on()])))
     if worker.state == "interrupted":
@@ -224,6 +226,8 @@ def _work(reports: Connection, place: _Place, function: Callable[..., None], arg
         outcome = "stopped", str(stop)
     except group.LostContact as error:
         outcome = "lost contact", str(error)
+    except NotFinite as error:
+        outcome = "not finite", str(error)
     except InputError as error:
         outcome = "input error", str(error)
     except KeyboardInterrupt:

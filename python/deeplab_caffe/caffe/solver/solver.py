@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from functools import partial
@@ -9,16 +10,18 @@ from typing import Any
 
 import torch
 
+from ...errors import NotFinite
 from ...formats import schema
 from ...formats.definition import SolverDefinition, read_solver_definition
 from ...formats.weights_hdf5 import check_names
 from .. import log, mode
+from ..blob import Blob
 from ..net import weights
 from ..net.log import message_text
 from ..net.net import Net
 from ..parallel import group, startup
 from ..signals import Action
-from . import learning_rate, regularization, snapshot
+from . import learning_rate, not_finite, regularization, snapshot
 from .log import Display, log_outputs
 from .nets import test_nets, train_net
 from .state import TrainingState
@@ -43,6 +46,8 @@ class Solver(TrainingState):
     history_scales_with_rate = False
     #: whether tests run by the planned execution, which keeps the outputs of the test nets alone
     plans_tests = False
+    #: what to do when the loss or a parameter is not finite, of `not_finite.POLICIES`
+    when_not_finite = "continue"
     #: what the passes compute in; see `set_precision`
     precision = "float32"
 
@@ -125,7 +130,7 @@ class Solver(TrainingState):
         if self._stop:
             log.info("Optimization stopped early.", "solver.cpp:301")
             return
-        if self.is_root and p.display and self.iter % p.display == 0:
+        if self.is_root and self._displays():
             self._note_loss(self.net.forward_range(0, len(self.net.layers) - 1))
             log.info(f"Iteration {self.iter}, loss = {log.number(self.smoothed_loss)}", "solver.cpp:317")
         if p.test_interval and self.iter % p.test_interval == 0:
@@ -135,6 +140,8 @@ class Solver(TrainingState):
     def snapshot(self) -> None:
         """Write `<prefix>_iter_<iter>.caffemodel`, `.solverstate` and the side file of data positions."""
         self.net.deferred_checks.finish()
+        if self.when_not_finite != "continue" and not all(map(not_finite.finite, self._learnable_blobs())):
+            self._not_finite("a parameter is not finite")
         snapshot.write(self)
 
     def restore(self, state_file: str | os.PathLike[str]) -> None:
@@ -159,10 +166,10 @@ class Solver(TrainingState):
                     break
             for on_start, _ in self.callbacks:
                 on_start()
-            self.net.debug_info = bool(p.debug_info and p.display and self.iter % p.display == 0)
+            self.net.debug_info = bool(p.debug_info and self._displays())
             loss = self._passes()
             self._note_loss(loss)
-            if self.is_root and p.display and self.iter % p.display == 0:
+            if self.is_root and self._displays():
                 self._display.show(self)
             for _, on_gradients_ready in self.callbacks:
                 on_gradients_ready()
@@ -180,10 +187,33 @@ class Solver(TrainingState):
         total: torch.Tensor | None = None
         for _ in range(self.param.iter_size):
             loss = self.net.forward_range(0, last)
+            self._check_finite(loss)
             self.net.backward_range(last, 0, release=True)
             total = loss if total is None else total + loss
         assert total is not None
         return total / self.param.iter_size
+
+    def _check_finite(self, loss: torch.Tensor) -> None:
+        """Look at a loss, on a device that must be waited for only when it is displayed."""
+        if self.when_not_finite == "continue" or (mode.asynchronous() and not self._displays()):
+            return
+        if not math.isfinite(float(loss)):
+            self._not_finite(f"the loss is {float(loss):g}")
+
+    def _not_finite(self, what: str) -> None:
+        """Stop with NotFinite, or warn once."""
+        rate = learning_rate.rate(self.param, self.iter, self.current_step)
+        message = not_finite.explanation(self.iter, what, rate, self.net.steps)
+        if self.when_not_finite == "stop":
+            raise NotFinite(f"{self.source}: {message}; {snapshot.last(self.param.snapshot_prefix)}")
+        self.when_not_finite = "continue"
+        log.warning(message, "solver.cpp:228")
+
+    def _displays(self) -> bool:
+        return bool(self.param.display) and self.iter % self.param.display == 0
+
+    def _learnable_blobs(self) -> list[Blob]:
+        return [param.blob for param in self.net.learnable_params]
 
     def _note_loss(self, loss: torch.Tensor) -> None:
         """Mean over the last `average_loss` iterations; kept on the device until it is read."""
@@ -257,7 +287,7 @@ class Solver(TrainingState):
     def apply_update(self) -> None:
         """Clip, average over iter_size, regularise, and take the solver's step for every learnable parameter."""
         rate = self._rate()
-        if self.param.display and self.iter % self.param.display == 0:
+        if self._displays():
             log.info(f"Iteration {self.iter}, lr = {log.number(rate)}", "sgd_solver.cpp:106")
         with torch.no_grad():
             regularization.clip(self.net.learnable_params, self.param.clip_gradients)
