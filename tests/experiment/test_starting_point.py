@@ -10,7 +10,7 @@ import pytest
 from deeplab_caffe.cli import main
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.experiment import published
-from deeplab_caffe.experiment.training import _initial_weights, train
+from deeplab_caffe.experiment.stages.train import _initial_weights, train
 from deeplab_caffe.nets import GeneratorOptions, generate, write_files
 
 REPOSITORY = Path(__file__).parents[2]
@@ -63,6 +63,6 @@ def test_nets_that_are_not_written_are_written_first(tiny, capsys, stage):
 def test_no_weights(msc):
     with pytest.raises(InputError) as error:
         train(msc)
-    assert "layer 'conv1_1' states no weight_filler, so it must start from trained weights" in str(error.value)
+    assert "layer 'conv1_1' has no weight_filler, so it must start from trained weights" in str(error.value)
     assert "Put them at exper/toy/msc/model/init.caffemodel" in str(error.value)
-    assert "make them first: deeplab train toy/deeplab" in str(error.value)
+    assert "train them first: deeplab train toy/deeplab" in str(error.value)

@@ -244,7 +244,7 @@ def test_convert_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     assert cli.main(["prototxt", "convert", "nets/test.prototxt", "--dialect", "bvlc", "--in-place"]) == 0
     assert Path("nets/test.prototxt").read_text() == Path("out/test.prototxt").read_text()
     assert cli.main(["prototxt", "convert", "nets", "out", "--dialect", "bvlc", "-o", "both"]) == 2
-    assert "was written already in this call" in capsys.readouterr().err
+    assert "was already written by this command" in capsys.readouterr().err
 
 
 def test_convert_fills_in_templates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
