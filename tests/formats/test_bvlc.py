@@ -14,7 +14,7 @@ from deeplab_caffe.engine import install_as_caffe
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats import schema
 from deeplab_caffe.formats.bvlc import to_bvlc
-from deeplab_caffe.formats.bvlc_schema import BVLC_TYPES, LACKING, PYTHON_TYPES
+from deeplab_caffe.formats.bvlc_schema import BVLC_TYPES, LACKING, PYTHON_TYPES, REFUSED_TYPES
 from deeplab_caffe.formats.definition import definition_in
 from deeplab_caffe.formats.prototxt import Document, to_message
 from deeplab_caffe.nets import GeneratorOptions, generate
@@ -42,9 +42,16 @@ def _lacking(message: object) -> list[str]:
 # -- the lists
 
 
-def test_every_layer_type_is_bvlcs_or_has_a_python_layer() -> None:
-    assert {*BVLC_TYPES, *PYTHON_TYPES} == {*caffe.layer_type_list()}
+def test_every_layer_type_is_bvlcs_has_a_python_layer_or_is_refused() -> None:
+    assert {*BVLC_TYPES, *PYTHON_TYPES, *REFUSED_TYPES} == {*caffe.layer_type_list()}
     assert not BVLC_TYPES & set(PYTHON_TYPES)
+    assert sorted(REFUSED_TYPES) == ["HardSwish"]
+
+
+@pytest.mark.parametrize("kind", sorted(REFUSED_TYPES))
+def test_a_type_without_a_python_layer_is_refused_by_name(kind: str) -> None:
+    with pytest.raises(InputError, match=f"^net.prototxt:1:19: .*no layer type '{kind}', nor has deeplab_layers$"):
+        _convert(f'layer {{ name: "a" type: "{kind}" bottom: "x" top: "y" }}')
     assert set((_ROOT / "tests/data/bvlc/layer_types.txt").read_text().split()) == BVLC_TYPES
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import schema
-from .bvlc_schema import BVLC_TYPES, LACKING, MODULE, PYTHON_TYPES
+from .bvlc_schema import BVLC_TYPES, LACKING, MODULE, PYTHON_TYPES, REFUSED_TYPES
 from .edits import Edits
 from .messages import StandIns, is_repeated, to_message
 from .prototxt import Document
@@ -76,9 +76,9 @@ class _Layer:
             self._write_weighted_loss(self.loss)
         elif self.type not in BVLC_TYPES and "${" not in self.type:
             known = sorted(BVLC_TYPES | set(PYTHON_TYPES))
+            hint = "" if self.type in REFUSED_TYPES else nearest(self.type, known)
             raise self.document.error(
-                self._field("type").start,
-                f"BVLC's Caffe has no layer type '{self.type}', nor has {MODULE}{nearest(self.type, known)}",
+                self._field("type").start, f"BVLC's Caffe has no layer type '{self.type}', nor has {MODULE}{hint}"
             )
         if self.type == "SoftmaxWithLoss" and len(self.block.all("top")) > 1:
             raise self.document.error(self.block.start, "BVLC's Caffe cannot set up a SoftmaxWithLoss with two tops")

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...files import replacing
 from ..blob import Blob
-from .base import Layer, register
+from .base import Layer, Shape, register
 
 
 @register("HDF5Output")
@@ -29,6 +29,11 @@ class HDF5Output(Layer):
         if not self._path:
             self.fail("hdf5_output_param states no file_name")
         self._write({})
+
+    def shapes_without_data(
+        self, bottoms: Sequence[Shape], tops: int, image: tuple[int, int] | None
+    ) -> list[Shape] | None:
+        return []
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         for blob in bottom:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 from ...formats import schema
 from ...formats.definition import is_included
+from ...formats.layer_facts import LOSS
 from .net_file import Layer, NetFile
 
 if TYPE_CHECKING:
     from .shape_view import ShapeView
 
 _PHASES = {schema.TRAIN: "TRAIN", schema.TEST: "TEST"}
-#: layer types whose tops are numbers for people
-METRICS = ("Accuracy", "SegAccuracy")
 
 
 class Blob:
@@ -108,7 +107,7 @@ class View:
 
 def is_loss(layer: Layer) -> bool:
     """Whether a layer's top is something to be made small."""
-    return layer.type.endswith("Loss") or any(layer.param.loss_weight)
+    return layer.facts.kind == LOSS or any(layer.param.loss_weight)
 
 
 def views_of(file: NetFile) -> list[View]:
