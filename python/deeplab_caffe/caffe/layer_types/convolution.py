@@ -36,7 +36,7 @@ class Convolution(WindowLayer):
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.param.convolution_param
         if len(bottom) != len(top):
-            self.fail(f"has {len(bottom)} bottoms and {len(top)} tops, wanted as many of one as of the other")
+            self.fail(f"has {len(bottom)} bottoms and {len(top)} tops, wanted equal numbers")
         self.read_windows(bottom[0].shape)
         if p.group < 1:
             self.fail("group is 0, wanted a positive number")

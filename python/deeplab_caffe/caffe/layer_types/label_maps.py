@@ -26,7 +26,7 @@ class CensorLabel(TensorLayer):
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if not self.param.censor_label_param.HasField("ignore_label"):
-            self.fail("states no ignore_label")
+            self.fail("ignore_label is missing")
 
     def top_shapes(self, *bottoms: Shape) -> list[Shape]:
         labels, listed = bottoms
@@ -84,7 +84,7 @@ class Histogram(TensorLayer):
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if self.param.histogram_param.num_labels < 1:
-            self.fail("num_labels is not stated, or not positive")
+            self.fail("num_labels is 0 or not stated, wanted a positive number")
 
     def top_shapes(self, *bottoms: Shape) -> list[Shape]:
         return [(*bottoms[0][:1], self.param.histogram_param.num_labels, 1, 1)]
@@ -107,7 +107,7 @@ class IgnoreOverlay(TensorLayer):
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if not self.param.ignore_overlay_param.HasField("ignore_label"):
-            self.fail("states no ignore_label")
+            self.fail("ignore_label is missing")
 
     def top_shapes(self, *bottoms: Shape) -> list[Shape]:
         if bottoms[0] != bottoms[1]:
@@ -130,7 +130,7 @@ class OneHot(TensorLayer):
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if self.param.onehot_param.num_labels < 1:
-            self.fail("num_labels is not stated, or not positive")
+            self.fail("num_labels is 0 or not stated, wanted a positive number")
 
     def top_shapes(self, *bottoms: Shape) -> list[Shape]:
         check_maps(self, bottoms[0])

@@ -58,7 +58,7 @@ class MemoryData(DataLayer):
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         if self._arrays is None:
-            self.fail("has no data yet; call set_input_arrays(data, labels) first")
+            self.fail("has no data; call set_input_arrays(data, labels) first")
         count = self.param.memory_data_param.batch_size
         # A position restored from a snapshot need not be a multiple of today's batch size.
         items = (self.position + np.arange(count)) % len(self._arrays[0])

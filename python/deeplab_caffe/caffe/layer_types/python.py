@@ -30,8 +30,8 @@ class PythonLayer(Layer):
         self, bottoms: Sequence[Shape], tops: int, image: tuple[int, int] | None
     ) -> list[Shape] | None:
         self.fail(
-            "its shapes are known to its own code alone; if you trust that, say --allow-python-layers, "
-            + "else state them: " + " ".join(f"--input {name}=1,3,321,321" for name in self.param.top)
+            "only its own code knows its shapes; if you trust it, pass --allow-python-layers, "
+            + "otherwise state them: " + " ".join(f"--input {name}=1,3,321,321" for name in self.param.top)
         )  # fmt: skip
 
 

@@ -230,7 +230,7 @@ class ReadAheadLayer(DataLayer):
             if tensor.shape[1:] != shape:
                 raise InputError(
                     f"{self.where(entry)}is {_size(shape)}, the first item of its batch {_size(tensor.shape[1:])}; "
-                    "items of one batch must be of one size: state a crop, resize them, or set batch_size: 1"
+                    "all items of a batch must have the same size: state a crop, resize them, or set batch_size: 1"
                 )
         self.write(item, entry, number, [t.numpy()[i, ...] for t in tensors])
 

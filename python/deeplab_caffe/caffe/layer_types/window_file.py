@@ -82,7 +82,7 @@ class _Reader:
 
     def line(self, what: str) -> str:
         if self.at == len(self.lines):
-            raise InputError(f"{self.path}:{self.at}: the file ends where {what} was wanted")
+            raise InputError(f"{self.path}:{self.at}: the file ends where {what} was expected")
         self.at += 1
         return self.lines[self.at - 1].strip()
 
