@@ -113,7 +113,7 @@ class Split(Layer):
 
 @register("Silence")
 class Silence(TensorLayer):
-    """Uses up its bottoms, so that they are not outputs of the net; their gradient is zero."""
+    """Takes its bottoms, so that they are not outputs of the net; their gradient is zero."""
 
     bottoms = (1, MANY)
     tops = (0, 0)

@@ -123,7 +123,7 @@ class IgnoreOverlay(TensorLayer):
 class OneHot(TensorLayer):
     """Lists of labels at each pixel (N, L, H, W) to maps (N, num_labels, H, W), 1 where the label is in the list.
 
-    Entries of −1 are no label. DeepLab v1 wants num_labels ≤ L, which is not asked for here.
+    Entries of −1 are no label. DeepLab v1 requires num_labels ≤ L; here it is not required.
     """
 
     no_gradient = (0,)

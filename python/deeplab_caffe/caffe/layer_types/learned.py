@@ -1,4 +1,4 @@
-"""Layers that hand out what they have learned. Mirrors `embed_layer.cpp`, `parameter_layer.hpp`."""
+"""Layers whose tops are learned values. Mirrors `embed_layer.cpp`, `parameter_layer.hpp`."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ class MatRead(DataLayer):
             self.fail(f"cannot read '{path}': {error.strerror or error}")
         except KeyError:
             self.fail(f"'{path}' has no variable 'data'")
-        except Exception as error:  # whatever SciPy meets in a file that is not, or not quite, a MAT file
+        except Exception as error:  # whatever SciPy raises for a file that is not a valid MAT file
             self.fail(f"'{path}' is not a MAT file of version 5: {error}")
         if not isinstance(data, np.ndarray) or data.dtype not in (np.float32, np.float64) or data.ndim > 4:
             kind = f"{data.dtype} with {data.ndim} axes" if isinstance(data, np.ndarray) else type(data).__name__

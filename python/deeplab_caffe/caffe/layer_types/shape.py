@@ -1,4 +1,4 @@
-"""Layers that arrange what they are given anew. Mirrors `reshape_layer.cpp`, `flatten_layer.cpp`, `slice_layer.cpp`,
+"""Layers that reshape, cut, repeat or select. Mirrors `reshape_layer.cpp`, `flatten_layer.cpp`, `slice_layer.cpp`,
 `crop_layer.cpp`, `tile_layer.cpp`, `batch_reindex_layer.cpp`, `filter_layer.cpp`, `reduction_layer.cpp`."""
 
 from __future__ import annotations

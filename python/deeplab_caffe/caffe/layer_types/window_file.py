@@ -37,7 +37,7 @@ class Windows:
 def read_windows(path: str) -> Windows:
     """Read a window file: per image `# index`, path, channels, height, width, number of windows, and the windows.
 
-    A window is a line of class, overlap and box. Raises InputError, with the line, for whatever is not so.
+    A window is a line of class, overlap and box. Raises InputError, with the line, for anything else.
     """
     try:
         with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:

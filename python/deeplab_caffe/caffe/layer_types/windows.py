@@ -1,4 +1,4 @@
-"""What convolution and its kin share: windows of any number of spatial axes. Mirrors `base_conv_layer.cpp`."""
+"""What convolution and similar layers share: windows of any number of spatial axes. Mirrors `base_conv_layer.cpp`."""
 
 from __future__ import annotations
 
