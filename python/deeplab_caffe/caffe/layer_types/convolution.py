@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from .. import mode
 from ..blob import Blob
 from .base import MANY, Shape, TensorLayer, register
-from .windows import WindowLayer
+from .window_layer import WindowLayer
 
 _CONVOLVE = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
