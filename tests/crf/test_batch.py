@@ -188,7 +188,7 @@ def test_the_command_goes_on_from_what_is_done(folders, capsys):
     ],
 )
 def test_what_the_command_cannot_use_is_one_line(folders, flags, message, capsys, monkeypatch):
-    monkeypatch.setattr("deeplab_caffe.crf.crew.cluster._CONNECT_SECONDS", 1)
+    monkeypatch.setattr("deeplab_caffe.crf.pool.cluster._CONNECT_SECONDS", 1)
     scores, images, out, _ = folders
     out.mkdir()
     flags = [flag.format(scores=scores, images=images, out=out) for flag in flags]
@@ -244,7 +244,7 @@ def test_ids_that_have_no_map_are_failures(folders):
     assert tasks[0].id == "c" and tasks[1] == Failure("z", f"{folders[0]}: no score map of 'z'")
 
 
-def test_a_crew_of_processes_refines_too(folders):
+def test_a_pool_of_processes_refines_too(folders):
     scores, images, out, expected = folders
     refine_batch(batch_tasks(scores, images), Refiner(PARAMETERS, out), workers=1, processes=True, quiet=True)
     np.testing.assert_array_equal(read_label(out / "c.png"), expected["c"])

@@ -70,7 +70,7 @@ def test_an_interrupted_search_says_how_to_go_on(
 
     command = ["crf-search", *FOLDERS, *SMALL]
     with monkeypatch.context() as patch:
-        patch.setattr("deeplab_caffe.crf.search.run._Search._coarse", interrupted)
+        patch.setattr("deeplab_caffe.crf.search.grid_search._Search._coarse", interrupted)
         assert cli.main(command) == 130
     assert "kept in found/search.journal; run the same command again to continue" in capsys.readouterr().err
     assert cli.main(command) == 0

@@ -11,19 +11,18 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .exact_kernels import filter_blocks
-from .inference import Options, labels_of
-from .lattice import bilateral_features
-from .mean_field import POWERS, aligned
-from .params import CRFParameters
-from .vector import LANES
-
-Float32 = NDArray[np.float32]
+from ..array_types import Float32
+from ..kernels.exact_filter import filter_blocks
+from ..kernels.vector import LANES
+from ..lattice import term_features
+from ..mean_field import POWERS, aligned
+from ..params import CRFParameters, GaussianTerm
+from .base import BackendOptions, Pair, labels_of
 
 _BLOCK = 128
 
 
-def infer(pairs: Sequence[tuple[NDArray, Float32]], parameters: CRFParameters, options: Options) -> list[NDArray]:
+def infer(pairs: Sequence[Pair], parameters: CRFParameters, options: BackendOptions) -> list[NDArray]:
     """Labels (H, W) or probabilities (C, H, W) for each pair of image and unary."""
     beliefs = (_infer(image, unary, parameters) for image, unary in pairs)
     return [labels_of(q) if options.labels else q for q in beliefs]
@@ -31,14 +30,11 @@ def infer(pairs: Sequence[tuple[NDArray, Float32]], parameters: CRFParameters, o
 
 def _infer(image: NDArray, unary: Float32, parameters: CRFParameters) -> Float32:
     shape = unary.shape
-    terms: list[tuple[float, PositionKernel | FeatureKernel]] = [
-        (parameters.w2, PositionKernel(shape[1], shape[2], parameters.sigma_gamma)),
-        (parameters.w1, FeatureKernel(bilateral_features(image, parameters.sigma_alpha, parameters.sigma_beta))),
-    ]
+    kernels = [(term.weight, _kernel(term, image)) for term in parameters.terms()]
     before, after = POWERS[parameters.normalization]
     flat = unary.reshape(shape[0], -1)
     ones = np.ones((1, flat.shape[1]), np.float32)
-    weighted = [(w, kernel, kernel.filtered(ones)) for w, kernel in terms]
+    weighted = [(w, kernel, kernel.filtered(ones)) for w, kernel in kernels]
     q = _softmax(-flat)
     for _ in range(parameters.iterations):
         logits = -flat
@@ -46,6 +42,12 @@ def _infer(image: NDArray, unary: Float32, parameters: CRFParameters) -> Float32
             logits += np.float32(weight) * kernel.filtered(q * mass**before) * mass**after
         q = _softmax(logits)
     return q.reshape(shape)
+
+
+def _kernel(term: GaussianTerm, image: NDArray) -> PositionKernel | FeatureKernel:
+    if term.sigma_colour is None:
+        return PositionKernel(image.shape[0], image.shape[1], term.sigma_xy)
+    return FeatureKernel(term_features(term, image))
 
 
 class PositionKernel:

@@ -1,4 +1,4 @@
-"""A batch: the images of two folders, streamed through a crew."""
+"""A batch: the images of two folders, streamed through a pool."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from deeplab_caffe.data.large_images import IMAGE_SUFFIXES, find_images
-from deeplab_caffe.data.score_maps import find_score_maps
-from deeplab_caffe.errors import InputError
-from deeplab_caffe.files import remove_leftovers, write_text
-from deeplab_caffe.progress import tracked
-
-from ..crew import hire
+from ...data.large_images import IMAGE_SUFFIXES, find_images
+from ...data.score_maps import find_score_maps
+from ...errors import InputError
+from ...files import remove_leftovers, write_text
+from ...progress import tracked
+from ..pool import open_pool
 from .refiner import Refiner, Task
 
 RECORD = "crf.json"  # in the folder of the results: the parameters that they were made with
@@ -88,8 +87,8 @@ def refine_batch(
     wanted = [task for task in tasks if isinstance(task, Task)]
     files = [refiner.folder / f"{task.id}.{name}" for task in wanted for name in refiner.formats]
     make = functools.partial(_same, refiner)
-    with _tidied(files), contextlib.closing(hire(make, workers, processes, scheduler)) as crew:
-        counted: Iterator = crew.run(wanted)
+    with _tidied(files), contextlib.closing(open_pool(make, workers, processes, scheduler)) as pool:
+        counted: Iterator = pool.run(wanted)
         for task, message in counted if quiet or not wanted else tracked(counted, "crf", len(wanted)):
             if message:
                 failures.append(Failure(task.id, message))
@@ -105,7 +104,7 @@ def _record(refiner: Refiner) -> None:
 
 
 def _prepare(folder: Path) -> None:
-    """Make the folder of the results, and see that files can be made in it."""
+    """WorkFactory the folder of the results, and see that files can be made in it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()

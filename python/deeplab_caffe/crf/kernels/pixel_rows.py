@@ -12,15 +12,14 @@ As with `vector`: numba does not see that a change here concerns the kernels of 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numba.extending import overload
 
+from .kernel_cache import INLINED, inlined, kernel
 from .vector import LANES, add, filled, fma, item, load, load_repeated, multiply, place, prefetch, store
 
 BLOCK = 32  # pixels whose rows stay in the first cache between slice, softmax and splat
 PIXELS_AHEAD = 8  # vertices are asked for this many pixels before they are needed; so many follow the last
 STEPS_AHEAD = 24  # the same for steps of a chain
-INLINED = {"nogil": True, "forceinline": True}
 _MOST_PARTS, _USUAL_PARTS = 4, 3  # more vectors than these do not stay in registers with what belongs to them
 _ONE_PART = (0,)
 _ZERO, _HALF = np.float32(0), np.float32(0.5)
@@ -99,7 +98,7 @@ def _compile_scatter(belief, parts, lane, corners, columns, first, factor, place
     return add_term
 
 
-@njit(**INLINED)
+@inlined
 def _slice_lanes(
     parts, stride, lane, group, corners, logits, places, weights, factors, strength, values, begin, size, rows
 ):
@@ -114,7 +113,7 @@ def _slice_lanes(
         store(rows, i * stride + lane, total)
 
 
-@njit(**INLINED)
+@inlined
 def _splat_lanes(parts, stride, lane, corners, places, weights, factors, values, begin, size, rows):
     columns, terms = _columns(corners), len(corners)
     for i in range(size):
@@ -125,7 +124,7 @@ def _splat_lanes(parts, stride, lane, corners, places, weights, factors, values,
         )
 
 
-@njit(**INLINED)
+@inlined
 def slice_block(parts, group, corners, logits, places, weights, factors, strength, values, begin, size, rows):
     """rows = logits, the same for each group, + each term's messages; for `size` pixels from `begin` on.
 
@@ -144,7 +143,7 @@ def slice_block(parts, group, corners, logits, places, weights, factors, strengt
         _slice_lanes(_ONE_PART, stride, lane, group, corners, logits, *messages, begin, size, rows)
 
 
-@njit(**INLINED)
+@inlined
 def splat_block(parts, corners, places, weights, factors, values, begin, size, rows):
     """Add the rows, times each term's weights and factor, to the vertices' values."""
     stride, some = len(parts) * LANES, _at_once(parts)
@@ -155,14 +154,14 @@ def splat_block(parts, corners, places, weights, factors, values, begin, size, r
         _splat_lanes(_ONE_PART, stride, lane, corners, places, weights, factors, values, begin, size, rows)
 
 
-@njit(**INLINED)
+@inlined
 def room(parts):
     """The rows of one block, 64-byte aligned, and room behind them."""
     space = np.empty(BLOCK * len(parts) * (LANES + 1) + 3 * LANES, np.float32)
     return space[(-(space.ctypes.data >> 2)) & 15 :]
 
 
-@njit(**INLINED)
+@inlined
 def _blur_lanes(parts, stride, lane, values, chains):
     nothing = place(chains, 0)
     here = nothing
@@ -182,7 +181,7 @@ def _blur_lanes(parts, stride, lane, values, chains):
         before, value, here = value, after, there
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def blur(parts, values, chains):
     """Blur all terms' vertices in place: v + (v before + v after) / 2, one direction after the other.
 

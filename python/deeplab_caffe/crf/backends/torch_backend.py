@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deeplab_caffe.errors import InputError
-
-from .inference import Options
-from .lattice import bilateral_features
-from .mean_field import POWERS, active_classes
-from .params import CRFParameters
+from ...errors import InputError
+from ..lattice import term_features
+from ..mean_field import POWERS, active_classes
+from ..params import CRFParameters
+from .base import BackendOptions, Pair
 from .torch_lattice import TorchLattice, build_torch_lattice
 
-Pair = tuple[NDArray, NDArray[np.float32]]
 
-
-def infer(pairs: Sequence[Pair], parameters: CRFParameters, options: Options) -> list[NDArray]:
+def infer(pairs: Sequence[Pair], parameters: CRFParameters, options: BackendOptions) -> list[NDArray]:
     """Labels (H, W) or probabilities (C, H, W) for each pair of image and unary, all at once."""
     return infer_weights(pairs, parameters, [parameters.w1], options)[0]
 
 
 @torch.inference_mode()
 def infer_weights(
-    pairs: Sequence[Pair], parameters: CRFParameters, w1s: Sequence[float], options: Options
+    pairs: Sequence[Pair], parameters: CRFParameters, w1s: Sequence[float], options: BackendOptions
 ) -> list[list[NDArray]]:
     """For each of `w1s` what `infer` gives with it; lattices are built once and all weights run side by side.
 
@@ -72,17 +70,13 @@ def _terms(
     pairs: Sequence[Pair], parameters: CRFParameters, w1s: Sequence[float], device: torch.device
 ) -> list[tuple[TorchLattice, Tensor]]:
     """The lattices over all images, each with its weights (W, 1)."""
-    features = [
-        torch.from_numpy(bilateral_features(image, parameters.sigma_alpha, parameters.sigma_beta)).to(device)
-        for image, _ in pairs
-    ]
-    empty = (np.empty((*unary.shape[1:], 0), np.float32) for _, unary in pairs)
-    positions = [torch.from_numpy(bilateral_features(e, parameters.sigma_gamma, 1.0)).to(device) for e in empty]
-    w1 = torch.tensor(w1s, dtype=torch.float32, device=device)[:, None]
-    return [
-        (build_torch_lattice(positions), torch.full_like(w1, parameters.w2)),
-        (build_torch_lattice(features), w1),
-    ]
+    each = [replace(parameters, w1=w1).terms() for w1 in w1s]
+    found = []
+    for term, *others in zip(*each, strict=True):
+        features = [torch.from_numpy(term_features(term, image)).to(device) for image, _ in pairs]
+        weights = torch.tensor([t.weight for t in (term, *others)], dtype=torch.float32, device=device)
+        found.append((build_torch_lattice(features), weights[:, None]))
+    return found
 
 
 class _Iteration:

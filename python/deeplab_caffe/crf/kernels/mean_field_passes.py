@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from .row_kernels import BLOCK, INLINED, room, slice_block, splat_block
+from .kernel_cache import inlined, kernel
+from .pixel_rows import BLOCK, room, slice_block, splat_block
 from .vector import (
     LANES,
     exp_cut,
@@ -26,7 +26,7 @@ from .vector import (
 )
 
 
-@njit(**INLINED)
+@inlined
 def _softmax_block(parts, group, begin, size, bounded, rest, rows):
     """Replace logits by their softmax; `bounded` ones have a largest from 0 to 80 in each group and are not shifted."""
     groups, width = len(parts) // len(group), len(group) * LANES
@@ -43,7 +43,7 @@ def _softmax_block(parts, group, begin, size, bounded, rest, rows):
         store(rows, i * width, multiply(belief, filled(belief, inverse(whole))))
 
 
-@njit(**INLINED)
+@inlined
 def _shift(parts, group, begin, size, rest, behind, rows):
     """Subtract each group's largest; from `behind` on stands what `rest` becomes by it."""
     groups, width = len(parts) // len(group), len(group) * LANES
@@ -55,7 +55,7 @@ def _shift(parts, group, begin, size, rest, behind, rows):
             rows[behind + i] = item(rest, begin + i // groups) * np.exp(-highest)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def step(parts, group, corners, bounded, logits, rest, places, weights, taken, strength, given, values, splatted):
     """One pass: slice the messages from `values` (None: none yet), add the logits, softmax, splat into `splatted`.
 
@@ -72,7 +72,7 @@ def step(parts, group, corners, bounded, logits, rest, places, weights, taken, s
         splat_block(parts, corners, places, weights, given, splatted, begin, size, rows)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def write_maps(
     parts, group, corners, bounded, logits, rest, places, weights, taken, strength, values, number, kept, maps, shares
 ):
@@ -97,7 +97,7 @@ def write_maps(
                 shares[begin + i] = np.float32(1) - own[first : first + kept.size].sum()
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def write_labels(parts, group, corners, logits, places, weights, taken, strength, values, kept, labels):
     """The last pass: the class of the largest belief, the first of equals, into `labels` (groups, N)."""
     count, groups = logits.size // (len(group) * LANES), len(parts) // len(group)
@@ -112,7 +112,7 @@ def write_labels(parts, group, corners, logits, places, weights, taken, strength
                 labels[number, begin + i] = kept[best]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def splat_maps(parts, corners, maps, places, weights, given, splatted):
     """Splat `maps` (C, N) as they are."""
     stride = len(parts) * LANES
@@ -126,7 +126,7 @@ def splat_maps(parts, corners, maps, places, weights, given, splatted):
         splat_block(parts, corners, places, weights, given, splatted, begin, size, rows)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def slice_maps(parts, corners, places, weights, taken, strength, values, maps):
     """Slice `values` into `maps` (C, N)."""
     stride = len(parts) * LANES

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from deeplab_caffe.crf.crew import LocalCrew, hire, stopping
+from deeplab_caffe.crf.pool import LocalPool, open_pool, stopping
 from deeplab_caffe.crf.search import ArrayItem, SearchOptions, SearchSpace, coarse_to_fine
 from deeplab_caffe.crf.search.journal import Journal
 from deeplab_caffe.errors import InputError
@@ -24,49 +24,49 @@ def tasks(count):
 
 
 def test_every_task_is_done_once():
-    crew = LocalCrew(CALL, 3)
-    assert sorted(result for _, result in crew.run(tasks(50))) == [n * n for n in range(50)]
-    crew.close()
+    pool = LocalPool(CALL, 3)
+    assert sorted(result for _, result in pool.run(tasks(50))) == [n * n for n in range(50)]
+    pool.close()
 
 
 def test_tasks_are_read_as_there_are_hands_for_them():
     taken = []
-    crew = LocalCrew(CALL, 1)
-    results = crew.run(taken.append(task) or task for task in tasks(100))
+    pool = LocalPool(CALL, 1)
+    results = pool.run(taken.append(task) or task for task in tasks(100))
     next(results)
     assert len(taken) < 10
     results.close()
-    crew.close()
+    pool.close()
 
 
 def test_a_tasks_error_is_raised():
-    crew = LocalCrew(CALL, 1)
+    pool = LocalPool(CALL, 1)
     with pytest.raises(ZeroDivisionError):
-        list(crew.run([functools.partial(divmod, 1, 0)]))
-    crew.close()
+        list(pool.run([functools.partial(divmod, 1, 0)]))
+    pool.close()
 
 
-def test_a_crew_that_closes_tells_its_long_tasks():
+def test_a_pool_that_closes_tells_its_long_tasks():
     deadline = time.monotonic() + 60
 
     def last_long():
         while not stopping() and time.monotonic() < deadline:
             time.sleep(0.01)
 
-    crew = LocalCrew(CALL, 1)
-    next(crew.run([*tasks(1), last_long]))
-    crew.close()
+    pool = LocalPool(CALL, 1)
+    next(pool.run([*tasks(1), last_long]))
+    pool.close()
     assert time.monotonic() < deadline - 30
 
 
 def test_a_task_that_kills_its_processes_is_given_up(monkeypatch):
-    monkeypatch.setattr("deeplab_caffe.crf.crew.common.MOST_LOSSES", 2)
-    crew = LocalCrew(CALL, 1, processes=True)
+    monkeypatch.setattr("deeplab_caffe.crf.pool.common.MOST_LOST_WORKERS", 2)
+    pool = LocalPool(CALL, 1, processes=True)
     done = []
     with pytest.raises(InputError, match="worker processes were lost 2 times in a row.*use fewer workers"):
-        done.extend(result for _, result in crew.run([*tasks(1), DIE]))
+        done.extend(result for _, result in pool.run([*tasks(1), DIE]))
     assert done in ([], [0])
-    crew.close()
+    pool.close()
 
 
 @pytest.fixture(scope="module")
@@ -113,15 +113,15 @@ def test_a_cluster_finds_the_same_and_does_again_what_a_lost_worker_had(cluster,
 )
 def test_schedulers_that_are_not_there(address, message, monkeypatch):
     pytest.importorskip("distributed")
-    monkeypatch.setattr("deeplab_caffe.crf.crew.cluster._CONNECT_SECONDS", 1)
+    monkeypatch.setattr("deeplab_caffe.crf.pool.cluster._CONNECT_SECONDS", 1)
     with pytest.raises(InputError, match=message):
-        hire(CALL, 1, scheduler=address)
+        open_pool(CALL, 1, scheduler=address)
 
 
 def test_dask_that_is_not_installed_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "distributed", None)
     with pytest.raises(InputError, match=r"pip install 'deeplab-caffe\[dask\]'"):
-        hire(CALL, 1, scheduler="tcp://127.0.0.1:9")
+        open_pool(CALL, 1, scheduler="tcp://127.0.0.1:9")
 
 
 def test_labels_of_a_journal_in_use_are_not_counted_by_another(items, tmp_path):

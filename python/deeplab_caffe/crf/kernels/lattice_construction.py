@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from .kernel_cache import inlined, kernel
 from .vector import item, prefetch
 
 EMPTY = np.int64(-(2**63))  # the key of a slot without a vertex
@@ -14,7 +14,7 @@ _AHEAD = 6  # slots are asked for this many pixels before they are needed
 _ROUND = np.float32(12582912.0)  # 1.5 * 2^23: adding and subtracting it rounds a float32 to the nearest even integer
 
 
-@njit(nogil=True, forceinline=True)
+@inlined
 def _first_slot(key, slots):
     """The first of so many slots to try for `key`.
 
@@ -25,7 +25,7 @@ def _first_slot(key, slots):
     return np.int64((high * np.uint64(slots)) >> np.uint64(32))
 
 
-@njit(nogil=True, forceinline=True)
+@inlined
 def _find(key, slot, slot_keys):
     """The slot that holds `key`, or the empty one where it belongs, from the first to try on."""
     last = slot_keys.size - 1
@@ -34,7 +34,7 @@ def _find(key, slot, slot_keys):
     return slot
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def spread_of(features):
     """(d,): the largest minus the smallest value of each feature (N, d), the origin included."""
     low, high = np.zeros(features.shape[1], np.float32), np.zeros(features.shape[1], np.float32)
@@ -45,7 +45,7 @@ def spread_of(features):
     return high - low
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def fill_levels(image, sigma, features):
     """Write image (H, W, bands) over `sigma` (bands,) behind the two positions of features (H, W, 2 + bands)."""
     height, width, bands = image.shape
@@ -55,7 +55,7 @@ def fill_levels(image, sigma, features):
                 features[y, x, 2 + band] = np.float32(image[y, x, band]) / sigma[band]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def in_order(slot_keys, slots, count):
     """The keys and vertices (M,) of all `count` vertices, in the order of their slots."""
     keys, vertices = np.empty(count + 1, np.int64), np.empty(count + 1, np.int32)
@@ -66,7 +66,7 @@ def in_order(slot_keys, slots, count):
     return keys[:count], vertices[:count]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def fill_slots(keys, vertices, slot_keys, slots):
     """Enter `keys` (M,), which differ, and their vertices into empty slots."""
     for i in range(keys.size):
@@ -74,7 +74,7 @@ def fill_slots(keys, vertices, slot_keys, slots):
         slot_keys[slot], slots[slot] = keys[i], vertices[i]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def place_pixels(features, scale, strides, begin, offsets, weights, slot_keys, slots, counter):
     """Find every pixel's simplex from `begin` on; return the pixel for which the slots are too few, or N.
 
@@ -101,7 +101,7 @@ def place_pixels(features, scale, strides, begin, offsets, weights, slot_keys, s
     return count
 
 
-@njit(nogil=True, forceinline=True)
+@inlined
 def _elevate(features, start, size, scale, elevated):
     """Rotate d features into the plane of d + 1 coordinates that sum to 0."""
     dims = scale.size
@@ -115,7 +115,7 @@ def _elevate(features, start, size, scale, elevated):
             total[i] += scaled
 
 
-@njit(nogil=True, forceinline=True)
+@inlined
 def _find_simplex(elevated, size, base, rank, rest):
     """The nearest vertex whose coordinates divide by d + 1; the remainders (over d + 1) and their descending order."""
     corners = elevated.shape[0]
@@ -146,7 +146,7 @@ def _find_simplex(elevated, size, base, rank, rest):
             left[i] = (from_[i] - to[i]) * inverse
 
 
-@njit(nogil=True, forceinline=True)
+@inlined
 def _weigh(rest, rank, start, size, ordered, weights):
     """The barycentric weights of the simplex's corners: differences of successive remainders in their order."""
     corners = rest.shape[0]
@@ -170,7 +170,7 @@ def _weigh(rest, rank, start, size, ordered, weights):
             weights[start + i, place] = ordered[place, i]
 
 
-@njit(nogil=True, forceinline=True)
+@inlined
 def _make_keys(base, rank, strides, size, simplex_keys):
     """The keys of the simplex's corners: each lies one further on every axis, and d + 1 back on the one in turn."""
     corners = base.shape[0]
@@ -190,7 +190,7 @@ def _make_keys(base, rank, strides, size, simplex_keys):
                 row[i] -= back if order[i] == turn else np.int64(0)
 
 
-@njit(nogil=True, forceinline=True)
+@inlined
 def _look_up(simplex_keys, start, size, offsets, slot_keys, slots, counter, first_slots):
     """Find or enter the vertices of one block; to ask first whether a corner is that of the pixel before costs more."""
     corners = simplex_keys.shape[0]
@@ -215,7 +215,7 @@ def _look_up(simplex_keys, start, size, offsets, slot_keys, slots, counter, firs
     counter[0] = used
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def find_following(keys, vertices, strides, slot_keys, slots):
     """(d + 1, M): for each direction the vertex after each vertex, -1 for none; and (d + 1, M) whether one is before.
 
@@ -235,7 +235,7 @@ def find_following(keys, vertices, strides, slot_keys, slots):
     return following, preceded[:, 1:]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def find_runs(following, preceded):
     """Rows of at least two neighbouring vertices, direction by direction; see Lattice.runs."""
     corners, size = following.shape
@@ -261,7 +261,7 @@ def find_runs(following, preceded):
     return runs[:end].copy(), starts
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def find_neighbours(runs, starts, size):
     """(d + 1, M, 2): for each direction the vertices before and after, -1 for none."""
     neighbours = np.full((starts.size - 1, size, 2), -1, np.int32)
@@ -274,7 +274,7 @@ def find_neighbours(runs, starts, size):
     return neighbours
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def filter_ones(offsets, weights, runs, size):
     """(N,): the lattice's answer to a constant 1."""
     count, corners = offsets.shape

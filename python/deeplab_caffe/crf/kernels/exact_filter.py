@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from .kernel_cache import inlined, kernel
 from .vector import CUT, exp_cut, filled, fma, item, load, load16, multiply, store, subtract
 
 _FARTHEST = np.float32(-2 * CUT)  # a squared distance, in standard deviations, from which on a weight is nothing
@@ -12,7 +12,7 @@ _HALF, _ZERO = np.float32(-0.5), np.float32(0)
 _ONE_PART, _THREE_PARTS = (0,), (0, 0, 0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def filter_blocks(features, low, high, given, stride, block, taken):
     """taken += the Gaussian of all distances times given; flat rows of `stride` values, one for each pixel.
 
@@ -28,7 +28,7 @@ def filter_blocks(features, low, high, given, stride, block, taken):
                 _multiply(kernel, given, taken, stride, one * block, other * block, block)
 
 
-@njit(nogil=True, forceinline=True)
+@inlined
 def _distance(low, high, one, other):
     """The least squared distance between two blocks."""
     total = _ZERO
@@ -38,7 +38,7 @@ def _distance(low, high, one, other):
     return total
 
 
-@njit(nogil=True, forceinline=True)
+@inlined
 def _weigh(features, dims, count, one, other, block, kernel):
     """kernel (block, block): the Gaussian of every distance between two blocks."""
     for i in range(block):
@@ -51,7 +51,7 @@ def _weigh(features, dims, count, one, other, block, kernel):
             store(kernel, i * block + lane, exp_cut(multiply(total, filled(total, _HALF))))
 
 
-@njit(nogil=True, forceinline=True)
+@inlined
 def _multiply(kernel, given, taken, stride, one, other, block):
     """Add the kernel times the rows of block `other` to those of block `one`."""
     wide = stride - stride % 24

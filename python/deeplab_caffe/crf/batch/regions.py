@@ -8,16 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from deeplab_caffe.data.score_maps import Kind, kind_of, open_score_map
-from deeplab_caffe.errors import InputError
-
-from ..unary import input_size, resize_scores, unary_from_probabilities
-
-Float32 = NDArray[np.float32]
-Size = tuple[int, int]
+from ...data.score_maps import Kind, kind_of, open_score_map
+from ...errors import InputError
+from ..array_types import Float32, Size
+from ..unary import bilinear_taps, input_size, resize_scores, unary_from_probabilities
 
 
-class Window(NamedTuple):
+class Region(NamedTuple):
     """Rows `top` to `bottom` and columns `left` to `right` of an image, the ends not included."""
 
     top: int
@@ -69,34 +66,26 @@ class ImageScores(NamedTuple):
         """The same map, mapped anew, so that the pages of what was read before are let go of."""
         return self if not isinstance(self.values, np.memmap) else self._replace(values=open_score_map(self.path))
 
-    def unary(self, window: Window) -> Float32:
-        """Energies (C, h, w) of a window, up to a constant per pixel. Raises InputError that names the file."""
+    def unary(self, region: Region) -> Float32:
+        """Energies (C, h, w) of a region, up to a constant per pixel. Raises InputError that names the file."""
         try:
-            values = enlarged(self.values, self.full, window)
+            values = enlarged(self.values, self.full, region)
             return -values if self.kind == "scores" else unary_from_probabilities(values)
         except InputError as error:
             raise InputError(f"{self.path}: {error}") from None
 
 
-def enlarged(values: NDArray[Any], full: Size, window: Window) -> Float32:
-    """A window of a map (C, h, w) enlarged to `full`, without the rest: what `resize_scores` gives there."""
+def enlarged(values: NDArray[Any], full: Size, region: Region) -> Float32:
+    """A region of a map (C, h, w) enlarged to `full`, without the rest: what `resize_scores` gives there."""
     height, width = values.shape[1:]
-    rows, columns = window.slices
+    rows, columns = region.slices
     if (height, width) == tuple(full):
         return np.ascontiguousarray(values[:, rows, columns], dtype=np.float32)
-    if window.top == window.left == 0:
-        return resize_scores(values, full, window.size)
-    upper, lower, down = _taps(height, full[0], window.top, window.bottom)
-    left, right, across = _taps(width, full[1], window.left, window.right)
+    if region.top == region.left == 0:
+        return resize_scores(values, full, region.size)
+    upper, lower, down = bilinear_taps(height, full[0], region.top, region.bottom)
+    left, right, across = bilinear_taps(width, full[1], region.left, region.right)
     part = np.asarray(values[:, upper[0] : lower[-1] + 1, left[0] : right[-1] + 1], np.float32)
     wide = (1 - across) * part[:, :, left - left[0]] + across * part[:, :, right - left[0]]
     down = down[:, None]
     return (1 - down) * wide[:, upper - upper[0]] + down * wide[:, lower - upper[0]]
-
-
-def _taps(source: int, target: int, begin: int, end: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Float32]:
-    """For samples `begin` to `end` of `target`: the two source indices and the second one's weight, in float32."""
-    ratio = np.float32(source - 1) / np.float32(target - 1) if target > 1 else np.float32(0)
-    position = ratio * np.arange(begin, end, dtype=np.float32)
-    first = position.astype(np.intp)
-    return first, np.minimum(first + 1, source - 1), position - first.astype(np.float32)

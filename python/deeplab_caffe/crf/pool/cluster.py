@@ -1,4 +1,4 @@
-"""The workers of a Dask cluster. The package `distributed` is imported only here, and only when a crew is made."""
+"""The workers of a Dask cluster. The package `distributed` is imported only here, and only when a pool is made."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from deeplab_caffe.errors import InputError
-
-from .common import Losses, Make, work
+from ...errors import InputError
+from .common import LostWorkers, WorkFactory, work
 
 _CONNECT_SECONDS = 10
 _WORKER_SECONDS = 60
 _TASKS_AHEAD = 2  # per thread of the cluster
 
 
-class DaskCrew:
-    """The cluster of a scheduler, `tcp://host:port`; workers may come and go. A `Crew`.
+class DaskPool:
+    """The cluster of a scheduler, `tcp://host:port`; workers may come and go. A `WorkerPool`.
 
     Workers need this package, and the files under the paths that the tasks name.
     Raises InputError if Dask is not installed, the scheduler is not there, or it has no worker within a minute.
     """
 
-    def __init__(self, make: Make, scheduler: str, worker_seconds: float = _WORKER_SECONDS) -> None:
+    def __init__(self, make: WorkFactory, scheduler: str, worker_seconds: float = _WORKER_SECONDS) -> None:
         try:
             import distributed
         except ImportError:
@@ -50,10 +49,10 @@ class DaskCrew:
             ) from None
 
     def run(self, tasks: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
-        """See `Crew`."""
-        losses = Losses(f"workers of {self._scheduler}")
+        """See `WorkerPool`."""
+        losses = LostWorkers(f"workers of {self._scheduler}")
         waiting = iter(tasks)
-        pending = {self._submit(task): task for task in islice(waiting, self._hands())}
+        pending = {self._submit(task): task for task in islice(waiting, self._tasks_under_way())}
         completed = self._dask.as_completed(list(pending), loop=self._client.loop)
         for future in completed:
             task = pending.pop(future)
@@ -69,7 +68,7 @@ class DaskCrew:
                 raise self._lost() from error
             losses.none()
             yield task, result
-            for task in islice(waiting, max(0, self._hands() - len(pending))):
+            for task in islice(waiting, max(0, self._tasks_under_way() - len(pending))):
                 future = self._submit(task)
                 pending[future] = task
                 completed.add(future)
@@ -77,7 +76,7 @@ class DaskCrew:
     def _submit(self, task: Any) -> Any:
         return self._client.submit(work, self._token, self._make, task, pure=False)
 
-    def _hands(self) -> int:
+    def _tasks_under_way(self) -> int:
         """How many tasks to have under way: the cluster may have grown."""
         return (1 + _TASKS_AHEAD) * max(1, sum(self._client.nthreads().values()))
 
@@ -88,7 +87,7 @@ class DaskCrew:
         )
 
     def close(self) -> None:
-        """Let go of the cluster, which drops what this crew has not finished."""
+        """Let go of the cluster, which drops what this pool has not finished."""
         self._client.close()
 
 

@@ -12,15 +12,15 @@ from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
 from typing import Any
 
-from .common import Losses, Make, work
+from .common import LostWorkers, WorkFactory, work
 
 _TASKS_AHEAD = 2  # per worker, so that none waits for its next
 
 
-class LocalCrew:
-    """`count` threads, or processes; they start when there is work. A `Crew`."""
+class LocalPool:
+    """`count` threads, or processes; they start when there is work. A `WorkerPool`."""
 
-    def __init__(self, make: Make, count: int, processes: bool = False) -> None:
+    def __init__(self, make: WorkFactory, count: int, processes: bool = False) -> None:
         self._make, self._count, self._processes, self._token = make, count, processes, uuid.uuid4().hex
         self._stop = None if processes else threading.Event()
         self._pool = self._start()
@@ -31,10 +31,10 @@ class LocalCrew:
         return ProcessPoolExecutor(self._count, multiprocessing.get_context("spawn"), _ignore_interrupts)
 
     def run(self, tasks: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
-        """See `Crew`."""
+        """See `WorkerPool`."""
         waiting: Iterator[Any] = iter(tasks)
         pending: dict[Future, Any] = {}
-        losses = Losses("worker processes")
+        losses = LostWorkers("worker processes")
         while True:
             lost: list[Any] = []
             for task in islice(waiting, (1 + _TASKS_AHEAD) * self._count - len(pending)):
@@ -69,7 +69,7 @@ class LocalCrew:
             return None
 
     def close(self) -> None:
-        """See `Crew`."""
+        """See `WorkerPool`."""
         if self._stop:
             self._stop.set()
         self._pool.shutdown(cancel_futures=True)

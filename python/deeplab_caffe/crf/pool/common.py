@@ -1,4 +1,4 @@
-"""What every crew does, and the worker's side of it."""
+"""What every pool does, and the worker's side of it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
-from deeplab_caffe.errors import InputError
+from ...errors import InputError
 
-Make = Callable[[], Callable[[Any], Any]]
+WorkFactory = Callable[[], Callable[[Any], Any]]
 
 #: how often in a row workers may be lost, with nothing done in between, before it is taken for the work's fault
-MOST_LOSSES = 4
+MOST_LOST_WORKERS = 4
 
 
-class Crew(Protocol):
+class WorkerPool(Protocol):
     """Workers that share tasks."""
 
     def run(self, tasks: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
@@ -27,7 +27,7 @@ class Crew(Protocol):
         """Drop what has not begun; wait for what this machine has begun."""
 
 
-class Losses:
+class LostWorkers:
     """Counts workers lost in a row, and gives up when it is too many."""
 
     def __init__(self, who: str) -> None:
@@ -40,10 +40,10 @@ class Losses:
     def another(self) -> None:
         """A worker was lost. Raises InputError when that was one too many."""
         self._count += 1
-        if self._count == MOST_LOSSES:
+        if self._count == MOST_LOST_WORKERS:
             raise InputError(
-                f"CRF: {self._who} were lost {MOST_LOSSES} times in a row, with nothing done in between; most likely "
-                "the memory is too small for the images: use fewer workers, or smaller images"
+                f"CRF: {self._who} were lost {MOST_LOST_WORKERS} times in a row, with nothing done in between; most "
+                "likely the memory is too small for the images: use fewer workers, or smaller images"
             )
 
 
@@ -51,12 +51,12 @@ _own = threading.local()  # a worker's function serves one thread
 
 
 def stopping() -> bool:
-    """Whether the crew that this thread works for is being closed; tasks that last long may ask."""
+    """Whether the pool that this thread works for is being closed; tasks that last long may ask."""
     stop: threading.Event | None = getattr(_own, "stop", None)
     return stop is not None and stop.is_set()
 
 
-def work(token: str, make: Make, task: Any, stop: threading.Event | None = None) -> Any:
+def work(token: str, make: WorkFactory, task: Any, stop: threading.Event | None = None) -> Any:
     """Do a task in the thread that calls, with the function that `make` gave it before for the same token."""
     _own.stop = stop
     if getattr(_own, "token", None) != token:

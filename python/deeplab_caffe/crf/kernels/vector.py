@@ -22,7 +22,7 @@ _FLOAT = ir.FloatType()
 _INT = ir.IntType(32)
 
 
-class Row(types.Type):
+class VectorRow(types.Type):
     """The numba type of `parts` vectors of `lanes` float32 values."""
 
     def __init__(self, lanes: int, parts: int) -> None:
@@ -32,13 +32,13 @@ class Row(types.Type):
         self.integers = ir.VectorType(_INT, lanes)
 
 
-@register_model(Row)
-class _RowModel(models.PrimitiveModel):
+@register_model(VectorRow)
+class _VectorRowModel(models.PrimitiveModel):
     def __init__(self, manager, row):
         super().__init__(manager, row, ir.ArrayType(row.vector, row.parts))
 
 
-_row16 = Row(2 * LANES, 1)
+_row16 = VectorRow(2 * LANES, 1)
 
 
 def parts_of(lanes: int) -> tuple[int, ...]:
@@ -101,7 +101,7 @@ def place(typingctx, array, index):
 @intrinsic
 def load(typingctx, parts, array, index):
     """A row of a flat float32 array from `index` on; `parts` is a tuple with a value for each vector of the row."""
-    row = Row(LANES, len(parts))
+    row = VectorRow(LANES, len(parts))
 
     def codegen(context, builder, signature, args):
         return _loaded(context, builder, row, signature.args[1], *args[1:])
@@ -112,10 +112,10 @@ def load(typingctx, parts, array, index):
 @intrinsic
 def load_repeated(typingctx, parts, group, array, index):
     """As `load`, but the vectors begin anew after as many as `group` has values."""
-    row, whole = Row(LANES, len(parts)), len(group)
+    row, whole = VectorRow(LANES, len(parts)), len(group)
 
     def codegen(context, builder, signature, args):
-        vectors = _loaded(context, builder, Row(LANES, min(row.parts, whole)), signature.args[2], *args[2:])
+        vectors = _loaded(context, builder, VectorRow(LANES, min(row.parts, whole)), signature.args[2], *args[2:])
         result = ir.Constant(ir.ArrayType(row.vector, row.parts), ir.Undefined)
         for part in range(row.parts):
             result = builder.insert_value(result, builder.extract_value(vectors, part % whole), part)

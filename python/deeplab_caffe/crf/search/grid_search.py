@@ -12,21 +12,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deeplab_caffe.errors import InputError
-from deeplab_caffe.evaluation import Scores
-from deeplab_caffe.progress import Progress
-
-from ..crew import Crew, hire
+from ...errors import InputError
+from ...evaluation import Scores
+from ...progress import Progress
 from ..params import check_compact
-from .bootstrap import gain_interval
-from .counting import Counting, Effort, Unit
+from ..pool import WorkerPool, open_pool
+from .evaluator import Budget, EvaluatorFactory, WorkItem
 from .items import Item, choose_evenly
 from .journal import Journal, Matrix
-from .result import Row, SearchResult
+from .result import ScoredSetting, SearchResult
 from .space import SearchSpace, Setting
 
 _VERSION = 2  # of the numbers that a journal holds
 _MOST_EXTENSIONS = 20
+_RESAMPLES = 2000  # of the images, for the interval of the gain
 
 
 @dataclass(frozen=True)
@@ -90,27 +89,32 @@ def coarse_to_fine(
     chosen = tuple(choose_evenly(items, options.max_images))
     if not chosen:
         raise InputError("CRF search: no images to search on")
-    counting = Counting(space, num_classes, ignore_label, options.compact)
+    factory = EvaluatorFactory(space, num_classes, ignore_label, options.compact)
     with (
         contextlib.closing(Journal(journal)) as kept,
-        contextlib.closing(hire(counting, options.workers, options.processes, options.scheduler)) as crew,
+        contextlib.closing(open_pool(factory, options.workers, options.processes, options.scheduler)) as pool,
     ):
-        return _Search(chosen, counting, kept, crew, options).run()
+        return _Search(chosen, factory, kept, pool, options).run()
 
 
 class _Search:
     def __init__(
-        self, items: tuple[Item, ...], counting: Counting, journal: Journal, crew: Crew, options: SearchOptions
+        self,
+        items: tuple[Item, ...],
+        factory: EvaluatorFactory,
+        journal: Journal,
+        pool: WorkerPool,
+        options: SearchOptions,
     ) -> None:
-        self.items, self.space, self.journal, self.crew, self.options = items, counting.space, journal, crew, options
-        self.full = Effort(self.space.iterations)
-        fixed = (_VERSION, counting.num_classes, counting.ignore_label, self.space.w2, self.space.sigma_gamma)
+        self.items, self.space, self.journal, self.pool, self.options = items, factory.space, journal, pool, options
+        self.full = Budget(self.space.iterations)
+        fixed = (_VERSION, factory.num_classes, factory.ignore_label, self.space.w2, self.space.sigma_gamma)
         salt = repr((*fixed, self.space.normalization, *([options.compact] if options.compact else [])))
         self.digests = [_hash(item.digest() + salt) for item in items]
         self.rows: dict[tuple[str, Setting], float] = {}
 
     def run(self) -> SearchResult:
-        self._count([None], self.full, "CRF search, without CRF")
+        self._evaluate([None], self.full, "CRF search, without CRF")
         space = self.space
         best = self._coarse(space.coarse())
         for _ in range(_MOST_EXTENSIONS if self.options.extend else 0):
@@ -126,11 +130,11 @@ class _Search:
     def _coarse(self, settings: Sequence[Setting]) -> Setting:
         """Score settings, or screen them and score the best; the best of all that were scored in full."""
         screen = {
-            "iterations": Effort(min(_SCREEN_ITERATIONS, self.space.iterations)),
-            "half": Effort(self.space.iterations, _SCREEN_STRIDE),
+            "iterations": Budget(min(_SCREEN_ITERATIONS, self.space.iterations)),
+            "half": Budget(self.space.iterations, _SCREEN_STRIDE),
         }.get(self.options.screen)
         if screen:
-            self._count(settings, screen, "CRF search, screening")
+            self._evaluate(settings, screen, "CRF search, screening")
             self.rows.update((("screen", s), self._mean_iou(s, screen)) for s in settings)
             ranked = sorted(settings, key=lambda s: -_or_zero(self.rows["screen", s]))
             settings = ranked[: kept_of(len(ranked))]
@@ -139,7 +143,7 @@ class _Search:
     def _score(self, name: str, settings: Sequence[Setting], title: str) -> Setting:
         """Score settings in full; the best of all that were, the first of equals."""
         new = [setting for setting in settings if setting not in self._full_rows()]
-        self._count(new, self.full, title)
+        self._evaluate(new, self.full, title)
         self.rows.update(((name, setting), self._mean_iou(setting, self.full)) for setting in new)
         scored = self._full_rows()
         return max(scored, key=lambda setting: _or_zero(scored[setting]))
@@ -151,7 +155,7 @@ class _Search:
         before, after = self._matrices(None, self.full), self._matrices(best, self.full)
         classes = [tuple(None if math.isnan(v) else v for v in _class_ious(m).tolist()) for m in (before, after)]
         return SearchResult(
-            tuple(Row(name, *setting, mean_iou) for (name, setting), mean_iou in self.rows.items()),
+            tuple(ScoredSetting(name, *setting, mean_iou) for (name, setting), mean_iou in self.rows.items()),
             self.space.parameters(best),
             self._mean_iou(best, self.full),
             self._mean_iou(None, self.full),
@@ -170,43 +174,43 @@ class _Search:
             if len(tried[name]) > 1 and value in (min(tried[name]), max(tried[name]))
         )
 
-    def _matrices(self, setting: Setting | None, effort: Effort) -> list[Matrix]:
-        return [self.journal[_key(digest, effort), setting] for digest in self.digests]
+    def _matrices(self, setting: Setting | None, budget: Budget) -> list[Matrix]:
+        return [self.journal[_key(digest, budget), setting] for digest in self.digests]
 
-    def _mean_iou(self, setting: Setting | None, effort: Effort) -> float:
-        ious = _class_ious(self._matrices(setting, effort))
+    def _mean_iou(self, setting: Setting | None, budget: Budget) -> float:
+        ious = _class_ious(self._matrices(setting, budget))
         return math.nan if np.isnan(ious).all() else float(np.nanmean(ious))
 
-    def _count(self, settings: Sequence[Setting | None], effort: Effort, title: str) -> None:
+    def _evaluate(self, settings: Sequence[Setting | None], budget: Budget, title: str) -> None:
         """Fill the journal with what is missing for these settings."""
-        units = [unit for number in range(len(self.items)) for unit in self._missing(number, settings, effort)]
+        work = [item for number in range(len(self.items)) for item in self._missing(number, settings, budget)]
         total = len(self.items) * len(settings)
-        left = sum(len(group) for unit in units for group in unit.groups)
+        left = sum(len(group) for item in work for group in item.groups)
         if not left:
             return
         done = total - left
         with Progress(title, total, done, unit="step", shown=not self.options.quiet) as progress:
-            for unit, results in self.crew.run(units):
-                for group, matrices in zip(unit.groups, results, strict=True):
-                    self.journal.add(_key(self.digests[unit.number], effort), group, matrices)
+            for item, results in self.pool.run(work):
+                for group, matrices in zip(item.groups, results, strict=True):
+                    self.journal.add(_key(self.digests[item.number], budget), group, matrices)
                     done += len(group)
                 progress.reach(done)
 
-    def _missing(self, number: int, settings: Iterable[Setting | None], effort: Effort) -> Iterator[Unit]:
-        """What is to be done on an image: a unit for each lattice, or for a cluster all of it, as one unit."""
+    def _missing(self, number: int, settings: Iterable[Setting | None], budget: Budget) -> Iterator[WorkItem]:
+        """What is left to do on an image: a work item for each lattice, or for a cluster one for everything."""
         groups: dict[tuple[float, float] | None, list[Setting | None]] = {}
         for setting in settings:
-            if (_key(self.digests[number], effort), setting) not in self.journal:
+            if (_key(self.digests[number], budget), setting) not in self.journal:
                 groups.setdefault(setting and (setting.sigma_alpha, setting.sigma_beta), []).append(setting)
         each = [tuple(group) for group in groups.values()]
         if self.options.scheduler and each:
-            yield Unit(number, self.items[number], effort, tuple(each))
+            yield WorkItem(number, self.items[number], budget, tuple(each))
         else:
-            yield from (Unit(number, self.items[number], effort, (group,)) for group in each)
+            yield from (WorkItem(number, self.items[number], budget, (group,)) for group in each)
 
 
-def _key(digest: str, effort: Effort) -> str:
-    return f"{digest}/{effort.iterations}" + (f"/{effort.stride}" if effort.stride > 1 else "")
+def _key(digest: str, budget: Budget) -> str:
+    return f"{digest}/{budget.iterations}" + (f"/{budget.stride}" if budget.stride > 1 else "")
 
 
 def _hash(text: str) -> str:
@@ -222,3 +226,31 @@ def _class_ious(matrices: Sequence[Matrix]) -> NDArray[np.float64]:
 def _or_zero(mean_iou: float) -> float:
     """A grid without any label counts as 0."""
     return 0.0 if math.isnan(mean_iou) else mean_iou
+
+
+def gain_interval(before: list[Matrix], after: list[Matrix], share: float = 0.95) -> tuple[float, float] | None:
+    """The interval that holds `share` of the gains in mean IoU (fractions) over resampled images; None for one image.
+
+    `before`, `after`: the (C, C) confusion matrices of each image. Images are drawn with replacement, the same for
+    both (paired percentile bootstrap, Efron 1979), by a fixed seed.
+    """
+    count = len(before)
+    if count < 2:
+        return None
+    drawn = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), _RESAMPLES).astype(np.float64)
+    gains = mean_ious(drawn, after) - mean_ious(drawn, before)
+    low, high = np.nanquantile(gains, [(1 - share) / 2, (1 + share) / 2])
+    return float(low), float(high)
+
+
+def mean_ious(drawn: NDArray[np.float64], matrices: list[Matrix]) -> NDArray[np.float64]:
+    """Mean IoU (R,) of each row of `drawn` (R, images), how often each image counts; `matrices` are theirs, (C, C).
+
+    The mean is over the classes that occur in the labels drawn.
+    """
+    hits = drawn @ np.array([np.diag(matrix) for matrix in matrices], np.float64)
+    truth = drawn @ np.array([matrix.sum(1) for matrix in matrices], np.float64)
+    found = drawn @ np.array([matrix.sum(0) for matrix in matrices], np.float64)
+    union = truth + found - hits
+    iou = np.divide(hits, union, out=np.zeros_like(hits), where=union > 0)
+    return (iou * (truth > 0)).sum(1) / np.maximum((truth > 0).sum(1), 1)

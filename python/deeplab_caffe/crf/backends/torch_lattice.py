@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from deeplab_caffe.errors import InputError
-
-from .lattice import feature_scale
+from ...errors import InputError
+from ..lattice import feature_scale
 
 
 @dataclass(frozen=True)

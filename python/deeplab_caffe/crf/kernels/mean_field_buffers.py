@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from .kernel_cache import inlined, kernel
 from .vector import add, exp_cut, load16, store
 
 PADDING = np.float32(-1e30)  # below what any message makes of a class
@@ -12,7 +12,7 @@ _WIDE_BLOCK = 256
 _ZERO = np.float32(0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def least_excess(unary):
     """(C,): the least of each class's energy above its pixel's lowest, in `unary` (C, N)."""
     classes, count = unary.shape
@@ -29,7 +29,7 @@ def least_excess(unary):
     return least
 
 
-@njit(nogil=True, forceinline=True)
+@inlined
 def find_lowest(unary, begin, size, lowest):
     """lowest[:size] = the least energy of each of `size` pixels of `unary` (C, N) from `begin` on."""
     lowest[:] = np.float32(np.inf)
@@ -39,7 +39,7 @@ def find_lowest(unary, begin, size, lowest):
             lowest[i] = min(lowest[i], energies[i])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def fill_logits(unary, kept, stride, logits):
     """Rows of -unary, shifted so that each pixel's largest is 0, of the `kept` classes of `unary` (C, N)."""
     count = unary.shape[1]
@@ -54,7 +54,7 @@ def fill_logits(unary, kept, stride, logits):
                 logits[(begin + i) * stride + c] = logit
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def fill_rest(unary, dropped, rest):
     """rest (N,): the sum of exp(-unary), shifted as in `fill_logits`, of the `dropped` classes of `unary` (C, N)."""
     lowest = np.empty(_WIDE_BLOCK, np.float32)
@@ -73,7 +73,7 @@ def fill_rest(unary, dropped, rest):
         rest[begin : begin + size] = sums[:size]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def lay_out(offsets, weights, first, stride, column, places, all_weights):
     """Enter one term's vertices and weights (N, d + 1) into columns `column` and on of those of all terms (N, K)."""
     for pixel in range(offsets.shape[0]):
@@ -82,7 +82,7 @@ def lay_out(offsets, weights, first, stride, column, places, all_weights):
             all_weights[pixel, column + corner] = weights[pixel, corner]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def lay_chains(runs, first, stride, nothing, chains, end):
     """Append one term's rows of neighbours to `chains`, the place `nothing` before each; return the new end."""
     for i in range(runs.size):
@@ -96,7 +96,7 @@ def lay_chains(runs, first, stride, nothing, chains, end):
     return end
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def raise_mass(mass, power, scale):
     """scale = mass ** power (N,), for the powers -1, -1/2 and 0."""
     for pixel in range(mass.size):
