@@ -1,4 +1,4 @@
-"""What convolution and its kin share: windows of any number of spatial axes. Mirrors `base_conv_layer.cpp`."""
+"""What convolution and similar layers share: windows of any number of spatial axes. Mirrors `base_conv_layer.cpp`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class WindowLayer(TensorLayer):
             if stated:
                 self.fail(f"states both {field} and {stem}_h/{stem}_w")
             if self.spatial != 2:
-                self.fail(f"{stem}_h/{stem}_w go with 2 spatial axes, the bottom has {self.spatial}")
+                self.fail(f"{stem}_h/{stem}_w need 2 spatial axes, but the bottom has {self.spatial}")
             sizes: tuple[int, ...] = (getattr(p, f"{stem}_h"), getattr(p, f"{stem}_w"))
         elif len(stated) == 1:
             sizes = (stated[0],) * self.spatial
