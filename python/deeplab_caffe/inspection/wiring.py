@@ -1,19 +1,19 @@
-"""Which layer makes what another one reads, by the places of layers in a net's file."""
+"""Which layer makes what another one reads, by the indices of layers in a net's file."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-#: a layer's place and which of its tops
+#: a layer's index and which of its tops
 Maker = tuple[int, int]
 
 
 class Wiring:
     """The connections of a list of layers, with all phases in one.
 
-    makers: for every layer and bottom the tops that it may be: one, or one for each state where layers that belong to
-    different states make a blob of the same name. readers: for every layer and top the (layer, bottom) that read it.
+    makers: for every layer and bottom the tops that it may be: one, or several if layers of different states make blobs
+    of the same name. readers: for every layer and top the (layer, bottom) pairs that read it.
     """
 
     def __init__(self, layers: Sequence[Any]) -> None:
@@ -31,10 +31,10 @@ class Wiring:
                 latest[name] = [*others, (i, j)]
 
     def is_in_place(self, layer: int) -> bool:
-        """Whether a layer writes over what it reads."""
+        """Whether a layer overwrites what it reads."""
         return bool(set(self.layers[layer].bottom) & set(self.layers[layer].top))
 
 
 def is_conditional(layer: Any) -> bool:
-    """Whether a layer belongs to some states only."""
+    """Whether a layer has include or exclude rules."""
     return bool(layer.include or layer.exclude)
