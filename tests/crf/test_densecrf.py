@@ -44,13 +44,15 @@ def settings():
 def test_a_program_gives_the_same_under_both_imports(setting):
     original = pytest.importorskip("pydensecrf.densecrf")
     ours, theirs = program(densecrf, setting), program(original, setting)
-    np.testing.assert_allclose(ours.inference(5), np.array(theirs.inference(5)), atol=1e-5)
+    # Without normalization messages add up to a hundred and more, of which the rounding of a sum is some 1e-4.
+    atol = 1e-4 if setting["normalization"] == "NO_NORMALIZATION" else 1e-5
+    np.testing.assert_allclose(ours.inference(5), np.array(theirs.inference(5)), atol=atol)
     mine, other = ours.startInference(), theirs.startInference()
     np.testing.assert_allclose(mine[0], np.array(other[0]), atol=1e-6)
     for _ in range(3):
         ours.stepInference(*mine)
         theirs.stepInference(*other)
-        np.testing.assert_allclose(mine[0], np.array(other[0]), atol=1e-5)
+        np.testing.assert_allclose(mine[0], np.array(other[0]), atol=atol)
     assert ours.klDivergence(mine[0]) == pytest.approx(theirs.klDivergence(other[0]), rel=1e-4, abs=0.05)
 
 
