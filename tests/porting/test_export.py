@@ -16,7 +16,7 @@ from deeplab_caffe import caffe
 from deeplab_caffe.cli import main
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats.weight_files import read_weight_file
-from deeplab_caffe.nets import Options, generate
+from deeplab_caffe.nets import GeneratorOptions, generate
 from deeplab_caffe.porting.difference import compare
 from deeplab_caffe.porting.export import onnx_registry, torch_layers
 from deeplab_caffe.porting.export.graph import graph_of
@@ -152,7 +152,7 @@ MODELS = {
 @pytest.mark.parametrize("name", MODELS)
 def test_whole_nets_agree_at_three_sizes(tmp_path: Path, name: str) -> None:
     (tmp_path / "d.prototxt").write_text(
-        generate(name, Options(width=1 / 16, test_crop=MODELS[name]))["deploy.prototxt"]
+        generate(name, GeneratorOptions(width=1 / 16, test_crop=MODELS[name]))["deploy.prototxt"]
     )
     net = randomised(caffe.Net(str(tmp_path / "d.prototxt"), caffe.TEST))
     size = MODELS[name]

@@ -13,7 +13,7 @@ from torch_models import VGG16, ResNet, randomised
 from deeplab_caffe import caffe
 from deeplab_caffe.cli import main
 from deeplab_caffe.formats.weight_files import read_weight_file
-from deeplab_caffe.nets import Options, generate
+from deeplab_caffe.nets import GeneratorOptions, generate
 from deeplab_caffe.porting.state_dict import write_state_dict
 from tolerances import assert_same_sums
 
@@ -29,7 +29,9 @@ def vgg16(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def narrow(folder: Path, name: str, **options: object) -> Path:
     path = folder / "deploy.prototxt"
     path.write_text(
-        generate(name, Options(width=1 / 8, test_crop=66 if "deeplab" in name else 65, **options))["deploy.prototxt"]
+        generate(name, GeneratorOptions(width=1 / 8, test_crop=66 if "deeplab" in name else 65, **options))[
+            "deploy.prototxt"
+        ]
     )
     return path
 

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from ...files import replacing
-from ...nets.sizes import SizeRule
+from ...nets.input_sizes import SizeRule
 from ...porting.export.graph import Graph, graph_of
 from ...porting.export.label_verification import compare_labels
 from ...porting.export.onnx_graph import OPSET
