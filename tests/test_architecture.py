@@ -35,7 +35,7 @@ ALLOWED = {
     },
 }
 ALLOWED["cli"] = ALLOWED["experiment"] | {"experiment", "caffe"}
-GROUND = {"errors", "files", "permission", "progress", "tables"}
+GROUND = {"arrays", "errors", "files", "permission", "progress", "spelling", "tables"}
 
 
 def _room(path: Path) -> str:

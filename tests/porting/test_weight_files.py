@@ -8,12 +8,12 @@ import h5py
 import numpy as np
 import pytest
 
+from deeplab_caffe.arrays import same_shape
 from deeplab_caffe.cli import main
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats import schema
 from deeplab_caffe.formats.weight_files import read_weight_file
 from deeplab_caffe.formats.weight_fit import NetLayer, fit
-from deeplab_caffe.formats.weight_shapes import same_shape
 from deeplab_caffe.formats.weights import encode_blob, encode_bytes, encode_varint, write_caffemodel
 from deeplab_caffe.porting.difference import compare, distance
 from deeplab_caffe.porting.state_dict import write_state_dict

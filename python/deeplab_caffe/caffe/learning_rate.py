@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..formats.definition import SolverDefinition
-from ..formats.prototxt import nearest
+from ..spelling import did_you_mean
 
 POLICIES = ("fixed", "step", "exp", "inv", "multistep", "poly", "sigmoid")
 
@@ -18,7 +18,7 @@ def check(solver: SolverDefinition) -> None:
     param = solver.param
     policy = param.lr_policy
     if policy not in POLICIES:
-        hint = nearest(policy, list(POLICIES))
+        hint = did_you_mean(policy, POLICIES)
         raise solver.error("lr_policy", f"unknown lr_policy '{policy}'{hint} (the policies: {', '.join(POLICIES)})")
     if policy in ("step", "sigmoid") and param.stepsize <= 0:
         message = f"lr_policy '{policy}' wants a positive stepsize, got {param.stepsize}"

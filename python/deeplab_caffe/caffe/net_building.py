@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..formats import prototxt, schema
+from ..formats import schema
 from ..formats.definition import Entry, is_included
+from ..spelling import did_you_mean
 
 
 def filter_layers(entries: Iterable[Entry], state: Any) -> list[Entry]:
@@ -49,7 +50,7 @@ def insert_splits(entries: list[Entry]) -> list[Entry]:
 
 def _unknown_bottom(name: str, known: dict[str, Any]) -> str:
     listed = f" (blobs so far: {', '.join(known)})" if 0 < len(known) <= 12 else ""
-    return f"bottom '{name}' is made by no layer before this one{prototxt.nearest(name, list(known))}{listed}"
+    return f"bottom '{name}' is made by no layer before this one{did_you_mean(name, known)}{listed}"
 
 
 def _with_splits(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..errors import InputError
-from ..formats.prototxt import nearest
+from ..spelling import did_you_mean
 from .layers.base import TensorLayer
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def dtype_of(precision: str) -> torch.dtype | None:
     """What a precision means for a layer; InputError for a name that is none."""
     if precision not in PRECISIONS:
         known = ", ".join(PRECISIONS)
-        raise InputError(f"unknown precision '{precision}'{nearest(precision, list(PRECISIONS))} (wanted: {known})")
+        raise InputError(f"unknown precision '{precision}'{did_you_mean(precision, PRECISIONS)} (wanted: {known})")
     return PRECISIONS[precision]
 
 

@@ -7,10 +7,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..arrays import Size
 from ..data import Dataset, list_id, read_dataset, read_list
 from ..errors import InputError
-
-Size = tuple[int, int]
 
 
 def add_inputs(parser: argparse._ArgumentGroup) -> None:

@@ -10,11 +10,11 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from ..errors import InputError, Stopped
 from ..permission import python_layers
+from ..spelling import did_you_mean
 from .gflags import run_program
 from .table import COMMANDS, Command
 
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0 if words else 2
     command, rest = _look_up(words)
     if command is None:
-        print(f"deeplab: error: there is no command '{words[0]}'{_near(words[0])}", file=sys.stderr)
+        print(f"deeplab: error: there is no command '{words[0]}'{_suggested(words[0])}", file=sys.stderr)
         return 2
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
@@ -113,10 +113,9 @@ def _look_up(words: list[str]) -> tuple[Command | None, list[str]]:
     return None, words
 
 
-def _near(word: str) -> str:
-    """The end of a message about a command that there is not."""
-    near = get_close_matches(word, {name.partition(" ")[0] for name in COMMANDS}, 1)
-    return f"; did you mean '{near[0]}'?" if near else "; `deeplab --help` lists them"
+def _suggested(word: str) -> str:
+    """The end of a message about an unknown command."""
+    return did_you_mean(word, [name.partition(" ")[0] for name in COMMANDS], "; `deeplab --help` lists them")
 
 
 def _overview() -> str:

@@ -15,12 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from deeplab_caffe.errors import InputError
 
+from ..arrays import Float32
 from .gaussian_filter import gaussian_filter
 from .inference import check_image, check_unary
 from .lattice import Lattice, bilateral_lattice, build_lattice, position_lattice
 from .mean_field import MeanField, Pairwise
-
-Float32 = NDArray[np.float32]
 
 
 class KernelType(IntEnum):

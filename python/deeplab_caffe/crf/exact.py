@@ -11,14 +11,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Float32
 from .exact_kernels import filter_blocks
 from .inference import Options, labels_of
 from .lattice import bilateral_features
 from .mean_field import POWERS, aligned
 from .params import CRFParameters
 from .vector import LANES
-
-Float32 = NDArray[np.float32]
 
 _BLOCK = 128
 

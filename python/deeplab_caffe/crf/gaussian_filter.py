@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Float32
 from . import mean_field_kernels as kernels
 from . import row_kernels
 from .lattice import Lattice
 from .mean_field import Pairwise, aligned
 from .vector import LANES, parts_of
-
-Float32 = NDArray[np.float32]
 
 
 def gaussian_filter(lattice: Lattice, values: Float32, normalization: str = "after") -> Float32:

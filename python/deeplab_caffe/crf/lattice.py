@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 
 from deeplab_caffe.errors import InputError
 
+from ..arrays import Float32
 from . import lattice_kernels as kernels
-
-Float32 = NDArray[np.float32]
 
 _CACHED_POSITION_LATTICES = 8
 _MAX_SPREAD = 2.0**20  # beyond it float32 coordinates are no longer exact

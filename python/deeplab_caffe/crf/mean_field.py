@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 
 from deeplab_caffe.errors import InputError
 
+from ..arrays import Float32
 from . import layout_kernels, row_kernels
 from . import mean_field_kernels as kernels
 from .lattice import Lattice
 from .params import check_compact
 from .vector import LANES, parts_of
-
-Float32 = NDArray[np.float32]
 
 _NONE = np.empty(0, np.float32)
 _MOST_EXPONENT = 60.0  # logits up to this need no shift before exp

@@ -8,8 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from deeplab_caffe.errors import InputError
 
-Float32 = NDArray[np.float32]
-Size = tuple[int, int]
+from ..arrays import Float32, Size
 
 
 def unary_from_scores(scores: ArrayLike) -> Float32:

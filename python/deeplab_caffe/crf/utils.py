@@ -9,11 +9,11 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from deeplab_caffe.errors import InputError
 
-Float32 = NDArray[np.float32]
+from ..arrays import Float32
 
 
 def unary_from_labels(labels: ArrayLike, n_labels: int, gt_prob: float, zero_unsure: bool = True) -> Float32:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
@@ -16,6 +15,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..files import write_text
+from ..spelling import did_you_mean
 from .labels import Palette, voc_palette
 from .lists import ListEntry, full_path, read_list
 
@@ -86,7 +86,7 @@ class Dataset:
     def list_path(self, name: str) -> Path:
         """The file of list `name`; InputError names the lists there are."""
         if name not in self.lists:
-            raise InputError(f"{self.file}: no list '{name}'{_nearest(name, self.lists)}")
+            raise InputError(f"{self.file}: no list '{name}'{_suggested(name, self.lists)}")
         return self.lists[name]
 
     def entries(self, name: str, needs_label: bool = True) -> list[ListEntry]:
@@ -205,7 +205,7 @@ def _load(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: not valid TOML: {error}") from None
     for key, value in table.items():
         if key not in _KEYS:
-            raise InputError(f"{path}: unknown key '{key}'{_nearest(key, _KEYS)}")
+            raise InputError(f"{path}: unknown key '{key}'{_suggested(key, _KEYS)}")
         valid, wanted = _KEYS[key]
         if not valid(value):
             raise InputError(f"{path}: {key} = {value!r}; wanted {wanted}")
@@ -229,6 +229,5 @@ def _list_path(word: str, root: Path, folder: Path) -> Path:
     return next((place for place in places if place.is_file()), places[0])
 
 
-def _nearest(word: str, known: Mapping[str, Any]) -> str:
-    near = difflib.get_close_matches(word, known, 1)
-    return f"; did you mean '{near[0]}'?" if near else f"; known are: {', '.join(known) or 'none'}"
+def _suggested(word: str, known: Mapping[str, Any]) -> str:
+    return did_you_mean(word, known, f"; known are: {', '.join(known) or 'none'}")

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import InputError, Stopped
 from ..files import write_text
-from ..formats.prototxt import nearest
+from ..spelling import did_you_mean
 from . import preparation, refining, reporting, scoring, training
 from .fingerprints import fingerprint
 from .layout import Experiment, remember
@@ -85,7 +85,7 @@ def run(experiment: Experiment, names: Sequence[str] | None = None, force: bool 
     """
     for name in names or STAGES:
         if name not in STAGES:
-            raise InputError(f"there is no stage '{name}'{nearest(name, list(STAGES))} (stages: {', '.join(STAGES)})")
+            raise InputError(f"there is no stage '{name}'{did_you_mean(name, STAGES)} (stages: {', '.join(STAGES)})")
     for name in _with_nets(experiment, names) if names else STAGES:
         _run_stage(experiment, STAGES[name], force)
         remember(experiment)

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from ..spelling import did_you_mean
 from . import schema
 from .bvlc_schema import BVLC_TYPES, LACKING, MODULE, PYTHON_TYPES
 from .edits import Edits
 from .messages import StandIns, is_repeated, to_message
 from .prototxt import Document
-from .tree import Block, Field, Scalar, nearest, walk
+from .tree import Block, Field, Scalar, walk
 from .upgrade_text import upgrade_document
 from .writer import format_float, format_message
 
@@ -78,7 +79,7 @@ class _Layer:
             known = sorted(BVLC_TYPES | set(PYTHON_TYPES))
             raise self.document.error(
                 self._field("type").start,
-                f"BVLC's Caffe has no layer type '{self.type}', nor has {MODULE}{nearest(self.type, known)}",
+                f"BVLC's Caffe has no layer type '{self.type}', nor has {MODULE}{did_you_mean(self.type, known)}",
             )
         if self.type == "SoftmaxWithLoss" and len(self.block.all("top")) > 1:
             raise self.document.error(self.block.start, "BVLC's Caffe cannot set up a SoftmaxWithLoss with two tops")

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .tree import VARIABLE, Block, Field, PrototxtError, Scalar, nearest, nearest_word
+from ..spelling import did_you_mean, nearest_word
+from .tree import VARIABLE, Block, Field, PrototxtError, Scalar
 
 if TYPE_CHECKING:
     from .prototxt import Document
@@ -150,7 +151,7 @@ class _Filler:
             return
         former = _FORMER.get((owner.name, item.name))
         names = [f.name for f in owner.fields]
-        hint = f"; {former[0]}" if former else nearest(item.name, names)
+        hint = f"; {former[0]}" if former else did_you_mean(item.name, names)
         start = item.listed.start if item.listed else item.start
         instead = former[1] if former else nearest_word(item.name, names, cutoff=0.75)
         self._fail(
@@ -163,7 +164,7 @@ class _Filler:
         shown = f'"{shown}"' if scalar.quoted and descriptor.enum_type is None else shown
         if descriptor.enum_type is not None:
             names = list(descriptor.enum_type.values_by_name)
-            hint, instead = nearest(text, names), nearest_word(text, names, cutoff=0.75)
+            hint, instead = did_you_mean(text, names), nearest_word(text, names, cutoff=0.75)
         if unset := VARIABLE.search(text):
             hint = f": a template variable without a value; set {unset[1]}=…"
         complaint = f"'{descriptor.name}' wants {_wanted(descriptor)}, got {shown}{hint}"

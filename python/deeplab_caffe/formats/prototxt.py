@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .messages import Problem, StandIns, to_message
-from .tree import VARIABLE, Block, Field, Listing, PrototxtError, Scalar, nearest, nearest_word, walk
+from .tree import VARIABLE, Block, Field, Listing, PrototxtError, Scalar, walk
 
 __all__ = [
-    "Block", "Document", "Field", "Problem", "PrototxtError", "Scalar", "StandIns", "Variable", "nearest",
-    "nearest_word", "to_message", "walk",
+    "Block", "Document", "Field", "Problem", "PrototxtError", "Scalar", "StandIns", "Variable", "to_message",
+    "walk",
 ]  # fmt: skip
 
 _TOKEN = re.compile(

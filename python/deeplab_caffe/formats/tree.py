@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -114,16 +113,3 @@ def _same(first: Field, second: Field) -> bool:
         return same_fields(first.value, second.value)
     a, b = first.value, second.value
     return isinstance(a, Scalar) and isinstance(b, Scalar) and (a.text, a.quoted) == (b.text, b.quoted)
-
-
-def nearest(word: str, known: list[str]) -> str:
-    """`; did you mean 'x'?` for the known word most like this one in whatever case, or nothing."""
-    close = nearest_word(word, known)
-    return f"; did you mean '{close}'?" if close else ""
-
-
-def nearest_word(word: str, known: list[str], cutoff: float = 0.6) -> str | None:
-    """The known word most like this one in whatever case; None if none is like it (cutoff: 0 any, 1 the same)."""
-    lowered = {k.lower(): k for k in known}
-    close = difflib.get_close_matches(word.lower(), list(lowered), n=1, cutoff=cutoff)
-    return lowered[close[0]] if close else None

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from ..arrays import Shape
 from ..errors import InputError
 from ..tables import table
 from .weight_files import WeightFile
-from .weight_shapes import Shape
 from .weights import LayerWeights
 
 

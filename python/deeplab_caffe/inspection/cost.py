@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from .shapes import LayerShapes, NetShapes, Shape
+from ..arrays import Shape
+from .shapes import LayerShapes, NetShapes
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..arrays import Shape, Size
 from ..caffe.blob import Blob
-from ..caffe.layers.base import Layer, Shape
+from ..caffe.layers.base import Layer
 from ..caffe.net import Net
 from ..errors import InputError
 from ..formats.definition import Definition, Entry
 from . import stand_ins
 from .source import read_source, state_of
-from .stand_ins import Inputs, Size
+from .stand_ins import Inputs
 
 
 @dataclass

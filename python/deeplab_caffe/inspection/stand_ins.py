@@ -10,15 +10,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 
+from ..arrays import Shape, Size
 from ..caffe.blob import Blob
-from ..caffe.layers.base import Layer, Shape, layer_class
+from ..caffe.layers.base import Layer, layer_class
 from ..caffe.layers.python import python_layer
 from ..errors import InputError
 from ..formats.definition import Entry
 from ..permission import python_layers_allowed
 
 #: height and width
-Size = tuple[int, int]
 
 
 class Inputs:

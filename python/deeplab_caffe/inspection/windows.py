@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .shapes import LayerShapes, Shape
+from ..arrays import Shape
+from .shapes import LayerShapes
 
 Ends = tuple[np.ndarray, np.ndarray]
 

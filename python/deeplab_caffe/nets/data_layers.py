@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..arrays import Size
 from ..caffe.net_spec import Top, layers, params
 from ..formats import schema
 from .blocks import Spec
 from .setting import Setting
-from .sizes import Size
 
 _IGNORE = 255
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from ..arrays import Size
 from ..errors import InputError
-from .sizes import Size, as_size
+from .sizes import as_size
 from .solvers import POLICIES
 
 #: what nets are written for: DeepLab's Caffe, which the embedded one is too, or BVLC's

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from ..arrays import Size
 from ..data import Dataset, read_list
 from ..errors import InputError
 from .blocks import Style
 from .options import Options
-from .sizes import EIGHTH, Size, SizeRule, as_size
+from .sizes import EIGHTH, SizeRule, as_size
 from .solvers import Recipe
 
 Role = Literal["train", "train2", "test", "deploy"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..arrays import Size
 from ..formats import schema
-from .sizes import Size
 
 #: learning rate policies that a generated solver can have
 POLICIES = ("step", "poly", "fixed")

@@ -13,7 +13,7 @@ from typing import Any
 from ..data.archive import unpack
 from ..data.download import download, file_sum
 from ..errors import InputError
-from ..formats.tree import nearest
+from ..spelling import did_you_mean
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -75,7 +75,7 @@ def _entry(where: str, name: str, table: Any) -> Entry:
         raise InputError(f"{where}: wanted a table")
     for key, value in table.items():
         if key not in kinds:
-            raise InputError(f"{where}: there is no key '{key}'{nearest(key, list(kinds))}")
+            raise InputError(f"{where}: there is no key '{key}'{did_you_mean(key, kinds)}")
         if not isinstance(value, wanted[kinds[key]]):
             raise InputError(f"{where}: {key} is {value!r}; wanted a {wanted[kinds[key]].__name__}")
     for key in ("title", "file", "urls"):
@@ -90,7 +90,7 @@ def _entry(where: str, name: str, table: Any) -> Entry:
 def look_up(manifest: dict[str, Entry], name: str) -> Entry:
     """The entry of a name; InputError with the names that there are."""
     if name not in manifest:
-        raise InputError(f"no weights '{name}' are known{nearest(name, list(manifest))}; known: {', '.join(manifest)}")
+        raise InputError(f"no weights '{name}' are known{did_you_mean(name, manifest)}; known: {', '.join(manifest)}")
     return manifest[name]
 
 

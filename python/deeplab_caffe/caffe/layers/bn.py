@@ -8,9 +8,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from ...arrays import Shape
 from ...formats import schema
 from ..blob import Blob
-from .base import Shape, TensorLayer, register
+from .base import TensorLayer, register
 
 _SEGNET_FIELDS = ("bn_mode", "scale_filler", "shift_filler")
 _PSPNET_FIELDS = ("slope_filler", "bias_filler", "momentum", "frozen")

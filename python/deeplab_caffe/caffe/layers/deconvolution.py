@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
+from ...arrays import Shape
 from ..blob import Blob
-from .base import Shape, register
+from .base import register
 from .convolution import Convolution
 
 _TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}

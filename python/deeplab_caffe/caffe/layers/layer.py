@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
+from ...arrays import Shape
 from ...errors import InputError
 from ...formats import schema
 from ..blob import Blob, BlobVec
@@ -13,7 +14,6 @@ from ..filler import check_filler, fill
 if TYPE_CHECKING:
     from .label_check import Doubt
 
-Shape = tuple[int, ...]
 #: "any number"
 MANY = 10**6
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
+from ...arrays import Shape
 from ..blob import Blob
-from .base import Shape, TensorLayer, register
+from .base import TensorLayer, register
 
 
 @register("Interp")

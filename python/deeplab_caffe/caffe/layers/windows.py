@@ -7,7 +7,8 @@ import math
 import torch
 import torch.nn.functional as F
 
-from .base import Shape, TensorLayer
+from ...arrays import Shape
+from .base import TensorLayer
 
 
 class WindowLayer(TensorLayer):

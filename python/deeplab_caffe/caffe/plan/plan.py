@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ...errors import InputError
-from ...formats.prototxt import nearest
+from ...spelling import did_you_mean
 from .. import batches, mode, passes
 from ..precision import layer_precisions
 from . import lifetimes
@@ -82,5 +82,5 @@ def _known(net: Net, names: Iterable[str]) -> list[str]:
     given = [names] if isinstance(names, str) else list(dict.fromkeys(names))
     for name in given:
         if name not in net.blobs:
-            raise InputError(f"the net has no blob '{name}' to plan for{nearest(name, list(net.blobs))}")
+            raise InputError(f"the net has no blob '{name}' to plan for{did_you_mean(name, net.blobs)}")
     return given

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...errors import InputError
-from ...formats.prototxt import nearest
+from ...spelling import did_you_mean
 from ..blob import Blob
 from ..layers.arithmetic import Split
 from ..layers.base import DataLayer, Layer, TensorLayer
@@ -88,7 +88,7 @@ def named_segments(net: Net, ends: Sequence[str]) -> list[Range]:
     start = 0
     for name in ends:
         if name not in net.layer_dict:
-            raise InputError(f"recompute: the net has no layer '{name}'{nearest(name, list(net.layer_dict))}")
+            raise InputError(f"recompute: the net has no layer '{name}'{did_you_mean(name, net.layer_dict)}")
     for end in sorted(net._index(name) for name in ends):
         if end not in cuts:
             net.layers[end].fail(

@@ -15,7 +15,8 @@ from deeplab_caffe.data.labels import Palette, voc_palette
 from deeplab_caffe.data.png_stream import PngStream
 from deeplab_caffe.files import replacing, reserve
 
-from .windows import Size, Window
+from ...arrays import Size
+from .windows import Window
 
 Probabilities = NDArray[np.float32] | None
 

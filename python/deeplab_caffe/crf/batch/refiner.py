@@ -20,12 +20,13 @@ from deeplab_caffe.data.score_maps import Kind
 from deeplab_caffe.errors import InputError, Stopped
 from deeplab_caffe.progress import Progress
 
+from ...arrays import Size
 from ..crew import stopping
 from ..inference import check_image, check_inputs, crf_labels, dense_crf
 from ..params import CRFParameters, check_compact
 from .outputs import Output, Probabilities, outputs
 from .tiles import DEFAULT_OVERLAP, bands, default_tile, infer_window
-from .windows import ImageScores, Size, Window, image_scores
+from .windows import ImageScores, Window, image_scores
 
 #: one image in tiles at a time: its tiles keep all threads busy
 _ONE_IN_TILES = threading.Lock()

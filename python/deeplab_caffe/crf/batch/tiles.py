@@ -13,10 +13,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Size
 from ..lattice import Lattice, build_lattice
 from ..mean_field import Beliefs, MeanField, Pairwise
 from ..params import CRFParameters
-from .windows import Size, Window
+from .windows import Window
 
 #: pixels on a side, margins included, at least
 DEFAULT_TILE = 1024

@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 from deeplab_caffe.data.score_maps import Kind, kind_of, open_score_map
 from deeplab_caffe.errors import InputError
 
+from ...arrays import Float32, Size
 from ..unary import input_size, resize_scores, unary_from_probabilities
-
-Float32 = NDArray[np.float32]
-Size = tuple[int, int]
 
 
 class Window(NamedTuple):

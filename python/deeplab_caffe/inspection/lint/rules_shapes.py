@@ -8,9 +8,9 @@ from fractions import Fraction
 from functools import partial
 from math import lcm
 
+from ...arrays import Shape
 from .findings import ERROR, WARNING, Hit, rule
 from .net_file import Layer
-from .shape_view import Shape
 from .views import Blob, View
 
 Axes = Iterator[tuple[int, ...]]

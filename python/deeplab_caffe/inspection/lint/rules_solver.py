@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...formats.prototxt import nearest
+from ...spelling import did_you_mean
 from .findings import ERROR, WARNING, Hit, rule
 from .net_file import Layer, is_missing
 from .solver_file import NETS, SolverFile
@@ -49,7 +49,7 @@ def solver_net(solver: SolverFile) -> Iterator[Hit]:
 def solver_type(solver: SolverFile) -> Iterator[Hit]:
     kind = solver.param.type
     if kind not in TYPES:
-        advice = f"the types are {', '.join(TYPES)}{nearest(kind, list(TYPES))}"
+        advice = f"the types are {', '.join(TYPES)}{did_you_mean(kind, TYPES)}"
         yield solver.hit("type", f"there is no solver '{kind}'", advice)
 
 
@@ -60,7 +60,7 @@ def lr_policy(solver: SolverFile) -> Iterator[Hit]:
         return
     if policy not in _POLICIES:
         what = f"there is no lr_policy '{policy}'" if policy else "states no lr_policy"
-        advice = f"the policies are {', '.join(_POLICIES)}{nearest(policy, list(_POLICIES))}"
+        advice = f"the policies are {', '.join(_POLICIES)}{did_you_mean(policy, _POLICIES)}"
         yield solver.hit("lr_policy", what, advice)
         return
     for field in _POLICIES[policy][0]:
@@ -184,7 +184,7 @@ def unshared_name(pair: tuple[View, View]) -> Iterator[Hit]:
         if layer.weighted and layer.name not in names:
             path = train.file.document.filename
             message = f"has weights, but the training net {path} has no layer '{layer.name}' to learn them"
-            yield layer.hit(message, f"give both one name{nearest(layer.name, sorted(names))}", "name")
+            yield layer.hit(message, f"give both one name{did_you_mean(layer.name, sorted(names))}", "name")
 
 
 @rule("unshared-shape", ERROR, "a test net's layer whose weights have another shape than the training net's", "pair")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...formats.prototxt import nearest, nearest_word
+from ...spelling import did_you_mean, nearest_word
 from .findings import ERROR, WARNING, Hit, rule
 from .net_file import Layer, NetFile
 from .views import METRICS, Blob, View, is_loss
@@ -51,7 +51,7 @@ def dangling_bottom(view: View) -> Iterator[Hit]:
                     yield layer.hit(message, "put this layer behind that one", "bottom", i)
                 else:
                     message = f"bottom '{name}' is made by no layer before this one{_in(view)}"
-                    advice = "write the name of a blob" + nearest(name, sorted(made))
+                    advice = "write the name of a blob" + did_you_mean(name, sorted(made))
                     yield layer.hit(message, advice, "bottom", i)
         made.update(layer.tops)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...arrays import Shape
 from ...errors import InputError
 from .net_file import Layer
 
@@ -11,7 +12,6 @@ if TYPE_CHECKING:
     from ..shapes import LayerShapes
     from .views import Blob, View
 
-Shape = tuple[int, ...]
 #: what the engine says where a layer reads files, runs the user's code, or stands behind one that is left out here
 _NOT_ITS_FAULT = ("--input ", "--allow-python-layers", "is made by no layer")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ...arrays import Shape
 from ..analysis import Analysis, LayerAnalysis
 from ..geometry import Field, Pair, field_of_view
-from ..shapes import Shape
 from ..table import bytes_text, number_text, pair_text, quantity, shape_text, window_text
 from ..windows import window_sizes
 

@@ -10,12 +10,12 @@ from typing import NoReturn
 
 import numpy as np
 
+from ...arrays import Shape
 from ...caffe import TEST
 from ...caffe.layers.base import Layer
 from ...caffe.net import Net
 from ...errors import InputError
 
-Shape = tuple[int, ...]
 #: types whose top is their bottom when a net is used
 _IDENTITIES = {"Split", "Dropout"}
 #: types that a net for use does without

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from ...arrays import Size
 from ...caffe.net import Net
 from ...errors import InputError
 from .pictures import Pictures
 from .verification import Runner
 
-Size = tuple[int, int]
 #: share of pixels whose two best scores may be so close that rounding decides
 _TOLERANCE = 1e-3
 
