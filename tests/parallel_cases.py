@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 from deeplab_caffe import caffe
-from deeplab_caffe.caffe import parallel
+from deeplab_caffe.caffe.parallel import group
 from deeplab_caffe.caffe.signals import Action
 from deeplab_caffe.errors import InputError
 
@@ -145,13 +145,13 @@ def _resumed() -> dict:
 
 def _refused(name: str, other: str) -> dict:
     """Worker 1 trains something else than the root."""
-    solver = solver_of(name if parallel.current().is_root else other)
+    solver = solver_of(name if group.current().is_root else other)
     return _message(solver)
 
 
 def _refused_iteration() -> dict:
     solver = solver_of("two_sgd")
-    if not parallel.current().is_root:
+    if not group.current().is_root:
         solver.restore("two_sgd_iter_2.solverstate")
     return _message(solver)
 
@@ -207,14 +207,14 @@ def run_all(folder: str) -> None:
     os.chdir(folder)
     torch.set_num_threads(1)
     results = {}
-    group = parallel.current()
+    team = group.current()
     for name, case in CASES.items():
-        caffe.set_random_seed(5 + group.rank)  # whatever each has drawn before must not matter
-        texts = group.gather(json.dumps(case()))
+        caffe.set_random_seed(5 + team.rank)  # whatever each has drawn before must not matter
+        texts = team.gather(json.dumps(case()))
         results[name] = [json.loads(text) for text in texts]
-    if group.is_root:
+    if team.is_root:
         Path("results.json").write_text(json.dumps(results))
-    group.meet()
-    if not group.is_root:
+    team.meet()
+    if not team.is_root:
         raise InputError("list.txt:3: /2.png is no image")
-    group.meet()
+    team.meet()

@@ -7,7 +7,7 @@ import pytest
 
 from cases import Case, collect
 from deeplab_caffe import caffe
-from deeplab_caffe.caffe.layers.base import TensorLayer
+from deeplab_caffe.caffe.layer_types.base import TensorLayer
 
 _CASES = collect()
 

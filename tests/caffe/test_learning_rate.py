@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from deeplab_caffe.caffe.learning_rate import check, rate
+from deeplab_caffe.caffe.solver.learning_rate import check, rate
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats.definition import SolverDefinition
 

@@ -16,7 +16,7 @@ import torch
 
 import parallel_cases
 from deeplab_caffe import caffe
-from deeplab_caffe.caffe import parallel
+from deeplab_caffe.caffe.parallel import group
 from deeplab_caffe.errors import InputError
 
 _TOGETHER = [torch.device("cpu")] * 2
@@ -27,13 +27,13 @@ def folder(tmp_path_factory):
     """Where two workers have run all the cases, and what their end was is in failure.txt."""
     path = tmp_path_factory.mktemp("together")
     parallel_cases.write_files(path)
-    parallel.choose(_TOGETHER)
+    group.choose(_TOGETHER)
     try:
-        parallel.run(parallel_cases.run_all, str(path))
+        group.run(parallel_cases.run_all, str(path))
     except InputError as error:
         (path / "failure.txt").write_text(str(error))
     finally:
-        parallel.choose(_TOGETHER[:1])
+        group.choose(_TOGETHER[:1])
     return path
 
 
@@ -141,9 +141,9 @@ def test_a_worker_that_fails_ends_all(results):
 def test_devices_of_the_flags(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
     cuda = [torch.device("cuda", i) for i in range(3)]
-    assert parallel.devices("all") == cuda
-    assert parallel.devices("2,0") == [cuda[2], cuda[0]]
-    assert parallel.devices("", 2) == _TOGETHER
+    assert group.devices("all") == cuda
+    assert group.devices("2,0") == [cuda[2], cuda[0]]
+    assert group.devices("", 2) == _TOGETHER
     for gpu, workers, message in (
         ("0,3", 1, "--gpu 0,3: PyTorch sees 3 CUDA devices"),
         ("1,1", 1, "--gpu 1,1 names a device twice"),
@@ -151,22 +151,22 @@ def test_devices_of_the_flags(monkeypatch):
         ("", 0, "--workers 0: wanted 1 or more"),
     ):
         with pytest.raises(InputError, match=message):
-            parallel.devices(gpu, workers)
+            group.devices(gpu, workers)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     with pytest.raises(InputError, match="--gpu all: PyTorch sees no CUDA device"):
-        parallel.devices("all")
+        group.devices("all")
 
 
 def test_with_one_device_the_function_is_called_here():
     called = []
-    parallel.run(called.append, os.getpid())
+    group.run(called.append, os.getpid())
     assert called == [os.getpid()]
 
 
 @pytest.fixture
 def torchrun(monkeypatch):
     """`torchrun(port)`: this process is the first of two workers that meet at that port, and start within a second."""
-    monkeypatch.setattr(parallel, "MEETING", timedelta(seconds=1))
+    monkeypatch.setattr(group, "MEETING", timedelta(seconds=1))
 
     def start(port: int) -> None:
         names = {"RANK": 0, "WORLD_SIZE": 2, "LOCAL_RANK": 0, "LOCAL_WORLD_SIZE": 2, "MASTER_PORT": port}
@@ -180,7 +180,7 @@ def test_a_port_that_is_taken(torchrun):
     with socket.create_server(("127.0.0.1", 0)) as other:
         torchrun(other.getsockname()[1])
         with pytest.raises(InputError, match=r"^worker 0 of 2: no meeting at 127\.0\.0\.1:\d+ \(.*--master-port$"):
-            parallel.run(lambda: None)
+            group.run(lambda: None)
     assert (caffe.solver_count(), caffe.solver_rank()) == (1, 0)
 
 
@@ -189,13 +189,13 @@ def test_another_worker_that_does_not_come(torchrun):
         port = other.getsockname()[1]
     torchrun(port)
     with pytest.raises(InputError, match=f"no meeting at 127.0.0.1:{port} .*all 2 must be started with that address"):
-        parallel.run(lambda: None)
+        group.run(lambda: None)
 
 
 def test_more_workers_than_devices(torchrun):
     torchrun(1)
     message = "torchrun has started 2 workers on this machine, --gpu names 1 devices"
-    with pytest.raises(InputError, match=message), parallel.join_from_environment([torch.device("cuda", 0)]):
+    with pytest.raises(InputError, match=message), group.join_from_environment([torch.device("cuda", 0)]):
         pass
 
 
@@ -212,4 +212,4 @@ def test_solvers_need_a_place_to_meet():
 
 
 class _Solver:
-    group = parallel.Group()
+    group = group.Group()

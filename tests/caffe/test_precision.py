@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from deeplab_caffe import caffe
-from deeplab_caffe.caffe.precision import layer_precisions
+from deeplab_caffe.caffe.net.precision import layer_precisions
 from deeplab_caffe.errors import InputError
 from plan_nets import NETS, conv, fill, norm, relu
 from small_nets import blob, layer

@@ -10,7 +10,7 @@ import torch
 
 from cases import Case, collect
 from deeplab_caffe import caffe
-from deeplab_caffe.caffe.layers.base import TensorLayer
+from deeplab_caffe.caffe.layer_types.base import TensorLayer
 from deeplab_caffe.formats import prototxt, schema
 from deeplab_caffe.formats.writer import format_message
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from deeplab_caffe import caffe
-from deeplab_caffe.caffe import snapshot
+from deeplab_caffe.caffe.solver import snapshot
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats import weights_hdf5
 from deeplab_caffe.formats.weights import SolverState

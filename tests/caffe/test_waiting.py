@@ -11,7 +11,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from deeplab_caffe import caffe
-from deeplab_caffe.caffe import doubts, mode
+from deeplab_caffe.caffe import mode
+from deeplab_caffe.caffe.net import deferred_checks
 from deeplab_caffe.errors import InputError
 from plan_nets import conv, relu
 from small_nets import blob, layer
@@ -122,5 +123,5 @@ def test_the_item_is_that_of_the_batch_with_the_wrong_label(solver, monkeypatch)
     net.forward_range(0, len(net.layers) - 1)
     data.present = ["c.png", "d.png"]
     with pytest.raises(InputError, match="b.png has a hole"):
-        doubts.settle(net)
+        deferred_checks.settle(net)
     assert not net.doubts

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 import parallel_cases
-from deeplab_caffe.caffe import workers
+from deeplab_caffe.caffe.parallel import workers
 from deeplab_caffe.errors import InputError
 
 linux = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes under /proc")

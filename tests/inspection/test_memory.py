@@ -8,7 +8,7 @@ import torch
 
 import small_nets as nets
 from deeplab_caffe import caffe
-from deeplab_caffe.caffe.layers.base import TensorLayer
+from deeplab_caffe.caffe.layer_types.base import TensorLayer
 from deeplab_caffe.inspection.memory import kept_bytes, memory
 from deeplab_caffe.inspection.shapes import infer_shapes
 

@@ -3,14 +3,16 @@
 from ..formats.schema import NAMES
 from ..permission import allow_python_layers
 from . import classifier, coord_map, detector, draw, io, log, net_spec, proto, pycaffe
-from . import layers as _layer_types
+from . import layer_types as _layer_types
 from .blob import Blob, BlobVec
 from .classifier import Classifier
 from .detector import Detector
-from .layers.base import Layer, layer_type_list
+from .layer_types.base import Layer, layer_type_list
 from .log import init_log
 from .mode import has_gpu, set_device, set_mode_cpu, set_mode_gpu, set_random_seed
-from .multi_gpu import (
+from .net.net import Net
+from .net_spec import NetSpec, layers, params, to_proto
+from .parallel.nccl import (
     NCCL,
     Timer,
     has_nccl,
@@ -20,9 +22,15 @@ from .multi_gpu import (
     solver_count,
     solver_rank,
 )
-from .net import Net
-from .net_spec import NetSpec, layers, params, to_proto
-from .solvers import AdaDeltaSolver, AdaGradSolver, AdamSolver, NesterovSolver, RMSPropSolver, SGDSolver, get_solver
+from .solver.rules import (
+    AdaDeltaSolver,
+    AdaGradSolver,
+    AdamSolver,
+    NesterovSolver,
+    RMSPropSolver,
+    SGDSolver,
+    get_solver,
+)
 
 #: the release of Caffe whose interface this is
 __version__ = "1.0.0"

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..formats import schema
 from . import io
-from .net import Net
+from .net.net import Net
 
 
 class Classifier(Net):

@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..formats import schema
 from . import io
 from .classifier import image_transformer
-from .net import Net
+from .net.net import Net
 
 
 class Detector(Net):

@@ -10,7 +10,7 @@ from ..formats.database_writer import DatabaseWriter, new_database
 from ..formats.datum import array_to_datum
 from ..progress import tracked
 from .blob import Blob
-from .net import Net
+from .net.net import Net
 
 
 def extract_features(net: Net, databases: Mapping[str, str], batches: int, backend: str = "lmdb") -> int:

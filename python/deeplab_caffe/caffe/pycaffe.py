@@ -1,9 +1,17 @@
 """pycaffe's module `caffe.pycaffe`: the net and the solvers under the names that they have there."""
 
-from .layers.base import Layer, layer_type_list
+from .layer_types.base import Layer, layer_type_list
 from .mode import set_device, set_mode_cpu, set_mode_gpu, set_random_seed
-from .net import Net
-from .solvers import AdaDeltaSolver, AdaGradSolver, AdamSolver, NesterovSolver, RMSPropSolver, SGDSolver, get_solver
+from .net.net import Net
+from .solver.rules import (
+    AdaDeltaSolver,
+    AdaGradSolver,
+    AdamSolver,
+    NesterovSolver,
+    RMSPropSolver,
+    SGDSolver,
+    get_solver,
+)
 
 __all__ = [
     "AdaDeltaSolver",

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from ..caffe import alias
 from ..caffe.signals import Action, SignalHandler
-from ..caffe.snapshot import newest
+from ..caffe.solver.snapshot import newest
 from ..errors import InputError, Stopped
 from ..formats import weights, weights_hdf5
 from ..formats.bvlc_schema import MODULE, PYTHON_TYPES

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..caffe.blob import Blob
-from ..caffe.layers.base import Layer, TensorLayer
-from ..caffe.layers.gradientless import SilentLayer
+from ..caffe.layer_types.base import Layer, TensorLayer
+from ..caffe.layer_types.gradientless import SilentLayer
 from ..caffe.plan.steps import ConvolutionStep, Step
 from ..formats import schema
 from .shapes import NetShapes, ShapeNet

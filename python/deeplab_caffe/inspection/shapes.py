@@ -9,8 +9,8 @@ from typing import Any
 
 from ..arrays import Shape, Size
 from ..caffe.blob import Blob
-from ..caffe.layers.base import Layer
-from ..caffe.net import Net
+from ..caffe.layer_types.base import Layer
+from ..caffe.net.net import Net
 from ..errors import InputError
 from ..formats.definition import Definition, Entry
 from . import stand_ins

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..caffe.layers.base import layer_class
-from ..caffe.net_building import filter_layers
-from ..caffe.solvers import SOLVERS
+from ..caffe.layer_types.base import layer_class
+from ..caffe.net.splits import filter_layers
+from ..caffe.solver.rules import SOLVERS
 from ..errors import InputError
 from ..formats import prototxt, schema
 from ..formats.definition import Definition, Entry, definition_in, definition_of, is_solver, net_path

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ..arrays import Shape, Size
 from ..caffe.blob import Blob
-from ..caffe.layers.base import Layer, layer_class
-from ..caffe.layers.python import python_layer
+from ..caffe.layer_types.base import Layer, layer_class
+from ..caffe.layer_types.python import python_layer
 from ..errors import InputError
 from ..formats.definition import Entry
 from ..permission import python_layers_allowed

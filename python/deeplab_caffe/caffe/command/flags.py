@@ -12,7 +12,8 @@ import torch
 from ...errors import InputError
 from ...formats import schema
 from ...permission import python_layers
-from .. import log, parallel
+from .. import log
+from ..parallel import group
 
 _PHASES = {"": schema.TRAIN, "TRAIN": schema.TRAIN, "TEST": schema.TEST}
 
@@ -81,7 +82,7 @@ class Flags:
     @contextmanager
     def in_force(self) -> Iterator[None]:
         """Within, nets import Python layers only if that is allowed, and the log goes where it should."""
-        root = parallel.current().is_root
+        root = group.current().is_root
         log.init_log(self.minloglevel, stderr=root)
         stream = log.open_in(self.log_dir, "caffe") if self.log_dir and root else None
         if stream:
@@ -98,10 +99,10 @@ class Flags:
 
 def use_one_device(flags: Flags, places: Sequence[str]) -> None:
     """Compute on the first device that --gpu names, or on the CPU, and say so; places: of the two lines."""
-    first, *spare = parallel.devices(flags.gpu)
+    first, *spare = group.devices(flags.gpu)
     for device in reversed(spare):
         log.info(f"Not using GPU #{device.index} for single-GPU function", "caffe.cpp:264")
-    parallel.choose([first])
+    group.choose([first])
     if first.type == "cuda":
         log.info(f"Use GPU with device ID {first.index}", places[0])
         log.info(f"GPU device name: {torch.cuda.get_device_name(first)}", "caffe.cpp:274")

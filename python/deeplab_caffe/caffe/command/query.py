@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from .. import log, parallel
+from .. import log
+from ..parallel import group
 from .flags import Flags
 
 
@@ -12,7 +13,7 @@ def device_query(flags: Flags) -> None:
     """Log what PyTorch tells of the devices that --gpu names; InputError for one that is not there."""
     with flags.in_force():
         log.info(f"Querying GPUs {flags.gpu}", "caffe.cpp:138")
-        devices = parallel.devices(flags.gpu) if flags.gpu else []
+        devices = group.devices(flags.gpu) if flags.gpu else []
         for device in devices:
             _log_device(device)
         if not devices:

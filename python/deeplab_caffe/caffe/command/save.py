@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...errors import InputError
 from ...formats import schema
 from .. import log
-from ..net import Net
+from ..net.net import Net
 from .flags import Flags
 
 

@@ -11,9 +11,10 @@ import torch
 from ...errors import InputError
 from ...formats import schema
 from ...formats.weight_fit import layers_of
-from .. import doubts, log
-from ..net import Net
-from ..solver_log import with_loss
+from .. import log
+from ..net import deferred_checks
+from ..net.net import Net
+from ..solver.log import with_loss
 from .flags import Flags, use_one_device
 
 
@@ -55,7 +56,7 @@ def _score(net: Net, flags: Flags) -> None:
     sums: list[np.ndarray] = []
     for batch in range(count):
         loss += float(run())
-        doubts.settle(net)
+        deferred_checks.settle(net)
         values = [net.blobs[name].data.ravel() for name in net.outputs]
         _log_batch(batch, net.outputs, values)
         sums = _added(net, sums, values)

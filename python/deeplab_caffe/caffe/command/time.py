@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from .. import doubts, log
-from ..multi_gpu import Timer
-from ..net import Net
+from .. import log
+from ..net import deferred_checks
+from ..net.net import Net
+from ..parallel.nccl import Timer
 from .flags import Flags, use_one_device
 
 
@@ -37,7 +38,7 @@ def _warm_up(net: Net) -> None:
     log.info(f"Initial loss: {log.number(float(net.forward_range(0, last)))}", "caffe.cpp:360")
     log.info("Performing Backward", "caffe.cpp:361")
     net.backward_range(last, 0)
-    doubts.settle(net)
+    deferred_checks.settle(net)
 
 
 def _measure(net: Net, iterations: int) -> None:

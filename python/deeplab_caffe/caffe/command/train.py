@@ -10,11 +10,12 @@ import torch
 from ...errors import InputError, Stopped
 from ...formats import schema
 from ...formats.definition import SolverDefinition, read_solver_definition
-from .. import log, mode, parallel
+from .. import log, mode
+from ..parallel import group
 from ..signals import Action, SignalHandler
-from ..snapshot import newest
-from ..solver import Solver
-from ..solvers import get_solver
+from ..solver.rules import get_solver
+from ..solver.snapshot import newest
+from ..solver.solver import Solver
 from .flags import Flags
 
 
@@ -33,9 +34,9 @@ def train(flags: Flags) -> None:
     definition = _definition(flags)
     flags = replace(flags, gpu=_gpu(flags, definition))
     prefix = definition.param.snapshot_prefix
-    parallel.choose(parallel.devices(flags.gpu, flags.workers))
+    group.choose(group.devices(flags.gpu, flags.workers))
     # launch on several devices: _train is called in a process for each; with one, in this process
-    parallel.run(_train, flags, how_to_go_on=lambda: _how_to_go_on(prefix))
+    group.run(_train, flags, how_to_go_on=lambda: _how_to_go_on(prefix))
 
 
 def _check_kind(flags: Flags, name: str, kind: str) -> None:
@@ -113,7 +114,7 @@ def _solve(solver: Solver) -> None:
 def _log_devices(flags: Flags) -> None:
     """What computes."""
     if flags.gpu:
-        devices = parallel.devices(flags.gpu)
+        devices = group.devices(flags.gpu)
         log.info(f"Using GPUs {', '.join(str(d.index) for d in devices)}", "caffe.cpp:217")
         for device in devices:
             log.info(f"GPU {device.index}: {torch.cuda.get_device_name(device)}", "caffe.cpp:222")

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from ..layers.base import Layer
-from ..layers.bn import BN
-from ..layers.normalization import BatchNorm, Bias, Scale
+from ..layer_types.base import Layer
+from ..layer_types.bn import BN
+from ..layer_types.normalization import BatchNorm, Bias, Scale
 
 #: factors and shifts (C), float64
 Factors = tuple[torch.Tensor, torch.Tensor]

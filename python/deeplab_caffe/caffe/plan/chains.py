@@ -10,7 +10,7 @@ from .affine import is_affine
 from .lifetimes import memories_of, permanent
 
 if TYPE_CHECKING:
-    from ..net import Net
+    from ..net.net import Net
 
 
 def find_chains(net: Net, run: Sequence[int], kept: Sequence[str]) -> dict[int, list[int]]:

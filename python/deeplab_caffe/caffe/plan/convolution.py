@@ -8,8 +8,8 @@ from typing import cast
 import torch
 import torch.nn.functional as F
 
-from ..layers.base import Layer
-from ..layers.convolution import Convolution
+from ..layer_types.base import Layer
+from ..layer_types.convolution import Convolution
 from .affine import folded, is_affine
 from .watch import Watch
 

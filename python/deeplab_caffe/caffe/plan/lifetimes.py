@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ..blob import SyncedMemory
-from ..layers.arithmetic import Split
-from ..layers.base import TensorLayer
+from ..layer_types.arithmetic import Split
+from ..layer_types.base import TensorLayer
 
 if TYPE_CHECKING:
-    from ..net import Net
+    from ..net.net import Net
     from .steps import Step
 
 

@@ -10,15 +10,16 @@ import torch
 
 from ...errors import InputError
 from ...spelling import did_you_mean
-from .. import batches, mode, passes
-from ..precision import layer_precisions
+from .. import mode
+from ..net import batches, passes
+from ..net.precision import layer_precisions
 from . import lifetimes
 from .chains import find_chains
 from .convolution import FusedConvolution
 from .steps import ConvolutionStep, LayerStep, Step
 
 if TYPE_CHECKING:
-    from ..net import Net
+    from ..net.net import Net
 
 
 class Plan:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .. import passes
 from ..blob import SyncedMemory
-from ..layers.base import TensorLayer
+from ..layer_types.base import TensorLayer
+from ..net import passes
 from .convolution import FusedConvolution
 
 if TYPE_CHECKING:
-    from ..net import Net
+    from ..net.net import Net
 
 
 class Step:

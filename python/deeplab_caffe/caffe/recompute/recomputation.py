@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .. import mode, passes
+from .. import mode
 from ..blob import SyncedMemory
+from ..net import passes
 from .segments import Usage, chosen_segments, named_segments, statistics
 
 if TYPE_CHECKING:
-    from ..net import Net
+    from ..net.net import Net
 
 
 class Recomputation:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from ...errors import InputError
 from ...spelling import did_you_mean
 from ..blob import Blob
-from ..layers.arithmetic import Split
-from ..layers.base import DataLayer, Layer, TensorLayer
-from ..layers.bn import BN
-from ..layers.neuron import Dropout
-from ..layers.normalization import BatchNorm
-from ..layers.sharing import SharingLayer
+from ..layer_types.arithmetic import Split
+from ..layer_types.base import DataLayer, Layer, TensorLayer
+from ..layer_types.bn import BN
+from ..layer_types.neuron import Dropout
+from ..layer_types.normalization import BatchNorm
+from ..layer_types.sharing import SharingLayer
 
 if TYPE_CHECKING:
-    from ..net import Net
+    from ..net.net import Net
 
 #: first and last layer
 Range = tuple[int, int]

@@ -12,8 +12,8 @@ import numpy as np
 
 from ...arrays import Shape
 from ...caffe import TEST
-from ...caffe.layers.base import Layer
-from ...caffe.net import Net
+from ...caffe.layer_types.base import Layer
+from ...caffe.net.net import Net
 from ...errors import InputError
 
 #: types whose top is their bottom when a net is used

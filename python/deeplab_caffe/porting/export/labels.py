@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Size
-from ...caffe.net import Net
+from ...caffe.net.net import Net
 from ...errors import InputError
 from .pictures import Pictures
 from .verification import Runner

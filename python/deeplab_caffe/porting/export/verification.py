@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...caffe.net import Net
+from ...caffe.net.net import Net
 from ...errors import InputError
 from ...tables import table
 from ..difference import distance

@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 
 from deeplab_caffe.caffe import log as _log
 from deeplab_caffe.caffe import mode as _mode
-from deeplab_caffe.caffe import net_graph as _net_graph
-from deeplab_caffe.caffe.layers.base import Layer as _EngineLayer
+from deeplab_caffe.caffe.layer_types.base import Layer as _EngineLayer
+from deeplab_caffe.caffe.net import graph as _net_graph
 from deeplab_caffe.formats.definition import read_definition as _read_definition
 from deeplab_caffe.formats.definition import read_solver as _read_solver
 

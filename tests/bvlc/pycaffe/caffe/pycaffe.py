@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any
 
-from deeplab_caffe.caffe import net as _net
-from deeplab_caffe.caffe import solvers as _solvers
+from deeplab_caffe.caffe.net import net as _net
+from deeplab_caffe.caffe.solver import rules as _solvers
 from deeplab_caffe.formats.definition import read_solver as _read_solver
 
 from ._caffe import checked_net, guarded

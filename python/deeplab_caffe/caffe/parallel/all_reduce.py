@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import torch
 
-from .blob import Blob
-from .net import Net
-from .parallel import Group
+from ..blob import Blob
+from ..net.net import Net
+from .group import Group
 
 #: bytes of gradients that are summed in one go: enough to use a link well, few enough to begin early
 _BUCKET = 16 << 20

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..formats import schema
-from ..formats.definition import Entry, is_included
-from ..spelling import did_you_mean
+from ...formats import schema
+from ...formats.definition import Entry, is_included
+from ...spelling import did_you_mean
 
 
 def filter_layers(entries: Iterable[Entry], state: Any) -> list[Entry]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from . import log
+from .. import log
 
 if TYPE_CHECKING:
     from .net import Net

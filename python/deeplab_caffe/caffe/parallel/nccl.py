@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 import torch
 import torch.distributed as dist
 
-from ..errors import InputError
-from . import agreement, mode, parallel
-from .gradient_average import GradientAverage
-from .mode import set_solver_count, set_solver_rank, solver_count, solver_rank
+from ...errors import InputError
+from .. import mode
+from ..mode import set_solver_count, set_solver_rank, solver_count, solver_rank
+from . import group, startup
+from .all_reduce import GradientAverage
 
 if TYPE_CHECKING:
-    from .solver import Solver
+    from ..solver.solver import Solver
 
 __all__ = [
     "NCCL", "Timer", "has_nccl", "set_multiprocess", "set_solver_count", "set_solver_rank", "solver_count",
@@ -59,7 +60,7 @@ class NCCL:
         if not folder.is_dir():
             raise InputError(f"NCCL(solver, uid): there is no meeting place '{uid}'; make one with NCCL.new_uid()")
         store = dist.FileStore(str(folder / "store"), solver_count())
-        self._membership = parallel.joined(store, solver_rank(), solver_count(), mode.device(), solver_count())
+        self._membership = group.joined(store, solver_rank(), solver_count(), mode.device(), solver_count())
         self._solver.group = self._membership.__enter__()
 
     @staticmethod
@@ -71,7 +72,7 @@ class NCCL:
 
     def bcast(self) -> None:
         """Give all solvers the root's weights, history and seed."""
-        agreement.begin_alike(self._solver.group, self._solver)
+        startup.begin_alike(self._solver.group, self._solver)
 
     def on_start(self) -> None:
         """The solver's callback before the passes of an iteration."""

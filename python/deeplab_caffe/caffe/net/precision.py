@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ..errors import InputError
-from ..spelling import did_you_mean
-from .layers.base import TensorLayer
+from ...errors import InputError
+from ...spelling import did_you_mean
+from ..layer_types.base import TensorLayer
 
 if TYPE_CHECKING:
     from .net import Net

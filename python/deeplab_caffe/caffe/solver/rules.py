@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from ..formats.definition import SolverDefinition
-from ..spelling import did_you_mean
+from ...formats.definition import SolverDefinition
+from ...spelling import did_you_mean
 from .solver import Solver, definition_of_solver
 
 

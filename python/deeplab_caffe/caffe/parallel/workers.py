@@ -21,9 +21,9 @@ import torch
 import torch.distributed as dist
 from tqdm import tqdm
 
-from ..errors import InputError, Stopped
-from ..permission import allow_python_layers, python_layers_allowed
-from . import parallel
+from ...errors import InputError, Stopped
+from ...permission import allow_python_layers, python_layers_allowed
+from . import group
 
 #: seconds for the worker whose end was the cause to be noticed, and for those that are told to end
 _GRACE = 5.0
@@ -64,7 +64,7 @@ def launch(
     SIGINT and SIGHUP are handed on to the root, which makes them known to the others. Whatever ends this process
     ends the workers. Raises InputError where a worker fails or dies, and Stopped where they were asked to stop.
     """
-    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False, timeout=parallel.MEETING)
+    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False, timeout=group.MEETING)
     crew = _start(store.port, function, arguments, devices)
     try:
         with _handing_on(crew[0]):
@@ -214,15 +214,15 @@ def _work(reports: Connection, place: _Place, function: Callable[..., None], arg
     tqdm.set_lock(threading.RLock())  # not one between processes, which a worker that is killed leaves behind
     allow_python_layers(place.python_layers)
     try:
-        store = dist.TCPStore("127.0.0.1", place.port, is_master=False, timeout=parallel.MEETING)
-        with parallel.joined(store, place.rank, place.count, place.device, place.count):
+        store = dist.TCPStore("127.0.0.1", place.port, is_master=False, timeout=group.MEETING)
+        with group.joined(store, place.rank, place.count, place.device, place.count):
             signal.signal(signal.SIGINT, signal.default_int_handler)
             reports.send(("working", ""))
             function(*arguments)
         outcome = "done", ""
     except Stopped as stop:
         outcome = "stopped", str(stop)
-    except parallel.LostContact as error:
+    except group.LostContact as error:
         outcome = "lost contact", str(error)
     except InputError as error:
         outcome = "input error", str(error)

@@ -6,8 +6,9 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from . import doubts, log
-from .net import Net
+from .. import log
+from ..net import deferred_checks
+from ..net.net import Net
 
 if TYPE_CHECKING:
     from .solver import Solver
@@ -23,7 +24,7 @@ class Display:
         """The lines of the present iteration, after its passes."""
         speed = f" ({self._speed(solver)})" if solver.show_speed else ""
         log.info(f"Iteration {solver.iter}{speed}, loss = {log.number(solver.smoothed_loss)}", "solver.cpp:228")
-        doubts.settle(solver.net)
+        deferred_checks.settle(solver.net)
         blobs = [solver.net.blobs[name] for name in solver.net.outputs]
         log_outputs(solver.net, "Train", [blob.data_tensor().flatten().tolist() for blob in blobs], "solver.cpp:244")
 

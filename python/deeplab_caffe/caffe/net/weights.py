@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ..formats import schema, weights_hdf5
-from ..formats.weights import LayerWeights, encode_blob, read_caffemodel, write_caffemodel
-from ..formats.weights_hdf5 import LayerDatasets, is_hdf5
-from . import log
-from .blob import Blob
+from ...formats import schema, weights_hdf5
+from ...formats.weights import LayerWeights, encode_blob, read_caffemodel, write_caffemodel
+from ...formats.weights_hdf5 import LayerDatasets, is_hdf5
+from .. import log
+from ..blob import Blob
 
 if TYPE_CHECKING:
-    from .layers.base import Layer
+    from ..layer_types.base import Layer
     from .net import Net
 
 #: a parameter, the values that it gets, and their gradient if the file has one

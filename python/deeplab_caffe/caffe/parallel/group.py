@@ -23,9 +23,9 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from ..errors import InputError
-from . import mode
-from .signals import Action
+from ...errors import InputError
+from .. import mode
+from ..signals import Action
 
 #: how long workers look for each other at the start
 MEETING = timedelta(minutes=5)

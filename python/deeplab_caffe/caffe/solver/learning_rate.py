@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..formats.definition import SolverDefinition
-from ..spelling import did_you_mean
+from ...formats.definition import SolverDefinition
+from ...spelling import did_you_mean
 
 POLICIES = ("fixed", "step", "exp", "inv", "multistep", "poly", "sigmoid")
 

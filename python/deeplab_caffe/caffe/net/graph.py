@@ -7,14 +7,15 @@ from typing import Any
 
 import torch
 
-from ..formats.definition import Entry
-from . import mode, net_log
-from .blob import Blob, BlobVec
-from .gradient_flow import allow_overwriting, decide_backward, prune_backward
-from .layers.base import Layer, blobs_from_proto, layer_class
-from .layers.python import python_layer
-from .net_building import filter_layers
-from .net_params import ParamTable
+from ...formats.definition import Entry
+from .. import mode
+from ..blob import Blob, BlobVec
+from ..layer_types.base import Layer, blobs_from_proto, layer_class
+from ..layer_types.python import python_layer
+from . import log
+from .backward_flags import allow_overwriting, decide_backward, prune_backward
+from .params import ParamTable
+from .splits import filter_layers
 
 
 class NetGraph:
@@ -39,7 +40,7 @@ class NetGraph:
         self._blobs: list[Blob] = []
         self._loss_weight_of: dict[int, float] = {}
         self.inputs: list[str] = []
-        self._log = net_log.NetLog()
+        self._log = log.NetLog()
         params = ParamTable(self.force_backward)
         made: dict[str, Blob] = {}
         available: dict[str, None] = {}
@@ -59,7 +60,7 @@ class NetGraph:
         self.bottom_names = OrderedDict(zip(self._layer_names, self._bottom_names, strict=True))
         prune_backward(self.layers, self._bottoms, self._tops, self.force_backward)
         allow_overwriting(self.layers, self._bottoms, self._tops)
-        net_log.finished(self)
+        log.finished(self)
 
     def _add_layer(
         self,

@@ -9,15 +9,18 @@ from typing import Any
 
 import torch
 
-from ..formats import schema
-from ..formats.definition import SolverDefinition, read_solver_definition
-from ..formats.weights_hdf5 import check_names
-from . import agreement, doubts, gradients, learning_rate, log, mode, net_weights, parallel, snapshot
-from .net import Net
-from .net_log import message_text
-from .signals import Action
-from .solver_log import Display, log_outputs
-from .solver_nets import test_nets, train_net
+from ...formats import schema
+from ...formats.definition import SolverDefinition, read_solver_definition
+from ...formats.weights_hdf5 import check_names
+from .. import log, mode
+from ..net import deferred_checks, weights
+from ..net.log import message_text
+from ..net.net import Net
+from ..parallel import group, startup
+from ..signals import Action
+from . import learning_rate, regularization, snapshot
+from .log import Display, log_outputs
+from .nets import test_nets, train_net
 
 
 def definition_of_solver(solver_file: str | os.PathLike[str] | SolverDefinition | Any) -> SolverDefinition:
@@ -61,7 +64,7 @@ class Solver:
         self.action: Callable[[], Action] = lambda: Action.NONE
         self._stop = False
         #: the workers that train together, this solver's among them
-        self.group = parallel.current()
+        self.group = group.current()
         self.takes_part = False
         self._display = Display()
         self.net = train_net(self.definition)
@@ -97,7 +100,7 @@ class Solver:
 
     def load_weights(self, files: str | os.PathLike[str]) -> None:
         """Copy weights from a file, or several separated by commas, into the training net and the test nets."""
-        for file in net_weights.files(files):
+        for file in weights.files(files):
             log.info(f"Finetuning from {file}", "caffe.cpp:155")
             for net in (self.net, *self.test_nets):
                 net.copy_from(file)
@@ -158,7 +161,7 @@ class Solver:
 
     def snapshot(self) -> None:
         """Write `<prefix>_iter_<iter>.caffemodel`, `.solverstate` and the side file of data positions."""
-        doubts.settle(self.net)
+        deferred_checks.settle(self.net)
         snapshot.write(self)
 
     def restore(self, state_file: str | os.PathLike[str]) -> None:
@@ -174,7 +177,7 @@ class Solver:
     def _step(self, stop_at: int) -> None:
         p = self.param
         if self.group.count > 1 and not self.takes_part:
-            agreement.take_part(self)
+            startup.take_part(self)
         while self.iter < stop_at:
             self.net.clear_param_diffs()
             if p.test_interval and self.iter % p.test_interval == 0 and (self.iter > 0 or p.test_initialization):
@@ -258,7 +261,7 @@ class Solver:
             loss = run().double() + loss
             values = [net.blobs[name].data_tensor().detach().flatten() for name in net.outputs]
             sums = [a + b for a, b in zip(sums, values, strict=True)] if sums else [v.clone() for v in values]
-        doubts.settle(net)
+        deferred_checks.settle(net)
         if self.param.test_compute_loss:
             log.info(f"Test loss: {log.number(float(loss) / count)}", "solver.cpp:392")
         log_outputs(net, "Test", [(s / count).tolist() for s in sums], "solver.cpp:405")
@@ -289,7 +292,7 @@ class Solver:
         if self.param.display and self.iter % self.param.display == 0:
             log.info(f"Iteration {self.iter}, lr = {log.number(rate)}", "sgd_solver.cpp:106")
         with torch.no_grad():
-            gradients.clip(self.net.learnable_params, self.param.clip_gradients)
+            regularization.clip(self.net.learnable_params, self.param.clip_gradients)
             for index, param in enumerate(self.net.learnable_params):
                 still = self.history_scales_with_rate and index not in self.moving
                 if param.lr_mult == 0 and still and param.blob.diff_memory.blank:
@@ -300,7 +303,7 @@ class Solver:
                 if self.param.iter_size != 1:
                     gradient.mul_(1 / self.param.iter_size)
                 value, decay = param.blob.data_tensor(), self.param.weight_decay * param.decay_mult
-                gradients.regularize(value, gradient, decay, self.param.regularization_type)
+                regularization.regularize(value, gradient, decay, self.param.regularization_type)
                 self.update_value(index, gradient, rate * param.lr_mult)
                 value.sub_(gradient)
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import torch
 
-from . import log
-from .net_params import LearnableParam
+from .. import log
+from ..net.params import LearnableParam
 
 
 def clip(params: Sequence[LearnableParam], limit: float) -> None:

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ..errors import InputError
-from ..files import replacing
-from ..formats import schema, weights, weights_hdf5
-from . import log, mode
-from .layers.base import DataLayer
-from .net import Net
+from ...errors import InputError
+from ...files import replacing
+from ...formats import schema, weights, weights_hdf5
+from .. import log, mode
+from ..layer_types.base import DataLayer
+from ..net.net import Net
 
 if TYPE_CHECKING:
     from .solver import Solver

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..formats import schema
-from ..formats.definition import Definition, definition_of, read_definition
-from . import batches, doubts, net_log, net_weights, passes
-from .layers.base import DataLayer
-from .net_building import insert_splits
-from .net_graph import NetGraph
-from .plan import Plan
+from ...formats import schema
+from ...formats.definition import Definition, definition_of, read_definition
+from ..layer_types.base import DataLayer
+from ..plan import Plan
+from ..recompute import Recomputation
+from . import batches, deferred_checks, log, passes, weights
+from .graph import NetGraph
 from .precision import set_precision
-from .recompute import Recomputation
+from .splits import insert_splits
 
 
 class Net(NetGraph):
@@ -59,8 +59,8 @@ class Net(NetGraph):
         self._callbacks: dict[str, list[Callable[[int], Any]]] = {w: [] for w in ("<f", "f>", "<b", "b>")}
         self._recomputation: Recomputation | None = None
         #: labels that are not known to be right yet
-        self.doubts: doubts.Doubts = deque()
-        net_log.begun(definition.param, self.state, [entry.param for entry in entries])
+        self.doubts: deferred_checks.Doubts = deque()
+        log.begun(definition.param, self.state, [entry.param for entry in entries])
         self._build(insert_splits(entries))
         if given["weights"]:
             self.copy_from(given["weights"])
@@ -87,7 +87,7 @@ class Net(NetGraph):
 
     def _forward(self, start: int, end: int) -> float:
         loss = float(self.forward_range(start, end))
-        doubts.settle(self)
+        deferred_checks.settle(self)
         return loss
 
     def _backward(self, start: int, end: int) -> None:
@@ -230,23 +230,23 @@ class Net(NetGraph):
         Several files may be given, separated by commas; later ones override. Returns the names of layers that got
         some. Raises InputError, and copies nothing of the file, where a layer's number of blobs or a shape differs.
         """
-        return net_weights.copy_from(self, path)
+        return weights.copy_from(self, path)
 
     def load_hdf5(self, path: str | os.PathLike[str]) -> None:
         """Copy the weights of layers found by name in a `.caffemodel.h5`; raises InputError as `copy_from` does."""
-        net_weights.load_hdf5(self, path)
+        weights.load_hdf5(self, path)
 
     def share_with(self, other: Net) -> None:
         """Use the other net's memory for the parameters of layers of the same name."""
-        net_weights.share_with(self, other)
+        weights.share_with(self, other)
 
     def save(self, path: str | os.PathLike[str], diffs: bool = False) -> None:
         """Write a binary `.caffemodel` that Caffe reads."""
-        net_weights.save(self, path, diffs)
+        weights.save(self, path, diffs)
 
     def save_hdf5(self, path: str | os.PathLike[str], diffs: bool = False) -> None:
         """Write a `.caffemodel.h5` that Caffe reads; raises InputError for layer names with '/'."""
-        net_weights.save_hdf5(self, path, diffs)
+        weights.save_hdf5(self, path, diffs)
 
     def close(self) -> None:
         """Stop the threads of the data layers."""

@@ -6,14 +6,14 @@ import json
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
-from . import mode
-from .gradient_average import GradientAverage
-from .layers.base import DataLayer
-from .parallel import Group
+from ...errors import InputError
+from .. import mode
+from ..layer_types.base import DataLayer
+from .all_reduce import GradientAverage
+from .group import Group
 
 if TYPE_CHECKING:
-    from .solver import Solver
+    from ..solver.solver import Solver
 
 #: fields that may differ from machine to machine
 _PLACES = ("source", "root_folder", "mean_file")

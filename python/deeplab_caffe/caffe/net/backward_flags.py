@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .blob import Blob
-from .layers.base import Layer
+from ..blob import Blob
+from ..layer_types.base import Layer
 
 #: types whose gradient does not read their tops
 _TOPS_UNREAD = {"BN", "BatchNorm", "Bias", "Convolution", "Deconvolution", "Eltwise", "InnerProduct", "Scale"}

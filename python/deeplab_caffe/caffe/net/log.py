@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from google.protobuf import text_format
 
-from ..formats import schema
-from . import log
-from .blob import Blob
-from .layers.base import Layer
+from ...formats import schema
+from .. import log
+from ..blob import Blob
+from ..layer_types.base import Layer
 
 if TYPE_CHECKING:
-    from .net_graph import NetGraph
+    from .graph import NetGraph
 
 #: bytes of a float32
 _FLOAT = 4

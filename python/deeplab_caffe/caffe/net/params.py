@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..formats import schema
-from ..formats.definition import Entry
-from . import log
-from .blob import Blob
-from .layers.base import Layer
+from ...formats import schema
+from ...formats.definition import Entry
+from .. import log
+from ..blob import Blob
+from ..layer_types.base import Layer
 
 
 @dataclass

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ..formats import schema
-from ..formats.definition import Definition, SolverDefinition, definition_of, read_definition
-from . import log
-from .net import Net
+from ...formats import schema
+from ...formats.definition import Definition, SolverDefinition, definition_of, read_definition
+from .. import log
+from ..net.net import Net
 
 _TRAIN_FIELDS = ("net", "net_param", "train_net", "train_net_param")
 #: how the field that defines the training net is spoken of, and the place of that line

@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
-from .layers.base import DataLayer, Layer
-from .layers.label_check import Doubt, LabelError
+from ...errors import InputError
+from ..layer_types.base import DataLayer, Layer
+from ..layer_types.label_check import Doubt, LabelError
 
 if TYPE_CHECKING:
     from .net import Net

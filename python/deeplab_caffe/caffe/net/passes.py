@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from . import debug_info, doubts, mode
-from .layers.label_check import LabelError
+from .. import mode
+from ..layer_types.label_check import LabelError
+from . import debug_info, deferred_checks
 
 if TYPE_CHECKING:
     from .net import Net
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def forward(net: Net, start: int, end: int) -> torch.Tensor:
     """Run layers start to end (inclusive); the loss of those layers, left on the device."""
-    doubts.settle(net, wait=False)
+    deferred_checks.settle(net, wait=False)
     loss: torch.Tensor | None = None
     for i in range(start, end + 1):
         net.call_back("<f", i)
@@ -34,8 +35,8 @@ def run_layer(net: Net, index: int) -> None:
     try:
         layer.forward(bottoms, tops)
     except LabelError as error:
-        raise doubts.explained(net, error) from None
-    doubts.note(net, layer)
+        raise deferred_checks.explained(net, error) from None
+    deferred_checks.note(net, layer)
 
 
 def plus_loss(loss: torch.Tensor | None, net: Net, index: int) -> torch.Tensor | None:

@@ -1,0 +1,1 @@
+"""Solvers that train together, one process each: the group, its start-up, all-reduce, pycaffe's NCCL."""
