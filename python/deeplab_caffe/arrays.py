@@ -7,6 +7,10 @@ from numpy.typing import NDArray
 
 #: an array of 32-bit floats; its shape is said where it is used
 Float32 = NDArray[np.float32]
+#: (H, W) indices of classes
+Label = NDArray[np.uint8]
+#: (K, 3) RGB, a colour for each class
+Palette = NDArray[np.uint8]
 #: the lengths of all axes of a blob, as in Caffe outermost first: (N, C, H, W) for images
 Shape = tuple[int, ...]
 #: (height, width) in pixels

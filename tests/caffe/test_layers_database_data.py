@@ -10,7 +10,7 @@ import pytest
 
 from deeplab_caffe import caffe
 from deeplab_caffe.errors import InputError
-from deeplab_caffe.formats import prototxt, schema
+from deeplab_caffe.formats import messages, prototxt, schema
 from deeplab_caffe.formats.datum import array_to_datum, write_mean_file
 from stores import batches, check_resume, datum, pixels, write_lmdb
 
@@ -33,7 +33,7 @@ def data(net, tmp_path):
 
 def test_agrees_with_the_recording(recordings, monkeypatch):
     monkeypatch.chdir(recordings / "formats")
-    definition = prototxt.to_message(prototxt.Document(Path("lmdb.prototxt").read_text()), schema.NetParameter())
+    definition = messages.to_message(prototxt.Document(Path("lmdb.prototxt").read_text()), schema.NetParameter())
     net = caffe.Net.from_param(definition, caffe.TEST, "lmdb.prototxt")
     expected = np.load("lmdb_expected.npz")
     for i, batch in enumerate(batches(net, len(expected["data"]))):

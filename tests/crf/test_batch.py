@@ -15,7 +15,7 @@ from deeplab_caffe.cli import main
 from deeplab_caffe.crf import CRFParameters, crf_labels, dense_crf, resize_scores
 from deeplab_caffe.crf.batch import Failure, Refiner, RefineSummary, batch_tasks, refine_batch
 from deeplab_caffe.data import read_label
-from deeplab_caffe.data.bin_maps import open_bin, write_bin
+from deeplab_caffe.data.bin_files import open_bin, write_bin
 from deeplab_caffe.data.score_maps import open_score_map
 from deeplab_caffe.errors import InputError
 

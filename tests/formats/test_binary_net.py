@@ -14,7 +14,8 @@ from deeplab_caffe.cli import main
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats import schema
 from deeplab_caffe.formats.binary_net import is_binary, read_binary_net
-from deeplab_caffe.formats.prototxt import Document, StandIns, to_message
+from deeplab_caffe.formats.messages import Placeholders, to_message
+from deeplab_caffe.formats.prototxt import Document
 from deeplab_caffe.formats.weights import encode_bytes, encode_varint, fields
 
 DL2 = ["interp", "seg_accuracy", "mat_write", "dense_crf", "domain_transform", "adaptive_bias_channel", "bias_channel"]
@@ -23,7 +24,7 @@ RC3 = {**DL2, "dense_crf_param": 152, "interp_param": 153, "seg_accuracy_param":
 
 
 def _message(text: str):
-    return to_message(Document(text), schema.NetParameter(), stand_ins=StandIns())
+    return to_message(Document(text), schema.NetParameter(), placeholders=Placeholders())
 
 
 def _varint(number: int, value: int) -> bytes:

@@ -16,7 +16,8 @@ from deeplab_caffe.formats import schema
 from deeplab_caffe.formats.bvlc import to_bvlc
 from deeplab_caffe.formats.bvlc_schema import BVLC_TYPES, LACKING, PYTHON_TYPES
 from deeplab_caffe.formats.definition import definition_in
-from deeplab_caffe.formats.prototxt import Document, to_message
+from deeplab_caffe.formats.messages import to_message
+from deeplab_caffe.formats.prototxt import Document
 from deeplab_caffe.nets import Options, generate
 
 _ROOT = Path(__file__).parent.parent.parent

@@ -8,12 +8,12 @@ import pytest
 from google.protobuf import text_format
 
 from deeplab_caffe.errors import InputError
-from deeplab_caffe.formats import prototxt, schema
+from deeplab_caffe.formats import messages, prototxt, schema
 from deeplab_caffe.formats.prototxt import Document
 
 
 def _read(text: str, kind: str = "NetParameter", **variables: str):
-    return prototxt.to_message(Document(text, "f.prototxt", variables or None), schema.NAMES[kind]())
+    return messages.to_message(Document(text, "f.prototxt", variables or None), schema.NAMES[kind]())
 
 
 def _fails(text: str, expected: str, kind: str = "NetParameter", **variables: str) -> None:
@@ -178,17 +178,17 @@ def test_variables_without_values_in_place_of_fields_stay():
 
 def test_stand_ins_let_a_template_be_a_message():
     text = "layer { name: '${A}' loss_weight: ${N} loss_weight: ${M} loss_weight: ${N} ${MORE} }"
-    stand_ins = prototxt.StandIns()
-    net = prototxt.to_message(Document(text), schema.NetParameter(), stand_ins=stand_ins)
+    placeholders = messages.Placeholders()
+    net = messages.to_message(Document(text), schema.NetParameter(), placeholders=placeholders)
     n, m, again = net.layer[0].loss_weight
     assert n == again != m and net.layer[0].name == "${A}"
-    assert [stand_ins.texts[int(value)] for value in (n, m)] == ["${N}", "${M}"]
+    assert [placeholders.texts[int(value)] for value in (n, m)] == ["${N}", "${M}"]
 
 
 def test_every_problem_is_reported_where_that_is_asked_for():
     text = "naem: 'x' input_dim: x layer { name: 'a' name: 'b' convolution_param { pad: -1 kernel_size: 3 } }"
-    problems: list[prototxt.Problem] = []
-    net = prototxt.to_message(Document(text, "f"), schema.NetParameter(), report=problems.append)
+    problems: list[messages.Problem] = []
+    net = messages.to_message(Document(text, "f"), schema.NetParameter(), report=problems.append)
     assert [p.kind for p in problems] == ["unknown-field", "wrong-value", "repeated-field", "wrong-value"]
     assert problems[0].instead == "name" and text[problems[0].start : problems[0].end] == "naem"
     assert net.layer[0].name == "a" and net.layer[0].convolution_param.kernel_size == [3]

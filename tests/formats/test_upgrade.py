@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from deeplab_caffe.errors import InputError
-from deeplab_caffe.formats import prototxt, schema
+from deeplab_caffe.formats import messages, prototxt, schema
 from deeplab_caffe.formats.upgrade import upgrade_net, upgrade_solver
 
 
 def _read(text: str, kind: str = "NetParameter"):
-    return prototxt.to_message(prototxt.Document(text), schema.NAMES[kind]())
+    return messages.to_message(prototxt.Document(text), schema.NAMES[kind]())
 
 
 @pytest.mark.parametrize(

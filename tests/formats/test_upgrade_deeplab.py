@@ -11,7 +11,7 @@ from google.protobuf import text_format
 import deeplab_v1_nets as recipes
 from deeplab_caffe import caffe
 from deeplab_caffe.errors import InputError
-from deeplab_caffe.formats import prototxt, schema
+from deeplab_caffe.formats import messages, prototxt, schema
 from deeplab_caffe.formats.definition import definition_of, read_definition
 from deeplab_caffe.nets import generate
 
@@ -24,7 +24,7 @@ TEST_DATA = recipes.data(
 
 
 def _parsed(text: str):
-    return prototxt.to_message(prototxt.Document(text), schema.NetParameter())
+    return messages.to_message(prototxt.Document(text), schema.NetParameter())
 
 
 def _upgraded(text: str, tmp_path: Path):

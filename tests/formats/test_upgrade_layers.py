@@ -6,7 +6,7 @@ import pytest
 
 from deeplab_caffe import caffe
 from deeplab_caffe.errors import InputError
-from deeplab_caffe.formats import prototxt, schema
+from deeplab_caffe.formats import messages, prototxt, schema
 from deeplab_caffe.formats.upgrade import upgrade_net
 
 _V0 = """
@@ -25,11 +25,11 @@ layers { layer { name: "prob" type: "softmax" } bottom: "fc" top: "prob" }
 
 
 def _read(text: str):
-    return prototxt.to_message(prototxt.Document(text), schema.NetParameter())
+    return messages.to_message(prototxt.Document(text), schema.NetParameter())
 
 
 def _same(layer, text: str) -> None:
-    assert layer == prototxt.to_message(prototxt.Document(text), schema.LayerParameter())
+    assert layer == messages.to_message(prototxt.Document(text), schema.LayerParameter())
 
 
 def test_v0_field_by_field():

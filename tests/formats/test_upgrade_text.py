@@ -11,8 +11,9 @@ import legacy_nets
 from deeplab_caffe.cli import main
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats import schema
-from deeplab_caffe.formats.prototxt import Document, StandIns, to_message
-from deeplab_caffe.formats.template_text import fill_in
+from deeplab_caffe.formats.messages import Placeholders, to_message
+from deeplab_caffe.formats.prototxt import Document
+from deeplab_caffe.formats.templates import fill_in
 from deeplab_caffe.formats.upgrade import upgrade_net
 from deeplab_caffe.formats.upgrade_text import upgrade_document
 
@@ -26,7 +27,7 @@ def _comments(text: str) -> list[str]:
 
 
 def _message(text: str, kind: str = "NetParameter"):
-    return to_message(Document(text), schema.NAMES[kind](), stand_ins=StandIns())
+    return to_message(Document(text), schema.NAMES[kind](), placeholders=Placeholders())
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from ..arrays import Label
 from ..errors import InputError
-from .labels import Label
 
 BACKGROUND = 0
 

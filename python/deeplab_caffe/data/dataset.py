@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import Palette
 from ..errors import InputError
 from ..files import write_text
 from ..spelling import did_you_mean
-from .labels import Palette, voc_palette
+from .labels import voc_palette
 from .lists import ListEntry, full_path, read_list
 
 if sys.version_info >= (3, 11):

@@ -10,12 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from ..arrays import Label, Palette
 from ..errors import InputError
 from ..files import replacing
-from . import png
-
-Label = NDArray[np.uint8]
-Palette = NDArray[np.uint8]
+from . import indexed_png
 
 _PNG_COLOUR_NAMES = {2: "RGB", 4: "grey with alpha", 6: "RGB with alpha"}
 
@@ -35,7 +33,7 @@ def read_label(path: str | os.PathLike[str]) -> Label:
             data = file.read()
     except OSError as error:
         raise InputError(f"{os.fspath(path)}: cannot read the label file: {error.strerror}") from None
-    header = png.read_header(data)
+    header = indexed_png.read_header(data)
     if header is None:
         return _read_other(path)
     depth, colour = header.depth, header.colour
@@ -44,17 +42,17 @@ def read_label(path: str | os.PathLike[str]) -> Label:
     if depth == 16:
         raise _not_indices(path, "a 16-bit PNG")
     try:
-        label = png.decode_indices(data)
+        label = indexed_png.decode_indices(data)
     except ValueError as error:
         raise InputError(f"{os.fspath(path)}: damaged label file: {error}") from None
     if label is not None:
         return label
-    if colour == png.GREY and depth == 8:
+    if colour == indexed_png.GREY and depth == 8:
         grey = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         if grey is not None and grey.ndim == 2 and grey.dtype == np.uint8:
             return np.asarray(grey, np.uint8)
     indices = _read_with_pillow(path)
-    return indices // (255 // (2**depth - 1)) if colour == png.GREY and depth in (2, 4) else indices
+    return indices // (255 // (2**depth - 1)) if colour == indexed_png.GREY and depth in (2, 4) else indices
 
 
 def check_labels(

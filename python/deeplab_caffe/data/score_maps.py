@@ -25,8 +25,8 @@ import scipy.io
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .bin_maps import open_bin
-from .npy import open_npy
+from .bin_files import open_bin
+from .mapped_arrays import open_npy
 
 Kind = Literal["auto", "scores", "probabilities"]
 KINDS: tuple[Kind, ...] = ("auto", "scores", "probabilities")

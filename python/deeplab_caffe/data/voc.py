@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import scipy.io
 
+from ..arrays import Label
 from ..errors import InputError
 from ..files import cpus, write_text
 from ..progress import tracked
 from .archive import unpack
 from .download import check_sums, download
-from .labels import Label, check_labels, read_label, write_label
+from .labels import check_labels, read_label, write_label
 from .lists import ListEntry, write_list
 
 COUNTS = {"train": 1464, "val": 1449, "trainval": 2913, "train_aug": 10582, "trainval_aug": 12031}

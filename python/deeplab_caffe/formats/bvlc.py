@@ -15,7 +15,7 @@ from ..spelling import did_you_mean
 from . import schema
 from .bvlc_schema import BVLC_TYPES, LACKING, MODULE, PYTHON_TYPES
 from .edits import Edits
-from .messages import StandIns, is_repeated, to_message
+from .messages import Placeholders, is_repeated, to_message
 from .prototxt import Document
 from .tree import Block, Field, Scalar, walk
 from .upgrade_text import upgrade_document
@@ -53,9 +53,9 @@ def _without_weighted_losses(document: Document) -> tuple[Document, dict[str, st
         if stated is None or not isinstance(stated.value, Block) or not isinstance(layer.value, Block):
             continue
         if stated.value.all("weight_source") or len(stated.value.all("ignore_label")) > 1:
-            stand_ins = StandIns()
-            message = to_message(document, schema.SoftmaxLossParameter(), block=stated.value, stand_ins=stand_ins)
-            losses[layer.value.text_of("name") or ""] = _as_dict(_stated(message, stand_ins))
+            placeholders = Placeholders()
+            message = to_message(document, schema.SoftmaxLossParameter(), block=stated.value, placeholders=placeholders)
+            losses[layer.value.text_of("name") or ""] = _as_dict(_stated(message, placeholders))
             edits.remove(stated)
     return (Document(edits.apply(), document.filename) if losses else document), losses
 
@@ -110,10 +110,11 @@ class _Layer:
         """The parameters stated, as the text of a Python dict; empty if there are none."""
         names = PYTHON_TYPES[self.type]
         self.replaced = [f for f in self.block.fields if f.name in names]
-        stand_ins, stated = StandIns(), {}
-        layer = to_message(self.document, schema.LayerParameter(), block=Block(self.replaced), stand_ins=stand_ins)
+        placeholders, stated = Placeholders(), {}
+        block = Block(self.replaced)
+        layer = to_message(self.document, schema.LayerParameter(), block=block, placeholders=placeholders)
         for name in names:
-            stated.update(_stated(getattr(layer, name), stand_ins))
+            stated.update(_stated(getattr(layer, name), placeholders))
         text = _as_dict(stated) if stated else ""
         for item in walk(self.replaced):
             written = item.value.text if isinstance(item.value, Scalar) else item.name
@@ -164,22 +165,22 @@ def _as_dict(stated: Mapping[str, str]) -> str:
     return "{" + ", ".join(f"{name!r}: {text}" for name, text in stated.items()) + "}"
 
 
-def _stated(message: Any, stand_ins: StandIns) -> dict[str, str]:
+def _stated(message: Any, placeholders: Placeholders) -> dict[str, str]:
     """The stated fields of a message, each as the text of a Python value."""
-    return {descriptor.name: _value(descriptor, value, stand_ins) for descriptor, value in message.ListFields()}
+    return {descriptor.name: _value(descriptor, value, placeholders) for descriptor, value in message.ListFields()}
 
 
-def _value(descriptor: Any, value: Any, stand_ins: StandIns) -> str:
+def _value(descriptor: Any, value: Any, placeholders: Placeholders) -> str:
     if descriptor.message_type is not None:
-        return _as_dict(_stated(value, stand_ins))
+        return _as_dict(_stated(value, placeholders))
     if is_repeated(descriptor):
-        return "[" + ", ".join(_scalar(descriptor, item, stand_ins) for item in value) + "]"
-    return _scalar(descriptor, value, stand_ins)
+        return "[" + ", ".join(_scalar(descriptor, item, placeholders) for item in value) + "]"
+    return _scalar(descriptor, value, placeholders)
 
 
-def _scalar(descriptor: Any, value: Any, stand_ins: StandIns) -> str:
-    if isinstance(value, (int, float)) and value in stand_ins.texts:
-        return stand_ins.texts[int(value)]
+def _scalar(descriptor: Any, value: Any, placeholders: Placeholders) -> str:
+    if isinstance(value, (int, float)) and value in placeholders.texts:
+        return placeholders.texts[int(value)]
     if descriptor.enum_type is not None:
         return repr(descriptor.enum_type.values_by_number[value].name)
     if isinstance(value, float):

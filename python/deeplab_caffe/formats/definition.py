@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from . import prototxt, schema
+from . import messages, prototxt, schema
 from .upgrade import upgrade_net, upgrade_solver
 
 
@@ -39,13 +39,13 @@ def read_definition(path: str | os.PathLike[str], variables: Mapping[str, str] |
     return definition_in(prototxt.Document.read(path, variables))
 
 
-def definition_in(document: prototxt.Document, stand_ins: prototxt.StandIns | None = None) -> Definition:
+def definition_in(document: prototxt.Document, placeholders: messages.Placeholders | None = None) -> Definition:
     """The net that a parsed file defines; raises PrototxtError with the place of any fault.
 
-    With `stand_ins` template variables without values may stay: they stand in names, and numbers stand for them.
+    With `placeholders` template variables without values may stay: they stand in names, and numbers stand for them.
     """
     path = document.filename
-    param = prototxt.to_message(document, schema.NetParameter(), stand_ins=stand_ins)
+    param = messages.to_message(document, schema.NetParameter(), placeholders=placeholders)
     elements = document.root.all("layers" if param.layers else "layer")
 
     def where(place: int, *names: str) -> str:
@@ -55,7 +55,7 @@ def definition_in(document: prototxt.Document, stand_ins: prototxt.StandIns | No
     origins = [f"{path}:1:1" if place is None else document.where(elements[place].start) for place in places]
     for layer, origin in zip(param.layer, origins, strict=True):
         for value in (*layer.bottom, *layer.top, layer.name):
-            if "${" in value and stand_ins is None:
+            if "${" in value and placeholders is None:
                 raise InputError(f"{origin}: layer '{layer.name}': a template: '{value}' must be filled in first")
     return Definition(param, [Entry(p, o) for p, o in zip(param.layer, origins, strict=True)], path)
 
@@ -97,7 +97,7 @@ def read_solver(path: str | os.PathLike[str]) -> Any:
 def read_solver_definition(path: str | os.PathLike[str]) -> SolverDefinition:
     """Read a solver prototxt; a missing snapshot_prefix becomes the file's path without suffix."""
     document = prototxt.Document.read(path)
-    param = prototxt.to_message(document, schema.SolverParameter())
+    param = messages.to_message(document, schema.SolverParameter())
     upgrade_solver(param, str(path))
     if not param.snapshot_prefix:
         param.snapshot_prefix = str(Path(path).with_suffix(""))

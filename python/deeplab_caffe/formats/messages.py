@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..spelling import did_you_mean, nearest_word
+from .prototxt import Document
 from .tree import VARIABLE, Block, Field, PrototxtError, Scalar
-
-if TYPE_CHECKING:
-    from .prototxt import Document
 
 _INTEGERS = {"int32": (-(2**31), 2**31 - 1), "uint32": (0, 2**32 - 1), "int64": (-(2**63), 2**63 - 1)}
 _TYPE_NAMES = {1: "double", 2: "float", 3: "int64", 5: "int32", 8: "bool", 9: "string", 12: "bytes", 13: "uint32"}
@@ -41,7 +39,7 @@ class Problem:
     instead: str | None = None
 
 
-class StandIns:
+class Placeholders:
     """Numbers in place of template variables without values, each its own, and which text each stands for.
 
     Numbers that a float32 holds exactly and that no net is likely to state, so that they can be found again.
@@ -70,15 +68,15 @@ def to_message(
     *,
     block: Block | None = None,
     report: Callable[[Problem], None] | None = None,
-    stand_ins: StandIns | None = None,
+    placeholders: Placeholders | None = None,
 ) -> Any:
     """Fill a protobuf message from a document, or from one block of it; returns it.
 
     Raises PrototxtError for an unknown field (with the nearest known one), a value of the wrong kind or out of
     range, and a second value of a field that may stand once; with `report` hands it over instead, and leaves that
-    field out. With `stand_ins` numbers stand for template variables, and variables in place of fields are left out.
+    field out. With `placeholders` numbers stand for template variables, and variables in place of fields are left out.
     """
-    _Filler(document, report, stand_ins).fill(block or document.root, message)
+    _Filler(document, report, placeholders).fill(block or document.root, message)
     missing = message.FindInitializationErrors()
     if missing:
         offset = block.start if block else 0
@@ -93,11 +91,11 @@ def to_message(
 
 class _Filler:
     def __init__(
-        self, document: Document, report: Callable[[Problem], None] | None, stand_ins: StandIns | None
+        self, document: Document, report: Callable[[Problem], None] | None, placeholders: Placeholders | None
     ) -> None:
         self.document = document
         self.report = report
-        self.stand_ins = stand_ins
+        self.placeholders = placeholders
 
     def fill(self, block: Block, message: Any) -> None:
         known = message.DESCRIPTOR.fields_by_name
@@ -132,8 +130,8 @@ class _Filler:
 
     def _scalar(self, scalar: Scalar, message: Any, descriptor: Any, repeated: bool) -> None:
         value = _convert(descriptor, scalar)
-        if value is None and "${" in scalar.text and self.stand_ins is not None:
-            value = _stand_in(descriptor, scalar.text, self.stand_ins)
+        if value is None and "${" in scalar.text and self.placeholders is not None:
+            value = _placeholder(descriptor, scalar.text, self.placeholders)
         if value is None:
             self._misfit(descriptor, scalar)
         elif repeated:
@@ -145,7 +143,7 @@ class _Filler:
 
     def _unknown(self, item: Field, owner: Any) -> None:
         if "${" in item.name or item.is_template:
-            if self.stand_ins is None:
+            if self.placeholders is None:
                 text = self.document.text[item.start : item.name_end]
                 self._fail("template", item.start, f"the template variable {text} has no value; set it")
             return
@@ -244,11 +242,11 @@ def _enum(descriptor: Any, value: Scalar) -> int | None:
     return None
 
 
-def _stand_in(descriptor: Any, text: str, stand_ins: StandIns) -> Any:
+def _placeholder(descriptor: Any, text: str, placeholders: Placeholders) -> Any:
     """A value of the field's kind in place of a variable's."""
     if descriptor.enum_type is not None:
         return descriptor.enum_type.values[0].number
     kind = _TYPE_NAMES[descriptor.type]
     if kind in ("string", "bytes"):
         return text if kind == "string" else text.encode()
-    return True if kind == "bool" else stand_ins.number(text)
+    return True if kind == "bool" else placeholders.number(text)

@@ -14,13 +14,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from .messages import Problem, StandIns, to_message
 from .tree import VARIABLE, Block, Field, Listing, PrototxtError, Scalar, walk
 
-__all__ = [
-    "Block", "Document", "Field", "Problem", "PrototxtError", "Scalar", "StandIns", "Variable", "to_message",
-    "walk",
-]  # fmt: skip
+__all__ = ["Block", "Document", "Field", "PrototxtError", "Scalar", "Variable", "walk"]
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .edits import Edits
 from .messages import is_repeated
 from .tree import Block, Field
+from .upgrade_text_steps import TextUpgrade
 from .writer import format_field
-
-if TYPE_CHECKING:
-    from .upgrade_text import Run
 
 #: fields that have another name today
 _RENAMED = {
@@ -43,8 +41,8 @@ class _Added:
 class Reconciler:
     """Rewrites the fields of one layer (or of a solver)."""
 
-    def __init__(self, run: Run, edits: Edits, layer: str) -> None:
-        self.run, self.edits, self.layer = run, edits, layer
+    def __init__(self, upgrade: TextUpgrade, edits: Edits, layer: str) -> None:
+        self.upgrade, self.edits, self.layer = upgrade, edits, layer
 
     def reconcile(self, block: Block, old: Any, new: Any) -> None:
         """Change a block whose fields mean `old` so that they mean `new`; what both have stays untouched."""
@@ -60,11 +58,11 @@ class Reconciler:
             self._put(item, match)
         rest = [item.field for item in gone[len(added) :]]
         for field in rest:
-            self.run.log(field.start, self.layer, self.edits.source(field), "", _WHY.get(field.name, ""))
+            self.upgrade.log(field.start, self.layer, self.edits.source(field), "", _WHY.get(field.name, ""))
         self.edits.remove_all(rest)
         texts = [self._text(match) for match in added[len(gone) :]]
         if texts:
-            self.run.log(max(block.end - 1, 0), self.layer, "", "\n".join(texts))
+            self.upgrade.log(max(block.end - 1, 0), self.layer, "", "\n".join(texts))
             self.edits.append(block, "\n".join(texts))
 
     def _difference(self, block: Block, old: Any, new: Any) -> tuple[list[_Gone], list[_Added]]:
@@ -105,7 +103,7 @@ class Reconciler:
             if name == "input_param":  # nothing of it stays
                 self._put(item, match)
                 return
-            self.run.log(item.field.start, self.layer, f"{item.field.name} {{ … }}", f"{name} {{ … }}")
+            self.upgrade.log(item.field.start, self.layer, f"{item.field.name} {{ … }}", f"{name} {{ … }}")
             self.edits.rename(item.field, name)
             self.reconcile(item.field.value, item.value, match.value)
         elif _alike(item.descriptor, match.descriptor) and item.value == match.value:
@@ -121,10 +119,10 @@ class Reconciler:
         self.edits.put(item.field, text)
 
     def _text(self, item: _Added) -> str:
-        return self.run.stand_ins.restore(format_field(item.descriptor, item.value))
+        return self.upgrade.placeholders.restore(format_field(item.descriptor, item.value))
 
     def _log(self, field: Field, new: str) -> None:
-        self.run.log(field.start, self.layer, self.edits.source(field), new)
+        self.upgrade.log(field.start, self.layer, self.edits.source(field), new)
 
 
 def _values(message: Any, descriptor: Any) -> list[Any]:

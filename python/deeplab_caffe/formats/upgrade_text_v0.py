@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from .edits import Edits
 from .tree import Block, Field, Scalar
 from .upgrade_layers import MOVED, V0_FIELDS, V0_LAYER_LEVEL, V0_TYPES, V1_DATA
-
-if TYPE_CHECKING:
-    from .upgrade_text import Run
+from .upgrade_text_steps import TextUpgrade
 
 
-def flatten(run: Run, edits: Edits) -> None:
+def flatten(upgrade: TextUpgrade, edits: Edits) -> None:
     """Take V0's layers out of their connections, gather their flat fields into messages, and drop padding layers."""
-    for net in run.nets():
+    for net in upgrade.nets():
         connections = [f for f in net.all("layers") if isinstance(f.value, Block) and f.value.last("layer")]
-        paddings = _Paddings(run, edits)
+        paddings = _Paddings(upgrade, edits)
         for connection in connections:
             assert isinstance(connection.value, Block)
             inner = connection.value.last("layer")
@@ -26,15 +23,15 @@ def flatten(run: Run, edits: Edits) -> None:
             if inner.value.text_of("type") == "padding":
                 paddings.take_out(connection.value, connection, inner.value)
             else:
-                _Connection(run, edits, connection.value, inner, inner.value).flatten(paddings)
+                _Connection(upgrade, edits, connection.value, inner, inner.value).flatten(paddings)
                 paddings.forget(connection.value)
 
 
 class _Paddings:
     """Padding layers met so far: by their top, the pad as written and the bottom as written."""
 
-    def __init__(self, run: Run, edits: Edits) -> None:
-        self.run, self.edits = run, edits
+    def __init__(self, upgrade: TextUpgrade, edits: Edits) -> None:
+        self.upgrade, self.edits = upgrade, edits
         self.pads: dict[str, tuple[str, str]] = {}
 
     def take_out(self, outer: Block, element: Field, inner: Block) -> None:
@@ -43,7 +40,7 @@ class _Paddings:
             written = self._written(pad) if pad else "0"
             self.pads[top] = written, self._written(bottom)
         name = inner.text_of("name") or ""
-        self.run.log(element.start, name, self.edits.source(element), "", "its pad goes to the layer behind it")
+        self.upgrade.log(element.start, name, self.edits.source(element), "", "its pad goes to the layer behind it")
         self.edits.remove(element)
 
     def forget(self, outer: Block) -> None:
@@ -59,7 +56,7 @@ class _Paddings:
         for bottom in outer.all("bottom"):
             if isinstance(bottom.value, Scalar) and bottom.value.text in self.pads:
                 pad, source = self.pads[bottom.value.text]
-                self.run.log(bottom.start, "", self.edits.source(bottom), f"bottom: {source}")
+                self.upgrade.log(bottom.start, "", self.edits.source(bottom), f"bottom: {source}")
                 self.edits.set_value(bottom, source)
                 return pad, bottom
         return None
@@ -68,12 +65,12 @@ class _Paddings:
 class _Connection:
     """One connection around a layer."""
 
-    def __init__(self, run: Run, edits: Edits, outer: Block, field: Field, inner: Block) -> None:
-        self.run, self.edits, self.outer, self.field, self.inner = run, edits, outer, field, inner
+    def __init__(self, upgrade: TextUpgrade, edits: Edits, outer: Block, field: Field, inner: Block) -> None:
+        self.upgrade, self.edits, self.outer, self.field, self.inner = upgrade, edits, outer, field, inner
         self.name = inner.text_of("name") or ""
         self.kind = inner.text_of("type") or ""
         if "${" in self.kind:
-            place = run.where(field.within("type").start)
+            place = upgrade.where(field.within("type").start)
             raise InputError(f"{place}: type: {self.kind} decides what the layer becomes; set it")
 
     def flatten(self, paddings: _Paddings) -> None:
@@ -88,7 +85,7 @@ class _Connection:
         kind = self.inner.last("type")
         if kind is not None:
             self.edits.set_value(kind, V0_TYPES[self.kind])
-            self.run.log(kind.start, self.name, self.edits.source(kind), f"type: {V0_TYPES[self.kind]}")
+            self.upgrade.log(kind.start, self.name, self.edits.source(kind), f"type: {V0_TYPES[self.kind]}")
 
     def _groups(self) -> dict[str, list[Field]]:
         """The fields by the message that they go to; those that suit no message are taken out."""
@@ -102,7 +99,7 @@ class _Connection:
                 groups.setdefault(message, []).append(field)
             elif not field.is_template:
                 source = self.edits.source(field)
-                self.run.log(field.start, self.name, source, "", "does not suit this type, and did nothing")
+                self.upgrade.log(field.start, self.name, source, "", "does not suit this type, and did nothing")
                 self.edits.remove(field)
         return groups
 
@@ -148,7 +145,7 @@ class _Connection:
         extra += [f"pad: {pad}"] if pad is not None else []
         for field in fields:
             new = f"{message} {{ {self._renamed(field)}{self._value(field)} }}"
-            self.run.log(field.start, self.name, self.edits.source(field), new)
+            self.upgrade.log(field.start, self.name, self.edits.source(field), new)
         for field in fields[len(run) :]:
             self.edits.remove(field)
         if not run:
@@ -166,22 +163,22 @@ class _Connection:
         return self.edits.bare(field.name_end, field.end)
 
 
-def move_transformations(run: Run, edits: Edits) -> None:
+def move_transformations(upgrade: TextUpgrade, edits: Edits) -> None:
     """Put scale, mean file, crop size and mirror of V1's data layers into their transform_param."""
-    for net in run.nets():
+    for net in upgrade.nets():
         for layer in net.all("layers"):
             assert isinstance(layer.value, Block)
             data = layer.value.last(V1_DATA.get(layer.value.text_of("type") or "", ""))
             if data is not None and isinstance(data.value, Block):
                 moved = [f for f in data.value.fields if f.name in MOVED]
                 if moved:
-                    _move(run, edits, layer.value, data, moved)
+                    _move(upgrade, edits, layer.value, data, moved)
 
 
-def _move(run: Run, edits: Edits, layer: Block, data: Field, moved: list[Field]) -> None:
+def _move(upgrade: TextUpgrade, edits: Edits, layer: Block, data: Field, moved: list[Field]) -> None:
     name = layer.text_of("name") or ""
     for field in moved:
-        run.log(field.start, name, edits.source(field), f"transform_param {{ {edits.source(field)} }}")
+        upgrade.log(field.start, name, edits.source(field), f"transform_param {{ {edits.source(field)} }}")
     target = layer.last("transform_param")
     if target is None or not isinstance(target.value, Block):
         own_line = edits.begins_line(moved[0])

@@ -10,9 +10,10 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from deeplab_caffe.data.bin_maps import map_bin
-from deeplab_caffe.data.labels import Palette, voc_palette
-from deeplab_caffe.data.png_stream import PngStream
+from deeplab_caffe.arrays import Palette
+from deeplab_caffe.data.bin_files import map_bin
+from deeplab_caffe.data.indexed_png import IndexedPngWriter
+from deeplab_caffe.data.labels import voc_palette
 from deeplab_caffe.files import replacing, reserve
 
 from ...arrays import Size
@@ -39,7 +40,7 @@ class _Png:
 
     def __init__(self, path: Path, size: Size, palette: Palette) -> None:
         self._file = path.open("wb")
-        self._stream = PngStream(self._file, *size, palette)
+        self._stream = IndexedPngWriter(self._file, *size, palette)
         self._band = np.empty((0, size[1]), np.uint8)
 
     def begin_band(self, height: int) -> None:

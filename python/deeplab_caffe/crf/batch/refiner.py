@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from deeplab_caffe.data.labels import Palette
-from deeplab_caffe.data.large_images import open_image
+from deeplab_caffe.arrays import Palette
+from deeplab_caffe.data.images import open_image
 from deeplab_caffe.data.score_maps import Kind
 from deeplab_caffe.errors import InputError, Stopped
 from deeplab_caffe.progress import Progress

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from deeplab_caffe.data.large_images import IMAGE_SUFFIXES, find_images
+from deeplab_caffe.data.images import IMAGE_SUFFIXES, find_images
 from deeplab_caffe.data.score_maps import find_score_maps
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.files import remove_leftovers, write_text

@@ -10,7 +10,8 @@ from typing import Any
 from ...errors import InputError
 from ...formats import schema
 from ...formats.definition import Definition, Entry
-from ...formats.prototxt import Block, Document, Field, Problem, Scalar, to_message
+from ...formats.messages import Problem, to_message
+from ...formats.prototxt import Block, Document, Field, Scalar
 from ...formats.upgrade import dialect_of, upgrade_net
 from .findings import Fix, Hit
 

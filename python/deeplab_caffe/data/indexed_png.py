@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Palette
+
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-GREY, PALETTE = 0, 3
+GREY, INDEXED = 0, 3
 _NONE, _SUB, _UP = 0, 1, 2
 #: larger pictures are left to Pillow, which refuses what would fill the memory; OpenCV draws the line here, too
 _MOST_PIXELS = 1 << 30
@@ -45,7 +47,7 @@ def decode_indices(data: bytes) -> NDArray[np.uint8] | None:
     Raises ValueError where it holds more or fewer samples than its size says, which other readers let pass.
     """
     header = read_header(data)
-    if header is None or (header.depth, header.interlaced) != (8, 0) or header.colour not in (GREY, PALETTE):
+    if header is None or (header.depth, header.interlaced) != (8, 0) or header.colour not in (GREY, INDEXED):
         return None
     if not 0 < header.width * header.height <= _MOST_PIXELS:
         return None
@@ -92,3 +94,32 @@ def _without_filters(rows: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     if kinds == {_UP}:
         return np.cumsum(samples, axis=0, dtype=np.uint8)
     return None
+
+
+class IndexedPngWriter:
+    """Writes rows of class indices, from the top, as a PNG of 8 bits with a palette; `close` ends the file."""
+
+    def __init__(self, file: BinaryIO, height: int, width: int, palette: Palette) -> None:
+        """`palette`: (K, 3) RGB, K <= 256."""
+        self._file, self._packer = file, zlib.compressobj(6)
+        file.write(SIGNATURE)
+        self._chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, INDEXED, 0, 0, 0))
+        self._chunk(b"PLTE", palette.astype(np.uint8).tobytes())
+
+    def write(self, rows: NDArray[np.uint8]) -> None:
+        """Append rows (h, width)."""
+        filtered = np.zeros((rows.shape[0], rows.shape[1] + 1), np.uint8)  # each row begins with its filter, none
+        filtered[:, 1:] = rows
+        self._data(self._packer.compress(filtered.data))
+
+    def close(self) -> None:
+        """Write what is still packed, and the end."""
+        self._data(self._packer.flush())
+        self._chunk(b"IEND", b"")
+
+    def _data(self, packed: bytes) -> None:
+        if packed:
+            self._chunk(b"IDAT", packed)
+
+    def _chunk(self, kind: bytes, data: bytes) -> None:
+        self._file.write(struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)))

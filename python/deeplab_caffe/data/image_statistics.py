@@ -1,4 +1,4 @@
-"""What is measured on a list before training: a held-out part, the mean colour, the largest image."""
+"""What is measured on the images of a list before training: the mean colour and the largest size."""
 
 from __future__ import annotations
 
@@ -17,32 +17,6 @@ from .images import image_size, read_image
 from .lists import ListEntry, full_path
 
 Result = TypeVar("Result")
-
-
-def hold_out(
-    entries: Sequence[ListEntry], part: float = 0.1, blocks: int = 5
-) -> tuple[list[ListEntry], list[ListEntry]]:
-    """Split a list into (rest, held out), the same way every time.
-
-    The held-out lines are `blocks` contiguous blocks spread evenly over the list, not every n-th line: in lists made
-    of video frames a held-out frame would otherwise have its near twin in the training part.
-
-    Args:
-        part: the share to hold out, 0..1; at least one line is held out and one is left.
-
-    Raises:
-        InputError: fewer than two lines, or `part` not between 0 and 1.
-    """
-    if len(entries) < 2 or not 0 < part < 1:
-        raise InputError(f"cannot hold out {part:g} of {len(entries)} list lines; wanted a share 0..1 of two or more")
-    count = min(max(round(len(entries) * part), 1), len(entries) - 1)
-    blocks = min(blocks, count)
-    held: set[int] = set()
-    for block in range(blocks):
-        end = len(entries) * (block + 1) // blocks
-        held.update(range(end - (count * (block + 1) // blocks - count * block // blocks), end))
-    rest = [entry for place, entry in enumerate(entries) if place not in held]
-    return rest, [entries[place] for place in sorted(held)]
 
 
 def mean_bgr(
