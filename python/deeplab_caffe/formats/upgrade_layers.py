@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import InputError
 from . import schema
+from .wiring import Wiring
 
 #: V0's type → V1's
 V0_TYPES = {
@@ -90,13 +91,13 @@ def is_v0(layers: Iterable[Any]) -> bool:
 
 def without_padding(layers: list[Any], source: str) -> tuple[list[Any], list[int]]:
     """V0's layers without those of type "padding", whose pad goes to the conv or pool behind; and their old places."""
-    made_by: dict[str, Any] = {}
+    wiring = Wiring(layers, one_state=True)
     kept, places = [], []
     for place, connection in enumerate(layers):
         copy = schema.V1LayerParameter()
         copy.CopyFrom(connection)
-        for i, name in enumerate(connection.bottom):
-            padding = made_by.get(name)
+        for i, makers in enumerate(wiring.makers[place]):
+            padding = layers[makers[0][0]] if makers else None
             if padding is None or padding.layer.type != "padding":
                 continue
             if copy.layer.type not in _SLIDING or len(copy.bottom) != 1 or len(padding.bottom) != 1:
@@ -109,8 +110,6 @@ def without_padding(layers: list[Any], source: str) -> tuple[list[Any], list[int
         if copy.layer.type != "padding":
             kept.append(copy)
             places.append(place)
-        for name in connection.top:
-            made_by[name] = connection
     return kept, places
 
 

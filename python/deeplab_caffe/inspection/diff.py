@@ -13,9 +13,9 @@ from ..formats.messages import Placeholders, to_message
 from ..formats.prototxt import Document
 from ..formats.tree import Block, Field
 from ..formats.upgrade import upgrade_solver
+from ..formats.wiring import Maker, Wiring
 from .diff_fields import ABSENT, FieldChange, changes
 from .diff_match import Matching
-from .wiring import Maker, Wiring
 
 
 @dataclass(frozen=True)

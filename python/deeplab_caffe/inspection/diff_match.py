@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from typing import Any
 
+from ..formats.wiring import Wiring
 from .diff_fields import changes
-from .wiring import Wiring
 
 #: fields of a layer that say which one it is, not what it does
 IDENTITY = ("name", "bottom", "top", "param", "include", "exclude", "phase")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...formats import schema
 from ...formats.definition import is_included
+from ...formats.wiring import Maker, Wiring
 from .net_file import Layer, NetFile
 
 if TYPE_CHECKING:
@@ -39,23 +40,22 @@ class View:
         self.layers = [layer for layer in file.layers if is_included(layer.param, state)]
         self.bottoms: dict[int, list[Blob | None]] = {}
         self.tops: dict[int, list[Blob]] = {}
-        self.blobs: list[Blob] = []
         self._connect()
 
     def _connect(self) -> None:
-        present: dict[str, Blob] = {}
-        for layer in self.layers:
-            read = [present.get(name) for name in layer.bottoms]
+        wiring = Wiring([layer.param for layer in self.layers], one_state=True)
+        made: dict[Maker, Blob] = {}
+        for place, layer in enumerate(self.layers):
+            read = [made[makers[0]] if makers else None for makers in wiring.makers[place]]
             for blob in read:
                 if blob is not None:
                     blob.readers.append(layer)
-            made = []
             for i, name in enumerate(layer.tops):
                 in_place = i < len(layer.bottoms) and layer.bottoms[i] == name
-                made.append(Blob(name, layer, i, read[i] if in_place else None))
-            present.update((blob.name, blob) for blob in made)
-            self.bottoms[layer.index], self.tops[layer.index] = read, made
-            self.blobs += made
+                made[place, i] = Blob(name, layer, i, read[i] if in_place else None)
+            self.bottoms[layer.index] = read
+            self.tops[layer.index] = [made[place, i] for i in range(len(layer.tops))]
+        self.blobs = list(made.values())
 
     @property
     def title(self) -> str:

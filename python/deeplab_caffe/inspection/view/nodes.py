@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..wiring import Wiring
+from ...formats.wiring import Wiring
 
 #: layers whose names count by the layer before them: pool4 belongs to conv4's block
 _FOLLOWERS = re.compile(r"(relu|pool|norm|drop|bn|scale|bias)", re.IGNORECASE)
