@@ -73,6 +73,8 @@ def read_binary_net(path: str | os.PathLike[str], dialect: str | None = None) ->
         parts = list(fields(memoryview(data)))
         net = schema.NetParameter.FromString(_exchanged(parts, dialect, str(path)))
         unknown = list(_unknown(net))
+    except InputError:
+        raise
     except (ValueError, DecodeError) as error:
         raise InputError(f"{path}: damaged, or no net in the wire format: {error}") from None
     if not net.layer and not net.layers:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -89,18 +89,20 @@ def _shortened(names: list[str], most: int = 12) -> str:
     return ", ".join(shown)
 
 
-def layers_of(net: Any) -> dict[str, NetLayer]:
-    """The layers with parameters of a net, of any engine, built or inferred: what `fit` compares a file with.
+def net_layers(named: Iterable[tuple[str, Any]], borrowed: Container[int] = ()) -> dict[str, NetLayer]:
+    """The layers with parameters among a net's layers: what `fit` compares a file with.
 
-    Who owns a shared parameter and what its filler is only the embedded engine tells.
+    Args:
+        named: the name of each layer and the layer, of any engine: its `type`, its `blobs` with their shapes and, if
+            the engine has it, its `param`, which says what the filler is.
+        borrowed: ids of the parameters that an earlier layer owns.
     """
-    owned_elsewhere = getattr(net, "_borrowed", {})
     found: dict[str, NetLayer] = {}
-    for name, layer in zip(net._layer_names, net.layers, strict=True):
+    for name, layer in named:
         if len(layer.blobs) and name not in found:
             shapes = [tuple(blob.shape) for blob in layer.blobs]
-            borrowed = [id(blob) in owned_elsewhere for blob in layer.blobs]
-            found[name] = _with_param(NetLayer(layer.type, shapes, borrowed), getattr(layer, "param", None))
+            owned_elsewhere = [id(blob) in borrowed for blob in layer.blobs]
+            found[name] = _with_param(NetLayer(layer.type, shapes, owned_elsewhere), getattr(layer, "param", None))
     return found
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from ...formats import schema, weights_hdf5
+from ...formats.weight_fit import NetLayer, net_layers
 from ...formats.weights import LayerWeights, encode_blob, read_caffemodel, write_caffemodel
 from ...formats.weights_hdf5 import LayerDatasets, is_hdf5
 from .. import log
@@ -18,10 +19,16 @@ from ..blob import Blob
 
 if TYPE_CHECKING:
     from ..layer_types.base import Layer
+    from .graph import NetGraph
     from .net import Net
 
 #: a parameter, the values that it gets, and their gradient if the file has one
 Copy = tuple[Blob, np.ndarray, "np.ndarray | None"]
+
+
+def weight_layers(net: NetGraph) -> dict[str, NetLayer]:
+    """The layers with parameters, by name: what a weight file is compared with (`formats.weight_fit.fit`)."""
+    return net_layers(zip(net._layer_names, net.layers, strict=True), net._borrowed)
 
 
 def copy_from(net: Net, path: str | os.PathLike[str]) -> list[str]:
