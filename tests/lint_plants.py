@@ -66,12 +66,12 @@ PLANTED: dict[str, list[Plant]] = {
     "syntax": [Plant("train", "pad: 2\n", "pad 2\n", "2\n", "got '2' after 'pad'")],
     "unknown-field": [
         Plant("train", "pad: 2\n", "padd: 2\n", "padd: 2", "did you mean 'pad'?"),
-        Plant("train", "loss_param", "softmaxloss_param", "softmaxloss_param", "it is 'loss_param' today"),
+        Plant("train", "loss_param", "softmaxloss_param", "softmaxloss_param", "it is now called 'loss_param'"),
         Plant("solver", "stepsize", "step_size", "step_size", "did you mean 'stepsize'?"),
     ],
     "wrong-value": [
         Plant("train", "pool: MAX", "pool: MAXX", "MAXX", "did you mean 'MAX'?"),
-        Plant("train", "pad: 2\n", "pad: two\n", "two", "wants a number"),
+        Plant("train", "pad: 2\n", "pad: two\n", "two", "expected a number"),
     ],
     "repeated-field": [
         Plant("train", '  name: "conv2"\n', '  name: "conv2"\n  name: "c"\n', 'name: "c"', "given twice")

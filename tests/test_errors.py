@@ -22,4 +22,4 @@ def test_an_input_error_passes_where_a_value_error_becomes_another_message(tmp_p
         read_windows(str(path))
     best = '{"w1": -1, "sigma_alpha": 1, "sigma_beta": 1, "w2": 1, "sigma_gamma": 1, "iterations": 1}'
     with pytest.raises(InputError, match="^CRF: w1"):
-        SearchResult.from_json('{"rows": [], "best": %s}' % best)
+        SearchResult.from_json(f'{{"rows": [], "best": {best}}}')

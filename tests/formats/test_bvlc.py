@@ -145,7 +145,7 @@ def test_template_variables_stay() -> None:
 
 @pytest.mark.parametrize("parameter", ["mirror: ${MIRROR}", "${REST}"])
 def test_variables_that_decide_what_is_written_need_a_value(parameter: str) -> None:
-    with pytest.raises(InputError, match=r"net.prototxt:1:\d+: layer 'd' \(ImageSegData\): .*must have a value"):
+    with pytest.raises(InputError, match=r"net.prototxt:1:\d+: layer 'd' \(ImageSegData\): set .* to a value before"):
         _convert(f'layer {{ name: "d" type: "ImageSegData" top: "x" transform_param {{ {parameter} }} }}')
 
 
@@ -191,8 +191,8 @@ def test_a_solver_stays() -> None:
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        ('type: "Interpp"', "no layer type 'Interpp', nor has deeplab_layers; did you mean 'Interp'"),
-        ('type: "SoftmaxWithLoss" top: "a" top: "b"', "cannot set up a SoftmaxWithLoss with two tops"),
+        ('type: "Interpp"', "BVLC's Caffe nor deeplab_layers has a layer type 'Interpp'; did you mean 'Interp'"),
+        ('type: "SoftmaxWithLoss" top: "a" top: "b"', "does not support a SoftmaxWithLoss with two tops"),
         ('type: "BatchNorm" batch_norm_param { update_global_stats: true }', "no field 'update_global_stats'"),
         ('type: "Data" transform_param { scale_factors: 2 }', "TransformationParameter has no field 'scale_factors'"),
         ('type: "ImageData" image_data_param { label_type: NONE }', "ImageDataParameter has no field 'label_type'"),
@@ -254,6 +254,6 @@ def test_convert_fills_in_templates(tmp_path: Path, capsys: pytest.CaptureFixtur
     )
     command = ["prototxt", "convert", str(tmp_path / "net.prototxt"), "--dialect", "bvlc"]
     assert cli.main(command) == 2
-    assert "${M} must have a value" in capsys.readouterr().err
+    assert "set ${M} to a value" in capsys.readouterr().err
     assert cli.main([*command, "--fill", "--set", "M=true"]) == 0
     assert "{'mirror': True}" in capsys.readouterr().out

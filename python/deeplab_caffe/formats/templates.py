@@ -15,10 +15,10 @@ _SETTING = re.compile(r"(\w+)=(.*)", re.DOTALL)
 
 
 class TemplateValues(Mapping[str, str]):
-    """A value for every name: the one that is set, else the environment's, else `${NAME}` itself.
+    """A value for every name: the given one, else the environment variable, else `${NAME}` itself.
 
-    So what nobody gives a value stays as it is written: harmless in the name of a file that is not opened; where a
-    number is wanted, an error that shows it.
+    So a variable without a value stays as written. That is harmless in the name of a file that is not opened, and
+    gives an error that shows the variable where a number is expected.
     """
 
     def __init__(self, settings: Mapping[str, str], environment: Mapping[str, str] | None = None) -> None:
@@ -35,20 +35,35 @@ class TemplateValues(Mapping[str, str]):
 
 
 def template_values(settings: Sequence[str], environment: Mapping[str, str] | None = None) -> TemplateValues:
-    """The values from settings as they stand on a command line, `NAME=value`; raises InputError for any other form."""
+    """The values of command line settings `NAME=value`; raises InputError for any other form.
+
+    Example:
+        >>> template_values(["DATA_ROOT=data/VOC2012"], environment={})["DATA_ROOT"]
+        'data/VOC2012'
+    """
     parsed: dict[str, str] = {}
     for setting in settings:
         match = _SETTING.fullmatch(setting)
         if match is None:
-            raise InputError(f"--set {setting}: wanted NAME=value, the name in letters, digits and underscores")
+            raise InputError(f"--set {setting}: expected NAME=value, with a name of letters, digits and underscores")
         parsed[match[1]] = match[2]
     return TemplateValues(parsed, environment)
 
 
 def fill_in(document: Document, values: Mapping[str, str], whole: bool = True) -> str:
-    """The text with a value in the place of every `${NAME}` outside comments, as it is written or within a string.
+    """The text of a document with the value of every `${NAME}` outside comments filled in; the rest stays as it is.
 
-    Raises PrototxtError with the place of the first variable without a value; with `whole` False such a one stays.
+    Args:
+        document: a document that was parsed without values for its template variables.
+        values: the value of each variable.
+        whole: False keeps variables without a value instead of raising.
+
+    Raises:
+        PrototxtError: a variable has no value; names its place.
+
+    Example:
+        >>> fill_in(Document("source: '${LIST}.txt'  # ${LIST}"), {"LIST": "train"})
+        "source: 'train.txt'  # ${LIST}"
     """
     edits = Edits(document)
     for variable in document.variables:

@@ -1,7 +1,7 @@
-"""Upgrading a prototxt in its places: comments, order and layout stay, and every change is known.
+"""Upgrade the text of a prototxt in place: comments, order and layout are kept, and every change is reported.
 
-The message of the file is upgraded as everywhere (`upgrade.upgrade_net`); here its text is changed until it means that
-message. So there is one set of rules, and the result is checked against it. Template variables stay as they are.
+The message of the file is upgraded as everywhere else (`upgrade.upgrade_net`); then the text is edited until it means
+that message. So there is one set of rules, and the result is checked against it. Template variables stay as they are.
 """
 
 from __future__ import annotations
@@ -21,18 +21,29 @@ from .upgrade_text_steps import NET_FIELDS, TextUpgrade
 from .upgrade_text_v0 import flatten, move_transformations
 from .writer import format_field
 
-#: fields that have had another name since 2015, with the same value; Caffe reads both
+#: fields that were renamed in 2015, with the same value; Caffe reads both names
 DEPRECATED = {("concat_param", "concat_dim"): "axis", ("slice_param", "slice_dim"): "axis"}
-#: fields whose lists `[a, b]` fall apart before the upgrade, since their elements go different ways
+#: fields whose lists `[a, b]` are split before the upgrade, because it moves their elements to different places
 _UNLISTED = {"blobs_lr", "weight_decay", "param", "blob_share_mode", "input", "input_dim", "input_shape"}
 _NET_INPUTS = ("input", "input_dim", "input_shape")
 
 
 def upgrade_document(document: Document) -> Upgrade:
-    """A net's or a solver's text in today's form, with what changed; the document is one without values.
+    """Upgrade the text of a net or a solver to today's form.
 
-    Raises InputError for what Caffe refuses too, for what has no counterpart today, and where a template variable
-    decides what becomes of a field.
+    Args:
+        document: a document that was parsed without values for its template variables.
+
+    Returns:
+        The new text, and what changed.
+
+    Raises:
+        InputError: the file is invalid in Caffe too, a part has no counterpart today, or the upgrade of a field
+            depends on the value of a template variable.
+
+    Example:
+        >>> print(upgrade_document(Document("layers { name: 'r' type: RELU bottom: 'a' top: 'a' }  # V1")).text)
+        layer { name: 'r' type: "ReLU" bottom: 'a' top: 'a' }  # V1
     """
     upgrade = TextUpgrade(document)
     wanted = upgrade.upgraded_message()
@@ -42,8 +53,8 @@ def upgrade_document(document: Document) -> Upgrade:
     upgrade.step(_to_today)
     if upgrade.message() != wanted:
         raise InputError(
-            f"{document.filename}: cannot be upgraded with its layout kept; `deeplab prototxt format` first, or fill "
-            "in its variables"
+            f"{document.filename}: cannot be upgraded in this layout; run `deeplab prototxt format` first, or fill in "
+            "its template variables"
         )
     upgrade.step(_name_axes)
     changes = sorted(upgrade.changes, key=_by_place)
@@ -55,7 +66,7 @@ def _by_place(change: Change) -> tuple[int, int]:
 
 
 def _unlist(upgrade: TextUpgrade, edits: Edits) -> None:
-    """Write `name: [a, b]` as two fields where the upgrade moves elements."""
+    """Write `name: [a, b]` as two fields if the upgrade moves its elements."""
     for net in upgrade.nets():
         layers = [f.value for f in net.all("layers") if isinstance(f.value, Block)]
         inner = [f.value for block in layers for f in block.all("layer") if isinstance(f.value, Block)]
@@ -72,7 +83,7 @@ def _unlist(upgrade: TextUpgrade, edits: Edits) -> None:
 
 
 def _to_today(upgrade: TextUpgrade, edits: Edits) -> None:
-    """From V1, DeepLab v1 and older forms of today's nets and solvers to today's."""
+    """Upgrade V1, DeepLab v1, and older forms of today's nets and solvers."""
     for net in upgrade.nets():
         _net_to_today(upgrade, edits, net)
     if upgrade.is_solver:
@@ -110,12 +121,12 @@ def _net_to_today(upgrade: TextUpgrade, edits: Edits, block: Block) -> None:
             upgrade.log(element.start, new.name, "layers { … }", "layer { … }")
         Reconciler(upgrade, edits, new.name).reconcile(element.value, olds[place], new)
     if inputs:
-        upgrade.log(inputs[0].start, "", _sources(edits, inputs), "", "without shapes, Caffe takes it for no input")
+        upgrade.log(inputs[0].start, "", _sources(edits, inputs), "", "without shapes, Caffe ignores it")
         edits.remove_all(inputs)
 
 
 def _name_axes(upgrade: TextUpgrade, edits: Edits) -> None:
-    """Give deprecated fields their names of today."""
+    """Rename deprecated fields."""
     for block in walk(upgrade.document.root.fields):
         for field in block.value.fields if isinstance(block.value, Block) else []:
             today = DEPRECATED.get((block.name, field.name))
@@ -132,15 +143,15 @@ def _copy(message: Any) -> Any:
 
 
 def _check_type(upgrade: TextUpgrade, element: Field) -> None:
-    """A variable cannot be a layer's enum type: what the layer becomes depends on it."""
+    """Raise InputError for a template variable as a layer's enum type: the upgrade depends on the type."""
     kind = element.value.text_of("type") if isinstance(element.value, Block) else None
     if element.name == "layers" and kind and "${" in kind:
         where = upgrade.where(element.within("type").start)
-        raise InputError(f"{where}: type: {kind} decides what the layer becomes; set it")
+        raise InputError(f"{where}: type: {kind}: the upgrade depends on the layer's type; set it to a value")
 
 
 def _write_input(upgrade: TextUpgrade, edits: Edits, block: Block, inputs: list[Field], layer: Any) -> None:
-    """Put the Input layer in the place of the input fields, or first if layers stand before those."""
+    """Replace the input fields by an Input layer, which goes first if there are layers before those fields."""
     descriptor = schema.NetParameter.DESCRIPTOR.fields_by_name["layer"]
     text = upgrade.placeholders.restore(format_field(descriptor, layer))
     upgrade.log(inputs[0].start, "input", _sources(edits, inputs), text)

@@ -1,4 +1,4 @@
-"""A prototxt on its way to today's form: its document after each step, the places of the original, what changed."""
+"""The state of a text upgrade: the document after each step, places in the original, and what changed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NET_FIELDS = ("net_param", "train_net_param", "test_net_param")
 
 
 class TextUpgrade:
-    """A file on its way: the document as it is now, and the way back to the places of the original."""
+    """A file during its upgrade: its present document, and how offsets map to the original."""
 
     def __init__(self, document: Document) -> None:
         self.original = self.document = document
@@ -34,7 +34,7 @@ class TextUpgrade:
         self._at: dict[tuple[int, int], list[int]] = {}
 
     def step(self, rewrite: Callable[[TextUpgrade, Edits], None]) -> None:
-        """Change the document; `rewrite` gathers the changes."""
+        """Change the document; `rewrite` collects the changes in the Edits that it gets."""
         edits = Edits(self.document)
         rewrite(self, edits)
         if edits:
@@ -43,25 +43,25 @@ class TextUpgrade:
             self.document = Document(text, self.document.filename)
 
     def nets(self) -> list[Block]:
-        """The blocks that define nets: the file itself, or those within a solver."""
+        """The blocks that define nets: the whole file, or those within a solver."""
         if not self.is_solver:
             return [self.document.root]
         return [f.value for f in self.document.root.fields if f.name in NET_FIELDS and isinstance(f.value, Block)]
 
     def log(self, offset: int, layer: str, old: str, new: str, note: str = "") -> None:
-        """Note a change at an offset of the present document."""
+        """Report a change at an offset of the present document."""
         line, column = self.original.place(self._before(offset))
         old, new = shortened(old), shortened(new)
         here = self._at.setdefault((line, column), [])
         for i in here:
-            if self.changes[i].new == old:  # changed by an earlier step, too
+            if self.changes[i].new == old:  # changed by an earlier step as well
                 self.changes[i] = replace(self.changes[i], new=new, note=note or self.changes[i].note)
                 return
         here.append(len(self.changes))
         self.changes.append(Change(line, column, layer, old, new, note))
 
     def where(self, offset: int) -> str:
-        """`file:line:column` of an offset of the present document, as it was in the original."""
+        """`file:line:column` in the original of an offset of the present document."""
         return self.original.where(self._before(offset))
 
     def _before(self, offset: int) -> int:
@@ -72,12 +72,12 @@ class TextUpgrade:
     # -- messages
 
     def message(self, block: Block | None = None) -> Any:
-        """The present file, or one net of it, as a message; numbers stand for template variables."""
+        """The present file, or one of its nets, as a message, with placeholders for template variables."""
         kind = schema.SolverParameter if self.is_solver and block is None else schema.NetParameter
         return to_message(self.document, kind(), block=block, placeholders=self.placeholders)
 
     def upgraded_message(self) -> Any:
-        """The message that the file is to mean."""
+        """The message that the upgraded text must mean."""
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             message = self.message()
@@ -97,7 +97,7 @@ class TextUpgrade:
         return message
 
     def to_today(self, net: Any, block: Block) -> list[int | None]:
-        """Upgrade a net's message in place; faults and notes name the places of the original."""
+        """Upgrade the message of a net in place; errors and notes give places in the original."""
         elements = block.all("layers") or block.all("layer")
 
         def where(place: int, *names: str) -> str:

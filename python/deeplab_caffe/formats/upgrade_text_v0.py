@@ -1,4 +1,4 @@
-"""The text of V0's nets as V1's, and of V1's data layers as they state transformations since the end of 2013."""
+"""Text upgrades of V0 nets to V1, and of V1 data layers to transform_param (introduced at the end of 2013)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .upgrade_text_steps import TextUpgrade
 
 
 def flatten(upgrade: TextUpgrade, edits: Edits) -> None:
-    """Take V0's layers out of their connections, gather their flat fields into messages, and drop padding layers."""
+    """Unwrap V0's layers, group their flat fields into messages, and remove padding layers."""
     for net in upgrade.nets():
         connections = [f for f in net.all("layers") if isinstance(f.value, Block) and f.value.last("layer")]
         paddings = _Paddings(upgrade, edits)
@@ -28,7 +28,7 @@ def flatten(upgrade: TextUpgrade, edits: Edits) -> None:
 
 
 class _Paddings:
-    """Padding layers met so far: by their top, the pad as written and the bottom as written."""
+    """The padding layers so far: top → the pad and the bottom as written."""
 
     def __init__(self, upgrade: TextUpgrade, edits: Edits) -> None:
         self.upgrade, self.edits = upgrade, edits
@@ -40,11 +40,11 @@ class _Paddings:
             written = self._written(pad) if pad else "0"
             self.pads[top] = written, self._written(bottom)
         name = inner.text_of("name") or ""
-        self.upgrade.log(element.start, name, self.edits.source(element), "", "its pad goes to the layer behind it")
+        self.upgrade.log(element.start, name, self.edits.source(element), "", "its pad moves to the layer behind it")
         self.edits.remove(element)
 
     def forget(self, outer: Block) -> None:
-        """What another layer makes under the same name is no padding layer's any more."""
+        """Forget padding layers whose top another layer overwrites."""
         for top in outer.all("top"):
             self.pads.pop(getattr(top.value, "text", ""), None)
 
@@ -52,7 +52,7 @@ class _Paddings:
         return self.edits.bare(field.value.start, field.value.end)
 
     def before(self, outer: Block) -> tuple[str, Field] | None:
-        """The pad that a layer takes over, and its bottom field; which is changed to the padding layer's own."""
+        """The pad that a layer takes over, and its bottom field, changed to the bottom of the padding layer."""
         for bottom in outer.all("bottom"):
             if isinstance(bottom.value, Scalar) and bottom.value.text in self.pads:
                 pad, source = self.pads[bottom.value.text]
@@ -71,7 +71,7 @@ class _Connection:
         self.kind = inner.text_of("type") or ""
         if "${" in self.kind:
             place = upgrade.where(field.within("type").start)
-            raise InputError(f"{place}: type: {self.kind} decides what the layer becomes; set it")
+            raise InputError(f"{place}: type: {self.kind}: the upgrade depends on the layer's type; set it to a value")
 
     def flatten(self, paddings: _Paddings) -> None:
         groups = self._groups()
@@ -88,7 +88,7 @@ class _Connection:
             self.upgrade.log(kind.start, self.name, self.edits.source(kind), f"type: {V0_TYPES[self.kind]}")
 
     def _groups(self) -> dict[str, list[Field]]:
-        """The fields by the message that they go to; those that suit no message are taken out."""
+        """The fields by the message that they move to; fields that the type does not have are removed."""
         groups: dict[str, list[Field]] = {}
         for field in self.inner.fields:
             if field.name in V0_LAYER_LEVEL and (field.name != "hdf5_output_param" or self.kind == "hdf5_output"):
@@ -99,14 +99,14 @@ class _Connection:
                 groups.setdefault(message, []).append(field)
             elif not field.is_template:
                 source = self.edits.source(field)
-                self.upgrade.log(field.start, self.name, source, "", "does not suit this type, and did nothing")
+                self.upgrade.log(field.start, self.name, source, "", "this type has no such field; it had no effect")
                 self.edits.remove(field)
         return groups
 
     # -- the layout
 
     def _unwrap(self, groups: dict[str, list[Field]]) -> None:
-        """Take `layer {` and its brace away, and move the lines within to the left."""
+        """Remove `layer {` and its closing brace, and unindent the lines within."""
         self.edits.cut(self.field.start, self.inner.start + 1)
         self.edits.cut(self.inner.end - 1, self.inner.end)
         outer = len(self.edits.indent_of(self.field.start))
@@ -125,7 +125,7 @@ class _Connection:
             yield from (line for line, _ in self.edits.lines_between(fields[0].start, fields[-1].end))
 
     def _first_run(self, fields: list[Field]) -> list[Field]:
-        """The first fields of a group that follow each other in the text."""
+        """The first fields of a group that are adjacent in the text."""
         order = [id(f) for f in self.inner.fields]
         run = fields[:1]
         for field in fields[1:]:
@@ -135,7 +135,7 @@ class _Connection:
         return run
 
     def _gather(self, message: str, fields: list[Field], pad: str | None) -> None:
-        """Put braces around the first fields of a group, and the others behind those."""
+        """Put braces around the first fields of a group, and move the others behind them."""
         run = self._first_run(fields)
         own_pad = next((f for f in fields if f.name == "pad"), None)
         if pad is not None and own_pad is not None:
@@ -164,7 +164,7 @@ class _Connection:
 
 
 def move_transformations(upgrade: TextUpgrade, edits: Edits) -> None:
-    """Put scale, mean file, crop size and mirror of V1's data layers into their transform_param."""
+    """Move scale, mean file, crop size and mirror of V1's data layers into their transform_param."""
     for net in upgrade.nets():
         for layer in net.all("layers"):
             assert isinstance(layer.value, Block)
