@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 from deeplab_caffe import caffe
-from deeplab_caffe.caffe.parallel import group
+from deeplab_caffe.caffe import parallel
 from deeplab_caffe.caffe.signals import Action
 from deeplab_caffe.errors import InputError
 
@@ -145,13 +145,13 @@ def _resumed() -> dict:
 
 def _refused(name: str, other: str) -> dict:
     """Worker 1 trains something else than the root."""
-    solver = solver_of(name if group.current().is_root else other)
+    solver = solver_of(name if parallel.current().is_root else other)
     return _message(solver)
 
 
 def _refused_iteration() -> dict:
     solver = solver_of("two_sgd")
-    if not group.current().is_root:
+    if not parallel.current().is_root:
         solver.restore("two_sgd_iter_2.solverstate")
     return _message(solver)
 
@@ -207,7 +207,7 @@ def run_all(folder: str) -> None:
     os.chdir(folder)
     torch.set_num_threads(1)
     results = {}
-    team = group.current()
+    team = parallel.current()
     for name, case in CASES.items():
         caffe.set_random_seed(5 + team.rank)  # whatever each has drawn before must not matter
         texts = team.gather(json.dumps(case()))

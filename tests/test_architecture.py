@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -14,60 +15,119 @@ from deeplab_caffe.nets import full_name
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "python" / "deeplab_caffe"
 
-#: what each room may import of the package, besides itself and the ground floor
-ALLOWED = {
-    "formats": set(),
-    "data": {"formats"},
-    "evaluation": {"formats"},
-    "crf": {"formats"},
+#: the floors of the house, from the top: rooms of one floor do not import each other, and import lower floors alone
+FLOORS = (
+    ("cli",),
+    ("experiment",),
+    ("nets", "inspection", "porting", "engine"),
+    ("caffe",),
+    ("crf",),
+    ("formats", "data", "evaluation"),
+)
+GROUND = ("arrays", "errors", "files", "permission", "progress", "spelling", "tables")
+
+#: what rooms may not import although it lies on a lower floor
+NOT = {
+    # experiments run on whichever Caffe the engine is, through pycaffe's names alone
+    "experiment": {"caffe"},
+    "engine": {"data", "evaluation", "crf"},
+    "crf": {"data", "evaluation"},
+}
+#: rooms within rooms, with all that they may import: the search scores with evaluation and reads labels with data
+INNER = {
     "crf/crew": set(),
     "crf/batch": {"formats", "crf", "crf/crew", "data"},
     "crf/search": {"formats", "crf", "crf/crew", "data", "evaluation"},
-    "caffe": {"formats", "data", "evaluation", "crf"},
-    "nets": {"formats", "data", "evaluation", "crf", "caffe"},
-    "inspection": {"formats", "data", "evaluation", "crf", "caffe"},
-    "porting": {"formats", "data", "evaluation", "crf", "caffe"},
-    "engine": {"formats", "caffe"},
-    # no "caffe": experiments run on whichever Caffe the engine is, through pycaffe's names alone
-    "experiment": {
-        *("formats", "data", "evaluation", "crf", "crf/search", "crf/batch"),
-        *("nets", "inspection", "porting", "engine"),
-    },
 }
-ALLOWED["cli"] = ALLOWED["experiment"] | {"experiment", "caffe"}
-GROUND = {"arrays", "errors", "files", "permission", "progress", "spelling", "tables"}
+#: rooms that may use the rooms within another
+USES_INNER = {"experiment": {"crf/search", "crf/batch"}, "cli": {"crf/search", "crf/batch"}}
 
 
-def _room(path: Path) -> str:
-    parts = path.relative_to(PACKAGE).with_suffix("").parts
-    return "/".join(parts[:2]) if "/".join(parts[:2]) in ALLOWED else parts[0]
+def _allowed(room: str) -> set[str]:
+    if room in INNER:
+        return INNER[room]
+    floor = next(i for i, rooms in enumerate(FLOORS) if room in rooms)
+    below = {name for rooms in FLOORS[floor + 1 :] for name in rooms}
+    # data and evaluation read files with formats, which lies on their floor
+    beside = {"formats"} if room in ("data", "evaluation") else set()
+    return (below | beside | USES_INNER.get(room, set())) - NOT.get(room, set())
 
 
-def _imported(path: Path) -> set[str]:
-    """The rooms of this package that a module imports, anywhere in it."""
-    here = ("deeplab_caffe", *path.relative_to(PACKAGE).parent.parts)
+def _sentence() -> str:
+    """What docs/architecture.md says of who imports whom."""
+    floors = [", ".join(f"`{name}`" for name in rooms) for rooms in (*FLOORS, GROUND)]
+    lines = ["Imports run one way, down these floors:", ""]
+    lines += [f"{i}. {rooms}" for i, rooms in enumerate(floors, 1)]
+    lines += ["", "Rooms on one floor do not import each other, but `data` and `evaluation` read files with `formats`."]
+    for room, names in NOT.items():
+        lines.append(f"`{room}` does not import {', '.join(f'`{name}`' for name in sorted(names))}.")
+    for room, names in INNER.items():
+        if names:
+            lines.append(f"`{room}` imports {', '.join(f'`{name}`' for name in sorted(names))}.")
+    lines.append("No modules import each other in a cycle, not in functions and not for types either.")
+    return "\n".join(lines)
+
+
+def _modules() -> dict[str, Path]:
+    """Every module of the package by its dotted name within it."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = _modules()
+
+
+def _imports(path: Path) -> set[str]:
+    """The modules of the package that a module imports: at its top, in functions, and for types alone."""
+    here = path.relative_to(PACKAGE).parent.parts
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            names = [tuple(alias.name.split(".")) for alias in node.names]
+            names = [alias.name for alias in node.names if alias.name.startswith("deeplab_caffe")]
+            found |= {name.removeprefix("deeplab_caffe").removeprefix(".") for name in names}
         elif isinstance(node, ast.ImportFrom):
-            base = here[: len(here) - node.level + 1] if node.level else ()
-            module = base + tuple((node.module or "").split(".") if node.module else ())
-            names = [module if len(module) > 1 else (*module, alias.name) for alias in node.names]
-        else:
-            continue
-        found |= {"/".join(n[1:3]) if "/".join(n[1:3]) in ALLOWED else n[1] for n in names if n[0] == "deeplab_caffe"}
-    return {name for name in found if name not in GROUND and not name.startswith("__")}
+            module = (node.module or "").split(".") if node.module else []
+            if node.level:
+                base = [*here[: len(here) - node.level + 1], *module]
+            elif module[:1] == ["deeplab_caffe"]:
+                base = module[1:]
+            else:
+                continue
+            for alias in node.names:
+                whole = ".".join([*base, alias.name])
+                found.add(whole if whole in MODULES else ".".join(base))
+    return found
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_imports_run_one_way(path: Path) -> None:
-    room = _room(path)
-    if room in GROUND or room == "__init__":
-        assert _imported(path) <= ({"engine"} if room == "__init__" else set())
+def _room(module: str) -> str:
+    parts = module.split(".")
+    inner = "/".join(parts[:2])
+    return inner if inner in INNER else parts[0]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_imports_run_one_way(module: str) -> None:
+    rooms = {_room(name) for name in _imports(MODULES[module])} - {*GROUND, ""}
+    room = _room(module)
+    if room in (*GROUND, "", "__main__"):
+        assert rooms <= ({"engine"} if room == "" else set())
         return
-    assert room in ALLOWED, f"{room} has no place in docs/architecture.md yet"
-    assert _imported(path) <= ALLOWED[room] | {room}
+    assert room in INNER or any(room in floor for floor in FLOORS), f"{room} has no place in docs/architecture.md yet"
+    assert rooms <= _allowed(room) | {room}
+
+
+def test_no_modules_import_each_other() -> None:
+    graph = {name: {other for other in _imports(path) if other in MODULES} - {name} for name, path in MODULES.items()}
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the cycle
+
+
+def test_the_page_says_who_imports_whom() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    match = re.search(r"<!-- imports -->\n(.*?)\n<!-- /imports -->", text, re.DOTALL)
+    assert match and match[1] == _sentence(), f"docs/architecture.md, between its markers, should say:\n{_sentence()}"
 
 
 def test_readme_lists_the_layers_that_there_are() -> None:

@@ -16,3 +16,10 @@ class InputError(RuntimeError, ValueError):
 
 class Stopped(Exception):
     """A signal stopped a long computation, after its state was saved; the message says how to resume."""
+
+
+class NotFinite(Exception):
+    """Training was stopped because its loss or a parameter is no longer finite; the message says where and what to try.
+
+    The command line prints it and exits with code 3.
+    """

@@ -96,7 +96,7 @@ def test_legacy_accessors_give_one_for_missing_axes():
     ("shape", "expected"),
     [
         ((1,) * 33, "at most 32 axes, got 33"),
-        ((2, -1), "not negative, got (2, -1)"),
+        ((2, -1), "must not be negative, got (2, -1)"),
         ((2**16, 2**15), "fewer than 2**31 elements, got (65536, 32768)"),
     ],
 )

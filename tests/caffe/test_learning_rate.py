@@ -55,10 +55,10 @@ def test_multistep_goes_by_the_steps_reached(solver, steps, expected):
     [
         ('lr_policy: "polly"', "s: unknown lr_policy 'polly'; did you mean 'poly'? (the policies: fixed, step,"),
         ("", "s: unknown lr_policy ''"),
-        ('lr_policy: "step" gamma: 1', "s: lr_policy 'step' wants a positive stepsize, got 0"),
-        ('lr_policy: "sigmoid" stepsize: -1', "s: lr_policy 'sigmoid' wants a positive stepsize, got -1"),
+        ('lr_policy: "step" gamma: 1', "s: lr_policy 'step' needs a positive stepsize, got 0"),
+        ('lr_policy: "sigmoid" stepsize: -1', "s: lr_policy 'sigmoid' needs a positive stepsize, got -1"),
         ('lr_policy: "exp" gamma: -1', "s: gamma is -1, wanted 0 or more"),
-        ('lr_policy: "poly"', "s: lr_policy 'poly' wants a positive max_iter"),
+        ('lr_policy: "poly"', "s: lr_policy 'poly' needs a positive max_iter"),
     ],
 )
 def test_policies_that_lack_something(solver, text, expected):

@@ -16,7 +16,8 @@ import torch
 
 import parallel_cases
 from deeplab_caffe import caffe
-from deeplab_caffe.caffe.parallel import group
+from deeplab_caffe.caffe import parallel
+from deeplab_caffe.caffe.parallel import launch
 from deeplab_caffe.errors import InputError
 
 _TOGETHER = [torch.device("cpu")] * 2
@@ -27,13 +28,13 @@ def folder(tmp_path_factory):
     """Where two workers have run all the cases, and what their end was is in failure.txt."""
     path = tmp_path_factory.mktemp("together")
     parallel_cases.write_files(path)
-    group.choose(_TOGETHER)
+    parallel.choose(_TOGETHER)
     try:
-        group.run(parallel_cases.run_all, str(path))
+        parallel.run(parallel_cases.run_all, str(path))
     except InputError as error:
         (path / "failure.txt").write_text(str(error))
     finally:
-        group.choose(_TOGETHER[:1])
+        parallel.choose(_TOGETHER[:1])
     return path
 
 
@@ -104,8 +105,8 @@ def test_one_worker_can_go_on_where_two_stopped(results):
 @pytest.mark.parametrize(
     ("case", "message"),
     [
-        ("other net", "worker 1 has another net than the root: layer 'still' is Convolution, .* must read the"),
-        ("other data", "worker 1 has other data than the root: layer 'data' reads 3 items, checksum .*root's 5 items"),
+        ("other net", "worker 1 has a different net from the root's: layer 'still' is Convolution, .* must read the"),
+        ("other data", "worker 1 has different data from the root's: layer 'data' reads 3 items, .*root's 5 items"),
         ("other solver", "worker 1 differs from the root in solver: Adam, checksum .*, the root SGD, checksum .*"),
         ("other iteration", "worker 1 differs from the root in iter: 2, the root 0; all must be given the same snap"),
     ],
@@ -141,9 +142,9 @@ def test_a_worker_that_fails_ends_all(results):
 def test_devices_of_the_flags(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
     cuda = [torch.device("cuda", i) for i in range(3)]
-    assert group.devices("all") == cuda
-    assert group.devices("2,0") == [cuda[2], cuda[0]]
-    assert group.devices("", 2) == _TOGETHER
+    assert parallel.devices("all") == cuda
+    assert parallel.devices("2,0") == [cuda[2], cuda[0]]
+    assert parallel.devices("", 2) == _TOGETHER
     for gpu, workers, message in (
         ("0,3", 1, "--gpu 0,3: PyTorch sees 3 CUDA devices"),
         ("1,1", 1, "--gpu 1,1 names a device twice"),
@@ -151,22 +152,22 @@ def test_devices_of_the_flags(monkeypatch):
         ("", 0, "--workers 0: wanted 1 or more"),
     ):
         with pytest.raises(InputError, match=message):
-            group.devices(gpu, workers)
+            parallel.devices(gpu, workers)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     with pytest.raises(InputError, match="--gpu all: PyTorch sees no CUDA device"):
-        group.devices("all")
+        parallel.devices("all")
 
 
 def test_with_one_device_the_function_is_called_here():
     called = []
-    group.run(called.append, os.getpid())
+    parallel.run(called.append, os.getpid())
     assert called == [os.getpid()]
 
 
 @pytest.fixture
 def torchrun(monkeypatch):
     """`torchrun(port)`: this process is the first of two workers that meet at that port, and start within a second."""
-    monkeypatch.setattr(group, "MEETING", timedelta(seconds=1))
+    monkeypatch.setattr(launch, "MEETING", timedelta(seconds=1))
 
     def start(port: int) -> None:
         names = {"RANK": 0, "WORLD_SIZE": 2, "LOCAL_RANK": 0, "LOCAL_WORLD_SIZE": 2, "MASTER_PORT": port}
@@ -180,7 +181,7 @@ def test_a_port_that_is_taken(torchrun):
     with socket.create_server(("127.0.0.1", 0)) as other:
         torchrun(other.getsockname()[1])
         with pytest.raises(InputError, match=r"^worker 0 of 2: no meeting at 127\.0\.0\.1:\d+ \(.*--master-port$"):
-            group.run(lambda: None)
+            parallel.run(lambda: None)
     assert (caffe.solver_count(), caffe.solver_rank()) == (1, 0)
 
 
@@ -189,20 +190,20 @@ def test_another_worker_that_does_not_come(torchrun):
         port = other.getsockname()[1]
     torchrun(port)
     with pytest.raises(InputError, match=f"no meeting at 127.0.0.1:{port} .*all 2 must be started with that address"):
-        group.run(lambda: None)
+        parallel.run(lambda: None)
 
 
 def test_more_workers_than_devices(torchrun):
     torchrun(1)
     message = "torchrun has started 2 workers on this machine, --gpu names 1 devices"
-    with pytest.raises(InputError, match=message), group.join_from_environment([torch.device("cuda", 0)]):
+    with pytest.raises(InputError, match=message), launch.join_from_environment([torch.device("cuda", 0)]):
         pass
 
 
 def test_solvers_need_a_place_to_meet():
     caffe.set_solver_count(2)
     try:
-        with pytest.raises(InputError, match="there is no meeting place 'nowhere'; make one with NCCL.new_uid"):
+        with pytest.raises(InputError, match="the folder 'nowhere' does not exist; make one with NCCL.new_uid"):
             caffe.NCCL(_Solver(), "nowhere")
         with pytest.raises(InputError, match="processes here, not as threads"):
             caffe.set_multiprocess(False)
@@ -212,4 +213,4 @@ def test_solvers_need_a_place_to_meet():
 
 
 class _Solver:
-    group = group.Group()
+    group = parallel.Group()

@@ -68,8 +68,8 @@ def test_bf16_is_near(built, name):
 
 
 def _chains(net: caffe.Net, **arguments) -> list[list[str]]:
-    steps = net.plan(**arguments).steps
-    return [[net._layer_names[i] for i in step.layers] for step in steps if len(step.layers) > 1]
+    operations = net.plan(**arguments).operations
+    return [[net._layer_names[i] for i in operation.layers] for operation in operations if len(operation.layers) > 1]
 
 
 def test_what_is_computed_together(built):
@@ -91,7 +91,7 @@ def test_a_kept_blob_is_not_passed_over(built):
 
 def test_layers_that_the_outputs_do_not_need_are_not_run(built):
     net = built(NETS["branches"])
-    ran = {net._layer_names[i] for step in net.plan(outputs=["b"]).steps for i in step.layers}
+    ran = {net._layer_names[i] for operation in net.plan(outputs=["b"]).operations for i in operation.layers}
     assert ran == {"in_data", "a", "r_a", "a_r_a_0_split", "b"}
 
 

@@ -69,14 +69,14 @@ def test_memory_is_freed_as_the_pass_goes(built):
     net = built("".join(conv(f"c{i}", f"c{i - 1}" if i else "data") + relu(f"c{i}") for i in range(6)))
     alive: list[int] = []
     plan = net.plan()
-    for step in plan.steps:
-        run = step.run
+    for operation in plan.operations:
+        run = operation.run
 
         def counted(run=run):
             run()
             alive.append(sum(not b.data_memory.blank for b in net.blobs.values()))
 
-        step.run = counted
+        operation.run = counted
     plan.forward()
     assert max(alive) == 3  # the input, what a convolution reads, what it writes
 
@@ -109,9 +109,9 @@ def test_unchanged_weights_are_not_folded_again(chain):
     plan = chain.plan()
     _ = chain.params["a"][0].data
     plan.forward()
-    folded = plan.steps[1]._operation._weight
+    folded = plan.operations[1]._convolution._weight
     plan.forward()
-    assert plan.steps[1]._operation._weight is folded
+    assert plan.operations[1]._convolution._weight is folded
 
 
 def test_the_input_may_change_its_shape(chain):
@@ -179,7 +179,7 @@ def test_a_layer_in_python_keeps_what_it_wrote(built, tmp_path, monkeypatch):
 
 def test_bf16_leaves_the_last_weights_alone(chain):
     net = chain
-    dtypes = [step._operation._dtype for step in net.plan(precision="bf16").steps[1:]]
+    dtypes = [operation._convolution._dtype for operation in net.plan(precision="bf16").operations[1:]]
     assert dtypes == [torch.bfloat16, torch.float32]
 
 

@@ -80,7 +80,7 @@ def test_back_in_float32_nothing_is_left_of_it(solver):
 
 def test_what_computes_in_it(net):
     built = net(blob("data", (2, 3, 9, 7)) + NETS["branches"], caffe.TEST)
-    chosen = {built._layer_names[i]: dtype for i, dtype in layer_precisions(built, "bf16").items()}
+    chosen = {built._layer_names[i]: dtype for i, dtype in layer_precisions(built.steps, "bf16").items()}
     assert chosen == {"a": torch.bfloat16, "b": torch.bfloat16, "c": torch.bfloat16, "d": None}
 
 

@@ -84,7 +84,7 @@ def test_blob_sizes_are_integers(net):
     assert (blob.num, blob.channels, blob.height, blob.width, blob.count) == (1, 6, 1, 1, 6)
     with pytest.raises(TypeError):
         blob.reshape(1.5)
-    with pytest.raises(InputError, match="no address on a GPU"):
+    with pytest.raises(InputError, match="no GPU address in CPU mode"):
         _ = blob._gpu_data_ptr
 
 
@@ -145,5 +145,5 @@ def test_set_input_arrays(net):
     for wrong in (data[:3], data.astype(float), data[:, :, :, :2], np.asfortranarray(np.tile(data, (1, 2, 1, 1)))):
         with pytest.raises(RuntimeError):
             built.set_input_arrays(wrong, np.zeros(len(wrong), np.float32))
-    with pytest.raises(InputError, match=r"set_input_arrays wants MemoryData as first layer, 'in' is Input"):
+    with pytest.raises(InputError, match=r"set_input_arrays needs MemoryData as the first layer, 'in' is Input"):
         net(_NET).set_input_arrays(data, np.zeros(4, np.float32))

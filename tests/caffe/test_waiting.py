@@ -12,7 +12,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from deeplab_caffe import caffe
 from deeplab_caffe.caffe import mode
-from deeplab_caffe.caffe.net import deferred_checks
 from deeplab_caffe.errors import InputError
 from plan_nets import conv, relu
 from small_nets import blob, layer
@@ -123,5 +122,5 @@ def test_the_item_is_that_of_the_batch_with_the_wrong_label(solver, monkeypatch)
     net.forward_range(0, len(net.layers) - 1)
     data.present = ["c.png", "d.png"]
     with pytest.raises(InputError, match="b.png has a hole"):
-        deferred_checks.settle(net)
-    assert not net.doubts
+        net.deferred_checks.finish()
+    assert not net.deferred_checks

@@ -124,7 +124,7 @@ def test_a_worker_killed_while_training_ends_all(training, folder):
     (state,) = (p.name for p in folder.glob("endless_iter_*.solverstate"))
     message = one.said.splitlines()[-1]
     assert f"error: worker 1 (cpu, process {one.workers[1]}) was killed by SIGKILL" in message
-    assert message.endswith(f"the other workers were stopped; go on with --snapshot={state}")
+    assert message.endswith(f"the other workers were stopped; resume with --snapshot={state}")
     assert one.nobody_is_left()
     solver = parallel_cases.solver_of("endless")
     solver.restore(state)

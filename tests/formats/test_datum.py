@@ -50,7 +50,7 @@ def test_damaged_datums():
     with pytest.raises(InputError, match=r"OpenCV cannot read the encoded image \(3 bytes\)"):
         datum_to_array(schema.Datum(encoded=True, data=b"abc"))
     deep = cv2.imencode(".png", np.zeros((2, 2), np.uint16))[1].tobytes()
-    with pytest.raises(InputError, match="type uint16; wanted 8 bits"):
+    with pytest.raises(InputError, match="expected an encoded image of 8 bits per channel, got uint16"):
         datum_to_array(schema.Datum(encoded=True, data=deep))
     with pytest.raises(InputError, match=r"expected a datum \(channels, height, width\), got"):
         array_to_datum(np.zeros((2, 2)))

@@ -128,10 +128,10 @@ def test_testing_holds_what_the_plan_really_holds(write):
         net.blobs[name].data[...] = 0
     most = 0
     with torch.no_grad():
-        for step in net.plan().steps:
-            step.run()
+        for operation in net.plan().operations:
+            operation.run()
             most = max(most, _held(net, "data"))
-            for held, why in step.frees:
+            for held, why in operation.frees:
                 held.release(why)
     assert found.live == most < found.data
 

@@ -82,7 +82,7 @@ class SyncedMemory:
         self._released = ""
 
     def release(self, why: str) -> None:
-        """Free the memory; until something is assigned, whoever wants the contents gets InputError saying why not."""
+        """Free the memory; until something is assigned, reading the contents raises InputError with this reason."""
         self._tensor = None
         self._forget_views()
         self._released = why
@@ -125,7 +125,7 @@ class SyncedMemory:
         """The address of the contents on the GPU, which hold still from now on; InputError on the CPU."""
         held = self.tensor(shape)
         if held.device.type != "cuda":
-            raise InputError("a blob has no address on a GPU: the mode is CPU; see set_mode_gpu")
+            raise InputError("a blob has no GPU address in CPU mode; call set_mode_gpu first")
         self._tensor = held = held.float().contiguous()
         self._viewed = True
         return held.data_ptr()
@@ -139,7 +139,14 @@ class SyncedMemory:
 class Blob:
     """An N-D float32 array `data` and its gradient `diff`, both row-major numpy views that are live.
 
-    Raises InputError for more than 32 axes, a negative size, or 2**31 elements and more.
+    Raises:
+        InputError: for more than 32 axes, a negative size, or 2**31 elements and more.
+
+    Example:
+        >>> blob = Blob((2, 3))
+        >>> blob.data[0] = [1, 2, 3]
+        >>> blob.data.sum(), blob.count, blob.channels
+        (np.float32(6.0), 6, 3)
     """
 
     def __init__(self, shape: Sequence[int] = ()) -> None:
@@ -176,9 +183,9 @@ class Blob:
         if len(dims) > _MAX_AXES:
             raise InputError(f"a blob has at most {_MAX_AXES} axes, got {len(dims)}")
         if any(d < 0 for d in dims):
-            raise InputError(f"a blob's sizes are not negative, got {dims}")
+            raise InputError(f"the sizes of a blob must not be negative, got {dims}")
         if math.prod(dims) > _MAX_COUNT:
-            raise InputError(f"a blob has fewer than 2**31 elements, got {dims}")
+            raise InputError(f"a blob must have fewer than 2**31 elements, got {dims}")
         self._shape = dims
 
     def _legacy(self, axis: int) -> int:

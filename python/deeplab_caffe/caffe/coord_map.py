@@ -1,7 +1,7 @@
 """Where a pixel of one top lies in another, and the Crop that aligns them. Mirrors python/caffe/coord_map.py of BVLC.
 
 A map is (axis, scale, shift): output coordinate = scale · input coordinate + shift, for every axis behind `axis`;
-axis None stands for a layer that leaves coordinates alone.
+axis None stands for a layer that does not change coordinates.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .net_spec import Function, Top, layers
 
 Map = tuple[Any, Any, Any]
 
-#: layer types that leave coordinates alone
+#: layer types that do not change coordinates
 PASS_THROUGH_LAYERS = [
     "AbsVal", "BatchNorm", "Bias", "BNLL", "Dropout", "Eltwise", "ELU", "Log", "LRN", "Exp", "MVN", "Power", "ReLU",
     "PReLU", "Scale", "Sigmoid", "Split", "TanH", "Threshold",
@@ -113,7 +113,7 @@ def _walk(start: Top, visit: Callable[[Top, Map], bool]) -> None:
         if visit(top, found):
             return
         try:
-            # What Crop crops to has coordinates of its own.
+            # The reference bottom of Crop has its own coordinates.
             bottoms = top.fn.inputs[:1] if top.fn.type_name == "Crop" else top.fn.inputs
             frontier += [(bottom, compose(found, coord_map(top.fn))) for bottom in bottoms]
         except UndefinedMapException:
@@ -121,7 +121,7 @@ def _walk(start: Top, visit: Callable[[Top, Map], bool]) -> None:
 
 
 def crop(top_from: Top, top_to: Top) -> Top:
-    """A Crop layer that aligns one top with another; AssertionError where scales differ or the offset is no integer."""
+    """A Crop layer that aligns one top with another; AssertionError for other scales or a broken offset."""
     ax, a, b = coord_map_from_to(top_from, top_to)
     assert np.all(np.asarray(a) == 1), f"scale mismatch on crop (a = {a})"
     assert np.all(np.asarray(b) <= 0), f"cannot crop negative offset (b = {b})"

@@ -74,7 +74,7 @@ class Detector(Net):
             search = importlib.import_module("selective_search_ijcv_with_python")
         except ImportError:
             raise InputError(
-                "detect_selective_search wants the module selective_search_ijcv_with_python, which runs MATLAB; it is "
+                "detect_selective_search needs the module selective_search_ijcv_with_python, which runs MATLAB; it is "
                 "not on sys.path. Give windows of your own to detect_windows"
             ) from None
         names = [os.path.abspath(name) for name in image_fnames]

@@ -78,7 +78,7 @@ def _pydot() -> Any:
         import pydot
     except ImportError:
         raise InputError(
-            "caffe.draw wants the package pydot, which is not installed: pip install 'deeplab-caffe[draw]'"
+            "caffe.draw needs the package pydot, which is not installed: pip install 'deeplab-caffe[draw]'"
         ) from None
     return pydot
 

@@ -16,9 +16,18 @@ from .net.net import Net
 def extract_features(net: Net, databases: Mapping[str, str], batches: int, backend: str = "lmdb") -> int:
     """Run a net for some batches; each item of a blob becomes a datum (C, H, W) of floats in that blob's database.
 
-    databases: {blob: folder}. Keys are the items' numbers with ten digits. Returns how many items each got.
-    Raises InputError for a blob that the net does not have, or of more than four axes, and where a database cannot
-    be made; then none is.
+    Args:
+        net: run in batches as its data layers give them.
+        databases: {blob: folder of a new database}. Keys are the items' numbers with ten digits.
+        batches: how many times the net is run.
+        backend: `lmdb` or `leveldb`.
+
+    Returns:
+        The number of items that each database got.
+
+    Raises:
+        InputError: for a blob that the net does not have, or of more than four axes, and where a database cannot be
+            made; then none is.
     """
     for name in databases:
         if name not in net.blobs:

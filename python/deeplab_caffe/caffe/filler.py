@@ -14,9 +14,19 @@ _TYPES = ("constant", "uniform", "gaussian", "positive_unitball", "xavier", "msr
 
 
 def fill(shape: tuple[int, ...], filler: Any) -> torch.Tensor:
-    """New values of a shape on the engine's device, by a FillerParameter.
+    """New values of a shape on the engine's device; fan_in = count / shape[0], fan_out = count / shape[1].
 
-    fan_in = count / shape[0], fan_out = count / shape[1]. Raises InputError as `check_filler` does.
+    Args:
+        shape: of the parameter, such as (num_output, channels, height, width).
+        filler: a FillerParameter.
+
+    Raises:
+        InputError: as `check_filler` does.
+
+    Example:
+        >>> from deeplab_caffe.formats import schema
+        >>> fill((1, 2), schema.FillerParameter(type="constant", value=0.5))
+        tensor([[0.5000, 0.5000]])
     """
     check_filler(shape, filler)
     kind = filler.type
@@ -54,13 +64,13 @@ def check_filler(shape: tuple[int, ...], filler: Any) -> None:
     if filler.sparse != -1 and kind != "gaussian":
         raise InputError(f"'sparse' goes with the gaussian filler only, not with '{kind}'")
     if kind != "constant" and 0 in shape:
-        raise InputError(f"the {kind} filler wants a blob that is not empty, got {shape}")
+        raise InputError(f"the {kind} filler needs a blob that is not empty, got {shape}")
     if kind == "uniform" and filler.min > filler.max:
-        raise InputError(f"the uniform filler wants min <= max, got {filler.min:g} and {filler.max:g}")
+        raise InputError(f"the uniform filler needs min <= max, got {filler.min:g} and {filler.max:g}")
     if kind == "gaussian" and filler.std < 0:
-        raise InputError(f"the gaussian filler wants a std of 0 or more, got {filler.std:g}")
+        raise InputError(f"the gaussian filler needs a std of 0 or more, got {filler.std:g}")
     if kind == "bilinear" and (len(shape) != 4 or shape[2] != shape[3]):
-        raise InputError(f"the bilinear filler wants a 4-D blob with a square kernel, got {shape}")
+        raise InputError(f"the bilinear filler needs a 4-D blob with a square kernel, got {shape}")
 
 
 def _fan(shape: tuple[int, ...], filler: Any) -> float:

@@ -93,7 +93,7 @@ def datum_to_array(datum: Any) -> np.ndarray:
 def load_image(filename: str | os.PathLike[str], color: bool = True) -> np.ndarray:
     """An image file as float32 in [0, 1]: (H, W, 3) RGB with gray repeated and alpha dropped, or (H, W, 1) gray.
 
-    Gray from colour is 0.2125 R + 0.7154 G + 0.0721 B. Raises InputError where it is missing or no image.
+    Gray from colour is 0.2125 R + 0.7154 G + 0.0721 B. Raises InputError if it is missing or not an image.
     """
     try:
         with Image.open(filename) as file:

@@ -80,7 +80,7 @@ def error(message: str, place: str = "") -> None:
 
 def _write(level: int, message: str, place: str, detail: bool = False) -> None:
     if level < _ERROR and mode.solver_rank():
-        return  # of solvers that train together, the root speaks
+        return  # of solvers that train together, only the root logs
     now = time.time()
     # Month and day without the year: the parsers in circulation are older than the glog that writes the year too.
     stamp = time.strftime("%m%d %H:%M:%S", time.localtime(now))
@@ -160,7 +160,7 @@ def number(value: float) -> str:
 
 
 class _CallableModule(ModuleType):
-    """pycaffe has a function `caffe.log(message)`; this module, which bears that name, can be called as it."""
+    """pycaffe has a function `caffe.log(message)`; this module has that name and can be called like it."""
 
     def __call__(self, message: str) -> None:
         info(message)

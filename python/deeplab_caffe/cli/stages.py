@@ -7,7 +7,7 @@ import os
 from dataclasses import replace
 
 from .. import engine
-from ..caffe.parallel import group
+from ..caffe import parallel
 from ..errors import InputError
 from ..experiment import STAGES, Experiment, demo, published
 from ..experiment import run as run_stages
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> None:
     if stage == "prototxt" and arguments.name != "demo":
         _write_prototxt(arguments)
         return
-    if group.started_by_torchrun() and stage not in ("train", "train2"):
+    if parallel.started_by_torchrun() and stage not in ("train", "train2"):
         raise InputError(f"torchrun starts many processes, but the stage {stage} is done by one; leave torchrun away")
     if arguments.caffe:
         engine.choose(arguments.caffe)

@@ -96,4 +96,4 @@ def starting_table(net: Any, net_file: Path, weights: Path) -> str:
 
 def _layers(net: Any) -> dict[str, NetLayer]:
     """The layers with parameters; only the embedded engine tells which parameters an earlier layer owns."""
-    return net_layers(zip(net._layer_names, net.layers, strict=True), getattr(net, "_borrowed", ()))
+    return net_layers(zip(net._layer_names, net.layers, strict=True), getattr(net, "borrowed", ()))

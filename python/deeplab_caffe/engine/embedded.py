@@ -12,8 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .. import caffe
-from ..caffe import log
-from ..caffe.parallel import group
+from ..caffe import log, parallel
 from ..caffe.signals import SignalHandler
 from ..caffe.solver import snapshot
 from ..caffe.solver.rules import get_solver
@@ -37,7 +36,7 @@ class Embedded(Engine):
         if gpu is not None and workers != 1:
             raise InputError("--workers is for the CPU; with --gpu there is one worker for each device")
         if gpu is not None or workers != 1:
-            group.choose(group.devices(gpu or "", workers))
+            parallel.choose(parallel.devices(gpu or "", workers))
         elif wants_gpu:
             if caffe.has_gpu():
                 caffe.set_mode_gpu()
@@ -56,7 +55,7 @@ class Embedded(Engine):
 
     def train(self, training: Training) -> None:
         how = self.precision, self.recompute
-        group.run(_train, training, *how, how_to_go_on=lambda: _how_to_go_on(training))
+        parallel.run(_train, training, *how, how_to_go_on=lambda: _how_to_go_on(training))
 
 
 def _how_to_go_on(training: Training) -> str:

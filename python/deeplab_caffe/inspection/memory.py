@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..caffe.blob import Blob
 from ..caffe.layer_types.base import Layer, TensorLayer
 from ..caffe.layer_types.gradientless import SilentLayer
-from ..caffe.plan.steps import ConvolutionStep, Step
+from ..caffe.plan.operations import ConvolutionOperation, Operation
 from ..formats import schema
 from .shapes import NetShapes, ShapeNet
 
@@ -65,8 +65,9 @@ def memory(shapes: NetShapes, histories: int = 1) -> Memory:
     learned = _FLOAT * sum(p.blob.count for p in net.learnable_params if p.lr_mult != 0)
     rows = activations(shapes)
     data, diff, kept = (sum(getattr(row, name) for row in rows) for name in ("data", "diff", "kept"))
-    steps = net.plan().steps
-    return Memory(params, learned, params * histories, data, diff, kept, _live(net, steps), _folded(net, steps))
+    operations = net.plan().operations
+    live, folded = _live(net, operations), _folded(net, operations)
+    return Memory(params, learned, params * histories, data, diff, kept, live, folded)
 
 
 def activations(shapes: NetShapes) -> list[Activation]:
@@ -75,10 +76,11 @@ def activations(shapes: NetShapes) -> list[Activation]:
     rows = [Activation() for _ in shapes.layers]
     with_diff = {id(b.diff_memory) for b in _with_diff(shapes.net)}
     owners: dict[int, int] = {}  # of memory, the place of the layer that made it first
-    for layer, bottoms, tops in shapes.net.steps():
-        place = places[id(layer)] if layer.type != "Split" else owners[id(bottoms[0].data_memory)]
-        rows[place].kept += kept_bytes(layer, bottoms, tops)
-        for blob in tops:
+    for step in shapes.net.steps:
+        layer = step.layer
+        place = places[id(layer)] if layer.type != "Split" else owners[id(step.bottoms[0].data_memory)]
+        rows[place].kept += kept_bytes(layer, step.bottoms, step.tops)
+        for blob in step.tops:
             if id(blob.data_memory) not in owners:
                 owners[id(blob.data_memory)] = place
                 rows[place].data += _FLOAT * blob.count
@@ -90,10 +92,11 @@ def activations(shapes: NetShapes) -> list[Activation]:
 
 def _with_diff(net: ShapeNet) -> Iterator[Blob]:
     """The blobs that get a gradient in a backward pass."""
-    for layer, bottoms, tops in net.steps():
+    for step in net.steps:
+        layer = step.layer
         if layer.needs_backward and not isinstance(layer, SilentLayer):
-            yield from tops if isinstance(layer, TensorLayer) else ()  # a Split reads only those that are there
-            yield from (b for b, flag in zip(bottoms, layer.propagate_down, strict=True) if flag)
+            yield from step.tops if isinstance(layer, TensorLayer) else ()  # a Split reads only those that are there
+            yield from (b for b, flag in zip(step.bottoms, layer.propagate_down, strict=True) if flag)
 
 
 def kept_bytes(layer: Layer, bottoms: Sequence[Blob], tops: Sequence[Blob]) -> int:
@@ -138,19 +141,19 @@ _KEPT: dict[str, Kept] = {
 }
 
 
-def _live(net: ShapeNet, steps: Sequence[Step]) -> int:
-    """The most bytes that blobs take at once in the planned execution, by what each of its steps frees."""
+def _live(net: ShapeNet, operations: Sequence[Operation]) -> int:
+    """The most bytes that blobs take at once in the planned execution, by what each of its operations frees."""
     alive: dict[int, int] = {}
     most = 0
-    for step in steps:
-        alive.update((id(blob.data_memory), blob.count) for blob in net._tops[step.layers[-1]])
+    for operation in operations:
+        alive.update((id(blob.data_memory), blob.count) for blob in net.steps[operation.layers[-1]].tops)
         most = max(most, sum(alive.values()))
-        for held, _ in step.frees:
+        for held, _ in operation.frees:
             alive.pop(id(held), None)
     return _FLOAT * most
 
 
-def _folded(net: ShapeNet, steps: Sequence[Step]) -> int:
+def _folded(net: ShapeNet, operations: Sequence[Operation]) -> int:
     """The bytes of weights and biases with what follows the convolutions folded in."""
-    convolutions = (net.layers[step.layers[0]] for step in steps if isinstance(step, ConvolutionStep))
+    convolutions = (net.layers[o.layers[0]] for o in operations if isinstance(o, ConvolutionOperation))
     return _FLOAT * sum(blob.count for layer in convolutions for blob in layer.blobs)

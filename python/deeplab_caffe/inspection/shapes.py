@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..arrays import Shape, Size
-from ..caffe.blob import Blob
 from ..caffe.layer_types.base import Layer
 from ..caffe.net.net import Net
 from ..errors import InputError
@@ -103,10 +102,6 @@ class ShapeNet(Net):
         self._lost: set[str] = set()
         super().__init__(definition, state=state)
 
-    def steps(self) -> Iterator[tuple[Layer, list[Blob], list[Blob]]]:
-        """The layers as they are run, Splits among them, with their bottoms and tops."""
-        return zip(self.layers, self._bottoms, self._tops, strict=True)
-
     def choose(self, entries: list[Entry]) -> list[Entry]:
         self._entries = super().choose(entries)
         # before Split layers rename the bottoms, and the net completes the layers
@@ -164,12 +159,12 @@ class ShapeNet(Net):
         if place is None:
             found.bottom_shapes, found.top_shapes = [None] * len(bottoms), [None] * len(tops)
             return found
-        layer = self.layers[place]
-        found.layer = layer
-        found.bottom_shapes = [b.shape for b in self._bottoms[place]]
-        found.top_shapes = [b.shape for b in self._tops[place]][: len(tops)]
+        step = self.steps[place]
+        layer = found.layer = step.layer
+        found.bottom_shapes = [b.shape for b in step.bottoms]
+        found.top_shapes = [b.shape for b in step.tops][: len(tops)]
         found.params = [b.shape for b in layer.blobs]
-        found.borrowed = [id(b) in self._borrowed for b in layer.blobs]
+        found.borrowed = [id(b) in self.borrowed for b in layer.blobs]
         return found
 
 

@@ -12,8 +12,7 @@ import torch
 from ...errors import InputError
 from ...formats import schema
 from ...permission import python_layers
-from .. import log
-from ..parallel import group
+from .. import log, parallel
 
 _PHASES = {"": schema.TRAIN, "TRAIN": schema.TRAIN, "TEST": schema.TEST}
 
@@ -64,25 +63,25 @@ class Flags:
         return _PHASES[self.phase]
 
     def require(self, command: str, *names: str) -> None:
-        """Raise InputError unless these flags are stated, and name files that are there."""
+        """Raise InputError unless these flags are given and name existing files."""
         for name in names:
             value = getattr(self, name)
             if not value:
-                raise InputError(f"caffe {command} wants --{name}=FILE")
+                raise InputError(f"caffe {command} requires --{name}=FILE")
             self.check_file(name, value)
         if self.iterations < 1:
             raise InputError(f"--iterations={self.iterations}: wanted 1 or more")
 
     def check_file(self, name: str, value: str) -> None:
-        """Raise InputError where a file that a flag names is not there; the names may have commas between."""
+        """Raise InputError for a missing file that a flag names; several names are separated by commas."""
         for file in [value] if os.path.exists(value) else value.split(","):
             if not os.path.isfile(file.strip()):
-                raise InputError(f"--{name}: the file '{file.strip()}' is not there (seen from {os.getcwd()})")
+                raise InputError(f"--{name}: the file '{file.strip()}' does not exist (working folder: {os.getcwd()})")
 
     @contextmanager
     def in_force(self) -> Iterator[None]:
-        """Within, nets import Python layers only if that is allowed, and the log goes where it should."""
-        root = group.current().is_root
+        """A context in which nets import Python layers only if allowed, and the log goes where the flags say."""
+        root = parallel.current().is_root
         log.init_log(self.minloglevel, stderr=root)
         stream = log.open_in(self.log_dir, "caffe") if self.log_dir and root else None
         if stream:
@@ -99,10 +98,10 @@ class Flags:
 
 def use_one_device(flags: Flags, places: Sequence[str]) -> None:
     """Compute on the first device that --gpu names, or on the CPU, and say so; places: of the two lines."""
-    first, *spare = group.devices(flags.gpu)
+    first, *spare = parallel.devices(flags.gpu)
     for device in reversed(spare):
         log.info(f"Not using GPU #{device.index} for single-GPU function", "caffe.cpp:264")
-    group.choose([first])
+    parallel.choose([first])
     if first.type == "cuda":
         log.info(f"Use GPU with device ID {first.index}", places[0])
         log.info(f"GPU device name: {torch.cuda.get_device_name(first)}", "caffe.cpp:274")

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import torch
 
-from .. import log
-from ..parallel import group
+from .. import log, parallel
 from .flags import Flags
 
 
 def device_query(flags: Flags) -> None:
-    """Log what PyTorch tells of the devices that --gpu names; InputError for one that is not there."""
+    """Log what PyTorch knows of the devices that --gpu names; InputError for one that does not exist."""
     with flags.in_force():
         log.info(f"Querying GPUs {flags.gpu}", "caffe.cpp:138")
-        devices = group.devices(flags.gpu) if flags.gpu else []
+        devices = parallel.devices(flags.gpu) if flags.gpu else []
         for device in devices:
             _log_device(device)
         if not devices:

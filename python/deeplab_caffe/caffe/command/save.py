@@ -16,7 +16,7 @@ def save(flags: Flags) -> None:
     """
     flags.require("save", "model", "weights")
     if not flags.out_weights:
-        raise InputError("caffe save wants --out_weights=FILE")
+        raise InputError("caffe save requires --out_weights=FILE")
     with flags.in_force():
         net = Net(flags.model, schema.TEST, flags.level, flags.stages, weights=flags.weights)
         write = net.save_hdf5 if flags.out_weights.endswith(".h5") else net.save

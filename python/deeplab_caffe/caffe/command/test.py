@@ -11,7 +11,6 @@ import torch
 from ...errors import InputError
 from ...formats import schema
 from .. import log
-from ..net import deferred_checks
 from ..net.net import Net
 from ..net.weights import weight_layers
 from ..solver.log import with_loss
@@ -56,7 +55,7 @@ def _score(net: Net, flags: Flags) -> None:
     sums: list[np.ndarray] = []
     for batch in range(count):
         loss += float(run())
-        deferred_checks.settle(net)
+        net.deferred_checks.finish()
         values = [net.blobs[name].data.ravel() for name in net.outputs]
         _log_batch(batch, net.outputs, values)
         sums = _added(net, sums, values)

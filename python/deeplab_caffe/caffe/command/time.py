@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 
 from .. import log
-from ..net import deferred_checks
 from ..net.net import Net
 from ..parallel.nccl import Timer
 from .flags import Flags, use_one_device
@@ -32,13 +31,13 @@ def time(flags: Flags) -> None:
 
 
 def _warm_up(net: Net) -> None:
-    """One pass, so that memory is there."""
+    """One pass, which allocates the memory."""
     last = len(net.layers) - 1
     log.info("Performing Forward", "caffe.cpp:355")
     log.info(f"Initial loss: {log.number(float(net.forward_range(0, last)))}", "caffe.cpp:360")
     log.info("Performing Backward", "caffe.cpp:361")
     net.backward_range(last, 0)
-    deferred_checks.settle(net)
+    net.deferred_checks.finish()
 
 
 def _measure(net: Net, iterations: int) -> None:
@@ -74,7 +73,7 @@ def _milliseconds(call: Callable[[], object]) -> float:
 def _log_layers(net: Net, forward: list[float], backward: list[float]) -> None:
     """The averages of each layer, and of the passes."""
     log.info("Average time per layer: ", "caffe.cpp:405")
-    for name, there, back in zip(net._layer_names, forward, backward, strict=True):
+    for name, there, back in zip((step.name for step in net.steps), forward, backward, strict=True):
         log.info(f"{name:>10}\tforward: {log.number(there)} ms.", "caffe.cpp:408")
         log.info(f"{name:>10}\tbackward: {log.number(back)} ms.", "caffe.cpp:411")
     log.info(f"Average Forward pass: {log.number(sum(forward))} ms.", "caffe.cpp:416")

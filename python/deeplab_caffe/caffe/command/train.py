@@ -1,4 +1,4 @@
-"""`caffe train`: train a net, or go on from weights or a snapshot."""
+"""`caffe train`: train a net, also from weights or a snapshot."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import torch
 from ...errors import InputError, Stopped
 from ...formats import schema
 from ...formats.definition import SolverDefinition, read_solver_definition
-from .. import log, mode
-from ..parallel import group
+from .. import log, mode, parallel
 from ..signals import Action, SignalHandler
 from ..solver.rules import get_solver
 from ..solver.snapshot import newest
@@ -34,9 +33,9 @@ def train(flags: Flags) -> None:
     definition = _definition(flags)
     flags = replace(flags, gpu=_gpu(flags, definition))
     prefix = definition.param.snapshot_prefix
-    group.choose(group.devices(flags.gpu, flags.workers))
+    parallel.choose(parallel.devices(flags.gpu, flags.workers))
     # launch on several devices: _train is called in a process for each; with one, in this process
-    group.run(_train, flags, how_to_go_on=lambda: _how_to_go_on(prefix))
+    parallel.run(_train, flags, how_to_go_on=lambda: _how_to_go_on(prefix))
 
 
 def _check_kind(flags: Flags, name: str, kind: str) -> None:
@@ -96,7 +95,7 @@ def _train(flags: Flags) -> None:
 
 
 def _solve(solver: Solver) -> None:
-    """Train to the end, or until a signal asks to stop; says how to go on then."""
+    """Train to the end, or until a signal asks to stop; then say how to resume."""
     last, prefix = solver.param.max_iter, solver.param.snapshot_prefix
     try:
         log.info("Starting Optimization", "caffe.cpp:251")
@@ -114,7 +113,7 @@ def _solve(solver: Solver) -> None:
 def _log_devices(flags: Flags) -> None:
     """What computes."""
     if flags.gpu:
-        devices = group.devices(flags.gpu)
+        devices = parallel.devices(flags.gpu)
         log.info(f"Using GPUs {', '.join(str(d.index) for d in devices)}", "caffe.cpp:217")
         for device in devices:
             log.info(f"GPU {device.index}: {torch.cuda.get_device_name(device)}", "caffe.cpp:222")
@@ -127,6 +126,7 @@ def _prepared(flags: Flags) -> Solver:
     try:
         solver = get_solver(_definition(flags))
         solver.show_speed, solver.plans_tests = flags.speed, not flags.plain
+        solver.when_not_finite = "warn"  # Caffe itself goes on in silence
         solver.set_precision(flags.precision)
         if flags.recompute:
             solver.net.recompute()
@@ -143,4 +143,4 @@ def _prepared(flags: Flags) -> Solver:
 def _how_to_go_on(prefix: str) -> str:
     """The flag that resumes from the newest snapshot."""
     state = newest(prefix)
-    return f"go on with --snapshot={state}" if state else "there is no snapshot yet to go on from"
+    return f"resume with --snapshot={state}" if state else "there is no snapshot to resume from"

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from ...arrays import Shape
 from ...errors import InputError
 from ...formats import schema
 from ..blob import Blob, BlobVec
 from ..filler import check_filler, fill
-
-if TYPE_CHECKING:
-    from .label_check import Doubt
+from .deferred_label_check import DeferredLabelCheck
 
 #: "any number"
 MANY = 10**6
@@ -48,8 +46,8 @@ class Layer:
         self.param_propagate: list[bool] = []
         self.propagate_down: list[bool] = []
         self.needs_backward = False
-        #: labels of the last forward that are not known to be right yet
-        self.doubts: list[Doubt] = []
+        #: checks of the last forward's labels whose result is not known yet
+        self.deferred_checks: list[DeferredLabelCheck] = []
         #: whether it works in place on what no gradient reads any more, so that it may write over it
         self.overwrites = False
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ..blob import Blob
 from ..layer_types.base import Layer
+from .step import NetStep
 
 #: types whose gradient does not read their tops
 _TOPS_UNREAD = {"BN", "BatchNorm", "Bias", "Convolution", "Deconvolution", "Eltwise", "InnerProduct", "Scale"}
@@ -30,32 +31,29 @@ def decide_backward(
     layer.propagate_down = flags
 
 
-def prune_backward(
-    layers: Sequence[Layer], bottoms: Sequence[Sequence[Blob]], tops: Sequence[Sequence[Blob]], force_backward: bool
-) -> None:
-    """Switch backward off where no loss lies above, or where all that lies above wants no gradient."""
+def prune_backward(steps: Sequence[NetStep], force_backward: bool) -> None:
+    """Switch backward off where no loss lies above, or where nothing above needs a gradient."""
     if force_backward:
         return
     under_loss: set[int] = set()
     wanted: dict[int, bool] = {}
-    for i in reversed(range(len(layers))):
-        layer = layers[i]
-        contributes = any(layer.loss_weights) or any(id(b) in under_loss for b in tops[i])
-        skip = bool(tops[i]) and all(wanted.get(id(b)) is False for b in tops[i])
+    for step in reversed(steps):
+        layer = step.layer
+        contributes = any(layer.loss_weights) or any(id(b) in under_loss for b in step.tops)
+        skip = bool(step.tops) and all(wanted.get(id(b)) is False for b in step.tops)
         if skip or not contributes:
             layer.needs_backward = False
-            layer.propagate_down = [False] * len(bottoms[i])
-        for blob, flag in zip(bottoms[i], layer.propagate_down, strict=True):
+            layer.propagate_down = [False] * len(step.bottoms)
+        for blob, flag in zip(step.bottoms, layer.propagate_down, strict=True):
             if contributes:
                 under_loss.add(id(blob))
             wanted[id(blob)] = flag
 
 
-def allow_overwriting(
-    layers: Sequence[Layer], bottoms: Sequence[Sequence[Blob]], tops: Sequence[Sequence[Blob]]
-) -> None:
+def allow_overwriting(steps: Sequence[NetStep]) -> None:
     """Tell the layers that work in place whether they may write over what they read."""
     makers: dict[int, str] = {}
-    for layer, below, above in zip(layers, bottoms, tops, strict=True):
-        layer.overwrites = any(b in above for b in below) and all(makers.get(id(b)) in _TOPS_UNREAD for b in below)
-        makers.update((id(blob), layer.type) for blob in above)
+    for step in steps:
+        in_place = any(b in step.tops for b in step.bottoms)
+        step.layer.overwrites = in_place and all(makers.get(id(b)) in _TOPS_UNREAD for b in step.bottoms)
+        makers.update((id(blob), step.layer.type) for blob in step.tops)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ...errors import InputError
-
-if TYPE_CHECKING:
-    from .net import Net
+from .graph import NetGraph
 
 Arrays = Mapping[str, Any]
+#: a pass of a net: names of blobs, first and last layer, arrays by name; returns arrays by name
+Pass = Callable[..., Mapping[str, np.ndarray]]
 
 
-def check(net: Net, arrays: Arrays, wanted: Sequence[str], mismatch: str, what: str) -> None:
+def check(net: NetGraph, arrays: Arrays, wanted: Sequence[str], mismatch: str, what: str) -> None:
     """Refuse arrays that are not one for each of the wanted blobs, or not of their batch size."""
     if set(arrays) != set(wanted):
         raise InputError(f"{mismatch} Given: {', '.join(sorted(arrays))}; wanted: {', '.join(wanted)}")
@@ -27,7 +27,7 @@ def check(net: Net, arrays: Arrays, wanted: Sequence[str], mismatch: str, what: 
             )
 
 
-def fill_inputs(net: Net, inputs: Arrays) -> None:
+def fill_inputs(net: NetGraph, inputs: Arrays) -> None:
     """Copy arrays, one for each input of the net, or none at all, into its input blobs."""
     if inputs:
         check(net, inputs, net.inputs, "Input blob arguments do not match net inputs.", "Input")
@@ -35,19 +35,24 @@ def fill_inputs(net: Net, inputs: Arrays) -> None:
         net.blobs[name].data[...] = value
 
 
-def forward_all(net: Net, blobs: Sequence[str] | None, inputs: Arrays) -> dict[str, np.ndarray]:
+def forward_all(net: NetGraph, forward: Pass, blobs: Sequence[str] | None, inputs: Arrays) -> dict[str, np.ndarray]:
     """Outputs (and `blobs`) for every item of the inputs: (n, ...) arrays of their own memory."""
     if not _count(inputs):
-        raise InputError(f"forward_all wants one or more items for each input of the net: {', '.join(net.inputs)}")
+        raise InputError(f"forward_all needs one or more items for each input of the net: {', '.join(net.inputs)}")
     parts: dict[str, list[np.ndarray]] = {name: [] for name in {*net.outputs, *(blobs or [])}}
     for batch in _batches(net, inputs):
-        for name, values in net.forward(blobs, None, None, **batch).items():
+        for name, values in forward(blobs, None, None, **batch).items():
             parts[name].append(values.copy())
     return _joined(parts, inputs)
 
 
 def forward_backward_all(
-    net: Net, blobs: Sequence[str] | None, diffs: Sequence[str] | None, arrays: Arrays
+    net: NetGraph,
+    forward: Pass,
+    backward: Pass,
+    blobs: Sequence[str] | None,
+    diffs: Sequence[str] | None,
+    arrays: Arrays,
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Outputs (and `blobs`), and diffs of the inputs (and `diffs`), for every item of the inputs and top diffs."""
     inputs = {name: values for name, values in arrays.items() if name in net.inputs}
@@ -56,14 +61,14 @@ def forward_backward_all(
     backward_parts: dict[str, list[np.ndarray]] = {name: [] for name in {*net.inputs, *(diffs or [])}}
     nothing: dict[str, np.ndarray] = {}
     for batch, diff_batch in zip_longest(_batches(net, inputs), _batches(net, top_diffs), fillvalue=nothing):
-        for name, values in net.forward(blobs, None, None, **batch).items():
+        for name, values in forward(blobs, None, None, **batch).items():
             forward_parts[name].append(values.copy())
-        for name, values in net.backward(diffs, None, None, **diff_batch).items():
+        for name, values in backward(diffs, None, None, **diff_batch).items():
             backward_parts[name].append(values.copy())
     return _joined(forward_parts, inputs), _joined(backward_parts, inputs)
 
 
-def _batches(net: Net, arrays: Arrays) -> Iterator[dict[str, np.ndarray]]:
+def _batches(net: NetGraph, arrays: Arrays) -> Iterator[dict[str, np.ndarray]]:
     """Slices of the size of the first blob's batch; the last one is filled up with zeros."""
     size = _batch_size(net)
     count = _count(arrays)
@@ -75,8 +80,9 @@ def _batches(net: Net, arrays: Arrays) -> Iterator[dict[str, np.ndarray]]:
         yield pieces
 
 
-def _batch_size(net: Net) -> int:
-    return net._blobs[0].shape[0] if net._blobs[0].shape else 1
+def _batch_size(net: NetGraph) -> int:
+    first = next(iter(net.blobs.values()))
+    return first.shape[0] if first.shape else 1
 
 
 def _count(arrays: Arrays) -> int:
@@ -88,9 +94,9 @@ def _joined(parts: Mapping[str, list[np.ndarray]], inputs: Arrays) -> dict[str, 
     return {name: np.concatenate(pieces)[: _count(inputs)] for name, pieces in parts.items()}
 
 
-def set_input_arrays(net: Net, data: np.ndarray, labels: np.ndarray) -> None:
+def set_input_arrays(net: NetGraph, data: np.ndarray, labels: np.ndarray) -> None:
     """Give the MemoryData layer that the net begins with its items; see `Net.set_input_arrays`."""
     layer: Any = net.layers[0]
     if layer.type != "MemoryData":
-        raise InputError(f"set_input_arrays wants MemoryData as first layer, '{layer.name}' is {layer.type}")
+        raise InputError(f"set_input_arrays needs MemoryData as the first layer, '{layer.name}' is {layer.type}")
     layer.reset(data, labels)

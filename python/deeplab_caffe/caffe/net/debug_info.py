@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 
 from .. import log
-
-if TYPE_CHECKING:
-    from .net import Net
+from .graph import NetGraph
 
 
-def forward(net: Net, index: int) -> None:
+def forward(net: NetGraph, index: int) -> None:
     """The values of a layer's tops and parameters."""
-    layer = net.layers[index]
-    for name, blob in zip(net._top_names[index], net._tops[index], strict=True):
+    step = net.steps[index]
+    layer = step.layer
+    for name, blob in zip(step.top_names, step.tops, strict=True):
         log.info(f"    [Forward] Layer {layer.name}, top blob {name} data: {_mean(blob.data_tensor())}", "net.cpp:622")
     for i, blob in enumerate(layer.blobs):
         shown = layer.param.param[i].name if i < len(layer.param.param) else ""
@@ -25,11 +22,11 @@ def forward(net: Net, index: int) -> None:
         )
 
 
-def backward(net: Net, index: int) -> None:
+def backward(net: NetGraph, index: int) -> None:
     """The gradients that a layer passed on, and those of its parameters."""
-    layer = net.layers[index]
-    names = net._bottom_names[index]
-    for name, blob, flag in zip(names, net._bottoms[index], layer.propagate_down, strict=True):
+    step = net.steps[index]
+    layer = step.layer
+    for name, blob, flag in zip(step.bottom_names, step.bottoms, layer.propagate_down, strict=True):
         if flag:
             log.info(
                 f"    [Backward] Layer {layer.name}, bottom blob {name} diff: {_mean(blob.diff_tensor())}",
@@ -42,7 +39,7 @@ def backward(net: Net, index: int) -> None:
             )
 
 
-def all_params(net: Net) -> None:
+def all_params(net: NetGraph) -> None:
     """The norms of all learnable parameters and their gradients, after a whole backward pass."""
     data = [p.blob.data_tensor().detach() for p in net.learnable_params]
     diff = [p.blob.diff_tensor().detach() for p in net.learnable_params]

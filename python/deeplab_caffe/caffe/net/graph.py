@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -14,8 +15,10 @@ from ..layer_types.base import Layer, blobs_from_proto, layer_class
 from ..layer_types.python import python_layer
 from . import log
 from .backward_flags import allow_overwriting, decide_backward, prune_backward
+from .deferred_checks import DeferredChecks
 from .params import ParamTable
 from .splits import filter_layers
+from .step import AUTOMATIC, NetStep
 
 
 class NetGraph:
@@ -24,20 +27,18 @@ class NetGraph:
     name: str
     state: Any
     force_backward: bool
+    #: whether passes print what flows through them
+    debug_info: bool
+    #: called with the index of a layer before it runs forward (`<f`), after it (`f>`), and likewise backward
+    callbacks: dict[str, list[Callable[[int], Any]]]
 
     def choose(self, entries: list[Entry]) -> list[Entry]:
         """The layers of a definition that this net has, copied."""
         return filter_layers(entries, self.state)
 
     def _build(self, entries: list[Entry]) -> None:
-        self.layers: list[Layer] = []
-        self._layer_names: list[str] = []
-        self._bottoms: list[list[Blob]] = []
-        self._tops: list[list[Blob]] = []
-        self._bottom_names: list[list[str]] = []
-        self._top_names: list[list[str]] = []
-        self._blob_names: list[str] = []
-        self._blobs: list[Blob] = []
+        #: the layers in order, each with its blobs
+        self.steps: list[NetStep] = []
         self._loss_weight_of: dict[int, float] = {}
         self.inputs: list[str] = []
         self._log = log.NetLog()
@@ -49,18 +50,21 @@ class NetGraph:
             self._add_layer(entry, made, available, needs, params)
         self.learnable_params = params.learnable
         #: parameters (by id) that belong to an earlier layer
-        self._borrowed = params.borrowed
-        self.blobs: OrderedDict[str, Blob] = OrderedDict(zip(self._blob_names, self._blobs, strict=True))
+        self.borrowed = params.borrowed
+        self.layers: list[Layer] = [step.layer for step in self.steps]
+        self.blobs: OrderedDict[str, Blob] = OrderedDict(made)
         self.params: OrderedDict[str, BlobVec] = OrderedDict(
-            (n, layer.blobs) for n, layer in zip(self._layer_names, self.layers, strict=True) if layer.blobs
+            (s.name, s.layer.blobs) for s in self.steps if s.layer.blobs
         )
-        self.layer_dict = OrderedDict(zip(self._layer_names, self.layers, strict=True))
+        self.layer_dict: OrderedDict[str, Layer] = OrderedDict((s.name, s.layer) for s in self.steps)
+        #: labels whose check is not finished yet
+        self.deferred_checks = DeferredChecks(self.layers)
         self.outputs: list[str] = sorted(available, key=str.encode)
-        self.top_names = OrderedDict(zip(self._layer_names, self._top_names, strict=True))
-        self.bottom_names = OrderedDict(zip(self._layer_names, self._bottom_names, strict=True))
-        prune_backward(self.layers, self._bottoms, self._tops, self.force_backward)
-        allow_overwriting(self.layers, self._bottoms, self._tops)
-        log.finished(self)
+        self.top_names: OrderedDict[str, list[str]] = OrderedDict((s.name, s.top_names) for s in self.steps)
+        self.bottom_names: OrderedDict[str, list[str]] = OrderedDict((s.name, s.bottom_names) for s in self.steps)
+        prune_backward(self.steps, self.force_backward)
+        allow_overwriting(self.steps)
+        log.finished(self.layers, self.outputs)
 
     def _add_layer(
         self,
@@ -93,12 +97,8 @@ class NetGraph:
         decide_backward(layer, bottoms, tops, needs, self.force_backward)
         if p.type == "Input":
             self.inputs += list(p.top)
-        self.layers.append(layer)
-        self._layer_names.append(p.name)
-        self._bottoms.append(bottoms)
-        self._tops.append(tops)
-        self._bottom_names.append(list(p.bottom))
-        self._top_names.append([*p.top, *["(automatic)"] * anonymous])
+        top_names = [*p.top, *[AUTOMATIC] * anonymous]
+        self.steps.append(NetStep(layer, p.name, bottoms, tops, list(p.bottom), top_names))
 
     def create_layer(self, entry: Entry) -> Layer:
         """The layer of a definition whose phase is set, before its setup."""
@@ -121,8 +121,6 @@ class NetGraph:
             if name in made:
                 raise entry.error(f"top '{name}' is made by an earlier layer already; give it another name")
             made[name] = Blob()
-            self._blob_names.append(name)
-            self._blobs.append(made[name])
         available[name] = None
         return made[name]
 
@@ -138,3 +136,39 @@ class NetGraph:
             if weight:
                 blob.set_diff(torch.full(blob.shape, weight, device=mode.device()))
                 self._loss_weight_of[id(blob)] = weight
+
+    # -- running
+
+    def call_back(self, when: str, index: int) -> None:
+        """Call the callbacks of a moment with a layer's index."""
+        for callback in self.callbacks[when]:
+            callback(index)
+
+    def index_of(self, layer: str) -> int:
+        """The place of a layer, by name; ValueError for a name that no layer has."""
+        if layer not in self.layer_dict:
+            raise ValueError(f"the net has no layer '{layer}'")
+        return self._layer_names.index(layer)
+
+    # -- pycaffe's private names, which scripts read
+
+    _layer_names = property(lambda self: [step.name for step in self.steps])
+    _bottoms = property(lambda self: [step.bottoms for step in self.steps])
+    _tops = property(lambda self: [step.tops for step in self.steps])
+    _bottom_names = property(lambda self: [step.bottom_names for step in self.steps])
+    _top_names = property(lambda self: [step.top_names for step in self.steps])
+    _blob_names = property(lambda self: list(self.blobs))
+    _blobs = property(lambda self: list(self.blobs.values()))
+    _blob_loss_weights = property(lambda self: [self._loss_weight_of.get(id(b), 0.0) for b in self.blobs.values()])
+    _inputs = property(lambda self: self._ids(self.inputs))
+    _outputs = property(lambda self: self._ids(self.outputs))
+
+    def _top_ids(self, layer: int) -> list[int]:
+        return self._ids(self.steps[layer].top_names)
+
+    def _bottom_ids(self, layer: int) -> list[int]:
+        return self._ids(self.steps[layer].bottom_names)
+
+    def _ids(self, names: Iterable[str]) -> list[int]:
+        places = {name: i for i, name in enumerate(self.blobs)}
+        return [places[name] for name in names if name != AUTOMATIC]

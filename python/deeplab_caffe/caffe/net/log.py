@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from google.protobuf import text_format
 
@@ -12,9 +12,6 @@ from ...formats import schema
 from .. import log
 from ..blob import Blob
 from ..layer_types.base import Layer
-
-if TYPE_CHECKING:
-    from .graph import NetGraph
 
 #: bytes of a float32
 _FLOAT = 4
@@ -68,13 +65,13 @@ class NetLog:
         log.detail(f"Memory required for data: {self._count * _FLOAT}", "net.cpp:165")
 
 
-def finished(net: NetGraph) -> None:
+def finished(layers: Sequence[Layer], outputs: Sequence[str]) -> None:
     """Which layers run backward, from the last one, and the outputs."""
-    for layer in reversed(net.layers):
+    for layer in reversed(layers):
         if layer.needs_backward:
             log.detail(f"{layer.name} needs backward computation.", "net.cpp:226")
         else:
             log.detail(f"{layer.name} does not need backward computation.", "net.cpp:228")
-    for name in net.outputs:
+    for name in outputs:
         log.detail(f"This network produces output {name}", "net.cpp:270")
     log.detail("Network initialization done.", "net.cpp:283")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -15,16 +15,33 @@ from ...formats.definition import Definition, definition_of, read_definition
 from ..layer_types.base import DataLayer
 from ..plan import Plan
 from ..recompute import Recomputation
-from . import batches, deferred_checks, log, passes, weights
+from . import batches, log, passes, weights
 from .graph import NetGraph
 from .precision import set_precision
 from .splits import insert_splits
+from .step import AUTOMATIC
 
 
 class Net(NetGraph):
-    """`Net(file, phase, level=0, stages=None, weights=None)`, or pycaffe's old `Net(file, weights, phase)`.
+    """A net: `Net(file, phase, level=0, stages=None, weights=None)`, or pycaffe's old `Net(file, weights, phase)`.
 
-    Raises InputError, naming file, line and layer, for whatever does not fit together.
+    Args:
+        network_file: a prototxt of any dialect since 2013, or a Definition.
+        phase: `caffe.TRAIN` or `caffe.TEST`; with `level` and `stages` it decides which layers are included.
+        weights: a weight file to copy from, see `copy_from`.
+        state: a NetState in place of phase, level and stages.
+
+    Raises:
+        InputError: naming file, line and layer, where a definition is invalid or does not fit the others.
+
+    Example:
+        >>> from deeplab_caffe.caffe import TEST, NetSpec, layers
+        >>> spec = NetSpec()
+        >>> spec.data = layers.Input(shape={"dim": [1, 3]})
+        >>> spec.relu = layers.ReLU(spec.data)
+        >>> net = Net.from_param(spec.to_proto(), TEST)
+        >>> net.forward(data=[[-1, 0, 2]])["relu"]
+        array([[0., 0., 2.]], dtype=float32)
     """
 
     def __init__(
@@ -52,14 +69,10 @@ class Net(NetGraph):
         self.name = definition.param.name
         self.source = definition.source
         self.force_backward = definition.param.force_backward
-        #: whether passes print what flows through them
-        self.debug_info: bool = definition.param.debug_info
+        self.debug_info = definition.param.debug_info
         entries = self.choose(definition.entries)
-        #: called with the index of a layer before it runs forward, after it, and so backward
-        self._callbacks: dict[str, list[Callable[[int], Any]]] = {w: [] for w in ("<f", "f>", "<b", "b>")}
+        self.callbacks = {when: [] for when in ("<f", "f>", "<b", "b>")}
         self._recomputation: Recomputation | None = None
-        #: labels that are not known to be right yet
-        self.doubts: deferred_checks.Doubts = deque()
         log.begun(definition.param, self.state, [entry.param for entry in entries])
         self._build(insert_splits(entries))
         if given["weights"]:
@@ -80,23 +93,13 @@ class Net(NetGraph):
         """Run backward from layer start down to end (inclusive); `release` frees what forward kept for it."""
         passes.backward(self, start, end, release)
 
-    def call_back(self, when: str, index: int) -> None:
-        """Call the callbacks of a moment with a layer's index."""
-        for callback in self._callbacks[when]:
-            callback(index)
-
     def _forward(self, start: int, end: int) -> float:
         loss = float(self.forward_range(start, end))
-        deferred_checks.settle(self)
+        self.deferred_checks.finish()
         return loss
 
     def _backward(self, start: int, end: int) -> None:
         self.backward_range(start, end)
-
-    def _index(self, layer: str) -> int:
-        if layer not in self.layer_dict:
-            raise ValueError(f"the net has no layer '{layer}'")
-        return self._layer_names.index(layer)
 
     def forward(
         self,
@@ -105,13 +108,25 @@ class Net(NetGraph):
         end: str | None = None,
         **inputs: np.ndarray,
     ) -> dict[str, np.ndarray]:
-        """Copy the inputs in and run; returns live views of the outputs (or of layer `end`'s tops) and of `blobs`."""
-        first = self._index(start) if start else 0
-        last = self._index(end) if end else len(self.layers) - 1
+        """Copy the inputs in and run the layers `start` to `end`.
+
+        Args:
+            blobs: names of further blobs to return.
+            start, end: names of the first and the last layer that is run; all layers if they are None.
+            inputs: an array for each input of the net, in the shape of its blob, or none at all.
+
+        Returns:
+            Live numpy views, by name: of the net's outputs (of `end`'s tops if it is given) and of `blobs`.
+
+        Raises:
+            InputError: where inputs do not match the net's, or a layer refuses its bottoms.
+        """
+        first = self.index_of(start) if start else 0
+        last = self.index_of(end) if end else len(self.layers) - 1
         names = dict.fromkeys([*(self.top_names[end] if end else self.outputs), *(blobs or [])])
         batches.fill_inputs(self, inputs)
         self._forward(first, last)
-        return {name: self.blobs[name].data for name in names if name != "(automatic)"}
+        return {name: self.blobs[name].data for name in names if name != AUTOMATIC}
 
     def backward(
         self,
@@ -120,9 +135,18 @@ class Net(NetGraph):
         end: str | None = None,
         **tops: np.ndarray,
     ) -> dict[str, np.ndarray]:
-        """Copy diffs of the outputs in and run backward; returns views of the inputs' diffs and of `diffs`."""
-        first = self._index(start) if start else len(self.layers) - 1
-        last = self._index(end) if end else 0
+        """Copy diffs of the outputs in and run backward from layer `start` down to `end`.
+
+        Args:
+            diffs: names of further blobs whose diffs are returned.
+            start, end: names of the layers between which backward runs; from the last to the first if they are None.
+            tops: a gradient for each output of the net, or none at all.
+
+        Returns:
+            Live numpy views of diffs, by name: of the net's inputs (of `end`'s bottoms if it is given) and of `diffs`.
+        """
+        first = self.index_of(start) if start else len(self.layers) - 1
+        last = self.index_of(end) if end else 0
         names = dict.fromkeys([*(self.bottom_names[end] if end else self.inputs), *(diffs or [])])
         if tops:
             batches.check(self, tops, self.outputs, "Top diff arguments do not match net outputs.", "Diff")
@@ -133,13 +157,13 @@ class Net(NetGraph):
 
     def forward_all(self, blobs: Sequence[str] | None = None, **inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Run over inputs of any number of items, batch by batch; returns copies of outputs and `blobs`, joined."""
-        return batches.forward_all(self, blobs, inputs)
+        return batches.forward_all(self, self.forward, blobs, inputs)
 
     def forward_backward_all(
         self, blobs: Sequence[str] | None = None, diffs: Sequence[str] | None = None, **arrays: np.ndarray
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Likewise forward and backward, from inputs and diffs of the outputs; returns (blobs, diffs)."""
-        return batches.forward_backward_all(self, blobs, diffs, arrays)
+        return batches.forward_backward_all(self, self.forward, self.backward, blobs, diffs, arrays)
 
     def set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
         """Give a net that begins with MemoryData its items: float32 (n, C, H, W), and labels (n, 1, 1, 1) or (n,).
@@ -149,23 +173,34 @@ class Net(NetGraph):
         batches.set_input_arrays(self, data, labels)
 
     def plan(self, outputs: Iterable[str] | None = None, keep: Iterable[str] = (), precision: str = "float32") -> Plan:
-        """A fast forward pass that keeps `outputs` (the net's, if None) and the blobs named in `keep`, no others.
+        """A fast forward pass that keeps the values of some blobs alone.
 
-        With outputs stated, layers that they do not need are not run. precision: float32, which agrees with
-        `forward` to rounding, or bf16. Raises InputError for blobs that the net does not have.
+        Args:
+            outputs: the blobs that its `forward` returns, the net's outputs if None. Layers that no named output needs
+                are not run.
+            keep: further blobs that hold their values after a pass.
+            precision: `float32`, which agrees with `Net.forward` to rounding, or `bf16`.
+
+        Raises:
+            InputError: for a blob that the net does not have.
         """
         return Plan(self, outputs, keep, precision)
 
     def reshape(self) -> None:
         """Let every layer give its tops their shapes again."""
-        for layer, bottoms, tops in zip(self.layers, self._bottoms, self._tops, strict=True):
-            layer.reshape(bottoms, tops)
+        for step in self.steps:
+            step.reshape()
 
     def recompute(self, ends: Sequence[str] | None = None) -> None:
-        """From now on keep few activations for backward, which computes the others once more: less memory, more time.
+        """From now on keep few activations for backward, which computes the others again: less memory, more time.
 
-        ends: the layers that segments end with, whose tops are kept; chosen if None, and () keeps everything again.
-        Blobs inside a segment hold nothing after a pass. Raises InputError for layers that no segment can end with.
+        Blobs inside a segment hold nothing after a pass.
+
+        Args:
+            ends: the layers that segments end with, whose tops are kept; chosen if None, and () keeps everything again.
+
+        Raises:
+            InputError: for a layer that no segment can end with.
         """
         if self._recomputation:
             self._recomputation.withdraw()
@@ -176,7 +211,7 @@ class Net(NetGraph):
 
         Parameters, their gradients and losses stay float32. Raises InputError for an unknown precision.
         """
-        set_precision(self, precision)
+        set_precision(self.steps, precision)
 
     def clear_param_diffs(self) -> None:
         """Make the gradients of all learnable parameters zero."""
@@ -185,19 +220,19 @@ class Net(NetGraph):
 
     def before_forward(self, callback: Callable[[int], Any]) -> None:
         """Call `callback(layer index)` before every layer's forward."""
-        self._callbacks["<f"].append(callback)
+        self.callbacks["<f"].append(callback)
 
     def after_forward(self, callback: Callable[[int], Any]) -> None:
         """Call `callback(layer index)` after every layer's forward."""
-        self._callbacks["f>"].append(callback)
+        self.callbacks["f>"].append(callback)
 
     def before_backward(self, callback: Callable[[int], Any]) -> None:
         """Call `callback(layer index)` before every layer's turn in backward."""
-        self._callbacks["<b"].append(callback)
+        self.callbacks["<b"].append(callback)
 
     def after_backward(self, callback: Callable[[int], Any]) -> None:
         """Call `callback(layer index)` after every layer's turn in backward."""
-        self._callbacks["b>"].append(callback)
+        self.callbacks["b>"].append(callback)
 
     # -- names and numbers
 
@@ -206,29 +241,19 @@ class Net(NetGraph):
         """Loss weight of every blob, 0 for most."""
         return OrderedDict(zip(self._blob_names, self._blob_loss_weights, strict=True))
 
-    @property
-    def _blob_loss_weights(self) -> list[float]:
-        return [self._loss_weight_of.get(id(b), 0.0) for b in self._blobs]
-
-    _inputs = property(lambda self: self._ids(self.inputs))
-    _outputs = property(lambda self: self._ids(self.outputs))
-
-    def _top_ids(self, layer: int) -> list[int]:
-        return self._ids(self._top_names[layer])
-
-    def _bottom_ids(self, layer: int) -> list[int]:
-        return self._ids(self._bottom_names[layer])
-
-    def _ids(self, names: Iterable[str]) -> list[int]:
-        return [self._blob_names.index(name) for name in names if name != "(automatic)"]
-
     # -- weights
 
     def copy_from(self, path: str | os.PathLike[str]) -> list[str]:
         """Copy the weights of layers found by name in a `.caffemodel` of any year, or a `.caffemodel.h5`.
 
-        Several files may be given, separated by commas; later ones override. Returns the names of layers that got
-        some. Raises InputError, and copies nothing of the file, where a layer's number of blobs or a shape differs.
+        Args:
+            path: a file, or several separated by commas; later ones override.
+
+        Returns:
+            The names of the layers that got weights.
+
+        Raises:
+            InputError: where a layer's number of blobs or a shape differs; then nothing of that file is copied.
         """
         return weights.copy_from(self, path)
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 
 from .. import mode
-from ..layer_types.label_check import LabelError
-from . import debug_info, deferred_checks
-
-if TYPE_CHECKING:
-    from .net import Net
+from ..layer_types.deferred_label_check import LabelError
+from . import debug_info
+from .graph import NetGraph
 
 
-def forward(net: Net, start: int, end: int) -> torch.Tensor:
+def forward(net: NetGraph, start: int, end: int) -> torch.Tensor:
     """Run layers start to end (inclusive); the loss of those layers, left on the device."""
-    deferred_checks.settle(net, wait=False)
+    net.deferred_checks.finish(wait=False)
     loss: torch.Tensor | None = None
     for i in range(start, end + 1):
         net.call_back("<f", i)
@@ -28,20 +24,21 @@ def forward(net: Net, start: int, end: int) -> torch.Tensor:
     return torch.zeros((), device=mode.device()) if loss is None else loss
 
 
-def run_layer(net: Net, index: int) -> None:
+def run_layer(net: NetGraph, index: int) -> None:
     """Give a layer's tops their shapes and compute them."""
-    layer, bottoms, tops = net.layers[index], net._bottoms[index], net._tops[index]
-    layer.reshape(bottoms, tops)
+    step = net.steps[index]
+    step.reshape()
     try:
-        layer.forward(bottoms, tops)
+        step.layer.forward(step.bottoms, step.tops)
     except LabelError as error:
-        raise deferred_checks.explained(net, error) from None
-    deferred_checks.note(net, layer)
+        raise net.deferred_checks.explained(error) from None
+    net.deferred_checks.collect(step.layer)
 
 
-def plus_loss(loss: torch.Tensor | None, net: Net, index: int) -> torch.Tensor | None:
+def plus_loss(loss: torch.Tensor | None, net: NetGraph, index: int) -> torch.Tensor | None:
     """A loss so far (None for none) and that of a layer, times its weight."""
-    for blob, weight in zip(net._tops[index], net.layers[index].loss_weights, strict=True):
+    step = net.steps[index]
+    for blob, weight in zip(step.tops, step.layer.loss_weights, strict=True):
         if weight:
             data = blob.data_tensor()
             plain = data.dim() == 0 and not blob.diff_memory.viewed
@@ -50,17 +47,18 @@ def plus_loss(loss: torch.Tensor | None, net: Net, index: int) -> torch.Tensor |
     return loss
 
 
-def backward(net: Net, start: int, end: int, release: bool = False) -> None:
+def backward(net: NetGraph, start: int, end: int, release: bool = False) -> None:
     """Run backward from layer start down to end (inclusive); `release` frees what forward kept for it."""
     for i in range(start, end - 1, -1):
-        layer = net.layers[i]
+        step = net.steps[i]
+        layer = step.layer
         net.call_back("<b", i)
         if layer.needs_backward:
-            layer.backward(net._tops[i], layer.propagate_down, net._bottoms[i])
+            layer.backward(step.tops, layer.propagate_down, step.bottoms)
             if net.debug_info:
                 debug_info.backward(net, i)
             if release:
                 layer.release()
         net.call_back("b>", i)
-    if net.debug_info and end == 0 and start == len(net.layers) - 1:
+    if net.debug_info and end == 0 and start == len(net.steps) - 1:
         debug_info.all_params(net)

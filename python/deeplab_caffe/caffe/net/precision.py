@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import torch
 
 from ...errors import InputError
 from ...spelling import did_you_mean
 from ..layer_types.base import TensorLayer
-
-if TYPE_CHECKING:
-    from .net import Net
+from .step import NetStep
 
 #: by the name of a precision, what layers with weights compute in; None for that of the weights, float32
 PRECISIONS: dict[str, torch.dtype | None] = {"float32": None, "bf16": torch.bfloat16}
@@ -20,14 +18,14 @@ WITH_WEIGHTS = ("Convolution", "InnerProduct")
 
 
 def dtype_of(precision: str) -> torch.dtype | None:
-    """What a precision means for a layer; InputError for a name that is none."""
+    """The dtype of a precision; InputError for an unknown name."""
     if precision not in PRECISIONS:
         known = ", ".join(PRECISIONS)
         raise InputError(f"unknown precision '{precision}'{did_you_mean(precision, PRECISIONS)} (wanted: {known})")
     return PRECISIONS[precision]
 
 
-def layer_precisions(net: Net, precision: str) -> dict[int, torch.dtype | None]:
+def layer_precisions(steps: Sequence[NetStep], precision: str) -> dict[int, torch.dtype | None]:
     """What each layer with weights computes in, by index.
 
     The last ones on every path through the net stay in float32: what they compute are the scores, whose differences
@@ -36,18 +34,18 @@ def layer_precisions(net: Net, precision: str) -> dict[int, torch.dtype | None]:
     dtype = dtype_of(precision)
     chosen: dict[int, torch.dtype | None] = {}
     read_by_weights: set[int] = set()
-    for i in reversed(range(len(net.layers))):
-        followed = any(id(b.data_memory) in read_by_weights for b in net._tops[i])
-        if net.layers[i].type in WITH_WEIGHTS:
+    for i in reversed(range(len(steps))):
+        followed = any(id(b.data_memory) in read_by_weights for b in steps[i].tops)
+        if steps[i].layer.type in WITH_WEIGHTS:
             chosen[i] = dtype if followed else None
         if followed or i in chosen:
-            read_by_weights.update(id(b.data_memory) for b in net._bottoms[i])
+            read_by_weights.update(id(b.data_memory) for b in steps[i].bottoms)
     return chosen
 
 
-def set_precision(net: Net, precision: str) -> None:
+def set_precision(steps: Sequence[NetStep], precision: str) -> None:
     """Make a net's passes compute in a precision; parameters, their gradients and losses stay float32."""
-    for i, dtype in layer_precisions(net, precision).items():
-        layer = net.layers[i]
+    for i, dtype in layer_precisions(steps, precision).items():
+        layer = steps[i].layer
         assert isinstance(layer, TensorLayer)
         layer.precision = dtype

@@ -29,7 +29,7 @@ def filter_layers(entries: Iterable[Entry], state: Any) -> list[Entry]:
 
 
 def insert_splits(entries: list[Entry]) -> list[Entry]:
-    """Put a Split layer behind every top that is used more than once, and rename what uses it.
+    """Put a Split layer after every top that is used more than once, and rename what uses it.
 
     A use is a bottom, or a stated loss weight. Names: `<blob>_<layer>_<top index>_split_<k>`.
     """

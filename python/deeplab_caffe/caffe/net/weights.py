@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,11 +15,8 @@ from ...formats.weights import LayerWeights, encode_blob, read_caffemodel, write
 from ...formats.weights_hdf5 import LayerDatasets, is_hdf5
 from .. import log
 from ..blob import Blob
-
-if TYPE_CHECKING:
-    from ..layer_types.base import Layer
-    from .graph import NetGraph
-    from .net import Net
+from ..layer_types.base import Layer
+from .graph import NetGraph
 
 #: a parameter, the values that it gets, and their gradient if the file has one
 Copy = tuple[Blob, np.ndarray, "np.ndarray | None"]
@@ -28,10 +24,10 @@ Copy = tuple[Blob, np.ndarray, "np.ndarray | None"]
 
 def weight_layers(net: NetGraph) -> dict[str, NetLayer]:
     """The layers with parameters, by name: what a weight file is compared with (`formats.weight_fit.fit`)."""
-    return net_layers(zip(net._layer_names, net.layers, strict=True), net._borrowed)
+    return net_layers(((step.name, step.layer) for step in net.steps), net.borrowed)
 
 
-def copy_from(net: Net, path: str | os.PathLike[str]) -> list[str]:
+def copy_from(net: NetGraph, path: str | os.PathLike[str]) -> list[str]:
     """Copy weights by layer name from one file, or several separated by commas; see `Net.copy_from`."""
     loaded: dict[str, None] = {}
     for part in files(path):
@@ -53,7 +49,7 @@ def files(path: str | os.PathLike[str]) -> list[str]:
     return [whole] if os.path.exists(whole) else [part.strip() for part in whole.split(",")]
 
 
-def load_hdf5(net: Net, path: str | os.PathLike[str]) -> None:
+def load_hdf5(net: NetGraph, path: str | os.PathLike[str]) -> None:
     """Copy weights by layer name from a `.caffemodel.h5`."""
     with torch.no_grad():
         for _, blobs in list(_hdf5_copies(net, os.fspath(path))):
@@ -65,15 +61,15 @@ def _write(tensor: torch.Tensor, values: np.ndarray) -> None:
     tensor.copy_(torch.from_numpy(values.reshape(tuple(tensor.shape)).copy()))
 
 
-def _first_named(net: Net, name: str) -> Layer | None:
+def _first_named(net: NetGraph, name: str) -> Layer | None:
     """The first layer of a name; one that only the file has is named in the log."""
     if name in net.layer_dict:
-        return net.layers[net._layer_names.index(name)]
+        return net.layers[net.index_of(name)]
     log.info(f"Ignoring source layer {name}", "net.cpp:774")
     return None
 
 
-def _binary_copies(net: Net, path: str) -> Iterator[tuple[str, list[Copy]]]:
+def _binary_copies(net: NetGraph, path: str) -> Iterator[tuple[str, list[Copy]]]:
     for source in read_caffemodel(path):
         layer = _first_named(net, source.name)
         if layer is not None:
@@ -101,7 +97,7 @@ def _check_shape(layer: Layer, index: int, values: np.ndarray, wanted: tuple[int
         )
 
 
-def _hdf5_copies(net: Net, path: str) -> Iterator[tuple[str, list[Copy]]]:
+def _hdf5_copies(net: NetGraph, path: str) -> Iterator[tuple[str, list[Copy]]]:
     for source in weights_hdf5.read_caffemodel(path):
         layer = _first_named(net, source.name)
         if layer is None:
@@ -112,18 +108,18 @@ def _hdf5_copies(net: Net, path: str) -> Iterator[tuple[str, list[Copy]]]:
         for i, blob in enumerate(layer.blobs):
             if i in source.data:
                 _check_shape(layer, i, source.data[i], blob.shape, path)
-            elif id(blob) not in net._borrowed:
+            elif id(blob) not in net.borrowed:
                 layer.fail(f"{path} has no blob {i} for it, and it shares that parameter with no earlier layer")
         yield source.name, [(layer.blobs[i], values, source.diff.get(i)) for i, values in source.data.items()]
 
 
-def share_with(net: Net, other: Net) -> None:
+def share_with(net: NetGraph, other: NetGraph) -> None:
     """Use the other net's memory for the parameters of layers of the same name."""
-    for name, layer in zip(other._layer_names, other.layers, strict=True):
+    for step in other.steps:
+        name, blobs = step.name, step.layer.blobs
         if name not in net.layer_dict:
             log.info(f"Ignoring source layer {name}", "net.cpp:706")
             continue
-        blobs = layer.blobs
         mine = net.layer_dict[name].blobs
         if [b.shape for b in mine] != [b.shape for b in blobs]:
             net.layer_dict[name].fail(
@@ -133,7 +129,7 @@ def share_with(net: Net, other: Net) -> None:
             own.share_data(theirs)
 
 
-def save(net: Net, path: str | os.PathLike[str], diffs: bool) -> None:
+def save(net: NetGraph, path: str | os.PathLike[str], diffs: bool) -> None:
     """Write a binary `.caffemodel`: every layer's definition and blobs, shared ones each time."""
     layers = []
     for layer in net.layers:
@@ -146,12 +142,13 @@ def save(net: Net, path: str | os.PathLike[str], diffs: bool) -> None:
     write_caffemodel(path, net.name, layers)
 
 
-def save_hdf5(net: Net, path: str | os.PathLike[str], diffs: bool) -> None:
+def save_hdf5(net: NetGraph, path: str | os.PathLike[str], diffs: bool) -> None:
     """Write a `.caffemodel.h5`: data of the parameters that no earlier layer owns, and diffs of all."""
     layers = []
-    for name, layer in zip(net._layer_names, net.layers, strict=True):
-        data = {i: _values(b) for i, b in enumerate(layer.blobs) if id(b) not in net._borrowed}
-        layers.append(LayerDatasets(name, data, {i: _gradient(b) for i, b in enumerate(layer.blobs)} if diffs else {}))
+    for step in net.steps:
+        blobs = step.layer.blobs
+        data = {i: _values(b) for i, b in enumerate(blobs) if id(b) not in net.borrowed}
+        layers.append(LayerDatasets(step.name, data, {i: _gradient(b) for i, b in enumerate(blobs)} if diffs else {}))
     weights_hdf5.write_caffemodel(path, layers, diffs)
 
 

@@ -31,7 +31,7 @@ class _Bucket:
         return sum(blob.count for blob in self.blobs)
 
     def begin(self, group: Group) -> None:
-        """Set out with the gradients as they are now."""
+        """Start to sum the gradients as they are now."""
         gradients = [blob.diff_tensor() for blob in self.blobs]
         if not self.slots or self.flat.device != gradients[0].device:
             self.flat = torch.empty(self.count, device=gradients[0].device)
@@ -57,7 +57,7 @@ class GradientAverage:
     """Makes the gradients of a net those of all workers; a callback of solver and net.
 
     `on_start` and `on_gradients_ready` go to the solver's callbacks; called with a layer's index after each layer's
-    turn in backward, it sets out with every bucket that is complete, in the last of `iter_size` passes. Parameters
+    backward, it starts to sum every bucket that is complete, in the last of `iter_size` passes. Parameters
     that nothing propagates to (BatchNorm's statistics) stay each worker's own.
     """
 
@@ -72,7 +72,7 @@ class GradientAverage:
         self._passes_left = self._iter_size
 
     def __call__(self, layer: int) -> None:
-        """A layer has had its turn in backward."""
+        """Called after a layer's backward."""
         if self._passes_left == 1:
             for bucket in self._buckets:
                 if bucket.layer == layer:
@@ -81,7 +81,7 @@ class GradientAverage:
             self._passes_left -= 1
 
     def on_gradients_ready(self) -> None:
-        """Backward is through: wait for what is under way, and see to the rest."""
+        """Called after backward: wait for the sums that are running, and sum the rest."""
         self._passes_left = 0
         with torch.no_grad():
             for bucket in self._buckets:

@@ -8,7 +8,6 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 import torch.distributed as dist
@@ -18,9 +17,6 @@ from .. import mode
 from ..mode import set_solver_count, set_solver_rank, solver_count, solver_rank
 from . import group, startup
 from .all_reduce import GradientAverage
-
-if TYPE_CHECKING:
-    from ..solver.solver import Solver
 
 __all__ = [
     "NCCL", "Timer", "has_nccl", "set_multiprocess", "set_solver_count", "set_solver_rank", "solver_count",
@@ -35,7 +31,7 @@ def set_multiprocess(on: bool) -> None:
 
 
 def has_nccl() -> bool:
-    """Whether NCCL can average gradients over several solvers: always, for what it is not there for goes by gloo."""
+    """Whether NCCL can average gradients over several solvers: always, because gloo does it where NCCL is missing."""
     return dist.is_available()
 
 
@@ -48,9 +44,9 @@ class NCCL:
     `bcast` where they train something else than the root.
     """
 
-    def __init__(self, solver: Solver, uid: str) -> None:
+    def __init__(self, solver: startup.TrainingSolver, uid: str) -> None:
         self._solver = solver
-        solver.takes_part = True
+        solver.synchronised = True
         if solver_count() > 1:
             self._meet(uid)
         self._average = GradientAverage(solver.group, solver.net, solver.param.iter_size)
@@ -58,7 +54,7 @@ class NCCL:
     def _meet(self, uid: str) -> None:
         folder = Path(uid)
         if not folder.is_dir():
-            raise InputError(f"NCCL(solver, uid): there is no meeting place '{uid}'; make one with NCCL.new_uid()")
+            raise InputError(f"NCCL(solver, uid): the folder '{uid}' does not exist; make one with NCCL.new_uid()")
         store = dist.FileStore(str(folder / "store"), solver_count())
         self._membership = group.joined(store, solver_rank(), solver_count(), mode.device(), solver_count())
         self._solver.group = self._membership.__enter__()
@@ -72,7 +68,7 @@ class NCCL:
 
     def bcast(self) -> None:
         """Give all solvers the root's weights, history and seed."""
-        startup.begin_alike(self._solver.group, self._solver)
+        startup.synchronise(self._solver)
 
     def on_start(self) -> None:
         """The solver's callback before the passes of an iteration."""
@@ -106,7 +102,7 @@ class Timer:
 
     @property
     def ms(self) -> float:
-        """Milliseconds of the last measurement, which ends now if it is still going on."""
+        """Milliseconds of the last measurement, which ends now if it is still running."""
         return self.stop()
 
 

@@ -1,39 +1,56 @@
-"""Solvers that train together begin alike: the same net and data, the root's weights, history and seed."""
+"""Start-up of solvers that train together: all have the same net and data, and get the root's weights and seed."""
 
 from __future__ import annotations
 
 import json
 import zlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
 
 from ...errors import InputError
 from .. import mode
 from ..layer_types.base import DataLayer
+from ..net.net import Net
 from .all_reduce import GradientAverage
 from .group import Group
-
-if TYPE_CHECKING:
-    from ..solver.solver import Solver
 
 #: fields that may differ from machine to machine
 _PLACES = ("source", "root_folder", "mean_file")
 
 
-def take_part(solver: Solver) -> None:
+class TrainingSolver(Protocol):
+    """What start-up needs to know of a solver."""
+
+    type: str
+    param: Any
+    net: Net
+    iter: int
+    history: list[torch.Tensor]
+    group: Group
+    synchronised: bool
+
+    def add_callback(self, on_start: Any, on_gradients_ready: Callable[[], None] | None = None) -> None:
+        """Call functions before and after the passes of each iteration."""
+
+
+def join(solver: TrainingSolver) -> None:
     """Make a solver one of its group: the same start as the root's, and the mean of all gradients in every update."""
-    solver.takes_part = True
-    begin_alike(solver.group, solver)
+    solver.synchronised = True
+    synchronise(solver)
     average = GradientAverage(solver.group, solver.net, solver.param.iter_size)
     solver.add_callback(average.on_start, average.on_gradients_ready)
     if solver.param.layer_wise_reduce:
         solver.net.after_backward(average)
 
 
-def begin_alike(group: Group, solver: Solver) -> None:
-    """Check that all workers train the same, and give them the root's seed, weights and history.
+def synchronise(solver: TrainingSolver) -> None:
+    """Check that all workers train the same net on the same data; give them the root's seed, weights and history.
 
     Raises InputError, on every worker, that names the worker and the layer, parameter or number which differs.
     """
+    group = solver.group
     texts = group.gather(json.dumps(_description(solver)))
     root, *others = (json.loads(text) for text in texts)
     for rank, other in enumerate(others, 1):
@@ -43,14 +60,13 @@ def begin_alike(group: Group, solver: Solver) -> None:
     group.broadcast(solver.history)
 
 
-def _description(solver: Solver) -> dict[str, Any]:
+def _description(solver: TrainingSolver) -> dict[str, Any]:
     net = solver.net
-    layers = zip(net._layer_names, net.layers, strict=True)
     return {
         "seed": mode.seed(),
         "iter": solver.iter,
         "solver": f"{solver.type}, checksum {_solver_checksum(solver):08x}",
-        "layers": {name: f"{layer.type}, checksum {_checksum(layer.param):08x}" for name, layer in layers},
+        "layers": {s.name: f"{s.layer.type}, checksum {_checksum(s.layer.param):08x}" for s in net.steps},
         "params": [[p.name, *p.blob.shape] for p in net.learnable_params],
         "data": {
             layer.param.name: layer.contents()
@@ -67,19 +83,19 @@ def _compare(rank: int, other: dict[str, Any], root: dict[str, Any]) -> None:
         odd = sorted(set(other["layers"]) ^ set(root["layers"])) or ["their order"]
         counts = f"{len(other['layers'])} layers, the root {len(root['layers'])}"
         raise InputError(
-            f"{who} has another net than the root: {counts} ({', '.join(odd[:5])}); "
+            f"{who} has a different net from the root's: {counts} ({', '.join(odd[:5])}); "
             "all workers must read the same prototxt"
         )
     for name, text in root["layers"].items():
         if other["layers"][name] != text:
             raise InputError(
-                f"{who} has another net than the root: layer '{name}' is {other['layers'][name]}, the root's {text}; "
-                "all workers must read the same prototxt"
+                f"{who} has a different net from the root's: layer '{name}' is {other['layers'][name]}, "
+                f"the root's {text}; all workers must read the same prototxt"
             )
     for name, contents in root["data"].items():
         if other["data"][name] != contents:
             raise InputError(
-                f"{who} has other data than the root: layer '{name}' reads {other['data'][name]}, the root's "
+                f"{who} has different data from the root's: layer '{name}' reads {other['data'][name]}, the root's "
                 f"{contents}; the workers share the items of one list out among them, so it must be the same for all"
             )
     for what, advice in (
@@ -91,7 +107,7 @@ def _compare(rank: int, other: dict[str, Any], root: dict[str, Any]) -> None:
             raise InputError(f"{who} differs from the root in {what}: {other[what]}, the root {root[what]}; {advice}")
 
 
-def _solver_checksum(solver: Solver) -> int:
+def _solver_checksum(solver: TrainingSolver) -> int:
     """Of the settings that must agree; where files lie and which device computes may differ."""
     param = type(solver.param)()
     param.CopyFrom(solver.param)
@@ -112,7 +128,7 @@ def _checksum(param: Any) -> int:
     return zlib.crc32(copy.SerializeToString(deterministic=True))
 
 
-def _take_seed(solver: Solver, seed: int) -> None:
+def _take_seed(solver: TrainingSolver, seed: int) -> None:
     """Draw as the root does which items come next."""
     if seed == mode.seed():
         return

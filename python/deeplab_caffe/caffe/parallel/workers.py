@@ -21,11 +21,11 @@ import torch
 import torch.distributed as dist
 from tqdm import tqdm
 
-from ...errors import InputError, Stopped
+from ...errors import InputError, NotFinite, Stopped
 from ...permission import allow_python_layers, python_layers_allowed
 from . import group
 
-#: seconds for the worker whose end was the cause to be noticed, and for those that are told to end
+#: seconds to wait for the worker that failed first to be noticed, and for the others to end
 _GRACE = 5.0
 
 
@@ -45,7 +45,7 @@ class _Worker:
         return f"worker {self.rank} ({self.device}, process {self.pid})"
 
     def read(self) -> None:
-        """Take in what it has reported."""
+        """Read its reports."""
         try:
             while self.reports.poll():
                 self.state, self.message = self.reports.recv()
@@ -53,7 +53,7 @@ class _Worker:
             return
 
 
-def launch(
+def run_in_processes(
     function: Callable[..., None],
     arguments: Sequence[Any],
     devices: Sequence[torch.device],
@@ -61,20 +61,20 @@ def launch(
 ) -> None:
     """Call a function in one new process per device, which form a group; see `parallel.run`.
 
-    SIGINT and SIGHUP are handed on to the root, which makes them known to the others. Whatever ends this process
+    SIGINT and SIGHUP are forwarded to the root, which tells the others. Whatever ends this process
     ends the workers. Raises InputError where a worker fails or dies, and Stopped where they were asked to stop.
     """
     store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False, timeout=group.MEETING)
-    crew = _start(store.port, function, arguments, devices)
+    workers = _start(store.port, function, arguments, devices)
     try:
-        with _handing_on(crew[0]):
-            failed = _watch(crew)
+        with _forwarding_signals(workers[0]):
+            failed = _watch(workers)
         if failed is not None:
             _fail(failed, how_to_go_on)
-        if crew[0].state == "stopped":
-            raise Stopped(crew[0].message)
+        if workers[0].state == "stopped":
+            raise Stopped(workers[0].message)
     finally:
-        _end(crew)
+        _end(workers)
 
 
 def _start(
@@ -82,7 +82,7 @@ def _start(
 ) -> list[_Worker]:
     """New processes, which ignore Ctrl-C until they are ready for it."""
     context = multiprocessing.get_context("spawn")
-    crew = []
+    workers = []
     with _ignoring_interrupts():
         for rank, device in enumerate(devices):
             ours, theirs = context.Pipe(duplex=False)
@@ -90,13 +90,13 @@ def _start(
             process = context.Process(target=_work, args=(theirs, place, function, arguments), name=f"worker {rank}")
             process.start()
             theirs.close()
-            crew.append(_Worker(rank, device, process, ours, pid=process.pid or 0))
-    return crew
+            workers.append(_Worker(rank, device, process, ours, pid=process.pid or 0))
+    return workers
 
 
-def _watch(crew: Sequence[_Worker]) -> _Worker | None:
+def _watch(workers: Sequence[_Worker]) -> _Worker | None:
     """Wait until all are done; the worker that failed first, by its own fault, where one did."""
-    running = list(crew)
+    running = list(workers)
     suspects: list[_Worker] = []
     deadline: float | None = None
     while running:
@@ -123,6 +123,8 @@ def _fail(worker: _Worker, how_to_go_on: Callable[[], str]) -> NoReturn:
     code = worker.process.exitcode or 0
     if worker.state == "input error":
         raise InputError(worker.message if worker.rank == 0 else f"{worker}: {worker.message}")
+    if worker.state == "not finite":
+        raise NotFinite(worker.message if worker.rank == 0 else f"{worker}: {worker.message}")
     if worker.state == "lost contact":
         raise InputError("; ".join(filter(None, [worker.message, how_to_go_on()])))
     if worker.state == "interrupted":
@@ -137,13 +139,13 @@ def _fail(worker: _Worker, how_to_go_on: Callable[[], str]) -> NoReturn:
     raise InputError("; ".join(filter(None, [f"{worker} {kind}", "the other workers were stopped", how_to_go_on()])))
 
 
-def _end(crew: Sequence[_Worker]) -> None:
-    """Leave no process behind."""
-    for worker in crew:
+def _end(workers: Sequence[_Worker]) -> None:
+    """End all processes."""
+    for worker in workers:
         if worker.process.is_alive():
             worker.process.terminate()
     deadline = time.monotonic() + _GRACE
-    for worker in crew:
+    for worker in workers:
         worker.process.join(max(0.0, deadline - time.monotonic()))
         if worker.process.is_alive():
             worker.process.kill()
@@ -163,10 +165,10 @@ def _ignoring_interrupts() -> Iterator[None]:
 
 
 @contextmanager
-def _handing_on(root: _Worker) -> Iterator[None]:
+def _forwarding_signals(root: _Worker) -> Iterator[None]:
     """SIGINT and SIGHUP go to the root once it works; before, they end everything, as SIGTERM always does."""
 
-    def hand_on(number: int, frame: FrameType | None) -> None:
+    def forward(number: int, frame: FrameType | None) -> None:
         if root.state != "working":
             raise KeyboardInterrupt
         os.kill(root.pid, number)
@@ -174,7 +176,7 @@ def _handing_on(root: _Worker) -> Iterator[None]:
     def end(number: int, frame: FrameType | None) -> NoReturn:
         sys.exit(128 + number)
 
-    with _handlers({signal.SIGINT: hand_on, signal.SIGHUP: hand_on, signal.SIGTERM: end}):
+    with _handlers({signal.SIGINT: forward, signal.SIGHUP: forward, signal.SIGTERM: end}):
         yield
 
 
@@ -197,7 +199,7 @@ def _handlers(handlers: dict[signal.Signals, Any]) -> Iterator[None]:
 
 @dataclass
 class _Place:
-    """What a worker must know of its surroundings."""
+    """What a worker needs to know to join the group."""
 
     port: int
     rank: int
@@ -207,11 +209,11 @@ class _Place:
 
 
 def _work(reports: Connection, place: _Place, function: Callable[..., None], arguments: Sequence[Any]) -> None:
-    """The life of a worker process."""
+    """The main function of a worker process."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.setpgid(0, 0)  # a terminal's Ctrl-C goes to the process that watches, and from there to the root
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    tqdm.set_lock(threading.RLock())  # not one between processes, which a worker that is killed leaves behind
+    tqdm.set_lock(threading.RLock())  # not a lock between processes: a killed worker would never release it
     allow_python_layers(place.python_layers)
     try:
         store = dist.TCPStore("127.0.0.1", place.port, is_master=False, timeout=group.MEETING)
@@ -224,6 +226,8 @@ def _work(reports: Connection, place: _Place, function: Callable[..., None], arg
         outcome = "stopped", str(stop)
     except group.LostContact as error:
         outcome = "lost contact", str(error)
+    except NotFinite as error:
+        outcome = "not finite", str(error)
     except InputError as error:
         outcome = "input error", str(error)
     except KeyboardInterrupt:
@@ -238,7 +242,7 @@ def _work(reports: Connection, place: _Place, function: Callable[..., None], arg
 
 
 def _end_with_parent() -> None:
-    """Nobody watches any more: what is left to do is to go."""
+    """Exit when the parent process ends."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -8,10 +8,13 @@ from typing import cast
 import torch
 import torch.nn.functional as F
 
+from ..blob import Blob
 from ..layer_types.base import Layer
 from ..layer_types.convolution import Convolution
 from .affine import folded, is_affine
-from .watch import Watch
+
+#: a parameter's tensor, its version, and a copy where writing through a numpy view would leave the version alone
+_Seen = tuple[torch.Tensor, int, "torch.Tensor | None"]
 
 
 class FusedConvolution:
@@ -78,3 +81,26 @@ def _packs(dtype: torch.dtype) -> bool:
     if not (torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled):
         return False
     return dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+class Watch:
+    """Tells whether parameters were changed, by the engine or through numpy views."""
+
+    def __init__(self, blobs: Sequence[Blob]) -> None:
+        self._blobs = list(blobs)
+        self._seen: list[_Seen] = []
+
+    def changed(self) -> bool:
+        """Whether anything changed since the last call (always at the first one)."""
+        present = [(blob.data_tensor(), blob.data_memory.viewed) for blob in self._blobs]
+        if self._seen and all(_same(seen, *now) for seen, now in zip(self._seen, present, strict=True)):
+            return False
+        self._seen = [(tensor, tensor._version, tensor.clone() if viewed else None) for tensor, viewed in present]
+        return True
+
+
+def _same(seen: _Seen, tensor: torch.Tensor, viewed: bool) -> bool:
+    before, version, copy = seen
+    if tensor is not before or tensor._version != version:
+        return False
+    return not viewed or (copy is not None and torch.equal(copy, tensor))

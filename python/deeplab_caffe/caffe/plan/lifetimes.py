@@ -3,65 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from ..blob import SyncedMemory
 from ..layer_types.arithmetic import Split
 from ..layer_types.base import TensorLayer
-
-if TYPE_CHECKING:
-    from ..net.net import Net
-    from .steps import Step
+from ..net.graph import NetGraph
+from .operations import Operation
 
 
-def memories_of(net: Net, layer: int) -> set[int]:
-    """The ids of the memories that a layer reads or writes."""
-    return {id(blob.data_memory) for blob in (*net._bottoms[layer], *net._tops[layer])}
-
-
-def needed_layers(net: Net, wanted: Iterable[str]) -> list[int]:
+def needed_layers(net: NetGraph, wanted: Iterable[str]) -> list[int]:
     """The indices of the layers without which the wanted blobs cannot be computed."""
     memories = {id(net.blobs[name].data_memory) for name in wanted}
     needed: list[int] = []
-    for i in reversed(range(len(net.layers))):
-        if any(id(top.data_memory) in memories for top in net._tops[i]):
+    for i in reversed(range(len(net.steps))):
+        step = net.steps[i]
+        if any(id(top.data_memory) in memories for top in step.tops):
             needed.append(i)
-            memories |= memories_of(net, i)
+            memories |= step.memories
     return needed[::-1]
 
 
-def permanent(net: Net, kept: Iterable[str]) -> set[int]:
+def permanent(net: NetGraph, kept: Iterable[str]) -> set[int]:
     """The ids of memories that hold their contents: kept blobs, parameters, what the user or a source writes.
 
     A layer that is not a function of tensors may count on what it wrote into its tops before.
     """
     found = {id(net.blobs[name].data_memory) for name in kept}
-    for i, layer in enumerate(net.layers):
-        found.update(id(blob.data_memory) for blob in layer.blobs)
-        if not net._bottoms[i] or not isinstance(layer, TensorLayer | Split):
-            found.update(id(blob.data_memory) for blob in net._tops[i])
+    for step in net.steps:
+        found.update(id(blob.data_memory) for blob in step.layer.blobs)
+        if not step.bottoms or not isinstance(step.layer, TensorLayer | Split):
+            found.update(id(blob.data_memory) for blob in step.tops)
     return found
 
 
-def plan_frees(net: Net, steps: Sequence[Step], kept: Sequence[str]) -> None:
-    """Let every step free what is read for the last time in it; the last one also what no step computes."""
-    if not steps:
+def plan_frees(net: NetGraph, operations: Sequence[Operation], kept: Sequence[str]) -> None:
+    """Let every operation free what is read for the last time in it; the last one also what no operation computes."""
+    if not operations:
         return
-    last = {id(blob.data_memory): steps[-1] for tops in net._tops for blob in tops}
-    for step in steps:
-        last.update((memory, step) for i in step.layers for memory in memories_of(net, i))
+    last = {id(blob.data_memory): operations[-1] for step in net.steps for blob in step.tops}
+    for operation in operations:
+        last.update((memory, operation) for i in operation.layers for memory in net.steps[i].memories)
     held = permanent(net, kept)
     for memory, names in _named_memories(net):
         if id(memory) not in held:
             last[id(memory)].frees.append((memory, _explanation(names, kept)))
 
 
-def _named_memories(net: Net) -> list[tuple[SyncedMemory, list[str]]]:
+def _named_memories(net: NetGraph) -> list[tuple[SyncedMemory, list[str]]]:
     """All memories of blobs, each with the names of those that lie in it (none for automatic tops)."""
     found: dict[int, tuple[SyncedMemory, list[str]]] = {}
     names = {id(blob): name for name, blob in net.blobs.items()}
-    for tops in net._tops:
-        for blob in tops:
+    for step in net.steps:
+        for blob in step.tops:
             entry = found.setdefault(id(blob.data_memory), (blob.data_memory, []))
             name = names.get(id(blob))
             if name is not None and name not in entry[1]:

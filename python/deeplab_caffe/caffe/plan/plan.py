@@ -1,9 +1,8 @@
-"""Plan: the steps in which a net is run, and what is freed after each."""
+"""Plan: the operations in which a net is run, and what is freed after each."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,14 +11,12 @@ from ...errors import InputError
 from ...spelling import did_you_mean
 from .. import mode
 from ..net import batches, passes
+from ..net.graph import NetGraph
 from ..net.precision import layer_precisions
 from . import lifetimes
 from .chains import find_chains
 from .convolution import FusedConvolution
-from .steps import ConvolutionStep, LayerStep, Step
-
-if TYPE_CHECKING:
-    from ..net.net import Net
+from .operations import ConvolutionOperation, LayerOperation, Operation
 
 
 class Plan:
@@ -33,28 +30,28 @@ class Plan:
     outputs: the names of the blobs that `forward` returns; kept: these and the others that hold their values.
     """
 
-    def __init__(self, net: Net, outputs: Iterable[str] | None, keep: Iterable[str], precision: str) -> None:
+    def __init__(self, net: NetGraph, outputs: Iterable[str] | None, keep: Iterable[str], precision: str) -> None:
         self.net = net
         self.precision = precision
         self.outputs = _known(net, net.outputs if outputs is None else outputs)
         self.kept = list(dict.fromkeys([*self.outputs, *_known(net, keep)]))
         everything = list(range(len(net.layers)))
         run = everything if outputs is None else lifetimes.needed_layers(net, self.kept)
-        self.steps = self._make_steps(run)
-        lifetimes.plan_frees(net, self.steps, self.kept)
+        self.operations = self._make_operations(run)
+        lifetimes.plan_frees(net, self.operations, self.kept)
 
-    def _make_steps(self, run: Sequence[int]) -> list[Step]:
-        net, precisions = self.net, layer_precisions(self.net, self.precision)
+    def _make_operations(self, run: Sequence[int]) -> list[Operation]:
+        net, precisions = self.net, layer_precisions(self.net.steps, self.precision)
         chains = find_chains(net, run, self.kept)
         members = {i for chain in chains.values() for i in chain[1:]}
-        steps: list[Step] = []
+        operations: list[Operation] = []
         for i in run:
             if i in chains:
-                operation = FusedConvolution([net.layers[j] for j in chains[i]], precisions[i])
-                steps.append(ConvolutionStep(net, chains[i], operation))
+                convolution = FusedConvolution([net.layers[j] for j in chains[i]], precisions[i])
+                operations.append(ConvolutionOperation(net, chains[i], convolution))
             elif i not in members:
-                steps.append(LayerStep(net, i, precisions))
-        return steps
+                operations.append(LayerOperation(net, i, precisions))
+        return operations
 
     def forward(self, blobs: Sequence[str] | None = None, **inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Copy the inputs in and run; returns live views of the outputs and of `blobs`, as `Net.forward` does.
@@ -69,16 +66,16 @@ class Plan:
         """Run on what is in the inputs; the weighted sum of the losses, left on the device."""
         loss: torch.Tensor | None = None
         with torch.no_grad():
-            for step in self.steps:
-                step.run()
-                for i in step.layers:
+            for operation in self.operations:
+                operation.run()
+                for i in operation.layers:
                     loss = passes.plus_loss(loss, self.net, i)
-                for memory, why in step.frees:
+                for memory, why in operation.frees:
                     memory.release(why)
         return torch.zeros((), device=mode.device()) if loss is None else loss
 
 
-def _known(net: Net, names: Iterable[str]) -> list[str]:
+def _known(net: NetGraph, names: Iterable[str]) -> list[str]:
     """The names, each once; InputError for one that is no blob of the net."""
     given = [names] if isinstance(names, str) else list(dict.fromkeys(names))
     for name in given:

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 
 from .. import mode
 from ..blob import SyncedMemory
 from ..net import passes
+from ..net.graph import NetGraph
 from .segments import Usage, chosen_segments, named_segments, statistics
-
-if TYPE_CHECKING:
-    from ..net.net import Net
 
 
 class Recomputation:
-    """Takes care of the segments of one net until `withdraw`; made by `Net.recompute`.
+    """Manages the recomputed segments of one net until `withdraw`; made by `Net.recompute`.
 
     segments: the first and last layer of each.
     """
 
-    def __init__(self, net: Net, ends: Sequence[str] | None) -> None:
+    def __init__(self, net: NetGraph, ends: Sequence[str] | None) -> None:
         self._net = net
         usage = Usage(net)
         wanted = chosen_segments(net) if ends is None else named_segments(net, ends)
@@ -31,12 +28,12 @@ class Recomputation:
         self._of_layer = {i: segment for segment in self._segments for i in segment.layers}
         self._callbacks = {"<f": self._enter, "f>": self._leave, "<b": self._turn_back, "b>": self._finish}
         for when, callback in self._callbacks.items():
-            net._callbacks[when].append(callback)
+            net.callbacks[when].append(callback)
 
     def withdraw(self) -> None:
-        """Let later passes keep everything again."""
+        """Stop recomputing: later passes keep everything again."""
         for when, callback in self._callbacks.items():
-            self._net._callbacks[when].remove(callback)
+            self._net.callbacks[when].remove(callback)
 
     def _enter(self, layer: int) -> None:
         segment = self._of_layer.get(layer)
@@ -63,29 +60,29 @@ class Recomputation:
 class _Segment:
     """Layers start to end; begun: whether forward is in it; freed: whether its inner blobs and its tapes are gone."""
 
-    def __init__(self, net: Net, usage: Usage, start: int, end: int) -> None:
+    def __init__(self, net: NetGraph, usage: Usage, start: int, end: int) -> None:
         self._net = net
         self.start, self.end = start, end
         self.layers = range(start, end + 1)
         self.begun = self.freed = False
         self._state: torch.Tensor | None = None
         inner = usage.inner(start, end)
-        blobs = [blob for i in self.layers for blob in net._tops[i] if id(blob.data_memory) in inner]
+        blobs = [blob for i in self.layers for blob in net.steps[i].tops if id(blob.data_memory) in inner]
         self._data: list[SyncedMemory] = list({id(b.data_memory): b.data_memory for b in blobs}.values())
         self._diffs: list[SyncedMemory] = list({id(b.diff_memory): b.diff_memory for b in blobs}.values())
-        first, last = (net._layer_names[i] for i in (start, end))
+        first, last = (net.steps[i].name for i in (start, end))
         self._why = (
             f"the blobs inside '{first}' to '{last}' hold nothing after a pass, since net.recompute was called: "
             "what backward needs of them is computed again"
         )
 
     def begin(self) -> None:
-        """Before the first layer runs: note where the random numbers are."""
+        """Before the first layer runs: remember the state of the random numbers."""
         self.begun, self.freed = True, False
         self._state = mode.generator().get_state()
 
     def free(self) -> None:
-        """Let go of the inner blobs and the tapes."""
+        """Free the inner blobs and the tapes."""
         for memory in self._data:
             memory.release(self._why)
         for i in self.layers:
@@ -93,7 +90,7 @@ class _Segment:
         self.begun, self.freed = False, True
 
     def free_diffs(self) -> None:
-        """Let go of the inner gradients, which have gone on to the layers before."""
+        """Free the inner gradients, which were passed on to the layers before."""
         for memory in self._diffs:
             memory.release(self._why)
 

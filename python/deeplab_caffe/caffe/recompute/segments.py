@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ...errors import InputError
 from ...spelling import did_you_mean
@@ -14,9 +13,7 @@ from ..layer_types.bn import BN
 from ..layer_types.neuron import Dropout
 from ..layer_types.normalization import BatchNorm
 from ..layer_types.sharing import SharingLayer
-
-if TYPE_CHECKING:
-    from ..net.net import Net
+from ..net.graph import NetGraph
 
 #: first and last layer
 Range = tuple[int, int]
@@ -27,7 +24,7 @@ _COUNTS = range(2, 33)
 
 
 def repeatable(layer: Layer) -> bool:
-    """Whether a layer may be computed twice in one pass. Losses are not: the user may look at them."""
+    """Whether a layer may be computed twice in one pass. Losses are not: users read them."""
     if any(layer.loss_weights) or isinstance(layer, DataLayer):
         return False
     plain = isinstance(layer, TensorLayer) and (not layer.stateful or isinstance(layer, _REPEATABLE))
@@ -44,35 +41,34 @@ def statistics(layer: Layer) -> list[Blob]:
 class Usage:
     """Which layers read and write which memories (by id), in order."""
 
-    def __init__(self, net: Net) -> None:
+    def __init__(self, net: NetGraph) -> None:
         self.net = net
         self.writers: dict[int, list[int]] = {}
         self.last: dict[int, int] = {}
         self.sizes: dict[int, int] = {}
-        for i, layer in enumerate(net.layers):
-            for blob in net._tops[i]:
+        for i, step in enumerate(net.steps):
+            for blob in step.tops:
                 memory = id(blob.data_memory)
-                if not isinstance(layer, Split | SharingLayer) or memory not in self.writers:
+                if not isinstance(step.layer, Split | SharingLayer) or memory not in self.writers:
                     self.writers.setdefault(memory, []).append(i)
                 self.sizes[memory] = max(blob.count, self.sizes.get(memory, 0))
-            for blob in (*net._bottoms[i], *net._tops[i]):
-                self.last[id(blob.data_memory)] = i
+            self.last.update((memory, i) for memory in step.memories)
         for name in net.outputs:
             self.last[id(net.blobs[name].data_memory)] = len(net.layers)
 
     def cuts(self) -> set[int]:
-        """The layers behind which a segment may end: nothing written before is written over after it."""
-        spoilt: set[int] = set()
+        """The layers after which a segment may end: nothing written before is overwritten later."""
+        overwritten: set[int] = set()
         for places in self.writers.values():
-            spoilt.update(range(places[0], places[-1]))
-        return set(range(len(self.net.layers))) - spoilt
+            overwritten.update(range(places[0], places[-1]))
+        return set(range(len(self.net.layers))) - overwritten
 
     def inner(self, start: int, end: int) -> set[int]:
         """The memories that only the layers start to end use."""
         return {m for m, places in self.writers.items() if start <= places[0] and self.last[m] <= end}
 
 
-def chosen_segments(net: Net) -> list[Range]:
+def chosen_segments(net: NetGraph) -> list[Range]:
     """Segments that make the memory for activations small: blobs between segments, and all of the largest one."""
     usage = Usage(net)
     total = sum(usage.sizes.values())
@@ -80,7 +76,7 @@ def chosen_segments(net: Net) -> list[Range]:
     return min(tried, key=lambda segments: _cost(usage, segments))
 
 
-def named_segments(net: Net, ends: Sequence[str]) -> list[Range]:
+def named_segments(net: NetGraph, ends: Sequence[str]) -> list[Range]:
     """Segments that end with the named layers; fails for a layer that no segment can end with."""
     usage = Usage(net)
     cuts = usage.cuts()
@@ -89,7 +85,7 @@ def named_segments(net: Net, ends: Sequence[str]) -> list[Range]:
     for name in ends:
         if name not in net.layer_dict:
             raise InputError(f"recompute: the net has no layer '{name}'{did_you_mean(name, net.layer_dict)}")
-    for end in sorted(net._index(name) for name in ends):
+    for end in sorted(net.index_of(name) for name in ends):
         if end not in cuts:
             net.layers[end].fail(
                 "no segment can end with it: a later one works in place on what it, or one before, made"
@@ -99,7 +95,7 @@ def named_segments(net: Net, ends: Sequence[str]) -> list[Range]:
     return segments
 
 
-def _runs(net: Net, cuts: set[int], start: int, end: int) -> list[Range]:
+def _runs(net: NetGraph, cuts: set[int], start: int, end: int) -> list[Range]:
     """The stretches between two layers (inclusive) that can be computed again, from a cut to a cut."""
     breaks = [i for i in range(start, end + 1) if not repeatable(net.layers[i])]
     found = []
@@ -125,7 +121,7 @@ def _greedy(usage: Usage, target: int) -> list[Range]:
 
 def _made(usage: Usage, layer: int) -> set[int]:
     """The memories that a layer is the first to write."""
-    tops = {id(blob.data_memory) for blob in usage.net._tops[layer]}
+    tops = {id(blob.data_memory) for blob in usage.net.steps[layer].tops}
     return {m for m in tops if usage.writers[m][0] == layer}
 
 

@@ -21,18 +21,27 @@ def check(solver: SolverDefinition) -> None:
         hint = did_you_mean(policy, POLICIES)
         raise solver.error("lr_policy", f"unknown lr_policy '{policy}'{hint} (the policies: {', '.join(POLICIES)})")
     if policy in ("step", "sigmoid") and param.stepsize <= 0:
-        message = f"lr_policy '{policy}' wants a positive stepsize, got {param.stepsize}"
+        message = f"lr_policy '{policy}' needs a positive stepsize, got {param.stepsize}"
         raise solver.error("stepsize lr_policy", message)
     if policy in ("step", "exp", "inv", "multistep") and param.gamma < 0:
         raise solver.error("gamma lr_policy", f"gamma is {param.gamma:g}, wanted 0 or more")
     if policy == "poly" and param.max_iter <= 0:
-        raise solver.error("max_iter lr_policy", "lr_policy 'poly' wants a positive max_iter")
+        raise solver.error("max_iter lr_policy", "lr_policy 'poly' needs a positive max_iter")
 
 
 def rate(param: Any, iteration: int, current_step: int) -> float:
-    """The rate of iteration `iteration` (the number of updates done), in float32 arithmetic.
+    """The learning rate of an iteration, in float32 arithmetic as `GetLearningRate` computes it.
 
-    current_step: for multistep, the number of step values reached.
+    Args:
+        param: a SolverParameter that `check` accepts.
+        iteration: the number of updates done.
+        current_step: for multistep, the number of step values reached.
+
+    Example:
+        >>> from deeplab_caffe.formats import schema
+        >>> poly = schema.SolverParameter(base_lr=0.001, lr_policy="poly", power=0.9, max_iter=20000)
+        >>> round(rate(poly, 10000, 0), 7)
+        0.0005359
     """
     f = np.float32
     base, gamma, power = f(param.base_lr), f(param.gamma), f(param.power)

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from .. import log
-from ..net import deferred_checks
 from ..net.net import Net
-
-if TYPE_CHECKING:
-    from .solver import Solver
+from .state import TrainingState
 
 
 class Display:
@@ -20,15 +16,15 @@ class Display:
     def __init__(self) -> None:
         self._last: tuple[float, int] | None = None
 
-    def show(self, solver: Solver) -> None:
+    def show(self, solver: TrainingState) -> None:
         """The lines of the present iteration, after its passes."""
         speed = f" ({self._speed(solver)})" if solver.show_speed else ""
         log.info(f"Iteration {solver.iter}{speed}, loss = {log.number(solver.smoothed_loss)}", "solver.cpp:228")
-        deferred_checks.settle(solver.net)
+        solver.net.deferred_checks.finish()
         blobs = [solver.net.blobs[name] for name in solver.net.outputs]
         log_outputs(solver.net, "Train", [blob.data_tensor().flatten().tolist() for blob in blobs], "solver.cpp:244")
 
-    def _speed(self, solver: Solver) -> str:
+    def _speed(self, solver: TrainingState) -> str:
         """Iterations per second since the last time, and how long the iterations between two displays took."""
         now = time.time()
         then, at = self._last or (now, solver.iter)

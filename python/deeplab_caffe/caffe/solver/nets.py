@@ -69,7 +69,7 @@ def _definition(solver: SolverDefinition, field: str, net: Any) -> Definition:
     if not isinstance(net, str):
         return definition_of(net, solver.source)
     if not os.path.exists(net):
-        raise solver.error(field, f"names the net '{net}', which is not there (seen from {os.getcwd()})")
+        raise solver.error(field, f"names the net '{net}', which does not exist (working folder: {os.getcwd()})")
     return read_definition(net)
 
 

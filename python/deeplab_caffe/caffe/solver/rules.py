@@ -117,7 +117,14 @@ SOLVERS: dict[str, type[Solver]] = {
 
 
 def get_solver(solver_file: str | os.PathLike[str] | SolverDefinition | Any) -> Solver:
-    """The solver of the type that the file (or a definition) states."""
+    """The solver of the type that a definition states.
+
+    Args:
+        solver_file: a solver prototxt, a SolverDefinition, or a SolverParameter message.
+
+    Raises:
+        InputError: naming file and field, for an unknown type or a value that the type cannot use.
+    """
     definition = definition_of_solver(solver_file)
     kind = definition.param.type
     if kind not in SOLVERS:

@@ -15,7 +15,7 @@ import os
 import re
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,13 +26,11 @@ from ...formats import schema, weights, weights_hdf5
 from .. import log, mode
 from ..layer_types.base import DataLayer
 from ..net.net import Net
-
-if TYPE_CHECKING:
-    from .solver import Solver
+from .state import TrainingState
 
 
 def check_writable(prefix: str, source: str) -> None:
-    """Fail at the start of training rather than at the first snapshot; makes the folder if it is missing."""
+    """Raise InputError at the start of training, not at the first snapshot; make the folder if it is missing."""
     folder = os.path.dirname(prefix) or "."
     try:
         os.makedirs(folder, exist_ok=True)
@@ -40,7 +38,7 @@ def check_writable(prefix: str, source: str) -> None:
             pass
     except OSError as error:
         wrong = f"cannot write snapshots to '{prefix}_iter_…': {error.strerror}"
-        raise InputError(f"{source}: {wrong}; state another snapshot_prefix") from None
+        raise InputError(f"{source}: {wrong}; set another snapshot_prefix") from None
 
 
 def newest(prefix: str) -> str | None:
@@ -52,15 +50,15 @@ def newest(prefix: str) -> str | None:
 
 
 def last(prefix: str) -> str:
-    """A phrase on the latest whole snapshot, for one whose training has come to grief."""
+    """A phrase that names the latest complete snapshot, for messages about failed training."""
     state = newest(prefix)
-    return f"the last whole snapshot is {state}" if state else "no snapshot had been written yet"
+    return f"the last complete snapshot is {state}" if state else "no snapshot was written yet"
 
 
 _ITER = re.compile(r"_iter_(\d+)\.solverstate(\.h5)?$")
 
 
-def write(solver: Solver) -> str:
+def write(solver: TrainingState) -> str:
     """Write a snapshot of a solver in the format it states; returns the path of the state file.
 
     Of solvers that train together, all must call it; the root writes, with the random states of the others.
@@ -84,7 +82,7 @@ def write(solver: Solver) -> str:
     return state_file
 
 
-def _write_model(solver: Solver, model: str, temporary: Path) -> None:
+def _write_model(solver: TrainingState, model: str, temporary: Path) -> None:
     if model.endswith(".h5"):
         log.info(f"Snapshotting to HDF5 file {model}", "solver.cpp:465")
         solver.net.save_hdf5(temporary, diffs=solver.param.snapshot_diff)
@@ -93,7 +91,7 @@ def _write_model(solver: Solver, model: str, temporary: Path) -> None:
         solver.net.save(temporary, diffs=solver.param.snapshot_diff)
 
 
-def _write_state(solver: Solver, model: str, state_file: str, temporary: Path) -> None:
+def _write_state(solver: TrainingState, model: str, state_file: str, temporary: Path) -> None:
     history = [h.detach().cpu().numpy() for h in solver.history]
     state = weights.SolverState(solver.iter, model, history, solver.current_step)
     if state_file.endswith(".h5"):
@@ -104,15 +102,15 @@ def _write_state(solver: Solver, model: str, state_file: str, temporary: Path) -
         weights.write_solverstate(temporary, state)
 
 
-def _failure(solver: Solver, stem: str, error: OSError) -> str:
-    """Why a snapshot could not be written, and from where one can go on."""
+def _failure(solver: TrainingState, stem: str, error: OSError) -> str:
+    """Why a snapshot could not be written, and where training can resume."""
     reason = error.strerror or str(error)
     before = newest(solver.param.snapshot_prefix)
-    left = f"the newest whole one is {before}, from which one can go on" if before else "there is no earlier one"
+    left = f"training can resume from the earlier one, {before}" if before else "there is no earlier snapshot"
     return f"cannot write the snapshot {stem}.*: {reason}; {left}"
 
 
-def restore(solver: Solver, path: str) -> None:
+def restore(solver: TrainingState, path: str) -> None:
     """Bring a solver to the state of a snapshot, binary or HDF5; on bad input the solver stays as it was."""
     reader = weights_hdf5 if weights_hdf5.is_hdf5(path) else weights
     state = reader.read_solverstate(path)
@@ -148,7 +146,7 @@ def _random_states() -> dict[str, str]:
     return {str(d): base64.b64encode(g.get_state().numpy().tobytes()).decode() for d, g in mode.generators()}
 
 
-def _side_state(solver: Solver) -> dict[str, Any]:
+def _side_state(solver: TrainingState) -> dict[str, Any]:
     root, *workers = (json.loads(text) for text in solver.group.gather(json.dumps(_random_states())))
     return {
         "iter": solver.iter,
@@ -171,7 +169,7 @@ def _restore_random(states: dict[str, str]) -> None:
             mode.generator(where).set_state(state)
 
 
-def _restore_side_state(solver: Solver, path: Path) -> None:
+def _restore_side_state(solver: TrainingState, path: Path) -> None:
     try:
         side = json.loads(path.read_text())
         if side["iter"] != solver.iter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from functools import partial
@@ -9,18 +10,21 @@ from typing import Any
 
 import torch
 
+from ...errors import NotFinite
 from ...formats import schema
 from ...formats.definition import SolverDefinition, read_solver_definition
 from ...formats.weights_hdf5 import check_names
 from .. import log, mode
-from ..net import deferred_checks, weights
+from ..blob import Blob
+from ..net import weights
 from ..net.log import message_text
 from ..net.net import Net
 from ..parallel import group, startup
 from ..signals import Action
-from . import learning_rate, regularization, snapshot
+from . import learning_rate, not_finite, regularization, snapshot
 from .log import Display, log_outputs
 from .nets import test_nets, train_net
+from .state import TrainingState
 
 
 def definition_of_solver(solver_file: str | os.PathLike[str] | SolverDefinition | Any) -> SolverDefinition:
@@ -30,52 +34,40 @@ def definition_of_solver(solver_file: str | os.PathLike[str] | SolverDefinition 
     return solver_file if isinstance(solver_file, SolverDefinition) else SolverDefinition(solver_file, "solver")
 
 
-class Solver:
+class Solver(TrainingState):
     """What all solvers share: the nets, the loop, tests, snapshots. Subclasses have `update_value`.
 
     net: the training net; test_nets: one per test; iter: the number of updates done.
     """
 
-    type = ""
     #: history blobs per parameter; a second one for all parameters follows the first
     histories = 1
     #: whether a parameter with lr_mult 0 keeps a history of zeros
     history_scales_with_rate = False
-    #: whether the lines of the loss tell the speed, as BVLC Caffe's do since 1.0
-    show_speed = False
     #: whether tests run by the planned execution, which keeps the outputs of the test nets alone
     plans_tests = False
+    #: what to do when the loss or a parameter is not finite, of `not_finite.POLICIES`
+    when_not_finite = "continue"
     #: what the passes compute in; see `set_precision`
     precision = "float32"
 
     def __init__(self, solver_file: str | os.PathLike[str] | SolverDefinition | Any) -> None:
-        self.definition = definition_of_solver(solver_file)
-        self.param, self.source = self.definition.param, self.definition.source
+        super().__init__(definition_of_solver(solver_file), group.current())
         if log.shows_details():
             log.detail(f"Initializing solver from parameters: \n{message_text(self.param)}", "solver.cpp:48")
         self._check()
         if self.param.random_seed >= 0:
             mode.set_random_seed(self.param.random_seed)
-        self.iter = 0
-        self.current_step = 0
-        self.recent_losses: list[torch.Tensor] = []
-        self.loss_start = 0
-        self._callbacks: list[tuple[Callable[[], None], Callable[[], None]]] = []
         self.action: Callable[[], Action] = lambda: Action.NONE
         self._stop = False
-        #: the workers that train together, this solver's among them
-        self.group = group.current()
-        self.takes_part = False
         self._display = Display()
         self.net = train_net(self.definition)
         if self.param.snapshot_format == schema.SolverParameter.HDF5:
-            check_names(self.net._layer_names, self.source)  # rather than at the first snapshot
+            check_names([step.name for step in self.net.steps], self.source)  # rather than at the first snapshot
         self.test_nets = test_nets(self.definition) if self.is_root else []
         log.detail("Solver scaffolding done.", "solver.cpp:60")
         for files in self.param.weights:
             self.load_weights(files)
-        #: parameters whose history is not all zero
-        self.moving: set[int] = set()
         self.history = [
             torch.zeros_like(p.blob.data_tensor()) for p in self.net.learnable_params * self.histories
         ]
@@ -106,20 +98,6 @@ class Solver:
                 net.copy_from(file)
 
     # -- pycaffe
-
-    def add_callback(self, on_start: Any, on_gradients_ready: Callable[[], None] | None = None) -> None:
-        """Call `on_start` before and `on_gradients_ready` after the passes of each iteration.
-
-        One argument is an object that has both as methods, as NCCL does.
-        """
-        if on_gradients_ready is None:
-            on_start, on_gradients_ready = on_start.on_start, on_start.on_gradients_ready
-        self._callbacks.append((on_start, on_gradients_ready))
-
-    @property
-    def is_root(self) -> bool:
-        """Whether this solver, of those that train together, logs, tests and writes snapshots."""
-        return mode.solver_rank() == 0
 
     def set_precision(self, precision: str) -> None:
         """Compute the passes of all nets in `float32` or `bf16`; weights, history and losses stay float32."""
@@ -152,7 +130,7 @@ class Solver:
         if self._stop:
             log.info("Optimization stopped early.", "solver.cpp:301")
             return
-        if self.is_root and p.display and self.iter % p.display == 0:
+        if self.is_root and self._displays():
             self._note_loss(self.net.forward_range(0, len(self.net.layers) - 1))
             log.info(f"Iteration {self.iter}, loss = {log.number(self.smoothed_loss)}", "solver.cpp:317")
         if p.test_interval and self.iter % p.test_interval == 0:
@@ -161,7 +139,9 @@ class Solver:
 
     def snapshot(self) -> None:
         """Write `<prefix>_iter_<iter>.caffemodel`, `.solverstate` and the side file of data positions."""
-        deferred_checks.settle(self.net)
+        self.net.deferred_checks.finish()
+        if self.when_not_finite != "continue" and not all(map(not_finite.finite, self._learnable_blobs())):
+            self._not_finite("a parameter is not finite")
         snapshot.write(self)
 
     def restore(self, state_file: str | os.PathLike[str]) -> None:
@@ -176,22 +156,22 @@ class Solver:
 
     def _step(self, stop_at: int) -> None:
         p = self.param
-        if self.group.count > 1 and not self.takes_part:
-            startup.take_part(self)
+        if self.group.count > 1 and not self.synchronised:
+            startup.join(self)
         while self.iter < stop_at:
             self.net.clear_param_diffs()
             if p.test_interval and self.iter % p.test_interval == 0 and (self.iter > 0 or p.test_initialization):
                 self.test_all()
                 if self._stop:
                     break
-            for on_start, _ in self._callbacks:
+            for on_start, _ in self.callbacks:
                 on_start()
-            self.net.debug_info = bool(p.debug_info and p.display and self.iter % p.display == 0)
+            self.net.debug_info = bool(p.debug_info and self._displays())
             loss = self._passes()
             self._note_loss(loss)
-            if self.is_root and p.display and self.iter % p.display == 0:
+            if self.is_root and self._displays():
                 self._display.show(self)
-            for _, on_gradients_ready in self._callbacks:
+            for _, on_gradients_ready in self.callbacks:
                 on_gradients_ready()
             self.apply_update()
             self.iter += 1
@@ -207,23 +187,41 @@ class Solver:
         total: torch.Tensor | None = None
         for _ in range(self.param.iter_size):
             loss = self.net.forward_range(0, last)
+            self._check_finite(loss)
             self.net.backward_range(last, 0, release=True)
             total = loss if total is None else total + loss
         assert total is not None
         return total / self.param.iter_size
 
+    def _check_finite(self, loss: torch.Tensor) -> None:
+        """Look at a loss, on a device that must be waited for only when it is displayed."""
+        if self.when_not_finite == "continue" or (mode.asynchronous() and not self._displays()):
+            return
+        if not math.isfinite(float(loss)):
+            self._not_finite(f"the loss is {float(loss):g}")
+
+    def _not_finite(self, what: str) -> None:
+        """Stop with NotFinite, or warn once."""
+        rate = learning_rate.rate(self.param, self.iter, self.current_step)
+        message = not_finite.explanation(self.iter, what, rate, self.net.steps)
+        if self.when_not_finite == "stop":
+            raise NotFinite(f"{self.source}: {message}; {snapshot.last(self.param.snapshot_prefix)}")
+        self.when_not_finite = "continue"
+        log.warning(message, "solver.cpp:228")
+
+    def _displays(self) -> bool:
+        return bool(self.param.display) and self.iter % self.param.display == 0
+
+    def _learnable_blobs(self) -> list[Blob]:
+        return [param.blob for param in self.net.learnable_params]
+
     def _note_loss(self, loss: torch.Tensor) -> None:
-        """Mean over the last `average_loss` iterations; kept on the device until somebody looks."""
+        """Mean over the last `average_loss` iterations; kept on the device until it is read."""
         window = self.param.average_loss
         if len(self.recent_losses) < window:
             self.recent_losses.append(loss)
         else:
             self.recent_losses[(self.iter - self.loss_start) % window] = loss
-
-    @property
-    def smoothed_loss(self) -> float:
-        """Mean loss of the last `average_loss` iterations."""
-        return float(torch.stack([x.detach().cpu() for x in self.recent_losses]).double().mean())
 
     def test_all(self) -> None:
         """Run every test net for its test_iter forwards and log the mean of each output; the root alone does it."""
@@ -261,7 +259,7 @@ class Solver:
             loss = run().double() + loss
             values = [net.blobs[name].data_tensor().detach().flatten() for name in net.outputs]
             sums = [a + b for a, b in zip(sums, values, strict=True)] if sums else [v.clone() for v in values]
-        deferred_checks.settle(net)
+        net.deferred_checks.finish()
         if self.param.test_compute_loss:
             log.info(f"Test loss: {log.number(float(loss) / count)}", "solver.cpp:392")
         log_outputs(net, "Test", [(s / count).tolist() for s in sums], "solver.cpp:405")
@@ -289,7 +287,7 @@ class Solver:
     def apply_update(self) -> None:
         """Clip, average over iter_size, regularise, and take the solver's step for every learnable parameter."""
         rate = self._rate()
-        if self.param.display and self.iter % self.param.display == 0:
+        if self._displays():
             log.info(f"Iteration {self.iter}, lr = {log.number(rate)}", "sgd_solver.cpp:106")
         with torch.no_grad():
             regularization.clip(self.net.learnable_params, self.param.clip_gradients)

@@ -1,25 +1,22 @@
-"""The steps of a plan: one layer as it is, or a convolution with what follows it."""
+"""The operations of a plan: one layer as it is, or a convolution with what follows it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import torch
 
 from ..blob import SyncedMemory
 from ..layer_types.base import TensorLayer
 from ..net import passes
+from ..net.graph import NetGraph
 from .convolution import FusedConvolution
 
-if TYPE_CHECKING:
-    from ..net.net import Net
 
-
-class Step:
+class Operation:
     """Some layers of a net, run as one. frees: memory that nobody reads after it, and what to say of it."""
 
-    def __init__(self, net: Net, layers: Sequence[int]) -> None:
+    def __init__(self, net: NetGraph, layers: Sequence[int]) -> None:
         self.net = net
         self.layers = list(layers)
         self.frees: list[tuple[SyncedMemory, str]] = []
@@ -29,10 +26,10 @@ class Step:
         raise NotImplementedError
 
 
-class LayerStep(Step):
+class LayerOperation(Operation):
     """One layer, computed by itself; `precisions` tells what it computes in, if it has weights."""
 
-    def __init__(self, net: Net, layer: int, precisions: Mapping[int, torch.dtype | None]) -> None:
+    def __init__(self, net: NetGraph, layer: int, precisions: Mapping[int, torch.dtype | None]) -> None:
         super().__init__(net, [layer])
         self._weighted, self._precision = layer in precisions, precisions.get(layer)
 
@@ -49,16 +46,16 @@ class LayerStep(Step):
         layer.release()
 
 
-class ConvolutionStep(Step):
+class ConvolutionOperation(Operation):
     """A convolution with the layers behind it that go into its weights, and its ReLU."""
 
-    def __init__(self, net: Net, layers: Sequence[int], operation: FusedConvolution) -> None:
+    def __init__(self, net: NetGraph, layers: Sequence[int], convolution: FusedConvolution) -> None:
         super().__init__(net, layers)
-        self._operation = operation
+        self._convolution = convolution
 
     def run(self) -> None:
-        net = self.net
-        for i in self.layers:
-            net.layers[i].reshape(net._bottoms[i], net._tops[i])
-        result = self._operation(net._bottoms[self.layers[0]][0].data_tensor().detach())
-        net._tops[self.layers[-1]][0].set_data(result)
+        steps = [self.net.steps[i] for i in self.layers]
+        for step in steps:
+            step.reshape()
+        result = self._convolution(steps[0].bottoms[0].data_tensor().detach())
+        steps[-1].tops[0].set_data(result)
