@@ -85,6 +85,6 @@ def test_damaged_data_are_refused_by_all(tmp_path, damage):
     elif damage == "checksum":
         data[-17] ^= 255  # of the data
     (tmp_path / "a.png").write_bytes(data)
-    words = {"too short": "its data are less than 5×7 pixels take", "too long": "more than"}.get(damage, "")
+    words = {"too short": "it has less data than 5×7 pixels need", "too long": "it has more data than"}.get(damage, "")
     with pytest.raises(InputError, match=rf"a\.png: damaged label file: .*{words}"):
         read_label(tmp_path / "a.png")

@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 def mean_bgr(
     entries: Sequence[ListEntry], root_folder: str | os.PathLike[str], progress: bool = False
 ) -> tuple[float, float, float]:
-    """Mean colour of all pixels of the list's images: blue, green, red, 0..255."""
+    """The mean colour of all pixels of the images in a list: (blue, green, red), 0..255."""
     sums = np.zeros(3)
     pixels = 0
     for total, count in _map(_colour_sum, entries, root_folder, progress, "mean colour"):
@@ -35,13 +35,18 @@ def mean_bgr(
 def largest_image(
     entries: Sequence[ListEntry], root_folder: str | os.PathLike[str], progress: bool = False
 ) -> tuple[int, int]:
-    """Largest height and largest width (pixels) among the images, read from their headers without decoding."""
+    """The largest height and the largest width (pixels) of the images in a list, read from their headers."""
     sizes = list(_map(image_size, entries, root_folder, progress, "image sizes"))
     return max(height for height, _ in sizes), max(width for _, width in sizes)
 
 
 def crop_for(size: tuple[int, int], step: int = 8) -> tuple[int, int]:
-    """Smallest (height, width) of the form step*k + 1 that holds `size`: strides then keep both edges aligned."""
+    """The smallest (height, width) of the form step*k + 1 that contains `size`: strides then keep both edges aligned.
+
+    Example:
+        >>> crop_for((375, 500))
+        (377, 505)
+    """
     height, width = (-(-(side - 1) // step) * step + 1 for side in size)
     return height, width
 
@@ -54,7 +59,7 @@ def _map(
     what: str,
 ) -> Iterable[Result]:
     if not entries:
-        raise InputError(f"{what}: the list has no lines")
+        raise InputError(f"{what}: the list is empty")
     paths = [full_path(root_folder, entry.image) for entry in entries]
     with ThreadPoolExecutor(max_workers=min(8, cpus())) as pool:
         results = pool.map(function, paths)

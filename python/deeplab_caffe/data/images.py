@@ -15,16 +15,16 @@ from PIL import Image
 from ..errors import InputError
 from .mapped_arrays import map_values, open_npy
 
-#: endings of images, the mapped ones first
+#: suffixes of image files; those that are memory-mapped come first
 IMAGE_SUFFIXES = (".npy", ".ppm", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 _WHAT = "read the image"
 _PPM = re.compile(rb"P6(?:\s+#[^\n]*\n|\s)+(\d+)\s+(\d+)\s+255\s")
 
 
 def read_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
-    """The pixels of an image file, (H, W, 3) RGB, as they are stored.
+    """The pixels of an image file as stored: (H, W, 3) RGB.
 
-    EXIF's orientation is not applied: labels are drawn on the stored pixels, and ImageSegData trains on them.
+    The orientation in EXIF data is not applied: labels are drawn on the stored pixels, and ImageSegData trains on them.
 
     Raises:
         InputError: the file is missing or damaged; names it.
@@ -33,9 +33,9 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
 
 
 def read_pixels(path: str | os.PathLike[str], colour: bool = True) -> NDArray[np.uint8]:
-    """The pixels of an image file as OpenCV, and so Caffe, decodes it: (H, W, 3) BGR, or (H, W) grey.
+    """The pixels of an image file as stored, decoded by OpenCV as in Caffe: (H, W, 3) BGR, or (H, W) grey.
 
-    Likewise as they are stored. Python's lock is free meanwhile.
+    Python's global lock is released while decoding.
 
     Raises:
         InputError: the file is missing or damaged; names it.
@@ -47,12 +47,12 @@ def read_pixels(path: str | os.PathLike[str], colour: bool = True) -> NDArray[np
     except (OSError, ValueError, cv2.error) as error:
         raise InputError(f"{os.fspath(path)}: cannot read the image: {getattr(error, 'strerror', error)}") from None
     if image is None:
-        raise InputError(f"{os.fspath(path)}: cannot read the image: it is damaged, or no image that OpenCV can read")
+        raise InputError(f"{os.fspath(path)}: cannot read the image: damaged, or a format that OpenCV does not support")
     return np.asarray(image, np.uint8)
 
 
 def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
-    """Height and width (pixels) of an image file as it is stored, from its header. Raises InputError."""
+    """(height, width) in pixels of an image file as stored, from its header; raises InputError if it cannot be read."""
     try:
         with Image.open(path) as image:
             width, height = image.size
@@ -62,9 +62,10 @@ def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
 
 
 def find_images(folder: str | os.PathLike[str]) -> dict[str, Path]:
-    """The images of a folder by their names without ending; of several endings the first of IMAGE_SUFFIXES.
+    """The images of a folder by file name without suffix; of several suffixes the first in IMAGE_SUFFIXES.
 
-    Raises InputError for a folder that cannot be listed.
+    Raises:
+        InputError: the folder cannot be listed.
     """
     try:
         paths = [path for path in Path(folder).iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
@@ -75,9 +76,12 @@ def find_images(folder: str | os.PathLike[str]) -> dict[str, Path]:
 
 
 def open_image(path: str | os.PathLike[str]) -> NDArray[Any]:
-    """The pixels (H, W, 3) RGB, or as a .npy holds them (H, W) or (H, W, bands); .npy and binary .ppm are mapped.
+    """The pixels of an image: (H, W, 3) RGB, or for a .npy as stored, (H, W) or (H, W, bands).
 
-    Raises InputError that names the file.
+    Files .npy and binary .ppm are memory-mapped, so they may be larger than the memory.
+
+    Raises:
+        InputError: the file is missing or damaged, or not an image; names it.
     """
     path = Path(path)
     if path.suffix == ".npy":
@@ -92,12 +96,12 @@ def open_image(path: str | os.PathLike[str]) -> NDArray[Any]:
 def _open_npy(path: Path) -> NDArray[Any]:
     pixels = open_npy(path, _WHAT)
     if pixels.ndim not in (2, 3) or 0 in pixels.shape:
-        raise InputError(f"{path}: shape {pixels.shape}; an image is wanted as (H, W) or (H, W, bands)")
+        raise InputError(f"{path}: expected an image (H, W) or (H, W, bands), got shape {pixels.shape}")
     return pixels
 
 
 def _open_ppm(path: Path) -> NDArray[np.uint8] | None:
-    """A binary PPM of 8 bits, mapped; None for another kind, which OpenCV may know."""
+    """A binary PPM of 8 bits, memory-mapped; None for another kind, which OpenCV may support."""
     try:
         with path.open("rb") as file:
             match = _PPM.match(file.read(1024))

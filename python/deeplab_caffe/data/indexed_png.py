@@ -1,8 +1,8 @@
-"""The bytes of a PNG of class indices, decoded without a detour through colours.
+"""Read and write PNGs of class indices, without converting them to colours.
 
-OpenCV turns a palette into colours, and Pillow holds Python's lock while it decodes, so that threads that read labels
-wait for each other. zlib does not, and how palettes are stored leaves nothing else to do. Whatever is unusual is left
-to those two.
+OpenCV converts a palette to colours, and Pillow holds Python's global lock while it decodes, so that threads that read
+labels wait for each other. zlib releases the lock, and is all that the usual files need. Unusual files are left to
+OpenCV and Pillow. `IndexedPngWriter` writes label maps that are too large for the memory.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from ..arrays import Palette
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY, INDEXED = 0, 3
 _NONE, _SUB, _UP = 0, 1, 2
-#: larger pictures are left to Pillow, which refuses what would fill the memory; OpenCV draws the line here, too
+#: larger images are left to Pillow, which refuses those that would fill the memory; OpenCV's limit is the same
 _MOST_PIXELS = 1 << 30
 
 
 class Header(NamedTuple):
-    """What a PNG says of itself: size in pixels, bits per sample, colour type, whether it is interlaced."""
+    """The header of a PNG: size in pixels, bits per sample, colour type, and whether it is interlaced."""
 
     width: int
     height: int
@@ -34,7 +34,7 @@ class Header(NamedTuple):
 
 
 def read_header(data: bytes) -> Header | None:
-    """The header of a PNG; None for bytes that begin otherwise."""
+    """The header of a PNG; None if the bytes are not a PNG."""
     if len(data) < 33 or data[:8] != SIGNATURE or data[12:16] != b"IHDR":
         return None
     width, height, depth, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", data, 16)
@@ -42,9 +42,10 @@ def read_header(data: bytes) -> Header | None:
 
 
 def decode_indices(data: bytes) -> NDArray[np.uint8] | None:
-    """The samples (H, W) of a palette or grey PNG of 8 bits; None where it is another kind, unusual or damaged.
+    """The samples (H, W) of a palette or grey PNG of 8 bits; None if it is another kind, unusual or damaged.
 
-    Raises ValueError where it holds more or fewer samples than its size says, which other readers let pass.
+    Raises:
+        ValueError: it has more or fewer samples than its size requires, which other readers accept.
     """
     header = read_header(data)
     if header is None or (header.depth, header.interlaced) != (8, 0) or header.colour not in (GREY, INDEXED):
@@ -62,12 +63,12 @@ def decode_indices(data: bytes) -> NDArray[np.uint8] | None:
         return None
     if len(rows) != size:
         more_or_less = "more" if len(rows) > size else "less"
-        raise ValueError(f"its data are {more_or_less} than {header.width}×{header.height} pixels take")
+        raise ValueError(f"it has {more_or_less} data than {header.width}×{header.height} pixels need")
     return _without_filters(np.frombuffer(rows, np.uint8).reshape(header.height, header.width + 1))
 
 
 def _pixel_bytes(data: bytes) -> bytes | None:
-    """What the IDAT chunks hold; None where a chunk is cut short or its checksum is wrong."""
+    """The content of the IDAT chunks; None if a chunk is truncated or its checksum is wrong."""
     place = 8
     parts: list[bytes] = []
     while place + 12 <= len(data):
@@ -85,7 +86,7 @@ def _pixel_bytes(data: bytes) -> bytes | None:
 
 
 def _without_filters(rows: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-    """Samples from rows that begin with the number of their filter; None for filters that go pixel by pixel."""
+    """The samples of rows that begin with the number of their filter; None for filters that need a loop over pixels."""
     kinds, samples = set(rows[:, 0].tolist()), rows[:, 1:]
     if kinds == {_NONE}:
         return np.ascontiguousarray(samples)
@@ -97,7 +98,7 @@ def _without_filters(rows: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
 
 
 class IndexedPngWriter:
-    """Writes rows of class indices, from the top, as a PNG of 8 bits with a palette; `close` ends the file."""
+    """Writes rows of class indices, from the top, as a PNG of 8 bits with a palette; `close` completes the file."""
 
     def __init__(self, file: BinaryIO, height: int, width: int, palette: Palette) -> None:
         """`palette`: (K, 3) RGB, K <= 256."""
@@ -108,12 +109,12 @@ class IndexedPngWriter:
 
     def write(self, rows: NDArray[np.uint8]) -> None:
         """Append rows (h, width)."""
-        filtered = np.zeros((rows.shape[0], rows.shape[1] + 1), np.uint8)  # each row begins with its filter, none
+        filtered = np.zeros((rows.shape[0], rows.shape[1] + 1), np.uint8)  # each row begins with its filter: none
         filtered[:, 1:] = rows
         self._data(self._packer.compress(filtered.data))
 
     def close(self) -> None:
-        """Write what is still packed, and the end."""
+        """Write the remaining data and the end of the file."""
         self._data(self._packer.flush())
         self._chunk(b"IEND", b"")
 
