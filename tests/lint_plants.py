@@ -63,7 +63,7 @@ _FROZEN = re.sub(r"lr_mult: \d+", "lr_mult: 0", lint_nets.TRAIN)
 
 PLANTED: dict[str, list[Plant]] = {
     # the text
-    "syntax": [Plant("train", "pad: 2\n", "pad 2\n", "2\n", "got '2' after 'pad'")],
+    "syntax": [Plant("train", "pad: 2\n", "pad 2\n", "2\n", "after 'pad', got '2'")],
     "unknown-field": [
         Plant("train", "pad: 2\n", "padd: 2\n", "padd: 2", "did you mean 'pad'?"),
         Plant("train", "loss_param", "softmaxloss_param", "softmaxloss_param", "it is now called 'loss_param'"),

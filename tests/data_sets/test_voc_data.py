@@ -181,13 +181,13 @@ def test_faulty_sbd_labels_are_named(trees):
     with pytest.raises(InputError, match=r"2008_6\.mat: damaged or not a label of SBD \(KeyError"):
         build_augmented(root, sbd, progress=False)
     scipy.io.savemat(path, {"GTcls": {"Segmentation": np.zeros((2, 2))}})
-    with pytest.raises(InputError, match=r"2008_6\.mat: expected GTcls.Segmentation \(H, W\) uint8, got float64 of shape \(2, 2\)"):
+    with pytest.raises(InputError, match=r"2008_6\.mat: expected GTcls.* uint8, got float64 of shape \(2, 2\)"):
         build_augmented(root, sbd, progress=False)
     write_sbd_label(path, 33)
     with pytest.raises(InputError, match=r"2008_6\.mat: label value 33"):
         build_augmented(root, sbd, progress=False)
     path.unlink()
-    with pytest.raises(InputError, match=r"2008_6\.mat: not there"):
+    with pytest.raises(InputError, match=r"2008_6\.mat: does not exist"):
         build_augmented(root, sbd, progress=False)
     (sbd / "val.txt").unlink()
     with pytest.raises(InputError, match=r"val\.txt: not there; wanted SBD's folder"):

@@ -72,7 +72,7 @@ def test_leveldb(tmp_path):
     assert len(twin) == 3
     assert list(database.keys()) == [b"a", b"b", b"c"]
     assert twin.get(b"b") == b"bbb"
-    with pytest.raises(InputError, match="is gone"):
+    with pytest.raises(InputError, match="is missing"):
         database.get(b"d")
     del database, twin
     (tmp_path / "db" / "CURRENT").write_text("nonsense")

@@ -196,11 +196,11 @@ REFUSED = [
     ),
     (
         'layers { name: "a" type: RELU }\nlayers { name: "g"\n type: GAIN_CHANNEL }',
-        "f:3:2: layer 'g' (GAIN_CHANNEL): GAIN_CHANNEL is not supported any more",
+        "f:3:2: layer 'g' (GAIN_CHANNEL): GAIN_CHANNEL has no counterpart today",
     ),
     (
         'layers { name: "g"\n gain_channel_param { num_output_nz: 1 } }',
-        "f:2:2: layer 'g' (): GAIN_CHANNEL is not supported any more",
+        "f:2:2: layer 'g' (): GAIN_CHANNEL has no counterpart today",
     ),
     (
         'layers { name: "p" type: PADDING }\nlayers { name: "e"\n type: EUCLIDEAN_LOSS }',

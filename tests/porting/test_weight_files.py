@@ -157,7 +157,7 @@ def test_hdf5_that_states_more_than_it_holds_is_refused(tmp_path: Path, links: i
                 file[f"data/conv/{i}"] = file["data/conv/0"]
         else:
             file.create_dataset("data/conv/0", shape=(1 << 20, 1 << 20), dtype="f4", chunks=(1 << 10, 1 << 10))
-    with pytest.raises(InputError, match=r"x.caffemodel.h5: '/data/conv/\d+' states the shape .*, more than a file of"):
+    with pytest.raises(InputError, match=r"x.caffemodel.h5: '/data/conv/\d+' claims the shape .*, more than a file of"):
         read_weight_file(tmp_path / "x.caffemodel.h5")
 
 

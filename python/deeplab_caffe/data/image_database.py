@@ -165,7 +165,7 @@ def compute_image_mean(
         try:
             values = datum_to_array(parse_datum(store.get(key)))
             if total is not None and values.shape != total.shape:
-                raise InputError(f"has the shape {_size(values.shape)}, the records before have {_size(total.shape)}")
+                raise InputError(f"has the shape {_size(values.shape)}, those before have {_size(total.shape)}")
         except InputError as error:
             raise InputError(f"{database}: record '{key.decode('utf-8', 'backslashreplace')}': {error}") from None
         total = values.astype(np.float64) if total is None else total + values

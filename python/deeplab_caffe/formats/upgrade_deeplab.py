@@ -168,7 +168,7 @@ class _Layer:
         """Raise InputError for what no layer of today supports."""
         if self.kind == "GAIN_CHANNEL" or self.old.HasField("gain_channel_param"):
             path = "type" if self.kind == "GAIN_CHANNEL" else "gain_channel_param"
-            raise self.error("GAIN_CHANNEL is not supported any more; remove it, or use a Scale layer", path)
+            raise self.error("GAIN_CHANNEL has no counterpart today; remove it, or use a Scale layer", path)
         if self.kind == "EUCLIDEAN_LOSS" or self.old.HasField("euclidean_loss_param"):
             path = "type" if self.kind == "EUCLIDEAN_LOSS" else "euclidean_loss_param"
             raise self.error(
