@@ -19,7 +19,7 @@ import numpy as np
 from deeplab_caffe.cli import crf_flags
 from deeplab_caffe.crf import CRFParameters, MeanField, Pairwise, bilateral_lattice, crf_labels, position_lattice
 from deeplab_caffe.crf.batch import Task, batch_tasks
-from deeplab_caffe.crf.batch.windows import Window, image_scores
+from deeplab_caffe.crf.batch.regions import Region, image_scores
 from deeplab_caffe.data import read_image
 from deeplab_caffe.progress import tracked
 from timing import table
@@ -65,7 +65,7 @@ def count(image: np.ndarray, unary: np.ndarray, parameters: CRFParameters, count
         labels, whole = timed(lambda eps=eps: crf_labels(image, unary, parameters, compact=eps))
         mean_field = MeanField(unary, eps)
         run = (pairwise, weights, parameters.iterations, parameters.normalization)
-        pairwise.layout(mean_field.stride)
+        pairwise.layout(mean_field.width)
         _, alone = timed(lambda mean_field=mean_field, run=run: mean_field.run(*run).labels())
         reference = labels if eps == 0 else reference
         kept.active.append(mean_field.kept.size)
@@ -78,7 +78,7 @@ def count(image: np.ndarray, unary: np.ndarray, parameters: CRFParameters, count
 def opened(task: Task, size: tuple[int, int] | str | None) -> tuple[np.ndarray, np.ndarray]:
     """An image and its unary energies."""
     image = read_image(task.image)
-    whole = Window(0, 0, *image.shape[:2])
+    whole = Region(0, 0, *image.shape[:2])
     net_size: Any = whole.size if size == "image" else size
     return image, image_scores(task.scores, "auto", net_size, whole.size).unary(whole)
 

@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 from crf_scenes import busy_image
 from deeplab_caffe.crf import CRFParameters
 from deeplab_caffe.crf.batch import DEFAULT_OVERLAP
-from deeplab_caffe.crf.batch.tiles import bands, default_tile, infer_window
-from deeplab_caffe.crf.batch.windows import Window
+from deeplab_caffe.crf.batch.regions import Region
+from deeplab_caffe.crf.batch.tiles import bands, default_tile, infer_region
 from deeplab_caffe.data import read_image, read_label
 from deeplab_caffe.data.images import open_image
 from timing import table
@@ -135,7 +135,7 @@ def compare(folder: Path, parameters: CRFParameters, windows: int) -> Compared:
         window = around(centre, REACH, size)
         grown = around(centre, REACH + round(2 * DEFAULT_OVERLAP * parameters.sigma_alpha), size)
         unary = -np.asarray(scores[(slice(None), *grown.slices)])
-        whole = infer_window(np.asarray(image[grown.slices]), unary, grown, parameters).labels()
+        whole = infer_region(np.asarray(image[grown.slices]), unary, grown, parameters).labels()
         inner = tuple(slice(window[i] - grown[i], window[i + 2] - grown[i]) for i in (0, 1))
         differs = whole[inner] != labels[window.slices]
         changed += int((whole[inner] != unary.argmin(axis=0)[inner]).sum())
@@ -162,10 +162,10 @@ def distance_below(most: int, edges: list[int], length: int) -> NDArray[np.bool_
     return near
 
 
-def around(centre: list[int], reach: int, size: tuple[int, ...]) -> Window:
+def around(centre: list[int], reach: int, size: tuple[int, ...]) -> Region:
     """The window that reaches so far to all sides, inside an image of this size."""
     low, high = (np.clip([c + sign * reach for c in centre], 0, size).tolist() for sign in (-1, 1))
-    return Window(*low, *high)
+    return Region(*low, *high)
 
 
 def photograph(path: str | None) -> NDArray[np.uint8]:

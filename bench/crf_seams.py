@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from deeplab_caffe.crf import CRFParameters, crf_labels, resize_scores
-from deeplab_caffe.crf.batch.tiles import bands, infer_window
+from deeplab_caffe.crf.batch.tiles import bands, infer_region
 from deeplab_caffe.data import read_image
 
 NEAR = 8
@@ -29,7 +29,7 @@ def tiled(image: np.ndarray, unary: np.ndarray, parameters: CRFParameters, tile:
     labels, seams = np.zeros(size, np.uint8), np.zeros(size, bool)
     for row in bands(size, tile, margin):
         for part, grown in row:
-            beliefs = infer_window(image[grown.slices], unary[(slice(None), *grown.slices)], grown, parameters)
+            beliefs = infer_region(image[grown.slices], unary[(slice(None), *grown.slices)], grown, parameters)
             rows = slice(part.top - grown.top, part.bottom - grown.top)
             labels[part.slices] = beliefs.labels()[rows, part.left - grown.left : part.right - grown.left]
             for edge, axis, length in ((part.top, 0, size[0]), (part.left, 1, size[1])):

@@ -15,6 +15,7 @@ import torch
 from cases import collect
 from deeplab_caffe import caffe
 from deeplab_caffe.formats import messages, prototxt, schema
+from tolerances import tolerance
 
 FOLDER = Path(__file__).parent / "data" / "conformance" / "layers"
 TABLE = Path(__file__).parent.parent / "docs" / "conformance.md"
@@ -96,7 +97,7 @@ def _prepared(record: dict[str, np.ndarray]) -> caffe.Net:
 def _comparison(what: str, ours: np.ndarray, theirs: np.ndarray) -> Comparison:
     assert ours.shape == theirs.shape, f"{what}: {ours.shape}, recorded {theirs.shape}"
     error = float(np.abs(ours - theirs).max(initial=0))
-    return Comparison(what, error if np.isfinite(error) else np.inf, 1e-5 * float(np.abs(theirs).max(initial=0)) + 1e-6)
+    return Comparison(what, error if np.isfinite(error) else np.inf, tolerance(theirs))
 
 
 def table(device: str) -> str:

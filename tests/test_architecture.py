@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deeplab_caffe.cli.table import COMMANDS
+from deeplab_caffe.cli.command_table import COMMANDS
 from deeplab_caffe.nets import full_name
 
 ROOT = Path(__file__).parent.parent

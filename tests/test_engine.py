@@ -48,7 +48,7 @@ def test_the_embedded_one_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch)
             monkeypatch.setenv("DEEPLAB_CAFFE", value)
         assert engine.is_embedded() and engine.caffe() is caffe
     monkeypatch.setenv("DEEPLAB_CAFFE", "sytem")
-    with pytest.raises(InputError, match="DEEPLAB_CAFFE is 'sytem', wanted embedded or system"):
+    with pytest.raises(InputError, match="DEEPLAB_CAFFE is 'sytem'; expected embedded or system"):
         engine.caffe()
 
 
@@ -72,7 +72,7 @@ def test_what_is_found_is_something_else(tmp_path: Path, monkeypatch: pytest.Mon
     alias.uninstall()
     (tmp_path / "caffe").mkdir()
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(InputError, match=f"what `import caffe` finds, .*{tmp_path}/caffe.*, is no pycaffe"):
+    with pytest.raises(InputError, match=f"`import caffe` finds .*{tmp_path}/caffe.*, which is not pycaffe"):
         engine.caffe()
     del sys.modules["caffe"]
 
@@ -93,13 +93,13 @@ def test_scripts_get_the_one_that_is_chosen(
 def test_devices_of_an_installed_one(installed: types.ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     real = engine.current()
     real.choose_device(None, wants_gpu=True, workers=1)
-    assert "say --gpu N" in capsys.readouterr().err
+    assert "use --gpu N" in capsys.readouterr().err
     real.choose_device("1", wants_gpu=False, workers=1)
     assert installed.calls == ["set_mode_cpu()", "set_device(1,)", "set_mode_gpu()"]
     for gpu, workers, message in (
-        ("0,1", 1, "wanted its number"),
-        ("all", 1, "wanted its number"),
-        (None, 2, "one pro"),
+        ("0,1", 1, "expected one number"),
+        ("all", 1, "expected one number"),
+        (None, 2, "in one process"),
     ):
         with pytest.raises(InputError, match=message):
             real.choose_device(gpu, wants_gpu=False, workers=workers)
@@ -116,7 +116,7 @@ def test_layers_that_an_installed_one_lacks(installed: types.ModuleType, tmp_pat
         return str(caught.value).replace(str(tmp_path), "")
 
     where = "/net.prototxt:2:1: layer 'x' "
-    lacks = "the installed Caffe (/usr/lib/caffe/__init__.py) has no such layer type"
+    lacks = "the installed Caffe (/usr/lib/caffe/__init__.py) does not have this layer type"
     assert refusal('type: "Interp"') == f"{where}(Interp): {lacks}; write the nets with --dialect bvlc"
     assert refusal('type: "Own"') == f"{where}(Own): {lacks}"
     python = 'type: "Python" python_param { module: "mine" }'
@@ -171,7 +171,7 @@ def test_steps_end_behind_each_line_of_the_log(max_iter: int, display: int, call
 
 def test_signals_are_served_between_steps() -> None:
     solver = _Solver(interrupted_at=6)
-    with pytest.raises(Stopped, match="stopped at iteration 9 of 20; the same command goes on from there"):
+    with pytest.raises(Stopped, match="stopped at iteration 9 of 20; run the same command again to continue"):
         _run(solver, 20, 4)
     assert solver.calls == [1, 4, 4, "snapshot"]
     solver = _Solver(interrupted_at=6, number=signal.SIGHUP)
@@ -185,8 +185,8 @@ def test_signals_are_served_between_steps() -> None:
 _WRITER = """
 import os, sys
 from pathlib import Path
-from deeplab_caffe.engine.output import appended_to
-with appended_to(Path("log/train.log")) as terminal:
+from deeplab_caffe.engine.stderr_log import stderr_appended_to
+with stderr_appended_to(Path("log/train.log")) as terminal:
     os.write(2, b"I0101 12:00:00.000000 1 x.cpp:1] Iteration 1\\n")
     os.write(2, b"E0101 12:00:00.000000 1 x.cpp:1] wrong\\n")
     print("to the terminal", file=terminal, flush=True)
@@ -231,10 +231,10 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., P
 
 
 def test_becoming_the_installed_program(programs: Callable[..., Path], installed: types.ModuleType) -> None:
-    with pytest.raises(InputError, match="there is no installed program 'caffe' on PATH"):
+    with pytest.raises(InputError, match="no installed program 'caffe' is on PATH"):
         engine.replace_by_installed("caffe", ["train"])
     programs("ours", "_run.py")  # a script of this project
-    with pytest.raises(InputError, match="there is no installed program"):
+    with pytest.raises(InputError, match="no installed program"):
         engine.replace_by_installed("caffe", ["train"])
     program = programs("bin", "extract_features")
 

@@ -63,7 +63,7 @@ def test_exit_codes_and_tracebacks_are_the_scripts_own(tmp_path, capsys):
 
 def test_a_script_that_is_not_there(tmp_path, capsys):
     assert cli.main(["run", str(tmp_path / "no.py")]) == 2
-    assert "no.py: there is no such script" in capsys.readouterr().err
+    assert "no.py: the script does not exist" in capsys.readouterr().err
 
 
 def test_every_module_of_pycaffe_can_be_imported(tmp_path):

@@ -9,6 +9,7 @@ import numpy as np
 from deeplab_caffe import caffe
 from deeplab_caffe.formats import messages, prototxt, schema
 from deeplab_caffe.formats.bvlc import to_bvlc
+from tolerances import assert_same_sums
 
 Arrays = dict[str, np.ndarray]
 
@@ -68,13 +69,11 @@ def run(net: caffe.Net, bottoms: Mapping[str, np.ndarray], learned: Sequence[str
     return left
 
 
-def assert_agree(ours: Arrays, native: Arrays, share: float = 1e-5) -> None:
-    """To float32 rounding: `share` of the largest value."""
+def assert_agree(ours: Arrays, native: Arrays) -> None:
+    """To float32 rounding."""
     assert ours.keys() == native.keys()
     for name, array in native.items():
-        assert ours[name].shape == array.shape, name
-        tolerance = share * float(np.abs(array).max(initial=0)) + 1e-6
-        np.testing.assert_allclose(ours[name], array, rtol=0, atol=tolerance, err_msg=name)
+        assert_same_sums(ours[name], array, name)
         assert not name.startswith("diff") or array.any(), f"{name} is all zero: nothing was compared"
 
 

@@ -37,7 +37,7 @@ def test_all_stages_run(ran: tuple[Path, dict, str, str]) -> None:
     assert "mean IoU" in output and "report:" in output
     record = json.loads((folder / "exp/evaluation.json").read_text())
     assert sum(map(sum, record["confusion_before"])) > 0
-    assert output.count("== train: done before, nothing has changed") == 1
+    assert output.count("== train: already done, nothing has changed") == 1
 
 
 def test_the_log_is_kept(ran: tuple[Path, dict, str, str]) -> None:
@@ -56,14 +56,14 @@ def test_nets_in_deeplabs_dialect_are_refused(ran: tuple[Path, dict, str, str]) 
     assert (found["native data"], found["native prototxt"], found["native train"]) == (0, 0, 2)
     assert (
         "native/prototxt/train.prototxt:9:1: layer 'data' (ImageSegData): the installed Caffe" in error
-        and "has no such layer type; write the nets with --dialect bvlc" in error
+        and "does not have this layer type; write the nets with --dialect bvlc" in error
     )
 
 
 def test_what_only_the_embedded_one_can(ran: tuple[Path, dict, str, str]) -> None:
     _, found, _, error = ran
     assert (found["workers"], found["gpus"], found["strange"]) == (2, 2, 2)
-    assert "--workers is for the embedded Caffe" in error and "--gpu 0,1: pycaffe trains on one GPU" in error
+    assert "--workers is only supported by the embedded Caffe" in error and "--gpu 0,1: expected one number" in error
     assert "would import the module 'os'" in error and "--allow-python-layers" in error
 
 
@@ -80,10 +80,10 @@ def test_errors_of_python_layers_are_one_line(ran: tuple[Path, dict, str, str]) 
 def test_ctrl_c_leaves_a_snapshot_to_go_on_from(ran: tuple[Path, dict, str, str]) -> None:
     folder, found, output, error = ran
     assert found["stopped"] == 130
-    assert "the same command goes on from there" in error
+    assert "run the same command again to continue" in error
     (stop,) = {line for line in error.splitlines() if line.startswith("stopped at iteration")}
     iteration = int(stop.split()[3])
     assert iteration % 4 == 1 and (folder / f"stopped/model/train_iter_{iteration}.caffemodel").exists()
     assert found["damaged"] == 2
-    assert "going on from stopped/model/train_iter_" in output
-    assert ".* to go on from the snapshot before" in error
+    assert "resuming from stopped/model/train_iter_" in output
+    assert ".* to resume from the previous snapshot" in error

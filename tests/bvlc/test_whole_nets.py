@@ -10,6 +10,7 @@ import pytest
 from bvlc.dialects import in_bvlc
 from deeplab_caffe import caffe
 from deeplab_caffe.nets import Options, generate
+from tolerances import assert_same_sums
 
 #: LargeFOV with an eighth of the channels; images are never larger than the crop, so nothing is drawn but dropout
 _OPTIONS = {
@@ -60,13 +61,11 @@ def test_training_net(nets: dict[str, str]) -> None:
         assert losses[1] == pytest.approx(losses[0], rel=1e-5) and losses[0] > 0
         for name, blob in native.blobs.items():
             if name in bvlc.blobs:
-                scale = float(np.abs(blob.data).max())
-                np.testing.assert_allclose(bvlc.blobs[name].data, blob.data, atol=1e-5 * scale + 1e-6, err_msg=name)
+                assert_same_sums(bvlc.blobs[name].data, blob.data, name)
         assert {"data", "label", "label_shrink", "accuracy", "fc8_tiny"} <= set(bvlc.blobs)
         for name, blobs in native.params.items():
             for ours, theirs in zip(bvlc.params[name], blobs, strict=True):
-                scale = float(np.abs(theirs.diff).max())
-                np.testing.assert_allclose(ours.diff, theirs.diff, atol=1e-5 * scale + 1e-7, err_msg=name)
+                assert_same_sums(ours.diff, theirs.diff, name, tiny=1e-7)
 
 
 def test_test_net(nets: dict[str, str]) -> None:
@@ -75,8 +74,7 @@ def test_test_net(nets: dict[str, str]) -> None:
         expected, found = native.forward(), bvlc.forward()
         assert expected.keys() == found.keys() == {"fc8_interp"}
         assert expected["fc8_interp"].shape == (1, 3, 41, 41) and expected["fc8_interp"].any()
-        scale = float(np.abs(expected["fc8_interp"]).max())
-        np.testing.assert_allclose(found["fc8_interp"], expected["fc8_interp"], atol=1e-5 * scale)
+        assert_same_sums(found["fc8_interp"], expected["fc8_interp"], tiny=0)
 
 
 def test_training(nets: dict[str, str]) -> None:
@@ -91,7 +89,7 @@ def test_training(nets: dict[str, str]) -> None:
         solver.net.close()
     for name, blobs in weights[0].items():
         for native, ours in zip(blobs, weights[1][name], strict=True):
-            np.testing.assert_allclose(ours, native, rtol=1e-4, atol=1e-5 * float(np.abs(native).max()) + 1e-7)
+            assert_same_sums(ours, native, name, tiny=1e-7)
 
 
 def test_the_generator_writes_the_same(tiny: Path) -> None:

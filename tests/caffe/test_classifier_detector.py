@@ -73,8 +73,8 @@ def test_context_is_filled_with_the_mean(files, image):
     crop = detector.crop(image, np.array((0, 0, 3, 3)))
     # 6 / (6 - 2) = 1.5 times as large about (2, 2): from -1 to 5; one of seven pixels, a row of the crop, is outside.
     assert crop.shape == (6, 6, 3)
-    np.testing.assert_allclose(crop[0], detector.crop_mean[0])
-    np.testing.assert_allclose(crop[:, 0], detector.crop_mean[:, 0])
+    np.testing.assert_array_equal(crop[0], detector.crop_mean[0])
+    np.testing.assert_array_equal(crop[:, 0], detector.crop_mean[:, 0])
     np.testing.assert_allclose(crop[1:, 1:], caffe.io.resize_image(image[:5, :5], (5, 5)), atol=1e-6)
     inside = detector.crop(image, (4, 4, 6, 7))
     assert not np.isclose(inside, detector.crop_mean).all(axis=2).any()

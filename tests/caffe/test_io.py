@@ -153,8 +153,8 @@ def test_preprocess_in_order(transformer):
     kept = image.copy()
     got = transformer.preprocess("data", image)
     assert got.dtype == np.float32
-    np.testing.assert_allclose(got[0], (image[:, :, 2] * 10 - 1) / 2)
-    np.testing.assert_allclose(got[2], (image[:, :, 0] * 10 - 3) / 2)
+    np.testing.assert_array_equal(got[0], (image[:, :, 2] * 10 - 1) / 2)
+    np.testing.assert_array_equal(got[2], (image[:, :, 0] * 10 - 3) / 2)
     np.testing.assert_array_equal(image, kept)
     np.testing.assert_allclose(transformer.deprocess("data", got[np.newaxis]), image, atol=1e-6)
 
@@ -169,7 +169,7 @@ def test_preprocess_resizes(transformer):
 def test_means_of_every_shape(transformer):
     flat = np.array([[1.0, 2.0], [3.0, 4.0]])
     transformer.set_mean("data", flat)
-    np.testing.assert_allclose(transformer.mean["data"], [flat])  # the same for every channel
+    np.testing.assert_array_equal(transformer.mean["data"], [flat])  # the same for every channel
     whole = np.stack([flat, flat + 1, flat + 2])
     transformer.set_mean("data", whole)
     np.testing.assert_array_equal(transformer.mean["data"], whole)

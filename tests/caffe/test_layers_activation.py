@@ -55,6 +55,12 @@ def _gradient(built, diff=1.0) -> np.ndarray:
             [0, 2 * _SIGMOID1],
             [0.5, _SIGMOID1 + _SIGMOID1 * (1 - _SIGMOID1)],
         ),
+        (
+            'type: "HardSwish"',
+            [-4, -2, -1.5, 0, 1, 2, 6],
+            [0, -1 / 3, -0.375, 0, 2 / 3, 5 / 3, 6],
+            [0, -1 / 6, 0, 0.5, 5 / 6, 7 / 6, 1],
+        ),
     ],
 )
 def test_by_hand(layer, text, x, y, factor):
@@ -117,6 +123,7 @@ def test_prelu_by_hand(layer, shared, slopes, y, slope_diff):
         'type: "PReLU"',
         'type: "Sigmoid"',
         'type: "Swish"',
+        'type: "HardSwish"',
         'type: "TanH"',
     ],
 )

@@ -30,8 +30,8 @@ def test_forward_all_over_any_number_of_items(chain, count):
     x = np.arange(2 * count, dtype=float).reshape(count, 2)
     out = chain.forward_all(blobs=["y"], x=x)
     assert set(out) == {"y", "z"}
-    np.testing.assert_allclose(out["y"], x @ [[1, 0], [1, 1]])
-    np.testing.assert_allclose(out["z"], x @ [[1, 0], [2, 1]])
+    np.testing.assert_array_equal(out["y"], x @ [[1, 0], [1, 1]])
+    np.testing.assert_array_equal(out["z"], x @ [[1, 0], [2, 1]])
     chain.forward(x=np.zeros((3, 2)))
     assert np.abs(out["z"]).max() > 0  # the results are copies
 
@@ -39,9 +39,9 @@ def test_forward_all_over_any_number_of_items(chain, count):
 def test_forward_backward_all(chain):
     x, dz = np.ones((5, 2)), np.arange(10.0).reshape(5, 2)
     blobs, diffs = chain.forward_backward_all(diffs=["y"], x=x, z=dz)
-    np.testing.assert_allclose(blobs["z"], x @ [[1, 0], [2, 1]])
-    np.testing.assert_allclose(diffs["y"], dz @ [[1, 1], [0, 1]])
-    np.testing.assert_allclose(diffs["x"], dz @ [[1, 2], [0, 1]])
+    np.testing.assert_array_equal(blobs["z"], x @ [[1, 0], [2, 1]])
+    np.testing.assert_array_equal(diffs["y"], dz @ [[1, 1], [0, 1]])
+    np.testing.assert_array_equal(diffs["x"], dz @ [[1, 2], [0, 1]])
 
 
 def test_callbacks_get_the_index_of_each_layer(chain):

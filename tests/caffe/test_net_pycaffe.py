@@ -125,7 +125,7 @@ def test_parameter_diffs_add_up_until_cleared(small):
     small.clear_param_diffs()
     assert (bias == 0).all()
     small.backward(pool=np.ones((2, 2, 1, 1)))
-    np.testing.assert_allclose(twice, 2 * bias)
+    np.testing.assert_array_equal(twice, 2 * bias)
 
 
 def test_backward_reads_the_present_blobs_and_needs_no_forward(small):
@@ -135,8 +135,8 @@ def test_backward_reads_the_present_blobs_and_needs_no_forward(small):
     small.clear_param_diffs()
     small.backward(start="conv", end="conv")
     places = small.blobs["conv"].diff[:, 0].size
-    np.testing.assert_allclose(small.params["conv"][1].diff, places)
-    np.testing.assert_allclose(small.params["conv"][0].diff, 2.0 * places)
+    np.testing.assert_array_equal(small.params["conv"][1].diff, places)
+    np.testing.assert_array_equal(small.params["conv"][0].diff, 2.0 * places)
 
 
 def test_backward_after_a_change_of_values_or_weights(small):
@@ -147,7 +147,7 @@ def test_backward_after_a_change_of_values_or_weights(small):
     small.clear_param_diffs()
     small.backward(start="conv", end="conv")
     places = small.blobs["conv"].diff[:, 0].size
-    np.testing.assert_allclose(small.params["conv"][0].diff, 3.0 * places)
+    np.testing.assert_array_equal(small.params["conv"][0].diff, 3.0 * places)
 
 
 def test_dropout_needs_its_forward(net):

@@ -27,6 +27,7 @@ CASES = [
     simple("sigmoid", "Sigmoid", "", _X),
     simple("swish", "Swish", "", _X),
     simple("swish_beta", "Swish", "swish_param { beta: 1.5 }", _X),
+    simple("hard_swish", "HardSwish", "", 3 * _X),
     simple("tanh", "TanH", "", _X),
     simple("threshold", "Threshold", "threshold_param { threshold: 0.25 }", _X, checked=0),
 ]

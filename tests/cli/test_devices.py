@@ -10,7 +10,7 @@ from deeplab_caffe import cli
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--gpu", "0", "--workers", "2"], "--workers is for the CPU; with --gpu there is one worker for each device"),
+        (["--gpu", "0", "--workers", "2"], "--workers is only for the CPU; with --gpu there is one worker per device"),
         (["--workers", "0"], "--workers 0: wanted 1 or more"),
         (["--gpu", "x"], "--gpu x: wanted the numbers of CUDA devices, such as 0 or 0,1, or all"),
     ],
@@ -24,4 +24,4 @@ def test_torchrun_is_for_training(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "1")
     assert cli.main(["data", "demo", "--exp", str(tmp_path)]) == 2
-    assert "the stage data is done by one; leave torchrun away" in capsys.readouterr().err
+    assert "the stage data runs in one; run it without torchrun" in capsys.readouterr().err

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from deeplab_caffe.cli import main, prototxt_all
+from deeplab_caffe.cli import main
+from deeplab_caffe.cli.commands import prototxt_all
 from deeplab_caffe.nets import VARIANTS
 
 REPOSITORY = Path(__file__).parents[2]
@@ -42,7 +43,7 @@ def test_prototxt_all(place, monkeypatch, capsys):
     assert capsys.readouterr().out.splitlines() == [
         "prototxt/cityscapes/largefov: unchanged: test.prototxt, deploy.prototxt, solver.prototxt",
         "prototxt/cityscapes/largefov: kept, edited by hand: train.prototxt",
-        "2 models; 9 files were as they should be",
+        "2 models; 9 files were already up to date",
     ]
     assert "dilation: 6" in edited.read_text()
 
@@ -58,7 +59,7 @@ def test_one_model_by_either_name(place, name):
     [
         (["prototxt", "voc_aspp_1"], "got 'voc_aspp_1'; wanted <data set>/<model> or <data set>_<model>"),
         (["train", "voc_aspp_ll"], "did you mean 'voc_aspp_l' or"),
-        (["trian", "voc_aspp_l"], "there is no command 'trian'; did you mean 'train'?"),
+        (["trian", "voc_aspp_l"], "unknown command 'trian'; did you mean 'train'?"),
     ],
 )
 def test_unknown_names(place, capsys, words, message):

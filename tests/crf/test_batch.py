@@ -147,7 +147,7 @@ def test_what_is_damaged_is_reported_and_the_others_done(folders, damage, capsys
     command = ["crf", "--scores", str(scores), "--images", str(images), "-o", str(out), *FLAGS]
     assert main(command) == 1
     said = capsys.readouterr()
-    assert "2 refined" in said.out and "1 could not be refined: b" in said.err
+    assert "refined 2 images" in said.out and "1 images failed: b" in said.err
     assert re.search(f"b: .*{message}", said.err)
     for name in "ac":
         np.testing.assert_array_equal(read_label(out / f"{name}.png"), expected[name])
@@ -162,13 +162,13 @@ def test_the_command_goes_on_from_what_is_done(folders, capsys):
     (out / "b.png").unlink()
     assert main([*command, "--keep"]) == 0
     assert (out / "b.png").exists() and (out / "a.png").stat().st_mtime_ns == before
-    assert re.search("1 refined in .*, 2 were there", capsys.readouterr().out)
+    assert re.search("refined 1 images in .*, kept 2 existing results", capsys.readouterr().out)
     assert main([*command, "--keep", "--w2", "1.5"]) == 2
     message = capsys.readouterr().err
     assert "were made with" in message and "w2 1.5" in message and "Traceback" not in message
     os.utime(out / "c.png", ns=(0, 0))  # left by a run with other parameters, before the one that is gone on with
     assert main([*command, "--keep"]) == 0
-    assert re.search("1 refined in .*, 2 were there", capsys.readouterr().out)
+    assert re.search("refined 1 images in .*, kept 2 existing results", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(
@@ -179,16 +179,16 @@ def test_the_command_goes_on_from_what_is_done(folders, capsys):
         (["-o", "{scores}"], "holds what is to be read; name another folder"),
         (["--preset", "mine"], "no preset 'mine'"),
         (["-o", "{images}/a.png"], "a.png: results cannot be written there: File exists"),
-        (["--size", "big"], "--size: got 'big'"),
+        (["--size", "big"], "or image, but got 'big'"),
         (["--tile", "20"], "a tile of 20 pixels is too small for margins of 36"),
         (["--overlap", "nan"], "overlap is nan, wanted 0 or more"),
         (["--compact", "2"], "compact is 2, wanted a probability"),
-        (["--workers", "0"], "--workers: got 0"),
+        (["--workers", "0"], "--workers: expected at least 1 but got 0"),
         (["--scheduler", "tcp://127.0.0.1:9"], "no Dask scheduler answers at tcp://127.0.0.1:9"),
     ],
 )
 def test_what_the_command_cannot_use_is_one_line(folders, flags, message, capsys, monkeypatch):
-    monkeypatch.setattr("deeplab_caffe.crf.crew.cluster._CONNECT_SECONDS", 1)
+    monkeypatch.setattr("deeplab_caffe.crf.pool.cluster._CONNECT_SECONDS", 1)
     scores, images, out, _ = folders
     out.mkdir()
     flags = [flag.format(scores=scores, images=images, out=out) for flag in flags]
@@ -244,7 +244,7 @@ def test_ids_that_have_no_map_are_failures(folders):
     assert tasks[0].id == "c" and tasks[1] == Failure("z", f"{folders[0]}: no score map of 'z'")
 
 
-def test_a_crew_of_processes_refines_too(folders):
+def test_a_pool_of_processes_refines_too(folders):
     scores, images, out, expected = folders
     refine_batch(batch_tasks(scores, images), Refiner(PARAMETERS, out), workers=1, processes=True, quiet=True)
     np.testing.assert_array_equal(read_label(out / "c.png"), expected["c"])

@@ -9,8 +9,8 @@ import pytest
 
 from deeplab_caffe.crf import CRFParameters, crf_labels, dense_crf, resize_scores
 from deeplab_caffe.crf.batch import Refiner, batch_tasks, refine_batch
-from deeplab_caffe.crf.batch.tiles import bands, infer_window
-from deeplab_caffe.crf.batch.windows import Window, enlarged
+from deeplab_caffe.crf.batch.regions import Region, enlarged
+from deeplab_caffe.crf.batch.tiles import bands, infer_region
 from deeplab_caffe.data import read_label
 from deeplab_caffe.data.bin_files import open_bin
 
@@ -31,8 +31,8 @@ def test_tiles_cover_the_image_once(size):
 def test_a_window_is_enlarged_as_the_whole_is():
     maps = np.random.default_rng(0).normal(size=(3, 9, 12)).astype(np.float32)
     whole = resize_scores(maps, (65, 89))
-    for window in (Window(0, 0, 65, 89), Window(7, 0, 30, 40), Window(40, 50, 65, 89), Window(8, 8, 9, 9)):
-        np.testing.assert_array_equal(enlarged(maps, (65, 89), window), whole[(slice(None), *window.slices)])
+    for region in (Region(0, 0, 65, 89), Region(7, 0, 30, 40), Region(40, 50, 65, 89), Region(8, 8, 9, 9)):
+        np.testing.assert_array_equal(enlarged(maps, (65, 89), region), whole[(slice(None), *region.slices)])
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +44,12 @@ def large(scene):
 def test_a_tile_is_the_part_of_the_whole_but_for_its_edges(large):
     image, maps = large
     whole = dense_crf(image, -maps, PARAMETERS)
-    window, inner = Window(20, 151, 160, 360), (slice(None), slice(40, None), slice(60, 140))
-    unary = -maps[(slice(None), *window.slices)]
-    tile = infer_window(image[window.slices], unary, window, PARAMETERS).probabilities()
-    part = whole[(slice(None), *window.slices)]
+    region, inner = Region(20, 151, 160, 360), (slice(None), slice(40, None), slice(60, 140))
+    unary = -maps[(slice(None), *region.slices)]
+    tile = infer_region(image[region.slices], unary, region, PARAMETERS).probabilities()
+    part = whole[(slice(None), *region.slices)]
     np.testing.assert_allclose(tile[inner], part[inner], atol=2e-3)
-    moved = infer_window(image[window.slices], unary, Window(0, 0, 140, 209), PARAMETERS).probabilities()
+    moved = infer_region(image[region.slices], unary, Region(0, 0, 140, 209), PARAMETERS).probabilities()
     error = [np.abs(other[inner] - part[inner]).max() for other in (tile, moved)]
     assert error[0] < error[1] / 10, "the lattice is placed as the whole image's"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deeplab_caffe.crf import densecrf, utils
+from deeplab_caffe.crf.pydensecrf import densecrf, utils
 from deeplab_caffe.errors import InputError
 
 HEIGHT, WIDTH, CLASSES = 13, 17, 4

@@ -11,14 +11,14 @@ from deeplab_caffe.crf import crf_labels, resize_scores
 from deeplab_caffe.crf.search import (
     PAPERS,
     ArrayItem,
-    Row,
+    ScoredSetting,
     SearchOptions,
     SearchResult,
     SearchSpace,
     Setting,
     coarse_to_fine,
 )
-from deeplab_caffe.crf.search.bootstrap import gain_interval
+from deeplab_caffe.crf.search.grid_search import gain_interval
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.evaluation import Scores
 
@@ -120,7 +120,7 @@ def test_a_class_in_no_label_cannot_make_the_crf_look_good():
 
 
 FOUND = SearchResult(
-    (Row("coarse", 3, 10, 3, 0.62),),
+    (ScoredSetting("coarse", 3, 10, 3, 0.62),),
     SPACE.parameters(Setting(3, 10, 3)),
     *(0.62, 0.6, 5, (), (0.01, 0.03), (0.5, None), (0.6, None)),
 )
@@ -144,7 +144,7 @@ def test_the_verdict_is_one_sentence(change, sentence):
 
 def test_the_summary_counts_what_was_scored_and_what_was_screened():
     assert FOUND.summary().startswith("5 images, 1 setting\n")
-    screened = [Row("screen", w1, 10, 3, 0.6) for w1 in (1, 2, 3)]
+    screened = [ScoredSetting("screen", w1, 10, 3, 0.6) for w1 in (1, 2, 3)]
     summary = dataclasses.replace(FOUND, rows=(*screened, *FOUND.rows), images=1).summary()
     assert summary.startswith("1 image, 1 setting in full, the coarse ones chosen among 3 by screening\n")
     assert "warning" not in summary

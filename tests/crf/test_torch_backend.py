@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from deeplab_caffe.crf import CRFParameters, build_lattice, crf_batch, crf_labels, dense_crf, resize_scores
-from deeplab_caffe.crf.gaussian_filter import gaussian_filter
-from deeplab_caffe.crf.inference import Options
-from deeplab_caffe.crf.torch_backend import infer_weights
-from deeplab_caffe.crf.torch_lattice import build_torch_lattice
+from deeplab_caffe.crf.backends.base import BackendOptions
+from deeplab_caffe.crf.backends.torch_backend import infer_weights
+from deeplab_caffe.crf.backends.torch_lattice import build_torch_lattice
+from deeplab_caffe.crf.pydensecrf.densecrf import gaussian_filter
 from deeplab_caffe.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -55,7 +55,7 @@ def test_a_batch_agrees_with_native(pairs, normalization, compact):
 
 def test_several_weights_side_by_side(pairs):
     w1s = (0.0, 2.0, 90.0)
-    results = infer_weights(pairs, PARAMETERS, w1s, Options(labels=True, compact=0.0, device="cpu"))
+    results = infer_weights(pairs, PARAMETERS, w1s, BackendOptions(labels=True, compact=0.0, device="cpu"))
     for w1, labels in zip(w1s, results, strict=True):
         for one, (image, unary) in zip(labels, pairs, strict=True):
             assert one.dtype == np.uint8

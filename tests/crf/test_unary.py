@@ -69,8 +69,8 @@ def test_bad_values_are_refused(function, values, message):
 
 
 def test_resize_is_corner_aligned_by_hand():
-    np.testing.assert_allclose(resize_scores([[[0, 8]]], (1, 5)), [[[0, 2, 4, 6, 8]]])
-    np.testing.assert_allclose(resize_scores([[[0], [8]]], (3, 2)), [[[0, 0], [4, 4], [8, 8]]])
+    np.testing.assert_array_equal(resize_scores([[[0, 8]]], (1, 5)), [[[0, 2, 4, 6, 8]]])
+    np.testing.assert_array_equal(resize_scores([[[0], [8]]], (3, 2)), [[[0, 0], [4, 4], [8, 8]]])
     np.testing.assert_array_equal(resize_scores([[[1, 2], [3, 4]]], (1, 1)), [[[1]]])
 
 

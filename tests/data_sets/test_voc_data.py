@@ -190,5 +190,5 @@ def test_faulty_sbd_labels_are_named(trees):
     with pytest.raises(InputError, match=r"2008_6\.mat: does not exist"):
         build_augmented(root, sbd, progress=False)
     (sbd / "val.txt").unlink()
-    with pytest.raises(InputError, match=r"val\.txt: not there; wanted SBD's folder"):
+    with pytest.raises(InputError, match=r"val\.txt: does not exist; expected SBD's folder"):
         build_augmented(root, sbd, progress=False)

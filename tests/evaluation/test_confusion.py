@@ -53,10 +53,10 @@ def test_class_that_is_only_predicted_counts_as_zero():
 @pytest.mark.parametrize(
     ("label", "prediction", "words"),
     [
-        (LABEL[:1], PREDICTION, r"label is \(1, 4\) but prediction \(2, 4\)"),
-        ([[0, 4, 255]], [[0, 0, 0]], r"label values reach from 0 to 4, 1 of 2 pixels outside 0\.\.3.*ignore_label 255"),
-        ([[0, 1]], [[0, 7]], r"prediction values reach from 0 to 7"),
-        ([[-1, 1]], [[0, 0]], r"label values reach from -1 to 1"),
+        (LABEL[:1], PREDICTION, r"label is \(1, 4\), but prediction is \(2, 4\)"),
+        ([[0, 4, 255]], [[0, 0, 0]], r"label values are 0 to 4, 1 of 2 pixels are outside 0\.\.3.*ignore_label 255"),
+        ([[0, 1]], [[0, 7]], r"prediction values are 0 to 7"),
+        ([[-1, 1]], [[0, 0]], r"label values are -1 to 1"),
     ],
 )
 def test_faults_are_named(label, prediction, words):
@@ -77,5 +77,5 @@ def test_table_with_one_and_two_columns():
     assert both[1].split() == ["a", "33.33", "100.00", "+66.67"]
     assert both[4].split() == ["d", "-", "100.00", "-"]
     assert both[6].split() == ["mean", "IoU", "24.44", "100.00", "+75.56"]
-    with pytest.raises(InputError, match="4 classes, but 1 class names"):
+    with pytest.raises(InputError, match="expected 4 class names, one for each IoU, but got 1"):
         scores.table(["a"])

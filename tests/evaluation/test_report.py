@@ -63,7 +63,7 @@ def test_overlay_keeps_background_and_ignored_pixels():
     image = overlay(IMAGE, LABEL, PALETTE)
     assert (image[LABEL == 0] == 90).all() and (image[LABEL == 255] == 90).all()
     assert (image[5, 25] != 90).any() and IMAGE.max() == 90
-    with pytest.raises(InputError, match=r"overlay: the image is \(30, 45\) but the labels are \(30, 44\)"):
+    with pytest.raises(InputError, match=r"overlay: the image is \(30, 45\), but the labels are \(30, 44\)"):
         overlay(IMAGE, LABEL[:, 1:], PALETTE)
 
 
@@ -76,7 +76,7 @@ def test_strip_holds_pictures_of_several_shapes():
     sheet = decoded(side_by_side([[IMAGE, IMAGE], [tall, tall]], ["a", "b"], [("cat", (0, 0, 250))] * 30, 100))
     assert (sheet == (250, 0, 0)).all(2).sum() == pytest.approx(2 * 100 * 37.5, rel=0.05)
     assert (sheet == (0, 0, 250)).all(2).sum() > 30 * 100
-    with pytest.raises(InputError, match="no pictures"):
+    with pytest.raises(InputError, match="expected at least one picture but got none"):
         side_by_side([])
 
 
@@ -121,7 +121,7 @@ def test_scores_without_crf_have_one_column(tmp_path):
     ("changes", "words"),
     [
         ({"examples": [Example("x", IMAGE, LABEL, LABEL[1:])]}, r"example 'x': prediction is \(29, 45\)"),
-        ({"before": Scores.from_matrix(np.eye(4, dtype=int))}, "4 scores for 3 class names"),
+        ({"before": Scores.from_matrix(np.eye(4, dtype=int))}, "4 scores for 3 classes"),
         ({"palette": PALETTE[:2]}, "2 colours for 3 classes"),
         ({"heat_map": "nowhere.png"}, r"nowhere\.png: cannot read the heat map"),
     ],

@@ -135,7 +135,7 @@ def test_pretrained_net_without_weights(tiny: Path, capsys: Captured) -> None:
     assert cli.main(["prototxt", *flags]) == 0
     assert cli.main(["train", *flags]) == 2
     assert (
-        "states no weight_filler" in (message := _message(capsys))
+        "has no weight_filler" in (message := _message(capsys))
         and "exper/tiny/largefov/model/init.caffemodel" in message
     )
 
@@ -152,9 +152,9 @@ def test_images_larger_than_the_test_size(tiny: Path, deeplab: Run, capsys: Capt
 def test_a_stage_whose_turn_has_not_come(prepared: Path, deeplab: Run, capsys: Captured) -> None:
     for stage, needed in (("search", "test"), ("crf", "test"), ("report", "search")):
         assert deeplab(stage) == 2
-        assert f"the stage {stage} of exp needs {needed} to be finished" in _message(capsys)
+        assert f"stage {stage} of exp: stage {needed} is not finished; run it first" in _message(capsys)
     assert deeplab("test") == 2
-    assert "train_iter_4.caffemodel is not there; run the stage train first" in _message(capsys)
+    assert "train_iter_4.caffemodel does not exist; run the stage train first" in _message(capsys)
 
 
 def test_damaged_snapshot(prepared: Path, deeplab: Run, capsys: Captured) -> None:
@@ -164,7 +164,7 @@ def test_damaged_snapshot(prepared: Path, deeplab: Run, capsys: Captured) -> Non
     (prepared / "exp/stages/train.json").unlink()
     capsys.readouterr()
     assert deeplab("train") == 2
-    assert "remove exp/model/train_iter_4.* to go on from the snapshot before" in _message(capsys)
+    assert "remove exp/model/train_iter_4.* to resume from the previous snapshot" in _message(capsys)
 
 
 def test_initial_weights_of_another_net(prepared: Path, deeplab: Run, capsys: Captured) -> None:
@@ -189,7 +189,7 @@ def test_damaged_memory_of_an_experiment(content: str, tiny: Path, deeplab: Run,
     (tiny / "exp").mkdir()
     (tiny / "exp/experiment.json").write_text(content)
     assert deeplab("data") == 2
-    assert "exp/experiment.json: cannot be used" in _message(capsys)
+    assert "exp/experiment.json: invalid" in _message(capsys)
 
 
 def test_folders_that_are_files(prepared: Path, deeplab: Run, capsys: Captured) -> None:
@@ -198,14 +198,14 @@ def test_folders_that_are_files(prepared: Path, deeplab: Run, capsys: Captured) 
     assert "exp/log" in _message(capsys)
     (prepared / "file").write_text("")
     assert cli.main(["data", "demo", "--exp", "file"]) == 2
-    assert "file is a file, wanted the folder" in _message(capsys)
+    assert "file is a file; expected the folder" in _message(capsys)
 
 
 def test_two_images_of_one_name(tiny: Path, deeplab: Run, capsys: Captured) -> None:
     with (tiny / "val.txt").open("a") as file:
         file.write("/images/../images/i7.png /labels/i7.png\n")
     assert deeplab("data") == 2
-    assert "val.txt:3: image name 'i7' stands in line 2 already" in _message(capsys)
+    assert "val.txt:3: duplicate image name 'i7', first used in line 2" in _message(capsys)
 
 
 def test_unknown_experiment(tiny: Path, capsys: Captured) -> None:

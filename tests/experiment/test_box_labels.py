@@ -8,7 +8,7 @@ from deeplab_caffe.cli.main import main
 from deeplab_caffe.crf import CRFParameters
 from deeplab_caffe.data import read_label
 from deeplab_caffe.data.boxes import Box
-from deeplab_caffe.experiment.box_labels import segmented
+from deeplab_caffe.experiment.labels_from_boxes import segmented
 
 TOML = """
 name = "toy"
@@ -86,7 +86,7 @@ def test_annotations_of_voc(toy):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "Annotations: no such folder; name one with --annotations, or say --from-labels"),
+        ([], "Annotations: no such folder; use --annotations FOLDER, or --from-labels"),
         (["--from-labels", "--lists", "trian"], "no list 'trian'"),
     ],
 )

@@ -42,7 +42,7 @@ def test_what_was_found_on_folders_is_applied_to_an_experiment(
     record = json.loads((tested / "found/search.json").read_text())
     assert len(record["classes_before"]) == len(record["classes_after"]) == 3 and len(record["gain_interval"]) == 2
     assert deeplab("search") == 0
-    assert "search: done before" in capsys.readouterr().out
+    assert "search: already done" in capsys.readouterr().out
     for stage in ("crf", "evaluate"):
         assert deeplab(stage) == 0
     assert (json.loads((tested / "exp/evaluation.json").read_text())["after"] is not None) == record["helps"]
@@ -70,22 +70,22 @@ def test_an_interrupted_search_says_how_to_go_on(
 
     command = ["crf-search", *FOLDERS, *SMALL]
     with monkeypatch.context() as patch:
-        patch.setattr("deeplab_caffe.crf.search.run._Search._coarse", interrupted)
+        patch.setattr("deeplab_caffe.crf.search.grid_search._Search._coarse", interrupted)
         assert cli.main(command) == 130
-    assert "kept in found/search.journal: the same command goes on from there" in capsys.readouterr().err
+    assert "kept in found/search.journal; run the same command again to continue" in capsys.readouterr().err
     assert cli.main(command) == 0
 
 
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ([], "name an experiment, or --scores, --images and --labels, all three"),
-        (["--scores", "images"], "all three"),
+        ([], "expected an experiment's NAME, or --scores, --images and --labels"),
+        (["--scores", "images"], "expected an experiment's NAME, or --scores, --images and --labels"),
         (["demo", *FOLDERS], "not both"),
-        ([*FOLDERS[:-2]], "say with -o where the results go"),
+        ([*FOLDERS[:-2]], "missing -o FOLDER for the results"),
         ([*FOLDERS, "--w1", "3:1"], "range '3:1' holds no values"),
-        ([*FOLDERS, "--apply"], "--apply: name the experiment"),
-        ([*FOLDERS, "--apply", "demo", "--exp", "new"], "needs data to be finished"),
+        ([*FOLDERS, "--apply"], "--apply: missing the name of an experiment"),
+        ([*FOLDERS, "--apply", "demo", "--exp", "new"], "stage data is not finished"),
         ([*FOLDERS, "--scheduler", "here"], "wanted an address such as tcp://host:8786"),
         (["--scores", "images", *FOLDERS[2:]], "i0.png: expected probabilities as a grey PNG, got 3 channels"),
     ],

@@ -10,7 +10,7 @@ import pytest
 
 from deeplab_caffe import cli
 from deeplab_caffe.crf.search import SearchSpace
-from deeplab_caffe.experiment import layout, published
+from deeplab_caffe.experiment import create, published
 from deeplab_caffe.experiment.hand_edits import hand_edits
 from deeplab_caffe.formats.definition import read_definition
 from deeplab_caffe.formats.weights import read_caffemodel
@@ -29,7 +29,7 @@ def edited(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         shutil.copytree(REPOSITORY / folder, tiny / folder)
     _edit({"dilation: 12": "dilation: 6", "pad: 12": "pad: 6"})
     space = SearchSpace(w1="4", sigma_alpha="30", sigma_beta="5", fine_w1="", fine_sigma_alpha="", fine_sigma_beta="")
-    monkeypatch.setattr(layout, "SearchSpace", lambda **kw: space)
+    monkeypatch.setattr(create, "SearchSpace", lambda **kw: space)
     return NET
 
 
@@ -55,7 +55,7 @@ def test_the_edit_is_kept_trained_and_named_in_the_report(edited, capsys):
     assert f"{edited}, edited by hand: {EDIT}" in capsys.readouterr().out
     assert edited.read_text() == before
     net = "exper/tiny/largefov/prototxt/train.prototxt"
-    assert f"\n# Changed as {edited} was by hand.\n" in Path(net).read_text()
+    assert f"\n# With the manual edits of {edited}.\n" in Path(net).read_text()
     assert (list(_fc6(net).dilation), list(_fc6(net).pad), _fc6(net).num_output) == ([6], [6], 32)
     trained = {layer.name: layer for layer in read_caffemodel("exper/tiny/largefov/model/train_iter_2.caffemodel")}
     assert trained["fc8_tiny"].blobs[0].data.shape[0] == 3 and trained["fc6"].blobs[0].data.any()
@@ -63,14 +63,14 @@ def test_the_edit_is_kept_trained_and_named_in_the_report(edited, capsys):
     page = Path("exper/tiny/largefov/report/index.html").read_text()
     section = re.search(r"<h3>edited by hand</h3>(.*?)</section>", page, re.DOTALL)
     assert section and str(edited) in section[1] and EDIT in section[1]
-    assert "train: done before, nothing has changed" in capsys.readouterr().out
+    assert "train: already done, nothing has changed" in capsys.readouterr().out
 
 
 def test_another_edit_trains_anew(edited, capsys):
     assert _deeplab("train") == 0
     _edit({"dilation: 6": "dilation: 4", "pad: 6": "pad: 4"})
     assert _deeplab("train") == 0
-    assert "what was trained before is now in" in capsys.readouterr().out
+    assert "the snapshots of the earlier training were moved to" in capsys.readouterr().out
     assert list(_fc6("exper/tiny/largefov/prototxt/train.prototxt").dilation) == [4]
 
 
@@ -93,4 +93,4 @@ def test_nothing_is_named_where_nothing_was_edited(edited):
 
 def test_a_data_set_that_is_not_there_says_what_draws_it(edited, capsys):
     assert cli.main(["train", "voc_largefov", "--data", "data/synthetic/dataset.toml"]) == 2
-    assert "`make demo.data` draws it" in capsys.readouterr().err
+    assert "run `make demo.data` to draw it" in capsys.readouterr().err

@@ -6,7 +6,7 @@ import pytest
 
 from deeplab_caffe import caffe
 from deeplab_caffe.errors import InputError
-from deeplab_caffe.experiment.scoring import _score_blob
+from deeplab_caffe.experiment.stages.test import _score_blob
 
 NET = """
 input: "data" input_dim: 1 input_dim: 3 input_dim: 5 input_dim: 5
@@ -29,5 +29,5 @@ def test_scores_before_the_last_enlargement(ends, tmp_path, monkeypatch):
 def test_no_scores(tmp_path):
     path = tmp_path / "test.prototxt"
     path.write_text(NET + 'layer { name: "s" type: "Silence" bottom: "fc8" bottom: "label" }')
-    with pytest.raises(InputError, match="test.prototxt: 0 outputs look like scores, wanted one"):
+    with pytest.raises(InputError, match="test.prototxt: expected one output with scores but got 0"):
         _score_blob(caffe.Net(str(path), caffe.TEST), path)

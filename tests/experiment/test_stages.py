@@ -13,7 +13,8 @@ import pytest
 from deeplab_caffe import cli
 from deeplab_caffe.crf.search import SearchSpace
 from deeplab_caffe.data import write_label
-from deeplab_caffe.experiment import STAGES, demo, layout, run
+from deeplab_caffe.experiment import STAGES, create, demo, run
+from deeplab_caffe.experiment.stage_records import STAGE_NAMES
 from deeplab_caffe.formats.weights import read_caffemodel
 
 
@@ -23,7 +24,7 @@ def small_search(monkeypatch: pytest.MonkeyPatch) -> None:
     space = SearchSpace(
         w1="4", sigma_alpha="30,50", sigma_beta="5", fine_w1="", fine_sigma_alpha="", fine_sigma_beta=""
     )
-    monkeypatch.setattr(layout, "SearchSpace", lambda **kw: space)
+    monkeypatch.setattr(create, "SearchSpace", lambda **kw: space)
 
 
 def test_all_stages_run_and_are_not_run_again(
@@ -40,7 +41,7 @@ def test_all_stages_run_and_are_not_run_again(
     assert sum(map(sum, record["confusion_before"])) == 2 * (40 * 48 - 22)  # label 255 is not counted
     assert deeplab("all") == 0
     again = capsys.readouterr().out
-    assert again.count("done before") == len(STAGES) - 1  # there is no second stage of training
+    assert again.count("already done") == len(STAGES) - 1  # there is no second stage of training
     assert "mean IoU" in again and "report:" in again
 
 
@@ -52,7 +53,7 @@ def test_what_changed_is_done_again_and_snapshots_are_kept(
     before = read_caffemodel(tiny / "exp/model/train_iter_4.caffemodel")
     assert deeplab("prototxt", "--base-lr", "0.02") == 0
     assert deeplab("train", "--base-lr", "0.02") == 0
-    assert "what was trained before is now in" in capsys.readouterr().out
+    assert "the snapshots of the earlier training were moved to" in capsys.readouterr().out
     kept = read_caffemodel(tiny / "exp/model/before-1/train_iter_4.caffemodel")
     after = read_caffemodel(tiny / "exp/model/train_iter_4.caffemodel")
     assert np.array_equal(before[1].blobs[0].data, kept[1].blobs[0].data)
@@ -116,12 +117,12 @@ def test_a_stage_that_was_interrupted_is_done_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("deeplab_caffe.experiment.scoring.resize_scores", interrupted)
+        patch.setattr("deeplab_caffe.experiment.stages.test.resize_scores", interrupted)
         assert deeplab("test", "--force") == 130
     shown = capsys.readouterr().err
-    assert "interrupted in the stage test; the same command goes on from what is finished" in shown
+    assert "interrupted in stage test; run the same command again to continue" in shown
     assert deeplab("search") == 2
-    assert "needs test to be finished" in capsys.readouterr().err
+    assert "stage test is not finished" in capsys.readouterr().err
     assert deeplab("test") == 0
     assert sorted(path.name for path in (tiny / "exp/result/val").iterdir()) == complete
 
@@ -136,9 +137,9 @@ def test_comments_and_display_do_not_start_a_training_anew(
     assert deeplab("prototxt", "--display", "2") == 0
     capsys.readouterr()
     assert deeplab("train") == 0
-    assert "done before" in capsys.readouterr().out
+    assert "already done" in capsys.readouterr().out
     assert deeplab("train", "--force") == 0
-    assert "what was trained before is now in" in capsys.readouterr().out
+    assert "the snapshots of the earlier training were moved to" in capsys.readouterr().out
 
 
 def test_a_new_first_stage_makes_a_new_second_one(
@@ -162,7 +163,7 @@ def test_changed_labels_are_checked_and_scored_again(
     write_label(tiny / "labels/i7.png", np.full((40, 48), 2, np.uint8))
     capsys.readouterr()
     assert deeplab("all") == 0
-    assert "== train: done before" in capsys.readouterr().out
+    assert "== train: already done" in capsys.readouterr().out
     assert json.loads((tiny / "exp/evaluation.json").read_text())["confusion_before"] != before
 
 
@@ -177,7 +178,7 @@ def test_weights_put_there_by_hand_are_used(
     (tiny / "exp/model/train_iter_4.caffemodel").write_bytes(weights)
     capsys.readouterr()
     assert deeplab("all") == 0
-    assert "was put here, not trained here" in capsys.readouterr().out
+    assert "was provided, not trained here" in capsys.readouterr().out
     assert (tiny / "exp/model/train_iter_4.caffemodel").read_bytes() == weights
 
 
@@ -190,7 +191,7 @@ def test_an_experiment_keeps_to_its_data_and_says_what_it_remembers(
     assert "as before: " in (said := capsys.readouterr().out) and "iterations 4" in said
     (tiny / "other.toml").write_text((tiny / "tiny.toml").read_text())
     assert cli.main(["data", "demo", "--exp", "exp", "--data", "other.toml"]) == 2
-    assert "exp holds an experiment on tiny.toml; give another folder" in capsys.readouterr().err
+    assert "exp holds an experiment on tiny.toml; use another folder" in capsys.readouterr().err
 
 
 def test_a_stage_on_its_own_says_what_is_out_of_date(
@@ -201,12 +202,16 @@ def test_a_stage_on_its_own_says_what_is_out_of_date(
     net.write_text(net.read_text().replace("dropout_ratio: 0.1", "dropout_ratio: 0.2"))
     capsys.readouterr()
     assert deeplab("evaluate") == 0
-    assert "note: train would be done again" in capsys.readouterr().out
+    assert "note: out of date, because the inputs have changed: train" in capsys.readouterr().out
+
+
+def test_records_know_every_stage_in_order() -> None:
+    assert tuple(STAGES) == STAGE_NAMES
 
 
 def test_quick_demo_is_shorter() -> None:
     assert demo(quick=True).options.iterations < demo().options.iterations
-    with pytest.raises(RuntimeError, match="no stage 'trian'; did you mean 'train'"):
+    with pytest.raises(RuntimeError, match="unknown stage 'trian'; did you mean 'train'"):
         run(demo(quick=True), ["trian"])
 
 
@@ -221,7 +226,7 @@ def test_scores_on_training_images_are_told(
     shutil.rmtree(tiny / "exp/scores")
     for stage in ("prototxt", "test"):
         assert deeplab(stage, "--test-set", "train") == 0
-    assert "images of 'train'; their scores flatter it" in capsys.readouterr().err
+    assert "images of 'train'; scores on them are too optimistic" in capsys.readouterr().err
 
 
 def test_weights_that_lack_a_layer_are_refused_for_testing(

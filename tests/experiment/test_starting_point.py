@@ -8,7 +8,7 @@ import pytest
 
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.experiment import published
-from deeplab_caffe.experiment.training import _initial_weights, train
+from deeplab_caffe.experiment.stages.train import _initial_weights, train
 from deeplab_caffe.nets import Options, generate, write_files
 
 TOML = 'name = "toy"\nclasses = ["a", "b"]\n[lists]\ntrain = "train.txt"\nval = "train.txt"\n'
@@ -42,6 +42,6 @@ def test_the_weights_of_the_model_before(msc):
 def test_no_weights(msc):
     with pytest.raises(InputError) as error:
         train(msc)
-    assert "layer 'conv1_1' states no weight_filler, so it must start from trained weights" in str(error.value)
+    assert "layer 'conv1_1' has no weight_filler, so it must start from trained weights" in str(error.value)
     assert "Put them at exper/toy/msc/model/init.caffemodel" in str(error.value)
-    assert "make them first: deeplab train toy/deeplab" in str(error.value)
+    assert "train them first: deeplab train toy/deeplab" in str(error.value)

@@ -166,5 +166,5 @@ def test_weights_stay_in_a_binary_file_and_are_missed_in_a_text(tmp_path, capsys
     new = schema.NetParameter.FromString((tmp_path / "new.caffemodel").read_bytes())
     assert new.layer[0].type == "InnerProduct" and np.array_equal(new.layer[0].blobs[0].data, [1, 2])
     assert main(["prototxt", "upgrade", str(path), "-o", str(tmp_path / "new.prototxt")]) == 0
-    assert "a text has no weights: 1 blobs left out" in capsys.readouterr().out
+    assert "text has no weights: 1 blobs removed" in capsys.readouterr().out
     assert "blobs" not in Path(tmp_path / "new.prototxt").read_text()

@@ -14,7 +14,7 @@ from deeplab_caffe.engine import install_as_caffe
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats import schema
 from deeplab_caffe.formats.bvlc import to_bvlc
-from deeplab_caffe.formats.bvlc_schema import BVLC_TYPES, LACKING, PYTHON_TYPES
+from deeplab_caffe.formats.bvlc_schema import BVLC_TYPES, LACKING, PYTHON_TYPES, REFUSED_TYPES
 from deeplab_caffe.formats.definition import definition_in
 from deeplab_caffe.formats.messages import to_message
 from deeplab_caffe.formats.prototxt import Document
@@ -43,9 +43,16 @@ def _lacking(message: object) -> list[str]:
 # -- the lists
 
 
-def test_every_layer_type_is_bvlcs_or_has_a_python_layer() -> None:
-    assert {*BVLC_TYPES, *PYTHON_TYPES} == {*caffe.layer_type_list()}
+def test_every_layer_type_is_bvlcs_has_a_python_layer_or_is_refused() -> None:
+    assert {*BVLC_TYPES, *PYTHON_TYPES, *REFUSED_TYPES} == {*caffe.layer_type_list()}
     assert not BVLC_TYPES & set(PYTHON_TYPES)
+    assert sorted(REFUSED_TYPES) == ["HardSwish"]
+
+
+@pytest.mark.parametrize("kind", sorted(REFUSED_TYPES))
+def test_a_type_without_a_python_layer_is_refused_by_name(kind: str) -> None:
+    with pytest.raises(InputError, match=f"^net.prototxt:1:19: .*BVLC's Caffe nor deeplab_layers has a layer type '{kind}'$"):
+        _convert(f'layer {{ name: "a" type: "{kind}" bottom: "x" top: "y" }}')
     assert set((_ROOT / "tests/data/bvlc/layer_types.txt").read_text().split()) == BVLC_TYPES
 
 
@@ -245,7 +252,7 @@ def test_convert_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     assert cli.main(["prototxt", "convert", "nets/test.prototxt", "--dialect", "bvlc", "--in-place"]) == 0
     assert Path("nets/test.prototxt").read_text() == Path("out/test.prototxt").read_text()
     assert cli.main(["prototxt", "convert", "nets", "out", "--dialect", "bvlc", "-o", "both"]) == 2
-    assert "was written already in this call" in capsys.readouterr().err
+    assert "was already written by this command" in capsys.readouterr().err
 
 
 def test_convert_fills_in_templates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -123,7 +123,7 @@ def test_one_unreadable_file_does_not_keep_the_others_from_their_turn(tmp_path, 
 
 def test_a_folder_without_prototxt_is_an_error(tmp_path, capsys):
     assert main(["prototxt", "format", str(tmp_path)]) == 2
-    assert "there is no .prototxt file" in capsys.readouterr().err
+    assert "no .prototxt file in this folder" in capsys.readouterr().err
 
 
 def test_a_template_is_filled_in_only_where_that_is_asked_for(tmp_path, monkeypatch):

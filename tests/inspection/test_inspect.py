@@ -72,8 +72,8 @@ def test_json_has_the_numbers(inspect):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--size", "a"), "--size a: wanted height and width"),
-        (("--input", "data"), "--input data: wanted a blob and its shape"),
+        (("--size", "a"), "--size a: expected height and width"),
+        (("--input", "data"), "--input data: expected a blob and its shape"),
         (("--set", "N"), "--set N: expected NAME=value"),
         (("--set", "N=6", "--set", "CLASSES=many"), "net.prototxt:3:"),
         (("--phase", "test", *_SET), "bottom 'data' is made by no layer"),

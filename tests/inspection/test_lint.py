@@ -142,7 +142,7 @@ def test_what_can_be_mended_is_and_the_rest_stays(tmp_path, capsys):
     train.write_text(text)
     solver.write_text(solver.read_text().replace("solver_mode: GPU", "solver_mode: GPU\nsolver_type: ADAM  # so"))
     assert _lint(tmp_path, "--fix") == 0
-    assert "mended" in capsys.readouterr().err
+    assert "fixed " in capsys.readouterr().err
     mended = train.read_text()
     assert "  # the loss\n" in mended and "  loss_param { ignore_label: 255 }\n" in mended
     assert "dilation: 2  # atrous" in mended and "shuffle: true" in mended and "label_type: PIXEL" in mended

@@ -7,11 +7,8 @@ from pathlib import Path
 import pytest
 
 import lint_nets
-from deeplab_caffe.caffe import layer_type_list
 from deeplab_caffe.formats.templates import template_values
 from deeplab_caffe.inspection.lint import RULES, Finding, Linter, chosen
-from deeplab_caffe.inspection.lint.rules_activation import ACTIVATIONS
-from deeplab_caffe.inspection.lint.rules_wiring import IN_PLACE
 from lint_plants import PLANTED
 
 CASES = [(name, plant) for name, plants in PLANTED.items() for plant in plants]
@@ -44,8 +41,3 @@ def test_the_planted_mistake_is_found(name, plant, tmp_path, monkeypatch):
     rest = "".join([text[hit.line - 1][hit.column - 1 :], *text[hit.line :]])
     assert rest.startswith(plant.at), rest[:60]
     assert hit.advice and hit.severity == RULES[name].severity
-
-
-def test_the_types_that_rules_name_exist():
-    known = set(layer_type_list())
-    assert known >= IN_PLACE | ACTIVATIONS

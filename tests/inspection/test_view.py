@@ -138,7 +138,7 @@ def test_the_page_holds_everything_and_asks_for_nothing(write, tmp_path, capsys)
     name = "</script><b>&"
     path = write(nets.net(*_NET, nets.conv(name, "fc8")))
     assert main(["prototxt", "view", str(path), "-o", str(tmp_path / "net.html")]) == 0
-    assert capsys.readouterr().out == f"{tmp_path / 'net.html'}: written\n"
+    assert capsys.readouterr().out == f"wrote {tmp_path / 'net.html'}\n"
     text = (tmp_path / "net.html").read_text()
     outside = set(re.findall(r"https?://[^\"' ]+", text)) - {"http://www.w3.org/2000/svg"}
     assert not outside and "src=" not in text and "@import" not in text

@@ -68,5 +68,5 @@ def test_labels_that_differ_fail(tmp_path: Path, model: tuple[Path, Path]) -> No
 
 @pytest.mark.parametrize("text", ["", "8", "k+1", "0k+1", "8k-1", "8k1", "8k+"])
 def test_wrong_rules_of_sizes(text: str) -> None:
-    with pytest.raises(InputError, match="--size-rule: got"):
+    with pytest.raises(InputError, match="--size-rule: expected a rule such as"):
         size_rule.parsed(text)

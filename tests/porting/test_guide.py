@@ -14,7 +14,7 @@ from deeplab_caffe import caffe
 from deeplab_caffe.cli import main
 from deeplab_caffe.crf.search import SearchSpace
 from deeplab_caffe.data import write_label
-from deeplab_caffe.experiment import layout
+from deeplab_caffe.experiment import create
 from deeplab_caffe.formats.weight_files import read_weight_file, write_weight_file
 from deeplab_caffe.formats.weights import BlobArray, LayerWeights
 from deeplab_v1_nets import data, large_fov_test, new_text, old_text
@@ -76,7 +76,7 @@ def test_every_command_of_the_guide_runs(
     space = SearchSpace(
         w1="4", sigma_alpha="30,50", sigma_beta="5", fine_w1="", fine_sigma_alpha="", fine_sigma_beta=""
     )
-    monkeypatch.setattr(layout, "SearchSpace", lambda **kw: space)
+    monkeypatch.setattr(create, "SearchSpace", lambda **kw: space)
     make_old_folder(tmp_path)
     for command in commands():
         program, *words = shlex.split(command)

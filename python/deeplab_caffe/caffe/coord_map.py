@@ -11,15 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from ..formats.layer_facts import SAME, types_where
 from .net_spec import Function, Top, layers
 
 Map = tuple[Any, Any, Any]
 
-#: layer types that do not change coordinates
-PASS_THROUGH_LAYERS = [
-    "AbsVal", "BatchNorm", "Bias", "BNLL", "Dropout", "Eltwise", "ELU", "Log", "LRN", "Exp", "MVN", "Power", "ReLU",
-    "PReLU", "Scale", "Sigmoid", "Split", "TanH", "Threshold",
-]  # fmt: skip
+#: layer types that do not change coordinates: BVLC's list, and later types
+PASS_THROUGH_LAYERS = sorted(types_where(lambda row: row.positions == SAME))
 
 
 class UndefinedMapException(Exception):

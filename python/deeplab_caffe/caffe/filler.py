@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from ..errors import InputError
+from ..formats.filler_types import FILLER_TYPES
 from . import mode
-
-_TYPES = ("constant", "uniform", "gaussian", "positive_unitball", "xavier", "msra", "bilinear")
 
 
 def fill(shape: tuple[int, ...], filler: Any) -> torch.Tensor:
@@ -29,48 +29,58 @@ def fill(shape: tuple[int, ...], filler: Any) -> torch.Tensor:
         tensor([[0.5000, 0.5000]])
     """
     check_filler(shape, filler)
-    kind = filler.type
     # Drawn on the CPU, so that a seed means the same weights on every device.
-    random = mode.generator(torch.device("cpu"))
     values = torch.empty(shape)
-    if kind == "constant":
-        values.fill_(filler.value)
-    elif kind == "uniform":
-        values.uniform_(filler.min, filler.max, generator=random)
-    elif kind == "gaussian":
-        values.normal_(filler.mean, filler.std, generator=random)
-        if filler.sparse >= 0:
-            keep = torch.empty(shape).bernoulli_(min(filler.sparse / (*shape, 1)[0], 1.0), generator=random)
-            values *= keep
-    elif kind == "positive_unitball":
-        values.uniform_(0, 1, generator=random)
-        rows = values.view((*shape, 1)[0], -1)
-        rows /= rows.sum(1, keepdim=True)
-    elif kind == "xavier":
-        bound = math.sqrt(3 / _fan(shape, filler))
-        values.uniform_(-bound, bound, generator=random)
-    elif kind == "msra":
-        values.normal_(0, math.sqrt(2 / _fan(shape, filler)), generator=random)
-    else:
-        values.copy_(_bilinear(shape))
+    _FILLERS[filler.type](values, filler, mode.generator(torch.device("cpu")))
     return values.to(mode.device())
+
+
+def _constant(values: torch.Tensor, filler: Any, random: torch.Generator) -> None:
+    values.fill_(filler.value)
+
+
+def _uniform(values: torch.Tensor, filler: Any, random: torch.Generator) -> None:
+    values.uniform_(filler.min, filler.max, generator=random)
+
+
+def _gaussian(values: torch.Tensor, filler: Any, random: torch.Generator) -> None:
+    values.normal_(filler.mean, filler.std, generator=random)
+    if filler.sparse >= 0:
+        share = min(filler.sparse / (*values.shape, 1)[0], 1.0)
+        values *= torch.empty(values.shape).bernoulli_(share, generator=random)
+
+
+def _positive_unitball(values: torch.Tensor, filler: Any, random: torch.Generator) -> None:
+    values.uniform_(0, 1, generator=random)
+    rows = values.view((*values.shape, 1)[0], -1)
+    rows /= rows.sum(1, keepdim=True)
+
+
+def _xavier(values: torch.Tensor, filler: Any, random: torch.Generator) -> None:
+    bound = math.sqrt(3 / _fan(tuple(values.shape), filler))
+    values.uniform_(-bound, bound, generator=random)
+
+
+def _msra(values: torch.Tensor, filler: Any, random: torch.Generator) -> None:
+    values.normal_(0, math.sqrt(2 / _fan(tuple(values.shape), filler)), generator=random)
 
 
 def check_filler(shape: tuple[int, ...], filler: Any) -> None:
     """Raise InputError for an unknown type, `sparse` outside gaussian, or a shape that the type does not fit."""
     kind = filler.type
-    if kind not in _TYPES:
-        raise InputError(f"unknown filler type '{kind}'; the types are {', '.join(_TYPES)}")
-    if filler.sparse != -1 and kind != "gaussian":
+    if kind not in FILLER_TYPES:
+        raise InputError(f"unknown filler type '{kind}'; the types are {', '.join(FILLER_TYPES)}")
+    row = FILLER_TYPES[kind]
+    if filler.sparse != -1 and "sparse" not in row.fields:
         raise InputError(f"'sparse' goes with the gaussian filler only, not with '{kind}'")
-    if kind != "constant" and 0 in shape:
+    if not row.one_value and 0 in shape:
         raise InputError(f"the {kind} filler needs a blob that is not empty, got {shape}")
     if kind == "uniform" and filler.min > filler.max:
         raise InputError(f"the uniform filler needs min <= max, got {filler.min:g} and {filler.max:g}")
     if kind == "gaussian" and filler.std < 0:
         raise InputError(f"the gaussian filler needs a std of 0 or more, got {filler.std:g}")
-    if kind == "bilinear" and (len(shape) != 4 or shape[2] != shape[3]):
-        raise InputError(f"the bilinear filler needs a 4-D blob with a square kernel, got {shape}")
+    if row.square_kernels and (len(shape) != 4 or shape[2] != shape[3]):
+        raise InputError(f"the {kind} filler needs a 4-D blob with a square kernel, got {shape}")
 
 
 def _fan(shape: tuple[int, ...], filler: Any) -> float:
@@ -80,10 +90,23 @@ def _fan(shape: tuple[int, ...], filler: Any) -> float:
     return {0: fan_in, 1: fan_out, 2: (fan_in + fan_out) / 2}[filler.variance_norm]
 
 
-def _bilinear(shape: tuple[int, ...]) -> torch.Tensor:
+def _bilinear(values: torch.Tensor, filler: Any, random: torch.Generator) -> None:
     """The interpolation kernel of bilinear upsampling, the same for every pair of channels."""
-    width = shape[3]
+    width = values.shape[3]
     f = math.ceil(width / 2)
     centre = (width - 1) / (2 * f)
     profile = 1 - (torch.arange(width, dtype=torch.float32) / f - centre).abs()
-    return torch.outer(profile, profile).expand(shape)
+    values.copy_(torch.outer(profile, profile).expand(values.shape))
+
+
+_FILLERS: dict[str, Callable[[torch.Tensor, Any, torch.Generator], None]] = {
+    "constant": _constant,
+    "uniform": _uniform,
+    "gaussian": _gaussian,
+    "positive_unitball": _positive_unitball,
+    "xavier": _xavier,
+    "msra": _msra,
+    "bilinear": _bilinear,
+}
+if set(_FILLERS) != set(FILLER_TYPES):
+    raise ValueError("each filler type needs a row in formats/filler_types.py and a function here")

@@ -1,4 +1,4 @@
-"""The `deeplab` command: one subcommand per stage of an experiment and per tool, imported when it is called."""
+"""The `deeplab` command: a table of subcommands, and one module for each, imported when it is called."""
 
 from .main import guarded, main
 

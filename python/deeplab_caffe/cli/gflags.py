@@ -1,4 +1,4 @@
-"""Command lines in the form of gflags, which Caffe's programs take: `--flag=value`, `-flag value`, `--noflag`."""
+"""Command lines in gflags syntax, as Caffe's programs use: `--flag=value`, `-flag value`, `--noflag`."""
 
 from __future__ import annotations
 
@@ -17,33 +17,44 @@ _HELP = ("help", "helpfull", "helpshort", "h")
 
 @dataclass(frozen=True)
 class Flag:
-    """A flag: its name, its default, which decides the type, and what it does."""
+    """A flag: its name, its default, which also determines the type, and its help text."""
 
     name: str
     default: str | int | float | bool
     help: str
 
     def convert(self, text: str) -> Any:
-        """The value that a text stands for; InputError where it is none."""
+        """Convert a text to the flag's type; InputError if that is not possible."""
         kind = type(self.default)
         try:
             return _BOOLS[text.lower()] if kind is bool else int(text, 0) if kind is int else kind(text)
         except (KeyError, ValueError):
-            wanted = {bool: "true or false", int: "a whole number", float: "a number"}[kind]
-            raise InputError(f"--{self.name} wants {wanted}, got '{text}'") from None
+            expected = {bool: "true or false", int: "an integer", float: "a number"}[kind]
+            raise InputError(f"--{self.name}: expected {expected} but got '{text}'") from None
 
 
 @dataclass(frozen=True)
 class Program:
-    """What a program's command line may hold: its usage line or lines, and its flags."""
+    """The command line of a program: its usage text and its flags.
+
+    Example:
+        >>> program = Program("usage: demo", (Flag("iterations", 50, "how many"), Flag("shuffle", False, "shuffle")))
+        >>> program.parse(["--iterations=3", "-shuffle", "file"])
+        ({'iterations': 3, 'shuffle': True}, ['file'])
+    """
 
     usage: str
     flags: tuple[Flag, ...] = ()
 
     def parse(self, words: Sequence[str]) -> tuple[dict[str, Any], list[str]] | None:
-        """The value of every flag, and the words that are left; None where help is asked for.
+        """Parse a command line.
 
-        A flag that is given twice has its last value. Raises InputError for an unknown flag or a wrong value.
+        Returns:
+            {flag: value} for every flag, and the remaining words; None if help was requested. If a flag is repeated,
+            the last value counts.
+
+        Raises:
+            InputError: a flag is unknown, or its value is missing or invalid.
         """
         values = {flag.name: flag.default for flag in self.flags}
         left: list[str] = []
@@ -64,13 +75,13 @@ class Program:
                 value = flag.convert(text)
             elif value is None:
                 if not rest:
-                    raise InputError(f"--{flag.name} wants a value: --{flag.name}=…")
+                    raise InputError(f"--{flag.name}: missing value; expected --{flag.name}=…")
                 value = flag.convert(rest.pop(0))
             values[flag.name] = value
         return values, left
 
     def _look_up(self, name: str, assigned: bool) -> tuple[Flag, bool | None]:
-        """The flag of a name, and its value if the name alone says it: `flag` or `noflag`."""
+        """The flag of a name, and its value if the name alone sets it: `flag` or `noflag`."""
         known = {flag.name: flag for flag in self.flags}
         spelt = name.replace("-", "_")
         if spelt in known:
@@ -82,7 +93,7 @@ class Program:
         raise InputError(f"unknown flag '--{name}'{did_you_mean(spelt, known)}")
 
     def help(self) -> str:
-        """Usage and flags, as a text of several lines."""
+        """The help text: usage and flags."""
         lines = [self.usage.rstrip()]
         if self.flags:
             lines += ["", "Flags:"]
@@ -96,7 +107,7 @@ class Program:
 def run_program(
     program: Program, function: Callable[[dict[str, Any], list[str]], int | None], words: Sequence[str]
 ) -> int | None:
-    """Call a program's function with its flags and the words that are left, or print its help; the exit code."""
+    """Call a program's function with the parsed flags and remaining words, or print the help; returns the exit code."""
     parsed = program.parse(words)
     if parsed is None:
         print(program.help())

@@ -1,4 +1,4 @@
-"""From the words of a command line to the one module that serves them."""
+"""The entry point of `deeplab`: finds the command in the table and runs its module."""
 
 from __future__ import annotations
 
@@ -15,16 +15,27 @@ from typing import Any
 from ..errors import InputError, Stopped
 from ..permission import python_layers
 from ..spelling import did_you_mean
+from .command_table import COMMANDS, Command
 from .gflags import run_program
-from .table import COMMANDS, Command
 
-#: exit code of what Ctrl-C has stopped
+#: exit code of a command that Ctrl-C stopped
 _STOPPED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a subcommand; returns the exit code: 0, 2 for bad input, 130 when stopped, else what the command says."""
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # what it warns of names no file; our own messages do
+    """Run a subcommand.
+
+    Args:
+        arguments: the words behind `deeplab`; None: those of this process.
+
+    Returns:
+        The exit code: 0; 2 for invalid input; 130 if stopped; otherwise the command's own.
+
+    Example:
+        >>> main(["log", "/no/such.log"])
+        2
+    """
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # its warnings name no file; our messages do
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["--version"]:
         from .. import __version__
@@ -36,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0 if words else 2
     command, rest = _look_up(words)
     if command is None:
-        print(f"deeplab: error: there is no command '{words[0]}'{_suggested(words[0])}", file=sys.stderr)
+        print(f"deeplab: error: unknown command '{words[0]}'{_near(words[0])}", file=sys.stderr)
         return 2
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
@@ -47,11 +58,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(program: str, command: Command, words: Sequence[str]) -> int | None:
-    """Parse `words` as the command's own arguments and do what it does; `program` is its name in messages.
+    """Run one command.
 
-    Returns the command's own exit code, None for 0.
+    Args:
+        program: the command's name in messages, such as "deeplab train".
+        command: its row in the table.
+        words: its arguments.
+
+    Returns:
+        The command's own exit code; None means 0.
     """
-    module = importlib.import_module(f"..{command.module}", __name__)
+    module = importlib.import_module(f".commands.{command.module}", __package__)
     module = module.serving(words) if hasattr(module, "serving") else module
     if hasattr(module, "PROGRAM"):
         with python_layers(False):
@@ -66,13 +83,20 @@ def run(program: str, command: Command, words: Sequence[str]) -> int | None:
 
 
 def guarded(program: str, function: Callable[[], int | None]) -> int:
-    """Call `function`, which gives the exit code; what the user can mend is one line on stderr and 2, a stop is 130."""
+    """Call a function that returns an exit code, and turn its exceptions into messages and exit codes.
+
+    Invalid input (InputError, OSError) becomes one line on stderr and 2. A stop becomes 130. Other exceptions are bugs
+    and pass through.
+
+    Args:
+        program: the name in front of messages.
+    """
     try:
         return function() or 0
     except InputError as error:
         print(f"{program}: error: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # whoever read the output has seen enough, as `head` does
+    except BrokenPipeError:  # the reader of the output, such as `head`, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
@@ -88,7 +112,7 @@ def guarded(program: str, function: Callable[[], int | None]) -> int:
 
 
 def _leave_at_once(code: int) -> None:
-    """End this process if a thread, as one that waits for a dead disk, would hold it up."""
+    """End this process within two seconds, even if a thread hangs, for example on an unresponsive disk."""
     deadline = time.monotonic() + 2
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and not thread.daemon:
@@ -100,12 +124,12 @@ def _leave_at_once(code: int) -> None:
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    """A warning as one line, without the place in our sources."""
+    """Print a warning as one line, without the source location."""
     print(f"deeplab: warning: {message}", file=sys.stderr)
 
 
 def _look_up(words: list[str]) -> tuple[Command | None, list[str]]:
-    """The command of the first two words, or of the first, and the words that are left."""
+    """The command named by the first two words or by the first one, and the remaining words."""
     for length in (2, 1):
         command = COMMANDS.get(" ".join(words[:length]))
         if command is not None and len(words) >= length:
@@ -113,9 +137,9 @@ def _look_up(words: list[str]) -> tuple[Command | None, list[str]]:
     return None, words
 
 
-def _suggested(word: str) -> str:
+def _near(word: str) -> str:
     """The end of a message about an unknown command."""
-    return did_you_mean(word, [name.partition(" ")[0] for name in COMMANDS], "; `deeplab --help` lists them")
+    return did_you_mean(word, [name.partition(" ")[0] for name in COMMANDS]) or "; see `deeplab --help`"
 
 
 def _overview() -> str:
@@ -128,4 +152,4 @@ def _overview() -> str:
             group = command.group
             lines += ["", f"{group}:"]
         lines.append(f"  {command.name:{width}s} {command.help}")
-    return "\n".join([*lines, "", "`deeplab COMMAND --help` tells more."])
+    return "\n".join([*lines, "", "For details: deeplab COMMAND --help"])

@@ -1,4 +1,4 @@
-"""A net that the user names: a prototxt of theirs, or the deploy net of a variant."""
+"""The net that a command-line argument names: a prototxt file, or the deploy net of a model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..nets import generate
 
 
 def definition_named(net: str) -> Definition:
-    """The net in a prototxt (or that of the solver in it), or the deploy net of `<data set>/<model>`."""
+    """The net in a prototxt file (of a net or a solver), or the deploy net of `<data set>/<model>`."""
     if os.path.exists(net) or net.endswith(".prototxt"):
         return read_source(net).definition
     return definition_in(Document(generate(net)["deploy.prototxt"], f"{net}: deploy.prototxt"))

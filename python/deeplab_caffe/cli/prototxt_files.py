@@ -1,4 +1,4 @@
-"""The prototxt files that a command line names: files, and folders for all that lie in them."""
+"""The prototxt files that a command line names, as files or as folders."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ SUFFIX = ".prototxt"
 
 
 def expanded(names: Iterable[str]) -> Iterator[Path]:
-    """Every file named, and every .prototxt in or below a folder named; raises InputError for a folder without any."""
+    """Yield the named files, and every .prototxt file in or below named folders; InputError if a folder has none."""
     for name in names:
         path = Path(name)
         if path.is_dir():
             found = sorted(path.rglob(f"*{SUFFIX}"))
             if not found:
-                raise InputError(f"{path}: there is no {SUFFIX} file in or below this folder")
+                raise InputError(f"{path}: no {SUFFIX} file in this folder or below")
             yield from found
         else:
             yield path
 
 
 def for_each(names: Iterable[str], function: Callable[[Path], bool]) -> int:
-    """Call `function` for each file; an exit code: 2 if any could not be read, 1 if any call returned True, else 0.
+    """Call a function for each file. An InputError is printed to stderr, and the remaining files are still processed.
 
-    What is wrong with a file goes to standard error as one line, and the files after it have their turn.
+    Returns:
+        The exit code: 2 if a file was invalid, otherwise 1 if a call returned True, otherwise 0.
     """
     failed = found = False
     for path in expanded(names):

@@ -1,4 +1,4 @@
-"""Which sizes of images a net takes so that its scores are as large: told by the user, or found by its shapes."""
+"""Image sizes for which a net's scores are as large as its input: stated by the user, or found by shape inference."""
 
 from __future__ import annotations
 
@@ -10,24 +10,34 @@ from ..formats.definition import Definition
 from ..inspection.shapes import infer_shapes
 from ..nets.sizes import SizeRule
 
-#: output strides of nets that are known, and more for those of several scales
+#: strides to try: those of the known nets, and larger ones for nets with several scales
 _STRIDES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-#: how many strides beyond the net's own size are tried
+#: multiples of the stride to add to the net's own size when testing a rule
 _PROBES = (1, 2, 3, 5)
 
 
 def parsed(text: str) -> SizeRule:
-    """`8k+1` or `32k`; InputError for anything else."""
+    """Parse a rule such as `8k+1` or `32k`; InputError for anything else.
+
+    Example:
+        >>> parsed("8k+1").fit((320, 400))
+        (321, 401)
+    """
     match = re.fullmatch(r"(\d+)k(?:\+(\d+))?", text)
     if not match or int(match[1]) < 1:
-        raise InputError(f"--size-rule: got '{text}'; wanted such as 8k+1")
+        raise InputError(f"--size-rule: expected a rule such as 8k+1 but got '{text}'")
     return SizeRule(int(match[1]), int(match[2] or 0))
 
 
 def found(definition: Definition, scores: str) -> SizeRule:
-    """The rule of the smallest stride by which blob `scores` is as large as the input, from the net's own size on.
+    """Find the smallest stride for which the scores are as large as the input, by shape inference.
 
-    Strides are tried by inferring shapes; nothing is computed. Raises InputError where none does.
+    Args:
+        definition: the net; its own input size is the smallest size tried.
+        scores: name of the blob with the scores.
+
+    Raises:
+        InputError: no stride fits.
     """
     net = infer_shapes(definition, phase=caffe.TEST)
     height, width = net.net.blobs[net.net.inputs[0]].shape[2:4]
@@ -36,7 +46,7 @@ def found(definition: Definition, scores: str) -> SizeRule:
         sizes = (height + stride * step for step in _PROBES)
         if width % stride == offset and all(_fits(definition, scores, size, width) for size in sizes):
             return SizeRule(stride, offset)
-    raise InputError(f"{definition.source}: no rule of sizes was found for '{scores}'; give one: --size-rule 8k+1")
+    raise InputError(f"{definition.source}: found no size rule for '{scores}'; state one, such as --size-rule 8k+1")
 
 
 def _fits(definition: Definition, scores: str, height: int, width: int) -> bool:

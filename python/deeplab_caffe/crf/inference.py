@@ -4,25 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from deeplab_caffe.errors import InputError
-
+from ..arrays import Float32
+from ..errors import InputError
+from .backends.base import BackendOptions
 from .params import CRFParameters, check_compact
 
-
-class Options(NamedTuple):
-    """What a backend is asked for beside the parameters."""
-
-    labels: bool
-    compact: float
-    device: str
-
-
-#: each backend and the module whose `infer` it is
+#: each backend and its module in `backends`
 _MODULES = {"native": "native", "torch": "torch_backend", "exact": "exact", "pydensecrf": "pydensecrf_backend"}
 BACKENDS = ("auto", *_MODULES)
 
@@ -35,7 +26,7 @@ def dense_crf(
     *,
     compact: float = 0.0,
     device: str | None = None,
-) -> NDArray[np.float32]:
+) -> Float32:
     """The class probabilities Q (C, H, W) after mean field inference, float32.
 
     `image` (H, W), (H, W, 3) or (H, W, bands): levels 0 to 255, uint8 or float, or features in the units of
@@ -85,8 +76,8 @@ def crf_batch(
     if len(images) != len(unaries):
         raise InputError(f"CRF: {len(images)} images and {len(unaries)} unaries")
     pairs = [check_inputs(*pair, sigma_beta=parameters.sigma_beta) for pair in zip(images, unaries, strict=True)]
-    infer = import_module(f".{_MODULES[name]}", __package__).infer
-    return infer(pairs, parameters, Options(labels, compact, device or "cpu")) if pairs else []
+    infer = import_module(f".backends.{_MODULES[name]}", __package__).infer
+    return infer(pairs, parameters, BackendOptions(labels, compact, device or "cpu")) if pairs else []
 
 
 def _chosen(backend: str, compact: float, device: str | None) -> str:
@@ -101,14 +92,7 @@ def _chosen(backend: str, compact: float, device: str | None) -> str:
     return name
 
 
-def labels_of(q: NDArray[np.float32]) -> NDArray[np.integer]:
-    """The class of the largest belief of q (C, H, W), the first of equals; uint8 for up to 256 classes, else int32."""
-    return q.argmax(axis=0).astype(np.uint8 if len(q) <= 256 else np.int32)
-
-
-def check_inputs(
-    image: ArrayLike, unary: ArrayLike, *, sigma_beta: float = 255.0
-) -> tuple[NDArray, NDArray[np.float32]]:
+def check_inputs(image: ArrayLike, unary: ArrayLike, *, sigma_beta: float = 255.0) -> tuple[NDArray, Float32]:
     """The two as arrays that fit together, the unary float32 and finite. Raises InputError; see `dense_crf`."""
     unary = check_unary(unary)
     image = check_image(image, sigma_beta, unary.shape[1:])
@@ -146,7 +130,7 @@ def check_image(image: ArrayLike, sigma_beta: float = 255.0, size: tuple[int, ..
     return image
 
 
-def check_unary(unary: ArrayLike, *, from_zero_to_one: bool = False) -> NDArray[np.float32]:
+def check_unary(unary: ArrayLike, *, from_zero_to_one: bool = False) -> Float32:
     """The energies (C, H, W) as float32 without infinite values. Raises InputError.
 
     Those from 0 to 1 that sum to 1 are taken for probabilities, and refused, unless `from_zero_to_one`.
@@ -176,7 +160,7 @@ def _looks_like_probabilities(unary: NDArray) -> bool:
     return bool(np.abs(sample.sum(axis=0, dtype=np.float64) - 1).max() < 1e-4)
 
 
-def _without_infinity(unary: NDArray[np.float32]) -> NDArray[np.float32]:
+def _without_infinity(unary: Float32) -> Float32:
     """The unary with +inf replaced by an energy so high that the class gets no belief."""
     if np.isnan(unary).any() or (unary == -np.inf).any():
         label, row, column = np.argwhere(np.isnan(unary) | (unary == -np.inf))[0]

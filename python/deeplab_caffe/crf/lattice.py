@@ -16,10 +16,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from deeplab_caffe.errors import InputError
-
 from ..arrays import Float32
-from . import lattice_kernels as kernels
+from ..errors import InputError
+from .kernels import lattice_construction as kernels
+from .params import GaussianTerm
 
 _CACHED_POSITION_LATTICES = 8
 _MAX_SPREAD = 2.0**20  # beyond it float32 coordinates are no longer exact
@@ -101,6 +101,13 @@ def bilateral_features(
     return features.reshape(height * width, 2 + bands)
 
 
+def position_features(height: int, width: int, sigma: float | tuple[float, float]) -> Float32:
+    """Positions in standard deviations, (H * W, 2); `sigma` in pixels, one number or (x, y)."""
+    features = np.empty((height, width, 2), np.float32)
+    _fill_positions(features, sigma)
+    return features.reshape(height * width, 2)
+
+
 def bilateral_lattice(
     image: NDArray, sigma_alpha: float | Sequence[float], sigma_beta: float | Sequence[float]
 ) -> Lattice:
@@ -111,9 +118,24 @@ def bilateral_lattice(
 @lru_cache(maxsize=_CACHED_POSITION_LATTICES)
 def position_lattice(height: int, width: int, sigma_gamma: float | tuple[float, float]) -> Lattice:
     """The lattice over position alone; `sigma_gamma` in pixels, one number or (x, y). The latest few are kept."""
-    features = np.empty((height, width, 2), np.float32)
-    _fill_positions(features, sigma_gamma)
-    return build_lattice(features.reshape(height * width, 2))
+    return build_lattice(position_features(height, width, sigma_gamma))
+
+
+def term_features(term: GaussianTerm, image: NDArray) -> Float32:
+    """The features (H * W, d) of a term on an image (H, W) or (H, W, bands), in standard deviations."""
+    if term.sigma_colour is None:
+        return position_features(image.shape[0], image.shape[1], term.sigma_xy)
+    return bilateral_features(image, term.sigma_xy, term.sigma_colour)
+
+
+def term_lattices(terms: Sequence[GaussianTerm], image: NDArray) -> list[Lattice]:
+    """The lattice of each term on an image (H, W) or (H, W, bands); those over position alone are cached."""
+    return [
+        position_lattice(*image.shape[:2], term.sigma_xy)
+        if term.sigma_colour is None
+        else bilateral_lattice(image, term.sigma_xy, term.sigma_colour)
+        for term in terms
+    ]
 
 
 def _fill_positions(features: Float32, sigma: float | Sequence[float]) -> None:

@@ -10,14 +10,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from deeplab_caffe.errors import InputError
-
 from ..arrays import Float32
-from . import layout_kernels, row_kernels
-from . import mean_field_kernels as kernels
+from ..errors import InputError
+from .kernels import mean_field_buffers as buffers
+from .kernels import mean_field_passes as passes
+from .kernels import pixel_rows
+from .kernels.vector import LANES, parts_of
 from .lattice import Lattice
 from .params import check_compact
-from .vector import LANES, parts_of
 
 _NONE = np.empty(0, np.float32)
 _MOST_EXPONENT = 60.0  # logits up to this need no shift before exp
@@ -54,7 +54,7 @@ class Pairwise:
         """(N * terms,): each pixel's mass in each term to the term's power."""
         scale = np.empty((self.lattices[0].mass.size, len(powers)), np.float32)
         for term, (lattice, power) in enumerate(zip(self.lattices, powers, strict=True)):
-            layout_kernels.raise_mass(lattice.mass, power, scale[:, term])
+            buffers.raise_mass(lattice.mass, power, scale[:, term])
         return scale.ravel()
 
     def layout(self, stride: int) -> Layout:
@@ -77,22 +77,22 @@ class Layout:
         if self.length >= _PLACES:
             raise InputError(f"CRF: the lattice of {pairwise.size} vertices is too large; work on tiles of the image")
         self.weights = np.empty(count * columns, np.float32)
-        self.places = np.zeros((count + row_kernels.PIXELS_AHEAD) * columns, np.uint32)
+        self.places = np.zeros((count + pixel_rows.PIXELS_AHEAD) * columns, np.uint32)
         places = self.places[: count * columns].reshape(count, columns)
         weights = self.weights.reshape(count, columns)
-        most = 2 * sum(lattice.runs.size for lattice in pairwise.lattices) + 1 + row_kernels.STEPS_AHEAD
+        most = 2 * sum(lattice.runs.size for lattice in pairwise.lattices) + 1 + pixel_rows.STEPS_AHEAD
         chains = np.empty(most, np.uint32)
         column = end = 0
         for lattice, first in zip(pairwise.lattices, pairwise.firsts, strict=False):
-            layout_kernels.lay_out(lattice.offsets, lattice.weights, first, stride, column, places, weights)
+            buffers.lay_out(lattice.offsets, lattice.weights, first, stride, column, places, weights)
             column += lattice.offsets.shape[1]
-            end = layout_kernels.lay_chains(lattice.runs, first, stride, nothing, chains, end)
-        self.chains = chains[: end + 1 + row_kernels.STEPS_AHEAD]
+            end = buffers.lay_chains(lattice.runs, first, stride, nothing, chains, end)
+        self.chains = chains[: end + 1 + pixel_rows.STEPS_AHEAD]
         self.chains[end:] = nothing
 
 
-class Run(NamedTuple):
-    """What the passes of one run have in common; see `mean_field_kernels`."""
+class PassArguments(NamedTuple):
+    """What the passes of one run have in common; see `mean_field_passes`."""
 
     parts: tuple[int, ...]
     group: tuple[int, ...]
@@ -111,7 +111,7 @@ class Run(NamedTuple):
 class _Results:
     """The values after the last iteration, of all groups; labels are made for all of them at once, when first asked."""
 
-    def __init__(self, field: MeanField, run: Run, values: Float32 | None) -> None:
+    def __init__(self, field: MeanField, run: PassArguments, values: Float32 | None) -> None:
         self.field, self.run, self.values, self._number = field, run, values, field.runs
 
     def check(self) -> None:
@@ -126,7 +126,7 @@ class _Results:
         groups, kind = len(run.parts) // len(run.group), np.uint8 if field.shape[0] <= 256 else np.int32
         labels: NDArray = np.empty((groups, field.pixels), kind)
         messages = run.messages(self.values)
-        kernels.write_labels(run.parts, run.group, run.corners, field.logits, *messages, field.kept, labels)
+        passes.write_labels(run.parts, run.group, run.corners, field.logits, *messages, field.kept, labels)
         return labels
 
 
@@ -145,7 +145,7 @@ class Beliefs:
         field, run = self._results.field, self._results.run
         maps = np.empty((field.shape[0], field.pixels), np.float32)
         shares = np.empty_like(field.rest)
-        kernels.write_maps(
+        passes.write_maps(
             *(run.parts, run.group, run.corners, run.bounded, field.logits, field.rest),
             *(*run.messages(self._results.values), self._group, field.kept, maps, shares),
         )
@@ -177,12 +177,12 @@ class MeanField:
         #: the lanes of one inference in a row of values
         self.width = -(-self.kept.size // LANES) * LANES
         self.logits = aligned(self.pixels * self.width)
-        layout_kernels.fill_logits(self._unary, self.kept, self.width, self.logits)
+        buffers.fill_logits(self._unary, self.kept, self.width, self.logits)
         self.rest: Float32 = _NONE
         self._dropped = np.setdiff1d(np.arange(classes), self.kept)
         if self._dropped.size:
             self.rest = np.empty(self.pixels, np.float32)
-            layout_kernels.fill_rest(self._unary, self._dropped, self.rest)
+            buffers.fill_rest(self._unary, self._dropped, self.rest)
         self._buffers: list[Float32] = [_NONE] * 3
         self.runs = 0
 
@@ -217,7 +217,7 @@ class MeanField:
             stride = len(some) * self.width
             strengths = (pairwise.gains[:, None] * np.transpose(some)).astype(np.float32)
             strength = np.repeat(strengths, self.width, axis=1).ravel()
-            run = Run(
+            run = PassArguments(
                 *(parts_of(stride), parts_of(self.width), pairwise.corners, bounded, pairwise.layout(stride)),
                 *(taken, strength, given),
             )
@@ -231,17 +231,17 @@ class MeanField:
             for group in range(len(some)):
                 yield Beliefs(results, group)
 
-    def _advance(self, run: Run, values: Float32 | None, to: int) -> Float32:
+    def _advance(self, run: PassArguments, values: Float32 | None, to: int) -> Float32:
         """Slice from `values`, softmax, splat into the buffer `to`, blur."""
         if self._buffers[to].size < run.layout.length:
             self._buffers[to] = aligned(run.layout.length)
         splatted = self._buffers[to][: run.layout.length]
         splatted.fill(0)
-        kernels.step(
+        passes.step(
             *(run.parts, run.group, run.corners, run.bounded, self.logits, self.rest),
             *(run.layout.places, run.layout.weights, run.taken, run.strength, run.given, values, splatted),
         )
-        row_kernels.blur(run.parts, splatted, run.layout.chains)
+        pixel_rows.blur(run.parts, splatted, run.layout.chains)
         return splatted
 
     def write_dropped(self, maps: Float32, shares: Float32) -> None:
@@ -261,7 +261,7 @@ def active_classes(unary: Float32, eps: float) -> NDArray[np.intp]:
     W = w1 + w2, a left-out class would believe at most x <= eps * exp(W * x) of any pixel: not above e * eps while
     W * eps <= 1 / e, so that a logit lacks at most e * W * eps in an iteration. Beyond that there is no bound.
     """
-    return np.flatnonzero(layout_kernels.least_excess(unary) < -np.log(eps))
+    return np.flatnonzero(buffers.least_excess(unary) < -np.log(eps))
 
 
 def _side_by_side(

@@ -9,9 +9,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import NamedTuple
 
-from deeplab_caffe.errors import InputError
-from deeplab_caffe.files import write_text
+from ..errors import InputError
+from ..files import write_text
 
 NORMALIZATIONS = ("after", "symmetric")
 
@@ -40,6 +41,22 @@ def _check_number(parameters: CRFParameters, name: str, wanted: str, accept) -> 
 def _check_names(what: str, given: Mapping[str, float], wanted: tuple[str, ...]) -> None:
     if set(given) != set(wanted):
         raise InputError(f"CRF: {what} states {', '.join(sorted(given)) or 'nothing'}; wanted {', '.join(wanted)}")
+
+
+class GaussianTerm(NamedTuple):
+    """One term of the pairwise energy: `weight` times a Gaussian of position, or of position and colour.
+
+    `sigma_xy` is the standard deviation in pixels, `sigma_colour` that of each band in colour levels; None for a term
+    over position alone.
+    """
+
+    weight: float
+    sigma_xy: float
+    sigma_colour: float | None = None
+
+    def at_stride(self, stride: int) -> GaussianTerm:
+        """The term on an image of which every `stride`-th pixel is kept in both directions."""
+        return self._replace(sigma_xy=self.sigma_xy / stride)
 
 
 @dataclass(frozen=True)
@@ -76,6 +93,10 @@ class CRFParameters:
                 f"CRF: normalization is {self.normalization!r}, wanted one of {', '.join(NORMALIZATIONS)} "
                 "('after' is DeepLab's program, 'symmetric' is pydensecrf's default)"
             )
+
+    def terms(self) -> tuple[GaussianTerm, GaussianTerm]:
+        """The terms of the energy, as every backend takes them: position first, then position and colour."""
+        return GaussianTerm(self.w2, self.sigma_gamma), GaussianTerm(self.w1, self.sigma_alpha, self.sigma_beta)
 
     @classmethod
     def from_caffe(

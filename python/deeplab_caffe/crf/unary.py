@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from deeplab_caffe.errors import InputError
-
 from ..arrays import Float32, Size
+from ..errors import InputError
+from .kernels.bilinear_rows import blend_rows
 
 
 def unary_from_scores(scores: ArrayLike) -> Float32:
@@ -109,31 +108,19 @@ def resize_scores(scores: ArrayLike, size: tuple[int, int], crop: tuple[int, int
     classes, height, width = scores.shape
     if (height, width) == tuple(size):
         return np.ascontiguousarray(scores[:, : crop[0], : crop[1]])
-    left, right, weight = _taps(width, size[1], crop[1])
+    left, right, weight = bilinear_taps(width, size[1], 0, crop[1])
     wide = (1 - weight) * scores[:, :, left] + weight * scores[:, :, right]
     out = np.empty((classes, *crop), np.float32)
-    _blend_rows(np.ascontiguousarray(wide), *_taps(height, size[0], crop[0]), out)
+    blend_rows(np.ascontiguousarray(wide), *bilinear_taps(height, size[0], 0, crop[0]), out)
     return out
 
 
-def _taps(source: int, target: int, count: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Float32]:
-    """For the first `count` of `target` samples: the two source indices and the second one's weight, in float32."""
+def bilinear_taps(source: int, target: int, begin: int, end: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Float32]:
+    """For samples `begin` to `end` of `target`: the two source indices and the second one's weight, in float32."""
     ratio = np.float32(source - 1) / np.float32(target - 1) if target > 1 else np.float32(0)
-    position = ratio * np.arange(count, dtype=np.float32)
+    position = ratio * np.arange(begin, end, dtype=np.float32)
     first = position.astype(np.intp)
     return first, np.minimum(first + 1, source - 1), position - first.astype(np.float32)
-
-
-@njit(cache=True, nogil=True)
-def _blend_rows(source, upper, lower, weight, out):
-    """out[c, i] = (1 - weight[i]) source[c, upper[i]] + weight[i] source[c, lower[i]]."""
-    for c in range(out.shape[0]):
-        for i in range(out.shape[1]):
-            w1 = weight[i]
-            w0 = np.float32(1) - w1
-            a, b, row = source[c, upper[i]], source[c, lower[i]], out[c, i]
-            for j in range(row.size):
-                row[j] = w0 * a[j] + w1 * b[j]
 
 
 def _class_maps(values: ArrayLike, name: str) -> Float32:

@@ -1,7 +1,7 @@
-"""Which Caffe runs the nets: the embedded one, or a real pycaffe where one is installed.
+"""Which Caffe runs the nets: the embedded one, or an installed pycaffe.
 
-Whatever stands above speaks to the one that is chosen with pycaffe's names (`caffe()`), and leaves to it
-(`current()`) what the two do in different ways: choosing devices, training with logs, progress and signals.
+Code above this package uses pycaffe's names on the chosen module, `caffe()`. What the two do differently (devices,
+training with logs, progress and signals) are methods of the chosen engine, `current()`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ..errors import InputError
-from .base import Engine, Training
+from .interface import Engine, Training
 
 __all__ = [
     "Engine",
@@ -33,67 +33,91 @@ __all__ = [
 ]
 
 _VARIABLE = "DEEPLAB_CAFFE"
-#: the engines, and the module and class of each
+#: name of an engine → its module and class
 _ENGINES = {"embedded": ("embedded", "Embedded"), "system": ("system", "System")}
 
 
 def is_embedded() -> bool:
-    """Whether the embedded Caffe is chosen; raises InputError for a word that names no engine."""
+    """Whether the embedded Caffe is chosen (the default).
+
+    Raises:
+        InputError: the environment variable DEEPLAB_CAFFE names no engine.
+    """
     which = os.environ.get(_VARIABLE) or "embedded"
     if which not in _ENGINES:
-        raise InputError(f"{_VARIABLE} is '{which}', wanted {' or '.join(_ENGINES)}")
+        raise InputError(f"{_VARIABLE} is '{which}'; expected {' or '.join(_ENGINES)}")
     return which == "embedded"
 
 
 def choose(which: str) -> None:
-    """Choose 'embedded' or 'system', for this process and those that it starts."""
+    """Choose the engine for this process and its child processes.
+
+    Args:
+        which: "embedded" or "system".
+    """
     os.environ[_VARIABLE] = which
 
 
 def current() -> Engine:
-    """The engine that is chosen; raises InputError where no real Caffe can be imported though one is wanted."""
+    """The chosen engine; InputError if an installed Caffe is chosen but cannot be imported."""
     return _engine("embedded" if is_embedded() else "system")
 
 
 @functools.cache
 def _engine(which: str) -> Engine:
-    """The one engine of a kind, which keeps what was chosen for it."""
+    """The only engine of its kind; it keeps the chosen devices and precision."""
     module, name = _ENGINES[which]
     engine: Engine = getattr(importlib.import_module(f".{module}", __name__), name)()
     return engine
 
 
 def caffe() -> ModuleType:
-    """The embedded Caffe, or the installed one if the environment says DEEPLAB_CAFFE=system."""
+    """The chosen Caffe as a module with pycaffe's names: the embedded one, or with DEEPLAB_CAFFE=system the installed.
+
+    Example:
+        >>> caffe().__name__
+        'deeplab_caffe.caffe'
+    """
     return current().caffe
 
 
 def install_as_caffe() -> None:
-    """Let `import caffe` in this process give the embedded Caffe, so that scripts for pycaffe run unchanged."""
+    """Make `import caffe` in this process import the embedded Caffe, so that scripts for pycaffe run unchanged."""
     importlib.import_module("..caffe.alias", __name__).install()
 
 
 def replace_by_installed(program: str, words: Sequence[str]) -> None:
-    """Become a program of the installed Caffe, such as `caffe`, with these words.
+    """Replace this process by a program of the installed Caffe.
 
-    Raises InputError where there is none on PATH; a script of ours that bears the name does not count.
+    Args:
+        program: name of the program, such as "caffe".
+        words: its arguments.
+
+    Raises:
+        InputError: the program is not on PATH. This project's scripts of the same name do not count.
     """
     folders = os.environ.get("PATH", "").split(os.pathsep)
     found = [path for folder in folders if (path := shutil.which(program, path=folder))]
     path = next((path for path in found if not (Path(path).resolve().parent / "_run.py").exists()), None)
     if path is None:
-        raise InputError(f"{_VARIABLE}=system, but there is no installed program '{program}' on PATH")
+        raise InputError(f"{_VARIABLE}=system, but no installed program '{program}' is on PATH")
     sys.stdout.flush()
     os.execv(path, [path, *words])
 
 
 def run_script(path: str, arguments: Sequence[str] = ()) -> None:
-    """Run a Python script written for pycaffe as the interpreter would, with `import caffe` giving the chosen Caffe.
+    """Run a Python script written for pycaffe like the interpreter does; its `import caffe` imports the chosen Caffe.
 
-    An exception of the script is shown with its traceback and ends in SystemExit(1).
+    Args:
+        path: the script.
+        arguments: its command-line arguments.
+
+    Raises:
+        InputError: the script does not exist.
+        SystemExit: the script's own, or 1 after the traceback of an exception in it.
     """
     if not os.path.isfile(path):
-        raise InputError(f"Could not open file {path}: there is no such script")
+        raise InputError(f"Could not open file {path}: the script does not exist")
     if is_embedded():
         install_as_caffe()
     before = sys.argv, sys.path

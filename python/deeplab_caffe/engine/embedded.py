@@ -1,4 +1,4 @@
-"""The embedded Caffe as the engine."""
+"""The embedded Caffe as an engine."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from ..caffe.solver.solver import Solver
 from ..errors import InputError, Stopped
 from ..formats.definition import read_solver
 from ..permission import python_layers
-from .base import Engine, Training, starting_table
+from .interface import Engine, Training, starting_table
 
 
 class Embedded(Engine):
-    """Trains on one device or many, logs like Caffe, resumes to the very images that were next."""
+    """Trains on one device or several, logs like Caffe, and resumes with exactly the images that were next."""
 
     caffe = caffe
 
@@ -32,16 +32,16 @@ class Embedded(Engine):
         return python_layers(allowed)
 
     def choose_device(self, gpu: str | None, wants_gpu: bool, workers: int) -> None:
-        """Only training uses several devices or workers; all else computes on the first one."""
+        """Only training uses several devices or workers; everything else computes on the first one."""
         if gpu is not None and workers != 1:
-            raise InputError("--workers is for the CPU; with --gpu there is one worker for each device")
+            raise InputError("--workers is only for the CPU; with --gpu there is one worker per device")
         if gpu is not None or workers != 1:
             parallel.choose(parallel.devices(gpu or "", workers))
         elif wants_gpu:
             if caffe.has_gpu():
                 caffe.set_mode_gpu()
             else:
-                print("the solver asks for a GPU; there is none here, so the CPU computes", file=sys.stderr)
+                print("the solver requests a GPU, but there is none; using the CPU", file=sys.stderr)
 
     def test_net(self, net_file: Path, weights: Path) -> Any:
         net = caffe.Net(str(net_file), str(weights), caffe.TEST)
@@ -49,7 +49,7 @@ class Embedded(Engine):
         return net
 
     def runner(self, net: Any, blob: str) -> Callable[[], np.ndarray]:
-        """By the planned execution, which keeps no other blob."""
+        """With the planned execution, which keeps no other blob."""
         plan = net.plan(outputs=[blob], precision=self.precision)
         return lambda: plan.forward()[blob]
 
@@ -60,11 +60,11 @@ class Embedded(Engine):
 
 def _how_to_go_on(training: Training) -> str:
     prefix = read_solver(training.solver_file).snapshot_prefix
-    return f"{snapshot.last(prefix)}; the same command goes on from what there is"
+    return f"{snapshot.last(prefix)}; run the same command again to continue"
 
 
 def _train(training: Training, precision: str, recompute: bool) -> None:
-    """Train in this process, as one of the workers where there are several."""
+    """Train in this process, which is one of the workers if there are several."""
     solver = get_solver(training.solver_file)
     solver.plans_tests = True
     solver.set_precision(precision)
@@ -84,7 +84,7 @@ def _train(training: Training, precision: str, recompute: bool) -> None:
 
 @contextmanager
 def _logging(path: Path) -> Iterator[None]:
-    """Within, log lines go to a file, and to stderr unless a progress bar is shown there."""
+    """A context in which log lines go to a file, and to stderr unless a progress bar is shown there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as stream:
         log.add_file(stream)
@@ -108,16 +108,16 @@ def _solve(solver: Solver, weights: Path | None) -> None:
         solver.solve()
     if solver.iter < solver.param.max_iter:
         done = f"iteration {solver.iter} of {solver.param.max_iter}"
-        raise Stopped(f"stopped at {done}; the same command goes on from there")
+        raise Stopped(f"stopped at {done}; run the same command again to continue")
 
 
 def _restore(solver: Solver, state: str) -> None:
-    _say(solver, f"going on from {state}")
+    _say(solver, f"resuming from {state}")
     try:
         solver.restore(state)
     except InputError as error:
         files = state.rpartition(".solverstate")[0]
-        raise InputError(f"{error}; remove {files}.* to go on from the snapshot before") from None
+        raise InputError(f"{error}; remove {files}.* to resume from the previous snapshot") from None
 
 
 def _start_from(solver: Solver, weights: Path) -> None:

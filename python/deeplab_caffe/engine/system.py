@@ -1,7 +1,6 @@
-"""An installed pycaffe as the engine: nothing but what every release of it documents.
+"""An installed pycaffe as an engine; uses only what every release of pycaffe has.
 
-C++ Caffe ends the process where something is wrong. What can be known before is checked before: layer types, and
-whether weights fit.
+C++ Caffe ends the process on an error. Therefore layer types, and whether weights fit, are checked first.
 """
 
 from __future__ import annotations
@@ -25,15 +24,15 @@ from ..formats import weights, weights_hdf5
 from ..formats.bvlc_schema import MODULE, PYTHON_TYPES
 from ..formats.definition import read_definition, read_solver
 from ..formats.weight_files import read_weight_file
-from .base import Engine, Training, starting_table
-from .output import appended_to
+from .interface import Engine, Training, starting_table
+from .stderr_log import stderr_appended_to
 
-#: iterations between two looks at signals where the solver displays nothing
+#: iterations between two checks for signals if the solver displays nothing
 _PERIOD = 20
 
 
 class System(Engine):
-    """Trains in one process, on the CPU or one GPU; a resumed run sees other images, as Caffe's do."""
+    """Trains in one process, on the CPU or one GPU; as in Caffe, a resumed training sees other images."""
 
     def __init__(self) -> None:
         self.caffe = _imported()
@@ -49,20 +48,20 @@ class System(Engine):
 
     def choose_precision(self, precision: str, recompute: bool) -> None:
         if precision != "float32" or recompute:
-            raise InputError("--precision bf16 and --recompute are for the embedded Caffe; a real one has neither")
+            raise InputError("--precision bf16 and --recompute are only supported by the embedded Caffe")
 
     def choose_device(self, gpu: str | None, wants_gpu: bool, workers: int) -> None:
         if workers != 1:
-            raise InputError("--workers is for the embedded Caffe; a real one trains in one process")
+            raise InputError("--workers is only supported by the embedded Caffe; pycaffe trains in one process")
         if gpu is None:
             self.caffe.set_mode_cpu()
             if wants_gpu:
-                print("the solver asks for a GPU; say --gpu N to compute on one", file=sys.stderr)
+                print("the solver requests a GPU, but the CPU is used; use --gpu N for a GPU", file=sys.stderr)
         elif gpu.isdigit():
             self.caffe.set_device(int(gpu))
             self.caffe.set_mode_gpu()
         else:
-            raise InputError(f"--gpu {gpu}: pycaffe trains on one GPU, wanted its number; for several: caffe train")
+            raise InputError(f"--gpu {gpu}: expected one number; pycaffe trains on one GPU, for several: caffe train")
 
     def test_net(self, net_file: Path, weights: Path) -> Any:
         self._check_layers(net_file)
@@ -77,7 +76,7 @@ class System(Engine):
 
         def run() -> np.ndarray:
             with _plain_errors("the test net"):
-                net._forward(0, last)
+                net._forward(0, last)  # older releases' forward(end=…) needs a blob with the layer's name
             return net.blobs[blob].data
 
         return run
@@ -92,24 +91,23 @@ class System(Engine):
             if not solver.net.params:
                 raise InputError(f"{training.solver_file}: the training net has no parameters to learn")
             training.prepare()
-            with appended_to(training.log_file) as terminal:
+            with stderr_appended_to(training.log_file) as terminal:
                 net_file = Path(param.train_net or param.net or training.solver_file)
                 _begin(solver, net_file, newest(param.snapshot_prefix), training.weights)
                 _run(solver, param, terminal)
 
     def _check_layers(self, net_file: Path) -> None:
-        """Refuse a net with types that this Caffe lacks, or with Python layers of strangers that are not allowed."""
+        """Check that this Caffe has all layer types of a net, and that foreign Python layers are allowed."""
         known = set(self.caffe.layer_type_list())
         for entry in read_definition(net_file).entries:
             kind, module = entry.param.type, entry.param.python_param.module
             if kind not in known:
                 advice = "; write the nets with --dialect bvlc" if kind in PYTHON_TYPES else ""
                 advice = "; build it with WITH_PYTHON_LAYER" if kind == "Python" else advice
-                raise entry.error(f"the installed Caffe ({self.caffe.__file__}) has no such layer type{advice}")
+                raise entry.error(f"the installed Caffe ({self.caffe.__file__}) does not have this layer type{advice}")
             if kind == "Python" and module != MODULE and not self._layers_allowed:
                 raise entry.error(
-                    f"would import the module '{module}', that is, run its code; if you trust it, say "
-                    "--allow-python-layers"
+                    f"would import the module '{module}' and run its code; if you trust it, use --allow-python-layers"
                 )
 
 
@@ -121,13 +119,13 @@ def _imported() -> ModuleType:
         raise InputError(f"DEEPLAB_CAFFE=system, but no caffe can be imported: {error}") from None
     if not hasattr(module, "get_solver"):
         place = getattr(module, "__file__", None) or ", ".join(module.__path__)
-        raise InputError(f"DEEPLAB_CAFFE=system, but what `import caffe` finds, {place}, is no pycaffe")
+        raise InputError(f"DEEPLAB_CAFFE=system, but `import caffe` finds {place}, which is not pycaffe")
     return module
 
 
 @contextmanager
 def _plain_errors(where: Path | str) -> Iterator[None]:
-    """What pycaffe and our Python layers raise for bad input, as InputErrors."""
+    """Turn the RuntimeErrors that pycaffe and our Python layers raise for invalid input into InputErrors."""
     try:
         yield
     except InputError:
@@ -137,34 +135,34 @@ def _plain_errors(where: Path | str) -> Iterator[None]:
 
 
 def _load(net: Any, path: Path) -> None:
-    """Copy weights into a net; InputError where a shape differs."""
+    """Copy weights into a net; InputError if a shape differs."""
     found = {layer.name: layer for layer in reversed(read_weight_file(path).weighted)}
     loaded = [name for name in net.params if name in found]
     for name in loaded:
         stored = [blob.data.shape for blob in found[name].blobs]
-        wanted = [tuple(blob.shape) for blob in net.params[name]]
-        if list(map(_without_ones, stored)) != list(map(_without_ones, wanted)):
+        expected = [tuple(blob.shape) for blob in net.params[name]]
+        if list(map(_without_ones, stored)) != list(map(_without_ones, expected)):
             raise InputError(
-                f"layer '{name}': {path} has blobs of shapes {stored}, the net {wanted}; to start this layer anew, "
-                "give it another name"
+                f"layer '{name}': {path} has blobs of shapes {stored}, but the net expects {expected}; to reinitialize "
+                "this layer, rename it"
             )
     net.copy_from(str(path))
 
 
 def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """A shape without the leading ones that Caffe of 2014 filled shapes up with."""
+    """A shape without the leading ones with which Caffe of 2014 padded shapes."""
     return _without_ones(shape[1:]) if shape[:1] == (1,) else shape
 
 
 def _begin(solver: Any, training_net: Path, state: str | None, weights_file: Path | None) -> None:
     if state:
-        print(f"going on from {state}", flush=True)
+        print(f"resuming from {state}", flush=True)
         try:
             (weights_hdf5 if weights_hdf5.is_hdf5(state) else weights).read_solverstate(state)
             read_weight_file(state.replace(".solverstate", ".caffemodel"))
         except InputError as error:
             files = state.rpartition(".solverstate")[0]
-            raise InputError(f"{error}; remove {files}.* to go on from the snapshot before") from None
+            raise InputError(f"{error}; remove {files}.* to resume from the previous snapshot") from None
         solver.restore(state)
     elif weights_file:
         table = starting_table(solver.net, training_net, weights_file)
@@ -173,13 +171,16 @@ def _begin(solver: Any, training_net: Path, state: str | None, weights_file: Pat
 
 
 def _run(solver: Any, param: Any, terminal: TextIO) -> None:
-    """Step to the end. Signals are served between two lines of the log: the loss is averaged over one call of step."""
+    """Train to the end. Signals are handled between two log lines, since one call of step averages the loss."""
     period, last = param.display or _PERIOD, param.max_iter
-    with SignalHandler() as signals, tqdm(
-        total=last, initial=solver.iter, unit="it", desc="train", file=terminal, disable=not terminal.isatty()
-    ) as bar:
+    with (
+        SignalHandler() as signals,
+        tqdm(
+            total=last, initial=solver.iter, unit="it", desc="train", file=terminal, disable=not terminal.isatty()
+        ) as bar,
+    ):
         while solver.iter < last:
-            # a line is written at the end of a call that ends one behind a multiple of `display`
+            # a log line is written after the first iteration behind a multiple of `display`; end each call there
             count = min(period - (solver.iter - 1) % period, last - solver.iter)
             solver.step(count)
             bar.update(count)
@@ -187,5 +188,5 @@ def _run(solver: Any, param: Any, terminal: TextIO) -> None:
             if action is not Action.NONE:
                 solver.snapshot()
             if action is Action.STOP and solver.iter < last:
-                raise Stopped(f"stopped at iteration {solver.iter} of {last}; the same command goes on from there")
-    solver.solve()  # nothing is left to do but the last snapshot and the last lines of the log
+                raise Stopped(f"stopped at iteration {solver.iter} of {last}; run the same command again to continue")
+    solver.solve()  # only writes the final snapshot and log lines

@@ -1,10 +1,10 @@
-"""Evaluation: scores from label maps, training logs, figures, report. Knows files and arrays, no net."""
+"""Evaluation: scores of label maps, training logs, figures and the report. Works on files and arrays, without nets."""
 
 from .confusion import Scores, confusion_matrix
-from .curves import TrainingStage, log_curves, loss_curve
 from .figures import bars, colour_labels, overlay, png, side_by_side
-from .report import Example, Report, examples_strip, write_report
-from .trainlog import TrainLog, parse_train_log, read_train_log
+from .report_page import Example, Report, examples_strip, write_report
+from .train_log import TrainLog, parse_train_log, read_train_log
+from .training_curves import TrainingStage, log_curves, loss_curve
 
 __all__ = [
     "Example",

@@ -1,4 +1,4 @@
-"""Confusion matrix and the scores read from it."""
+"""The confusion matrix, and the scores computed from it."""
 
 from __future__ import annotations
 
@@ -21,18 +21,30 @@ def confusion_matrix(
     num_classes: int,
     ignore_label: int | None = 255,
 ) -> Matrix:
-    """Count pixels by ground truth (rows) and prediction (columns), (C, C) int64.
+    """Count pixels by ground truth and prediction.
 
     Args:
         label: ground truth, any shape, values 0..C-1 or `ignore_label`.
-        prediction: of the same shape, values 0..C-1; not looked at where the label is ignored.
+        prediction: same shape, values 0..C-1; not used where the label is `ignore_label`.
+        num_classes: C.
+        ignore_label: label of pixels that do not count; None: all pixels count.
+
+    Returns:
+        (C, C) int64, ground truth in rows, predictions in columns.
 
     Raises:
         InputError: the shapes differ, or a value is out of range.
+
+    Example:
+        >>> confusion_matrix(np.array([0, 1, 1, 255]), np.array([0, 1, 0, 0]), num_classes=2)
+        array([[1, 0],
+               [1, 1]])
     """
     label, prediction = np.asarray(label), np.asarray(prediction)
     if label.shape != prediction.shape:
-        raise InputError(f"confusion matrix: label is {label.shape} but prediction {prediction.shape}; crop or resize")
+        raise InputError(
+            f"confusion matrix: label is {label.shape}, but prediction is {prediction.shape}; crop or resize"
+        )
     if ignore_label is not None:
         keep = label != ignore_label
         if not keep.all():
@@ -47,12 +59,19 @@ def confusion_matrix(
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Scores of a confusion matrix, as fractions 0..1; NaN where nothing was there to score.
+    """Scores of a confusion matrix, as fractions 0..1; NaN if there are no pixels to score.
 
-    mean_iou: over the classes that occur in ground truth or prediction.
-    per_class_iou: (C,), NaN for the others.
-    mean_accuracy: over the classes that occur in the ground truth.
-    frequency_weighted_iou: weighted by ground truth pixels.
+    Attributes:
+        mean_iou: mean over the classes that occur in ground truth or prediction.
+        per_class_iou: (C,), NaN for classes that occur in neither.
+        pixel_accuracy: fraction of correct pixels.
+        mean_accuracy: mean recall of the classes that occur in the ground truth.
+        frequency_weighted_iou: mean weighted by ground truth pixels.
+
+    Example:
+        >>> scores = Scores.from_matrix(np.array([[1, 0], [1, 1]]))
+        >>> scores.per_class_iou, scores.mean_iou
+        (array([0.5, 0.5]), 0.5)
     """
 
     mean_iou: float
@@ -63,7 +82,7 @@ class Scores:
 
     @classmethod
     def from_matrix(cls, matrix: NDArray[np.integer[Any]]) -> Scores:
-        """Scores of a (C, C) matrix with ground truth in rows (Long et al. 2015, section 5)."""
+        """Compute the scores of a (C, C) matrix with ground truth in rows (Long et al. 2015, section 5)."""
         matrix = np.asarray(matrix, np.float64)
         hits, truth = np.diag(matrix), matrix.sum(1)
         union = truth + matrix.sum(0) - hits
@@ -79,7 +98,7 @@ class Scores:
         )
 
     def to_json(self, class_names: Sequence[str]) -> dict[str, Any]:
-        """A dict ready for `json.dumps`; NaN becomes None."""
+        """A dict for `json.dumps`; NaN becomes None. InputError if the number of class names differs."""
         self._check_names(class_names)
         result: dict[str, Any] = {name: _none_if_nan(getattr(self, name)) for name in _SUMMARY}
         pairs = zip(class_names, self.per_class_iou.tolist(), strict=True)
@@ -92,7 +111,13 @@ class Scores:
         other: Scores | None = None,
         headings: tuple[str, str] = ("before CRF", "after CRF"),
     ) -> str:
-        """A plain-text table in percent; with `other` a second column and the difference."""
+        """A plain-text table in percent.
+
+        Args:
+            class_names: C names.
+            other: scores for a second column, followed by a column with the difference.
+            headings: of the two columns.
+        """
         columns = [self] if other is None else [self, other]
         for scores in columns:
             scores._check_names(class_names)
@@ -110,7 +135,9 @@ class Scores:
 
     def _check_names(self, class_names: Sequence[str]) -> None:
         if len(class_names) != len(self.per_class_iou):
-            raise InputError(f"scores of {len(self.per_class_iou)} classes, but {len(class_names)} class names given")
+            raise InputError(
+                f"expected {len(self.per_class_iou)} class names, one for each IoU, but got {len(class_names)}"
+            )
 
 
 _SUMMARY = {
@@ -128,7 +155,7 @@ def _check_range(what: str, values: NDArray[np.integer[Any]], num_classes: int, 
     if low < 0 or high >= num_classes:
         bad = np.count_nonzero((values < 0) | (values >= num_classes))
         raise InputError(
-            f"confusion matrix: {what} values reach from {low} to {high}, {bad} of {values.size} pixels outside "
+            f"confusion matrix: {what} values are {low} to {high}, {bad} of {values.size} pixels are outside "
             f"0..{num_classes - 1}; check the number of classes{also}"
         )
 

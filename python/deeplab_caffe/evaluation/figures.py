@@ -1,4 +1,4 @@
-"""Pictures of results. Images are (H, W, 3) uint8 RGB; figures are the bytes of a PNG file."""
+"""Pictures of results. Images are (H, W, 3) uint8 RGB arrays, figures are PNG files in memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import InputError
-from .axes import INK, figure_bytes, plain
+from .plot_style import INK, figure_bytes, plain
 
 Rgb = NDArray[np.uint8]
 
@@ -21,12 +21,25 @@ BEFORE, AFTER = "#9db2c9", "#1d5fa8"
 
 
 def png(image: Rgb) -> bytes:
-    """An image as a PNG file."""
+    """Encode an image as a PNG file."""
     return cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]))[1].tobytes()
 
 
 def colour_labels(label: NDArray[np.integer[Any]], palette: Rgb, ignore_label: int | None = 255) -> Rgb:
-    """Labels (H, W) in their colours, palette (K, 3); ignored pixels are hatched white and grey."""
+    """Draw labels in the colours of a palette.
+
+    Args:
+        label: (H, W), values 0..255.
+        palette: (K, 3) RGB; labels from K on are black.
+        ignore_label: label that is drawn hatched in white and grey; None: none.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Example:
+        >>> colour_labels(np.array([[0, 1]]), np.array([[0, 0, 0], [128, 0, 0]], np.uint8)).tolist()
+        [[[0, 0, 0], [128, 0, 0]]]
+    """
     table = np.zeros((256, 3), np.uint8)
     table[: len(palette)] = palette[:256]
     image = table[np.asarray(label, np.uint8)]
@@ -39,7 +52,17 @@ def colour_labels(label: NDArray[np.integer[Any]], palette: Rgb, ignore_label: i
 def overlay(
     image: Rgb, label: NDArray[np.integer[Any]], palette: Rgb, ignore_label: int | None = 255, strength: float = 0.55
 ) -> Rgb:
-    """Label colours over an image; background (0) and ignored pixels are left as they are, outlines are drawn white."""
+    """Blend label colours over an image, with white outlines; background (0) and ignored pixels are unchanged.
+
+    Args:
+        image: (H, W, 3) RGB.
+        label: (H, W).
+        palette: (K, 3) RGB.
+        strength: weight of the label colours, 0..1.
+
+    Raises:
+        InputError: image and label differ in size.
+    """
     _same_size("overlay", image, label)
     label = np.asarray(label, np.uint8)
     shown = (label != 0) & (label != (-1 if ignore_label is None else ignore_label))
@@ -57,12 +80,19 @@ def side_by_side(
     legend: Sequence[tuple[str, ArrayLike]] = (),
     cell_height: int = 200,
 ) -> bytes:
-    """Rows of pictures under common headings, with a legend of (name, RGB) below.
+    """Arrange pictures in rows under common headings, with a legend below.
 
-    Each row is scaled to one height, lower where its pictures would become wider than the common column.
+    Args:
+        rows: images (H, W, 3) of each row.
+        headings: of the columns.
+        legend: (name, RGB) of each class.
+        cell_height: height of a row in pixels; lower if its pictures would exceed the common column width.
+
+    Returns:
+        A PNG file.
     """
     if not rows or not rows[0]:
-        raise InputError("side by side: no pictures given")
+        raise InputError("side by side: expected at least one picture but got none")
     gap, columns = 8, max(map(len, rows))
     width = int(max(cell_height * row[0].shape[1] / row[0].shape[0] for row in rows))
     width = min(width, int(1.5 * cell_height))
@@ -90,7 +120,17 @@ def bars(
     after: ArrayLike | None = None,
     names: tuple[str, str] = ("before CRF", "after CRF"),
 ) -> bytes:
-    """IoU per class as horizontal bars; before and after (C,), fractions 0..1, NaN for classes that do not occur."""
+    """Draw the IoU of each class as horizontal bars.
+
+    Args:
+        class_names: C names.
+        before: (C,) fractions 0..1, NaN for classes that do not occur.
+        after: (C,) second series, or None.
+        names: of the two series.
+
+    Returns:
+        A PNG file.
+    """
     from matplotlib.figure import Figure
 
     series = [np.asarray(s, np.float64) for s in (before, after) if s is not None]
@@ -113,7 +153,7 @@ def bars(
 
 def _same_size(who: str, image: Rgb, label: NDArray[np.integer[Any]]) -> None:
     if image.shape[:2] != label.shape:
-        raise InputError(f"{who}: the image is {image.shape[:2]} but the labels are {label.shape}; crop or resize one")
+        raise InputError(f"{who}: the image is {image.shape[:2]}, but the labels are {label.shape}; crop or resize")
 
 
 def _fitted(image: Rgb, width: int, height: int) -> Rgb:
@@ -124,7 +164,7 @@ def _fitted(image: Rgb, width: int, height: int) -> Rgb:
 
 
 def _legend(entries: Sequence[tuple[str, ArrayLike]], width: int) -> Image.Image:
-    """Colour chips with names, wrapped to the width."""
+    """A legend of colours and names, wrapped to a width in pixels."""
     font, line, places = _font(13), 24, []
     x = y = 0
     for name, colour in entries:

@@ -1,4 +1,4 @@
-"""Logs as CSV, as JSON, and as a short table for the terminal. Runs are pairs of a name and its TrainLog."""
+"""Logs as CSV, JSON and a short table for the terminal. A run is a pair (name, TrainLog)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,23 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .trainlog import TrainLog
+from .train_log import TrainLog
 
 Runs = Sequence[tuple[str, TrainLog]]
 
 
 def csv_text(runs: Runs) -> str:
-    """One row per iteration that displays anything: iteration, seconds, then the columns; `run` first if several."""
+    """CSV with one row for each iteration in the logs: iteration, seconds, then the columns.
+
+    If there are several runs, the first column is the run's name.
+
+    Example:
+        >>> from deeplab_caffe.evaluation.train_log import TrainLog
+        >>> print(csv_text([("a", TrainLog({"loss": {0: 0.5, 10: 0.25}}))]), end="")
+        iteration,seconds,loss
+        0,,0.5
+        10,,0.25
+    """
     names = sorted({name for _, log in runs for name in log.columns})
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -34,9 +44,9 @@ def _number(value: float | None) -> str:
 
 
 def json_text(runs: Runs) -> str:
-    """`{"runs": [{"name", "columns": {name: {"iteration": [...], "value": [...]}}, "seconds": likewise}]}`.
+    """JSON `{"runs": [{"name", "columns": {name: {"iteration": [...], "value": [...]}}, "seconds": {…}}]}`.
 
-    JSON has neither NaN nor infinity; both become null.
+    NaN and infinity become null, because JSON has neither.
     """
     entries = []
     for run, log in runs:
@@ -51,7 +61,7 @@ def _series(column: dict[int, float]) -> dict[str, list[float | None]]:
 
 
 def summary(runs: Runs) -> str:
-    """For each run: its iterations and speed, and of each column the last, least and largest value and where."""
+    """For each run its iterations and speed, and for each column its last, smallest and largest value."""
     return "\n\n".join(_summary(name, log) for name, log in runs)
 
 
@@ -60,7 +70,7 @@ def _summary(run: str, log: TrainLog) -> str:
     unit = "batches" if all(name.startswith("batch/") for name in log.names) else "iterations"
     lines = [f"{run}: {unit} {every[0]} to {every[-1]}{_speed(log)}"]
     width = max(map(len, log.names))
-    lines.append(f"  {'':{width}}  {'values':>6}  {'last':>10}  {'least (at)':>20}  {'largest (at)':>20}")
+    lines.append(f"  {'':{width}}  {'values':>6}  {'last':>10}  {'smallest (at)':>20}  {'largest (at)':>20}")
     for name in log.names:
         iteration, values = log.series(name)
         finite = np.isfinite(values)
@@ -75,7 +85,7 @@ def _summary(run: str, log: TrainLog) -> str:
 
 
 def _speed(log: TrainLog) -> str:
-    """Iterations per second between the first and the last line that tells the time."""
+    """Iterations per second between the first and last log line with a time."""
     pairs = sorted(log.seconds.items())
     if len(pairs) < 2 or pairs[-1][1] <= pairs[0][1]:
         return ""

@@ -1,6 +1,7 @@
-"""One experiment: its stages from data to report, and where its files lie."""
+"""One experiment: its folder, its stages from data to report, and the pipeline that runs them."""
 
-from .layout import Experiment, demo, published
-from .stages import STAGES, run
+from .create import demo, published
+from .folder import Experiment
+from .pipeline import STAGES, run
 
 __all__ = ["STAGES", "Experiment", "demo", "published", "run"]

@@ -1,4 +1,4 @@
-"""What a stage depends on, boiled down to a hash."""
+"""Hashes of everything a stage depends on."""
 
 from __future__ import annotations
 
@@ -14,12 +14,20 @@ from ..formats import schema
 from ..formats.messages import to_message
 from ..formats.prototxt import Document
 
-#: solver fields that decide what is shown and kept, not what is learned
+#: solver fields that affect logging and snapshots but not the result
 _NOT_LEARNED = ("display", "snapshot", "snapshot_format", "snapshot_diff", "debug_info", "solver_mode", "device_id")
 
 
 def fingerprint(inputs: Iterable[Any]) -> str:
-    """A hash of files (by content; absent ones as such) and of other values."""
+    """A hash of files and other values.
+
+    Args:
+        inputs: Path: hashed by name and content, or as absent; anything else: hashed as JSON.
+
+    Example:
+        >>> fingerprint(["a", 1]) == fingerprint(["a", 1]) != fingerprint(["a", 2])
+        True
+    """
     total = hashlib.sha256()
     for item in inputs:
         if isinstance(item, Path):
@@ -37,7 +45,7 @@ def _content(path: Path) -> str:
 
 
 def _digest(file: Any) -> str:
-    """hashlib.file_digest, for Python 3.10."""
+    """hashlib.file_digest for Python 3.10."""
     total = hashlib.sha256()
     while block := file.read(1 << 20):
         total.update(block)
@@ -45,12 +53,12 @@ def _digest(file: Any) -> str:
 
 
 def net_meaning(path: Path) -> str:
-    """A net's prototxt without comments and layout, so that editing those changes nothing."""
+    """A hash of a net's prototxt without comments and layout, which may be edited without effect."""
     return _meaning(path, schema.NetParameter())
 
 
 def solver_meaning(path: Path) -> str:
-    """A solver's prototxt as far as it decides what is learned."""
+    """A hash of the fields of a solver's prototxt that affect the result."""
     return _meaning(path, schema.SolverParameter(), ignore=_NOT_LEARNED)
 
 
@@ -65,7 +73,7 @@ def _meaning(path: Path, message: Any, ignore: Sequence[str] = ()) -> str:
 
 
 def file_states(paths: Iterable[str]) -> str:
-    """A hash of the sizes and times of many files, without reading them."""
+    """A hash of the sizes and modification times of many files, which are not read."""
     total = hashlib.sha256()
     for path in paths:
         try:

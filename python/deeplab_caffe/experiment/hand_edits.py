@@ -1,4 +1,4 @@
-"""Nets and solvers that were edited by hand: what was changed, and the same change in nets made for other data."""
+"""Manual edits of generated nets and solvers: what was changed, and the same edits for nets on other data."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from ..inspection.carry_over import carry_over
 from ..inspection.diff import diff_documents
 from ..inspection.diff_text import summary
 from ..nets import is_untouched, made_by, prototxt_folder, regenerated, signed_anew
-from .layout import Experiment
+from .folder import Experiment
 
-#: fields that every experiment has for itself
+#: fields whose values belong to each experiment and are not carried over
 _OWN = ("train_net", "snapshot_prefix", "source", "root_folder")
 
 
 def hand_edits(experiment: Experiment) -> dict[str, list[str]]:
-    """What was changed by hand in an experiment's nets and solvers: file → short lines, `fc6: dilation 12 → 6`.
+    """The manual edits of an experiment's nets and solvers.
 
-    A file that was edited without changing its meaning has no lines; one whose generated form is not known says so.
+    Returns:
+        {file: short lines such as `fc6: dilation 12 → 6`}. Files whose meaning did not change are left out; a file
+        that cannot be generated again for comparison has one line that says so.
     """
     paths = [*edited_files(experiment.prototxt), *origin_files(experiment)]
     found = {str(path): _changes(path) for path in paths}
@@ -28,17 +30,24 @@ def hand_edits(experiment: Experiment) -> dict[str, list[str]]:
 
 
 def edited_files(folder: Path) -> list[Path]:
-    """The generated nets and solvers of a folder that someone has edited."""
+    """The generated nets and solvers of a folder that were edited since."""
     return [path for path in sorted(folder.glob("*.prototxt")) if _is_edited(path)]
 
 
 def origin_files(experiment: Experiment) -> list[Path]:
-    """The files whose edits an experiment on other data takes over."""
+    """The edited files of the published model whose edits an experiment on other data takes over."""
     return edited_files(Path(prototxt_folder(experiment.origin))) if experiment.origin else []
 
 
 def with_edits(experiment: Experiment, files: Mapping[str, str]) -> dict[str, str]:
-    """Generated files with what was changed by hand in those of the model that the experiment is named after."""
+    """Generated files with the manual edits of the published model applied.
+
+    Args:
+        files: file name → text, as generated for the experiment.
+
+    Raises:
+        InputError: an edit has no place in the experiment's net.
+    """
     carried = dict(files)
     for path in origin_files(experiment):
         if path.name not in files:
@@ -46,7 +55,7 @@ def with_edits(experiment: Experiment, files: Mapping[str, str]) -> dict[str, st
         edited = Document.read(path)
         target = Document(files[path.name], f"{experiment.prototxt / path.name}")
         text = carry_over(regenerated(edited), edited, target, _OWN)
-        carried[path.name] = signed_anew(text, f"Changed as {path} was by hand.")
+        carried[path.name] = signed_anew(text, f"With the manual edits of {path}.")
     return carried
 
 
@@ -60,4 +69,4 @@ def _changes(path: Path) -> list[str]:
         edited = Document.read(path)
         return summary(diff_documents(regenerated(edited), edited))
     except InputError as error:
-        return [f"edited by hand; what was changed is not known ({error})"]
+        return [f"edited by hand; cannot tell what was changed ({error})"]

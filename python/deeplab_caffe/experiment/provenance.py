@@ -1,4 +1,4 @@
-"""What weights were trained on, kept beside them, so that scores on the same images are known for what they are."""
+"""Which images weights were trained on, stored next to them, to warn when those images are used for testing."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def record_path(weights: Path) -> Path:
 
 
 def record(weights: Path, lists: Sequence[Path], started_from: Path | None) -> None:
-    """Write beside the weights which lists and images they were trained on, those of what they started from too."""
+    """Write next to the weights the lists and images they were trained on, including those of their initial weights."""
     before = trained_on(started_from) if started_from else {}
     now = {str(path): [entry.image for entry in read_list(path, needs_label=False)] for path in lists}
     write_text(record_path(weights), json.dumps({"lists": before | now}, indent=1) + "\n")
 
 
 def trained_on(weights: Path) -> dict[str, list[str]]:
-    """List → images, as recorded beside the weights; nothing where nothing is recorded."""
+    """{list: images} as recorded next to the weights; empty without a record."""
     path = record_path(weights)
     if not path.is_file():
         return {}
@@ -32,14 +32,15 @@ def trained_on(weights: Path) -> dict[str, list[str]]:
         lists = json.loads(path.read_text())["lists"]
         return {str(name): [str(image) for image in images] for name, images in lists.items()}
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: damaged ({error}); remove it to go on without it") from None
+        raise InputError(f"{path}: damaged ({error}); remove it to continue without it") from None
 
 
 def warning(weights: Path, name: str, images: Iterable[str]) -> str | None:
-    """What is to be said before these images of a list are scored with the weights; None if nothing."""
+    """A warning if the weights were trained on some of the images of a list; None otherwise."""
     seen = {image for known in trained_on(weights).values() for image in known}
     images = list(images)
     known = sum(image in seen for image in images)
     if not known:
         return None
-    return f"warning: {weights} was trained on {known} of the {len(images)} images of '{name}'; their scores flatter it"
+    overlap = f"{known} of the {len(images)} images of '{name}'"
+    return f"warning: {weights} was trained on {overlap}; scores on them are too optimistic"

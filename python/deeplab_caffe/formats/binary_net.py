@@ -19,6 +19,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from ..errors import InputError
 from . import schema
+from .layer_facts import facts_of
 from .weights import encode_bytes, encode_varint, fields
 
 _LAYERS, _LAYER = 2, 100
@@ -42,11 +43,6 @@ _OF_TODAY: Mapping[str, Mapping[int, str]] = {
         **{number: _DEEPLAB_V2[number] for number in (147, 148, 149, 150, 151)},
         152: "dense_crf_param", 153: "interp_param", 154: "seg_accuracy_param", 155: "mat_write_param",
     },
-}  # fmt: skip
-#: the parameters of types that are not named after the type
-_PARAM_OF = {
-    "DomainTransformForwardOnly": "domain_transform_param", "RNN": "recurrent_param", "LSTM": "recurrent_param",
-    "DenseCRF": "dense_crf_param", "BN": "bn_param",
 }  # fmt: skip
 DIALECTS = (*_OF_TODAY, "DeepLab v1", "V1")
 
@@ -144,13 +140,8 @@ def _dialect_of_today(layers: list[list[_Part]], source: str) -> str:
 
 def _fits(layer: list[_Part], names: Mapping[int, str]) -> bool:
     kind = next((bytes(value).decode("utf-8", "replace") for number, _, value in layer if number == 2), "")
-    wanted = _PARAM_OF.get(kind, f"{_snake(kind)}_param")
-    known = {*_BVLC.values(), *_DEEPLAB_V2.values(), "bn_param"}
-    return all(names.get(n) == wanted for n, _, _ in layer if 143 <= n < 1000) if wanted in known else True
-
-
-def _snake(name: str) -> str:
-    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
+    own = {*_BVLC.values(), *_DEEPLAB_V2.values(), "bn_param"}.intersection(facts_of(kind).params)
+    return not own or all(names.get(n) in own for n, _, _ in layer if 143 <= n < 1000)
 
 
 # -- `layers`

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..spelling import did_you_mean
 from . import schema
-from .bvlc_schema import BVLC_TYPES, LACKING, MODULE, PYTHON_TYPES
+from .bvlc_schema import BVLC_TYPES, LACKING, MODULE, PYTHON_TYPES, REFUSED_TYPES
 from .edits import Edits
 from .messages import Placeholders, is_repeated, to_message
 from .prototxt import Document
@@ -80,9 +80,10 @@ class _Layer:
             self._write_weighted_loss(self.loss)
         elif self.type not in BVLC_TYPES and "${" not in self.type:
             known = sorted(BVLC_TYPES | set(PYTHON_TYPES))
+            hint = "" if self.type in REFUSED_TYPES else did_you_mean(self.type, known)
             raise self.document.error(
                 self._field("type").start,
-                f"neither BVLC's Caffe nor {MODULE} has a layer type '{self.type}'{did_you_mean(self.type, known)}",
+                f"neither BVLC's Caffe nor {MODULE} has a layer type '{self.type}'{hint}",
             )
         if self.type == "SoftmaxWithLoss" and len(self.block.all("top")) > 1:
             raise self.document.error(self.block.start, "BVLC's Caffe does not support a SoftmaxWithLoss with two tops")

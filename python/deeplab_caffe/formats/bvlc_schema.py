@@ -4,50 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .layer_facts import LAYER_FACTS, types_where
+
 #: the package of Python layers
 MODULE = "deeplab_layers"
 
 #: the layer types of BVLC's Caffe 1.0
-BVLC_TYPES = frozenset((
-    "AbsVal", "Accuracy", "ArgMax", "BNLL", "BatchNorm", "BatchReindex", "Bias", "Clip", "Concat", "ContrastiveLoss",
-    "Convolution", "Crop", "Data", "Deconvolution", "Dropout", "DummyData", "ELU", "Eltwise", "Embed",
-    "EuclideanLoss", "Exp", "Filter", "Flatten", "HDF5Data", "HDF5Output", "HingeLoss", "Im2col", "ImageData",
-    "InfogainLoss", "InnerProduct", "Input", "LRN", "LSTM", "LSTMUnit", "Log", "MVN", "MemoryData",
-    "MultinomialLogisticLoss", "PReLU", "Parameter", "Pooling", "Power", "Python", "RNN", "ReLU", "Reduction",
-    "Reshape", "SPP", "Scale", "Sigmoid", "SigmoidCrossEntropyLoss", "Silence", "Slice", "Softmax", "SoftmaxWithLoss",
-    "Split", "Swish", "TanH", "Threshold", "Tile", "WindowData",
-))  # fmt: skip
+BVLC_TYPES = types_where(lambda row: row.is_bvlc)
 
 #: the types that become Python layers of the same name, and the messages that hold their parameters
 PYTHON_TYPES: Mapping[str, tuple[str, ...]] = {
-    "AdaptiveBiasChannel": ("adaptive_bias_channel_param",),
-    "BN": ("bn_param",),
-    "BiasChannel": ("bias_channel_param",),
-    "CensorLabel": ("censor_label_param",),
-    "ChannelAggregator": ("channel_aggregator_param",),
-    "DenseCRF": ("dense_crf_param",),
-    "DomainTransform": ("domain_transform_param",),
-    "DomainTransformForwardOnly": ("domain_transform_param",),
-    "DominantChannel": ("dominant_channel_param",),
-    "Histogram": ("histogram_param",),
-    "IgnoreOverlay": ("ignore_overlay_param",),
-    "ImageSegData": ("image_data_param", "transform_param"),
-    "Interp": ("interp_param",),
-    "MatRead": ("mat_read_param",),
-    "MatWrite": ("mat_write_param",),
-    "OneHot": ("onehot_param",),
-    "Padding": ("padding_param",),
-    "RelativeError": (),
-    "SegAccuracy": ("seg_accuracy_param",),
-    "SpatialProduct": (),
-    "UniqueLabel": ("unique_label_param",),
-    "Upsample": ("upsample_param",),
+    name: row.params for name, row in LAYER_FACTS.items() if row.twin and not row.is_bvlc
 }
+
+#: the types that BVLC's Caffe lacks and no Python layer replaces
+REFUSED_TYPES = frozenset(LAYER_FACTS) - BVLC_TYPES - set(PYTHON_TYPES)
+
+_OF_BVLC = {name for row in LAYER_FACTS.values() if row.is_bvlc for name in row.params}
+_OF_OTHERS = {name for row in LAYER_FACTS.values() if not row.is_bvlc for name in row.params}
 
 #: fields of our schema that BVLC's caffe.proto lacks, message by message
 LACKING: Mapping[str, frozenset[str]] = {
-    "LayerParameter": frozenset({name for names in PYTHON_TYPES.values() for name in names} | {"strict_dim"})
-    - {"image_data_param", "transform_param"},
+    "LayerParameter": frozenset(_OF_OTHERS - _OF_BVLC | {"strict_dim"}),
     "BatchNormParameter": frozenset({"update_global_stats"}),
     "ConvolutionParameter": frozenset({"hole", "hole_h", "hole_w"}),
     "ImageDataParameter": frozenset({"has_label", "ignore_label", "label_type", "max_labels"}),

@@ -95,9 +95,7 @@ def to_message(
     missing = message.FindInitializationErrors()
     if missing:
         offset = block.start if block else 0
-        problem = Problem(
-            "missing-field", document.error(offset, f"missing required fields: {', '.join(missing)}")
-        )
+        problem = Problem("missing-field", document.error(offset, f"missing required fields: {', '.join(missing)}"))
         if report is None:
             raise problem.error
         report(problem)

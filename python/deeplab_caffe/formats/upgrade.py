@@ -6,10 +6,10 @@ from typing import Any
 
 from ..errors import InputError
 from . import schema
+from .solver_types import SOLVER_TYPES
 from .upgrade_deeplab import Where, deeplab_v1_to_v2, is_deeplab_v1, refuse_in_today
 from .upgrade_layers import is_v0, move_transformation, v0_to_v1, v1_to_v2, without_padding
 
-_SOLVER_TYPES = ["SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam"]
 #: fields of a layer that DeepLab's second release added
 _DEEPLAB = {
     "interp_param", "seg_accuracy_param", "mat_write_param", "mat_read_param", "dense_crf_param", "bias_channel_param",
@@ -106,5 +106,5 @@ def upgrade_solver(solver: Any, source: str) -> None:
     if solver.HasField("solver_type"):
         if solver.HasField("type"):
             raise InputError(f"{source}: has both type and solver_type")
-        solver.type = _SOLVER_TYPES[solver.solver_type]
+        solver.type = list(SOLVER_TYPES)[solver.solver_type]
         solver.ClearField("solver_type")

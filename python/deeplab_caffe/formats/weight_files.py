@@ -12,15 +12,14 @@ import numpy as np
 from ..errors import InputError
 from ..files import replacing
 from . import schema, weights, weights_hdf5
+from .layer_facts import DEEPLAB_V2, PSPNET, facts_of, types_where
 from .upgrade_deeplab import TYPES as _DEEPLAB_V1_TYPES
 from .upgrade_layers import V0_TYPES, V1_TYPES
 from .weights import BlobArray, LayerWeights, encode_blob, encode_bytes, encode_varint
 
-#: types that only DeepLab v2 has, in files of today's form
-_DEEPLAB_V2 = {
-    "Interp", "ImageSegData", "SegAccuracy", "MatWrite", "MatRead", "DenseCRF", "DomainTransform", "BiasChannel",
-    "AdaptiveBiasChannel", "UniqueLabel",
-}  # fmt: skip
+#: types that show which fork a file of today's form comes from
+_DEEPLAB_V2 = types_where(lambda row: DEEPLAB_V2 in row.known_to)
+_PSPNET = types_where(lambda row: PSPNET in row.known_to) - _DEEPLAB_V2
 #: from this number on DeepLab v1's types differ from those of BVLC's Caffe of 2014
 _FIRST_OWN = 39
 _OWN_OFFSET = 1000
@@ -73,7 +72,7 @@ def _dialect(layers: Iterable[LayerWeights]) -> str:
     forms = {layer.form for layer in layers}
     if "V2" in forms:
         types = {layer.type for layer in layers}
-        return "PSPNet" if "BN" in types else "DeepLab v2" if types & _DEEPLAB_V2 else "V2"
+        return "PSPNet" if types & _PSPNET else "DeepLab v2" if types & _DEEPLAB_V2 else "V2"
     if "V0" in forms:
         return "V0"
     return "DeepLab v1" if any(map(_is_deeplab_v1, layers)) else "V1"
@@ -156,6 +155,6 @@ def with_todays_shapes(layers: Iterable[LayerWeights]) -> list[LayerWeights]:
 def _modern(layer: LayerWeights, index: int, blob: BlobArray) -> BlobArray:
     if not blob.legacy:
         return blob
-    axes = 1 if index else {"Convolution": 4, "Deconvolution": 4, "InnerProduct": 2, "BN": 4}.get(layer.type, 1)
+    axes = 1 if index else facts_of(layer.type).weight_axes
     shape = blob.data.shape[4 - axes :]
     return replace(blob, data=blob.data.reshape(shape), legacy=False) if math.prod(shape) == blob.data.size else blob

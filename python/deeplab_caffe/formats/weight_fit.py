@@ -9,6 +9,7 @@ from typing import Any
 from ..arrays import Shape
 from ..errors import InputError
 from ..tables import table
+from .filler_types import FILLER_TYPES
 from .weight_files import WeightFile
 from .weights import LayerWeights
 
@@ -119,7 +120,12 @@ def _with_param(layer: NetLayer, param: Any) -> NetLayer:
         return layer
     p = param.convolution_param
     dilation, stride = (field[0] if field else 1 for field in (p.dilation, p.stride))
-    return replace(layer, needs_weights=p.weight_filler.type != "bilinear", dilation=dilation, stride=stride)
+    return replace(layer, needs_weights=not _is_final(p.weight_filler.type), dilation=dilation, stride=stride)
+
+
+def _is_final(filler: str) -> bool:
+    """Whether a filler gives weights that are of use without training."""
+    return filler in FILLER_TYPES and FILLER_TYPES[filler].is_final
 
 
 def fit(file: WeightFile, net: str, layers: Mapping[str, NetLayer]) -> Fit:

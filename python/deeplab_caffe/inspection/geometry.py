@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..caffe.layer_types.reach import SAME_PLACE, Reach, Reaches, plane
 from .shapes import LayerShapes, NetShapes
-from .windows import SAME, View, plane, views
+from .windows import reach
 
 #: most neighbouring units that are looked at where upsampling makes them differ
 _MOST_PHASES = 64
@@ -87,12 +88,12 @@ class _Walk:
         )
 
     @staticmethod
-    def _edges(layer: LayerShapes) -> list[tuple[str, str, tuple[View, View]]]:
+    def _edges(layer: LayerShapes) -> list[tuple[str, str, Reaches]]:
         """(bottom, top, how the top depends on it), without what works in place."""
         found = []
         for j, top in enumerate(layer.tops):
             for i, bottom in enumerate(layer.bottoms):
-                pair = views(layer, i, j) if bottom != top else None
+                pair = reach(layer, i, j) if bottom != top else None
                 if pair is not None:
                     found.append((bottom, top, pair))
         return found
@@ -181,9 +182,9 @@ class _Seen(NamedTuple):
         """Let the blob's own targets, which are the first ones, see themselves."""
         self.low[:phases] = self.high[:phases] = first + np.arange(phases)
 
-    def join(self, above: _Seen, view: View) -> None:
+    def join(self, above: _Seen, view: Reach) -> None:
         """Widen this by what the targets see of it through a blob above."""
-        low, high = view.below(above.low, above.high) if view != SAME else (above.low, above.high)
+        low, high = view.below(above.low, above.high) if view != SAME_PLACE else (above.low, above.high)
         nothing = (above.low > above.high) | (low > high)
         mine = slice(above.start - self.start, None)
         np.minimum(self.low[mine], np.where(nothing, _FAR, low), out=self.low[mine])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..caffe.blob import Blob
-from ..caffe.layer_types.base import Layer, TensorLayer
+from ..caffe.layer_types.base import TensorLayer
 from ..caffe.layer_types.gradientless import SilentLayer
 from ..caffe.plan.operations import ConvolutionOperation, Operation
-from ..formats import schema
 from .shapes import NetShapes, ShapeNet
 
 _FLOAT = 4
@@ -79,7 +78,7 @@ def activations(shapes: NetShapes) -> list[Activation]:
     for step in shapes.net.steps:
         layer = step.layer
         place = places[id(layer)] if layer.type != "Split" else owners[id(step.bottoms[0].data_memory)]
-        rows[place].kept += kept_bytes(layer, step.bottoms, step.tops)
+        rows[place].kept += layer.kept_bytes(step.bottoms, step.tops)
         for blob in step.tops:
             if id(blob.data_memory) not in owners:
                 owners[id(blob.data_memory)] = place
@@ -97,48 +96,6 @@ def _with_diff(net: ShapeNet) -> Iterator[Blob]:
         if layer.needs_backward and not isinstance(layer, SilentLayer):
             yield from step.tops if isinstance(layer, TensorLayer) else ()  # a Split reads only those that are there
             yield from (b for b, flag in zip(step.bottoms, layer.propagate_down, strict=True) if flag)
-
-
-def kept_bytes(layer: Layer, bottoms: Sequence[Blob], tops: Sequence[Blob]) -> int:
-    """What a layer's forward keeps for its backward beside bottoms, tops and parameters.
-
-    What it read, if its result replaced that; and what its type needs: the places of maxima, masks, probabilities.
-    """
-    if not layer.needs_backward or not isinstance(layer, TensorLayer):
-        return 0
-    above = {id(b) for b in tops}
-    over = layer.type == "ReLU" and layer.overwrites and layer.param.relu_param.negative_slope >= 0
-    replaced = 0 if over else _FLOAT * sum(b.count for b in bottoms if id(b) in above)
-    own = _KEPT.get(layer.type)
-    return replaced + (own(layer, bottoms, tops) if own else 0)
-
-
-Kept = Callable[[Layer, Sequence[Blob], Sequence[Blob]], int]
-
-
-def _pooling(layer: Layer, bottoms: Sequence[Blob], tops: Sequence[Blob]) -> int:
-    p = layer.param.pooling_param
-    return 8 * tops[0].count if p.pool == p.MAX else 0
-
-
-def _eltwise(layer: Layer, bottoms: Sequence[Blob], tops: Sequence[Blob]) -> int:
-    p = layer.param.eltwise_param
-    return (len(bottoms) - 1) * tops[0].count if p.operation == p.MAX else 0
-
-
-def _dropout(layer: Layer, bottoms: Sequence[Blob], tops: Sequence[Blob]) -> int:
-    return _FLOAT * tops[0].count if layer.phase == schema.TRAIN else 0
-
-
-_KEPT: dict[str, Kept] = {
-    "Pooling": _pooling,
-    "Eltwise": _eltwise,
-    "Dropout": _dropout,
-    "LRN": lambda layer, bottoms, tops: 3 * _FLOAT * tops[0].count,
-    # the probabilities, the labels as int64, and which of them count
-    "SoftmaxWithLoss": lambda layer, bottoms, tops: _FLOAT * bottoms[0].count + 9 * bottoms[1].count,
-    "InfogainLoss": lambda layer, bottoms, tops: _FLOAT * bottoms[0].count,
-}
 
 
 def _live(net: ShapeNet, operations: Sequence[Operation]) -> int:

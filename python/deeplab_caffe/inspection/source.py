@@ -9,10 +9,10 @@ from typing import Any
 
 from ..caffe.layer_types.base import layer_class
 from ..caffe.net.splits import filter_layers
-from ..caffe.solver.rules import SOLVERS
 from ..errors import InputError
 from ..formats import messages, prototxt, schema
 from ..formats.definition import Definition, Entry, definition_in, definition_of, is_solver, net_path
+from ..formats.solver_types import SOLVER_TYPES
 from ..formats.upgrade import upgrade_solver
 
 _NETS = ("net", "net_param", "train_net", "train_net_param")
@@ -29,7 +29,7 @@ class Source:
     def histories(self) -> int:
         """How many arrays the solver keeps for every parameter; without a solver 1, as SGD."""
         kind = self.solver.type if self.solver is not None else "SGD"
-        return SOLVERS[kind].histories if kind in SOLVERS else 1
+        return SOLVER_TYPES[kind].histories if kind in SOLVER_TYPES else 1
 
 
 def read_source(path: str | os.PathLike[str], variables: Mapping[str, str] | None = None) -> Source:

@@ -7,8 +7,7 @@ with another setup and shape rule, so that what else the net asks of it (its cou
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from ..arrays import Shape, Size
 from ..caffe.blob import Blob
@@ -68,18 +67,15 @@ def create(entry: Entry, inputs: Inputs) -> Layer:
     """The layer of a definition, or its stand-in."""
     p = entry.param
     cls = layer_class(p, entry.origin)
-    rule = _RULES.get(p.type)
-    if p.type == "Python":
-        if python_layers_allowed():
-            return python_layer(p, p.phase, entry.origin)
-        rule = _python
-    elif rule is None and p.bottom:
+    if p.type == "Python" and python_layers_allowed():
+        return python_layer(p, p.phase, entry.origin)
+    if p.bottom and cls.shapes_without_data is Layer.shapes_without_data:
         return cls(p, p.phase, entry.origin)
-    return _stand_in(cls, rule, inputs)(p, p.phase, entry.origin)
+    return _stand_in(cls, inputs)(p, p.phase, entry.origin)
 
 
-def _stand_in(cls: type[Layer], rule: Rule | None, inputs: Inputs) -> type[Layer]:
-    """A subclass whose shapes come from `rule`, or from the layer itself where it has none or that knows nothing."""
+def _stand_in(cls: type[Layer], inputs: Inputs) -> type[Layer]:
+    """A subclass whose shapes are told without data, or by the layer's own setup where that is not possible."""
 
     class StandIn(cls):  # type: ignore[valid-type, misc]
         _shapes: list[Shape] | None = None
@@ -88,8 +84,8 @@ def _stand_in(cls: type[Layer], rule: Rule | None, inputs: Inputs) -> type[Layer
             names = list(self.param.top)
             if names and all(name in inputs.shapes for name in names):
                 self._shapes = [inputs.shapes[name] for name in names]
-            elif rule is not None:
-                self._shapes = rule(self, [b.shape for b in bottom], len(top), inputs.image_size)
+            else:
+                self._shapes = self.shapes_without_data([b.shape for b in bottom], len(top), inputs.image_size)
             if self._shapes is None:
                 self._set_up(bottom, top)
 
@@ -109,71 +105,3 @@ def _stand_in(cls: type[Layer], rule: Rule | None, inputs: Inputs) -> type[Layer
                 blob.reshape(*shape)
 
     return StandIn
-
-
-#: (layer, shapes of the bottoms, number of tops, size of the image if the user states one) → shapes, None if unknown
-Rule = Callable[[Layer, list[Shape], int, "Size | None"], "list[Shape] | None"]
-
-
-def _crop(layer: Layer, image: Size | None) -> Size | None:
-    """Height and width that a data layer's images get, where it says so."""
-    t = layer.param.transform_param
-    if t.crop_height and t.crop_width:
-        return t.crop_height, t.crop_width
-    if t.crop_size:
-        return t.crop_size, t.crop_size
-    p = layer.param.image_data_param
-    return (p.new_height, p.new_width) if p.new_height and p.new_width else image
-
-
-def _image_seg_data(layer: Layer, bottoms: list[Shape], tops: int, image: Size | None) -> list[Shape] | None:
-    p, size = layer.param.image_data_param, _crop(layer, image)
-    n = p.batch_size
-    return size and [(n, 3 if p.is_color else 1, *size), (n, 1, *size), (n, 1, 1, 2)]
-
-
-def _image_data(layer: Layer, bottoms: list[Shape], tops: int, image: Size | None) -> list[Shape] | None:
-    p, size = layer.param.image_data_param, _crop(layer, image)
-    return size and [(p.batch_size, 3 if p.is_color else 1, *size), (p.batch_size,)]
-
-
-def _data(layer: Layer, bottoms: list[Shape], tops: int, image: Size | None) -> list[Shape] | None:
-    """Where the database is there, it knows the number of channels; else the images are taken to be in colour."""
-    p, size = layer.param.data_param, _crop(layer, image)
-    if size is None or os.path.exists(p.source):
-        return None
-    channels = 1 if layer.param.transform_param.force_gray else 3
-    return [(p.batch_size, channels, *size), (p.batch_size,)][:tops]
-
-
-def _window_data(layer: Layer, bottoms: list[Shape], tops: int, image: Size | None) -> list[Shape] | None:
-    n, crop = layer.param.window_data_param.batch_size, layer.param.transform_param.crop_size
-    return [(n, 3, crop, crop), (n,)] if crop else None
-
-
-def _nothing(layer: Layer, bottoms: list[Shape], tops: int, image: Size | None) -> list[Shape] | None:
-    """Of a layer that only writes."""
-    return []
-
-
-def _infogain(layer: Layer, bottoms: list[Shape], tops: int, image: Size | None) -> list[Shape] | None:
-    """Without its third bottom the matrix is in a file."""
-    return [(), bottoms[0]][:tops] if len(bottoms) == 2 else None
-
-
-def _python(layer: Layer, bottoms: list[Shape], tops: int, image: Size | None) -> list[Shape] | None:
-    raise InputError(
-        layer.describe() + "its shapes are known to its own code alone; if you trust that, say --allow-python-layers, "
-        + "else state them: " + " ".join(f"--input {name}=1,3,321,321" for name in layer.param.top)
-    )  # fmt: skip
-
-
-_RULES: dict[str, Rule] = {
-    "ImageSegData": _image_seg_data,
-    "ImageData": _image_data,
-    "Data": _data,
-    "WindowData": _window_data,
-    "MatWrite": _nothing,
-    "HDF5Output": _nothing,
-    "InfogainLoss": _infogain,
-}

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..arrays import Size
 from ..formats import schema
+from ..formats.lr_policies import LR_POLICIES
 
 #: learning rate policies that a generated solver can have
 POLICIES = ("step", "poly", "fixed")
@@ -68,10 +69,8 @@ def solver(recipe: Recipe, train_net: str, snapshot_prefix: str) -> Any:
         snapshot_prefix=snapshot_prefix,
         solver_mode=recipe.solver_mode,
     )
-    if recipe.policy == "step":
-        result.gamma, result.stepsize = recipe.gamma, recipe.stepsize
-    if recipe.policy == "poly":
-        result.power = recipe.power
+    for field in LR_POLICIES[recipe.policy].needs:
+        setattr(result, field, getattr(recipe, field))
     if recipe.iter_size != 1:
         result.iter_size = recipe.iter_size
     if recipe.average_loss != 1:

@@ -1,4 +1,7 @@
-"""Layer types, one module per family; importing this package registers them all."""
+"""Layer types, one module per family; importing this package registers them all.
+
+Each type has its row in `formats/layer_facts.py`; a class without a row, or a row without a class, is refused.
+"""
 
 from . import (
     activation,
@@ -33,6 +36,9 @@ from . import (
     shape,
     window_data,
 )
+from .registry import check_complete
+
+check_complete()
 
 __all__ = [
     "activation",

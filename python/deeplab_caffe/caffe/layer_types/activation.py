@@ -22,9 +22,8 @@ from .neuron import NeuronLayer
 class AbsVal(NeuronLayer):
     """|x|; the gradient at 0 is 0. Not in place."""
 
-    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        if bottom[0] is top[0]:
-            self.fail("cannot work in place; give the top its own name")
+    torch_call = "{0}.abs()"
+    onnx_operator = "Abs"
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         return [bottoms[0].abs()]
@@ -161,12 +160,22 @@ class PReLU(NeuronLayer):
 class Sigmoid(NeuronLayer):
     """1 / (1 + exp(−x))."""
 
+    torch_call = "torch.sigmoid({0})"
+    onnx_operator = "Sigmoid"
+
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         return [torch.sigmoid(bottoms[0])]
 
 
+class _Gated(NeuronLayer):
+    """The bottom times a gate, a function of the bottom with values from 0 to 1."""
+
+    def multiply_adds(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> int:
+        return math.prod(tops[0])
+
+
 @register("Swish")
-class Swish(NeuronLayer):
+class Swish(_Gated):
     """x · sigmoid(`beta` · x)."""
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
@@ -174,9 +183,26 @@ class Swish(NeuronLayer):
         return [F.silu(x) if beta == 1 else x * torch.sigmoid(x * beta)]
 
 
+@register("HardSwish")
+class HardSwish(_Gated):
+    """x · min(max(x + 3, 0), 6) / 6.
+
+    Howard et al., Searching for MobileNetV3, ICCV 2019. No Caffe has it.
+    """
+
+    torch_call = "F.hardswish({0})"
+    onnx_operator = "HardSwish"
+
+    def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        return [F.hardswish(bottoms[0])]
+
+
 @register("TanH")
 class TanH(NeuronLayer):
     """tanh(x)."""
+
+    torch_call = "torch.tanh({0})"
+    onnx_operator = "Tanh"
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         return [torch.tanh(bottoms[0])]

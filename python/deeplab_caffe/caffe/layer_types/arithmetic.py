@@ -28,6 +28,7 @@ class Eltwise(TensorLayer):
 
     bottoms = (2, MANY)
     any_precision = True
+    not_in_place = ": Caffe clears the top first and gets wrong sums"
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.param.eltwise_param
@@ -35,13 +36,22 @@ class Eltwise(TensorLayer):
             self.fail(f"states {len(p.coeff)} coefficients for {len(bottom)} bottoms")
         if p.operation == _PROD and p.coeff:
             self.fail("coefficients do not go with PROD")
-        if any(b is top[0] for b in bottom):
-            self.fail("cannot work in place: Caffe clears the top first and gets wrong sums; give the top its own name")
 
     def top_shapes(self, *bottoms: Shape) -> list[Shape]:
         if any(b != bottoms[0] for b in bottoms):
             self.fail(f"bottoms of different shapes: {', '.join(map(str, bottoms))}")
         return [bottoms[0]]
+
+    def multiply_adds(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> int:
+        """One for each factor or coefficient."""
+        p = self.param.eltwise_param
+        if p.operation == _PROD:
+            return math.prod(tops[0]) * (len(bottoms) - 1)
+        return math.prod(tops[0]) * sum(c != 1 for c in p.coeff) if p.operation == _SUM else 0
+
+    def kept_beside(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
+        """Of the maximum which bottom won, a byte for each."""
+        return (len(bottom) - 1) * top[0].count if self.param.eltwise_param.operation == _MAX else 0
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         p = self.param.eltwise_param

@@ -12,18 +12,23 @@ from ...formats import schema
 from .. import mode
 from ..blob import Blob
 from .layer import MANY, Layer
-from .registry import blobs_from_proto, layer_class, layer_type_list, register
+from .registry import blobs_from_proto, layer_class, layer_type_list, register, registered
+
+#: bytes of a value
+_FLOAT = 4
 
 __all__ = [
     "MANY",
     "DataLayer",
     "Layer",
     "LossLayer",
+    "Shape",
     "TensorLayer",
     "blobs_from_proto",
     "layer_class",
     "layer_type_list",
     "register",
+    "registered",
 ]
 
 
@@ -37,6 +42,8 @@ class TensorLayer(Layer):
     tops = (1, 1)
     #: whether computing once more would draw again or change a state
     stateful: ClassVar[bool] = False
+    #: whether `precision` has an effect
+    takes_precision: ClassVar[bool] = False
     #: whether `compute` takes bottoms of any precision; the others get float32
     any_precision: bool = False
     #: what Convolution and InnerProduct compute in, if not in their parameters' float32; gradients of parameters and
@@ -136,6 +143,21 @@ class TensorLayer(Layer):
     def release(self) -> None:
         """Forget what the last forward kept for backward."""
         self._tape = None
+
+    def kept_bytes(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
+        """What it read, if its result replaced that, and what its type needs besides."""
+        if not self.needs_backward:
+            return 0
+        replaced = sum(b.count for b in bottom if any(b is t for t in top))
+        return _FLOAT * replaced + self.kept_beside(bottom, top)
+
+    def kept_beside(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
+        """Bytes that its gradient needs beside its bottoms, tops and parameters: masks, places of maxima, …"""
+        return 0
+
+    def factor_and_shift(self, *params: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of an affine layer with these parameters (float64): factor and shift of each channel, both (C)."""
+        raise NotImplementedError(f"{type(self).__name__}.factor_and_shift")
 
     def _store(
         self,

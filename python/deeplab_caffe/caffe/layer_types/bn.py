@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from ...arrays import Shape
 from ...formats import schema
 from ..blob import Blob
 from .base import TensorLayer, register
+from .normalization import standardised
 
 _SEGNET_FIELDS = ("bn_mode", "scale_filler", "shift_filler")
 _PSPNET_FIELDS = ("slope_filler", "bias_filler", "momentum", "frozen")
@@ -74,6 +76,20 @@ class BN(TensorLayer):
         if bottoms[0][1:2] != (self.channels,):
             self.fail(f"bottom {bottoms[0]} does not have the {self.channels} channels of the parameters")
         return [bottoms[0]]
+
+    def multiply_adds(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> int:
+        return sum(map(math.prod, tops))
+
+    @property
+    def is_affine(self) -> bool:
+        return not self.by_batch
+
+    def factor_and_shift(self, *params: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        scale, shift, *stored = (values.reshape(-1) for values in params)
+        if not stored:
+            return scale, shift
+        factor, centre = standardised(stored[0], stored[1], self.eps)
+        return scale * factor, scale * centre + shift
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         p, x = self.param.bn_param, bottoms[0]

@@ -164,6 +164,16 @@ class InfogainLoss(LossLayer):
             self.fail(f"the matrix H has {count} elements, wanted {classes} × {classes}")
         return [(), scores] if len(self.param.top) > 1 else [()]
 
+    def kept_beside(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
+        """The probabilities."""
+        return 4 * bottom[0].count
+
+    def shapes_without_data(
+        self, bottoms: Sequence[Shape], tops: int, image: tuple[int, int] | None
+    ) -> list[Shape] | None:
+        """Without its third bottom the matrix is in a file."""
+        return [(), bottoms[0]][:tops] if len(bottoms) == 2 else None
+
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         p, shape = self.param.loss_param, bottoms[0].shape
         outer, classes, inner = math.prod(shape[: self.at]), shape[self.at], math.prod(shape[self.at + 1 :])

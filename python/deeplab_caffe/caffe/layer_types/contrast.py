@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch.nn.functional as F
 from ...arrays import Shape
 from ..blob import Blob
 from .base import TensorLayer, register
+from .reach import Reaches, WindowReach
 
 _WITHIN_CHANNEL = 1
 
@@ -23,8 +25,6 @@ class LRN(TensorLayer):
     """
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        if bottom[0] is top[0]:
-            self.fail("cannot work in place; give the top its own name")
         if self.param.lrn_param.local_size % 2 == 0:
             self.fail(f"local_size is {self.param.lrn_param.local_size}, wanted an odd number")
 
@@ -32,6 +32,22 @@ class LRN(TensorLayer):
         if len(bottoms[0]) != 4:
             self.fail(f"bottom {bottoms[0]} has {len(bottoms[0])} axes, wanted 4 (N, C, H, W)")
         return [bottoms[0]]
+
+    def multiply_adds(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> int:
+        """One for each element of a window."""
+        p = self.param.lrn_param
+        return math.prod(tops[0]) * p.local_size ** (2 if p.norm_region == _WITHIN_CHANNEL else 1)
+
+    def kept_beside(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
+        """Three maps: squares, their sums, and powers of these."""
+        return 3 * 4 * top[0].count
+
+    def window_reach(self, top: int, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Reaches | None:
+        p = self.param.lrn_param
+        if p.norm_region != _WITHIN_CHANNEL:
+            return None
+        window = WindowReach(p.local_size, 1, p.local_size // 2)
+        return window, window
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         x, p = bottoms[0], self.param.lrn_param

@@ -32,6 +32,7 @@ class Convolution(WindowLayer):
     bottoms = (1, MANY)
     tops = (1, MANY)
     any_precision = True
+    takes_precision = True
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.param.convolution_param
@@ -74,6 +75,10 @@ class Convolution(WindowLayer):
             y = self.convolve(flat.to(dtype), weight, bias[0] if bias else None)
             results.append(y if len(batch) == 1 else y.reshape(*batch, *y.shape[1:]))
         return results
+
+    def multiply_adds(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> int:
+        """Every element of a top is a sum over the weights of its output channel, padding included."""
+        return sum(map(math.prod, tops)) * math.prod(self.blobs[0].shape[1:])
 
     def convolve(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         """x (B, C, spatial…) to (B, num_output, spatial…)."""
@@ -122,6 +127,7 @@ class InnerProduct(TensorLayer):
     bias (N)."""
 
     any_precision = True
+    takes_precision = True
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.param.inner_product_param
@@ -139,6 +145,9 @@ class InnerProduct(TensorLayer):
         if inputs != self.inputs:
             self.fail(f"bottom {bottoms[0]} gives {inputs} inputs, the weights are for {self.inputs}")
         return [(*bottoms[0][: self.split], self.param.inner_product_param.num_output)]
+
+    def multiply_adds(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> int:
+        return sum(map(math.prod, tops)) * self.inputs
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         dtype = self.precision or params[0].dtype

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
@@ -59,6 +60,16 @@ class Data(ReadAheadLayer):
         self._place = 0
         self.start(p.batch_size)
         log.detail(f"output data size: {self.size_text()}", "data_layer.cpp:41")
+
+    def shapes_without_data(
+        self, bottoms: Sequence[Shape], tops: int, image: tuple[int, int] | None
+    ) -> list[Shape] | None:
+        """A database that is there knows the number of channels; else the images are taken to be in colour."""
+        p, size = self.param.data_param, self.stated_size(image)
+        if size is None or os.path.exists(p.source):
+            return None
+        channels = 1 if self.param.transform_param.force_gray else 3
+        return [(p.batch_size, channels, *size), (p.batch_size,)][:tops]
 
     def entry(self, number: int) -> _Record:
         if number != self._at:

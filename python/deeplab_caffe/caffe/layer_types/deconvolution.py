@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -11,6 +12,7 @@ from ...arrays import Shape
 from ..blob import Blob
 from .base import register
 from .convolution import Convolution
+from .reach import Reaches, TransposedReach
 
 _TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 
@@ -23,6 +25,8 @@ class Deconvolution(Convolution):
     stride (in − 1) + dilation (k − 1) + 1 − 2 pad. Blobs: weight (C, num_output / group, k…), bias (num_output).
     Up to three spatial axes.
     """
+
+    takes_precision = False
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         super().setup(bottom, top)
@@ -40,6 +44,13 @@ class Deconvolution(Convolution):
         if min(spread, default=1) < 1:
             self.fail(f"of bottom {shape} nothing is left: with pad {self.pad} its size becomes {spread}")
         return spread
+
+    def multiply_adds(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> int:
+        """Every element of a bottom is spread by the weights of its input channel."""
+        return sum(map(math.prod, bottoms)) * math.prod(self.blobs[0].shape[1:])
+
+    def window_reach(self, top: int, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Reaches | None:
+        return self.reach_of_windows(TransposedReach)
 
     def convolve(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         group = self.param.convolution_param.group

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import h5py
 import numpy as np
 
+from ...arrays import Shape
 from ...files import replacing
 from ..blob import Blob
 from .base import Layer, register
@@ -29,6 +30,11 @@ class HDF5Output(Layer):
         if not self._path:
             self.fail("hdf5_output_param states no file_name")
         self._write({})
+
+    def shapes_without_data(
+        self, bottoms: Sequence[Shape], tops: int, image: tuple[int, int] | None
+    ) -> list[Shape] | None:
+        return []
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         for blob in bottom:

@@ -50,6 +50,12 @@ class ImageData(ReadAheadLayer):
         self.start(p.batch_size)
         log.detail(f"output data size: {self.size_text()}", "image_data_layer.cpp:83")
 
+    def shapes_without_data(
+        self, bottoms: Sequence[Shape], tops: int, image: tuple[int, int] | None
+    ) -> list[Shape] | None:
+        p, size = self.param.image_data_param, self.stated_size(image)
+        return size and [(p.batch_size, 3 if p.is_color else 1, *size), (p.batch_size,)]
+
     def entry(self, number: int) -> ListEntry:
         p = self.param.image_data_param
         return self._entries[self.place(number, len(self._entries), p.shuffle, p.rand_skip)]

@@ -63,6 +63,13 @@ class ImageSegData(ReadAheadLayer):
         self.start(p.batch_size, self._shapes())
         log.detail(f"output data size: {self.size_text()}")
 
+    def shapes_without_data(
+        self, bottoms: Sequence[Shape], tops: int, image: tuple[int, int] | None
+    ) -> list[Shape] | None:
+        p, size = self.param.image_data_param, self.stated_size(image)
+        n = p.batch_size
+        return size and [(n, 3 if p.is_color else 1, *size), (n, 1, *size), (n, 1, 1, 2)]
+
     def _read_list(self) -> list[ListEntry]:
         p = self.param.image_data_param
         try:

@@ -8,9 +8,11 @@ from typing import Any, ClassVar, NoReturn
 from ...arrays import Shape
 from ...errors import InputError
 from ...formats import schema
+from ...formats.layer_facts import LAYER_FACTS, LayerFacts
 from ..blob import Blob, BlobVec
 from ..filler import check_filler, fill
 from .deferred_label_check import DeferredLabelCheck
+from .reach import SAME_PLACE, Reaches, WholeReach, plane
 
 #: "any number"
 MANY = 10**6
@@ -25,6 +27,15 @@ class Layer:
     """
 
     type: ClassVar[str] = ""
+    #: the row of its type in the table; of the user's own classes, that of Python
+    facts: ClassVar[LayerFacts] = LAYER_FACTS["Python"]
+    #: why it may not work in place, where more is to be said
+    not_in_place: ClassVar[str] = ""
+    #: bottoms of which only the shape counts
+    shape_only: ClassVar[tuple[int, ...]] = ()
+    #: how it is written in PyTorch and ONNX, where an expression over {0}, {1}, … and one operator are enough
+    torch_call: ClassVar[str] = ""
+    onnx_operator: ClassVar[str] = ""
     #: least and most bottoms and tops
     bottoms: ClassVar[tuple[int, int]] = (0, MANY)
     tops: ClassVar[tuple[int, int]] = (0, MANY)
@@ -75,6 +86,47 @@ class Layer:
     def release(self) -> None:
         """Forget what the last forward kept for backward."""
 
+    # -- what tools ask of a layer that is set up; the defaults are those of element-wise types
+
+    def multiply_adds(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> int:
+        """Multiplications, with the addition that goes with each, of a forward pass, by the layer's definition."""
+        return 0
+
+    def kept_bytes(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
+        """Bytes that forward keeps for backward beside bottoms, tops and parameters."""
+        return 0
+
+    def reach(self, bottom: int, top: int, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Reaches | None:
+        """What a position of a top depends on in a bottom, along height and width; None where only the shape counts."""
+        if bottom in self.shape_only:
+            return None
+        below, above = bottoms[bottom], tops[top]
+        own = self.window_reach(top, bottoms, tops) if len(below) == len(above) == 4 else None
+        if own is not None:
+            return own
+        (height, width), new = plane(below), plane(above)
+        if self.facts.whole_image or (height, width) != new:
+            return WholeReach(height), WholeReach(width)
+        return SAME_PLACE, SAME_PLACE
+
+    def window_reach(self, top: int, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Reaches | None:
+        """The same for maps (N, C, H, W) of a type whose positions do not simply stay; None if they do."""
+        return None
+
+    def shapes_without_data(
+        self, bottoms: Sequence[Shape], tops: int, image: tuple[int, int] | None
+    ) -> list[Shape] | None:
+        """The tops' shapes without a look at files, if they can be told; called in place of `setup`.
+
+        image: height and width of the images, if the user stated them. None: `setup` has to tell.
+        """
+        return None
+
+    @property
+    def is_affine(self) -> bool:
+        """Whether it is a factor and a shift for each channel of axis 1, and nothing else."""
+        return False
+
     # -- helpers
 
     @property
@@ -110,6 +162,11 @@ class Layer:
         if not -dims <= index < dims:
             self.fail(f"{what} {index} is outside a bottom of {dims} axes")
         return index % dims
+
+    def check_in_place(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        """Refuse a top that is a bottom where the type may not work in place."""
+        if not self.facts.in_place and any(b is t for b in bottom for t in top):
+            self.fail(f"cannot work in place{self.not_in_place}; give the top its own name")
 
     def check_counts(self, bottoms: int, tops: int) -> None:
         """Check the number of bottoms and tops against the type's."""

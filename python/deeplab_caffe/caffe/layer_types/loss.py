@@ -91,6 +91,10 @@ class SoftmaxWithLoss(LossLayer):
             )
         return [(), scores] if len(self.param.top) > 1 else [()]
 
+    def kept_beside(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
+        """The probabilities, the labels as int64, and which of them count."""
+        return 4 * bottom[0].count + 9 * bottom[1].count
+
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         scores, shape = bottoms[0], bottoms[0].shape
         outer, inner = math.prod(shape[: self.at]), math.prod(shape[self.at + 1 :])

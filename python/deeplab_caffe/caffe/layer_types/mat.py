@@ -60,6 +60,11 @@ class MatWrite(SilentLayer):
         #: forwards so far
         self.count = 0
 
+    def shapes_without_data(
+        self, bottoms: Sequence[Shape], tops: int, image: tuple[int, int] | None
+    ) -> list[Shape] | None:
+        return []
+
     def allow_force_backward(self, bottom_index: int) -> bool:
         return False
 

@@ -49,6 +49,9 @@ class ReLU(NeuronLayer):
             else:
                 torch.ops.aten.threshold_backward.grad_input(diff, values, 0, grad_input=diff)
 
+    def kept_bytes(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
+        return 0 if self._over(bottom, top) else super().kept_bytes(bottom, top)
+
     def _over(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> bool:
         return self.overwrites and self.param.relu_param.negative_slope >= 0
 
@@ -68,6 +71,10 @@ class Dropout(NeuronLayer):
         ratio = self.param.dropout_param.dropout_ratio
         if not 0 <= ratio < 1:
             self.fail(f"dropout_ratio is {ratio:g}, wanted 0 <= ratio < 1")
+
+    def kept_beside(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
+        """The mask."""
+        return 4 * top[0].count if self.phase == schema.TRAIN else 0
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         x = bottoms[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,6 +52,18 @@ class BatchNorm(TensorLayer):
         if bottoms[0][1] != self.channels:
             self.fail(f"bottom {bottoms[0]} has {bottoms[0][1]} channels, the statistics are for {self.channels}")
         return [bottoms[0]]
+
+    def multiply_adds(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> int:
+        return sum(map(math.prod, tops))
+
+    @property
+    def is_affine(self) -> bool:
+        return self.stored
+
+    def factor_and_shift(self, *params: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        mean, variance, count = params
+        share = torch.where(count == 0, 0.0, 1 / torch.where(count == 0, 1.0, count))
+        return standardised(mean * share, variance * share, self.param.batch_norm_param.eps)
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         # PyTorch wants eps above 0; one below any variance changes nothing.
@@ -105,6 +118,17 @@ class Scale(TensorLayer):
             self.fail(f"a scale of shape {span} does not fit bottom {bottoms[0]} at axis {self.at}")
         return [bottoms[0]]
 
+    def multiply_adds(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> int:
+        return sum(map(math.prod, tops))
+
+    @property
+    def is_affine(self) -> bool:
+        return is_by_channel(self)
+
+    def factor_and_shift(self, *params: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        scale, *bias = params
+        return scale, bias[0] if bias else torch.zeros_like(scale)
+
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         x = bottoms[0]
         scale, *bias = params if len(bottoms) == 1 else [bottoms[1], *params]
@@ -135,9 +159,28 @@ class Bias(TensorLayer):
             self.fail(f"a bias of shape {span} does not fit bottom {bottoms[0]} at axis {self.at}")
         return [bottoms[0]]
 
+    @property
+    def is_affine(self) -> bool:
+        return is_by_channel(self)
+
+    def factor_and_shift(self, *params: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        (bias,) = params
+        return torch.ones_like(bias), bias
+
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         x, bias = (*bottoms, *params)
         return [x + spread(bias, x.dim(), self.at)]
+
+
+def is_by_channel(layer: Scale | Bias) -> bool:
+    """Whether a layer has one value for each channel of axis 1."""
+    return layer.at == 1 and all(len(b.shape) == 1 for b in layer.blobs)
+
+
+def standardised(mean: torch.Tensor, variance: torch.Tensor, eps: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Factor and shift that make a mean 0 and a variance 1."""
+    factor = 1 / torch.sqrt(variance + max(eps, 1e-38))
+    return factor, -mean * factor
 
 
 def span_of(layer: TensorLayer, shape: Shape, at: int, num_axes: int) -> Shape:

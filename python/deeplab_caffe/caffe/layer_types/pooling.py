@@ -13,6 +13,7 @@ from ...formats import schema
 from .. import mode
 from ..blob import Blob
 from .base import TensorLayer, register
+from .reach import Reaches, WindowReach
 
 _MAX, _AVE, _STOCHASTIC = 0, 1, 2
 _LOWEST = torch.finfo(torch.float32).min
@@ -88,6 +89,18 @@ class Pooling(TensorLayer):
             if (out - 1) * s >= size + p:
                 self.fail(f"the last window of a bottom of size {size} lies in the padding (kernel {k}, stride {s})")
         return out
+
+    def multiply_adds(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> int:
+        """Of the average one for each element of a window; maxima multiply nothing."""
+        return math.prod(self.kernel) * sum(map(math.prod, tops)) if self.method == _AVE else 0
+
+    def kept_beside(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
+        """The places of the maxima, as int64."""
+        return 8 * top[0].count if self.method == _MAX else 0
+
+    def window_reach(self, top: int, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Reaches | None:
+        y, x = (WindowReach(*axis) for axis in zip(self.kernel, self.stride, self.pad, strict=True))
+        return y, x
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         x = bottoms[0]

@@ -8,10 +8,12 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ...arrays import Shape
 from ...errors import InputError
 from ...permission import python_layers_allowed
 from .. import alias
@@ -23,7 +25,15 @@ _OURS = "deeplab_layers"
 
 @register("Python")
 class PythonLayer(Layer):
-    """Stands in the registry for the user's classes; never built itself."""
+    """Stands in the registry for the user's classes; built only to say that its shapes are not known."""
+
+    def shapes_without_data(
+        self, bottoms: Sequence[Shape], tops: int, image: tuple[int, int] | None
+    ) -> list[Shape] | None:
+        self.fail(
+            "its shapes are known to its own code alone; if you trust that, say --allow-python-layers, "
+            + "else state them: " + " ".join(f"--input {name}=1,3,321,321" for name in self.param.top)
+        )  # fmt: skip
 
 
 def python_layer(param: Any, phase: int, origin: str) -> Layer:

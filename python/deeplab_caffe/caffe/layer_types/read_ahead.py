@@ -122,6 +122,15 @@ class ReadAheadLayer(DataLayer):
         self.write(item, entry, 0, [np.empty(shape, np.float32) for shape in shapes])
         return shapes
 
+    def stated_size(self, image: tuple[int, int] | None) -> tuple[int, int] | None:
+        """Height and width that its images get: as it states, else those of `image`."""
+        t, p = self.param.transform_param, self.param.image_data_param
+        if t.crop_height and t.crop_width:
+            return t.crop_height, t.crop_width
+        if t.crop_size:
+            return t.crop_size, t.crop_size
+        return (p.new_height, p.new_width) if p.new_height and p.new_width else image
+
     def guarded(self, call: Callable[[], _T]) -> _T:
         """The result of a call whose InputErrors do not name the layer yet."""
         try:

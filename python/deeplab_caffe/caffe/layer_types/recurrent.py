@@ -79,6 +79,11 @@ class _Recurrent(TensorLayer):
         exposed = len(rest) - self.has_static
         return [(*x[:2], outputs), *[(1, x[1], outputs)] * exposed]
 
+    def multiply_adds(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> int:
+        """The matrices are applied to every step of every stream; one to an input without steps, once."""
+        matrices = sum(math.prod(blob.shape) for blob in self.blobs if len(blob.shape) > 1)
+        return matrices * math.prod(bottoms[0][:2])
+
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         x, cont, *rest = bottoms
         projected = F.linear(x.flatten(2), params[0], params[1])

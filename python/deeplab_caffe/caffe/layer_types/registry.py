@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import torch
 
 from ...errors import InputError
+from ...formats.layer_facts import LAYER_FACTS
 from ...spelling import did_you_mean
 from .. import mode
 from ..blob import BlobVec
@@ -19,16 +20,34 @@ _L = TypeVar("_L", bound=type[Layer])
 
 
 def register(name: str) -> Callable[[_L], _L]:
-    """Class decorator: make a layer class known under its prototxt type."""
+    """Class decorator: make a layer class known under its prototxt type, which has a row in the table of layer types.
+
+    Raises ValueError for a type without a row, and for one that is registered already.
+    """
 
     def add(cls: _L) -> _L:
         if name in _REGISTRY:
             raise ValueError(f"layer type {name} is registered twice")
+        if name not in LAYER_FACTS:
+            raise ValueError(f"layer type {name} has no row in formats/layer_facts.py")
         cls.type = name
+        cls.facts = LAYER_FACTS[name]
         _REGISTRY[name] = cls
         return cls
 
     return add
+
+
+def check_complete() -> None:
+    """Raise ValueError where the table of layer types has a row without a class."""
+    missing = [name for name in LAYER_FACTS if name not in _REGISTRY]
+    if missing:
+        raise ValueError(f"layer types without a class: {', '.join(missing)} (rows of formats/layer_facts.py)")
+
+
+def registered() -> dict[str, type[Layer]]:
+    """All layer classes by their type."""
+    return dict(_REGISTRY)
 
 
 def layer_type_list() -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from fractions import Fraction
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +12,7 @@ import torch.nn.functional as F
 from ...arrays import Shape
 from ..blob import Blob
 from .base import TensorLayer, register
+from .reach import Reaches, ResampledReach, plane
 
 
 @register("Interp")
@@ -48,6 +51,18 @@ class Interp(TensorLayer):
         if min(cropped) < 1 or min(out) < 1:
             self.fail(f"bottom {bottoms[0]} would become {tuple(out)} after cropping to {tuple(cropped)}")
         return [(*bottoms[0][:2], *out)]
+
+    def multiply_adds(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> int:
+        return 4 * math.prod(tops[0])
+
+    def window_reach(self, top: int, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Reaches | None:
+        p = self.param.interp_param
+        sizes = zip(plane(bottoms[0]), plane(tops[0]), strict=True)
+        begin, cropped = -p.pad_beg, p.pad_beg + p.pad_end
+        # a map of one unit is that of the first corner
+        scales = (Fraction(old + cropped - 1, new - 1) if new > 1 else Fraction(0) for old, new in sizes)
+        y, x = (ResampledReach(scale, begin) for scale in scales)
+        return y, x
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         x, p = bottoms[0], self.param.interp_param

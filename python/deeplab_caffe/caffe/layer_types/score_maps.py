@@ -6,6 +6,7 @@ and `upsample_layer.cpp` of SegNet.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import torch.nn.functional as F
 from ...arrays import Shape
 from ..blob import Blob
 from .base import TensorLayer, register
+from .reach import Reaches, TransposedReach, WindowReach, plane
 
 
 def check_maps(layer: TensorLayer, shape: Shape) -> None:
@@ -28,6 +30,8 @@ class SpatialProduct(TensorLayer):
     """Maps (N, C, H, W) times one map of weights (N, 1, H, W) for all channels."""
 
     bottoms = (2, 2)
+    torch_call = "{0} * {1}"
+    onnx_operator = "Mul"
 
     def top_shapes(self, *bottoms: Shape) -> list[Shape]:
         maps, weights = bottoms
@@ -35,6 +39,9 @@ class SpatialProduct(TensorLayer):
         if weights != (maps[0], 1, *maps[2:]):
             self.fail(f"weights {weights} for maps {maps}, wanted {(maps[0], 1, *maps[2:])}")
         return [maps]
+
+    def multiply_adds(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> int:
+        return sum(map(math.prod, tops))
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         return [bottoms[0] * bottoms[1]]
@@ -56,6 +63,10 @@ class Padding(TensorLayer):
         if min(sizes) < 1:
             self.fail(f"of bottom {bottoms[0]} nothing is left: its size becomes {sizes}")
         return [(*bottoms[0][:2], *sizes)]
+
+    def window_reach(self, top: int, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Reaches | None:
+        shift = WindowReach(pad=self.param.padding_param.pad_beg)
+        return shift, shift
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         p = self.param.padding_param
@@ -128,6 +139,12 @@ class Upsample(TensorLayer):
         if min(size) < 1:
             self.fail(f"the size becomes {size}, wanted positive numbers")
         return [(*x[:2], *size)]
+
+    def window_reach(self, top: int, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Reaches | None:
+        """Each value of the small map lies somewhere in its cell of the large one."""
+        sizes = zip(plane(bottoms[0]), plane(tops[0]), strict=True)
+        y, x = (TransposedReach(-(-new // old), -(-new // old)) for old, new in sizes)
+        return y, x
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         x, index = bottoms[0], bottoms[1].detach().to(torch.int64)

@@ -11,6 +11,7 @@ import torch
 from ...arrays import Shape
 from ..blob import Blob
 from .base import MANY, TensorLayer, register
+from .reach import SAME_PLACE, Reaches, WindowReach
 from .sharing import SharingLayer
 
 
@@ -23,7 +24,6 @@ class Reshape(SharingLayer):
     """
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        self.refuse_in_place(bottom, top)
         p = self.param.reshape_param
         if list(p.shape.dim).count(-1) > 1 or any(d < -1 for d in p.shape.dim):
             self.fail(f"shape states dims {list(p.shape.dim)}, wanted sizes, 0 (copy), and -1 (infer) at most once")
@@ -61,9 +61,6 @@ class Reshape(SharingLayer):
 class Flatten(SharingLayer):
     """The axes `axis` (default 1) to `end_axis` (−1), both included, as one; the top shares the bottom's memory."""
 
-    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        self.refuse_in_place(bottom, top)
-
     def top_shapes(self, *bottoms: Shape) -> list[Shape]:
         p, shape = self.param.flatten_param, bottoms[0]
         start, end = self.axis(p.axis, len(shape)), self.axis(p.end_axis, len(shape), "end_axis") + 1
@@ -82,7 +79,6 @@ class Slice(SharingLayer):
     tops = (1, MANY)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        self.refuse_in_place(bottom, top)
         p = self.param.slice_param
         if p.HasField("axis") and p.HasField("slice_dim"):
             self.fail("states both axis and slice_dim")
@@ -108,6 +104,10 @@ class Slice(SharingLayer):
             self.fail(f"axis {self.at} of bottom {shape} does not divide into {count} tops; state slice_point")
         return [size // count] * count
 
+    def window_reach(self, top: int, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Reaches | None:
+        offset = WindowReach(pad=-sum(shape[self.at] for shape in tops[:top]))
+        return (offset if self.at == 2 else SAME_PLACE), (offset if self.at == 3 else SAME_PLACE)
+
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         return list(bottoms[0].split(self._sizes(tuple(bottoms[0].shape)), self.at))
 
@@ -120,6 +120,7 @@ class Crop(TensorLayer):
     """
 
     bottoms = (2, 2)
+    shape_only = (1,)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self.at = self.axis(self.param.crop_param.axis, len(bottom[0].shape))
@@ -137,6 +138,10 @@ class Crop(TensorLayer):
             if offset + wanted[axis] > shape[axis]:
                 self.fail(f"offset {offset} and size {wanted[axis]} reach past axis {axis} of bottom {shape}")
         return [(*shape[: self.at], *wanted[self.at : len(shape)])]
+
+    def window_reach(self, top: int, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Reaches | None:
+        offsets = dict(enumerate(self.offset, self.at))
+        return WindowReach(pad=-offsets.get(2, 0)), WindowReach(pad=-offsets.get(3, 0))
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         x = bottoms[0]

@@ -28,7 +28,3 @@ class SharingLayer(TensorLayer):
     @staticmethod
     def _shares(bottom: Sequence[Blob], top: Sequence[Blob]) -> bool:
         return len(bottom) == 1 and len(top) == 1
-
-    def refuse_in_place(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        if any(b is t for b in bottom for t in top):
-            self.fail("cannot work in place; give the top its own name")

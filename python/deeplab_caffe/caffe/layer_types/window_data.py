@@ -59,6 +59,12 @@ class WindowData(ReadAheadLayer):
             self._bytes = self.guarded(lambda: {i: self._file(i) for i in range(len(self.windows.images))})
         self.start(p.batch_size, [(3, t.crop_size, t.crop_size), ()])
 
+    def shapes_without_data(
+        self, bottoms: Sequence[Shape], tops: int, image: tuple[int, int] | None
+    ) -> list[Shape] | None:
+        n, crop = self.param.window_data_param.batch_size, self.param.transform_param.crop_size
+        return [(n, 3, crop, crop), (n,)] if crop else None
+
     def _check(self) -> None:
         p, t = self.param.window_data_param, self.param.transform_param
         self.guarded(lambda: check_moved_fields(p, "window_data_param", own=("scale",)))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 
 from ...arrays import Shape
 from .base import TensorLayer
+from .reach import Reaches, WindowReach
 
 
 class WindowLayer(TensorLayer):
@@ -65,6 +67,14 @@ class WindowLayer(TensorLayer):
                 self.fail(f"bottom {shape} with pad {p} is smaller than the kernel's span of {d * (k - 1) + 1}")
             counts.append(max(room, 0) // s + 1)
         return tuple(counts)
+
+    def window_reach(self, top: int, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Reaches | None:
+        return self.reach_of_windows(WindowReach)
+
+    def reach_of_windows(self, kind: type[WindowReach]) -> Reaches | None:
+        """What a unit looks at along both axes of a map, by its windows; None for another number of axes."""
+        axes = [kind(*axis) for axis in zip(self.kernel, self.stride, self.pad, self.dilation, strict=True)]
+        return (axes[0], axes[1]) if len(axes) == 2 else None
 
     def filled(self, x: torch.Tensor) -> torch.Tensor:
         """x (B, C, spatial…) with zeros behind, where its one window hangs over the trailing pad."""

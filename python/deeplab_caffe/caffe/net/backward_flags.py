@@ -8,9 +8,6 @@ from ..blob import Blob
 from ..layer_types.base import Layer
 from .step import NetStep
 
-#: types whose gradient does not read their tops
-_TOPS_UNREAD = {"BN", "BatchNorm", "Bias", "Convolution", "Deconvolution", "Eltwise", "InnerProduct", "Scale"}
-
 
 def decide_backward(
     layer: Layer, bottoms: Sequence[Blob], tops: Sequence[Blob], needs: dict[int, bool], force_backward: bool
@@ -52,8 +49,8 @@ def prune_backward(steps: Sequence[NetStep], force_backward: bool) -> None:
 
 def allow_overwriting(steps: Sequence[NetStep]) -> None:
     """Tell the layers that work in place whether they may write over what they read."""
-    makers: dict[int, str] = {}
+    free: dict[int, bool] = {}
     for step in steps:
         in_place = any(b in step.tops for b in step.bottoms)
-        step.layer.overwrites = in_place and all(makers.get(id(b)) in _TOPS_UNREAD for b in step.bottoms)
-        makers.update((id(blob), step.layer.type) for blob in step.tops)
+        step.layer.overwrites = in_place and all(free.get(id(b)) for b in step.bottoms)
+        free.update((id(blob), step.layer.facts.top_is_free) for blob in step.tops)

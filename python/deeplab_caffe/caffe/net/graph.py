@@ -86,6 +86,7 @@ class NetGraph:
         tops += [Blob() for _ in range(anonymous)]
         self._log.creating(p, anonymous)
         layer.check_counts(len(bottoms), len(tops))
+        layer.check_in_place(bottoms, tops)
         layer.blobs = blobs_from_proto(p)
         layer.setup(bottoms, tops)
         if p.blobs and layer.declared not in (0, len(p.blobs)):

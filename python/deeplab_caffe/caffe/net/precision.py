@@ -13,8 +13,6 @@ from .step import NetStep
 
 #: by the name of a precision, what layers with weights compute in; None for that of the weights, float32
 PRECISIONS: dict[str, torch.dtype | None] = {"float32": None, "bf16": torch.bfloat16}
-#: types whose `precision` has an effect
-WITH_WEIGHTS = ("Convolution", "InnerProduct")
 
 
 def dtype_of(precision: str) -> torch.dtype | None:
@@ -36,7 +34,7 @@ def layer_precisions(steps: Sequence[NetStep], precision: str) -> dict[int, torc
     read_by_weights: set[int] = set()
     for i in reversed(range(len(steps))):
         followed = any(id(b.data_memory) in read_by_weights for b in steps[i].tops)
-        if steps[i].layer.type in WITH_WEIGHTS:
+        if getattr(steps[i].layer, "takes_precision", False):
             chosen[i] = dtype if followed else None
         if followed or i in chosen:
             read_by_weights.update(id(b.data_memory) for b in steps[i].bottoms)

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from ...formats import schema
 from ..net.graph import NetGraph
 from ..net.step import NetStep
-from .affine import is_affine
 from .lifetimes import permanent
 
 
@@ -42,7 +41,7 @@ def _chain(net: NetGraph, start: int, readers: Mapping[int, list[int]], held: se
         if rectified and not idle:
             return chain
         rectified = rectified or layer.type == "ReLU"
-        if not (idle or rectified or is_affine(layer)):
+        if not (idle or rectified or layer.is_affine):
             return chain
         chain.append(following)
 

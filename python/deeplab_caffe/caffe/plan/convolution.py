@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 
 from ..blob import Blob
-from ..layer_types.base import Layer
+from ..layer_types.base import Layer, TensorLayer
 from ..layer_types.convolution import Convolution
-from .affine import folded, is_affine
+from .affine import folded
 
 #: a parameter's tensor, its version, and a copy where writing through a numpy view would leave the version alone
 _Seen = tuple[torch.Tensor, int, "torch.Tensor | None"]
@@ -26,7 +26,7 @@ class FusedConvolution:
 
     def __init__(self, layers: Sequence[Layer], dtype: torch.dtype | None) -> None:
         self._convolution = cast(Convolution, layers[0])
-        self._affine = [layer for layer in layers[1:] if is_affine(layer)]
+        self._affine = [layer for layer in layers[1:] if isinstance(layer, TensorLayer) and layer.is_affine]
         relus = [layer.param.relu_param.negative_slope for layer in layers if layer.type == "ReLU"]
         self._slope: float | None = relus[0] if relus else None
         self._dtype = dtype or torch.float32

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-import numpy as np
-
 from ...formats.definition import SolverDefinition
+from ...formats.lr_policies import LR_POLICIES
 from ...spelling import did_you_mean
-
-POLICIES = ("fixed", "step", "exp", "inv", "multistep", "poly", "sigmoid")
 
 
 def check(solver: SolverDefinition) -> None:
     """Refuse a solver whose policy is unknown or lacks what it needs."""
     param = solver.param
     policy = param.lr_policy
-    if policy not in POLICIES:
-        hint = did_you_mean(policy, POLICIES)
-        raise solver.error("lr_policy", f"unknown lr_policy '{policy}'{hint} (the policies: {', '.join(POLICIES)})")
-    if policy in ("step", "sigmoid") and param.stepsize <= 0:
-        message = f"lr_policy '{policy}' needs a positive stepsize, got {param.stepsize}"
-        raise solver.error("stepsize lr_policy", message)
-    if policy in ("step", "exp", "inv", "multistep") and param.gamma < 0:
-        raise solver.error("gamma lr_policy", f"gamma is {param.gamma:g}, wanted 0 or more")
-    if policy == "poly" and param.max_iter <= 0:
-        raise solver.error("max_iter lr_policy", "lr_policy 'poly' needs a positive max_iter")
+    if policy not in LR_POLICIES:
+        hint = did_you_mean(policy, LR_POLICIES)
+        raise solver.error("lr_policy", f"unknown lr_policy '{policy}'{hint} (the policies: {', '.join(LR_POLICIES)})")
+    row = LR_POLICIES[policy]
+    for field in row.positive:
+        if getattr(param, field) <= 0:
+            message = f"lr_policy '{policy}' needs a positive {field}, got {getattr(param, field)}"
+            raise solver.error(f"{field} lr_policy", message)
+    for field in row.non_negative:
+        if getattr(param, field) < 0:
+            raise solver.error(f"{field} lr_policy", f"{field} is {getattr(param, field):g}, wanted 0 or more")
 
 
 def rate(param: Any, iteration: int, current_step: int) -> float:
@@ -43,27 +40,5 @@ def rate(param: Any, iteration: int, current_step: int) -> float:
         >>> round(rate(poly, 10000, 0), 7)
         0.0005359
     """
-    f = np.float32
-    base, gamma, power = f(param.base_lr), f(param.gamma), f(param.power)
-    policy = param.lr_policy
-    if policy == "step":
-        value = base * _power(gamma, iteration // param.stepsize)
-    elif policy == "exp":
-        value = base * _power(gamma, iteration)
-    elif policy == "inv":
-        value = base * _power(f(1) + gamma * f(iteration), -power)
-    elif policy == "multistep":
-        value = base * _power(gamma, current_step)
-    elif policy == "poly":
-        value = base * _power(f(1) - f(iteration) / f(param.max_iter), power)
-    elif policy == "sigmoid":
-        value = base * (f(1) / (f(1) + _power(math.e, -gamma * (f(iteration) - f(param.stepsize)))))
-    else:
-        value = base
-    return float(value)
-
-
-def _power(base: Any, exponent: Any) -> np.float32:
-    """C's pow: infinite where it grows too large, NaN for a broken power of a negative number."""
-    with np.errstate(all="ignore"):
-        return np.float32(np.power(np.float64(base), np.float64(exponent)))
+    policy = LR_POLICIES.get(param.lr_policy, LR_POLICIES["fixed"])
+    return float(policy.rate(param, iteration, current_step))

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from ...formats.definition import SolverDefinition
+from ...formats.solver_types import SOLVER_TYPES
 from ...spelling import did_you_mean
 from .solver import Solver, definition_of_solver
 
@@ -46,9 +47,6 @@ class AdaGradSolver(Solver):
 
     type = "AdaGrad"
 
-    def check_param(self) -> None:
-        _refuse_momentum(self)
-
     def update_value(self, index: int, gradient: torch.Tensor, rate: float) -> None:
         history = self.history[index]
         history.addcmul_(gradient, gradient)
@@ -61,7 +59,7 @@ class RMSPropSolver(Solver):
     type = "RMSProp"
 
     def check_param(self) -> None:
-        _refuse_momentum(self)
+        super().check_param()
         if not 0 <= self.param.rms_decay < 1:
             wrong = f"rms_decay is {self.param.rms_decay:g}, wanted 0 or more and below 1"
             raise self.definition.error("rms_decay", wrong)
@@ -76,7 +74,6 @@ class AdaDeltaSolver(Solver):
     """AdaDelta: v = g · √((h₂ + delta) / (h₁ + delta)) with running means h₁ of g² and h₂ of v²; step rate · v."""
 
     type = "AdaDelta"
-    histories = 2
 
     def update_value(self, index: int, gradient: torch.Tensor, rate: float) -> None:
         momentum, delta = self.param.momentum, self.param.delta
@@ -94,7 +91,6 @@ class AdamSolver(Solver):
     """
 
     type = "Adam"
-    histories = 2
 
     def update_value(self, index: int, gradient: torch.Tensor, rate: float) -> None:
         beta1, beta2, t = self.param.momentum, self.param.momentum2, self.iter + 1
@@ -105,15 +101,13 @@ class AdamSolver(Solver):
         gradient.copy_(mean).div_(square.sqrt().add_(self.param.delta)).mul_(rate * correction)
 
 
-def _refuse_momentum(solver: Solver) -> None:
-    if solver.param.momentum:
-        wrong = f"{solver.type} takes no momentum, got momentum {solver.param.momentum:g}"
-        raise solver.definition.error("momentum", wrong)
-
-
 SOLVERS: dict[str, type[Solver]] = {
     cls.type: cls for cls in (SGDSolver, NesterovSolver, AdaGradSolver, RMSPropSolver, AdaDeltaSolver, AdamSolver)
 }
+if set(SOLVERS) != set(SOLVER_TYPES):
+    raise ValueError("each solver type needs a row in formats/solver_types.py and a class here")
+for _name, _class in SOLVERS.items():
+    _class.facts = SOLVER_TYPES[_name]
 
 
 def get_solver(solver_file: str | os.PathLike[str] | SolverDefinition | Any) -> Solver:

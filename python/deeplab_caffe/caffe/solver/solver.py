@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from ...errors import NotFinite
-from ...formats import schema
+from ...formats import schema, solver_types
 from ...formats.definition import SolverDefinition, read_solver_definition
 from ...formats.weights_hdf5 import check_names
 from .. import log, mode
@@ -40,8 +40,7 @@ class Solver(TrainingState):
     net: the training net; test_nets: one per test; iter: the number of updates done.
     """
 
-    #: history blobs per parameter; a second one for all parameters follows the first
-    histories = 1
+    facts = solver_types.SOLVER_TYPES["SGD"]
     #: whether a parameter with lr_mult 0 keeps a history of zeros
     history_scales_with_rate = False
     #: whether tests run by the planned execution, which keeps the outputs of the test nets alone
@@ -68,9 +67,8 @@ class Solver(TrainingState):
         log.detail("Solver scaffolding done.", "solver.cpp:60")
         for files in self.param.weights:
             self.load_weights(files)
-        self.history = [
-            torch.zeros_like(p.blob.data_tensor()) for p in self.net.learnable_params * self.histories
-        ]
+        params = self.net.learnable_params * self.facts.histories
+        self.history = [torch.zeros_like(p.blob.data_tensor()) for p in params]
 
     # -- set-up
 
@@ -89,6 +87,8 @@ class Solver(TrainingState):
 
     def check_param(self) -> None:
         """Refuse a SolverParameter that this type of solver cannot use."""
+        if (stated := self.param.momentum) and not self.facts.takes_momentum:
+            raise self.definition.error("momentum", f"{self.type} takes no momentum, got momentum {stated:g}")
 
     def load_weights(self, files: str | os.PathLike[str]) -> None:
         """Copy weights from a file, or several separated by commas, into the training net and the test nets."""

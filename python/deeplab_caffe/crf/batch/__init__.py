@@ -1,8 +1,8 @@
 """The CRF on folders of score maps and images, one after another, and on images that are larger than the memory."""
 
 from .outputs import FORMATS
+from .refine_folder import RECORD, Failure, RefineSummary, batch_tasks, refine_batch
 from .refiner import Refiner, Task
-from .run import RECORD, Failure, RefineSummary, batch_tasks, refine_batch
 from .tiles import DEFAULT_OVERLAP, DEFAULT_TILE
 
 __all__ = [

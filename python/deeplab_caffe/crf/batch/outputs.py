@@ -10,16 +10,14 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from deeplab_caffe.arrays import Palette
-from deeplab_caffe.data.bin_files import map_bin
-from deeplab_caffe.data.indexed_png import IndexedPngWriter
-from deeplab_caffe.data.labels import voc_palette
-from deeplab_caffe.files import replacing, reserve
+from ...arrays import Float32, Palette, Size
+from ...data.bin_files import map_bin
+from ...data.indexed_png import IndexedPngWriter
+from ...data.labels import voc_palette
+from ...files import replacing, reserve
+from .regions import Region
 
-from ...arrays import Size
-from .windows import Window
-
-Probabilities = NDArray[np.float32] | None
+Probabilities = Float32 | None
 
 
 class Output(Protocol):
@@ -28,7 +26,7 @@ class Output(Protocol):
     def begin_band(self, height: int) -> None:
         """So many rows come next."""
 
-    def put(self, part: Window, labels: NDArray[Any], probabilities: Probabilities) -> None:
+    def put(self, part: Region, labels: NDArray[Any], probabilities: Probabilities) -> None:
         """Take the labels (h, w) of a part, and its probabilities (C, h, w) where they are wanted; from any thread."""
 
     def end_band(self) -> None:
@@ -46,7 +44,7 @@ class _Png:
     def begin_band(self, height: int) -> None:
         self._band = np.empty((height, self._band.shape[1]), np.uint8)
 
-    def put(self, part: Window, labels: NDArray[Any], probabilities: Probabilities) -> None:
+    def put(self, part: Region, labels: NDArray[Any], probabilities: Probabilities) -> None:
         self._band[:, part.left : part.right] = labels
 
     def end_band(self) -> None:
@@ -67,7 +65,7 @@ class _Mapped:
     def begin_band(self, height: int) -> None:
         pass
 
-    def put(self, part: Window, labels: NDArray[Any], probabilities: Probabilities) -> None:
+    def put(self, part: Region, labels: NDArray[Any], probabilities: Probabilities) -> None:
         self._map("r+")[(slice(None), *part.slices)] = labels if self._labels else probabilities
 
     def _map(self, mode: Literal["r+", "w+"]) -> NDArray[Any]:

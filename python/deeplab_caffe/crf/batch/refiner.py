@@ -14,19 +14,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from deeplab_caffe.arrays import Palette
-from deeplab_caffe.data.images import open_image
-from deeplab_caffe.data.score_maps import Kind
-from deeplab_caffe.errors import InputError, Stopped
-from deeplab_caffe.progress import Progress
-
-from ...arrays import Size
-from ..crew import stopping
+from ...arrays import Palette, Size
+from ...data.images import open_image
+from ...data.score_maps import Kind
+from ...errors import InputError, Stopped
+from ...progress import Progress
 from ..inference import check_image, check_inputs, crf_labels, dense_crf
 from ..params import CRFParameters, check_compact
+from ..pool import stopping
 from .outputs import Output, Probabilities, outputs
-from .tiles import DEFAULT_OVERLAP, bands, default_tile, infer_window
-from .windows import ImageScores, Window, image_scores
+from .regions import ImageScores, Region, image_scores
+from .tiles import DEFAULT_OVERLAP, bands, default_tile, infer_region
 
 #: one image in tiles at a time: its tiles keep all threads busy
 _ONE_IN_TILES = threading.Lock()
@@ -111,7 +109,7 @@ class Refiner:
                     _unless_stopping(task)
                     self._in_tiles(task, image, scores, files)
             else:
-                whole = Window(0, 0, *size)
+                whole = Region(0, 0, *size)
                 with _band(files, size[0]):
                     _put(files, whole, *self._in_one_piece(task, image, scores.unary(whole)))
 
@@ -129,7 +127,7 @@ class Refiner:
         self._check_levels(task, image)
         rows = list(bands(size, self.side, self.margin))
 
-        def infer(pair: tuple[Window, Window]) -> None:
+        def infer(pair: tuple[Region, Region]) -> None:
             _put(files, pair[0], *self._tile(task, image, scores, *pair))
 
         pool, done = ThreadPoolExecutor(self.threads), 0
@@ -152,7 +150,7 @@ class Refiner:
             raise InputError(f"{task.image}: {error}") from None
 
     def _tile(
-        self, task: Task, image: NDArray, scores: ImageScores, part: Window, grown: Window
+        self, task: Task, image: NDArray, scores: ImageScores, part: Region, grown: Region
     ) -> tuple[NDArray, Probabilities]:
         pixels = open_image(task.image) if isinstance(image, np.memmap) else image
         try:
@@ -162,7 +160,7 @@ class Refiner:
             raise InputError(
                 f"{task.scores} on {task.image}, in the tile from row {grown.top} and column {grown.left} on: {error}"
             ) from None
-        beliefs = infer_window(*given, grown, self.parameters, self.compact)
+        beliefs = infer_region(*given, grown, self.parameters, self.compact)
         rows = slice(part.top - grown.top, part.bottom - grown.top)
         columns = slice(part.left - grown.left, part.right - grown.left)
         probabilities = beliefs.probabilities()[:, rows, columns] if "npy" in self.formats else None
@@ -174,7 +172,7 @@ def _unless_stopping(task: Task) -> None:
         raise Stopped(f"{task.id}: interrupted")
 
 
-def _put(files: Sequence[Output], part: Window, labels: NDArray, probabilities: Probabilities) -> None:
+def _put(files: Sequence[Output], part: Region, labels: NDArray, probabilities: Probabilities) -> None:
     for file in files:
         file.put(part, labels, probabilities)
 

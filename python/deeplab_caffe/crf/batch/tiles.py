@@ -13,11 +13,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Size
+from ...arrays import Float32, Size
 from ..lattice import Lattice, build_lattice
 from ..mean_field import Beliefs, MeanField, Pairwise
-from ..params import CRFParameters
-from .windows import Window
+from ..params import CRFParameters, GaussianTerm
+from .regions import Region
 
 #: pixels on a side, margins included, at least
 DEFAULT_TILE = 1024
@@ -30,11 +30,11 @@ def default_tile(margin: int) -> int:
     return max(DEFAULT_TILE, 6 * margin)
 
 
-def bands(size: Size, tile: int, margin: int) -> Iterator[list[tuple[Window, Window]]]:
+def bands(size: Size, tile: int, margin: int) -> Iterator[list[tuple[Region, Region]]]:
     """Rows of tiles that cover an image (H, W): each tile's own part, and that with its margin."""
     rows, columns = (_edges(length, tile - 2 * margin) for length in size)
     for top, bottom in zip(rows, rows[1:], strict=False):
-        parts = (Window(top, left, bottom, right) for left, right in zip(columns, columns[1:], strict=False))
+        parts = (Region(top, left, bottom, right) for left, right in zip(columns, columns[1:], strict=False))
         yield [(part, _grown(part, margin, size)) for part in parts]
 
 
@@ -44,39 +44,41 @@ def _edges(length: int, most: int) -> list[int]:
     return [i * length // count for i in range(count + 1)]
 
 
-def _grown(part: Window, margin: int, size: Size) -> Window:
+def _grown(part: Region, margin: int, size: Size) -> Region:
     top, left = max(0, part.top - margin), max(0, part.left - margin)
-    return Window(top, left, min(size[0], part.bottom + margin), min(size[1], part.right + margin))
+    return Region(top, left, min(size[0], part.bottom + margin), min(size[1], part.right + margin))
 
 
-def infer_window(
-    image: NDArray, unary: NDArray[np.float32], window: Window, parameters: CRFParameters, compact: float = 0.0
+def infer_region(
+    image: NDArray, unary: Float32, region: Region, parameters: CRFParameters, compact: float = 0.0
 ) -> Beliefs:
-    """Mean field on a window alone: `image` (h, w, bands) and `unary` (C, h, w) are the window's."""
-    lattices = [
-        _lattice(window, parameters.sigma_gamma, ()),
-        _lattice(window, parameters.sigma_alpha, _colours(image, parameters.sigma_beta)),
-    ]
-    weights = (parameters.w2, parameters.w1)
-    return MeanField(unary, compact).run(Pairwise(lattices), weights, parameters.iterations, parameters.normalization)
+    """Mean field on a region alone: `image` (h, w, bands) and `unary` (C, h, w) are the region's."""
+    terms = parameters.terms()
+    pairwise = Pairwise([_lattice(term, image, region) for term in terms])
+    weights = [term.weight for term in terms]
+    return MeanField(unary, compact).run(pairwise, weights, parameters.iterations, parameters.normalization)
 
 
-def _colours(image: NDArray, sigma_beta: float) -> list[NDArray[np.float32]]:
+def _colours(term: GaussianTerm, image: NDArray) -> list[Float32]:
+    if term.sigma_colour is None:
+        return []
     image = image[:, :, None] if image.ndim == 2 else image
-    return [np.divide(image[:, :, band], np.float32(sigma_beta), dtype=np.float32) for band in range(image.shape[2])]
+    sigma = np.float32(term.sigma_colour)
+    return [np.divide(image[:, :, band], sigma, dtype=np.float32) for band in range(image.shape[2])]
 
 
-def _lattice(window: Window, sigma: float, colours: tuple | list[NDArray[np.float32]]) -> Lattice:
-    height, width = window.size
+def _lattice(term: GaussianTerm, image: NDArray, region: Region) -> Lattice:
+    height, width = region.size
+    colours = _colours(term, image)
     features = np.empty((height, width, 2 + len(colours)), np.float32)
-    features[:, :, 0] = _positions(window.left, width, sigma, 0)
-    features[:, :, 1] = _positions(window.top, height, sigma, 1)[:, None]
+    features[:, :, 0] = _positions(region.left, width, term.sigma_xy, 0)
+    features[:, :, 1] = _positions(region.top, height, term.sigma_xy, 1)[:, None]
     for number, colour in enumerate(colours, 2):
         features[:, :, number] = colour
     return build_lattice(features.reshape(height * width, -1))
 
 
-def _positions(first: int, count: int, sigma: float, axis: int) -> NDArray[np.float32]:
+def _positions(first: int, count: int, sigma: float, axis: int) -> Float32:
     """Positions in units of sigma, less whole periods of the lattice.
 
     The lattice repeats itself along feature i every sqrt(3/2 (i + 1) (i + 2)); taking periods off keeps numbers small,

@@ -1,9 +1,9 @@
 """Coarse-to-fine search for the CRF's parameters on held-out images, and its picture."""
 
+from .grid_search import SCREENS, SearchOptions, coarse_to_fine
 from .heat_map import heat_map
 from .items import ArrayItem, FileItem, Item, Sample, choose_evenly
-from .result import Row, SearchResult
-from .run import SCREENS, SearchOptions, coarse_to_fine
+from .result import ScoredSetting, SearchResult
 from .space import PAPERS, SearchSpace, Setting, parse_range
 
 __all__ = [
@@ -12,7 +12,7 @@ __all__ = [
     "ArrayItem",
     "FileItem",
     "Item",
-    "Row",
+    "ScoredSetting",
     "Sample",
     "SearchOptions",
     "SearchResult",

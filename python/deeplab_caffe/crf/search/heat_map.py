@@ -12,12 +12,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure, SubFigure
 
-from deeplab_caffe.errors import InputError
-from deeplab_caffe.files import replacing
+from ...errors import InputError
+from ...files import replacing
+from .result import ScoredSetting, SearchResult
 
-from .result import Row, SearchResult
-
-Panel = tuple[float, list[Row]]
+Panel = tuple[float, list[ScoredSetting]]
 
 _COLOURS, _RED = "viridis", "#d62728"
 _CELL_WIDTH, _CELL_HEIGHT = 0.5, 0.27  # inches
@@ -59,7 +58,7 @@ def _panels(name: str, result: SearchResult) -> list[Panel]:
     return [(beta, [r for r in shown if r.sigma_beta == beta]) for beta in sorted({row.sigma_beta for row in rows})]
 
 
-def _axes_of(rows: Sequence[Row]) -> tuple[list[float], list[float]]:
+def _axes_of(rows: Sequence[ScoredSetting]) -> tuple[list[float], list[float]]:
     """The values of sigma_alpha and of w1."""
     return sorted({row.sigma_alpha for row in rows}), sorted({row.w1 for row in rows})
 
@@ -105,7 +104,7 @@ def _mark_baseline(scale: Axes, colours: Normalize, baseline: float) -> None:
         note.set_in_layout(False)
 
 
-def _draw(axis: Axes, rows: Sequence[Row], colours: Normalize) -> None:
+def _draw(axis: Axes, rows: Sequence[ScoredSetting], colours: Normalize) -> None:
     alphas, weights = _axes_of(rows)
     grid = np.full((len(alphas), len(weights)), np.nan)
     for row in rows:
@@ -121,7 +120,7 @@ def _draw(axis: Axes, rows: Sequence[Row], colours: Normalize) -> None:
     axis.set_xlabel("$w_1$", fontsize=9)
 
 
-def _mark(axis: Axes, rows: Sequence[Row], result: SearchResult) -> None:
+def _mark(axis: Axes, rows: Sequence[ScoredSetting], result: SearchResult) -> None:
     """A red frame with a white rim around the best cell, if this panel has it."""
     (alphas, weights), best = _axes_of(rows), result.best
     if best.sigma_alpha not in alphas or best.w1 not in weights:

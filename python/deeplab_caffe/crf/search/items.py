@@ -11,11 +11,10 @@ from typing import NamedTuple, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from deeplab_caffe.data.images import read_image
-from deeplab_caffe.data.labels import read_label
-from deeplab_caffe.data.score_maps import Kind, kind_of, open_score_map
-from deeplab_caffe.errors import InputError
-
+from ...data.images import read_image
+from ...data.labels import read_label
+from ...data.score_maps import Kind, kind_of, open_score_map
+from ...errors import InputError
 from ..inference import check_inputs
 from ..unary import input_size, resize_scores
 

@@ -13,8 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from deeplab_caffe.errors import InputError
-
+from ...errors import InputError
 from .space import Setting
 
 Matrix = NDArray[np.int64]

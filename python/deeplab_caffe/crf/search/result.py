@@ -11,15 +11,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from deeplab_caffe.errors import InputError
-from deeplab_caffe.files import replacing, write_text
-from deeplab_caffe.tables import table
-
+from ...errors import InputError
+from ...files import replacing, write_text
+from ...tables import table
 from ..params import CRFParameters
 
 
 @dataclass(frozen=True)
-class Row:
+class ScoredSetting:
     """One setting and its mean IoU (0 to 1) over all images of the search.
 
     `round` is "coarse" or "fine"; "screen" for the cheaper inference of the screening.
@@ -42,7 +41,7 @@ class SearchResult:
     `classes_before`, `classes_after`: IoU of each class, None for those that occur in no label.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[ScoredSetting, ...]
     best: CRFParameters
     best_mean_iou: float
     baseline_mean_iou: float
@@ -113,7 +112,7 @@ class SearchResult:
         try:
             values: dict[str, Any] = json.loads(text)
             values.pop("helps", None)
-            rows = tuple(Row(**row) for row in values.pop("rows"))
+            rows = tuple(ScoredSetting(**row) for row in values.pop("rows"))
             best = CRFParameters(**values.pop("best"))
             lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
             return cls(rows, best, **{**values, **lists})

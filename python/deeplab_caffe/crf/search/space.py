@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from deeplab_caffe.errors import InputError
-
+from ...errors import InputError
 from ..params import CRFParameters
 
 Range = str | Sequence[float] | float

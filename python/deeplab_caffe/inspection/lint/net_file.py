@@ -10,6 +10,7 @@ from typing import Any
 from ...errors import InputError
 from ...formats import schema
 from ...formats.definition import Definition, Entry
+from ...formats.layer_facts import LayerFacts, facts_of
 from ...formats.messages import Problem, to_message
 from ...formats.prototxt import Block, Document, Field, Scalar
 from ...formats.upgrade import dialect_of, upgrade_net
@@ -87,25 +88,23 @@ class Layer:
     # -- what it states
 
     @property
+    def facts(self) -> LayerFacts:
+        """What is known of its type."""
+        return facts_of(self.type)
+
+    @property
     def weighted(self) -> bool:
         """Whether it multiplies by weights that are filled and learned."""
-        return self.type in WEIGHTED
+        return self.facts.weighted
 
     @property
     def weights(self) -> Any:
         """The message with its fillers and num_output."""
-        return getattr(self.param, WEIGHTED[self.type])
+        return getattr(self.param, self.facts.params[0])
 
     def multiplier(self, index: int, field: str = "lr_mult") -> float:
         """A multiplier of a parameter; 1 where it states none."""
         return float(getattr(self.param.param[index], field)) if index < len(self.param.param) else 1.0
-
-
-#: types that multiply by weights → the message that says how
-WEIGHTED: Mapping[str, str] = {
-    "Convolution": "convolution_param", "Deconvolution": "convolution_param", "InnerProduct": "inner_product_param",
-    "Embed": "embed_param",
-}  # fmt: skip
 
 
 class NetFile:

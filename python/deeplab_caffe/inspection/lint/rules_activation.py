@@ -5,21 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ...formats.layer_facts import ACTIVATION, IDENTITY, NORMALISATION, types_where
 from .findings import NOTE, WARNING, Hit, rule
 from .net_file import Layer
 from .views import Blob, View
 
-ACTIVATIONS = {"ReLU", "PReLU", "ELU", "Sigmoid", "TanH", "Swish", "BNLL", "AbsVal", "Clip"}
 #: types between a convolution and its activation
-_NORMALISES = {"BatchNorm", "Scale", "Bias", "BN", "LRN", "MVN"}
-_KEEPS_SCORES = {"Interp", "Crop", "Padding", "Eltwise", "Scale", "Slice", "Concat", "Dropout", *ACTIVATIONS}
+_BETWEEN = types_where(lambda row: row.kind == NORMALISATION or row.in_use == IDENTITY)
+#: types through which the scores of classes are followed, with what does not belong there
+_SCORES = types_where(lambda row: row.keeps_scores or row.in_use == IDENTITY or row.kind == ACTIVATION)
+_MOVES = types_where(lambda row: row.keeps_labels)
 _TAG = re.compile(r"\d+(?:_\d+)*[a-z]?\d*")
 
 
 @rule("relu-after-wrong-blob", WARNING, "an activation on a blob that has had one, or whose name says another's")
 def relu_after_wrong_blob(view: View) -> Iterator[Hit]:
     for layer in view.layers:
-        if layer.type not in ACTIVATIONS or not layer.bottoms:
+        if layer.facts.kind != ACTIVATION or not layer.bottoms:
             continue
         blob = view.bottom(layer, 0)
         if blob is None:
@@ -37,12 +39,12 @@ def relu_after_wrong_blob(view: View) -> Iterator[Hit]:
 
 def _activated(view: View, blob: Blob) -> Layer | None:
     """The activation that made a blob, perhaps with normalisation since."""
-    while blob.maker.type in _NORMALISES or blob.maker.type == "Dropout":
+    while blob.maker.type in _BETWEEN:
         before = view.bottoms[blob.maker.index]
         if not before or before[0] is None:
             return None
         blob = before[0]
-    return blob.maker if blob.maker.type in ACTIVATIONS else None
+    return blob.maker if blob.maker.facts.kind == ACTIVATION else None
 
 
 def _named_for_another(view: View, layer: Layer, blob: Blob) -> str | None:
@@ -67,9 +69,9 @@ def _is_activated(view: View, layer: Layer) -> bool:
     names = {layer.tops[0]}
     for other in view.layers[view.layers.index(layer) + 1 :]:
         if other.bottoms and other.bottoms[0] in names:
-            if other.type in ACTIVATIONS:
+            if other.facts.kind == ACTIVATION:
                 return True
-            if other.type in _NORMALISES:
+            if other.facts.kind == NORMALISATION:
                 names.update(other.tops)
     return False
 
@@ -79,8 +81,8 @@ def activation_on_scores(view: View) -> Iterator[Hit]:
     for loss in view.losses:
         if loss.type != "SoftmaxWithLoss":
             continue
-        for blob in view.ancestors(view.bottom(loss, 0), through=_KEEPS_SCORES):
-            if blob.maker.type in ACTIVATIONS or blob.maker.type == "Dropout":
+        for blob in view.ancestors(view.bottom(loss, 0), through=_SCORES):
+            if blob.maker.facts.kind == ACTIVATION or blob.maker.type == "Dropout":
                 kind = "Dropout" if blob.maker.type == "Dropout" else "activation"
                 message = f"an {kind} on the scores '{blob.name}' that {loss.title} reads"
                 yield blob.maker.hit(message.replace("an D", "a D"), "take it out: scores may have any value")
@@ -91,7 +93,7 @@ def softmax_before_loss(view: View) -> Iterator[Hit]:
     for loss in view.losses:
         if loss.type not in ("SoftmaxWithLoss", "SigmoidCrossEntropyLoss"):
             continue
-        for blob in view.ancestors(view.bottom(loss, 0), through={"Interp", "Crop", "Padding"}):
+        for blob in view.ancestors(view.bottom(loss, 0), through=_MOVES):
             if blob.maker.type in ("Softmax", "Sigmoid"):
                 message = f"{loss.title} takes the {blob.maker.type.lower()} itself, and reads '{blob.name}'"
                 yield blob.maker.hit(message, "give the loss the scores before this layer")
@@ -102,7 +104,7 @@ def missing_activation(view: View) -> Iterator[Hit]:
     for layer in view.layers:
         if layer.type not in ("Convolution", "InnerProduct") or not layer.bottoms:
             continue
-        for blob in view.ancestors(view.bottom(layer, 0), through=_NORMALISES | {"Dropout"}):
+        for blob in view.ancestors(view.bottom(layer, 0), through=_BETWEEN):
             if blob.maker.type in ("Convolution", "InnerProduct"):
                 message = f"reads '{blob.name}' of {blob.maker.title} without an activation between them"
                 yield layer.hit(message, "put a ReLU between them", "bottom", 0)

@@ -8,22 +8,29 @@ from pathlib import Path
 from typing import Any
 
 from ...formats.edits import Edits
+from ...formats.layer_facts import DATA
 from .findings import ERROR, NOTE, WARNING, Hit, rule
 from .net_file import Layer, is_missing
 from .views import View
 
-#: data layers → the message that says what they read
-DATA: dict[str, str] = {
-    "ImageSegData": "image_data_param", "ImageData": "image_data_param", "Data": "data_param",
-    "HDF5Data": "hdf5_data_param", "WindowData": "window_data_param", "MemoryData": "memory_data_param",
-}  # fmt: skip
-_IMAGES = ("ImageSegData", "ImageData", "Data", "WindowData")
+
+def _reads(layer: Layer) -> str:
+    """The message that says what a data layer reads, and how much at a time; empty for other layers."""
+    param = layer.facts.params[0] if layer.facts.kind == DATA else ""
+    fields = getattr(layer.param, param).DESCRIPTOR.fields_by_name if param else {}
+    return param if "batch_size" in fields and "prefix" not in fields else ""
+
+
+def _reads_a_list(layer: Layer) -> bool:
+    """Whether a data layer reads image files that a list names."""
+    return _reads(layer) == "image_data_param"
 
 
 def _data_layers(view: View) -> Iterator[tuple[Layer, str, Any]]:
     for layer in view.layers:
-        if layer.type in DATA and not layer.incomplete:
-            yield layer, DATA[layer.type], getattr(layer.param, DATA[layer.type])
+        param = _reads(layer)
+        if param and not layer.incomplete:
+            yield layer, param, getattr(layer.param, param)
 
 
 @rule("data-source", ERROR, "a data layer that does not say what it reads, or how many items at a time")
@@ -50,8 +57,8 @@ def mean_values(view: View) -> Iterator[Hit]:
         t = layer.param.transform_param
         if t.mean_value and t.HasField("mean_file"):
             yield layer.hit("states both mean_value and mean_file", "keep one", "transform_param", "mean_file")
-        grey = t.force_gray or (layer.type in _IMAGES[:2] and not layer.param.image_data_param.is_color)
-        if layer.type in ("ImageSegData", "ImageData") and len(t.mean_value) not in (0, 1, 1 if grey else 3):
+        grey = t.force_gray or (_reads_a_list(layer) and not layer.param.image_data_param.is_color)
+        if _reads_a_list(layer) and len(t.mean_value) not in (0, 1, 1 if grey else 3):
             message = f"states {len(t.mean_value)} mean_value for {1 if grey else 3} channels"
             yield layer.hit(message, "state one for all channels, or one for each", "transform_param", "mean_value", 0)
 
@@ -99,7 +106,7 @@ def _remove_all(layer: Layer, path: tuple[str, str], edits: Edits) -> None:
 def crop_missing(view: View) -> Iterator[Hit]:
     for layer, _, p in _data_layers(view):
         t = layer.param.transform_param
-        if layer.type not in ("ImageSegData", "ImageData") or (p.new_height and p.new_width):
+        if not _reads_a_list(layer) or (p.new_height and p.new_width):
             continue
         if p.batch_size > 1 and not t.crop_size and not (t.crop_height and t.crop_width):
             message = f"{p.batch_size} images at a time without a crop_size must all be of one size"
@@ -109,9 +116,10 @@ def crop_missing(view: View) -> Iterator[Hit]:
 @rule("missing-file", NOTE, "a list or a mean file that is not there (only with --files)", optional=True)
 def missing_file(view: View) -> Iterator[Hit]:
     for layer in view.layers:
-        p = getattr(layer.param, DATA[layer.type]) if layer.type in DATA else None
+        param = _reads(layer)
+        p = getattr(layer.param, param) if param else None
         for path, name in (
-            ((DATA.get(layer.type, ""), "source"), getattr(p, "source", "")),
+            ((param, "source"), getattr(p, "source", "")),
             (("transform_param", "mean_file"), layer.param.transform_param.mean_file),
         ):
             if name and is_missing(name):

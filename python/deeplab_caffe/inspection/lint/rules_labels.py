@@ -7,19 +7,19 @@ from functools import partial
 
 from ...formats import schema
 from ...formats.edits import Edits
+from ...formats.layer_facts import types_where
 from .findings import ERROR, WARNING, Hit, rule
 from .net_file import Layer
 from .views import Blob, View
 
 #: layers that hand labels on
-_KEEPS_LABELS = {"Interp", "Crop", "Padding", "Slice", "Concat", "Split", "Reshape", "Pooling"}
-_PARAMS = {"SoftmaxWithLoss": "loss_param", "Accuracy": "accuracy_param", "SegAccuracy": "seg_accuracy_param"}
+_KEEPS_LABELS = types_where(lambda row: row.keeps_labels)
 
 
 def _judges(view: View) -> Iterator[tuple[Layer, Blob, Layer]]:
     """(loss or accuracy, its labels, the data layer that they come from)."""
     for layer in view.layers:
-        if layer.type not in _PARAMS or len(layer.bottoms) < 2 or layer.incomplete:
+        if not layer.facts.ignores or len(layer.bottoms) < 2 or layer.incomplete:
             continue
         labels = view.bottom(layer, 1)
         for blob in view.ancestors(labels, through=_KEEPS_LABELS):
@@ -29,7 +29,7 @@ def _judges(view: View) -> Iterator[tuple[Layer, Blob, Layer]]:
 
 
 def _ignored(layer: Layer) -> list[int]:
-    p = getattr(layer.param, _PARAMS[layer.type])
+    p = getattr(layer.param, layer.facts.ignores)
     if layer.type == "SegAccuracy":
         return list(p.ignore_label)
     return [p.ignore_label] if p.HasField("ignore_label") else []
@@ -40,7 +40,7 @@ def ignore_label(view: View) -> Iterator[Hit]:
     for layer, _, data in _judges(view):
         if not _ignored(layer):
             label = data.param.image_data_param.ignore_label
-            param = _PARAMS[layer.type]
+            param = layer.facts.ignores
             message = f"ignores no label, but {data.title} pads labels with {label}"
             fix = partial(_add_ignore_label, layer, param, label)
             yield layer.hit(message, f"state {param} {{ ignore_label: {label} }}", param, fix=fix)
@@ -62,19 +62,19 @@ def ignore_label_differs(view: View) -> Iterator[Hit]:
         label, ignored = data.param.image_data_param.ignore_label, _ignored(layer)
         if ignored and label not in ignored:
             message = f"ignores label {', '.join(map(str, ignored))}, but {data.title} pads labels with {label}"
-            yield layer.hit(message, f"state ignore_label: {label}", _PARAMS[layer.type], "ignore_label")
+            yield layer.hit(message, f"state ignore_label: {label}", layer.facts.ignores, "ignore_label")
 
 
 @rule("ignore-label-is-class", WARNING, "an ignore_label that is one of the classes")
 def ignore_label_is_class(view: View) -> Iterator[Hit]:
     for layer in view.layers:
-        if layer.type not in _PARAMS or not layer.bottoms:
+        if not layer.facts.ignores or not layer.bottoms:
             continue
         shape = view.shapes.of(view.bottom(layer, 0))
         for label in _ignored(layer):
             if shape and len(shape) > 1 and 0 <= label < shape[1]:
                 message = f"ignores label {label}, which is one of the {shape[1]} classes that it is given scores of"
-                yield layer.hit(message, "state the label that marks no class", _PARAMS[layer.type], "ignore_label")
+                yield layer.hit(message, "state the label that marks no class", layer.facts.ignores, "ignore_label")
 
 
 @rule("class-count", WARNING, "scores of different numbers of classes for the same labels")

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from functools import partial
 
 from ...formats.edits import Edits
+from ...formats.filler_types import FILLER_TYPES
+from ...formats.layer_facts import ACTIVATION, types_where
 from .findings import ERROR, NOTE, WARNING, Hit, rule
-from .net_file import WEIGHTED, Layer
-from .rules_activation import ACTIVATIONS
+from .net_file import Layer
 from .views import View
 
-_KEEPS_SCORES = {"Interp", "Crop", "Padding", "Eltwise", "Scale", "Slice", "Concat"}
+_KEEPS_SCORES = types_where(lambda row: row.keeps_scores)
 
 
 def _learned(view: View) -> list[Layer]:
@@ -46,14 +47,18 @@ def _scoring(view: View) -> set[int]:
 
 
 def _param(layer: Layer) -> str:
-    return WEIGHTED[layer.type]
+    return layer.facts.params[0]
+
+
+def _is_one_value(filler: str) -> bool:
+    return filler in FILLER_TYPES and FILLER_TYPES[filler].one_value
 
 
 @rule("constant-filler", WARNING, "weights that all start at one value, and so learn one thing")
 def constant_filler(view: View) -> Iterator[Hit]:
     scoring = _scoring(view)  # their outputs are told apart by the labels
     for layer in _learned(view):
-        constant = layer.weights.HasField("weight_filler") and layer.weights.weight_filler.type == "constant"
+        constant = layer.weights.HasField("weight_filler") and _is_one_value(layer.weights.weight_filler.type)
         if constant and layer.weights.num_output > 1 and layer.type != "Deconvolution" and layer.index not in scoring:
             yield layer.hit(
                 "all weights start at one value, so that all outputs learn the same",
@@ -130,7 +135,7 @@ def batch_norm_without_scale(view: View) -> Iterator[Hit]:
     for layer in view.layers:
         if layer.type == "BatchNorm" and layer.tops:
             readers = view.tops[layer.index][0].readers
-            if readers and all(reader.type in ACTIVATIONS | WEIGHTED.keys() for reader in readers):
+            if readers and all(reader.facts.kind == ACTIVATION or reader.weighted for reader in readers):
                 message = "no Scale follows, so that mean and deviation stay 0 and 1"
                 yield layer.hit(message, "add a Scale with bias_term")
 

@@ -9,6 +9,7 @@ from functools import partial
 from math import lcm
 
 from ...arrays import Shape
+from ...formats.layer_facts import BY_AXIS, SAME
 from .findings import ERROR, WARNING, Hit, rule
 from .net_file import Layer
 from .views import Blob, View
@@ -22,6 +23,8 @@ _KINDS = {
     "param-count": re.compile(r"param blocks, the layer has"),
     "label-size": re.compile(r"labels \(.*\) for .*(positions|scores)|^scores \(.*\) and labels \("),
     "filler": re.compile(r"filler"),
+    # what rules of other modules say
+    "in-place-type": re.compile(r"^cannot work in place(;|: Caffe)"),
 }
 _ADVICE = {
     "unknown-type": "write a type that there is",
@@ -139,11 +142,15 @@ def _step(layer: Layer) -> Fraction | None:
         return Fraction(p.shrink_factor, max(p.zoom_factor, 1))
     if layer.type in ("Convolution", "Pooling"):
         return _window_step(layer)
-    return None if layer.type in _OTHER_SIZES else Fraction(1)
+    return Fraction(1) if _keeps_positions(layer) else None
 
 
-#: types whose tops have sizes that are not asked for here
-_OTHER_SIZES = {"Deconvolution", "Crop", "Padding", "InnerProduct", "Reshape", "Flatten", "Reduction", "Tile"}
+def _keeps_positions(layer: Layer) -> bool:
+    """Whether its top's positions are its bottom's."""
+    if layer.facts.positions != BY_AXIS:
+        return layer.facts.positions == SAME
+    param = getattr(layer.param, layer.facts.params[0])
+    return param.axis in (0, 1)
 
 
 def _window_step(layer: Layer) -> Fraction | None:

@@ -6,23 +6,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...formats.lr_policies import LR_POLICIES
+from ...formats.solver_types import SOLVER_TYPES
 from ...spelling import did_you_mean
 from .findings import ERROR, WARNING, Hit, rule
 from .net_file import Layer, is_missing
 from .solver_file import NETS, SolverFile
 from .views import View
-
-#: lr_policy → fields that it needs, fields that it has no use for
-_POLICIES = {
-    "fixed": ((), ("gamma", "power", "stepsize", "stepvalue")),
-    "step": (("gamma", "stepsize"), ("power", "stepvalue")),
-    "exp": (("gamma",), ("power", "stepsize", "stepvalue")),
-    "inv": (("gamma", "power"), ("stepsize", "stepvalue")),
-    "multistep": (("gamma", "stepvalue"), ("power", "stepsize")),
-    "poly": (("power",), ("gamma", "stepsize", "stepvalue")),
-    "sigmoid": (("gamma", "stepsize"), ("power", "stepvalue")),
-}
-TYPES = ("SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam")
 
 
 def _states(solver: SolverFile, field: str) -> bool:
@@ -48,8 +38,8 @@ def solver_net(solver: SolverFile) -> Iterator[Hit]:
 @rule("solver-type", ERROR, "a type of solver that there is not", "solver")
 def solver_type(solver: SolverFile) -> Iterator[Hit]:
     kind = solver.param.type
-    if kind not in TYPES:
-        advice = f"the types are {', '.join(TYPES)}{did_you_mean(kind, TYPES)}"
+    if kind not in SOLVER_TYPES:
+        advice = f"the types are {', '.join(SOLVER_TYPES)}{did_you_mean(kind, SOLVER_TYPES)}"
         yield solver.hit("type", f"there is no solver '{kind}'", advice)
 
 
@@ -58,12 +48,12 @@ def lr_policy(solver: SolverFile) -> Iterator[Hit]:
     policy = solver.param.lr_policy
     if _unknown(solver, "lr_policy"):
         return
-    if policy not in _POLICIES:
+    if policy not in LR_POLICIES:
         what = f"there is no lr_policy '{policy}'" if policy else "states no lr_policy"
-        advice = f"the policies are {', '.join(_POLICIES)}{did_you_mean(policy, _POLICIES)}"
+        advice = f"the policies are {', '.join(LR_POLICIES)}{did_you_mean(policy, LR_POLICIES)}"
         yield solver.hit("lr_policy", what, advice)
         return
-    for field in _POLICIES[policy][0]:
+    for field in LR_POLICIES[policy].needs:
         if not _states(solver, field) and not _unknown(solver, field):
             yield solver.hit("lr_policy", f"lr_policy '{policy}' wants {field}", f"state {field}")
 
@@ -71,7 +61,7 @@ def lr_policy(solver: SolverFile) -> Iterator[Hit]:
 @rule("unused-solver-field", WARNING, "a field that the lr_policy has no use for", "solver")
 def unused_solver_field(solver: SolverFile) -> Iterator[Hit]:
     policy = solver.param.lr_policy
-    for field in _POLICIES.get(policy, ((), ()))[1]:
+    for field in LR_POLICIES[policy].unused if policy in LR_POLICIES else ():
         if _states(solver, field):
             yield solver.hit(field, f"lr_policy '{policy}' has no use for {field}", "take it out, or change the policy")
 

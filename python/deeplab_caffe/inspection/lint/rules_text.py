@@ -8,6 +8,7 @@ from functools import partial
 from ...formats.edits import Edits
 from ...formats.messages import Problem
 from ...formats.prototxt import Block, Document, Field, walk
+from ...formats.solver_types import SOLVER_TYPES
 from ...formats.upgrade_text import DEPRECATED
 from .findings import ERROR, NOTE, WARNING, Fix, Hit, rule
 from .net_file import NetFile, scalar_of
@@ -117,10 +118,7 @@ def _rename(stated: Field, name: str, edits: Edits) -> None:
     edits.rename(stated, name)
 
 
-_SOLVER_TYPES = {
-    "SGD": "SGD", "NESTEROV": "Nesterov", "ADAGRAD": "AdaGrad", "RMSPROP": "RMSProp", "ADADELTA": "AdaDelta",
-    "ADAM": "Adam",
-}  # fmt: skip
+_SOLVER_TYPES = {row.old_word: name for name, row in SOLVER_TYPES.items()}
 
 
 @rule("deprecated-field", WARNING, "a field that another has taken the place of", "text")

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...formats.layer_facts import METRIC
 from ...spelling import did_you_mean, nearest_word
 from .findings import ERROR, WARNING, Hit, rule
 from .net_file import Layer, NetFile
-from .views import METRICS, Blob, View, is_loss
-
-#: types that may write over what they read
-IN_PLACE = {
-    "BN", "BNLL", "BatchNorm", "Bias", "Clip", "Dropout", "ELU", "Exp", "Flatten", "LRN", "MVN", "PReLU", "Power",
-    "ReLU", "Reshape", "Scale", "Sigmoid", "Softmax", "Swish", "TanH", "Threshold", "Python",
-}  # fmt: skip
-#: types whose gradient is made from what they wrote
-_READ_THEIR_TOP = {"Exp", "LRN", "Sigmoid", "Softmax", "TanH"}
+from .views import Blob, View, is_loss
 
 
 @rule("unnamed-layer", WARNING, "a layer without a name, whose weights nothing can find", "net")
@@ -80,7 +73,7 @@ def unused_blob(file: NetFile) -> Iterator[Hit]:
         reads_all = bool(view.losses)
         for blob in view.blobs:
             source = not blob.maker.bottoms and blob.maker.type != "Parameter"
-            result = blob.maker.type in METRICS or is_loss(blob.maker) or not (reads_all or source)
+            result = blob.maker.facts.kind == METRIC or is_loss(blob.maker) or not (reads_all or source)
             key = (blob.maker.index, blob.index)
             used[key] = used.get(key, False) or bool(blob.readers) or result
     for (index, i), is_used in used.items():
@@ -118,7 +111,7 @@ def in_place_shared(view: View) -> Iterator[Hit]:
 def in_place_type(view: View) -> Iterator[Hit]:
     for blob in view.blobs:
         layer = blob.maker
-        if blob.before is not None and layer.type not in IN_PLACE and layer.type:
+        if blob.before is not None and layer.type and not layer.facts.in_place:
             message = f"{layer.type} cannot work in place, but its top '{blob.name}' is its bottom"
             yield layer.hit(message, "give its top a name of its own", "top", blob.index)
 
@@ -127,7 +120,7 @@ def in_place_type(view: View) -> Iterator[Hit]:
 def in_place_gradient(view: View) -> Iterator[Hit]:
     for blob in view.blobs if view.trains else []:
         before = blob.before.maker if blob.before is not None else None
-        if before is not None and before.type in _READ_THEIR_TOP and blob.maker.type != "Reshape":
+        if before is not None and before.facts.caffe_reads_top:
             message = f"works in place on the top of {before.title}, whose gradient is made from it in Caffe"
             yield blob.maker.hit(message, "give its top a name of its own", "top", blob.index)
 

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 
 from ...formats import schema
 from ...formats.definition import is_included
-from ...formats.wiring import Maker, Wiring
+from ...formats.layer_facts import LOSS
 from .net_file import Layer, NetFile
 
 if TYPE_CHECKING:
     from .shape_view import ShapeView
 
 _PHASES = {schema.TRAIN: "TRAIN", schema.TEST: "TEST"}
-#: layer types whose tops are numbers for people
-METRICS = ("Accuracy", "SegAccuracy")
 
 
 class Blob:
@@ -40,22 +38,23 @@ class View:
         self.layers = [layer for layer in file.layers if is_included(layer.param, state)]
         self.bottoms: dict[int, list[Blob | None]] = {}
         self.tops: dict[int, list[Blob]] = {}
+        self.blobs: list[Blob] = []
         self._connect()
 
     def _connect(self) -> None:
-        wiring = Wiring([layer.param for layer in self.layers], one_state=True)
-        made: dict[Maker, Blob] = {}
-        for place, layer in enumerate(self.layers):
-            read = [made[makers[0]] if makers else None for makers in wiring.makers[place]]
+        present: dict[str, Blob] = {}
+        for layer in self.layers:
+            read = [present.get(name) for name in layer.bottoms]
             for blob in read:
                 if blob is not None:
                     blob.readers.append(layer)
+            made = []
             for i, name in enumerate(layer.tops):
                 in_place = i < len(layer.bottoms) and layer.bottoms[i] == name
-                made[place, i] = Blob(name, layer, i, read[i] if in_place else None)
-            self.bottoms[layer.index] = read
-            self.tops[layer.index] = [made[place, i] for i in range(len(layer.tops))]
-        self.blobs = list(made.values())
+                made.append(Blob(name, layer, i, read[i] if in_place else None))
+            present.update((blob.name, blob) for blob in made)
+            self.bottoms[layer.index], self.tops[layer.index] = read, made
+            self.blobs += made
 
     @property
     def title(self) -> str:
@@ -108,7 +107,7 @@ class View:
 
 def is_loss(layer: Layer) -> bool:
     """Whether a layer's top is something to be made small."""
-    return layer.type.endswith("Loss") or any(layer.param.loss_weight)
+    return layer.facts.kind == LOSS or any(layer.param.loss_weight)
 
 
 def views_of(file: NetFile) -> list[View]:

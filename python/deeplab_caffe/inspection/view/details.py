@@ -5,28 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...arrays import Shape
+from ...formats.layer_facts import (
+    ACTIVATION,
+    ARRANGE,
+    DATA,
+    FUNCTION,
+    LOSS,
+    MERGE,
+    METRIC,
+    NORMALISATION,
+    POOLING,
+    RESULT,
+    SINK,
+    WEIGHTS,
+    facts_of,
+)
 from ..analysis import Analysis, LayerAnalysis
 from ..geometry import Field, Pair, field_of_view
 from ..table import bytes_text, number_text, pair_text, quantity, shape_text, window_text
 from ..windows import window_sizes
 
-#: kinds of layers that are coloured alike
-_KINDS = {
-    "learned": "Convolution Deconvolution InnerProduct Embed LSTM RNN Parameter",
-    "data": "Input Data ImageData ImageSegData HDF5Data MemoryData WindowData DummyData MatRead",
-    "pool": "Pooling SPP",
-    "norm": "BatchNorm BN Scale Bias LRN MVN",
-    "unit": "ReLU PReLU Sigmoid TanH ELU BNLL Dropout Swish Clip Power Exp Log AbsVal Threshold",
-    "merge": "Eltwise Concat SpatialProduct",
-    "resize": "Interp Crop Upsample Padding Slice Reshape Flatten Tile",
-    "end": "Softmax ArgMax Accuracy SegAccuracy Silence MatWrite HDF5Output DenseCRF",
-}
-_KIND_OF = {name: kind for kind, names in _KINDS.items() for name in names.split()}
+#: kinds of types → the class of their colour
+_COLOURS = {
+    WEIGHTS: "learned", DATA: "data", POOLING: "pool", NORMALISATION: "norm", ACTIVATION: "unit", FUNCTION: "unit",
+    MERGE: "merge", ARRANGE: "resize", RESULT: "end", LOSS: "end", METRIC: "end", SINK: "end",
+}  # fmt: skip
 
 
 def kind(layer_type: str) -> str:
     """What kind of layer a type is, for its colour."""
-    return "end" if layer_type.endswith("Loss") else _KIND_OF.get(layer_type, "other")
+    return _COLOURS.get(facts_of(layer_type).kind, "other")
 
 
 def details(layer: LayerAnalysis, analysis: Analysis) -> list[tuple[str, str]]:

@@ -15,11 +15,8 @@ from ...caffe import TEST
 from ...caffe.layer_types.base import Layer
 from ...caffe.net.net import Net
 from ...errors import InputError
+from ...formats.layer_facts import DROPPED, IDENTITY
 
-#: types whose top is their bottom when a net is used
-_IDENTITIES = {"Split", "Dropout"}
-#: types that a net for use does without
-_DROPPED = {"Silence", "MatWrite", "HDF5Output"}
 #: what an attribute of a PyTorch module must not be called
 _RESERVED = ("forward", "training", "state_dict", "to", "type", "float", "half", "train", "eval", "modules", "apply")
 
@@ -119,9 +116,9 @@ class _Builder:
                 self.graph.inputs[self.present[name]] = tuple(blob.shape)
         elif not bottoms and layer.type != "DummyData":
             layer.fail("reads data by itself; an export wants the deploy net, whose images come from an Input layer")
-        elif layer.type in _IDENTITIES:
+        elif layer.facts.in_use == IDENTITY:
             self.present.update(dict.fromkeys(tops, self.present[bottoms[0]]))
-        elif layer.type not in _DROPPED:
+        elif layer.facts.in_use != DROPPED:
             self.graph.nodes.append(self._node(index, layer))
 
     def _node(self, index: int, layer: Layer) -> Node:

@@ -27,11 +27,6 @@ def _relu(g: OnnxGraph, node: Node) -> None:
         g.add("Relu", node.bottoms, node.tops)
 
 
-@writes("Sigmoid", "TanH", "AbsVal")
-def _plain(g: OnnxGraph, node: Node) -> None:
-    g.add({"Sigmoid": "Sigmoid", "TanH": "Tanh", "AbsVal": "Abs"}[node.type], node.bottoms, node.tops)
-
-
 @writes("ELU")
 def _elu(g: OnnxGraph, node: Node) -> None:
     g.add("Elu", node.bottoms, node.tops, alpha=node.layer.param.elu_param.alpha)
@@ -87,11 +82,6 @@ def _eltwise(g: OnnxGraph, node: Node) -> None:
     total = values[0]
     for i, value in enumerate(values[1:], 2):
         (total,) = g.add(operator, [total, value], node.tops if i == len(values) else None)
-
-
-@writes("SpatialProduct")
-def _spatial_product(g: OnnxGraph, node: Node) -> None:
-    g.add("Mul", node.bottoms, node.tops)
 
 
 @writes("Concat")

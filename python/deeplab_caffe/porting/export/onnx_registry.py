@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ...caffe.layer_types.base import registered
 from .graph import Node
 
 if TYPE_CHECKING:
@@ -26,6 +27,15 @@ def writes(*types: str) -> Callable[[Writer], Writer]:
 
 def write(graph: OnnxGraph, node: Node) -> None:
     """Add a layer's nodes; InputError for a type or an option that has no counterpart."""
-    if node.type not in WRITERS:
-        node.fail(f"has no counterpart in ONNX here; known are {', '.join(sorted(WRITERS))}")
-    WRITERS[node.type](graph, node)
+    operator = node.layer.onnx_operator
+    if node.type in WRITERS:
+        WRITERS[node.type](graph, node)
+    elif operator:
+        graph.add(operator, node.bottoms, node.tops)
+    else:
+        node.fail(f"has no counterpart in ONNX here; known are {', '.join(written_types())}")
+
+
+def written_types() -> list[str]:
+    """The types that are written: those with a writer, and those whose class states an `onnx_operator`."""
+    return sorted({*WRITERS, *(name for name, cls in registered().items() if cls.onnx_operator)})

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...caffe.layer_types.base import registered
 from .graph import Node
 
 _PROD, _SUM = 0, 1
@@ -40,9 +41,16 @@ def _writes(*types: str) -> Callable[[Writer], Writer]:
 
 def write(node: Node) -> Written:
     """A layer in PyTorch; InputError for a type or an option that has no counterpart."""
-    if node.type not in WRITERS:
-        node.fail(f"has no counterpart in PyTorch here; known are {', '.join(sorted(WRITERS))}")
-    return WRITERS[node.type](node)
+    if node.type in WRITERS:
+        return WRITERS[node.type](node)
+    if not node.layer.torch_call:
+        node.fail(f"has no counterpart in PyTorch here; known are {', '.join(written_types())}")
+    return Written(node.layer.torch_call)
+
+
+def written_types() -> list[str]:
+    """The types that are written: those with a writer, and those whose class states a `torch_call`."""
+    return sorted({*WRITERS, *(name for name, cls in registered().items() if cls.torch_call)})
 
 
 def _pair(values: Sequence[int]) -> int | tuple[int, ...]:
@@ -163,11 +171,6 @@ def _relu(node: Node) -> Written:
     return Written(f"F.leaky_relu({{0}}, {slope:.9g})" if slope else "F.relu({0})")
 
 
-@_writes("Sigmoid", "TanH", "AbsVal")
-def _plain(node: Node) -> Written:
-    return Written({"Sigmoid": "torch.sigmoid({0})", "TanH": "torch.tanh({0})", "AbsVal": "{0}.abs()"}[node.type])
-
-
 @_writes("ELU")
 def _elu(node: Node) -> Written:
     return Written(f"F.elu({{0}}, {node.layer.param.elu_param.alpha:.9g})")
@@ -211,11 +214,6 @@ def _eltwise(node: Node) -> Written:
     for place in places[1:]:
         call = f"torch.maximum({call}, {place})"
     return Written(call)
-
-
-@_writes("SpatialProduct")
-def _spatial_product(node: Node) -> Written:
-    return Written("{0} * {1}")
 
 
 @_writes("Concat")

@@ -1,0 +1,95 @@
+"""The table of commands: each names a module of `cli/commands/`, which is imported when the command is called.
+
+A command's module has `add_arguments(parser)` and `run(arguments)`. `run` may return an exit code; None means 0.
+A module for one of Caffe's programs has `PROGRAM` instead of `add_arguments` (see `gflags`); its `run(flags, words)`
+gets the values of the flags and the remaining words. If two modules share a command, the one in the table has
+`serving(words)`, which returns the module for these words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """One command: its name (one word or two), its module in `cli/commands/`, a line of help, and its heading."""
+
+    name: str
+    module: str
+    help: str
+    group: str
+
+
+_ROWS: dict[str, list[tuple[str, str, str]]] = {
+    "models": [
+        ("list", "model_list", "list the models: parameters, field of view, published score, data sets"),
+        ("prototxt all", "prototxt_all", "write the nets of every model"),
+    ],
+    "stages of an experiment": [
+        ("data", "run_stages", "draw or check the data; hold images out for the CRF search"),
+        ("prototxt", "run_stages", "write the nets and solvers"),
+        ("train", "run_stages", "stage 1 of training; resumes from the newest snapshot"),
+        ("train2", "run_stages", "stage 2 of training"),
+        ("test", "run_stages", "run the net on the test list: score maps and labels"),
+        ("search", "run_stages", "search the CRF parameters, from coarse to fine"),
+        ("crf", "crf_refine", "refine the labels, or any folder of score maps, with the CRF"),
+        ("evaluate", "run_stages", "mean IoU before and after the CRF"),
+        ("report", "run_stages", "write a page with scores and pictures"),
+        ("all", "run_stages", "run all stages in order; finished and unchanged ones are skipped"),
+    ],
+    "CRF": [
+        ("crf-search", "crf_search", "search CRF parameters for any score maps, on one machine or many"),
+    ],
+    "data": [
+        ("voc-data", "voc_data", "download PASCAL VOC 2012 and the SBD labels; write the lists"),
+        ("box-labels", "box_labels", "make label maps from bounding boxes: rectangles, or segmented by the CRF"),
+    ],
+    "weights": [
+        ("weights show", "weights_show", "show the contents of weight files of any Caffe"),
+        ("weights check", "weights_check", "check whether weights fit a net"),
+        ("weights diff", "weights_diff", "compare two weight files, layer by layer"),
+        ("weights get", "weights_get", "download known weight files, or list them"),
+        (
+            "weights port",
+            "weights_port",
+            "adapt weights to another net: rename, reshape, select classes, fold",
+        ),
+        ("weights convert", "weights_convert", "convert weights to binary, HDF5, or the format of 2014"),
+        ("export torch", "export_torch", "export a net as the source of a PyTorch module and a state dict"),
+        ("export onnx", "export_onnx", "export a net as an ONNX model"),
+    ],
+    "prototxt": [
+        ("prototxt upgrade", "prototxt_upgrade", "convert nets and solvers of any dialect to the current format"),
+        ("prototxt convert", "prototxt_convert", "convert nets to the dialect of BVLC Caffe"),
+        ("prototxt lint", "prototxt_lint", "find mistakes in nets and solvers"),
+        ("prototxt format", "prototxt_format", "format prototxt files"),
+        ("prototxt inspect", "prototxt_inspect", "show shapes, parameters, cost, memory and receptive fields of a net"),
+        ("prototxt diff", "prototxt_diff", "compare two nets or two solvers by meaning"),
+        ("prototxt view", "prototxt_view", "draw a net, or two and their differences, as a page for the browser"),
+    ],
+    "Caffe": [
+        ("run", "run_script", "run a Python script written for pycaffe"),
+        ("log", "parse_log", "convert Caffe logs to CSV, JSON and plots"),
+        ("caffe", "caffe", "Caffe's own command: caffe train | test | time | device_query"),
+        ("convert_imageset", "convert_imageset", "write the images of a list into an LMDB or LevelDB"),
+        ("compute_image_mean", "compute_image_mean", "compute the mean image of a database"),
+        ("extract_features", "extract_features", "write blobs of a net into databases"),
+        ("upgrade_net_proto_text", "upgrade_proto_text", "convert a net of any dialect to the current format"),
+        (
+            "upgrade_net_proto_binary",
+            "upgrade_net_proto_binary",
+            "convert a .caffemodel to the current format",
+        ),
+        ("upgrade_solver_proto_text", "upgrade_proto_text", "convert a solver of any dialect to the current format"),
+    ],
+}
+
+
+def _commands() -> Iterator[Command]:
+    for group, rows in _ROWS.items():
+        for name, module, text in rows:
+            yield Command(name, module, text, group)
+
+
+COMMANDS = {command.name: command for command in _commands()}

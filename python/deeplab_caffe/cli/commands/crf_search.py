@@ -1,0 +1,197 @@
+"""`deeplab crf-search`: searches CRF parameters for any score maps, on one machine or many."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...data import Dataset
+from ...errors import InputError, Stopped
+from .. import crf_flags
+
+if TYPE_CHECKING:
+    from ...crf.search import FileItem, SearchResult, SearchSpace
+    from ...experiment import Experiment
+
+_RANGES = ("w1", "sigma_alpha", "sigma_beta")
+_FIXED = {"w2": float, "sigma_gamma": float, "iterations": int}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from ...crf.search import PAPERS, SCREENS
+
+    parser.description = (
+        "Search the CRF parameters with the best mean IoU, from coarse to fine (DeepLab v2, section 4.1.1). Progress "
+        "is kept in OUTPUT/search.journal: after an interruption the same command continues from there."
+    )
+    names = "experiment whose held-out scores are used: demo, voc_largefov ...; or use --scores"
+    parser.add_argument("name", metavar="NAME", nargs="?", help=names)
+    parser.add_argument("--exp", metavar="FOLDER", help="folder of the experiment")
+    inputs = parser.add_argument_group("input")
+    crf_flags.add_inputs(inputs)
+    inputs.add_argument("--labels", metavar="FOLDER", help="ground truth <id>.png")
+    inputs.add_argument("--classes", type=int, metavar="N", help="number of classes, without --dataset")
+    text = "label of ignored pixels, without --dataset (%(default)s)"
+    inputs.add_argument("--ignore-label", type=int, default=255, metavar="N", help=text)
+    inputs.add_argument(
+        "--max-images", type=int, default=100, metavar="N", help="use at most N images, chosen evenly (%(default)s)"
+    )
+    ranges = parser.add_argument_group("ranges, as start:step:stop, start:stop or a,b,c")
+    text = "coarse ranges of the paper: " + "; ".join(
+        f"{paper}: " + ", ".join(f"{name} {values}" for name, values in given.items())
+        for paper, given in PAPERS.items()
+    )
+    ranges.add_argument("--ranges", choices=tuple(PAPERS), default="v2", help=f"{text} (%(default)s)")
+    for name in _RANGES:
+        ranges.add_argument(_flag(name), metavar="RANGE", help=f"coarse range of {name}")
+        fine = f"offsets from the best {name} in the fine round, written with =: {_flag('fine_' + name)}=-2:1:2"
+        ranges.add_argument(_flag(f"fine_{name}"), metavar="RANGE", help=fine)
+    for name, kind in _FIXED.items():
+        ranges.add_argument(_flag(name), type=kind, metavar="X", help=f"value of {name}, not searched")
+    ranges.add_argument("--normalization", choices=("after", "symmetric"))
+    crf_flags.add_compact(ranges)
+    ranges.add_argument("--extend", action="store_true", help="extend a range if the best value is at its edge")
+    text = "run the coarse round with fewer iterations or at half size, and only the best tenth in full (%(default)s)"
+    ranges.add_argument("--screen", choices=SCREENS, default="none", help=text)
+    results = parser.add_argument_group("results")
+    text = "folder for search.json, .csv, .png, parameters.json, search.journal (default: crf-search in NAME's folder)"
+    results.add_argument("-o", "--output", metavar="FOLDER", help=text)
+    text = "use the result in this experiment's stage crf (without a value: in that of NAME)"
+    results.add_argument("--apply", metavar="NAME", nargs="?", const="", help=text)
+    crf_flags.add_workers(parser.add_argument_group("parallel work"))
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def run(arguments: argparse.Namespace) -> None:
+    from ...experiment import pipeline
+    from ...experiment.stages.search import save_search, show_search
+
+    target = _target(arguments)
+    if target is not None:
+        pipeline.check_ready(target, "search")
+    items, dataset, num_classes = _inputs(arguments)
+    output = _output(arguments)
+    start = time.monotonic()
+    try:
+        result = _search(arguments, items, dataset, num_classes, output)
+    except KeyboardInterrupt:
+        kept = f"progress is kept in {output / 'search.journal'}"
+        raise Stopped(f"crf-search: interrupted; {kept}; run the same command again to continue") from None
+    save_search(result, output / "search.json")
+    show_search(result, dataset.classes if dataset else ())
+    print(f"{output}: wrote search.json, search.csv, search.png, parameters.json")
+    if target is not None:
+        save_search(result, target.search_result)
+        pipeline.note_finished(target, "search", time.monotonic() - start)
+        print(f"{target.crf_parameters}: the stage crf of {target.name} now uses this result")
+
+
+def _search(
+    arguments: argparse.Namespace, items: list[FileItem], dataset: Dataset | None, num_classes: int, output: Path
+) -> SearchResult:
+    from ...crf.search import SearchOptions, coarse_to_fine
+
+    options = SearchOptions(
+        arguments.max_images,
+        crf_flags.workers(arguments),
+        arguments.processes,
+        arguments.scheduler,
+        arguments.screen,
+        arguments.extend,
+        arguments.compact,
+    )
+    return coarse_to_fine(
+        items,
+        num_classes,
+        _space(arguments),
+        options,
+        ignore_label=dataset.ignore_label if dataset else arguments.ignore_label,
+        journal=output / "search.journal",
+    )
+
+
+def _space(arguments: argparse.Namespace) -> SearchSpace:
+    from ...crf.search import PAPERS, SearchSpace
+
+    names = [*_RANGES, *(f"fine_{name}" for name in _RANGES), *_FIXED, "normalization"]
+    stated = {name: value for name in names if (value := getattr(arguments, name)) is not None}
+    return SearchSpace(**{**PAPERS[arguments.ranges], **stated})
+
+
+def _output(arguments: argparse.Namespace) -> Path:
+    if arguments.output:
+        return Path(arguments.output)
+    if arguments.name is None:
+        raise InputError("crf-search: missing -o FOLDER for the results")
+    return _experiment(arguments.name, arguments).folder / "crf-search"
+
+
+def _target(arguments: argparse.Namespace) -> Experiment | None:
+    """The experiment that --apply names, or None."""
+    if arguments.apply is None:
+        return None
+    name = arguments.apply or arguments.name
+    if name is None:
+        raise InputError("--apply: missing the name of an experiment, such as --apply voc_largefov")
+    return _experiment(name, arguments)
+
+
+def _experiment(name: str, arguments: argparse.Namespace) -> Experiment:
+    """The experiment of a name, in the folder --exp, on the data of --dataset if that is a file."""
+    from ...experiment import demo, published
+    from ...nets import Options, full_name
+
+    data = arguments.dataset if (arguments.dataset or "").endswith(".toml") else None
+    if name == "demo":
+        return demo(data, arguments.exp)
+    stated = {"experiment": arguments.exp, "dataset": data}
+    return published(full_name(name), Options(**{key: value for key, value in stated.items() if value}))
+
+
+def _inputs(arguments: argparse.Namespace) -> tuple[list[FileItem], Dataset | None, int]:
+    """The items, the data set if there is one, and the number of classes."""
+    folders = (arguments.scores, arguments.images, arguments.labels)
+    if arguments.name is not None:
+        if any(folders):
+            raise InputError("crf-search: use an experiment's NAME, or --scores, --images and --labels; not both")
+        from ...experiment.stages.search import scored_items
+
+        experiment = _experiment(arguments.name, arguments)
+        dataset = experiment.dataset()
+        return scored_items(experiment, dataset, experiment.search_list), dataset, dataset.num_classes
+    if not all(folders):
+        raise InputError("crf-search: expected an experiment's NAME, or --scores, --images and --labels")
+    given = crf_flags.dataset(arguments.dataset)
+    items = _folder_items(arguments)
+    return items, given, given.num_classes if given else arguments.classes or _classes(items)
+
+
+def _classes(items: list[FileItem]) -> int:
+    from ...data.score_maps import open_score_map
+
+    return int(open_score_map(items[0].scores).shape[0])
+
+
+def _folder_items(arguments: argparse.Namespace) -> list[FileItem]:
+    from ...crf.batch import Failure, batch_tasks
+    from ...crf.search import FileItem
+    from ...data import image_size
+
+    size: Any = crf_flags.net_size(arguments.size)
+    labels = crf_flags.absolute(arguments.labels)
+    tasks = batch_tasks(
+        crf_flags.absolute(arguments.scores), crf_flags.absolute(arguments.images), crf_flags.ids(arguments.list)
+    )
+    items = []
+    for task in tasks:
+        if isinstance(task, Failure):
+            raise InputError(task.message)
+        net_size = image_size(task.image) if size == "image" else size
+        label = labels / f"{task.id}.png"
+        items.append(FileItem(str(task.image), str(task.scores), str(label), net_size, arguments.kind))
+    return items

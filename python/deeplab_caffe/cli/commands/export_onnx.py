@@ -1,0 +1,65 @@
+"""`deeplab export onnx`: exports a net as an ONNX model."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from ...files import replacing
+from ...nets.sizes import SizeRule
+from ...porting.export.graph import Graph, graph_of
+from ...porting.export.labels import compare_labels
+from ...porting.export.onnx_graph import OPSET, OnnxGraph
+from ...porting.export.pictures import Pictures
+from ...porting.export.run import onnx_runner
+from ...porting.export.verification import verify
+from .. import export_common, size_rule
+from ..named_net import definition_named
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        f"Write an ONNX model (opset {OPSET}) for any batch and image size that the net supports. Every blob is "
+        "compared with the net's at several sizes; the result is printed and written to OUT.json."
+    )
+    export_common.add_arguments(parser)
+    parser.add_argument(
+        "--fixed-size", action="store_true", help="support only the batch and image size in the prototxt"
+    )
+    text = "input images (uint8, N h w 3, RGB, any size), output labels (uint8, N h w)"
+    parser.add_argument("--with-preprocessing", action="store_true", help=text)
+    parser.add_argument(
+        "--size-rule", metavar="Sk+O", help="image sizes that the net supports (default: found by shape inference)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    net = export_common.net_with_weights(arguments)
+    graph = graph_of(net)
+    rule = _size_rule(arguments, graph) if arguments.with_preprocessing else None
+    if rule:
+        model = OnnxGraph(graph).model_of_images(export_common.preprocessing(arguments), rule.stride, rule.offset)
+    else:
+        model = OnnxGraph(graph).model(dynamic=not arguments.fixed_size)
+    with replacing(arguments.output) as temporary:
+        temporary.write_bytes(model.SerializeToString())
+    if arguments.verify:
+        _verify(arguments, net, graph, rule)
+    print(f"{arguments.output}: opset {OPSET}, {len(graph.nodes)} layers{f', images padded to {rule}' if rule else ''}")
+
+
+def _size_rule(arguments: argparse.Namespace, graph: Graph) -> SizeRule:
+    _, scores = graph.scores_of_image()
+    given = arguments.size_rule
+    return size_rule.parsed(given) if given else size_rule.found(definition_named(arguments.net), scores)
+
+
+def _verify(arguments: argparse.Namespace, net: Any, graph: Graph, rule: SizeRule | None) -> None:
+    """Compare every blob at several sizes, with a model that outputs all; then the labels, with the written file."""
+    pictures = Pictures(arguments.image, export_common.preprocessing(arguments))
+    runner = onnx_runner(OnnxGraph(graph, list(graph.values)).model().SerializeToString())
+    result = verify(net, runner, pictures, arguments.tolerance)
+    labels = None
+    if rule:
+        labels = compare_labels(net, *graph.scores_of_image(), onnx_runner(arguments.output), pictures, rule.fit)
+    export_common.record(arguments, result, arguments.output, labels)

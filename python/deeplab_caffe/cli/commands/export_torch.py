@@ -1,0 +1,42 @@
+"""`deeplab export torch`: exports a net as the source of a plain PyTorch module and a state dict."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ...errors import InputError
+from ...files import write_text
+from ...porting.export.graph import graph_of
+from ...porting.export.pictures import Pictures
+from ...porting.export.run import torch_runner
+from ...porting.export.torch_source import TorchSource
+from ...porting.export.verification import verify
+from ...porting.state_dict import read_state_dict, write_state_dict
+from .. import export_common
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Write OUT.py, a module that needs only PyTorch, and OUT.safetensors, its weights. Every blob is compared with "
+        "the net's; the result is printed and written to OUT.json."
+    )
+    export_common.add_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    output = Path(arguments.output).with_suffix("")
+    if not output.name.isidentifier():
+        raise InputError(f"--output: '{output.name}' is not a valid module name; expected letters, digits and _")
+    net = export_common.net_with_weights(arguments)
+    graph = graph_of(net)
+    source = TorchSource(graph)
+    weights = output.with_suffix(".safetensors")
+    write_state_dict(weights, source.state, source.metadata())
+    write_text(output.with_suffix(".py"), source.text)
+    if arguments.verify:
+        every = TorchSource(graph, list(graph.values))
+        runner = torch_runner(every.text, every.class_name, read_state_dict(weights))
+        pictures = Pictures(arguments.image, export_common.preprocessing(arguments))
+        export_common.record(arguments, verify(net, runner, pictures, arguments.tolerance), f"{output}.py")
+    print(f"{output}.py: class {source.class_name}; {weights}: {len(source.state)} tensors")

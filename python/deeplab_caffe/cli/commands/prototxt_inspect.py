@@ -1,0 +1,29 @@
+"""`deeplab prototxt inspect`: shows shapes, parameters, cost, memory and receptive fields of a net."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from ...inspection.analysis import analyse, as_json
+from ...inspection.table import as_text
+from .. import net_flags
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        "Columns: parameters in parentheses are shared with an earlier layer; training is the memory for a layer's "
+        "tops, their gradients and the data kept for backward; testing is the memory for its tops; stride is the "
+        "output stride; field is the receptive field in pixels of the image; centre is the centre of the receptive "
+        "field of the middle unit."
+    )
+    parser.add_argument(
+        "file", metavar="FILE", help="prototxt of a net, or of a solver for its training net; any dialect"
+    )
+    net_flags.add_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="print a JSON object; memory in bytes")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    analysis = analyse(arguments.file, **net_flags.net_settings(arguments))
+    print(json.dumps(as_json(analysis), indent=1) if arguments.json else as_text(analysis), end="")

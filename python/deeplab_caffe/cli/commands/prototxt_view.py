@@ -1,0 +1,51 @@
+"""`deeplab prototxt view`: draws a net, or two and their differences, as a page for the browser."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import webbrowser
+from pathlib import Path
+
+from ...files import write_text
+from ...formats.prototxt import Document
+from ...inspection.analysis import Analysis, analyse
+from ...inspection.diff import Difference, diff_documents
+from ...inspection.view import page
+from .. import net_flags, template_flags
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Write one HTML file with the graph of a net, or of two nets side by side with their differences marked: "
+        "zoomable, searchable, with the numbers of every layer. It needs no network connection."
+    )
+    parser.add_argument(
+        "file", metavar="FILE", help="prototxt of a net, or of a solver for its training net; any dialect"
+    )
+    parser.add_argument("after", metavar="FILE2", nargs="?", help="a net to compare it with")
+    parser.add_argument("-o", "--output", metavar="HTML", help="output file (default: FILE with the suffix .html)")
+    parser.add_argument("--open", action="store_true", help="open it in the browser")
+    net_flags.add_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    settings = net_flags.net_settings(arguments)
+    names = [name for name in (arguments.file, arguments.after) if name]
+    analyses = [analyse(name, tolerant=True, **settings) for name in names]
+    for analysis in analyses:
+        for error in analysis.shapes.errors:
+            print(error, file=sys.stderr)
+    path = Path(arguments.output or Path(arguments.file).with_suffix(".html"))
+    write_text(path, page(analyses, _difference(analyses, arguments)))
+    print(f"wrote {path}")
+    if arguments.open:
+        webbrowser.open(path.resolve().as_uri())
+
+
+def _difference(analyses: list[Analysis], arguments: argparse.Namespace) -> Difference | None:
+    """The differences between two nets; None if there is only one."""
+    if len(analyses) == 1:
+        return None
+    documents = [Document.read(analysis.shapes.source, template_flags.values(arguments)) for analysis in analyses]
+    return diff_documents(documents[0], documents[1])

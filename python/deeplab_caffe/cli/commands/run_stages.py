@@ -1,0 +1,99 @@
+"""The stages of an experiment as commands, such as `deeplab train voc12/largefov`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import replace
+
+from ... import engine
+from ...caffe import parallel
+from ...errors import InputError
+from ...experiment import STAGES, Experiment, demo, published
+from ...experiment import run as run_stages
+from ...nets import Options, full_name, generate, prototxt_folder, write_files
+from ...nets import arguments as option_flags
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    if parser.get_default("command") == "prototxt":
+        parser.description = "Write the nets and solvers of <data set>/<model>; `deeplab list` shows the models."
+    names = "'demo', or a published model such as voc12/largefov (or voc_largefov)"
+    parser.add_argument("name", metavar="NAME", help=names)
+    parser.add_argument("--data", help="TOML file of another data set")
+    parser.add_argument("--exp", help="folder of the experiment")
+    parser.add_argument("--quick", action="store_true", help="demo only: as short as possible")
+    force = "run the stage even if it is finished (manually edited nets are kept, unless FORCE=1)"
+    parser.add_argument("--force", action="store_true", help=force)
+    _add_device_flags(parser)
+    option_flags.add_arguments(parser.add_argument_group("options of the generated nets and solvers"))
+
+
+def run(arguments: argparse.Namespace) -> None:
+    stage = arguments.command
+    if stage == "prototxt" and arguments.name != "demo":
+        _write_prototxt(arguments)
+        return
+    if parallel.started_by_torchrun() and stage not in ("train", "train2"):
+        raise InputError(
+            f"torchrun starts several processes, but the stage {stage} runs in one; run it without torchrun"
+        )
+    if arguments.caffe:
+        engine.choose(arguments.caffe)
+    experiment = _experiment(arguments)
+    computes = stage in ("all", "train", "train2", "test")
+    with engine.current().python_layers(arguments.allow_python_layers):
+        wants_gpu = computes and experiment.options.solver_mode != "CPU"
+        _choose_device(arguments, wants_gpu)
+        run_stages(experiment, list(STAGES) if stage == "all" else [stage], arguments.force)
+
+
+def _experiment(arguments: argparse.Namespace) -> Experiment:
+    if arguments.name == "demo":
+        return demo(arguments.data, arguments.exp, option_flags.from_arguments(arguments), arguments.quick)
+    return published(full_name(arguments.name), _published_options(arguments))
+
+
+def _published_options(arguments: argparse.Namespace) -> Options:
+    """The options of a published model, including --data and --exp."""
+    if arguments.quick:
+        raise InputError("--quick is only for 'demo'; use --iterations for a short training")
+    options = option_flags.from_arguments(arguments)
+    options = replace(options, dataset=arguments.data) if arguments.data else options
+    return replace(options, experiment=arguments.exp) if arguments.exp else options
+
+
+def _write_prototxt(arguments: argparse.Namespace) -> None:
+    name, options = full_name(arguments.name), _published_options(arguments)
+    files = generate(name, options)
+    print(write_files(prototxt_folder(name, options), files, os.environ.get("FORCE") == "1"))
+
+
+# -- which Caffe runs, where and how
+
+
+def _add_device_flags(parser: argparse.ArgumentParser) -> None:
+    """Add --caffe, --gpu, --workers, --precision and the other flags on how to compute."""
+    which = "the Caffe that runs the nets: the embedded one, or an installed pycaffe; default: DEEPLAB_CAFFE"
+    parser.add_argument("--caffe", choices=("embedded", "system"), help=which)
+    parser.add_argument(
+        "--allow-python-layers", action="store_true", help="let nets import and run their Python layers"
+    )
+    several = "or train on several: 0,1 or all; batch_size is per device"
+    parser.add_argument(
+        "--gpu", metavar="N", help=f"run on this CUDA device (default: the first, if there is one), {several}"
+    )
+    uninitialized = "test a net even if some layers have no weights in the file"
+    parser.add_argument("--allow-uninitialized", action="store_true", help=uninitialized)
+    parser.add_argument("--workers", metavar="N", type=int, default=1, help="train with N processes on the CPU")
+    lower = "bf16: compute in bfloat16, faster and less exact; weights stay float32"
+    parser.add_argument("--precision", choices=("float32", "bf16"), default="float32", help=lower)
+    fewer = "train with few activations kept and the others recomputed: less memory, more time"
+    parser.add_argument("--recompute", action="store_true", help=fewer)
+
+
+def _choose_device(arguments: argparse.Namespace, wants_gpu: bool) -> None:
+    """Select the devices and the precision of the flags; without a device flag, the device of the solver."""
+    engine.current().allow_uninitialized = arguments.allow_uninitialized
+    engine.current().choose_precision(arguments.precision, arguments.recompute)
+    engine.current().choose_device(arguments.gpu, wants_gpu, arguments.workers)

@@ -1,0 +1,39 @@
+"""`deeplab weights check`: checks whether weights fit a net."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from ... import caffe
+from ...caffe.net.weights import weight_layers
+from ...formats.weight_files import read_weight_file
+from ...formats.weight_fit import fit
+from ...inspection.shapes import infer_shapes
+from ...porting.summary import summarise
+from .. import net_flags
+from ..named_net import definition_named
+from ..weight_warnings import print_weight_warnings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        "Exit codes: 0 if every layer gets weights and none are left over, otherwise 1; 2 if a file is invalid."
+    )
+    parser.add_argument("file", metavar="FILE", help=".caffemodel, binary or HDF5, of any dialect")
+    parser.add_argument(
+        "net", metavar="NET", help="prototxt of a net or a solver, or the name of a model (voc12/largefov)"
+    )
+    parser.add_argument("--phase", choices=("train", "test"), help="phase of the net (default: train if it has a loss)")
+    net_flags.add_permission(parser)
+    parser.add_argument("--json", action="store_true", help="print a JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    phases = {"train": caffe.TRAIN, "test": caffe.TEST, None: None}
+    shapes = infer_shapes(definition_named(arguments.net), phase=phases[arguments.phase])
+    file = read_weight_file(arguments.file)
+    found = fit(file, arguments.net, weight_layers(shapes.net))
+    print_weight_warnings(summarise(file))
+    print(json.dumps(found.to_json(), indent=1) if arguments.json else found)
+    return 0 if found.is_whole else 1

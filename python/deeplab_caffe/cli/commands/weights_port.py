@@ -1,0 +1,140 @@
+"""`deeplab weights port`: converts the weights of one net for another."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ... import caffe
+from ...caffe import log
+from ...caffe.net.weights import weight_layers
+from ...errors import InputError
+from ...files import write_text
+from ...formats.weight_files import WeightFile, read_weight_file, write_weight_file
+from ...formats.weight_fit import NetLayer
+from ...formats.weights import LayerWeights
+from ...inspection.shapes import infer_shapes
+from ...porting.difference import Difference, compare
+from ...porting.export.pictures import Pictures
+from ...porting.export.torch_source import to_layers
+from ...porting.export.verification import Verification, compare_nets
+from ...porting.port import Choices, Ported, port
+from ...porting.renames import read_renames
+from ...porting.state_dict import is_state_dict, read_metadata, read_state_dict
+from ...porting.summary import summarise
+from ...porting.surgery import CAFFE, TORCHVISION, Preprocessing
+from ...porting.torch_names import to_caffe, warnings
+from .. import net_flags
+from ..named_net import definition_named
+from ..weight_warnings import print_weight_warnings
+
+_PREPROCESSING = {"caffe": CAFFE, "torchvision": TORCHVISION}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "The changes are printed, and written to OUT.json blob by blob, after OUT was read back."
+    parser.add_argument("file", metavar="FILE", help=".caffemodel of any dialect, or a PyTorch state dict")
+    parser.add_argument("--to", required=True, metavar="NET", help="name of a model (voc12/largefov) or a prototxt")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", help=".caffemodel, or .caffemodel.h5 for HDF5")
+    parser.add_argument("--rename", metavar="OLD=NEW", action="append", default=[], help="rename a layer; repeatable")
+    parser.add_argument("--map", metavar="FILE", help="file of renames, one line `old new` for each")
+    parser.add_argument(
+        "--classes", metavar="N,N,…", help="the classes of the source to use, in the order of the target"
+    )
+    parser.add_argument("--fresh-classifier", action="store_true", help="always reinitialize the classifier")
+    parser.add_argument(
+        "--filters", choices=("random", "norm"), default="random", help="which filters of VGG-16's fc6 and fc7 to keep"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed for the random filters")
+    kinds = list(_PREPROCESSING)
+    parser.add_argument(
+        "--from-images", choices=kinds, help="preprocessing that the source expects (default: from the state dict)"
+    )
+    text = "net of the source: its blobs are compared with the target's of the same shape, on an image"
+    parser.add_argument("--from-net", metavar="NET", help=text)
+    parser.add_argument("--image", metavar="FILE", help="image for this comparison (default: a drawn one)")
+    parser.add_argument(
+        "--to-images", choices=kinds, default="caffe", help="preprocessing that the target expects (%(default)s)"
+    )
+    net_flags.add_permission(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    target = weight_layers(infer_shapes(definition_named(arguments.to), phase=caffe.TEST).net)
+    layers, images = _source(arguments.file, arguments.from_images, target)
+    source = WeightFile(arguments.file, "", "", list(layers))
+    print_weight_warnings(summarise(source))
+    done = port(layers, target, _choices(arguments, images))
+    if not done.layers:
+        raise InputError(f"{arguments.file} has weights for no layer of {arguments.to}")
+    write_weight_file(arguments.output, done.layers, Path(arguments.output).stem)
+    print(done)
+    against_source = _proof(source, arguments.output, done)
+    print(f"{arguments.output}: {len(done.layers)} layers written and read back")
+    activations = _activations(arguments, layers, images) if arguments.from_net else None
+    record = {"source": arguments.file, "net": arguments.to, **done.to_json(), "blobs": against_source.to_json()}
+    record["activations"] = activations.to_json() if activations else None
+    write_text(f"{arguments.output}.json", json.dumps(record, indent=1) + "\n")
+
+
+def _source(
+    path: str, images: str | None, target: Mapping[str, NetLayer]
+) -> tuple[Sequence[LayerWeights], Preprocessing]:
+    """The layers of a file and the preprocessing that its net expects; prints warnings about the target."""
+    if not is_state_dict(path):
+        return read_weight_file(path).layers, _PREPROCESSING[images or "caffe"]
+    metadata = read_metadata(path)
+    if "caffe_layers" in metadata:
+        return to_layers(metadata, read_state_dict(path), path), _PREPROCESSING[images or "caffe"]
+    source, layers = to_caffe(read_state_dict(path), path)
+    print(f"{path}: {source.title}")
+    for warning in warnings(source, layers, target):
+        print(f"warning: {warning}", file=sys.stderr)
+    return layers, _PREPROCESSING[images or source.preprocessing]
+
+
+def _choices(arguments: argparse.Namespace, images: Preprocessing) -> Choices:
+    expected = _PREPROCESSING[arguments.to_images]
+    return Choices(
+        renames=read_renames(arguments.map, arguments.rename),
+        classes=_numbers(arguments.classes) if arguments.classes else None,
+        fresh_classifier=arguments.fresh_classifier,
+        filters=arguments.filters,
+        seed=arguments.seed,
+        preprocessing=None if images == expected else (images, expected),
+    )
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"--classes: expected integers separated by commas but got '{text}'") from None
+
+
+def _proof(source: WeightFile, output: str, done: Ported) -> Difference:
+    """Compare each written blob with the source's of that name, after checking that the file was written correctly."""
+    written = read_weight_file(output)
+    if not compare(WeightFile("made", "", "", done.layers), written).is_equal:
+        raise InputError(f"{output}: read back different values than were written; check the disk")
+    return compare(source, written)
+
+
+def _activations(arguments: argparse.Namespace, layers: Sequence[LayerWeights], images: Preprocessing) -> Verification:
+    """Compare the two nets on one image, each with its own preprocessing, and print the result."""
+    log.set_stderr(False)
+    net = caffe.Net(definition_named(arguments.to), caffe.TEST)
+    net.copy_from(arguments.output)
+    other = caffe.Net(definition_named(arguments.from_net), caffe.TEST)
+    with tempfile.TemporaryDirectory() as folder:
+        whole = f"{folder}/source.caffemodel"
+        write_weight_file(whole, port(layers, weight_layers(other)).layers)
+        other.copy_from(whole)
+    wanted = _PREPROCESSING[arguments.to_images]
+    found = compare_nets(net, other, Pictures(arguments.image, wanted), Pictures(arguments.image, images))
+    print(f"blobs of {arguments.to} compared with {arguments.from_net}:\n{found}")
+    return found

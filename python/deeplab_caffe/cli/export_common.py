@@ -1,0 +1,78 @@
+"""What the export commands share: flags, loading a net with its weights, and the report of the comparison."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from .. import caffe
+from ..caffe import log
+from ..caffe.net.weights import weight_layers
+from ..errors import InputError
+from ..files import write_text
+from ..formats.weight_files import read_weight_file
+from ..formats.weight_fit import fit
+from ..porting.export.labels import LabelCheck
+from ..porting.export.verification import Verification
+from ..porting.summary import summarise
+from ..porting.surgery import CAFFE, TORCHVISION, Preprocessing
+from . import net_flags
+from .named_net import definition_named
+from .weight_warnings import print_weight_warnings
+
+_PREPROCESSING = {"caffe": CAFFE, "torchvision": TORCHVISION}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("net", metavar="NET", help="deploy prototxt, or a variant such as voc12/largefov")
+    parser.add_argument("-w", "--weights", metavar="FILE", help=".caffemodel, binary or HDF5")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="file to write")
+    parser.add_argument("--allow-uninitialized", action="store_true", help="also export layers that have no weights")
+    parser.add_argument("--image", metavar="FILE", help="image for the comparison (default: a drawn one)")
+    parser.add_argument(
+        "--images", choices=list(_PREPROCESSING), default="caffe", help="preprocessing that the net expects"
+    )
+    parser.add_argument("--tolerance", type=float, default=1e-4, help="relative, for the outputs (%(default)s)")
+    net_flags.add_permission(parser)
+    how = argparse.BooleanOptionalAction
+    parser.add_argument(
+        "--verify", action=how, default=True, help="run the exported model and compare it with the net (default)"
+    )
+
+
+def preprocessing(arguments: argparse.Namespace) -> Preprocessing:
+    return _PREPROCESSING[arguments.images]
+
+
+def net_with_weights(arguments: argparse.Namespace) -> Any:
+    """Load the net in the test phase; InputError if a layer that needs weights gets none."""
+    log.set_stderr(False)  # the comparison is printed instead
+    net = caffe.Net(definition_named(arguments.net), caffe.TEST)
+    layers = weight_layers(net)
+    missing = [name for name, layer in layers.items() if layer.needs_weights]
+    if arguments.weights:
+        file = read_weight_file(arguments.weights)
+        missing = fit(file, arguments.net, layers).uninitialized
+        print_weight_warnings(summarise(file))
+        net.copy_from(arguments.weights)
+    if missing and not arguments.allow_uninitialized:
+        problem = f"{arguments.weights} has no weights" if arguments.weights else "no weights (--weights is missing)"
+        raise InputError(
+            f"{arguments.net}: {problem} for {len(missing)} layers, the first is '{missing[0]}'; use a file that has "
+            "them, or --allow-uninitialized"
+        )
+    return net
+
+
+def record(arguments: argparse.Namespace, result: Verification, what: str, labels: LabelCheck | None = None) -> None:
+    """Print the comparisons, write them to OUT.json, and raise InputError if one exceeds the tolerance."""
+    print(result)
+    about: dict[str, Any] = {"net": arguments.net, "weights": arguments.weights, "output": arguments.output}
+    if labels:
+        print(labels)
+        about["labels"] = labels.to_json()
+    write_text(f"{arguments.output}.json", json.dumps(about | result.to_json(), indent=1) + "\n")
+    result.demand(what)
+    if labels:
+        labels.demand(what)

@@ -1,0 +1,1 @@
+"""The programs that do inference: one module each, with a function `infer`; `inference` chooses among them."""

@@ -1,0 +1,136 @@
+"""A batch: the images of two folders, streamed through a pool."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from ...data.images import IMAGE_SUFFIXES, find_images
+from ...data.score_maps import find_score_maps
+from ...errors import InputError
+from ...files import remove_leftovers, write_text
+from ...progress import tracked
+from ..pool import open_pool
+from .refiner import Refiner, Task
+
+RECORD = "crf.json"  # in the folder of the results: the parameters that they were made with
+
+
+class Failure(NamedTuple):
+    """An image that could not be refined, and why."""
+
+    id: str
+    message: str
+
+
+class RefineSummary(NamedTuple):
+    """How a batch went."""
+
+    done: int
+    failures: tuple[Failure, ...]
+
+
+def batch_tasks(
+    scores: str | os.PathLike[str], images: str | os.PathLike[str], ids: Sequence[str] | None = None
+) -> list[Task | Failure]:
+    """What there is to do for the score maps of a folder: all of them, or those named; without an image, a failure.
+
+    Raises InputError for folders that cannot be listed, and where no image at all has a score map.
+    """
+    maps, pictures = find_score_maps(scores), find_images(images)
+    chosen = list(maps) if ids is None else list(dict.fromkeys(ids))
+    if not set(chosen) & set(maps) & set(pictures):
+        raise InputError(
+            f"{os.fspath(scores)} and {os.fspath(images)} have no names in common, for instance {chosen[0]}; wanted "
+            f"score maps <id>.npy (or .mat, .npz, .bin, .png) and images <id> with {', '.join(IMAGE_SUFFIXES)}"
+        )
+    return [_task(image_id, maps, pictures, Path(scores), Path(images)) for image_id in chosen]
+
+
+def _task(
+    image_id: str, maps: dict[str, Path], pictures: dict[str, Path], scores: Path, images: Path
+) -> Task | Failure:
+    if image_id not in maps:
+        return Failure(image_id, f"{scores}: no score map of '{image_id}'")
+    if image_id not in pictures:
+        return Failure(image_id, f"{images}: no image of '{image_id}', which {maps[image_id]} has scores of")
+    return Task(image_id, maps[image_id], pictures[image_id])
+
+
+def refine_batch(
+    tasks: Sequence[Task | Failure],
+    refiner: Refiner,
+    *,
+    workers: int = 1,
+    processes: bool = False,
+    scheduler: str | None = None,
+    quiet: bool = False,
+) -> RefineSummary:
+    """Refine image by image; those that cannot be are reported on standard error, and the others done.
+
+    A few images per worker are in the memory at a time, however many there are.
+    Raises InputError where the results would overwrite what is read or cannot be written, and for a scheduler that is
+    not there.
+    """
+    _keep_inputs(tasks, refiner.folder)
+    _prepare(refiner.folder)
+    _record(refiner)
+    failures = [task for task in tasks if isinstance(task, Failure)]
+    for failure in failures:
+        _report(failure)
+    wanted = [task for task in tasks if isinstance(task, Task)]
+    files = [refiner.folder / f"{task.id}.{name}" for task in wanted for name in refiner.formats]
+    make = functools.partial(_same, refiner)
+    with _tidied(files), contextlib.closing(open_pool(make, workers, processes, scheduler)) as pool:
+        counted: Iterator = pool.run(wanted)
+        for task, message in counted if quiet or not wanted else tracked(counted, "crf", len(wanted)):
+            if message:
+                failures.append(Failure(task.id, message))
+                _report(failures[-1])
+    return RefineSummary(len(tasks) - len(failures), tuple(failures))
+
+
+def _record(refiner: Refiner) -> None:
+    """Say in the folder with which parameters its results are made; the date is that of the last change of them."""
+    path, text = refiner.folder / RECORD, refiner.parameters.to_json() + "\n"
+    if not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != text:
+        write_text(path, text)
+
+
+def _prepare(folder: Path) -> None:
+    """WorkFactory the folder of the results, and see that files can be made in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise InputError(f"{folder}: results cannot be written there: {error.strerror}") from None
+
+
+@contextlib.contextmanager
+def _tidied(files: Sequence[Path]) -> Iterator[None]:
+    """Remove what a run that was killed left behind, and at the end what lost workers left."""
+    remove_leftovers(files)
+    try:
+        yield
+    finally:
+        remove_leftovers(files)
+
+
+def _same(refiner: Refiner) -> Refiner:
+    return refiner
+
+
+def _report(failure: Failure) -> None:
+    print(f"{failure.id}: {failure.message}", file=sys.stderr, flush=True)
+
+
+def _keep_inputs(tasks: Sequence[Task | Failure], folder: Path) -> None:
+    read = {path.resolve().parent for task in tasks if isinstance(task, Task) for path in (task.scores, task.image)}
+    if folder.resolve() in read:
+        raise InputError(f"{folder} holds what is to be read; name another folder for the results")

@@ -1,0 +1,5 @@
+"""All compiled loops of the CRF; `kernel_cache` says how they are declared and kept."""
+
+from . import (
+    kernel_cache as kernel_cache,  # before the others: it takes a digest of the sources that are about to be read
+)

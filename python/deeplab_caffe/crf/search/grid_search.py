@@ -1,0 +1,256 @@
+"""The coarse-to-fine search for the CRF's parameters (DeepLab v2, section 4.1.1)."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import math
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import InputError
+from ...evaluation import Scores
+from ...progress import Progress
+from ..params import check_compact
+from ..pool import WorkerPool, open_pool
+from .evaluator import Budget, EvaluatorFactory, WorkItem
+from .items import Item, choose_evenly
+from .journal import Journal, Matrix
+from .result import ScoredSetting, SearchResult
+from .space import SearchSpace, Setting
+
+_VERSION = 2  # of the numbers that a journal holds
+_MOST_EXTENSIONS = 20
+_RESAMPLES = 2000  # of the images, for the interval of the gain
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """How a search is done.
+
+    max_images: more items are thinned out evenly. workers: threads that share the work; with `processes` processes,
+    for which the calling script needs the usual `if __name__ == "__main__"`. scheduler: the address of a Dask scheduler
+    whose workers do it instead. screen: what the coarse round is tried with first, "none", "iterations" (5 of them) or
+    "half" (every other pixel in both directions); the best tenth, at least 5, is then scored in full. extend: where the
+    best lies on the edge of its range, search beyond. compact: see `dense_crf`. quiet: no progress.
+    """
+
+    max_images: int = 100
+    workers: int = 1
+    processes: bool = False
+    scheduler: str | None = None
+    screen: str = "none"
+    extend: bool = False
+    compact: float = 0.0
+    quiet: bool = False
+
+    def __post_init__(self) -> None:
+        if self.workers < 1 or self.max_images < 1:
+            given = f"workers is {self.workers} and max_images {self.max_images}"
+            raise InputError(f"CRF search: {given}, wanted 1 or more")
+        if self.screen not in SCREENS:
+            raise InputError(f"CRF search: screen is '{self.screen}', wanted one of {', '.join(SCREENS)}")
+        check_compact(self.compact)
+
+
+SCREENS = ("none", "iterations", "half")
+_SCREEN_ITERATIONS, _SCREEN_STRIDE = 5, 2
+_KEPT_SHARE, _KEPT_LEAST = 0.1, 5
+
+
+def kept_of(count: int) -> int:
+    """How many of so many screened settings are scored in full."""
+    return max(_KEPT_LEAST, math.ceil(_KEPT_SHARE * count))
+
+
+def coarse_to_fine(
+    items: Sequence[Item],
+    num_classes: int,
+    space: SearchSpace | None = None,
+    options: SearchOptions | None = None,
+    *,
+    ignore_label: int | None = 255,
+    journal: str | os.PathLike[str] | None = None,
+) -> SearchResult:
+    """Score every setting of the coarse grid, then of a finer one around its best, by mean IoU.
+
+    The mean IoU comes from one confusion matrix per setting, summed over all images, and is over the classes that occur
+    in the labels, so that it is the same classes' at every setting. Of equals the first wins.
+    `journal` names a file that keeps what was counted: a search that was killed goes on from there, and ends with the
+    same result.
+    Raises InputError for no items, for items that cannot be read, with their files' names, and for a scheduler that
+    is not there.
+    """
+    options, space = options or SearchOptions(), space or SearchSpace()
+    chosen = tuple(choose_evenly(items, options.max_images))
+    if not chosen:
+        raise InputError("CRF search: no images to search on")
+    factory = EvaluatorFactory(space, num_classes, ignore_label, options.compact)
+    with (
+        contextlib.closing(Journal(journal)) as kept,
+        contextlib.closing(open_pool(factory, options.workers, options.processes, options.scheduler)) as pool,
+    ):
+        return _Search(chosen, factory, kept, pool, options).run()
+
+
+class _Search:
+    def __init__(
+        self,
+        items: tuple[Item, ...],
+        factory: EvaluatorFactory,
+        journal: Journal,
+        pool: WorkerPool,
+        options: SearchOptions,
+    ) -> None:
+        self.items, self.space, self.journal, self.pool, self.options = items, factory.space, journal, pool, options
+        self.full = Budget(self.space.iterations)
+        fixed = (_VERSION, factory.num_classes, factory.ignore_label, self.space.w2, self.space.sigma_gamma)
+        salt = repr((*fixed, self.space.normalization, *([options.compact] if options.compact else [])))
+        self.digests = [_hash(item.digest() + salt) for item in items]
+        self.rows: dict[tuple[str, Setting], float] = {}
+
+    def run(self) -> SearchResult:
+        self._evaluate([None], self.full, "CRF search, without CRF")
+        space = self.space
+        best = self._coarse(space.coarse())
+        for _ in range(_MOST_EXTENSIONS if self.options.extend else 0):
+            wider = space.extended(best)
+            known = set(space.coarse())
+            new = [setting for setting in wider.coarse() if setting not in known]
+            if not new:
+                break
+            space, best = wider, self._coarse(new)
+        best = self._score("fine", space.fine(best), "CRF search, fine")
+        return self._result(best)
+
+    def _coarse(self, settings: Sequence[Setting]) -> Setting:
+        """Score settings, or screen them and score the best; the best of all that were scored in full."""
+        screen = {
+            "iterations": Budget(min(_SCREEN_ITERATIONS, self.space.iterations)),
+            "half": Budget(self.space.iterations, _SCREEN_STRIDE),
+        }.get(self.options.screen)
+        if screen:
+            self._evaluate(settings, screen, "CRF search, screening")
+            self.rows.update((("screen", s), self._mean_iou(s, screen)) for s in settings)
+            ranked = sorted(settings, key=lambda s: -_or_zero(self.rows["screen", s]))
+            settings = ranked[: kept_of(len(ranked))]
+        return self._score("coarse", settings, "CRF search, coarse")
+
+    def _score(self, name: str, settings: Sequence[Setting], title: str) -> Setting:
+        """Score settings in full; the best of all that were, the first of equals."""
+        new = [setting for setting in settings if setting not in self._full_rows()]
+        self._evaluate(new, self.full, title)
+        self.rows.update(((name, setting), self._mean_iou(setting, self.full)) for setting in new)
+        scored = self._full_rows()
+        return max(scored, key=lambda setting: _or_zero(scored[setting]))
+
+    def _full_rows(self) -> dict[Setting, float]:
+        return {setting: mean_iou for (name, setting), mean_iou in self.rows.items() if name != "screen"}
+
+    def _result(self, best: Setting) -> SearchResult:
+        before, after = self._matrices(None, self.full), self._matrices(best, self.full)
+        classes = [tuple(None if math.isnan(v) else v for v in _class_ious(m).tolist()) for m in (before, after)]
+        return SearchResult(
+            tuple(ScoredSetting(name, *setting, mean_iou) for (name, setting), mean_iou in self.rows.items()),
+            self.space.parameters(best),
+            self._mean_iou(best, self.full),
+            self._mean_iou(None, self.full),
+            len(self.items),
+            self._edges(best),
+            gain_interval(before, after),
+            *classes,
+        )
+
+    def _edges(self, best: Setting) -> tuple[str, ...]:
+        """The parameters whose best value is the smallest or largest of several that were scored."""
+        tried = {name: {getattr(setting, name) for setting in self._full_rows()} for name in Setting._fields}
+        return tuple(
+            name
+            for name, value in zip(Setting._fields, best, strict=True)
+            if len(tried[name]) > 1 and value in (min(tried[name]), max(tried[name]))
+        )
+
+    def _matrices(self, setting: Setting | None, budget: Budget) -> list[Matrix]:
+        return [self.journal[_key(digest, budget), setting] for digest in self.digests]
+
+    def _mean_iou(self, setting: Setting | None, budget: Budget) -> float:
+        ious = _class_ious(self._matrices(setting, budget))
+        return math.nan if np.isnan(ious).all() else float(np.nanmean(ious))
+
+    def _evaluate(self, settings: Sequence[Setting | None], budget: Budget, title: str) -> None:
+        """Fill the journal with what is missing for these settings."""
+        work = [item for number in range(len(self.items)) for item in self._missing(number, settings, budget)]
+        total = len(self.items) * len(settings)
+        left = sum(len(group) for item in work for group in item.groups)
+        if not left:
+            return
+        done = total - left
+        with Progress(title, total, done, unit="step", shown=not self.options.quiet) as progress:
+            for item, results in self.pool.run(work):
+                for group, matrices in zip(item.groups, results, strict=True):
+                    self.journal.add(_key(self.digests[item.number], budget), group, matrices)
+                    done += len(group)
+                progress.reach(done)
+
+    def _missing(self, number: int, settings: Iterable[Setting | None], budget: Budget) -> Iterator[WorkItem]:
+        """What is left to do on an image: a work item for each lattice, or for a cluster one for everything."""
+        groups: dict[tuple[float, float] | None, list[Setting | None]] = {}
+        for setting in settings:
+            if (_key(self.digests[number], budget), setting) not in self.journal:
+                groups.setdefault(setting and (setting.sigma_alpha, setting.sigma_beta), []).append(setting)
+        each = [tuple(group) for group in groups.values()]
+        if self.options.scheduler and each:
+            yield WorkItem(number, self.items[number], budget, tuple(each))
+        else:
+            yield from (WorkItem(number, self.items[number], budget, (group,)) for group in each)
+
+
+def _key(digest: str, budget: Budget) -> str:
+    return f"{digest}/{budget.iterations}" + (f"/{budget.stride}" if budget.stride > 1 else "")
+
+
+def _hash(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _class_ious(matrices: Sequence[Matrix]) -> NDArray[np.float64]:
+    """(C,): IoU of each class over all images, NaN for those that occur in no label."""
+    total = np.sum(matrices, axis=0)
+    return np.where(total.sum(1) > 0, Scores.from_matrix(total).per_class_iou, np.nan)
+
+
+def _or_zero(mean_iou: float) -> float:
+    """A grid without any label counts as 0."""
+    return 0.0 if math.isnan(mean_iou) else mean_iou
+
+
+def gain_interval(before: list[Matrix], after: list[Matrix], share: float = 0.95) -> tuple[float, float] | None:
+    """The interval that holds `share` of the gains in mean IoU (fractions) over resampled images; None for one image.
+
+    `before`, `after`: the (C, C) confusion matrices of each image. Images are drawn with replacement, the same for
+    both (paired percentile bootstrap, Efron 1979), by a fixed seed.
+    """
+    count = len(before)
+    if count < 2:
+        return None
+    drawn = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), _RESAMPLES).astype(np.float64)
+    gains = mean_ious(drawn, after) - mean_ious(drawn, before)
+    low, high = np.nanquantile(gains, [(1 - share) / 2, (1 + share) / 2])
+    return float(low), float(high)
+
+
+def mean_ious(drawn: NDArray[np.float64], matrices: list[Matrix]) -> NDArray[np.float64]:
+    """Mean IoU (R,) of each row of `drawn` (R, images), how often each image counts; `matrices` are theirs, (C, C).
+
+    The mean is over the classes that occur in the labels drawn.
+    """
+    hits = drawn @ np.array([np.diag(matrix) for matrix in matrices], np.float64)
+    truth = drawn @ np.array([matrix.sum(1) for matrix in matrices], np.float64)
+    found = drawn @ np.array([matrix.sum(0) for matrix in matrices], np.float64)
+    union = truth + found - hits
+    iou = np.divide(hits, union, out=np.zeros_like(hits), where=union > 0)
+    return (iou * (truth > 0)).sum(1) / np.maximum((truth > 0).sum(1), 1)

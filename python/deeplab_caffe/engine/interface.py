@@ -1,0 +1,116 @@
+"""The interface of an engine: what it does besides providing pycaffe's names."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..formats.weight_files import read_weight_file
+from ..formats.weight_fit import NetLayer, fit, net_layers
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training, to the end or until it is stopped. It resumes from the newest snapshot with the solver's prefix.
+
+    Attributes:
+        solver_file: prototxt of the solver.
+        log_file: file to which the log is appended.
+        weights: initial weights, used if there is no snapshot; None: the net's fillers.
+        prepare: called when the solver has been created, before anything is read or written; may move old snapshots
+            and the log.
+    """
+
+    solver_file: Path
+    log_file: Path
+    weights: Path | None
+    prepare: Callable[[], None]
+
+
+class Engine(ABC):
+    """A Caffe that runs nets: `caffe` is the module with pycaffe's names."""
+
+    caffe: ModuleType
+    #: whether a net may be tested if some layers have no weights in the file
+    allow_uninitialized = False
+    #: precision of activations, "float32" or "bf16"; weights, their gradients and losses are always float32
+    precision = "float32"
+    #: whether training keeps few activations and recomputes the others: less memory, more time
+    recompute = False
+
+    def choose_precision(self, precision: str, recompute: bool) -> None:
+        """Set the precision ("float32" or "bf16"), and whether training recomputes activations.
+
+        Raises:
+            InputError: this engine does not support it.
+        """
+        self.precision, self.recompute = precision, recompute
+
+    @abstractmethod
+    def python_layers(self, allowed: bool) -> AbstractContextManager[None]:
+        """A context in which nets may or may not import the modules of their Python layers (deeplab_layers: always)."""
+
+    @abstractmethod
+    def choose_device(self, gpu: str | None, wants_gpu: bool, workers: int) -> None:
+        """Choose where to compute.
+
+        Args:
+            gpu: CUDA device number, several ("0,1") or "all"; None: as `wants_gpu` says.
+            wants_gpu: whether the solver requests a GPU; the CPU is used if there is none.
+            workers: number of CPU processes that train together.
+
+        Raises:
+            InputError: this engine does not support it.
+        """
+
+    @abstractmethod
+    def test_net(self, net_file: Path, weights: Path) -> Any:
+        """Load a net in the TEST phase with weights; it has the members of pycaffe's Net.
+
+        Raises:
+            InputError: the weights do not fit, or a layer that needs weights gets none.
+        """
+
+    @abstractmethod
+    def runner(self, net: Any, blob: str) -> Callable[[], np.ndarray]:
+        """A function that runs a net in the TEST phase up to a blob and returns a live view of the blob's data."""
+
+    def check_initialized(self, net: Any, net_file: Path, weights: Path) -> None:
+        """Raise InputError if layers have no weights in the file, unless that is allowed."""
+        if not self.allow_uninitialized:
+            fit(read_weight_file(weights), str(net_file), _layers(net)).demand_initialized()
+
+    @abstractmethod
+    def train(self, training: Training) -> None:
+        """Train; raises InputError if input is invalid, Stopped if a signal stopped the training."""
+
+
+def starting_table(net: Any, net_file: Path, weights: Path) -> str:
+    """A text that says which layers start from the weights, which are initialized, and which weights are not used.
+
+    Args:
+        net: the training net.
+        net_file: its file, for messages.
+        weights: the weight file.
+
+    Raises:
+        InputError: no layer gets any weights.
+    """
+    layers = _layers(net)
+    found = fit(read_weight_file(weights), str(net_file), layers)
+    if not (found.loaded or found.mismatched):
+        raise InputError(f"{weights} has weights for none of the net's layers: {', '.join(layers)}")
+    return f"starting from {found}"
+
+
+def _layers(net: Any) -> dict[str, NetLayer]:
+    """The layers with parameters; only the embedded engine tells which parameters an earlier layer owns."""
+    return net_layers(zip(net._layer_names, net.layers, strict=True), getattr(net, "borrowed", ()))

@@ -1,0 +1,172 @@
+"""Creates an experiment by its name: that of a published model, or the demo."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..crf.search import SearchSpace
+from ..data import read_dataset
+from ..errors import InputError
+from ..files import write_text
+from ..nets import Options, command_line, experiment_folder, prototxt_folder
+from .folder import Experiment
+
+#: Options of the demo: a quarter of the channels, batch normalization, random initial weights. base_lr: the classifier
+#: learns ten times as fast as the rest, so a short training diverges above 0.01. dropout: with so few channels the
+#: usual 0.5 drops too much.
+DEMO_OPTIONS = Options(
+    batch_size=8,
+    base_lr=0.01,
+    policy="poly",
+    display=10,
+    random_seed=1,
+    solver_mode="CPU",
+    width=0.25,
+    batch_norm=True,
+    moving_average_fraction=0.95,
+    dropout=0.1,
+    scale=1 / 58,
+)
+SYNTHETIC_FOLDER = Path("data/synthetic")
+
+
+def published(name: str, options: Options | None = None) -> Experiment:
+    """The experiment of a published model, on the prototxts in `prototxt/`.
+
+    If `options.dataset` describes another data set, the model is trained on that one: its nets are generated in the
+    experiment's folder, with the manual edits of the published ones applied.
+
+    Args:
+        name: `<data set>/<model>`, such as "voc12/largefov".
+        options: options of the generated nets and solvers.
+
+    Raises:
+        InputError: the data set has no TOML file, or no model has this name.
+    """
+    options = options or Options()
+    dataset_name, _, model = name.partition("/")
+    file = Path(options.dataset or f"datasets/{dataset_name}.toml")
+    if not file.is_file():
+        expected = "; expected <data set>/<model>, or 'demo'" if not options.dataset else ""
+        hint = "; run `make demo.data` to draw it" if file == SYNTHETIC_FOLDER / "dataset.toml" else expected
+        raise InputError(f"'{name}': the data set description {file} does not exist{hint}")
+    described = read_dataset(file).name
+    if described != dataset_name:
+        return _on_other_data(f"{described}/{model}", name, options, file)
+    return Experiment(
+        name=name,
+        folder=Path(experiment_folder(name, options)),
+        prototxt=Path(prototxt_folder(name, options)),
+        dataset_file=file,
+        options=options,
+        command=shlex.join(["deeplab", "all", name, *command_line(options)]),
+    )
+
+
+def _on_other_data(name: str, origin: str, options: Options, file: Path) -> Experiment:
+    """A published model on a data set that its publication does not use."""
+    folder = Path(experiment_folder(name, options))
+    options = replace(options, dataset=str(file), experiment=str(folder), folder=options.folder or f"{folder}/prototxt")
+    return Experiment(
+        name=name,
+        folder=folder,
+        prototxt=Path(prototxt_folder(name, options)),
+        dataset_file=file,
+        options=options,
+        command=shlex.join(["deeplab", "all", origin, *command_line(options)]),
+        origin=origin,
+    )
+
+
+def demo(
+    data: str | None = None, folder: str | None = None, options: Options | None = None, quick: bool = False
+) -> Experiment:
+    """The demo: the whole pipeline with a narrow net, on the synthetic sample or on another data set.
+
+    The settings of the first call are saved in the experiment's folder. Later calls on the folder reuse them, except
+    those given again.
+
+    Args:
+        data: TOML file of a data set; None: the synthetic sample.
+        folder: folder of the experiment; None: `exper/demo`, or `exper/<data set>`.
+        options: override the demo's own options.
+        quick: make everything as short as possible, with every stage still running.
+
+    Raises:
+        InputError: the folder is a file, holds an experiment on other data, or its saved settings are damaged.
+
+    Example:
+        >>> experiment = demo(folder="exper/new", quick=True)
+        >>> experiment.name, experiment.options.iterations, experiment.synthetic
+        ('synthetic/largefov', 20, {'train': 48, 'val': 12})
+    """
+    if folder is None:
+        name = "demo" if data is None else read_dataset(data).name
+        folder = f"exper/{name}{'_quick' if quick else ''}"
+    base = Path(folder)
+    if base.exists() and not base.is_dir():
+        raise InputError(f"EXP: {base} is a file; expected the folder of an experiment")
+    before = _remembered(base)
+    if before and data and before.get("data") != data:
+        held = before.get("data") or "the synthetic sample"
+        raise InputError(f"{base} holds an experiment on {held}; use another folder for {data} (EXP=, --exp)")
+    given = (options or Options()).stated()
+    kept = {name: value for name, value in before.get("options", {}).items() if name not in given}
+    if kept:
+        print(f"{base}, settings as before: {', '.join(f'{name} {value}' for name, value in kept.items())}", flush=True)
+    data = data or before.get("data")
+    quick = quick or bool(before.get("quick"))
+    stated = {**kept, **given}
+    command = ["deeplab", "all", "demo", *(["--data", data] if data else []), "--exp", folder]
+    command += ["--quick"] * quick + command_line(Options(**stated))
+    synthetic = {} if data else {"train": 48, "val": 12} if quick else {"train": 240, "val": 60}
+    drawn = SYNTHETIC_FOLDER.with_name("synthetic_quick") if quick else SYNTHETIC_FOLDER
+    file = Path(data) if data else drawn / "dataset.toml"
+    space = SearchSpace()
+    if quick:
+        space = SearchSpace(w1="3:2:5", sigma_alpha="30:40:70", sigma_beta="4", fine_sigma_alpha="-8:8:8")
+    return Experiment(
+        name=f"{'synthetic' if synthetic else read_dataset(file).name}/largefov",
+        folder=base,
+        prototxt=base / "prototxt",
+        dataset_file=file,
+        options=_demo_options(stated, base, iterations=20 if quick else 600 if synthetic else 1500),
+        hold_out=0.1,
+        synthetic=synthetic,
+        search_images=4 if quick else 20,
+        search_space=space,
+        remembered={"data": data, "quick": quick, "options": stated},
+        command=shlex.join(command),
+    )
+
+
+def _demo_options(stated: Mapping[str, Any], base: Path, iterations: int) -> Options:
+    """The demo's options, overridden by the stated ones, and this experiment's own folders."""
+    chosen: dict[str, Any] = {"iterations": iterations, **stated}
+    chosen.setdefault("snapshot", max(5, chosen["iterations"] // 10))
+    folders = {"dataset": str(base / "dataset.toml"), "experiment": str(base), "folder": str(base / "prototxt")}
+    return replace(DEMO_OPTIONS, **{**chosen, **folders})
+
+
+def _remembered(folder: Path) -> dict[str, Any]:
+    """The settings saved in an experiment's folder; empty if it is new."""
+    path = folder / "experiment.json"
+    try:
+        before = dict(json.loads(path.read_text()))
+        Options(**before.get("options", {}))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, InputError) as error:
+        raise InputError(f"{path}: invalid ({error}); remove it to start with new settings") from None
+    return before
+
+
+def remember(experiment: Experiment) -> None:
+    """Save the settings of this call in the experiment's folder, for later calls."""
+    if experiment.remembered:
+        write_text(experiment.folder / "experiment.json", json.dumps(experiment.remembered, indent=1) + "\n")

@@ -1,0 +1,112 @@
+"""The folder of an experiment: what is trained on what, and where each stage keeps its files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..crf.search import SearchSpace
+from ..data import Dataset, read_dataset
+from ..nets import Options, list_names
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment, from data to report, in one folder.
+
+    Attributes:
+        name: `<data set>/<model>`.
+        folder: everything the stages write, except the prototxts of a published model.
+        prototxt: folder of the nets and solvers.
+        dataset_file: TOML file that describes the data set.
+        options: options of the generated nets and solvers.
+        hold_out: fraction of the training list held out for the CRF search; 0: search on the test list, as the
+            papers do on VOC.
+        synthetic: {"train": N, "val": N}: the number of images to draw first; empty for real data.
+        search_images: how many images of the search list the CRF search uses.
+        search_space: ranges of the CRF search.
+        remembered: settings saved in the folder, which later commands on it reuse.
+        command: the command that runs the whole experiment.
+        origin: `<data set>/<model>` whose manual edits this experiment on other data takes over, or "".
+
+    Example:
+        >>> from pathlib import Path
+        >>> from deeplab_caffe.nets import Options
+        >>> exp = Experiment("toy/largefov", Path("exp"), Path("exp/prototxt"), Path("toy.toml"), Options())
+        >>> print(exp.log("train"), exp.scores("val"), exp.result("val", crf=True))
+        exp/log/train.log exp/scores/val exp/result_crf/val
+    """
+
+    name: str
+    folder: Path
+    prototxt: Path
+    dataset_file: Path
+    options: Options
+    hold_out: float = 0.0
+    synthetic: Mapping[str, int] = field(default_factory=dict)
+    search_images: int = 100
+    search_space: SearchSpace = field(default_factory=SearchSpace)
+    remembered: Mapping[str, Any] = field(default_factory=dict)
+    command: str = ""
+    origin: str = ""
+
+    # -- paths
+
+    @property
+    def model(self) -> Path:
+        """Folder of snapshots and trained weights."""
+        return self.folder / "model"
+
+    @property
+    def prepared_dataset(self) -> Path:
+        """The data set's TOML file as this experiment uses it: with the held-out list, if there is one."""
+        return self.folder / "dataset.toml" if self.hold_out else self.dataset_file
+
+    @property
+    def crf_parameters(self) -> Path:
+        return self.folder / "crf" / "parameters.json"
+
+    @property
+    def search_result(self) -> Path:
+        return self.folder / "crf" / "search.json"
+
+    @property
+    def heat_map(self) -> Path:
+        return self.folder / "crf" / "search.png"
+
+    @property
+    def evaluation(self) -> Path:
+        return self.folder / "evaluation.json"
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report" / "index.html"
+
+    def log(self, stage: str) -> Path:
+        return self.folder / "log" / f"{stage}.log"
+
+    def scores(self, list_name: str) -> Path:
+        """Folder of score maps <id>.npy: (C, h, w) float32, at the resolution of the net's output."""
+        return self.folder / "scores" / list_name
+
+    def result(self, list_name: str, crf: bool = False) -> Path:
+        """Folder of predicted labels <id>.png, indexed with the data set's palette."""
+        return self.folder / ("result_crf" if crf else "result") / list_name
+
+    # -- data
+
+    def dataset(self) -> Dataset:
+        """The data set with this experiment's lists. The data stage must have run."""
+        return read_dataset(self.prepared_dataset)
+
+    @property
+    def test_list(self) -> str:
+        """Name of the list to test and evaluate on."""
+        return list_names(self.name, self.options, read_dataset(self.dataset_file))["test"]
+
+    @property
+    def search_list(self) -> str:
+        """Name of the list to search the CRF parameters on."""
+        return "heldout" if self.hold_out else self.test_list

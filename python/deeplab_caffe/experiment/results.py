@@ -1,0 +1,56 @@
+"""Folders and files of results that one stage writes and later stages read."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ..data import ListEntry, list_id
+from ..errors import InputError
+
+#: file that is written last into a folder of results
+DONE = "done.json"
+
+
+def unique_ids(entries: Iterable[ListEntry], path: Path) -> list[str]:
+    """The id of every entry of a list: the image's name without folder and suffix.
+
+    Args:
+        entries: the entries, in order.
+        path: the list's file, for messages.
+
+    Raises:
+        InputError: two entries have the same id.
+    """
+    seen: dict[str, int] = {}
+    for entry in entries:
+        image_id = list_id(entry)
+        if image_id in seen:
+            raise InputError(
+                f"{path}:{entry.line}: duplicate image name '{image_id}', first used in line {seen[image_id]}; result "
+                "files are named after it, so it must be unique"
+            )
+        seen[image_id] = entry.line
+    return list(seen)
+
+
+def empty_folder(folder: Path) -> None:
+    """Create an empty folder; whatever an earlier run left there is deleted."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object that an earlier stage wrote; InputError if it is missing or damaged."""
+    try:
+        value = json.loads(path.read_text())
+    except OSError as error:
+        raise InputError(f"{path}: cannot read the file: {error.strerror}; run its stage first") from None
+    except ValueError as error:
+        raise InputError(f"{path}: damaged ({error}); run the stage that writes it again, with --force") from None
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: damaged; run the stage that writes it again, with --force")
+    return value

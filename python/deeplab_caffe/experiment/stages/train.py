@@ -1,0 +1,189 @@
+"""The stages `train` and `train2`: training in one or two stages, from the newest snapshot if there is one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ... import engine
+from ...engine import Training
+from ...errors import InputError
+from ...files import write_text
+from ...formats import schema
+from ...formats.definition import read_definition, read_solver
+from ...formats.python_layers import layer_type, parameters
+from ...nets import initial_weights, prototxt_folder, starts_from
+from .. import provenance
+from ..fingerprints import fingerprint, net_meaning, solver_meaning
+from ..folder import Experiment
+from ..hand_edits import hand_edits
+
+
+def train_inputs(experiment: Experiment) -> Sequence[Any]:
+    return _inputs(experiment, "")
+
+
+def train2_inputs(experiment: Experiment) -> Sequence[Any]:
+    return _inputs(experiment, "2")
+
+
+def _inputs(experiment: Experiment, stage: str) -> list[Any]:
+    """Everything the result depends on: solver, net, lists, initial weights."""
+    net = experiment.prototxt / f"train{stage}.prototxt"
+    solver = experiment.prototxt / f"solver{stage}.prototxt"
+    return [solver_meaning(solver), net_meaning(net), *_sources(net), *_initial_weights(experiment, stage)]
+
+
+def _sources(net: Path) -> list[Path]:
+    """The list files that a net reads."""
+    if not net.is_file():
+        return []
+    layers = read_definition(net).param.layer
+    return [Path(parameters(p).get("source", "")) for p in layers if layer_type(p) == "ImageSegData"]
+
+
+def _initial_weights(experiment: Experiment, stage: str) -> list[Path]:
+    """The file of a stage's initial weights, which may not exist.
+
+    It is model/init<stage>.caffemodel if that exists. Otherwise it is the result of an earlier training: of stage 1
+    for stage 2, and for stage 1 of the experiment that the model starts from.
+    """
+    given = experiment.model / f"init{stage}.caffemodel"
+    if given.is_file():
+        return [given]
+    if stage:
+        return [final_weights(experiment)]
+    before = starts_from(experiment.name)
+    solver = Path(prototxt_folder(before), "solver.prototxt") if before else None
+    left = _weights_left_by(solver) if solver and solver.is_file() else given
+    return [left if left.is_file() else given]
+
+
+def train_outputs(experiment: Experiment) -> list[Path]:
+    return [final_weights(experiment, "")]
+
+
+def train2_outputs(experiment: Experiment) -> list[Path]:
+    return [final_weights(experiment, "2")]
+
+
+def without_stage2(experiment: Experiment) -> str | None:
+    if (experiment.prototxt / "solver2.prototxt").is_file():
+        return None
+    return "skipped, this experiment has no second training stage"
+
+
+def final_weights(experiment: Experiment, stage: str = "") -> Path:
+    """The weights that a finished training stage ("" or "2") leaves; InputError if there is no solver yet."""
+    solver = experiment.prototxt / f"solver{stage}.prototxt"
+    if not solver.is_file():
+        raise InputError(f"{solver} does not exist; run the stage prototxt first")
+    return _weights_left_by(solver)
+
+
+def _weights_left_by(solver: Path) -> Path:
+    param = read_solver(solver)
+    suffix = ".h5" if param.snapshot_format == schema.SolverParameter.HDF5 else ""
+    return Path(f"{param.snapshot_prefix}_iter_{param.max_iter}.caffemodel{suffix}")
+
+
+def train(experiment: Experiment) -> None:
+    """Stage 1, from model/init.caffemodel or random weights; resumes from the newest snapshot.
+
+    Raises:
+        InputError: the net needs initial weights that do not exist, or its input is invalid.
+        Stopped: a signal stopped the training.
+    """
+    if _provided_by_user(experiment):
+        print(f"{final_weights(experiment)} was provided, not trained here: used as is", flush=True)
+        return
+    (weights,) = _initial_weights(experiment, "")
+    if not weights.is_file():
+        _check_fillers(experiment, weights)
+    _train(experiment, "", weights if weights.is_file() else None)
+
+
+def train2(experiment: Experiment) -> None:
+    """Stage 2, from model/init2.caffemodel if it exists, otherwise from the weights of stage 1."""
+    (weights,) = _initial_weights(experiment, "2")
+    if not weights.is_file():
+        raise InputError(f"{weights} does not exist; run the stage train first")
+    _train(experiment, "2", weights)
+
+
+def _provided_by_user(experiment: Experiment) -> bool:
+    """Whether the final weights exist although no training was ever started."""
+    return final_weights(experiment).is_file() and not (experiment.model / "train.json").exists()
+
+
+def _check_fillers(experiment: Experiment, weights: Path) -> None:
+    """Check that a net without initial weights has a filler in every convolution: from zeros it would never learn."""
+    net = experiment.prototxt / "train.prototxt"
+    for p in read_definition(net).param.layer:
+        if p.type == "Convolution" and not p.convolution_param.HasField("weight_filler"):
+            before = starts_from(experiment.name)
+            train = f", or train them first: deeplab train {before}" if before else ""
+            raise InputError(
+                f"{net}: layer '{p.name}' has no weight_filler, so it must start from trained weights: "
+                f"{initial_weights(experiment.name)}. Put them at {weights}{train}, or train from random weights: "
+                "deeplab prototxt … --from-scratch"
+            )
+
+
+def _train(experiment: Experiment, stage: str, weights: Path | None) -> None:
+    solver_file = experiment.prototxt / f"solver{stage}.prototxt"
+    for path, lines in hand_edits(experiment).items():
+        print(f"{path}, edited by hand: {'; '.join(lines)}", flush=True)
+    prefix = read_solver(solver_file).snapshot_prefix
+    prepare = partial(_move_old_snapshots, experiment, stage, prefix)
+    engine.current().train(Training(solver_file, experiment.log(f"train{stage}"), weights, prepare))
+    net = experiment.prototxt / f"train{stage}.prototxt"
+    provenance.record(final_weights(experiment, stage), _sources(net), weights)
+
+
+# -- snapshots of earlier trainings
+
+
+def forget(experiment: Experiment) -> None:
+    """Make stage 1 start from the beginning: its snapshots will be moved to another folder."""
+    write_text(experiment.model / "train.json", "{}\n")
+
+
+def forget2(experiment: Experiment) -> None:
+    """Make stage 2 start from the beginning: its snapshots will be moved to another folder."""
+    write_text(experiment.model / "train2.json", "{}\n")
+
+
+def _move_old_snapshots(experiment: Experiment, stage: str, prefix: str) -> None:
+    """Move snapshots that cannot be resumed, since net, list, solver or initial weights changed, to a new folder."""
+    marker = experiment.model / f"train{stage}.json"
+    present = {"inputs": fingerprint(_inputs(experiment, stage))}
+    try:
+        before = json.loads(marker.read_text())
+    except (OSError, ValueError):
+        before = None
+    if before == present:
+        return
+    stem = Path(prefix)
+    pattern = re.compile(rf"{re.escape(stem.name)}_iter_\d+\.\w")
+    old = [path for path in stem.parent.glob("*") if pattern.match(path.name)]
+    if old:
+        log_file = experiment.log(f"train{stage}")
+        aside = _new_folder(stem.parent)
+        for path in [*old, *([log_file] if log_file.exists() else [])]:
+            path.rename(aside / path.name)
+        what = "net, list, solver or initial weights have changed"
+        print(f"{what}; the snapshots of the earlier training were moved to {aside}", flush=True)
+    write_text(marker, json.dumps(present) + "\n")
+
+
+def _new_folder(parent: Path) -> Path:
+    """Create the next folder of before-1, before-2, …"""
+    numbers = [int(m[1]) for path in parent.glob("before-*") if (m := re.fullmatch(r"before-(\d+)", path.name))]
+    folder = parent / f"before-{max(numbers, default=0) + 1}"
+    folder.mkdir(parents=True)
+    return folder

@@ -1,0 +1,34 @@
+"""The table of commands and the modules of `cli/commands/` belong to each other."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from deeplab_caffe.cli import commands, main
+from deeplab_caffe.cli.command_table import COMMANDS
+
+_MODULES = sorted({command.module for command in COMMANDS.values()})
+
+
+def test_every_module_serves_a_command():
+    files = {path.stem for path in Path(commands.__path__[0]).glob("*.py")} - {"__init__"}
+    assert files == set(_MODULES)
+
+
+@pytest.mark.parametrize("name", _MODULES)
+def test_a_module_has_its_functions(name):
+    module = importlib.import_module(f"deeplab_caffe.cli.commands.{name}")
+    assert module.__doc__ and callable(module.run)
+    assert hasattr(module, "PROGRAM") != hasattr(module, "add_arguments")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_every_command(name, capsys):
+    try:
+        code = main([*name.split(), "--help"])
+    except SystemExit as exit_:
+        code = exit_.code
+    assert code == 0 and "usage: " in capsys.readouterr().out
