@@ -51,7 +51,8 @@ def test_every_layer_type_is_bvlcs_has_a_python_layer_or_is_refused() -> None:
 
 @pytest.mark.parametrize("kind", sorted(REFUSED_TYPES))
 def test_a_type_without_a_python_layer_is_refused_by_name(kind: str) -> None:
-    with pytest.raises(InputError, match=f"^net.prototxt:1:19: .*BVLC's Caffe nor deeplab_layers has a layer type '{kind}'$"):
+    message = f"^net.prototxt:1:19: .*BVLC's Caffe nor deeplab_layers has a layer type '{kind}'$"
+    with pytest.raises(InputError, match=message):
         _convert(f'layer {{ name: "a" type: "{kind}" bottom: "x" top: "y" }}')
     assert set((_ROOT / "tests/data/bvlc/layer_types.txt").read_text().split()) == BVLC_TYPES
 
