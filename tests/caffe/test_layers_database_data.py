@@ -160,7 +160,7 @@ def test_errors_at_set_up(data, tmp_path):
     _fails(lambda: data(one, 1, 'mean_value: 1 mean_file: "x"'), "both mean_file and mean_value")
     _fails(lambda: data(one, 1, 'mean_file: "/none"'), "/none: cannot read the mean file")
     _fails(lambda: data(one, 1, "force_color: true force_gray: true"), "both force_color and force_gray")
-    _fails(lambda: data(one, 1, "crop_height: 2 crop_width: 2"), "crop_height, which only ImageSegData knows")
+    _fails(lambda: data(one, 1, "crop_height: 2 crop_width: 2"), "crop_height, which only ImageSegData supports")
     _fails(lambda: data(one, 1, "", "crop_size: 2"), "data_param states crop_size, .*state it in transform_param")
     _fails(
         lambda: data(one, 1, "crop_size: 5"),

@@ -101,7 +101,7 @@ def test_small_maps_are_enlarged_to_the_size_stated(folders, scene):
     for seed, name in enumerate("abc"):
         np.save(scores / f"{name}.npy", scene(seed)[1])
     summary = refine(folders)
-    assert summary.done == 0 and "say with --size" in summary.failures[0].message
+    assert summary.done == 0 and "state the size of the net's input with --size" in summary.failures[0].message
     assert refine(folders, size="image").done == 3
     np.testing.assert_array_equal(read_label(out / "b.png"), expected["b"])
     assert refine(folders, size=(60, 60)).done == 3
@@ -176,7 +176,7 @@ def test_the_command_goes_on_from_what_is_done(folders, capsys):
     [
         (["--images", "nowhere"], "nowhere: cannot list the folder of images"),
         (["--images", "{out}"], "have no names in common, for instance a"),
-        (["-o", "{scores}"], "holds what is to be read; name another folder"),
+        (["-o", "{scores}"], "holds the input; name another folder"),
         (["--preset", "mine"], "no preset 'mine'"),
         (["-o", "{images}/a.png"], "a.png: results cannot be written there: File exists"),
         (["--size", "big"], "or image, but got 'big'"),

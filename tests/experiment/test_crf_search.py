@@ -83,7 +83,7 @@ def test_an_interrupted_search_says_how_to_go_on(
         (["--scores", "images"], "expected an experiment's NAME, or --scores, --images and --labels"),
         (["demo", *FOLDERS], "not both"),
         ([*FOLDERS[:-2]], "missing -o FOLDER for the results"),
-        ([*FOLDERS, "--w1", "3:1"], "range '3:1' holds no values"),
+        ([*FOLDERS, "--w1", "3:1"], "range '3:1' has no values"),
         ([*FOLDERS, "--apply"], "--apply: missing the name of an experiment"),
         ([*FOLDERS, "--apply", "demo", "--exp", "new"], "stage data is not finished"),
         ([*FOLDERS, "--scheduler", "here"], "wanted an address such as tcp://host:8786"),

@@ -18,7 +18,7 @@ from deeplab_caffe.formats.bvlc_schema import BVLC_TYPES, LACKING, PYTHON_TYPES,
 from deeplab_caffe.formats.definition import definition_in
 from deeplab_caffe.formats.messages import to_message
 from deeplab_caffe.formats.prototxt import Document
-from deeplab_caffe.nets import Options, generate
+from deeplab_caffe.nets import GeneratorOptions, generate
 
 _ROOT = Path(__file__).parent.parent.parent
 _FIELDS = set((_ROOT / "tests/data/bvlc/fields.txt").read_text().split())
@@ -231,7 +231,7 @@ _VARIANTS = (
 @pytest.mark.parametrize("variant", _VARIANTS)
 def test_every_generated_net_can_be_said(variant: str, dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(_ROOT)
-    for name, text in generate(f"voc12/{variant}", Options(dialect="bvlc"), dataset).items():
+    for name, text in generate(f"voc12/{variant}", GeneratorOptions(dialect="bvlc"), dataset).items():
         kind = schema.SolverParameter if name.startswith("solver") else schema.NetParameter
         message = to_message(Document(text, name), kind())
         assert _lacking(message) == []

@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..files import write_text
 from ..formats.weight_files import read_weight_file
 from ..formats.weight_fit import fit
-from ..porting.export.labels import LabelCheck
+from ..porting.export.label_verification import LabelCheck
 from ..porting.export.verification import Verification
 from ..porting.summary import summarise
 from ..porting.surgery import CAFFE, TORCHVISION, Preprocessing

@@ -82,6 +82,9 @@ STAGES = {
     )
 }
 
+#: stages that read nets and solvers
+_NEED_NETS = {"train", "train2", "test"}
+
 
 def run(experiment: Experiment, names: Sequence[str] | None = None, force: bool = False) -> None:
     """Run stages, each unless it is finished and its inputs are unchanged.
@@ -105,9 +108,17 @@ def run(experiment: Experiment, names: Sequence[str] | None = None, force: bool 
 
 
 def _with_nets(experiment: Experiment, names: Sequence[str]) -> list[str]:
-    """The stages; before training on other data also `prototxt`, so that the nets follow those of the origin."""
-    follows = experiment.origin and "train" in names and "prototxt" not in names
-    return ["prototxt", *names] if follows else list(names)
+    """The stages, after `prototxt` where its nets must follow those of the origin, or do not exist yet."""
+    if "prototxt" in names:
+        return list(names)
+    follows = experiment.origin and "train" in names
+    missing = _NEED_NETS & set(names) and _lacks_nets(experiment)
+    return ["prototxt", *names] if follows or missing else list(names)
+
+
+def _lacks_nets(experiment: Experiment) -> bool:
+    """Whether nets that can be generated without an earlier stage have not been written yet."""
+    return not experiment.hold_out and not all(path.is_file() for path in prototxt.prototxt_outputs(experiment))
 
 
 def _run_stage(experiment: Experiment, stage: Stage, force: bool) -> None:

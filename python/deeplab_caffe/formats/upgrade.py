@@ -6,15 +6,13 @@ from typing import Any
 
 from ..errors import InputError
 from . import schema
+from .layer_facts import DEEPLAB_V2, params_beyond_bvlc
 from .solver_types import SOLVER_TYPES
 from .upgrade_deeplab import Where, deeplab_v1_to_v2, is_deeplab_v1, refuse_in_today
 from .upgrade_layers import is_v0, move_transformation, v0_to_v1, v1_to_v2, without_padding
 
 #: fields of a layer that DeepLab's second release added
-_DEEPLAB = {
-    "interp_param", "seg_accuracy_param", "mat_write_param", "mat_read_param", "dense_crf_param", "bias_channel_param",
-    "domain_transform_param", "adaptive_bias_channel_param", "unique_label_param",
-}  # fmt: skip
+_DEEPLAB = params_beyond_bvlc(lambda row: DEEPLAB_V2 in row.known_to)
 
 
 def upgrade_net(net: Any, source: str, where: Where | None = None) -> list[int | None]:

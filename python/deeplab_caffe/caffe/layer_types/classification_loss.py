@@ -136,7 +136,7 @@ class InfogainLoss(LossLayer):
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.param.infogain_loss_param
         if self.param.loss_param.HasField("normalize"):
-            self.fail("takes no 'normalize'; state normalization: VALID, FULL, BATCH_SIZE or NONE")
+            self.fail("does not support 'normalize'; state normalization: VALID, FULL, BATCH_SIZE or NONE")
         self.at = self.axis(p.axis, len(bottom[0].shape))
         self._stored: torch.Tensor | None = None
         if len(bottom) < 3:
@@ -150,7 +150,7 @@ class InfogainLoss(LossLayer):
         except OSError as error:
             self.fail(f"cannot read the matrix H, source: '{source}': {error.strerror}")
         except DecodeError:
-            self.fail(f"source: '{source}' is no BlobProto")
+            self.fail(f"source: '{source}' is not a BlobProto")
         return torch.tensor(proto.double_data or proto.data, dtype=torch.float64)
 
     def top_shapes(self, *bottoms: Shape) -> list[Shape]:

@@ -64,7 +64,7 @@ class Data(ReadAheadLayer):
     def shapes_without_data(
         self, bottoms: Sequence[Shape], tops: int, image: tuple[int, int] | None
     ) -> list[Shape] | None:
-        """A database that is there knows the number of channels; else the images are taken to be in colour."""
+        """An existing database knows the number of channels; without it the images are assumed to be in colour."""
         p, size = self.param.data_param, self.stated_size(image)
         if size is None or os.path.exists(p.source):
             return None

@@ -28,7 +28,7 @@ class HDF5Output(Layer):
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self._path = self.param.hdf5_output_param.file_name
         if not self._path:
-            self.fail("hdf5_output_param states no file_name")
+            self.fail("hdf5_output_param has no file_name")
         self._write({})
 
     def shapes_without_data(

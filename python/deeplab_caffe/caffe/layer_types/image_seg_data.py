@@ -149,7 +149,7 @@ class ImageSegData(ReadAheadLayer):
         if label.shape != image.shape[:2]:
             raise InputError(
                 f"{self.where(entry)}label {path} is {label.shape[1]}×{label.shape[0]} pixels, its image "
-                f"{entry.image} {image.shape[1]}×{image.shape[0]}; they must be of one size"
+                f"{entry.image} {image.shape[1]}×{image.shape[0]}; they must have the same size"
             )
         return label
 

@@ -147,7 +147,7 @@ class _ContrastiveSum(torch.autograd.Function):
 
 @register("ContrastiveLoss")
 class ContrastiveLoss(LossLayer):
-    """Of pairs (a, b) the squared distance where similar, else how far it lacks of `margin`, squared; halved, / N.
+    """Of pairs (a, b) the squared distance where similar, else the square of what it is below `margin`; halved, / N.
 
     Bottoms a and b (N, C) or (N, C, 1, 1), and one number for each pair: 0 (truncated) is dissimilar.
     """

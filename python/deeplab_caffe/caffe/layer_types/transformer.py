@@ -57,7 +57,7 @@ class Transformer:
     def __init__(self, param: Any, phase: int) -> None:
         for field in ("crop_height", "crop_width", "scale_factors"):
             if getattr(param, field):
-                raise InputError(f"transform_param states {field}, which only ImageSegData knows")
+                raise InputError(f"transform_param states {field}, which only ImageSegData supports")
         self.param = param
         self.random_crop = phase == schema.TRAIN
         self.scale = np.float32(param.scale)

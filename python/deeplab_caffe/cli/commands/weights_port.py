@@ -18,13 +18,11 @@ from ...formats.weight_files import WeightFile, read_weight_file, write_weight_f
 from ...formats.weight_fit import NetLayer
 from ...formats.weights import LayerWeights
 from ...inspection.shapes import infer_shapes
-from ...porting.difference import Difference, compare
+from ...porting.difference import WeightsDifference, compare
 from ...porting.export.pictures import Pictures
-from ...porting.export.torch_source import to_layers
 from ...porting.export.verification import Verification, compare_nets
-from ...porting.port import Choices, Ported, port
-from ...porting.renames import read_renames
-from ...porting.state_dict import is_state_dict, read_metadata, read_state_dict
+from ...porting.port import Choices, Ported, port, read_renames
+from ...porting.state_dict import is_state_dict, read_metadata, read_state_dict, to_layers
 from ...porting.summary import summarise
 from ...porting.surgery import CAFFE, TORCHVISION, Preprocessing
 from ...porting.torch_names import to_caffe, warnings
@@ -116,7 +114,7 @@ def _numbers(text: str) -> list[int]:
         raise InputError(f"--classes: expected integers separated by commas but got '{text}'") from None
 
 
-def _proof(source: WeightFile, output: str, done: Ported) -> Difference:
+def _proof(source: WeightFile, output: str, done: Ported) -> WeightsDifference:
     """Compare each written blob with the source's of that name, after checking that the file was written correctly."""
     written = read_weight_file(output)
     if not compare(WeightFile("made", "", "", done.layers), written).is_equal:

@@ -1,4 +1,4 @@
-"""What a batch writes: label maps and probabilities, in one piece or part by part."""
+"""The files that a batch writes: label maps and probabilities, in one piece or part by part."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class Output(Protocol):
     """A file that is written part by part, in bands of rows from the top."""
 
     def begin_band(self, height: int) -> None:
-        """So many rows come next."""
+        """Begin the next `height` rows."""
 
     def put(self, part: Region, labels: NDArray[Any], probabilities: Probabilities) -> None:
-        """Take the labels (h, w) of a part, and its probabilities (C, h, w) where they are wanted; from any thread."""
+        """Write the labels (h, w) of a part, and its probabilities (C, h, w) if they are needed; from any thread."""
 
     def end_band(self) -> None:
-        """All parts of these rows were put."""
+        """All parts of these rows have been written."""
 
 
 class _Png:
-    """Labels as an indexed PNG; keeps a band of rows."""
+    """Labels as an indexed PNG; a band of rows is kept in memory."""
 
     def __init__(self, path: Path, size: Size, palette: Palette) -> None:
         self._file = path.open("wb")
@@ -56,7 +56,7 @@ class _Png:
 
 
 class _Mapped:
-    """Values (C, H, W), or labels (1, H, W), in a file that is mapped anew for each part: pages do not pile up."""
+    """Values (C, H, W), or labels (1, H, W), in a file; mapped again for each part, so that no pages stay in memory."""
 
     def __init__(self, path: Path, shape: tuple[int, int, int], dtype: str, labels: bool) -> None:
         self._path, self._shape, self._dtype, self._labels = path, shape, dtype, labels
@@ -84,7 +84,7 @@ class _Mapped:
         pass
 
 
-#: what can be written
+#: the formats of results
 FORMATS = {
     "png": "labels as a PNG with the palette's colours",
     "npy": "probabilities (C, H, W), float32",
@@ -96,7 +96,7 @@ FORMATS = {
 def outputs(
     stem: Path, formats: tuple[str, ...], size: Size, classes: int, palette: Palette | None
 ) -> Iterator[list[Output]]:
-    """The files `<stem>.<format>`; they appear when the block has succeeded."""
+    """The files `<stem>.<format>`; they get their names when the block has succeeded."""
     with contextlib.ExitStack() as stack:
         opened: list[Any] = []
         for name in formats:

@@ -1,4 +1,4 @@
-"""What a search has counted, in a file that survives a kill at any moment."""
+"""The results of a search, in a file that stays valid if the search is killed at any moment."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _HEADER = b'{"deeplab": "crf-search", "journal": 2}\n'
 
 
 class Journal:
-    """Confusion matrices by digest and setting (None: without CRF); with a path, kept in a file too.
+    """Confusion matrices by digest and setting (None: without CRF); if a path is given, also kept in a file.
 
-    The file begins with a line that says what it is. Each further line holds what was counted for one image on one
-    lattice, with a checksum before it, and is appended by one write. A line that a kill cut off, or that a failing
-    machine has damaged, is left out when the file is read: its image is counted again. A digest covers an item's
-    contents and all that is fixed in the search, so lines of other inputs are never used, and one that is there twice
-    counts once. While a search uses the file no other can.
-    Raises InputError for a file that is no journal, and for one that is in use.
+    The first line of the file identifies it. Each further line holds the results for one image on one lattice, with a
+    checksum before them, and is appended by one write. A line that is incomplete or damaged is ignored when the file
+    is read: its image is evaluated again. A digest covers an item's contents and everything that is fixed in the
+    search, so lines of other inputs are never used, and a line that occurs twice counts once. Only one search at a time
+    can use the file.
+    Raises InputError for a file that is not a journal, and for one that is in use.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
@@ -49,7 +49,7 @@ class Journal:
             raise
 
     def _lock(self) -> None:
-        """Keep others out as long as this process lives."""
+        """Lock the file for as long as this process lives."""
         try:
             import fcntl
         except ImportError:  # not on this system
@@ -59,13 +59,13 @@ class Journal:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InputError(
-                f"{self._path}: another search is using this journal; let it end, or name another"
+                f"{self._path}: another search is using this journal; wait for it to end, or name another file"
             ) from None
         except OSError:  # a file system without locks
             return
 
     def _read(self) -> None:
-        """Take up the whole lines of the file, and cut off one that is not."""
+        """Read the complete lines of the file, and cut off an incomplete last one."""
         assert self._file is not None
         data = self._path.read_bytes()
         if len(data) < len(_HEADER) and _HEADER.startswith(data):
@@ -79,10 +79,13 @@ class Journal:
         lines = data[len(_HEADER) : whole].splitlines()
         damaged = sum(not self._take(line) for line in lines)
         if damaged:
-            print(f"{self._path}: {damaged} damaged lines of {len(lines)} are counted again", file=sys.stderr)
+            print(
+                f"{self._path}: {damaged} of {len(lines)} lines are damaged; their images are evaluated again",
+                file=sys.stderr,
+            )
 
     def _take(self, line: bytes) -> bool:
-        """Whether a line is whole; then its matrices are taken up."""
+        """Store the matrices of a line; False if it is damaged."""
         checksum, _, text = line.partition(b" ")
         if checksum != _checksum(text):
             return False
@@ -103,7 +106,7 @@ class Journal:
         return iter(self._matrices)
 
     def add(self, digest: str, settings: Sequence[Setting | None], matrices: Sequence[Matrix]) -> None:
-        """Keep what was counted on one lattice; it is handed to the operating system before this returns."""
+        """Store the results on one lattice; they are written to the file before this returns."""
         self._matrices.update(((digest, setting), matrix) for setting, matrix in zip(settings, matrices, strict=True))
         if self._file is None:
             return
@@ -112,7 +115,7 @@ class Journal:
         self._file.write(_checksum(text) + b" " + text + b"\n")
 
     def close(self) -> None:
-        """Close the file, for others to use."""
+        """Close the file, so that another search can use it."""
         if self._file is not None:
             self._file.close()
 
