@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import lint_nets
-from deeplab_caffe.formats.layout import format_document
+from deeplab_caffe.formats.formatting import format_document
 from deeplab_caffe.formats.prototxt import Block, Document, PrototxtError
 from deeplab_caffe.formats.templates import template_values
 from deeplab_caffe.inspection.lint import RULES, Finding, Linter, chosen, fix_file
