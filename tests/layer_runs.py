@@ -7,7 +7,7 @@ import numpy as np
 from cases import Case, collect
 from deeplab_caffe import caffe
 from deeplab_caffe.caffe.blob import Blob
-from deeplab_caffe.formats import prototxt, schema
+from deeplab_caffe.formats import messages, prototxt, schema
 
 _CASES = collect()
 
@@ -23,7 +23,7 @@ def build(case: Case, in_place: bool = False, more: str = "") -> caffe.Net:
         for name, array in case.bottoms.items()
     ]
     text = "\n".join(["force_backward: true", *inputs, case.text, more])
-    param = prototxt.to_message(prototxt.Document(text), schema.NetParameter())
+    param = messages.to_message(prototxt.Document(text), schema.NetParameter())
     if in_place:
         param.layer[-1].top[0] = param.layer[-1].bottom[0]
     caffe.set_random_seed(1)

@@ -1,4 +1,4 @@
-"""The machine underneath: files written so that a failure never leaves half of one behind, and its processors."""
+"""Files that are written whole or not at all; the number of processors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,15 @@ from pathlib import Path
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; rename it to `path` if the block succeeds, else remove it.
 
-    The temporary name keeps the file's suffix, so that writers which choose the format by suffix work.
+    The temporary name keeps the file's suffix, so that writers which choose the format by suffix work. The folder is
+    made if it does not exist.
+
+    Example:
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> with replacing(folder / "result.txt") as temporary:
+        ...     _ = temporary.write_text("all of it")
+        >>> (folder / "result.txt").read_text()
+        'all of it'
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -31,9 +39,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def remove_leftovers(paths: Iterable[Path]) -> None:
-    """Remove what a process that was killed left when it wrote these files with `replacing`.
+    """Remove the temporary files that a killed process left while it wrote these files with `replacing`.
 
-    Nobody may be writing them meanwhile.
+    No other process may be writing them at the same time.
     """
     wanted = set(paths)
     for folder in {path.parent for path in wanted}:
@@ -44,18 +52,22 @@ def remove_leftovers(paths: Iterable[Path]) -> None:
 
 
 def reserve(path: str | os.PathLike[str], size: int) -> None:
-    """Make a file `size` bytes long. Raises OSError where the disk has no room for them.
+    """Make a file `size` bytes long and reserve the space on the disk.
 
-    A file with holes would be made on a full disk, too; then the first write to its mapping ends the process.
+    Without the reservation the file is sparse, which succeeds on a full disk; the first write to its memory map then
+    kills the process.
+
+    Raises:
+        OSError: the disk is full.
     """
     with open(path, "r+b") as file:
         file.truncate(size)
         try:
             os.posix_fallocate(file.fileno(), 0, size)
-        except AttributeError:  # not on this system
+        except AttributeError:  # not available on this system
             pass
         except OSError as error:
-            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # not in this file system
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # not supported by this file system
                 raise
 
 
@@ -66,7 +78,7 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def cpus() -> int:
-    """How many processors this process may use, at least 1: those it is bound to, where the system tells."""
+    """The number of processors that this process may use, at least 1: its CPU affinity where the system has one."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

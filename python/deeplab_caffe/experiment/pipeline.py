@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, Stopped
-from ..formats.prototxt import nearest
+from ..spelling import did_you_mean
 from .create import remember
 from .fingerprints import fingerprint
 from .folder import Experiment
@@ -99,7 +99,7 @@ def run(experiment: Experiment, names: Sequence[str] | None = None, force: bool 
     """
     for name in names or STAGES:
         if name not in STAGES:
-            raise InputError(f"unknown stage '{name}'{nearest(name, list(STAGES))} (stages: {', '.join(STAGES)})")
+            raise InputError(f"unknown stage '{name}'{did_you_mean(name, STAGES)} (stages: {', '.join(STAGES)})")
     for name in _with_nets(experiment, names) if names else STAGES:
         _run_stage(experiment, STAGES[name], force)
         remember(experiment)

@@ -9,12 +9,13 @@ from typing import Any
 from ..errors import InputError
 from ..formats import schema
 from ..formats.definition import definition_in, is_solver
-from ..formats.prototxt import Document, StandIns, to_message
+from ..formats.messages import Placeholders, to_message
+from ..formats.prototxt import Document
 from ..formats.tree import Block, Field
 from ..formats.upgrade import upgrade_solver
+from ..formats.wiring import Maker, Wiring
 from .diff_fields import ABSENT, FieldChange, changes
 from .diff_match import Matching
-from .wiring import Maker, Wiring
 
 
 @dataclass(frozen=True)
@@ -91,13 +92,13 @@ def diff_documents(before: Document, after: Document) -> PrototxtDifference:
 class _Comparison:
     def __init__(self, before: Document, after: Document) -> None:
         self.documents = before, after
-        self.stand_ins = StandIns()
+        self.placeholders = Placeholders()
         self.result = PrototxtDifference(before.filename, after.filename)
 
     def solvers(self) -> PrototxtDifference:
         messages = []
         for document in self.documents:
-            message = to_message(document, schema.SolverParameter(), stand_ins=self.stand_ins)
+            message = to_message(document, schema.SolverParameter(), placeholders=self.placeholders)
             upgrade_solver(message, document.filename)
             messages.append(message)
         roots = [document.root for document in self.documents]
@@ -105,7 +106,7 @@ class _Comparison:
         return self.result
 
     def nets(self) -> PrototxtDifference:
-        nets = [definition_in(document, self.stand_ins) for document in self.documents]
+        nets = [definition_in(document, self.placeholders) for document in self.documents]
         roots = [document.root for document in self.documents]
         skip = ("layer", "layers", "input", "input_dim", "input_shape")
         top = changes(nets[0].param, nets[1].param, skip)
@@ -190,7 +191,7 @@ class _Comparison:
         variables as they are written."""
         found = zip(self.documents, blocks, around, strict=True)
         places = [_where(document, block, change.path) or place for document, block, place in found]
-        texts = [self.stand_ins.restore(text) for text in (change.before, change.after)]
+        texts = [self.placeholders.restore(text) for text in (change.before, change.after)]
         return replace(change, before=texts[0], after=texts[1], where_before=places[0], where_after=places[1])
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
 
 from ..errors import InputError
+from ..spelling import nearest_words, suggestion
 from .variants import VARIANTS
 
 #: data sets that targets call by a shorter name
@@ -69,8 +69,8 @@ def full_name(name: str) -> str:
     if found:
         return found
     is_model = name in VARIANTS
-    near = [target(d, name) for d in VARIANTS[name].datasets] if is_model else get_close_matches(name, known, 3)
-    hint = f"; did you mean {' or '.join(near)}?" if near else "; `deeplab list` shows all models"
+    near = [target(d, name) for d in VARIANTS[name].datasets] if is_model else nearest_words(name, known, 3)
+    hint = suggestion(near) if near else "; `deeplab list` shows all models"
     raise InputError(f"got '{name}'; wanted <data set>/<model> or <data set>_<model>, such as voc_largefov{hint}")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from ..data.archive import unpack
 from ..data.download import download, file_sum
 from ..errors import InputError
-from ..formats.tree import nearest
+from ..spelling import did_you_mean
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -79,7 +79,7 @@ def _entry(where: str, name: str, table: Any) -> KnownWeights:
         raise InputError(f"{where}: got {table!r}; expected a table")
     for key, value in table.items():
         if key not in kinds:
-            raise InputError(f"{where}: there is no key '{key}'{nearest(key, list(kinds))}")
+            raise InputError(f"{where}: there is no key '{key}'{did_you_mean(key, kinds)}")
         if not isinstance(value, wanted[kinds[key]]):
             raise InputError(f"{where}: {key} is {value!r}; expected a {wanted[kinds[key]].__name__}")
     for key in ("title", "file", "urls"):
@@ -94,7 +94,7 @@ def _entry(where: str, name: str, table: Any) -> KnownWeights:
 def look_up(manifest: dict[str, KnownWeights], name: str) -> KnownWeights:
     """The entry of a name; raises InputError with the known names if there is none."""
     if name not in manifest:
-        raise InputError(f"unknown weights '{name}'{nearest(name, list(manifest))}; known: {', '.join(manifest)}")
+        raise InputError(f"unknown weights '{name}'{did_you_mean(name, manifest)}; known: {', '.join(manifest)}")
     return manifest[name]
 
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import h5py
 import numpy as np
 
+from ...arrays import Shape
 from ...files import replacing
 from ..blob import Blob
-from .base import Layer, Shape, register
+from .base import Layer, register
 
 
 @register("HDF5Output")

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from ... import caffe
 from ...caffe import log
+from ...caffe.net.weights import weight_layers
 from ...errors import InputError
 from ...files import write_text
 from ...formats.weight_files import WeightFile, read_weight_file, write_weight_file
-from ...formats.weight_fit import NetLayer, layers_of
+from ...formats.weight_fit import NetLayer
 from ...formats.weights import LayerWeights
 from ...inspection.shapes import infer_shapes
 from ...porting.difference import WeightsDifference, compare
@@ -61,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    target = layers_of(infer_shapes(definition_named(arguments.to), phase=caffe.TEST).net)
+    target = weight_layers(infer_shapes(definition_named(arguments.to), phase=caffe.TEST).net)
     layers, images = _source(arguments.file, arguments.from_images, target)
     source = WeightFile(arguments.file, "", "", list(layers))
     print_weight_warnings(summarise(source))
@@ -129,7 +130,7 @@ def _activations(arguments: argparse.Namespace, layers: Sequence[LayerWeights], 
     other = caffe.Net(definition_named(arguments.from_net), caffe.TEST)
     with tempfile.TemporaryDirectory() as folder:
         whole = f"{folder}/source.caffemodel"
-        write_weight_file(whole, port(layers, layers_of(other)).layers)
+        write_weight_file(whole, port(layers, weight_layers(other)).layers)
         other.copy_from(whole)
     wanted = _PREPROCESSING[arguments.to_images]
     found = compare_nets(net, other, Pictures(arguments.image, wanted), Pictures(arguments.image, images))

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ...data.large_images import IMAGE_SUFFIXES, find_images
+from ...data.images import IMAGE_SUFFIXES, find_images
 from ...data.score_maps import find_score_maps
 from ...errors import InputError
 from ...files import remove_leftovers, write_text

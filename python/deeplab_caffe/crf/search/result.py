@@ -115,6 +115,8 @@ class SearchResult:
             best = CRFParameters(**values.pop("best"))
             lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
             return cls(rows, best, **{**values, **lists})
+        except InputError:
+            raise
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise InputError(f"not the result of a CRF search: {error}") from error
 

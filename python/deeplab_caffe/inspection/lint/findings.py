@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from ...errors import InputError
 from ...formats.edits import Edits
-from ...formats.prototxt import Document, nearest
+from ...formats.prototxt import Document
+from ...spelling import did_you_mean
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 SEVERITIES = (ERROR, WARNING, NOTE)
@@ -101,7 +102,7 @@ def chosen(select: Iterable[str] = (), ignore: Iterable[str] = (), also: Iterabl
     select, ignore, also = set(select), set(ignore), set(also)
     for name in sorted(select | ignore | also):
         if name not in RULES:
-            raise InputError(f"there is no rule '{name}'{nearest(name, list(RULES))}; --list-rules lists them")
+            raise InputError(f"there is no rule '{name}'{did_you_mean(name, RULES)}; --list-rules lists them")
     wanted = select or {r.name for r in RULES.values() if not r.optional}
     return [r for r in RULES.values() if r.name in (wanted | also) - ignore]
 

@@ -8,11 +8,11 @@ from fractions import Fraction
 from functools import partial
 from math import lcm
 
+from ...arrays import Shape
 from ...formats.layer_facts import BY_AXIS, SAME
 from .findings import ERROR, WARNING, Hit, rule
 from .layer import LintBlob, LintLayer
 from .net_file import View
-from .shape_view import Shape
 
 Axes = Iterator[tuple[int, ...]]
 #: rule → the engine's errors that it reports; all others are reported by does-not-fit

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...formats.lr_policies import LR_POLICIES
-from ...formats.prototxt import nearest
 from ...formats.solver_types import SOLVER_TYPES
+from ...spelling import did_you_mean
 from .findings import ERROR, WARNING, Hit, rule
 from .layer import LintLayer
 from .net_file import View, is_missing
@@ -41,7 +41,7 @@ def solver_net(solver: SolverFile) -> Iterator[Hit]:
 def solver_type(solver: SolverFile) -> Iterator[Hit]:
     kind = solver.param.type
     if kind not in SOLVER_TYPES:
-        advice = f"use one of {', '.join(SOLVER_TYPES)}{nearest(kind, list(SOLVER_TYPES))}"
+        advice = f"use one of {', '.join(SOLVER_TYPES)}{did_you_mean(kind, SOLVER_TYPES)}"
         yield solver.hit("type", f"unknown solver type '{kind}'", advice)
 
 
@@ -52,7 +52,7 @@ def lr_policy(solver: SolverFile) -> Iterator[Hit]:
         return
     if policy not in LR_POLICIES:
         what = f"unknown lr_policy '{policy}'" if policy else "lr_policy is missing"
-        advice = f"use one of {', '.join(LR_POLICIES)}{nearest(policy, list(LR_POLICIES))}"
+        advice = f"use one of {', '.join(LR_POLICIES)}{did_you_mean(policy, LR_POLICIES)}"
         yield solver.hit("lr_policy", what, advice)
         return
     for field in LR_POLICIES[policy].needs:
@@ -176,7 +176,7 @@ def unshared_name(pair: tuple[View, View]) -> Iterator[Hit]:
         if layer.weighted and layer.name not in names:
             path = train.file.document.filename
             message = f"has weights, but the training net {path} has no layer '{layer.name}' to learn them"
-            yield layer.hit(message, f"give both layers the same name{nearest(layer.name, sorted(names))}", "name")
+            yield layer.hit(message, f"give both layers the same name{did_you_mean(layer.name, sorted(names))}", "name")
 
 
 @rule("unshared-shape", ERROR, "a test net's layer whose weights have another shape in the training net", "pair")

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from functools import partial
 
 from ...formats.edits import Edits
-from ...formats.prototxt import Block, Document, Field, Problem, walk
+from ...formats.messages import Problem
+from ...formats.prototxt import Block, Document, Field, walk
 from ...formats.solver_types import SOLVER_TYPES
 from ...formats.upgrade_text import DEPRECATED
 from .findings import ERROR, NOTE, WARNING, Fix, Hit, rule

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...formats.layer_facts import METRIC
-from ...formats.prototxt import nearest, nearest_word
+from ...spelling import did_you_mean, nearest_word
 from .findings import ERROR, WARNING, Hit, rule
 from .layer import LintBlob, LintLayer
 from .net_file import NetFile, View, is_loss
@@ -46,7 +46,7 @@ def dangling_bottom(view: View) -> Iterator[Hit]:
                     yield layer.hit(message, "move this layer behind that one", "bottom", i)
                 else:
                     message = f"bottom '{name}' is made by no layer before this one{_in(view)}"
-                    advice = "use the name of an existing blob" + nearest(name, sorted(made))
+                    advice = "use the name of an existing blob" + did_you_mean(name, sorted(made))
                     yield layer.hit(message, advice, "bottom", i)
         made.update(layer.tops)
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from ...arrays import Size
 from ...caffe.net.net import Net
 from ...errors import InputError
 from .pictures import Pictures
 from .verification import Runner
 
-Size = tuple[int, int]
 #: share of pixels that may differ, because their two best scores are so close that rounding decides
 _TOLERANCE = 1e-3
 
