@@ -54,11 +54,11 @@ class FusedConvolution:
 
     def _geometry(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], int]:
         layer = self._convolution
-        return layer.stride, layer.pad, layer.dilation, layer.param.convolution_param.group
+        return layer.stride, layer.pad, layer.positive_dilation, layer.param.convolution_param.group
 
     def _fold(self) -> None:
         weight, *rest = (blob.data_tensor().detach() for blob in self._convolution.blobs)
-        bias = rest[0] if rest else None
+        weight, bias = self._convolution.added_up(weight), rest[0] if rest else None
         if self._affine:
             weight, bias = folded(weight, bias, self._affine)
         self._weight = weight.to(self._dtype, memory_format=torch.channels_last)
