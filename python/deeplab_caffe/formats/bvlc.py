@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from ..spelling import did_you_mean
 from . import schema
 from .bvlc_schema import BVLC_TYPES, LACKING, MODULE, PYTHON_TYPES, REFUSED_TYPES
@@ -188,5 +186,5 @@ def _scalar(descriptor: Any, value: Any, placeholders: Placeholders) -> str:
     if descriptor.enum_type is not None:
         return repr(descriptor.enum_type.values_by_number[value].name)
     if isinstance(value, float):
-        return format_float(float(np.float32(value)))
+        return format_float(value)
     return repr(value)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from ctypes import c_float
 from dataclasses import dataclass
 from typing import Any
 
 from ..spelling import did_you_mean, nearest_word
 from .prototxt import Document
-from .tree import VARIABLE, Block, Field, PrototxtError, Scalar
+from .tree import VARIABLE, Block, Field, PrototxtError, Scalar, walk
 
 _INTEGERS = {"int32": (-(2**31), 2**31 - 1), "uint32": (0, 2**32 - 1), "int64": (-(2**63), 2**63 - 1)}
 _TYPE_NAMES = {1: "double", 2: "float", 3: "int64", 5: "int32", 8: "bool", 9: "string", 12: "bytes", 13: "uint32"}
@@ -44,24 +45,39 @@ class Problem:
 class Placeholders:
     """Numbers that stand for template variables without values in a message, a different one for each text.
 
-    A float32 holds these numbers exactly, and no net is likely to use them, so they can be recognised afterwards.
+    A float32 holds these numbers exactly, and the file has none of them as a value. So wherever an upgrade moves such
+    a number, the writer, which gets `texts`, writes the variable there instead; see `writer.format_field`.
+
+    Args:
+        documents: files whose numbers are not used, besides the file that is read.
+
+    Attributes:
+        texts: number → the text that it stands for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *documents: Document) -> None:
         self.texts: dict[int, str] = {}
+        self._documents = documents
 
-    def number(self, text: str) -> int:
-        """The number for `text`, a value that contains variables; always the same for the same text."""
+    def number(self, text: str, document: Document) -> int:
+        """The number for `text`, a value of the document that contains variables; always the same for the same text."""
         for number, known in self.texts.items():
             if known == text:
                 return number
-        number = 9_900_001 + len(self.texts)
+        taken = set(self.texts).union(*map(_numbers, (document, *self._documents)))
+        number = next(n for n in range(_FIRST_PLACEHOLDER, 2**24) if n not in taken)
         self.texts[number] = text
         return number
 
-    def restore(self, text: str) -> str:
-        """The text of fields with each placeholder replaced by the text that it stands for."""
-        return re.sub(r"\b99\d{5}\b", lambda m: self.texts.get(int(m[0]), m[0]), text)
+
+_FIRST_PLACEHOLDER = 9_900_001
+
+
+def _numbers(document: Document) -> set[float]:
+    """The numbers that a file has as values, as float32 holds them."""
+    texts = [f.value.text for f in walk(document.root.fields) if isinstance(f.value, Scalar) and not f.value.quoted]
+    values = [float(n) if (n := _integer(text)) is not None else _number(text) for text in texts if len(text) < 40]
+    return {c_float(value).value for value in values if value is not None}
 
 
 def to_message(
@@ -145,7 +161,7 @@ class _Filler:
     def _scalar(self, scalar: Scalar, message: Any, descriptor: Any, repeated: bool) -> None:
         value = _convert(descriptor, scalar)
         if value is None and "${" in scalar.text and self.placeholders is not None:
-            value = _placeholder(descriptor, scalar.text, self.placeholders)
+            value = _placeholder(descriptor, scalar.text, self.placeholders, self.document)
         if value is None:
             self._misfit(descriptor, scalar)
         elif repeated:
@@ -232,10 +248,17 @@ def _convert(descriptor: Any, value: Scalar) -> Any:
             low, high = _INTEGERS[kind]
             return number if number is not None and low <= number <= high else None
         else:
-            return float(text[:-1] if re.fullmatch(r"[-+.\deE]+[fF]", text) else text)
+            return _number(text)
     except ValueError:  # UnicodeEncodeError is one
         pass
     return None
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text[:-1] if re.fullmatch(r"[-+.\deE]+[fF]", text) else text)
+    except ValueError:
+        return None
 
 
 def _integer(text: str) -> int | None:
@@ -256,11 +279,11 @@ def _enum(descriptor: Any, value: Scalar) -> int | None:
     return None
 
 
-def _placeholder(descriptor: Any, text: str, placeholders: Placeholders) -> Any:
+def _placeholder(descriptor: Any, text: str, placeholders: Placeholders, document: Document) -> Any:
     """A value of the field's kind in place of a variable's."""
     if descriptor.enum_type is not None:
         return descriptor.enum_type.values[0].number
     kind = _TYPE_NAMES[descriptor.type]
     if kind in ("string", "bytes"):
         return text if kind == "string" else text.encode()
-    return True if kind == "bool" else placeholders.number(text)
+    return True if kind == "bool" else placeholders.number(text, document)
