@@ -86,9 +86,9 @@ def _shortest(value: float, cast: type[c_float] | type[c_double]) -> tuple[str, 
     """The fewest decimal digits that read back as a positive value, and the exponent of the first one."""
     for count in range(17):
         mantissa, _, exponent = f"{value:.{count}e}".partition("e")
-        digits = mantissa.replace(".", "")
+        nearest = int(mantissa.replace(".", ""))
         # above a power of two, floats are twice as far apart as below: the next decimal may do where the nearest fails
-        for digits in (digits, str(int(digits) + 1)) if math.frexp(value)[0] == 0.5 else (digits,):
+        for digits in map(str, (nearest, nearest + 1) if math.frexp(value)[0] == 0.5 else (nearest,)):
             if cast(float(f"{digits}e{int(exponent) - count}")).value == value:
                 return digits.rstrip("0"), int(exponent) + len(digits) - count - 1
     raise AssertionError(f"{value!r} has no decimal form")
