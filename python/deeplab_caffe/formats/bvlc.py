@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..spelling import did_you_mean
 from . import schema
 from .bvlc_schema import BVLC_TYPES, LACKING, MODULE, PYTHON_TYPES, REFUSED_TYPES
 from .edits import Edits
-from .messages import Placeholders, is_repeated, to_message
+from .foreign_types import about
+from .messages import Placeholders, to_message
 from .prototxt import Document
+from .scalar_values import is_repeated
 from .tree import Block, Field, Scalar, walk
 from .upgrade_text import upgrade_document
 from .writer import format_float, format_message
@@ -77,8 +78,7 @@ class _Layer:
         elif self.type == "SoftmaxWithLoss" and self.loss:
             self._write_weighted_loss(self.loss)
         elif self.type not in BVLC_TYPES and "${" not in self.type:
-            known = sorted(BVLC_TYPES | set(PYTHON_TYPES))
-            hint = "" if self.type in REFUSED_TYPES else did_you_mean(self.type, known)
+            hint = "" if self.type in REFUSED_TYPES else about(self.type)
             raise self.document.error(
                 self._field("type").start,
                 f"neither BVLC's Caffe nor {MODULE} has a layer type '{self.type}'{hint}",

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import InputError
 from .edits import Edits
-from .messages import is_repeated
+from .scalar_values import is_repeated
 from .tree import Block, Field, Scalar
 from .upgrade_text_steps import TextUpgrade
 from .writer import format_field

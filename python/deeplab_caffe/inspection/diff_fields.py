@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from ..formats.messages import is_repeated
+from ..formats.scalar_values import is_repeated
 from ..formats.writer import format_field
 
 #: shown for a field that is not stated
