@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 import lmdb
 
 from ..errors import InputError
+from ..files import new_folder
 
 #: records that are written together
 _TOGETHER = 1000
@@ -38,21 +37,16 @@ def new_database(path: str | os.PathLike[str], backend: str) -> Iterator[Databas
         raise InputError(f"{target}: is there already; remove it, or name another database")
     if backend not in ("lmdb", "leveldb"):
         raise InputError(f"unknown backend '{backend}'; wanted lmdb or leveldb")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
     try:
-        writer = _Lmdb(beside) if backend == "lmdb" else _LevelDb(beside)
-        try:
+        with new_folder(target) as beside, closing(_writer(beside, backend)) as writer:
             yield writer
             writer.flush()
-        finally:
-            writer.close()
-        beside.chmod(0o755)
-        beside.rename(target)
     except lmdb.Error as error:
         raise InputError(f"{target}: cannot write the database: {error}") from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _writer(folder: Path, backend: str) -> _Lmdb | _LevelDb:
+    return _Lmdb(folder) if backend == "lmdb" else _LevelDb(folder)
 
 
 class _Lmdb:
