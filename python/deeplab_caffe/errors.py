@@ -13,7 +13,23 @@ class InputError(RuntimeError):
 
 
 class Stopped(Exception):
-    """Long work was stopped by a signal, after what it had was saved; the message says how to go on."""
+    """Long work was stopped by a signal, after what it had was saved; the message says how to go on.
+
+    The command line exits with `code`: 130 after Ctrl-C (SIGINT), 143 after SIGTERM.
+    """
+
+    def __init__(self, message: str, cause: BaseException | int = 130) -> None:
+        super().__init__(message)
+        self.code = cause if isinstance(cause, int) else stop_code(cause)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: what it interrupts ends as after Ctrl-C."""
+
+
+def stop_code(stop: BaseException) -> int:
+    """The exit code of a program that this ended: 143 for SIGTERM, else 130."""
+    return getattr(stop, "code", 143 if isinstance(stop, Terminated) else 130)
 
 
 class NotFinite(Exception):

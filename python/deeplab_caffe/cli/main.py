@@ -5,21 +5,26 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import signal
 import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
-from ..errors import InputError, Stopped
+from ..errors import InputError, NotFinite, Stopped, Terminated, stop_code
 from ..formats.prototxt import nearest
 from ..permission import python_layers
 from .command_table import COMMANDS, Command
 from .gflags import run_program
 
-#: exit code of a command that Ctrl-C stopped
-_STOPPED = 130
+#: exit codes of a command that Ctrl-C or SIGTERM stopped
+_STOPPED = (130, 143)
+#: exit code of a training that is no longer finite
+_NOT_FINITE = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words behind `deeplab`; None: those of this process.
 
     Returns:
-        The exit code: 0; 2 for invalid input; 130 if stopped; otherwise the command's own.
+        The exit code: 0; 2 for invalid input; 3 for a training that is no longer finite; 130 if stopped by Ctrl-C,
+        143 by SIGTERM; otherwise the command's own.
 
     Example:
         >>> main(["log", "/no/such.log"])
@@ -49,10 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command is None:
         print(f"deeplab: error: unknown command '{words[0]}'{_near(words[0])}", file=sys.stderr)
         return 2
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), terminating():
         warnings.showwarning = _show_warning
         code = guarded("deeplab", lambda: run(f"deeplab {command.name}", command, rest))
-    if code == _STOPPED and arguments is None:
+    if code in _STOPPED and arguments is None:
         _leave_at_once(code)
     return code
 
@@ -85,8 +91,8 @@ def run(program: str, command: Command, words: Sequence[str]) -> int | None:
 def guarded(program: str, function: Callable[[], int | None]) -> int:
     """Call a function that returns an exit code, and turn its exceptions into messages and exit codes.
 
-    Invalid input (InputError, OSError) becomes one line on stderr and 2. A stop becomes 130. Other exceptions are bugs
-    and pass through.
+    Invalid input (InputError, OSError) becomes one line on stderr and 2, a training that is no longer finite one and 3.
+    A stop becomes 130 or 143. Other exceptions are bugs and pass through.
 
     Args:
         program: the name in front of messages.
@@ -103,12 +109,32 @@ def guarded(program: str, function: Callable[[], int | None]) -> int:
         where = f"{error.filename}: " if error.filename else ""
         print(f"{program}: error: {where}{error.strerror or error}", file=sys.stderr)
         return 2
+    except NotFinite as error:
+        print(f"{program}: error: {error}", file=sys.stderr)
+        return _NOT_FINITE
     except Stopped as stop:
         print(stop, file=sys.stderr)
-        return _STOPPED
-    except KeyboardInterrupt:
+        return stop.code
+    except KeyboardInterrupt as stop:
         print(f"{program}: interrupted", file=sys.stderr)
-        return _STOPPED
+        return stop_code(stop)
+
+
+@contextmanager
+def terminating() -> Iterator[None]:
+    """A context in which SIGTERM ends the work like Ctrl-C: what was begun is tidied up."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _leave_at_once(code: int) -> None:

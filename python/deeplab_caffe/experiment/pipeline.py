@@ -129,8 +129,8 @@ def _run_stage(experiment: Experiment, stage: Stage, force: bool) -> None:
     start = time.monotonic()
     try:
         stage.run(experiment)
-    except KeyboardInterrupt:
-        raise Stopped(f"interrupted in stage {stage.name}; run the same command again to continue") from None
+    except KeyboardInterrupt as stop:
+        raise Stopped(f"interrupted in stage {stage.name}; run the same command again to continue", stop) from None
     write_record(experiment, stage.name, inputs, time.monotonic() - start)
 
 

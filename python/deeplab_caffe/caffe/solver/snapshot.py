@@ -45,8 +45,13 @@ def newest(prefix: str) -> str | None:
     """The `.solverstate` or `.solverstate.h5` of the latest snapshot under a prefix whose weights are there too."""
     files = glob.glob(f"{glob.escape(prefix)}_iter_*.solverstate*")
     found = [(int(m[1]), path) for path in files if (m := _ITER.search(path))]
-    whole = [pair for pair in found if os.path.exists(pair[1].replace(".solverstate", ".caffemodel"))]
+    whole = [pair for pair in found if os.path.exists(weights_of(pair[1]))]
     return max(whole)[1] if whole else None
+
+
+def weights_of(state: str) -> str:
+    """The file of weights beside a state."""
+    return ".caffemodel".join(state.rsplit(".solverstate", 1))
 
 
 def last(prefix: str) -> str:

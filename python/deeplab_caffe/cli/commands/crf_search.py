@@ -79,9 +79,9 @@ def run(arguments: argparse.Namespace) -> None:
     start = time.monotonic()
     try:
         result = _search(arguments, items, dataset, num_classes, output)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         kept = f"progress is kept in {output / 'search.journal'}"
-        raise Stopped(f"crf-search: interrupted; {kept}; run the same command again to continue") from None
+        raise Stopped(f"crf-search: interrupted; {kept}; run the same command again to continue", stop) from None
     save_search(result, output / "search.json")
     show_search(result, dataset.classes if dataset else ())
     print(f"{output}: wrote search.json, search.csv, search.png, parameters.json")
