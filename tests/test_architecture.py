@@ -24,7 +24,7 @@ FLOORS = (
     ("crf",),
     ("formats", "data", "evaluation"),
 )
-GROUND = ("errors", "files", "locks", "permission", "progress", "tables")
+GROUND = ("errors", "files", "locks", "permission", "progress", "tables", "temporary_files")
 
 #: what rooms may not import although it lies on a lower floor
 NOT = {

@@ -9,22 +9,18 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import platform
 import re
-import secrets
 import shutil
 import stat
 import sys
 import tempfile
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-#: temporary files that this process is writing
-_unfinished: set[str] = set()
-_LONGEST = 255  # bytes of a file name
+from .temporary_files import remove_dead_leftovers, temporary_name, unfinished
+
 _LINKS = 40  # that are followed
 #: the folders in which a process finds its open files by number
 _OPEN_FILES = re.compile(r"/dev/fd|/proc/(\d+)(/task/\d+)?/fd")
@@ -46,7 +42,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         >>> with replacing(os.devnull) as temporary:
         ...     _ = temporary.write_text("gone")
     """
-    if os.fspath(path) in _unfinished:  # a writer within the block of another
+    if os.fspath(path) in unfinished:  # a writer within the block of another
         yield Path(path)
         return
     Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +53,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         _put(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
-        _unfinished.discard(os.fspath(temporary))
+        unfinished.discard(os.fspath(temporary))
 
 
 def put(finished: Path, path: str | os.PathLike[str]) -> None:
@@ -76,20 +72,31 @@ def new_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     remove_dead_leftovers(target.parent, target.stem)
     temporary = temporary_name(target)
-    _unfinished.add(os.fspath(temporary))
+    unfinished.add(os.fspath(temporary))
     try:
         temporary.mkdir()
         yield temporary
         temporary.rename(target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-        _unfinished.discard(os.fspath(temporary))
+        unfinished.discard(os.fspath(temporary))
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write `text` as UTF-8 to `path`, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def check_folder(folder: str | os.PathLike[str]) -> None:
+    """Raise OSError unless files can be made in a folder, which is made with the first one; writes nothing."""
+    place = Path(folder).absolute()
+    while not os.path.lexists(place):
+        place = place.parent
+    if not place.is_dir():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(place))
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(place))
 
 
 # -- where a path leads
@@ -195,7 +202,7 @@ def _new_temporary(target: _Target) -> Path:
             raise OSError(errno.ENOENT, "its folder does not exist", os.fspath(target.path)) from None
     handle, name = tempfile.mkstemp(prefix="deeplab-", suffix=target.path.suffix)
     os.close(handle)
-    _unfinished.add(name)
+    unfinished.add(name)
     return Path(name)
 
 
@@ -203,83 +210,15 @@ def _new_beside(target: _Target) -> Path:
     rights = 0o666 if target.status is None else 0o600  # the system takes the umask off
     while True:
         path = temporary_name(target.path)
-        _unfinished.add(os.fspath(path))
+        unfinished.add(os.fspath(path))
         try:
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, rights))
             return path
         except FileExistsError:
             continue
         except OSError:
-            _unfinished.discard(os.fspath(path))
+            unfinished.discard(os.fspath(path))
             raise
-
-
-def _read_computer() -> str:
-    """A number for this computer, or this container on it: within it, process numbers tell processes apart."""
-    try:
-        space = os.readlink("/proc/self/ns/pid")
-    except OSError:  # not on this system
-        space = ""
-    return f"{zlib.crc32(f'{platform.node()} {space}'.encode()):08x}"
-
-
-_COMPUTER = _read_computer()
-_TEMPORARY = re.compile(r"(?s)\.(.*)~(\d+)-([0-9a-f]{8})-[0-9a-f]{8}((?:\.[^.]*)?)")
-
-
-def temporary_name(path: Path) -> Path:
-    """A new name beside `path` that says which process writes there: `.<stem>~<process>-<computer>-<random><suffix>`."""
-    return path.with_name(f"{_beginning(path)}{os.getpid()}-{_COMPUTER}-{secrets.token_hex(4)}{path.suffix}")
-
-
-def _beginning(path: Path) -> str:
-    room = _LONGEST - 1 - 1 - 10 - 1 - 8 - 1 - 8 - len(os.fsencode(path.suffix))
-    return f".{os.fsdecode(os.fsencode(path.stem)[: max(room, 0)])}~"
-
-
-def remove_leftovers(paths: Iterable[Path]) -> None:
-    """Remove what processes that were killed left when they wrote these files with `replacing`.
-
-    Nobody may be writing them meanwhile: hold their lock.
-    """
-    wanted = {(path.parent, _beginning(path), path.suffix) for path in paths}
-    for folder in {folder for folder, _, _ in wanted}:
-        for found, match in _temporaries(folder):
-            if (folder, f".{match[1]}~", match[4]) in wanted:
-                _remove(found)
-
-
-def remove_dead_leftovers(folder: str | os.PathLike[str], beginning: str = "") -> None:
-    """Remove temporary files and folders of files whose names begin so, if their process has certainly ended.
-
-    That is one of this computer that is no longer there, so that others may be writing meanwhile.
-    """
-    for found, match in _temporaries(Path(folder)):
-        if match[1].startswith(beginning) and match[3] == _COMPUTER and _has_ended(int(match[2]), found):
-            _remove(found)
-
-
-def _temporaries(folder: Path) -> list[tuple[Path, re.Match[str]]]:
-    return [(path, match) for path in folder.glob(".*~*") if (match := _TEMPORARY.fullmatch(path.name))]
-
-
-def _has_ended(process: int, temporary: Path) -> bool:
-    if process == os.getpid():  # or an earlier one with this number
-        return os.fspath(temporary) not in _unfinished
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
-def _remove(temporary: Path) -> None:
-    if temporary.is_dir() and not temporary.is_symlink():
-        shutil.rmtree(temporary, ignore_errors=True)
-    else:
-        temporary.unlink(missing_ok=True)
 
 
 # -- the machine

@@ -12,7 +12,6 @@ import os
 import platform
 import shlex
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,49 +22,41 @@ from .errors import InputError
 #: name of the lock in a folder
 LOCK_FILE = ".deeplab.lock"
 _LONGEST_COMMAND = 200
-#: locks that a thread of this process holds, by path and thread
-_held: set[tuple[str, int]] = set()
 
 
 @contextlib.contextmanager
-def locked_folder(folder: str | os.PathLike[str], what: str) -> Iterator[None]:
+def locked_folder(folder: str | os.PathLike[str], busy: str) -> Iterator[None]:
     """Hold the lock of a folder, which is made; see `locked`."""
     Path(folder).mkdir(parents=True, exist_ok=True)
-    with locked(Path(folder) / LOCK_FILE, what):
+    with locked(Path(folder) / LOCK_FILE, busy):
         yield
 
 
 @contextlib.contextmanager
-def locked(path: str | os.PathLike[str], what: str) -> Iterator[None]:
-    """Hold a lock while the block runs. A thread that holds it already may take it again.
+def locked(path: str | os.PathLike[str], busy: str) -> Iterator[None]:
+    """Hold a lock while the block runs.
 
     Args:
         path: the lock file; its folder exists.
-        what: what is locked, for the message, such as "the experiment exper/demo".
+        busy: begins the message if it is held already, such as "the experiment exper/demo is in use".
 
     Raises:
-        InputError: another process, or another thread, holds it; says which one.
+        InputError: it is held already; says by which process.
     """
-    key = os.path.realpath(path), threading.get_ident()
-    if key in _held:
-        yield
-        return
-    handle = _acquire(os.fspath(path), what)
-    _held.add(key)
+    handle = _acquire(os.fspath(path), busy)
     try:
         yield
     finally:
-        _held.discard(key)
         _release(os.fspath(path), handle)
 
 
-def _acquire(path: str, what: str) -> int:
+def _acquire(path: str, busy: str) -> int:
     """An open lock file that is this process's."""
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0), 0o666)
         try:
             if not _lock(handle):
-                raise InputError(_message(what, path, _holder(handle)))
+                raise InputError(_message(busy, path, _holder(handle)))
             if _is_current(handle, path):
                 os.truncate(handle, 0)
                 os.pwrite(handle, json.dumps(_own()).encode(), 0)
@@ -139,11 +130,11 @@ def _is_alive(holder: dict[str, Any]) -> bool:
     return True
 
 
-def _message(what: str, path: str, holder: dict[str, Any]) -> str:
+def _message(busy: str, path: str, holder: dict[str, Any]) -> str:
     if not holder:
-        return f"{what} is in use by another process; wait until it has ended"
+        return f"{busy} (process unknown); wait until it has ended"
     said = {key: str(holder.get(key, "?")).encode("ascii", "backslashreplace").decode() for key in _own()}
     printable = {key: "".join(c if c.isprintable() else "?" for c in text) for key, text in said.items()}
     who = "process {pid} on {host}, since {since}: {command}".format(**printable)
     elsewhere = f". If it no longer runs, remove {path}" if holder.get("host") != platform.node() else ""
-    return f"{what} is in use ({who}); wait until it has ended, or end it{elsewhere}"
+    return f"{busy} ({who}); wait until it has ended, or end it{elsewhere}"

@@ -6,14 +6,19 @@ In a stage's module, `<stage>_inputs` are the files and values that decide wheth
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, Stopped
 from ..formats.prototxt import nearest
+from ..locks import locked_folder
+from ..temporary_files import remove_dead_leftovers
 from .create import remember
 from .fingerprints import fingerprint
 from .folder import Experiment
@@ -86,22 +91,46 @@ STAGES = {
 def run(experiment: Experiment, names: Sequence[str] | None = None, force: bool = False) -> None:
     """Run stages, each unless it is finished and its inputs are unchanged.
 
+    The experiment is locked as soon as there is something to do; what others have finished can be shown meanwhile.
+
     Args:
         names: the stages to run; None: all of them.
         force: run them even if they are finished.
 
     Raises:
-        InputError: a stage is unknown, needs another one to be finished first, or finds invalid input.
+        InputError: a stage is unknown, needs another one to be finished first, or finds invalid input; or another
+            process is writing into the experiment.
         Stopped: the user interrupted a stage.
+        NotFinite: the training has diverged.
     """
     for name in names or STAGES:
         if name not in STAGES:
             raise InputError(f"unknown stage '{name}'{nearest(name, list(STAGES))} (stages: {', '.join(STAGES)})")
-    for name in _with_nets(experiment, names) if names else STAGES:
-        _run_stage(experiment, STAGES[name], force)
-        remember(experiment)
+    with contextlib.ExitStack() as held:
+        begin = functools.cache(functools.partial(held.enter_context, lock(experiment)))
+        for name in _with_nets(experiment, names) if names else STAGES:
+            _run_stage(experiment, STAGES[name], force, begin)
+            remember(experiment)
     if names:
         _note_outdated(experiment, names)
+
+
+@contextlib.contextmanager
+def lock(experiment: Experiment) -> Iterator[None]:
+    """A context in which no other process writes into an experiment; what killed ones left there is removed.
+
+    Of the processes of one torchrun, the first holds the lock.
+
+    Raises:
+        InputError: another process is writing; says which one.
+    """
+    if int(os.environ.get("RANK") or 0):
+        yield
+        return
+    with locked_folder(experiment.folder, f"the experiment {experiment.folder} is in use"):
+        for folder, _, _ in os.walk(experiment.folder):
+            remove_dead_leftovers(folder)
+        yield
 
 
 def _with_nets(experiment: Experiment, names: Sequence[str]) -> list[str]:
@@ -110,7 +139,7 @@ def _with_nets(experiment: Experiment, names: Sequence[str]) -> list[str]:
     return ["prototxt", *names] if follows else list(names)
 
 
-def _run_stage(experiment: Experiment, stage: Stage, force: bool) -> None:
+def _run_stage(experiment: Experiment, stage: Stage, force: bool, begin: Callable[[], None]) -> None:
     reason = stage.skipped(experiment)
     if reason:
         print(f"== {stage.name}: {reason}", flush=True)
@@ -122,6 +151,7 @@ def _run_stage(experiment: Experiment, stage: Stage, force: bool) -> None:
         print(f"== {stage.name}: already done, nothing has changed", flush=True)
         stage.show(experiment)
         return
+    begin()
     print(f"== {stage.name}", flush=True)
     record_path(experiment, stage.name).unlink(missing_ok=True)  # so that an interrupted stage is not finished
     if force:

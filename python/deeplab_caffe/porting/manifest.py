@@ -13,7 +13,9 @@ from typing import Any
 from ..data.archive import unpack
 from ..data.download import download, file_sum
 from ..errors import InputError
+from ..files import put
 from ..formats.tree import nearest
+from ..locks import locked
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -105,6 +107,12 @@ def fetch(entry: Entry, folder: str | os.PathLike[str], mirror: str | None = Non
         if not entry.archive:
             _check_sum(target, entry.sha256)
         return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with locked(target.with_name(f".{entry.name}.lock"), f"{target} is being fetched already"):
+        return _fetch_anywhere(entry, target, mirror)
+
+
+def _fetch_anywhere(entry: Entry, target: Path, mirror: str | None) -> Path:
     failures = []
     for url in _places(entry, mirror):
         try:
@@ -139,7 +147,7 @@ def _fetch_from(url: str, entry: Entry, target: Path) -> Path:
         unpack(packed, staging, entry.size * _MB, wanted=lambda name: name == entry.inside)
         if not (staging / entry.inside).is_file():
             raise InputError(f"{packed}: holds no '{entry.inside}'")
-        os.replace(staging / entry.inside, target)
+        put(staging / entry.inside, target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     packed.unlink()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...data import Dataset
 from ...errors import InputError, Stopped
+from ...locks import locked_folder
 from .. import crf_flags
 
 if TYPE_CHECKING:
@@ -68,14 +70,30 @@ def _flag(name: str) -> str:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from ...experiment import pipeline
-    from ...experiment.stages.search import save_search, show_search
+    from ...experiment import lock, pipeline
 
     target = _target(arguments)
     if target is not None:
         pipeline.check_ready(target, "search")
     items, dataset, num_classes = _inputs(arguments)
     output = _output(arguments)
+    with ExitStack() as held:
+        if target is not None:
+            held.enter_context(lock(target))
+        held.enter_context(locked_folder(output, f"another search is writing into {output}"))
+        _search_and_save(arguments, (items, dataset, num_classes), target, output)
+
+
+def _search_and_save(
+    arguments: argparse.Namespace,
+    inputs: tuple[list[FileItem], Dataset | None, int],
+    target: Experiment | None,
+    output: Path,
+) -> None:
+    from ...experiment import pipeline
+    from ...experiment.stages.search import save_search, show_search
+
+    items, dataset, num_classes = inputs
     start = time.monotonic()
     try:
         result = _search(arguments, items, dataset, num_classes, output)

@@ -7,16 +7,18 @@ import functools
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ...data.large_images import IMAGE_SUFFIXES, find_images
 from ...data.score_maps import find_score_maps
 from ...errors import InputError
-from ...files import remove_leftovers, write_text
+from ...files import write_text
+from ...locks import locked_folder
 from ...progress import tracked
-from ..pool import open_pool
+from ...temporary_files import remove_leftovers
+from ..pool import WorkerPool, open_pool
 from .refiner import Refiner, Task
 
 RECORD = "crf.json"  # in the folder of the results: the parameters that they were made with
@@ -75,19 +77,26 @@ def refine_batch(
     """Refine image by image; those that cannot be are reported on standard error, and the others done.
 
     A few images per worker are in the memory at a time, however many there are.
-    Raises InputError where the results would overwrite what is read or cannot be written, and for a scheduler that is
-    not there.
+    Raises InputError where the results would overwrite what is read or cannot be written, another batch is writing
+    into their folder, and for a scheduler that is not there.
     """
     _keep_inputs(tasks, refiner.folder)
     _prepare(refiner.folder)
+    make = functools.partial(_same, refiner)
+    with locked_folder(refiner.folder, f"another batch is writing into {refiner.folder}"):
+        return _refine(tasks, refiner, lambda: open_pool(make, workers, processes, scheduler), quiet)
+
+
+def _refine(
+    tasks: Sequence[Task | Failure], refiner: Refiner, opened: Callable[[], WorkerPool], quiet: bool
+) -> RefineSummary:
     _record(refiner)
     failures = [task for task in tasks if isinstance(task, Failure)]
     for failure in failures:
         _report(failure)
     wanted = [task for task in tasks if isinstance(task, Task)]
     files = [refiner.folder / f"{task.id}.{name}" for task in wanted for name in refiner.formats]
-    make = functools.partial(_same, refiner)
-    with _tidied(files), contextlib.closing(open_pool(make, workers, processes, scheduler)) as pool:
+    with _tidied(files), contextlib.closing(opened()) as pool:
         counted: Iterator = pool.run(wanted)
         for task, message in counted if quiet or not wanted else tracked(counted, "crf", len(wanted)):
             if message:
@@ -104,7 +113,7 @@ def _record(refiner: Refiner) -> None:
 
 
 def _prepare(folder: Path) -> None:
-    """WorkFactory the folder of the results, and see that files can be made in it."""
+    """Make the folder of the results, and see that files can be made in it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
