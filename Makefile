@@ -83,8 +83,8 @@ conformance: $(VENV)/.installed  ## compare every layer with recordings of a C++
 fuzz: $(VENV)/.installed  ## read 100,000 mutated files: each must be read or refused
 	@$(BIN)/python tests/fuzz.py
 
-prototxt: $(VENV)/.installed  ## write the nets of every model again (hand-edited files stay, unless FORCE=1)
-	@$(BIN)/deeplab prototxt all
+prototxt: $(VENV)/.installed  ## write the nets in prototxt/ again (hand-edited files stay, unless FORCE=1), and all sums
+	@$(BIN)/deeplab prototxt all --refresh
 	@$(BIN)/deeplab list --markdown docs/models.md
 
 bench: $(VENV)/.installed  ## run the benchmarks against their peers, those that are installed
@@ -97,6 +97,7 @@ bench_gpu: $(VENV)/.installed  ## on a CUDA device: agreement with the recording
 	$(BIN)/pytest tests/caffe -k cuda
 	$(BIN)/python bench/forward.py --device cuda
 	$(BIN)/python bench/train.py --device cuda --batch 30
+	$(BIN)/deeplab prototxt voc12/resnet101_msc
 	$(BIN)/python bench/train.py --device cuda --batch 10 --net prototxt/voc12/resnet101_msc/train.prototxt
 
 clean:  ## remove the virtual environment and caches, not data or experiments

@@ -2,6 +2,7 @@
 
     python bench/train.py                                                 # LargeFOV, 2 images of 321 x 321, on the CPU
     python bench/train.py --device cuda --batch 30                        # on the first CUDA device
+    deeplab prototxt voc12/resnet101_msc                                  # writes a net that is not committed
     python bench/train.py --net prototxt/voc12/resnet101_msc/train.prototxt --batch 1      # another net, ours alone
 
 Random weights and images. A step is forward, backward and the update: SGD with momentum, weight decay, and the net's

@@ -20,7 +20,7 @@ from deeplab_caffe.caffe.blob import Blob
 from deeplab_caffe.caffe.layer_types.base import MANY, Layer, registered
 from deeplab_caffe.caffe.layer_types.python import PythonLayer
 from deeplab_caffe.errors import InputError
-from deeplab_caffe.formats import prototxt, schema
+from deeplab_caffe.formats import messages, prototxt, schema
 from deeplab_caffe.formats.layer_facts import (
     ACTIVATION,
     BY_AXIS,
@@ -84,7 +84,7 @@ def build(case: Case, in_place: bool = False, more: str = "") -> caffe.Net:
         for name, array in case.bottoms.items()
     ]
     text = "\n".join(["force_backward: true", *inputs, case.text, more])
-    param = prototxt.to_message(prototxt.Document(text), schema.NetParameter())
+    param = messages.to_message(prototxt.Document(text), schema.NetParameter())
     if in_place:
         param.layer[-1].top[0] = param.layer[-1].bottom[0]
     caffe.set_random_seed(1)

@@ -63,15 +63,15 @@ _FROZEN = re.sub(r"lr_mult: \d+", "lr_mult: 0", lint_nets.TRAIN)
 
 PLANTED: dict[str, list[Plant]] = {
     # the text
-    "syntax": [Plant("train", "pad: 2\n", "pad 2\n", "2\n", "got '2' after 'pad'")],
+    "syntax": [Plant("train", "pad: 2\n", "pad 2\n", "2\n", "after 'pad', got '2'")],
     "unknown-field": [
         Plant("train", "pad: 2\n", "padd: 2\n", "padd: 2", "did you mean 'pad'?"),
-        Plant("train", "loss_param", "softmaxloss_param", "softmaxloss_param", "it is 'loss_param' today"),
+        Plant("train", "loss_param", "softmaxloss_param", "softmaxloss_param", "it is now called 'loss_param'"),
         Plant("solver", "stepsize", "step_size", "step_size", "did you mean 'stepsize'?"),
     ],
     "wrong-value": [
         Plant("train", "pool: MAX", "pool: MAXX", "MAXX", "did you mean 'MAX'?"),
-        Plant("train", "pad: 2\n", "pad: two\n", "two", "wants a number"),
+        Plant("train", "pad: 2\n", "pad: two\n", "two", "expected a number"),
     ],
     "repeated-field": [
         Plant("train", '  name: "conv2"\n', '  name: "conv2"\n  name: "c"\n', 'name: "c"', "given twice")
@@ -121,11 +121,11 @@ PLANTED: dict[str, list[Plant]] = {
         ),
     ],
     "repeated-top": [
-        Plant("train", 'top: "conv2"\n', 'top: "conv1"\n', 'top: "conv1"', "is made by conv1 (Convolution) already")
+        Plant("train", 'top: "conv2"\n', 'top: "conv1"\n', 'top: "conv1"', "is already made by conv1 (Convolution)")
     ],
     "unused-blob": [
         Plant("train", 'top: "conv2"\n', 'top: "conv2"\n  top: "more"\n', 'top: "more"', "is read by no layer"),
-        Plant("test", 'top: "data"\n', 'top: "data"\n  top: "label"\n', 'top: "label"', "put it into a Silence"),
+        Plant("test", 'top: "data"\n', 'top: "data"\n  top: "label"\n', 'top: "label"', "let a Silence layer read it"),
     ],
     "in-place-shared": [
         Plant(
@@ -134,7 +134,7 @@ PLANTED: dict[str, list[Plant]] = {
             'layer { name: "side" type: "Pooling" bottom: "conv1" top: "side" }\n'
             'layer { name: "silence" type: "Silence" bottom: "side" }\n' + _RELU1,
             'top: "conv1" }',
-            "works in place on 'conv1', which side (Pooling) reads, too",
+            "works in place on 'conv1', which side (Pooling) reads as well",
         )
     ],
     "in-place-type": [
@@ -146,7 +146,7 @@ PLANTED: dict[str, list[Plant]] = {
             'type: "ReLU" bottom: "conv2"',
             'type: "Sigmoid" bottom: "conv2"',
             'top: "conv2" dropout',
-            "whose gradient is made from it",
+            "from which Caffe computes",
         )
     ],
     "include-and-exclude": [
@@ -167,7 +167,7 @@ PLANTED: dict[str, list[Plant]] = {
             _LOSS,
             _LOSS + "  propagate_down: true\n",
             "propagate_down",
-            "states propagate_down 1 times for 2 bottoms",
+            "has 1 propagate_down for 2 bottoms",
         )
     ],
     # nonlinearities
@@ -178,7 +178,7 @@ PLANTED: dict[str, list[Plant]] = {
             _RELU2,
             'layer { name: "relu2" type: "ReLU" bottom: "pool1" top: "pool1" }\n',
             'bottom: "pool1"',
-            "its name says 'conv2'",
+            "its name matches 'conv2'",
         ),
     ],
     "activation-on-scores": [
@@ -197,21 +197,19 @@ PLANTED: dict[str, list[Plant]] = {
             'layer { name: "prob" type: "Softmax" bottom: "fc8" top: "prob" }\n'
             'layer {\n  name: "loss"\n  type: "SoftmaxWithLoss"\n  bottom: "prob"',
             'layer { name: "prob"',
-            "loss (SoftmaxWithLoss) takes the softmax itself",
+            "loss (SoftmaxWithLoss) applies the softmax itself",
         )
     ],
     "missing-activation": [Plant("train", _RELU2, "", 'bottom: "conv2"', "without an activation between them")],
     # what is learned
-    "missing-filler": [
-        Plant("train", _FILLER, "", "convolution_param {\n    num_output: 5", "states no weight_filler")
-    ],
+    "missing-filler": [Plant("train", _FILLER, "", "convolution_param {\n    num_output: 5", "has no weight_filler")],
     "constant-filler": [
         Plant(
             "train",
             "pad: 1 }",
             'pad: 1 weight_filler { type: "constant" value: 0.1 } }',
             "weight_filler",
-            "start at one value",
+            "start at the same value",
         )
     ],
     "deconvolution-filler": [
@@ -220,17 +218,17 @@ PLANTED: dict[str, list[Plant]] = {
             _END,
             _UP + _END,
             "convolution_param { num_output: 5 kernel_size: 4",
-            "without weights from elsewhere it makes 0",
+            "unless they are loaded, its output is 0",
         )
     ],
-    "bias-multiplier": [Plant("train", _CONV2, _ONE, "param { lr_mult: 1", "states no lr_mult for its bias")],
+    "bias-multiplier": [Plant("train", _CONV2, _ONE, "param { lr_mult: 1", "has no lr_mult for its bias")],
     "weight-multiplier": [
         Plant(
             "train",
             _CONV2,
             '  bottom: "pool1"\n  top: "conv2"\n',
             'layer {\n  name: "conv2"',
-            "states no lr_mult, so that",
+            "has no lr_mult, so weights",
         )
     ],
     "batch-norm-multiplier": [
@@ -249,13 +247,15 @@ PLANTED: dict[str, list[Plant]] = {
             _RELU1,
             _BN % "" + _SCALE + _RELU1,
             "convolution_param { num_output: 8 kernel_size: 3 pad: 1 }",
-            "is subtracted again",
+            "subtracts its bias again",
         )
     ],
     "nothing-learns": [Plant("train", lint_nets.TRAIN, _FROZEN, "param", "no layer of this training net learns")],
     "multiplier-range": [
-        Plant("train", "lr_mult: 10", "lr_mult: -10", "lr_mult: -10", "that learns uphill"),
-        Plant("train", "dropout_ratio: 0.5", "dropout_ratio: 1.5", "dropout_ratio", "wanted 0 or more and less than 1"),
+        Plant("train", "lr_mult: 10", "lr_mult: -10", "lr_mult: -10", "lr_mult is -10, expected at least 0"),
+        Plant(
+            "train", "dropout_ratio: 0.5", "dropout_ratio: 1.5", "dropout_ratio", "expected at least 0 and less than 1"
+        ),
     ],
     # sizes
     "does-not-fit": [
@@ -291,7 +291,9 @@ PLANTED: dict[str, list[Plant]] = {
     "filler": [Plant("train", '"gaussian"', '"gausian"', 'layer {\n  name: "fc8"', "unknown filler type 'gausian'")],
     "dilation-pad": [Plant("train", "pad: 2\n", "pad: 1\n", "pad: 1\n", "keeps the size with pad 2, not 1")],
     "crop-size": [Plant("train", "crop_size: 33", "crop_size: 35", "crop_size: 35", "is 35 pixels, not 8k + 1")],
-    "output-size": [Plant("test", "zoom_factor: 8", "zoom_factor: 4", "interp_param", "is 17×17, but the image 33×33")],
+    "output-size": [
+        Plant("test", "zoom_factor: 8", "zoom_factor: 4", "interp_param", "is 17×17, but the image is 33×33")
+    ],
     # labels
     "ignore-label": [
         Plant("train", _LOSS, "", 'layer {\n  name: "loss"', "pads labels with 255"),
@@ -300,7 +302,7 @@ PLANTED: dict[str, list[Plant]] = {
             "  seg_accuracy_param { ignore_label: 255 }\n",
             "",
             'layer {\n  name: "accuracy"',
-            "ignores no label",
+            "has no ignore_label",
         ),
     ],
     "ignore-label-differs": [
@@ -315,40 +317,38 @@ PLANTED: dict[str, list[Plant]] = {
             _END,
             _FC9 + _END,
             'bottom: "fc9" bottom: "label_shrink"',
-            "is given scores of 4 classes, loss (SoftmaxWithLoss) of 5",
+            "has scores of 4 classes, loss (SoftmaxWithLoss) of 5",
         )
     ],
-    "label-type": [Plant("train", "label_type: PIXEL", "label_type: IMAGE", "label_type", "its label_type is IMAGE")],
+    "label-type": [Plant("train", "label_type: PIXEL", "label_type: IMAGE", "label_type", "label_type is IMAGE")],
     "label-gradient": [Plant("train", _END, _ESTEP + _END, 'bottom: "estep"', "labels have no gradient")],
     # data
     "data-source": [
-        Plant("train", '    source: "train.txt"\n', "", "image_data_param", "states no source"),
-        Plant("train", "batch_size: 2", "batch_size: 0", "batch_size: 0", "its batch_size is 0"),
+        Plant("train", '    source: "train.txt"\n', "", "image_data_param", "has no source"),
+        Plant("train", "batch_size: 2", "batch_size: 0", "batch_size: 0", "batch_size is 0"),
     ],
     "moved-field": [
-        Plant("train", "shuffle: true", "shuffle: true mirror: true", "mirror: true\n    label", "is of 2013")
+        Plant("train", "shuffle: true", "shuffle: true mirror: true", "mirror: true\n    label", "is a field of 2013")
     ],
     "mean-values": [
-        Plant("train", "    mean_value: 123\n", "", "mean_value: 104", "states 2 mean_value for 3 channels"),
-        Plant(
-            "train", "    mean_value: 123\n", "    mean_value: 123\n    mean_file: 'm'\n", "mean_file", "states both"
-        ),
+        Plant("train", "    mean_value: 123\n", "", "mean_value: 104", "has 2 mean_value for 3 channels"),
+        Plant("train", "    mean_value: 123\n", "    mean_value: 123\n    mean_file: 'm'\n", "mean_file", "has both"),
     ],
-    "shuffle": [Plant("train", "    shuffle: true\n", "", "image_data_param", "in its order")],
+    "shuffle": [Plant("train", "    shuffle: true\n", "", "image_data_param", "in the same order")],
     "test-augmentation": [Plant("test", "crop_size: 33", "crop_size: 33 mirror: true", "mirror: true", "results vary")],
-    "crop-missing": [Plant("train", "    crop_size: 33\n", "", "transform_param", "must all be of one size")],
-    "missing-file": [Plant("train", "x", "x", 'source: "train.txt"', "'train.txt' is not there")],
+    "crop-missing": [Plant("train", "    crop_size: 33\n", "", "transform_param", "needs images of one size")],
+    "missing-file": [Plant("train", "x", "x", 'source: "train.txt"', "'train.txt' does not exist")],
     # solvers
     "solver-net": [
-        Plant("solver", "train_net", "net: 'a'\ntrain_net", 'train_net: "', "names net, train_net to train"),
+        Plant("solver", "train_net", "net: 'a'\ntrain_net", 'train_net: "', "has net, train_net; expected exactly one"),
         Plant("solver", "train.prototxt", "trian.prototxt", 'train_net: "', "Could not open file"),
     ],
-    "solver-type": [Plant("solver", "solver_mode", 'type: "Adm"\nsolver_mode', "type", "there is no solver 'Adm'")],
+    "solver-type": [Plant("solver", "solver_mode", 'type: "Adm"\nsolver_mode', "type", "unknown solver type 'Adm'")],
     "lr-policy": [
-        Plant("solver", '"step"', '"stp"', "lr_policy", "there is no lr_policy 'stp'"),
-        Plant("solver", "stepsize: 2000\n", "", "lr_policy", "lr_policy 'step' wants stepsize"),
+        Plant("solver", '"step"', '"stp"', "lr_policy", "unknown lr_policy 'stp'"),
+        Plant("solver", "stepsize: 2000\n", "", "lr_policy", "lr_policy 'step' needs stepsize"),
     ],
-    "unused-solver-field": [Plant("solver", '"step"', '"poly"\npower: 0.9', "gamma", "has no use for gamma")],
+    "unused-solver-field": [Plant("solver", '"step"', '"poly"\npower: 0.9', "gamma", "does not use gamma")],
     "schedule": [
         Plant("solver", "stepsize: 2000", "stepsize: 6000", "stepsize", "the rate never falls"),
         Plant(
@@ -356,19 +356,21 @@ PLANTED: dict[str, list[Plant]] = {
             'lr_policy: "step"\ngamma: 0.1\nstepsize: 2000',
             'lr_policy: "multistep"\ngamma: 0.1\nstepvalue: [5, 4]',
             "4]",
-            "do not rise",
+            "are not increasing",
         ),
     ],
     "solver-value": [
-        Plant("solver", "momentum: 0.9", "momentum: 9", "momentum", "momentum is 9, wanted 0 or more and less than 1"),
-        Plant("solver", "base_lr: 0.001\n", "", "train_net", "states no base_lr"),
+        Plant(
+            "solver", "momentum: 0.9", "momentum: 9", "momentum", "momentum is 9, expected at least 0 and less than 1"
+        ),
+        Plant("solver", "base_lr: 0.001\n", "", "train_net", "base_lr is missing"),
     ],
     "test-settings": [
         Plant("solver", "max_iter", "test_iter: 10\nmax_iter", "test_iter", "1 test_iter for 0 test nets"),
         Plant("solver", "max_iter", "test_interval: 10\nmax_iter", "test_interval", "nothing is tested"),
     ],
     "snapshot": [
-        Plant("solver", "model/train", "train.prototxt/train", "snapshot_prefix", "is a file, so that no snapshot"),
+        Plant("solver", "model/train", "train.prototxt/train", "snapshot_prefix", "is a file, so no snapshot"),
         Plant(
             "solver",
             "snapshot: 2000",
@@ -377,7 +379,9 @@ PLANTED: dict[str, list[Plant]] = {
             "no snapshot is ever taken",
         ),
     ],
-    "missing-weights": [Plant("solver", "max_iter", 'weights: "none.caffemodel"\nmax_iter', "weights", "is not there")],
+    "missing-weights": [
+        Plant("solver", "max_iter", 'weights: "none.caffemodel"\nmax_iter', "weights", "does not exist")
+    ],
     "no-loss": [
         Plant(
             "train",

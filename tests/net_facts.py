@@ -7,14 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from deeplab_caffe.formats import schema
-from deeplab_caffe.formats.prototxt import Document, to_message
-from deeplab_caffe.nets import Options, generate
+from deeplab_caffe.formats.messages import to_message
+from deeplab_caffe.formats.prototxt import Document
+from deeplab_caffe.nets import GeneratorOptions, generate
 
 REPOSITORY = Path(__file__).parents[1]
 
 _files = cache(generate)
 #: what lists of a Convolution mean if they are not stated
 _UNSTATED = {"pad": [0], "stride": [1], "dilation": [1]}
+
+
+def files_of(name: str) -> dict[str, str]:
+    """The generated files of a model, made once; the working folder must be the repository."""
+    return _files(name, GeneratorOptions())
 
 
 def plain(message: Any) -> dict[str, Any]:
@@ -38,12 +44,12 @@ def parsed(text: str) -> list[dict[str, Any]]:
 
 def generated(name: str, role: str, **options: Any) -> list[dict[str, Any]]:
     """The layers of a generated net of the repository's table; the working folder must be the repository."""
-    return parsed(_files(name, Options(**options))[f"{role}.prototxt"])
+    return parsed(_files(name, GeneratorOptions(**options))[f"{role}.prototxt"])
 
 
 def solvers(name: str) -> list[Any]:
     """The solvers of a model's stages."""
-    files = _files(name, Options())
+    files = files_of(name)
     texts = [files[f"solver{stage}.prototxt"] for stage in ("", "2") if f"solver{stage}.prototxt" in files]
     return [to_message(Document(text), schema.SolverParameter()) for text in texts]
 

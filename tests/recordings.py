@@ -14,7 +14,7 @@ import torch
 
 from cases import collect
 from deeplab_caffe import caffe
-from deeplab_caffe.formats import prototxt, schema
+from deeplab_caffe.formats import messages, prototxt, schema
 from tolerances import tolerance
 
 FOLDER = Path(__file__).parent / "data" / "conformance" / "layers"
@@ -75,7 +75,7 @@ def _load(name: str) -> dict[str, np.ndarray]:
 
 
 def _definition(record: dict[str, np.ndarray]):
-    return prototxt.to_message(prototxt.Document(str(record["prototxt"])), schema.NetParameter())
+    return messages.to_message(prototxt.Document(str(record["prototxt"])), schema.NetParameter())
 
 
 def _prepared(record: dict[str, np.ndarray]) -> caffe.Net:

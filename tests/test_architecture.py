@@ -24,7 +24,17 @@ FLOORS = (
     ("crf",),
     ("formats", "data", "evaluation"),
 )
-GROUND = ("errors", "files", "locks", "permission", "progress", "tables", "temporary_files")
+GROUND = (
+    "arrays",
+    "errors",
+    "files",
+    "locks",
+    "permission",
+    "progress",
+    "spelling",
+    "tables",
+    "temporary_files",
+)
 
 #: what rooms may not import although it lies on a lower floor
 NOT = {
@@ -35,9 +45,9 @@ NOT = {
 }
 #: rooms within rooms, with all that they may import: the search scores with evaluation and reads labels with data
 INNER = {
-    "crf/crew": set(),
-    "crf/batch": {"formats", "crf", "crf/crew", "data"},
-    "crf/search": {"formats", "crf", "crf/crew", "data", "evaluation"},
+    "crf/pool": set(),
+    "crf/batch": {"formats", "crf", "crf/pool", "data"},
+    "crf/search": {"formats", "crf", "crf/pool", "data", "evaluation"},
 }
 #: rooms that may use the rooms within another
 USES_INNER = {"experiment": {"crf/search", "crf/batch"}, "cli": {"crf/search", "crf/batch"}}

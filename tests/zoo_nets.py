@@ -9,9 +9,10 @@ import numpy as np
 
 from deeplab_caffe import caffe
 from deeplab_caffe.formats import schema
-from deeplab_caffe.formats.prototxt import Document, to_message
+from deeplab_caffe.formats.messages import to_message
+from deeplab_caffe.formats.prototxt import Document
 from deeplab_caffe.formats.writer import format_message
-from deeplab_caffe.nets import Options, generate
+from deeplab_caffe.nets import GeneratorOptions, generate
 
 #: channels of each kind of top of ImageSegData, in their order
 _TOPS = ((3,), (1,), (1, 1, 2))
@@ -40,7 +41,7 @@ def narrow_net(folder: Path, name: str, role: str, size: int = 33, **options: An
     chosen: dict[str, Any] = {"width": 0.01, "batch_size": 2, "from_scratch": True, "dropout": 0}
     chosen |= {"crop": size, "test_crop": size, **options}
     path = folder / f"{role}.prototxt"
-    path.write_text(on_arrays(generate(name, Options(**chosen))[path.name], (size, size)))
+    path.write_text(on_arrays(generate(name, GeneratorOptions(**chosen))[path.name], (size, size)))
     caffe.set_random_seed(1)
     net = caffe.Net(str(path), caffe.TRAIN if role.startswith("train") else caffe.TEST)
     random = np.random.default_rng(1)

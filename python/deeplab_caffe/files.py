@@ -225,23 +225,27 @@ def _new_beside(target: _Target) -> Path:
 
 
 def reserve(path: str | os.PathLike[str], size: int) -> None:
-    """Make a file `size` bytes long. Raises OSError where the disk has no room for them.
+    """Make a file `size` bytes long and reserve the space on the disk.
 
-    A file with holes would be made on a full disk, too; then the first write to its mapping ends the process.
+    Without the reservation the file is sparse, which succeeds on a full disk; the first write to its memory map then
+    kills the process.
+
+    Raises:
+        OSError: the disk is full.
     """
     with open(path, "r+b") as file:
         file.truncate(size)
         try:
             os.posix_fallocate(file.fileno(), 0, size)
-        except AttributeError:  # not on this system
+        except AttributeError:  # not available on this system
             pass
         except OSError as error:
-            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # not in this file system
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # not supported by this file system
                 raise
 
 
 def cpus() -> int:
-    """How many processors this process may use, at least 1: those it is bound to, where the system tells."""
+    """The number of processors that this process may use, at least 1: its CPU affinity where the system has one."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

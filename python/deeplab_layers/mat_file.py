@@ -16,7 +16,7 @@ _STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8
 
 
 class MatError(ValueError):
-    """A file that is no MAT file of version 5, is damaged, or lacks the variable."""
+    """A file that is not a MAT file of version 5, is damaged, or lacks the variable."""
 
 
 def write_variable(path, name, dims, values):
@@ -59,7 +59,7 @@ def read_variable(path, name):
         content = source.read()
     order = {b"IM": "<", b"MI": ">"}.get(content[126:128])
     if order is None:
-        raise MatError("is no MAT file of version 5")
+        raise MatError("is not a MAT file of version 5")
     for kind, body in _elements(content[128:], order):
         if kind == _COMPRESSED:
             try:

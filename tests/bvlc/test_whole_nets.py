@@ -9,7 +9,7 @@ import pytest
 
 from bvlc.dialects import in_bvlc
 from deeplab_caffe import caffe
-from deeplab_caffe.nets import Options, generate
+from deeplab_caffe.nets import GeneratorOptions, generate
 from tolerances import assert_same_sums
 
 #: LargeFOV with an eighth of the channels; images are never larger than the crop, so nothing is drawn but dropout
@@ -22,7 +22,7 @@ _OPTIONS = {
 @pytest.fixture
 def nets(tiny: Path) -> dict[str, str]:
     """File names to texts in DeepLab's dialect, without shuffling and mirroring."""
-    texts = generate("tiny/largefov", Options(**_OPTIONS))
+    texts = generate("tiny/largefov", GeneratorOptions(**_OPTIONS))
     drawn = ("    mirror: true\n", "    shuffle: true\n")
     assert all(line in texts["train.prototxt"] for line in drawn)
     return {name: text.replace(drawn[0], "").replace(drawn[1], "") for name, text in texts.items()}
@@ -94,7 +94,9 @@ def test_training(nets: dict[str, str]) -> None:
 
 def test_the_generator_writes_the_same(tiny: Path) -> None:
     """`--dialect bvlc` is nothing but the conversion of what is generated without it."""
-    native, bvlc = (generate("tiny/largefov", Options(**_OPTIONS, dialect=dialect)) for dialect in (None, "bvlc"))
+    native, bvlc = (
+        generate("tiny/largefov", GeneratorOptions(**_OPTIONS, dialect=dialect)) for dialect in (None, "bvlc")
+    )
     for name, text in native.items():
         converted = text if name.startswith("solver") else in_bvlc(text)
         assert bvlc[name].split("sha256")[1][72:] == converted.split("sha256")[1][72:]

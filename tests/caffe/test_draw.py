@@ -80,5 +80,5 @@ def test_files(proto, tmp_path, monkeypatch):
 
 def test_without_pydot(proto, monkeypatch):
     monkeypatch.setitem(sys.modules, "pydot", None)
-    with pytest.raises(InputError, match=r"wants the package pydot.*pip install 'deeplab-caffe\[draw\]'"):
+    with pytest.raises(InputError, match=r"needs the package pydot.*pip install 'deeplab-caffe\[draw\]'"):
         caffe.draw.get_pydot_graph(proto, "LR")

@@ -81,7 +81,7 @@ def test_errors(net, data, tmp_path):
     data(1)
     source = f'source: "{tmp_path}/list.txt"'
     _fails(net, f"hdf5_data_param {{ {source} }}", "batch_size is 0 or not stated, wanted a positive number")
-    _fails(net, "transform_param { } hdf5_data_param { batch_size: 1 }", "takes no transform_param")
+    _fails(net, "transform_param { } hdf5_data_param { batch_size: 1 }", "does not support transform_param")
     _fails(net, 'hdf5_data_param { source: "no.txt" batch_size: 1 }', "cannot read the list of files, source: 'no.txt'")
     _fails(net, f'top: "z" hdf5_data_param {{ {source} batch_size: 1 }}', "0.h5 has no dataset 'z' (it has x, y)")
     (tmp_path / "list.txt").write_text("\n")

@@ -39,7 +39,7 @@ def test_ties_of_the_maximum_go_to_the_second_bottom(layer):
     [
         ("", [(1, 2), (1, 3)], "bottoms of different shapes: (1, 2), (1, 3)"),
         ("eltwise_param { coeff: 1 }", [(1,), (1,)], "states 1 coefficients for 2 bottoms"),
-        ("eltwise_param { operation: PROD coeff: [1, 2] }", [(1,), (1,)], "coefficients do not go with PROD"),
+        ("eltwise_param { operation: PROD coeff: [1, 2] }", [(1,), (1,)], "coefficients are not supported with PROD"),
         ("", [(1,)], "has 1 bottoms, wanted at least 2"),
         ('top: "in0"', [(1,), (1,)], "cannot work in place"),
     ],

@@ -181,7 +181,7 @@ def test_contrastive_of_equal_pairs_has_no_gradient(layer):
         ('type: "InfogainLoss" infogain_loss_param { source: "none" }', [(2, 3), (2,)], "cannot read the matrix H"),
         ('type: "InfogainLoss"', [(2, 3), (2,), (2, 2)], "the matrix H has 4 elements, wanted 3 × 3"),
         ('type: "InfogainLoss"', [(2, 3), (2, 2), (3, 3)], r"4 labels \(2, 2\) for scores \(2, 3\)"),
-        ('type: "InfogainLoss" loss_param { normalize: true }', [(2, 3), (2,), (3, 3)], "takes no 'normalize'"),
+        ('type: "InfogainLoss" loss_param { normalize: true }', [(2, 3), (2,), (3, 3)], "does not support 'normalize'"),
         ('type: "ContrastiveLoss"', [(2, 3), (2, 4), (2,)], r"bottoms \(2, 3\) and \(2, 4\), wanted both"),
         ('type: "ContrastiveLoss"', [(2, 3), (2, 3), (3,)], "wanted one for each of 2 pairs"),
     ],
@@ -204,7 +204,7 @@ def test_infogain_of_a_label_that_is_no_class(layer):
 
 def test_a_file_that_is_no_blob(layer, tmp_path):
     (tmp_path / "h").write_bytes(b"\xff\xff\xff")
-    with pytest.raises(InputError, match="is no BlobProto"):
+    with pytest.raises(InputError, match="is not a BlobProto"):
         layer(
             f'type: "InfogainLoss" infogain_loss_param {{ source: "{tmp_path}/h" }}', np.ones((1, 2)), np.array([0.0])
         )

@@ -67,7 +67,11 @@ def test_it_is_the_adjoint_of_convolution(layer, more):
         ("num_output: 2 group: 0 kernel_size: 1", (1, 3, 2, 2), "group is 0, wanted a positive number"),
         ("kernel_size: 1", (1, 3, 2, 2), "num_output is 0 or not stated"),
         ("num_output: 2", (1, 3, 2, 2), "states kernel_size 0 times"),
-        ("num_output: 1 kernel_size: 2 pad: 2", (1, 1, 3, 3), "(1, 1, 3, 3) nothing is left: with pad (2, 2) its size"),
+        (
+            "num_output: 1 kernel_size: 2 pad: 2",
+            (1, 1, 3, 3),
+            "(1, 1, 3, 3) is left: with pad (2, 2) its size",
+        ),
         ("num_output: 1 kernel_size: 1", (1, 1, 2, 2, 2, 2), "has 4 spatial axes, wanted 0 to 3"),
     ],
 )

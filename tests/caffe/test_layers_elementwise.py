@@ -127,8 +127,8 @@ def test_a_crop_does_not_share_memory_with_its_bottom(layer):
 @pytest.mark.parametrize(
     ("text", "shape", "expected"),
     [
-        ("", (1, 1, 4, 4), "states no size: wanted shrink_factor, zoom_factor, or height and width"),
-        ("height: 4", (1, 1, 4, 4), "states no size"),
+        ("", (1, 1, 4, 4), "no size is stated; wanted shrink_factor, zoom_factor, or height and width"),
+        ("height: 4", (1, 1, 4, 4), "no size is stated"),
         ("pad_beg: 1 zoom_factor: 2", (1, 1, 4, 4), "pad_beg 1 and pad_end 0 must be 0 or negative: they crop"),
         ("shrink_factor: 0", (1, 1, 4, 4), "shrink_factor is 0, wanted 1 or more"),
         ("zoom_factor: 2 pad_beg: -4", (1, 1, 4, 4), "after cropping to (0, 0)"),

@@ -62,7 +62,7 @@ def test_no_gradient(output):
 
 def test_errors(output, tmp_path):
     one = np.zeros(1)
-    with pytest.raises(InputError, match="states no file_name"):
+    with pytest.raises(InputError, match="has no file_name"):
         output(one, one, name="")
     with pytest.raises(InputError, match=r"bottoms \(2,\) and \(1,\) differ in the number of items"):
         output(np.zeros(2), one)

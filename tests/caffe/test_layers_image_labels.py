@@ -50,7 +50,7 @@ def test_unique_label_errors(layer, more, expected):
 def test_unique_label_wants_one_map(layer):
     with pytest.raises(InputError, match=r"bottom \(1, 2, 1, 3\), wanted label maps \(N, 1, H, W\)"):
         _unique(layer, "max_labels: 2", np.zeros((1, 2, 1, 3)))
-    with pytest.raises(InputError, match="states no max_labels"):
+    with pytest.raises(InputError, match="max_labels is missing"):
         layer('type: "UniqueLabel"', np.zeros((1, 1, 1, 3)))
 
 

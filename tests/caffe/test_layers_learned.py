@@ -188,7 +188,7 @@ def test_messages(layer, text, shape, message):
 
 @pytest.mark.parametrize("index", [3, -1])
 def test_an_index_outside_the_table(layer, index):
-    with pytest.raises(InputError, match=f"index {index} is none of the input_dim 3, 0 to 2"):
+    with pytest.raises(InputError, match=f"index {index} is not within the input_dim 3, 0 to 2"):
         layer('type: "Embed" embed_param { num_output: 1 input_dim: 3 }', np.array([0.0, index]))
 
 

@@ -127,11 +127,11 @@ def test_write_errors(write, tmp_path, more, expected):
 
 def test_write_wants_a_folder_and_at_most_four_axes(layer, write, tmp_path):
     text = f'top: [] type: "MatWrite" mat_write_param {{ prefix: "{tmp_path}/none/x_" }}'
-    with pytest.raises(InputError, match=r"there is no folder '.*none'; make it first"):
+    with pytest.raises(InputError, match=r"the folder '.*none' does not exist; create it first"):
         layer(text, values(1, 1))
     with pytest.raises(InputError, match=r"bottom 'in0' \(1, 1, 1, 1, 1\) has 5 axes, wanted at most 4"):
         write("", values(1, 1, 1, 1, 1))
-    with pytest.raises(InputError, match="states no prefix"):
+    with pytest.raises(InputError, match="prefix is missing"):
         layer('top: [] type: "MatWrite"', values(1, 1))
 
 
@@ -151,7 +151,7 @@ def _spoil(path, how: str) -> None:
 @pytest.mark.parametrize(
     ("how", "expected"),
     [
-        ("text", "is no MAT file of version 5"),
+        ("text", "is not a MAT file of version 5"),
         ("name", "has no variable 'data'"),
         ("class", "data is int32 with 2 axes, wanted single with at most 4 axes [W, H, C, N]"),
         ("items", "holds 3 items, wanted 1"),
@@ -171,9 +171,9 @@ def test_read_errors(read, net, tmp_path):
         read("", ["a"])
     with pytest.raises(InputError, match="batch_size is 0, wanted a positive number"):
         read("batch_size: 0", ["a"])
-    with pytest.raises(InputError, match="states no source, the list of names"):
+    with pytest.raises(InputError, match="source, the list of names, is missing"):
         net('layer { name: "layer" type: "MatRead" top: "y" mat_read_param { prefix: "x" } }')
-    with pytest.raises(InputError, match="states no prefix"):
+    with pytest.raises(InputError, match="prefix is missing"):
         net('layer { name: "layer" type: "MatRead" top: "y" }')
     _save(tmp_path / "a_blob_0.mat", np.zeros((1, 2, 3)))
     _save(tmp_path / "b_blob_0.mat", np.zeros((1, 3, 2)))

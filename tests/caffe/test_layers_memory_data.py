@@ -54,7 +54,7 @@ def test_seek_after_reset(net):
 
 def test_memory_data_errors(net, logged):
     built = net(_MEMORY)
-    with pytest.raises(InputError, match=r"layer 'memory' \(MemoryData\): has no data yet; call set_input_arrays"):
+    with pytest.raises(InputError, match=r"layer 'memory' \(MemoryData\): has no data; call set_input_arrays"):
         built.forward()
     data, labels = _arrays(4)
     reset = built.layers[0].reset

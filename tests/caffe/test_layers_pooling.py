@@ -135,15 +135,15 @@ def test_another_size_in_the_next_forward(layer):
 @pytest.mark.parametrize(
     ("text", "shape", "expected"),
     [
-        ("", (1, 1, 4, 4), "states no kernel_size"),
+        ("", (1, 1, 4, 4), "kernel_size is missing"),
         ("kernel_size: 0", (1, 1, 4, 4), "kernel (0, 0) and stride (1, 1) must be positive"),
         ("kernel_size: 2 kernel_h: 2", (1, 1, 4, 4), "states both kernel_size and kernel_h/kernel_w"),
         ("kernel_h: 2", (1, 1, 4, 4), "states only one of kernel_h and kernel_w"),
         ("kernel_size: 2 pad: 2", (1, 1, 4, 4), "pad (2, 2) must be smaller than the kernel (2, 2)"),
         ("kernel_size: 2 stride: 0", (1, 1, 4, 4), "stride (0, 0) must be positive"),
-        ("pool: STOCHASTIC kernel_size: 2 pad: 1", (1, 1, 4, 4), "padding goes with MAX and AVE only"),
-        ("global_pooling: true kernel_size: 2", (1, 1, 4, 4), "global_pooling takes no kernel size"),
-        ("global_pooling: true stride: 2", (1, 1, 4, 4), "global_pooling wants pad 0 and stride 1"),
+        ("pool: STOCHASTIC kernel_size: 2 pad: 1", (1, 1, 4, 4), "padding is supported with MAX and AVE only"),
+        ("global_pooling: true kernel_size: 2", (1, 1, 4, 4), "global_pooling does not allow a kernel size"),
+        ("global_pooling: true stride: 2", (1, 1, 4, 4), "global_pooling requires pad 0 and stride 1"),
         ("kernel_size: 2", (1, 4, 4), "bottom (1, 4, 4) has 3 axes, wanted 4 (N, C, H, W)"),
         ("kernel_size: 5", (1, 1, 3, 3), "a bottom of size 3 with pad 0 is smaller than the kernel 5"),
         ("kernel_size: 3 stride: 2 round_mode: FLOOR", (1, 1, 2, 2), "size 2 with pad 0 is smaller than the kernel 3"),
@@ -157,5 +157,5 @@ def test_errors(layer, text, shape, expected):
 
 
 def test_a_mask_goes_with_max_only(layer):
-    with pytest.raises(InputError, match="a second top .* goes with MAX only"):
+    with pytest.raises(InputError, match="a second top .* is supported with MAX only"):
         layer('type: "Pooling" top: "a" top: "b" pooling_param { pool: AVE kernel_size: 2 }', np.zeros((1, 1, 2, 2)))

@@ -235,7 +235,7 @@ def test_reduction_removes_the_tail(layer):
         ('type: "Reshape" reshape_param { shape { dim: 1 } num_axes: -2 }', "num_axes is -2"),
         ('type: "Reshape" top: "in0" reshape_param { shape { dim: -1 } }', "cannot work in place"),
         ('type: "Flatten" top: "in0"', "cannot work in place"),
-        ('type: "Flatten" flatten_param { axis: 2 end_axis: 0 }', "axis 2 lies behind end_axis 0"),
+        ('type: "Flatten" flatten_param { axis: 2 end_axis: 0 }', "axis 2 comes after end_axis 0"),
         ('type: "Flatten" flatten_param { end_axis: 3 }', "end_axis 3 is outside a bottom of 3 axes"),
         ('type: "Slice" top: "a" top: "b"', r"axis 1 of bottom \(2, 3, 4\) does not divide into 2 tops"),
         ('type: "Slice" top: "a" top: "b" slice_param { slice_point: 3 }', "must rise from above 0 to below 3"),
@@ -276,5 +276,5 @@ def test_messages_of_two_bottoms(layer, text, second, message):
 
 
 def test_an_index_beyond_the_items(layer):
-    with pytest.raises(InputError, match="index 2 is none of the 2 items, 0 to 1"):
+    with pytest.raises(InputError, match="index 2 is not within the 2 items, 0 to 1"):
         layer('type: "BatchReindex"', _X, np.array([0.0, 2]))

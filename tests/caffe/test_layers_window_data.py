@@ -146,7 +146,7 @@ def test_window_files_that_cannot_be_read(windows, net):
         ("\n3\n", "\nthree\n", ":3: 'three': wanted the image's channels"),
         ("\n3\n", "\n1\n", ":1: an image of 1 channels, wanted 3"),
         ("\n2\n", "\n-2\n", ":6: '-2': wanted the number of windows, 0 or more"),
-        ("\n2\n", "\n3\n", r"the file ends where a window was wanted"),
+        ("\n2\n", "\n3\n", r"the file ends where a window was expected"),
         ("9 0.2 2", "9 0.2", r":8: '9 0\.2 4 5 7': wanted a window 'class overlap x1 y1 x2 y2', one of 2"),
         ("9 0.2 2", "9 0.2 2.5", r":8: '9 0\.2 2\.5 4 5 7': wanted a window"),
         ("9 0.2 2", "9 much 2", r":8: '9 much 2 4 5 7': wanted a window"),
@@ -162,15 +162,15 @@ def test_window_files_that_cannot_be_read(windows, net):
 
 def test_parameters_that_do_not_fit(windows, tmp_path):
     good = [(pixels(8, 8, 3), [_FOREGROUND, _BACKGROUND])]
-    _fails(lambda: windows(good, transform=""), "transform_param states no crop_size")
+    _fails(lambda: windows(good, transform=""), "transform_param has no crop_size")
     _fails(lambda: windows(good, "batch_size: 0"), "batch_size is 0")
     _fails(lambda: windows(good, "batch_size: 4 context_pad: 2"), "context_pad 2 on both sides leaves nothing of crop")
     _fails(lambda: windows(good, 'batch_size: 4 crop_mode: "round"'), "crop_mode is 'round', wanted warp or square")
     _fails(lambda: windows(good, "batch_size: 4 fg_fraction: 2"), "fg_fraction is 2, wanted 0 to 1")
     _fails(lambda: windows(good, "batch_size: 4 mirror: true"), "window_data_param states mirror")
     _fails(lambda: windows(good, transform="crop_size: 4 mean_value: [1, 2]"), "2 mean values for 3 channels")
-    _fails(lambda: windows([(good[0][0], [_BACKGROUND])]), "has no foreground window, a batch wants 1")
-    _fails(lambda: windows([(good[0][0], [_FOREGROUND])]), "has no background window, a batch wants 3")
+    _fails(lambda: windows([(good[0][0], [_BACKGROUND])]), "has no foreground window, a batch needs 1")
+    _fails(lambda: windows([(good[0][0], [_FOREGROUND])]), "has no background window, a batch needs 3")
     write_mean_file(tmp_path / "mean", np.zeros((3, 3, 8)))
     _fails(lambda: windows(good, transform=f'crop_size: 4 mean_file: "{tmp_path}/mean"'), "mean .* too small")
 
@@ -184,8 +184,8 @@ def test_images_that_cannot_be_used(windows, tmp_path):
         return lambda: windows([(pixels(8, 8, 3), [_FOREGROUND, _BACKGROUND])], edit=edit)
 
     _fails(spoiled("gone.png"), r"1 of 1 files do not exist:\n  .*windows\.txt:2: .*/gone\.png")
-    _fails(spoiled("text.png"), r"windows\.txt:8: .*text\.png: is no image that OpenCV can read")
+    _fails(spoiled("text.png"), r"windows\.txt:8: .*text\.png: is not an image that OpenCV can read")
     outside = [(pixels(8, 8, 3), [_FOREGROUND, (0, 0, 5, 0, 8, 3)])]
     _fails(lambda: windows(outside), r":8: .*the window \(5, 0\) to \(8, 3\) is not within 8×8 pixels")
     far = [(pixels(8, 8, 3), [_FOREGROUND, (0, 0, 50, 0, 53, 3)])]
-    _fails(lambda: windows(far, "batch_size: 2 context_pad: 1"), r"grown to .* lies outside of 8×8 pixels")
+    _fails(lambda: windows(far, "batch_size: 2 context_pad: 1"), r"grown to .* lies outside 8×8 pixels")

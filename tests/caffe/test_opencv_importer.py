@@ -10,7 +10,7 @@ import pytest
 
 from deeplab_caffe import caffe
 from deeplab_caffe.data import read_dataset
-from deeplab_caffe.nets import Options, generate
+from deeplab_caffe.nets import GeneratorOptions, generate
 from tolerances import assert_same_sums
 
 ROOT = Path(__file__).parent.parent.parent
@@ -67,7 +67,7 @@ def _randomize(net: caffe.Net) -> None:
 
 def _large_fov() -> str:
     dataset = read_dataset(ROOT / "datasets" / "voc12.toml")
-    options = Options(width=0.125, test_crop=(65, 97), from_scratch=True)
+    options = GeneratorOptions(width=0.125, test_crop=(65, 97), from_scratch=True)
     return generate("voc12/largefov", options, dataset)["deploy.prototxt"]
 
 

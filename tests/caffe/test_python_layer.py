@@ -110,7 +110,7 @@ def test_importing_must_be_allowed(layer, tmp_path, monkeypatch):
 
 def test_modules_and_classes_that_are_not_there(layer, module, monkeypatch):
     monkeypatch.setattr(permission, "_allowed", True)
-    with pytest.raises(InputError, match=r"\(Python\): there is no module 'no_such_module' on sys\.path"):
+    with pytest.raises(InputError, match=r"\(Python\): no module 'no_such_module' on sys\.path"):
         layer(_TEXT % ("no_such_module", "X"), [[1.0]])
     for name in ("Gone", "NoLayer"):
         with pytest.raises(InputError, match=rf"has no class '{name}' derived from caffe\.Layer"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from deeplab_caffe.cli import main
 from deeplab_caffe.cli.commands import prototxt_all
 from deeplab_caffe.nets import VARIANTS
+from deeplab_caffe.nets.signature import sign
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -48,6 +50,26 @@ def test_prototxt_all(place, monkeypatch, capsys):
     assert "dilation: 6" in edited.read_text()
 
 
+def test_prototxt_all_refresh_writes_what_is_there_and_the_sums_of_all(place, monkeypatch, capsys):
+    monkeypatch.setattr(prototxt_all, "published_names", lambda: ["voc12/largefov", "cityscapes/largefov"])
+    assert main(["prototxt", "cityscapes/largefov"]) == 0
+    stale = place / "prototxt" / "cityscapes" / "largefov" / "deploy.prototxt"
+    text = stale.read_text()
+    stale.write_text(sign("A net.", "deeplab prototxt cityscapes/largefov", "of an older version"))
+    capsys.readouterr()
+    assert main(["prototxt", "all", "--refresh"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "prototxt/cityscapes/largefov: written: deploy.prototxt",
+        "prototxt/cityscapes/largefov: unchanged: train.prototxt, test.prototxt, solver.prototxt",
+        "prototxt/generated.sha256: written",
+        "2 models; 3 files were already up to date",
+    ]
+    assert stale.read_text() == text and not (place / "prototxt" / "voc12").exists()
+    sums = dict(reversed(line.split()) for line in (place / "prototxt" / "generated.sha256").read_text().splitlines())
+    assert list(sums) == sorted(sums) and len(sums) == 10
+    assert sums["cityscapes/largefov/deploy.prototxt"] == hashlib.sha256(stale.read_bytes()).hexdigest()
+
+
 @pytest.mark.parametrize("name", ["voc_aspp_l", "voc12/aspp_l"])
 def test_one_model_by_either_name(place, name):
     assert main(["prototxt", name]) == 0
@@ -58,7 +80,7 @@ def test_one_model_by_either_name(place, name):
     ("words", "message"),
     [
         (["prototxt", "voc_aspp_1"], "got 'voc_aspp_1'; wanted <data set>/<model> or <data set>_<model>"),
-        (["train", "voc_aspp_ll"], "did you mean voc_aspp_l or"),
+        (["train", "voc_aspp_ll"], "did you mean 'voc_aspp_l' or"),
         (["trian", "voc_aspp_l"], "unknown command 'trian'; did you mean 'train'?"),
     ],
 )

@@ -195,7 +195,7 @@ IMAGE, UNARY = np.zeros((4, 6, 3), np.uint8), np.zeros((2, 4, 6), np.float32)
         (np.zeros((3, 4, 6), np.uint8), UNARY, r"looks like \(3, H, W\); wanted \(H, W, 3\)"),
         (IMAGE, np.full((2, 4, 6), np.nan), "unary holds nan at class 0, row 0, column 0"),
         (IMAGE, np.full((2, 4, 6), -np.inf), "unary holds -inf at class 0"),
-        (IMAGE, np.full((2, 4, 6), np.inf), "rules out every class at row 0, column 0"),
+        (IMAGE, np.full((2, 4, 6), np.inf), "excludes every class at row 0, column 0"),
         (IMAGE, UNARY.astype(str), "unary has type <U"),
         (IMAGE.astype(str), UNARY, "image has type <U"),
         (np.full((4, 6, 3), np.nan), UNARY, "image holds NaN"),
@@ -227,8 +227,8 @@ def test_features_from_0_to_1_are_taken_with_a_deviation_of_their_own(scene):
     ("keywords", "message"),
     [
         ({"compact": 1.5}, "compact is 1.5, wanted a probability"),
-        ({"compact": 0.1, "backend": "exact"}, "backend 'exact' works on all classes"),
-        ({"device": "cuda"}, "backend 'native' works on the CPU; use backend 'torch'"),
+        ({"compact": 0.1, "backend": "exact"}, "backend 'exact' does not support compaction"),
+        ({"device": "cuda"}, "backend 'native' runs on the CPU only; use backend 'torch'"),
     ],
 )
 def test_options_that_a_backend_does_not_have_are_refused(keywords, message):

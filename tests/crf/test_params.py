@@ -23,7 +23,7 @@ def test_pydensecrf_names_mean_the_same_parameters():
     theirs = GOOD.to_pydensecrf()
     assert theirs["bilateral"] == {"sxy": 67, "srgb": 3, "compat": 4}
     assert CRFParameters.from_pydensecrf(**theirs, iterations=5) == GOOD
-    with pytest.raises(InputError, match="gaussian states sxy; wanted compat, sxy"):
+    with pytest.raises(InputError, match="gaussian has sxy; wanted compat, sxy"):
         CRFParameters.from_pydensecrf(bilateral=theirs["bilateral"], gaussian={"sxy": 3})
 
 

@@ -148,7 +148,7 @@ def test_a_search_goes_on_where_it_was_killed(items, result, tmp_path, capsys):
     damaged = lines[9].replace(b"[", b"{")
     path.write_bytes(b"".join([*lines[:9], damaged, *lines[10:30]]) + lines[30][:20])
     assert coarse_to_fine(items, CLASSES, SPACE, QUIET, journal=path) == result
-    assert "1 damaged lines of 29 are counted again" in capsys.readouterr().err
+    assert "1 of 29 lines are damaged; their images are evaluated again" in capsys.readouterr().err
     assert set(path.read_bytes().splitlines()) == {*whole.splitlines(), damaged[:-1]}
 
 
@@ -276,7 +276,10 @@ def test_the_colour_scale_shows_the_scores_without_crf(result, tmp_path):
     ("change", "message"),
     [
         ({"label": np.zeros((3, 3), np.uint8)}, r"the image is 40 x 52 \(H x W\) and the label \(3, 3\)"),
-        ({"size": (20, 52)}, r"the input of the net is 20 x 52 .*smaller than the image, 40 x 52; say with --size"),
+        (
+            {"size": (20, 52)},
+            r"the input of the net is 20 x 52 .*smaller than the image, 40 x 52; state the size .* with --size",
+        ),
         ({"scores": np.zeros((CLASSES, 10, 13), np.float32), "size": None}, "the score map is 10 x 13 .*--size image"),
         ({"scores": np.zeros((CLASSES, 4), np.float32)}, r"scores have shape \(4, 4\)"),
         ({"scores": np.zeros((3, 10, 13), np.float32)}, "arrays: scores of 3 classes, but the data set has 4"),

@@ -40,7 +40,7 @@ def test_energies_of_labels():
 @pytest.mark.parametrize(
     ("labels", "classes", "confidence", "message"),
     [
-        ([[0, 3]], 3, 0.8, "label 3 at row 0, column 1; wanted 0 to 2 or 255 for a pixel that is unsure"),
+        ([[0, 3]], 3, 0.8, "label 3 at row 0, column 1; wanted 0 to 2 or 255 for a pixel without a known class"),
         ([[0, 1]], 3, 0.3, "3 classes and confidence 0.3; wanted"),
         ([[0, 1]], 3, 1.0, "confidence 1.0"),
         ([0, 1], 3, 0.8, r"labels have shape \(2,\)"),

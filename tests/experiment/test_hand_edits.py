@@ -77,7 +77,7 @@ def test_another_edit_trains_anew(edited, capsys):
 def test_what_cannot_be_carried_over_is_an_error(edited, capsys):
     _edit({'name: "fc7"': 'name: "fc_seven"'})
     assert _deeplab("train") == 2
-    assert "cannot be carried over to exper/tiny/largefov/prototxt/train.prototxt" in capsys.readouterr().err
+    assert "cannot be transplanted to exper/tiny/largefov/prototxt/train.prototxt" in capsys.readouterr().err
 
 
 def test_edits_on_the_nets_own_data_are_named(edited):

@@ -14,7 +14,7 @@ from deeplab_caffe.formats.definition import SolverDefinition
 from deeplab_caffe.formats.filler_types import FILLER_TYPES
 from deeplab_caffe.formats.lr_policies import FIELDS, LR_POLICIES
 from deeplab_caffe.formats.solver_types import SOLVER_TYPES
-from deeplab_caffe.nets.solvers import POLICIES
+from deeplab_caffe.nets.solver_recipes import POLICIES
 
 _VALUES = {"gamma": 0.5, "power": 0.9, "stepsize": 7}
 _SHAPE = (6, 4, 3, 3)

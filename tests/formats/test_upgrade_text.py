@@ -11,8 +11,9 @@ import legacy_nets
 from deeplab_caffe.cli import main
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats import schema
-from deeplab_caffe.formats.prototxt import Document, StandIns, to_message
-from deeplab_caffe.formats.template_text import fill_in
+from deeplab_caffe.formats.messages import Placeholders, to_message
+from deeplab_caffe.formats.prototxt import Document
+from deeplab_caffe.formats.templates import fill_in
 from deeplab_caffe.formats.upgrade import upgrade_net
 from deeplab_caffe.formats.upgrade_text import upgrade_document
 
@@ -26,7 +27,7 @@ def _comments(text: str) -> list[str]:
 
 
 def _message(text: str, kind: str = "NetParameter"):
-    return to_message(Document(text), schema.NAMES[kind](), stand_ins=StandIns())
+    return to_message(Document(text), schema.NAMES[kind](), placeholders=Placeholders())
 
 
 @pytest.mark.parametrize(
@@ -125,8 +126,8 @@ def test_every_change_has_its_place_in_the_original():
 def test_a_field_that_did_nothing_is_named():
     text = "layers { layer { name: 'r' type: 'relu' kernelsize: 3 } }"
     result = upgrade_document(Document(text, "f"))
-    assert [(c.old, c.new) for c in result.changes if "suit" in c.note] == [("kernelsize: 3", "")]
-    assert any("does not suit this type and is dropped" in note for note in result.notes)
+    assert [(c.old, c.new) for c in result.changes if "no such field" in c.note] == [("kernelsize: 3", "")]
+    assert any("this type has no field 'kernelsize'; it is dropped" in note for note in result.notes)
 
 
 def test_memory_data_with_a_third_top_becomes_an_input():
@@ -141,9 +142,9 @@ def test_memory_data_with_a_third_top_becomes_an_input():
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("layers { type: ${T} }", "f:1:10: type: ${T} decides what the layer becomes; set it"),
-        ("layers { layer { type: '${T}' } }", "f: layer '' (${T}): unknown type of 2013"),
-        ("layers { name: 'g' type: GAIN_CHANNEL }", "f:1:20: layer 'g' (GAIN_CHANNEL): a GAIN_CHANNEL has no"),
+        ("layers { type: ${T} }", "f:1:10: type: ${T}: the upgrade depends on the layer's type; set it to a value"),
+        ("layers { layer { type: '${T}' } }", "f: layer '' (${T}): unknown type; the types of 2013 are"),
+        ("layers { name: 'g' type: GAIN_CHANNEL }", "f:1:20: layer 'g' (GAIN_CHANNEL): GAIN_CHANNEL has no"),
         ("layers { } layer { }", "f: has both 'layer' and"),
         ("\nlayers { naem: 'x' }", "f:2:10: layer '?': V1LayerParameter has no field 'naem'"),
         ("layer { convolution_param { hole: 2 } }", "f:1:29: layer '' (): 'hole' belongs to the 'layers'"),

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from deeplab_caffe.formats import schema
-from deeplab_caffe.formats.prototxt import Document, to_message
+from deeplab_caffe.formats.messages import to_message
+from deeplab_caffe.formats.prototxt import Document
 from deeplab_caffe.formats.writer import LINE_WIDTH, format_float, format_message, quote
 
 

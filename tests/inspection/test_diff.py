@@ -10,15 +10,15 @@ import small_nets as nets
 from deeplab_caffe.cli.main import main
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats.prototxt import Document
-from deeplab_caffe.inspection.diff import Difference, diff_documents
+from deeplab_caffe.inspection.diff import PrototxtDifference, diff_documents
 from deeplab_caffe.inspection.diff_text import as_json, as_text, summary
 
 
-def _diff(before: str, after: str) -> Difference:
+def _diff(before: str, after: str) -> PrototxtDifference:
     return diff_documents(Document(before, "a.prototxt"), Document(after, "b.prototxt"))
 
 
-def _one(kind: str, before: str, after: str) -> Difference:
+def _one(kind: str, before: str, after: str) -> PrototxtDifference:
     """Two nets of one layer that differ in its parameters."""
     return _diff(*(nets.net(nets.image(), nets.layer(kind, "x", "data", more)) for more in (before, after)))
 
@@ -185,7 +185,7 @@ def test_solvers():
         'lr_policy "step" → "poly"', "power (not stated) → 0.9", "stepsize 10 → (not stated)",
     ]  # fmt: skip
     assert _diff(before, after).top[0].where_after == "b.prototxt:2:1"
-    with pytest.raises(InputError, match="a.prototxt is a solver, b.prototxt a net"):
+    with pytest.raises(InputError, match="a.prototxt is a solver, b.prototxt is a net"):
         _diff(before, _NET)
 
 

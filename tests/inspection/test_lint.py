@@ -1,4 +1,4 @@
-"""The lint command: its output, what silences it, what it mends, and that it leaves the generated nets alone."""
+"""The lint command: its output, what silences it, what it fixes, and that it leaves the generated nets alone."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import lint_nets
 from deeplab_caffe.cli import main
 from deeplab_caffe.formats.templates import template_values
 from deeplab_caffe.inspection.lint import RULES, Linter, as_text, chosen
+from deeplab_caffe.nets import generate, write_files
 
 REPOSITORY = Path(__file__).parents[2]
 #: one model of each family: what the others of it differ in, no rule looks at
@@ -61,7 +62,7 @@ def test_a_finding_is_one_line(tmp_path, capsys):
     assert _lint(solver) == 1
     assert capsys.readouterr().out == (
         f"{tmp_path}/train.prototxt:80:16: warning: loss (SoftmaxWithLoss): ignores label 250, but data (ImageSegData) "
-        "pads labels with 255; state ignore_label: 255 [ignore-label-differs]\n1 warning\n"
+        "pads labels with 255; set ignore_label: 255 [ignore-label-differs]\n1 warning\n"
     )
 
 
@@ -73,7 +74,7 @@ def test_json_and_github(tmp_path, capsys):
     assert finding["advice"] and not finding["fixable"]
     assert _lint(solver, "--format", "github") == 1
     assert capsys.readouterr().out == (
-        f"::error file={solver},line=2,col=1,title=solver-value::base_lr is 0, wanted more than 0; mend it\n"
+        f"::error file={solver},line=2,col=1,title=solver-value::base_lr is 0, expected more than 0; change it\n"
     )
 
 
@@ -130,10 +131,10 @@ def test_a_comment_above_one_layer_says_nothing_of_the_next(tmp_path):
     assert _found(train) == ["ignore-label-differs"]
 
 
-# -- mending
+# -- fixing
 
 
-def test_what_can_be_mended_is_and_the_rest_stays(tmp_path, capsys):
+def test_what_can_be_fixed_is_and_the_rest_stays(tmp_path, capsys):
     solver = lint_nets.write(tmp_path)
     train = tmp_path / "train.prototxt"
     text = train.read_text().replace("  loss_param { ignore_label: 255 }\n", "  # the loss\n")
@@ -143,21 +144,21 @@ def test_what_can_be_mended_is_and_the_rest_stays(tmp_path, capsys):
     solver.write_text(solver.read_text().replace("solver_mode: GPU", "solver_mode: GPU\nsolver_type: ADAM  # so"))
     assert _lint(tmp_path, "--fix") == 0
     assert "fixed " in capsys.readouterr().err
-    mended = train.read_text()
-    assert "  # the loss\n" in mended and "  loss_param { ignore_label: 255 }\n" in mended
-    assert "dilation: 2  # atrous" in mended and "shuffle: true" in mended and "label_type: PIXEL" in mended
+    fixed = train.read_text()
+    assert "  # the loss\n" in fixed and "  loss_param { ignore_label: 255 }\n" in fixed
+    assert "dilation: 2  # atrous" in fixed and "shuffle: true" in fixed and "label_type: PIXEL" in fixed
     assert 'type: "Adam"  # so' in solver.read_text()
-    assert len(mended.splitlines()) == len(lint_nets.TRAIN.splitlines()) + 1
+    assert len(fixed.splitlines()) == len(lint_nets.TRAIN.splitlines()) + 1
 
 
-def test_what_cannot_be_mended_is_left_alone(tmp_path):
+def test_what_cannot_be_fixed_is_left_alone(tmp_path):
     solver = lint_nets.write(tmp_path, "train", "pad: 2\n", "pad: 1\n")
     before = (tmp_path / "train.prototxt").read_text()
     assert _lint(solver, "--fix") == 1
     assert (tmp_path / "train.prototxt").read_text() == before
 
 
-def test_a_template_keeps_its_variables_when_it_is_mended(tmp_path):
+def test_a_template_keeps_its_variables_when_it_is_fixed(tmp_path):
     lint_nets.write(tmp_path, "train", "num_output: 5", "num_output: ${N}")
     train = tmp_path / "train.prototxt"
     train.write_text(train.read_text().replace("    shuffle: true\n", ""))
@@ -192,10 +193,13 @@ def test_an_old_net_is_checked_and_left_to_be_upgraded(tmp_path):
 
 
 @pytest.mark.parametrize("name", GENERATED)
-def test_nothing_is_found_in_generated_nets(name, monkeypatch):
+def test_nothing_is_found_in_generated_nets(name, monkeypatch, tmp_path):
     monkeypatch.chdir(REPOSITORY)
+    files = generate(name)
+    monkeypatch.chdir(tmp_path)  # solvers name their nets as the files lie here
+    write_files(folder := Path("prototxt", name), files)
     linter = Linter(chosen(), template_values([], {}))
-    found = [f for path in sorted((REPOSITORY / "prototxt" / name).glob("*.prototxt")) for f in linter.lint(path)]
+    found = [f for path in sorted(folder.glob("*.prototxt")) for f in linter.lint(path)]
     assert not found, as_text(found)
 
 

@@ -89,6 +89,8 @@ _SOME = [
     ("ReLU", "relu_param { negative_slope: -0.5 }", "x"),
     ("PReLU", "", "x"),
     ("Sigmoid", "", "x"),
+    ("HardSwish", "", "x"),
+    ("HardSwish", "", "top"),
     ("Dropout", "", "x"),
     ("Dropout", "", "top"),
     ("LRN", "", "top"),

@@ -108,7 +108,7 @@ def test_shapes_that_only_files_know_may_be_stated(write):
     ):
         infer_shapes(write(text))
     assert infer_shapes(write(text), inputs={"a": (2, 5), "b": (2,)}).blobs == {"a": (2, 5), "b": (2,)}
-    with pytest.raises(InputError, match="--input c: no data layer makes it .they make a, b"):
+    with pytest.raises(InputError, match="--input c: no data layer makes this blob .they make a, b"):
         infer_shapes(write(text), inputs={"a": (2, 5), "b": (2,), "c": (1,)})
 
 
@@ -144,7 +144,7 @@ def test_a_solver_stands_for_its_net(write):
     write(_NET, "train.prototxt")
     solver = write('train_net: "elsewhere/train.prototxt" base_lr: 0.1 lr_policy: "fixed"', "solver.prototxt")
     assert infer_shapes(solver).blobs["conv"] == (4, 21, 9, 9)
-    with pytest.raises(InputError, match="solver.prototxt: a solver with no net"):
+    with pytest.raises(InputError, match="solver.prototxt: the solver has no net"):
         infer_shapes(write("base_lr: 0.1", "solver.prototxt"))
 
 
@@ -154,7 +154,7 @@ def test_templates_are_filled_in(write):
     assert found.blobs["fc8_voc12"] == (1, 21, 33, 33)
     with pytest.raises(InputError, match=r"'fc8_\$\{EXP\}'"):
         infer_shapes(path, variables=template_values(["N=21"], {}))
-    with pytest.raises(InputError, match="--set N: wanted NAME=value"):
+    with pytest.raises(InputError, match="--set N: expected NAME=value"):
         template_values(["N"])
 
 

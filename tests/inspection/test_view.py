@@ -17,7 +17,7 @@ from deeplab_caffe.inspection.analysis import analyse
 from deeplab_caffe.inspection.diff import diff_documents
 from deeplab_caffe.inspection.view import page
 from deeplab_caffe.inspection.view.edges import draw_edges
-from deeplab_caffe.inspection.view.layout import place_boxes, row_tops
+from deeplab_caffe.inspection.view.graph_layout import place_boxes, row_tops
 from deeplab_caffe.inspection.view.nodes import blocks, common_ranks, make_nodes, ranks
 from deeplab_caffe.nets import generate
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deeplab_caffe.errors import InputError
-from deeplab_caffe.nets import VARIANTS, Options, generate
+from deeplab_caffe.nets import VARIANTS, GeneratorOptions, generate
 from net_facts import REPOSITORY, generated, in_use, solvers
 from tolerances import assert_same_sums
 from zoo_nets import narrow_net, without_gradient
@@ -78,7 +78,7 @@ def test_recipe_and_sizes():
     assert generated("voc12/scales3_attention_esupv", "train")[0]["image_data_param"]["batch_size"] == 30
     assert generated("coco80/scales2_max", "train")[-3]["bottom"] == ["label"]
     with pytest.raises(InputError, match=r"option crop: got 49; wanted 32k \+ 1, such as 33 or 65"):
-        generate("voc12/scales3_max", Options(crop=49))
+        generate("voc12/scales3_max", GeneratorOptions(crop=49))
 
 
 # -- run

@@ -9,8 +9,9 @@ import pytest
 from deeplab_caffe.data import Dataset
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats import schema
-from deeplab_caffe.formats.prototxt import Document, to_message
-from deeplab_caffe.nets import Options, add_arguments, command_line, from_arguments, generate
+from deeplab_caffe.formats.messages import to_message
+from deeplab_caffe.formats.prototxt import Document
+from deeplab_caffe.nets import GeneratorOptions, add_arguments, command_line, from_arguments, generate
 from deeplab_caffe.nets.blocks import Style
 
 TOML = """
@@ -40,7 +41,7 @@ def toy(tmp_path, monkeypatch):
 
 def nets(dataset, **options):
     """The generated files as messages, by role."""
-    files = generate("toy/largefov", Options(**options), dataset)
+    files = generate("toy/largefov", GeneratorOptions(**options), dataset)
     result = {}
     for name, text in files.items():
         message = schema.SolverParameter() if "solver" in name else schema.NetParameter()
@@ -168,21 +169,21 @@ def test_solver_options(toy):
         ({"crop": 0}, "option crop: got 0; wanted one number of pixels, or height and width"),
         ({"crop": "321"}, "option crop: got '321'; wanted one number of pixels, or height and width"),
         ({"crop": (9, 9, 9)}, "wanted one number of pixels, or height and width"),
-        ({"batch_size": 0}, "option batch_size: got 0; wanted a whole number from 1"),
+        ({"batch_size": 0}, "option batch_size: got 0; wanted a whole number, at least 1"),
         ({"iterations": 1.5}, "option iterations: got 1.5"),
-        ({"iterations2": -1}, "option iterations2: got -1; wanted a whole number from 0"),
+        ({"iterations2": -1}, "option iterations2: got -1; wanted a whole number, at least 0"),
         ({"base_lr": 0}, "option base_lr: got 0; wanted a number above 0"),
         ({"width": float("nan")}, "option width: got nan"),
         ({"policy": "linear"}, "option policy: got 'linear'; wanted one of step, poly, fixed"),
         ({"solver_mode": "gpu"}, "option solver_mode: got 'gpu'; wanted GPU or CPU"),
         ({"dropout": 1}, "option dropout: got 1"),
         ({"scale_factors": (1, 0)}, "option scale_factors: got"),
-        ({"moving_average_fraction": 0.5}, "for BatchNorm; give batch_norm as well"),
+        ({"moving_average_fraction": 0.5}, "moving_average_fraction: belongs to BatchNorm; give batch_norm as well"),
     ],
 )
 def test_options_that_cannot_work(options, words):
     with pytest.raises(InputError, match=words):
-        Options(**options)
+        GeneratorOptions(**options)
 
 
 @pytest.mark.parametrize(
@@ -223,13 +224,13 @@ def test_sizes_of_the_data_set_are_rounded_up_to_those_that_the_net_takes(toy):
     [
         (
             {"stride_on": "3x3"},
-            "option stride_on: toy/largefov has no use for it, as resnet101 or v3_resnet50_aspp have",
+            "option stride_on: does not apply to toy/largefov, only to models such as resnet101 or v3_resnet50_aspp",
         ),
-        ({"test_output_stride": 8}, "option test_output_stride: toy/largefov has no use"),
-        ({"weak_set": "val"}, "option weak_set: .*, as semi_em_fixed or semi_bbox_em_fixed have"),
+        ({"test_output_stride": 8}, "option test_output_stride: does not apply to toy/largefov"),
+        ({"weak_set": "val"}, "option weak_set: .*, only to models such as semi_em_fixed or semi_bbox_em_fixed"),
     ],
 )
-def test_options_that_the_model_has_no_use_for(toy, options, words):
+def test_options_that_do_not_apply_to_the_model(toy, options, words):
     with pytest.raises(InputError, match=words):
         nets(toy(), **options)
 
@@ -243,14 +244,14 @@ def test_faults_of_the_data_set(toy):
         generate("toy/largefov")
 
 
-ALL = Options(
+ALL = GeneratorOptions(
     dataset="my sets/a.toml", crop=(41, 49), test_crop=513, width=0.25, batch_norm=True, base_lr=1e-5, iterations2=0,
     scale_factors=(0.5, 1.25), policy="step", moving_average_fraction=0.95, scale=0.00390625, softmax=True,
     random_seed=1,
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("options", [Options(), ALL])
+@pytest.mark.parametrize("options", [GeneratorOptions(), ALL])
 def test_the_command_in_the_header_gives_the_options_back(options):
     parser = argparse.ArgumentParser()
     add_arguments(parser)
@@ -265,7 +266,7 @@ def test_the_command_in_the_header_gives_the_options_back(options):
     [
         (["--crop", "3x"], "--crop: got '3x'; wanted pixels, as 321 or 321x417"),
         (["--batch-size", "2.5"], "--batch-size: got '2.5'; wanted a whole number"),
-        (["--scale-factors", "1;2"], "--scale-factors: got '1;2'; wanted numbers with commas"),
+        (["--scale-factors", "1;2"], "--scale-factors: got '1;2'; wanted numbers separated by commas"),
     ],
 )
 def test_flags_that_cannot_be_read(words, message):
@@ -276,7 +277,7 @@ def test_flags_that_cannot_be_read(words, message):
 
 
 def test_header(toy):
-    text = generate("toy/largefov", Options(batch_size=4), toy())["train.prototxt"]
+    text = generate("toy/largefov", GeneratorOptions(batch_size=4), toy())["train.prototxt"]
     title, command, edit, digest = text.splitlines()[:4]
     assert title == "# DeepLab-LargeFOV, trained as in DeepLab v2, on toy: the net of stage 1."
     assert command == "# Made by: deeplab prototxt toy/largefov --batch-size 4"

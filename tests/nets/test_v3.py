@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deeplab_caffe.errors import InputError
-from deeplab_caffe.nets import VARIANTS, Options, generate
+from deeplab_caffe.nets import VARIANTS, GeneratorOptions, generate
 from net_facts import REPOSITORY, generated, in_use, solvers
 from zoo_nets import narrow_net, without_gradient
 
@@ -191,8 +191,8 @@ def test_image_features_are_the_mean_everywhere_at_any_size(tmp_path, trained):
 
 def test_what_output_strides_cannot_be():
     with pytest.raises(InputError, match="test_output_stride: got 64; this net reduces by 32 at most"):
-        generate("voc12/v3_resnet50_aspp", Options(test_output_stride=64))
+        generate("voc12/v3_resnet50_aspp", GeneratorOptions(test_output_stride=64))
     with pytest.raises(InputError, match=r"test_output_stride 32: size of the test net: got 49; wanted 32k \+ 1"):
-        generate("voc12/v3_resnet50_aspp", Options(test_output_stride=32, test_crop=49))
+        generate("voc12/v3_resnet50_aspp", GeneratorOptions(test_output_stride=32, test_crop=49))
     with pytest.raises(InputError, match="test_output_stride: got 12; wanted one of"):
-        Options(test_output_stride=12)
+        GeneratorOptions(test_output_stride=12)

@@ -6,7 +6,7 @@ import pytest
 from deeplab_caffe.data import read_dataset
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats import schema
-from deeplab_caffe.nets import VARIANTS, Options, generate, list_names, starts_from
+from deeplab_caffe.nets import VARIANTS, GeneratorOptions, generate, list_names, starts_from
 from net_facts import REPOSITORY, generated, solvers
 from zoo_nets import narrow_net, without_gradient
 
@@ -98,7 +98,7 @@ def test_in_use_they_are_large_fov(model, role):
     ],
 )
 def test_lists(model, wanted):
-    found = list_names(f"voc12/{model}", Options(), read_dataset("datasets/voc12.toml"))
+    found = list_names(f"voc12/{model}", GeneratorOptions(), read_dataset("datasets/voc12.toml"))
     assert wanted.items() <= found.items() and found["test"] == "val"
 
 

@@ -1,8 +1,9 @@
-"""Every row of the table: its committed files, its size and field of view, and one training step of it, narrowed."""
+"""Every row of the table: its files, its size and field of view, and one training step of it, narrowed."""
 
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import cv2
@@ -12,10 +13,15 @@ import pytest
 from deeplab_caffe import caffe
 from deeplab_caffe.crf.params import PRESETS
 from deeplab_caffe.data import Dataset, read_dataset
+from deeplab_caffe.formats.definition import definition_in
+from deeplab_caffe.formats.prototxt import Document
 from deeplab_caffe.inspection import field_of_view, infer_shapes
-from deeplab_caffe.nets import VARIANTS, Options, generate, published_names, starts_from
+from deeplab_caffe.nets import SUMS, VARIANTS, GeneratorOptions, generate, published_names, starts_from, sum_lines
+from net_facts import REPOSITORY, files_of
 
-REPOSITORY = Path(__file__).parents[2]
+PROTOTXT = REPOSITORY / "prototxt"
+#: the models whose files are committed, `<data set>/<model>`
+COMMITTED = re.findall("^!/(.+)/$", (PROTOTXT / ".gitignore").read_text(), re.MULTILINE)
 TOML = """
 name = "toy"
 root = "."
@@ -25,19 +31,54 @@ val = "train.txt"
 """
 
 
-@pytest.mark.parametrize("dataset", sorted({name.partition("/")[0] for name in published_names()}))
-def test_committed_files_are_the_generated_ones(dataset, monkeypatch):
+@pytest.fixture(autouse=True)
+def repository(monkeypatch):
     monkeypatch.chdir(REPOSITORY)
-    described = read_dataset(f"datasets/{dataset}.toml")
-    for name in [name for name in published_names() if name.startswith(f"{dataset}/")]:
-        assert Path("prototxt", name).is_dir(), f"{name}: run make prototxt"
-        committed = {path.name: path.read_text() for path in Path("prototxt", name).iterdir()}
-        assert committed == generate(name, dataset=described), f"{name}: run make prototxt"
+
+
+# -- the files
+
+
+def stated_sums(dataset=""):
+    return [line for line in SUMS.read_text().splitlines() if line.split()[1].startswith(dataset)]
+
+
+@pytest.mark.parametrize("dataset", sorted({name.partition("/")[0] for name in published_names()}))
+def test_generated_files_have_the_committed_sums(dataset):
+    names = [name for name in published_names() if name.startswith(f"{dataset}/")]
+    generated = {line for name in names for line in sum_lines(name, files_of(name))}
+    changed = sorted({line.split()[1] for line in generated ^ set(stated_sums(f"{dataset}/"))})
+    assert not changed, "run make prototxt"
+
+
+def test_the_sums_are_sorted_and_of_published_models_alone():
+    paths = [line.split()[1] for line in stated_sums()]
+    assert paths == sorted(set(paths))
+    assert {path.rpartition("/")[0] for path in paths} == set(published_names())
+
+
+@pytest.mark.parametrize("name", COMMITTED)
+def test_committed_files_are_the_generated_ones(name):
+    committed = {path.name: path.read_text() for path in (PROTOTXT / name).iterdir()}
+    assert committed == files_of(name), f"{name}: run make prototxt"
+
+
+def test_these_models_are_committed_and_make_up_less_than_120_000_lines():
+    listed = subprocess.run(["git", "ls-files", "prototxt/*.prototxt"], capture_output=True, text=True)
+    if listed.returncode != 0:
+        pytest.skip("not a git checkout")
+    tracked = [Path(path) for path in listed.stdout.splitlines()]  # with what the owner of a checkout added to them
+    committed = [path for path in tracked if path.parent.relative_to("prototxt").as_posix() in COMMITTED]
+    assert {path.parent.relative_to("prototxt").as_posix() for path in committed} == set(COMMITTED)
+    assert sum(path.read_bytes().count(b"\n") for path in committed) < 120_000
+
+
+# -- sizes
 
 
 def shapes_of(name):
-    """The shapes of the committed deploy net, on the first data set of a row."""
-    return infer_shapes(REPOSITORY / "prototxt" / name / "deploy.prototxt")
+    """The shapes of the deploy net of `<data set>/<model>`."""
+    return infer_shapes(definition_in(Document(files_of(name)["deploy.prototxt"], f"{name}/deploy.prototxt")))
 
 
 def learnt(shapes):
@@ -86,6 +127,9 @@ def test_what_a_row_refers_to_is_there(model):
         assert (starts_from(name) or name) in published
 
 
+# -- a training step
+
+
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory):
     """A data set of one image with two classes and some unlabelled pixels."""
@@ -107,7 +151,9 @@ def learnt_before():
 @pytest.mark.parametrize("model", VARIANTS)
 def test_every_net_learns_from_an_image(model, toy, tmp_path, learnt_before):
     smallest = VARIANTS[model].sizes.up(1)
-    options = Options(width=0.01, crop=smallest, test_crop=smallest, batch_size=1, from_scratch=True, dropout=0)
+    options = GeneratorOptions(
+        width=0.01, crop=smallest, test_crop=smallest, batch_size=1, from_scratch=True, dropout=0
+    )
     text = generate(f"toy/{model}", options, toy)["train.prototxt"]
     layers = text[text.index("layer {") :]
     if layers in learnt_before:  # rows that differ in how they are trained share a net

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deeplab_caffe import caffe
-from deeplab_caffe.nets import Options, generate
+from deeplab_caffe.nets import GeneratorOptions, generate
 
 
 def randomised(net: caffe.Net) -> caffe.Net:
@@ -27,6 +27,6 @@ def randomised(net: caffe.Net) -> caffe.Net:
 def model(tmp_path: Path) -> tuple[Path, Path]:
     """A deploy net and its weights."""
     net, weights = tmp_path / "deploy.prototxt", tmp_path / "w.caffemodel"
-    net.write_text(generate("voc12/largefov", Options(width=1 / 16, test_crop=65))["deploy.prototxt"])
+    net.write_text(generate("voc12/largefov", GeneratorOptions(width=1 / 16, test_crop=65))["deploy.prototxt"])
     randomised(caffe.Net(str(net), caffe.TEST)).save(str(weights))
     return net, weights

@@ -16,15 +16,15 @@ from deeplab_caffe import caffe
 from deeplab_caffe.cli import main
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats.weight_files import read_weight_file
-from deeplab_caffe.nets import Options, generate
+from deeplab_caffe.nets import GeneratorOptions, generate
 from deeplab_caffe.porting.difference import compare
 from deeplab_caffe.porting.export import onnx_registry, torch_layers
 from deeplab_caffe.porting.export.graph import graph_of
-from deeplab_caffe.porting.export.run import onnx_runner, torch_runner
+from deeplab_caffe.porting.export.runners import onnx_runner, torch_runner
 from deeplab_caffe.porting.export.torch_source import TorchSource
 from deeplab_caffe.porting.export.verification import verify
 
-onnx_graph = pytest.importorskip("onnx") and pytest.importorskip("deeplab_caffe.porting.export.onnx_graph")
+onnx_model = pytest.importorskip("onnx") and pytest.importorskip("deeplab_caffe.porting.export.onnx_model")
 pytest.importorskip("onnxruntime")
 
 #: (layers between `data` (2, 3, 17, 17) and `y`): every type and option that is exported
@@ -116,11 +116,11 @@ def noise(name: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def runners(net: caffe.Net) -> list:
-    from deeplab_caffe.porting.export.onnx_graph import OnnxGraph
+    from deeplab_caffe.porting.export.onnx_model import net_model
 
     graph = graph_of(net)
     source = TorchSource(graph, list(graph.values))
-    model = OnnxGraph(graph, list(graph.values)).model()
+    model = net_model(graph, list(graph.values))
     return [torch_runner(source.text, source.class_name, source.state), onnx_runner(model.SerializeToString())]
 
 
@@ -152,7 +152,7 @@ MODELS = {
 @pytest.mark.parametrize("name", MODELS)
 def test_whole_nets_agree_at_three_sizes(tmp_path: Path, name: str) -> None:
     (tmp_path / "d.prototxt").write_text(
-        generate(name, Options(width=1 / 16, test_crop=MODELS[name]))["deploy.prototxt"]
+        generate(name, GeneratorOptions(width=1 / 16, test_crop=MODELS[name]))["deploy.prototxt"]
     )
     net = randomised(caffe.Net(str(tmp_path / "d.prototxt"), caffe.TEST))
     size = MODELS[name]

@@ -13,10 +13,10 @@ from deeplab_caffe.cli import main, size_rule
 from deeplab_caffe.cli.named_net import definition_named
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.inspection.shapes import infer_shapes
-from deeplab_caffe.nets.sizes import EIGHTH
-from deeplab_caffe.porting.export.labels import compare_labels
+from deeplab_caffe.nets.input_sizes import EIGHTH
+from deeplab_caffe.porting.export.label_verification import compare_labels
 from deeplab_caffe.porting.export.pictures import Pictures
-from deeplab_caffe.porting.export.run import onnx_runner
+from deeplab_caffe.porting.export.runners import onnx_runner
 from deeplab_caffe.porting.surgery import CAFFE
 
 pytest.importorskip("onnx")

@@ -12,7 +12,7 @@ import pytest
 from deeplab_caffe.cli import main
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.nets import VARIANTS
-from deeplab_caffe.porting.manifest import MIRROR, Entry, fetch, read_manifest
+from deeplab_caffe.porting.manifest import MIRROR, KnownWeights, fetch, read_manifest
 from servers import Server
 
 MANIFEST = Path(__file__).parent.parent.parent / "models" / "weights.toml"
@@ -34,10 +34,10 @@ def test_the_manifest_is_sound() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[a]\ntitle = 'x'\nfile = 'y'", r"\[a\]: states no urls"),
+        ("[a]\ntitle = 'x'\nfile = 'y'", r"\[a\]: urls is missing"),
         ("[a]\nurl = 'x'", r"there is no key 'url'; did you mean 'urls'\?"),
-        ("[a]\ntitle = 3", "title is 3; wanted a str"),
-        ("[a]\ntitle = 'x'\nfile = '../y'\nurls = ['z']", "file '../y' is no plain name"),
+        ("[a]\ntitle = 3", "title is 3; expected a str"),
+        ("[a]\ntitle = 'x'\nfile = '../y'\nurls = ['z']", "file '../y' is not a plain file name"),
         ("[a", "manifest.toml: "),
     ],
 )
@@ -47,8 +47,8 @@ def test_a_wrong_manifest_is_named(tmp_path: Path, text: str, message: str) -> N
         read_manifest(tmp_path / "manifest.toml")
 
 
-def entry(*urls: str, **given: object) -> Entry:
-    return Entry("x", "an example", "x.caffemodel", urls, **given)  # type: ignore[arg-type]
+def entry(*urls: str, **given: object) -> KnownWeights:
+    return KnownWeights("x", "an example", "x.caffemodel", urls, **given)  # type: ignore[arg-type]
 
 
 def test_the_next_place_is_tried(tmp_path: Path, server: Server) -> None:
@@ -108,8 +108,8 @@ def test_one_file_of_an_archive(tmp_path: Path, server: Server) -> None:
     ("members", "size", "message"),
     [
         ({"../evil": b"x", "train.caffemodel": CONTENT}, 10, "leads out of the folder"),
-        ({"train.caffemodel": b"\0" * 3_000_000}, 1, "unpacks to more than 1 MB"),
-        ({"other": CONTENT}, 10, "holds no 'train.caffemodel'"),
+        ({"train.caffemodel": b"\0" * 3_000_000}, 1, "unpacks to more than the limit of 1 MB"),
+        ({"other": CONTENT}, 10, "does not contain 'train.caffemodel'"),
     ],
 )
 def test_hostile_archives(tmp_path: Path, server: Server, members: dict[str, bytes], size: int, message: str) -> None:

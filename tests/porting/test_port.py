@@ -55,7 +55,7 @@ def test_names_that_differ_by_data_set_or_number() -> None:
     np.testing.assert_array_equal(blobs(done.layers, "fc6_2")[0], source[0].blobs[0].data)
     np.testing.assert_array_equal(blobs(done.layers, "fc8_pets")[0], source[1].blobs[0].data)
     assert (done.fresh, done.unused) == (["new"], ["old"])
-    assert "fc8_voc12" in str(done) and "start anew: new" in str(done)
+    assert "fc8_voc12" in str(done) and "not initialised from the weights: new" in str(done)
 
 
 def test_a_classifier_of_other_classes_starts_anew_or_is_cut() -> None:
@@ -65,7 +65,7 @@ def test_a_classifier_of_other_classes_starts_anew_or_is_cut() -> None:
     done = port(source, target, Choices(classes=(0, 8, 12)))
     for mine, theirs in zip(blobs(done.layers, "fc8_pets"), source[0].blobs, strict=True):
         np.testing.assert_array_equal(mine, theirs.data[[0, 8, 12]])
-    with pytest.raises(InputError, match="classes 0, 21; wanted 3 numbers from 0 to 20"):
+    with pytest.raises(InputError, match="classes 0, 21; expected 3 numbers from 0 to 20"):
         port(source, target, Choices(classes=(0, 21)))
     same = {"fc8_pets": conv((21, 4, 1, 1), (21,))}
     assert port(source, same, Choices(fresh_classifier=True)).fresh == ["fc8_pets"]
@@ -81,7 +81,7 @@ def test_a_layer_whose_groups_do_not_mix_becomes_one_in_groups() -> None:
     torch.testing.assert_close(functional.conv_transpose2d(image, grouped, groups=2), wanted)
     assert "groups" in done.steps[0].what
     weight[0, 5] = 1
-    with pytest.raises(InputError, match="do not become"):
+    with pytest.raises(InputError, match="cannot be converted to"):
         port([dense], {"upscore": NetLayer("Deconvolution", ((4, 3, 2, 2),))})
 
 
@@ -93,9 +93,9 @@ def test_renames_by_the_user_and_wrong_ones() -> None:
 
 
 def test_shapes_that_cannot_be_reached_are_refused() -> None:
-    with pytest.raises(InputError, match=r"layer 'a': weights of shape \(2, 3\) do not become \(2, 4\)"):
+    with pytest.raises(InputError, match=r"layer 'a': weights of shape \(2, 3\) cannot be converted to \(2, 4\)"):
         port([layer("a", (2, 3))], {"a": NetLayer("InnerProduct", [(2, 4)])})
-    with pytest.raises(InputError, match="has 1 blobs, the net wants 2"):
+    with pytest.raises(InputError, match="has 1 blobs, the net needs 2"):
         port([layer("a", (2, 3))], {"a": NetLayer("InnerProduct", [(2, 3), (2,)])})
 
 

@@ -17,8 +17,7 @@ from deeplab_caffe.formats.weight_fit import NetLayer
 from deeplab_caffe.formats.writer import format_message
 from deeplab_caffe.nets import heads, resnet, v3
 from deeplab_caffe.nets.blocks import Spec, Style, layers, relu
-from deeplab_caffe.porting.export.torch_source import to_layers
-from deeplab_caffe.porting.state_dict import StateDict, is_state_dict, read_state_dict, write_state_dict
+from deeplab_caffe.porting.state_dict import StateDict, is_state_dict, read_state_dict, to_layers, write_state_dict
 from deeplab_caffe.porting.torch_names import EXTRA, to_caffe, warnings
 from tolerances import assert_same_sums
 
@@ -128,10 +127,10 @@ def test_every_spelling_of_deeplab_v2_gives_the_same_layers(family: str) -> None
 
 
 def test_unknown_nets_and_names_are_refused() -> None:
-    with pytest.raises(InputError, match="x: no net that is known here; its names begin with a.weight"):
+    with pytest.raises(InputError, match="x: unknown net; its names begin with a.weight"):
         to_caffe({"a.weight": np.zeros(1, np.float32)}, "x")
     state = state_of(ResNet(divide=16))
-    with pytest.raises(InputError, match="'layer2.0.gate' is no part of torchvision's ResNet-50"):
+    with pytest.raises(InputError, match="'layer2.0.gate' is not part of torchvision's ResNet-50"):
         to_caffe({**state, "layer2.0.gate.weight": np.zeros(1, np.float32)}, "x")
 
 
@@ -170,7 +169,7 @@ def test_a_checkpoint_cannot_run_code(tmp_path: Path, capsys: pytest.CaptureFixt
 )
 def test_what_is_no_plain_tensor_is_refused(tmp_path: Path, tensor: torch.Tensor) -> None:
     torch.save({"conv1.weight": tensor}, tmp_path / "x.pth")
-    with pytest.raises(InputError, match="'conv1.weight' is no plain tensor|but fewer values are stored"):
+    with pytest.raises(InputError, match="'conv1.weight' is not a plain tensor|but fewer values are stored"):
         read_state_dict(tmp_path / "x.pth")
 
 
@@ -190,7 +189,7 @@ def test_a_wrong_description_of_an_export_is_refused(tmp_path: Path, text: str) 
 def test_a_module_that_lacks_something_is_named() -> None:
     state = state_of(VGG16(divide=16, hidden=24, classes=5))
     del state["features.2.weight"]
-    with pytest.raises(InputError, match="x: 'features.2' has bias; wanted weight"):
+    with pytest.raises(InputError, match="x: 'features.2' has bias; expected weight"):
         to_caffe(state, "x")
 
 

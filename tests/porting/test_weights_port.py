@@ -13,7 +13,7 @@ from torch_models import VGG16, ResNet, randomised
 from deeplab_caffe import caffe
 from deeplab_caffe.cli import main
 from deeplab_caffe.formats.weight_files import read_weight_file
-from deeplab_caffe.nets import Options, generate
+from deeplab_caffe.nets import GeneratorOptions, generate
 from deeplab_caffe.porting.state_dict import write_state_dict
 from tolerances import assert_same_sums
 
@@ -29,7 +29,9 @@ def vgg16(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def narrow(folder: Path, name: str, **options: object) -> Path:
     path = folder / "deploy.prototxt"
     path.write_text(
-        generate(name, Options(width=1 / 8, test_crop=66 if "deeplab" in name else 65, **options))["deploy.prototxt"]
+        generate(name, GeneratorOptions(width=1 / 8, test_crop=66 if "deeplab" in name else 65, **options))[
+            "deploy.prototxt"
+        ]
     )
     return path
 
@@ -38,7 +40,7 @@ def narrow(folder: Path, name: str, **options: object) -> Path:
 def test_vgg16_starts_every_vgg_net(tmp_path: Path, vgg16: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     net, output = narrow(tmp_path, name), tmp_path / "init.caffemodel"
     assert main(["weights", "port", str(vgg16), "--to", str(net), "-o", str(output)]) == 0
-    assert "start anew: fc8_" in capsys.readouterr().out
+    assert "not initialised from the weights: fc8_" in capsys.readouterr().out
     built = caffe.Net(str(net), str(output), caffe.TEST)
     fresh = {layer for layer in built.params if layer.startswith("fc8")}
     assert {layer.name for layer in read_weight_file(output).layers} == set(built.params) - fresh
@@ -92,7 +94,7 @@ def test_strides_that_stand_elsewhere_are_told(tmp_path: Path, capsys: pytest.Ca
     ("words", "message"),
     [
         (["--classes", "a"], "--classes: expected integers separated by commas but got 'a'"),
-        (["--rename", "a"], "--rename: got 'a'; wanted OLD=NEW"),
+        (["--rename", "a"], "--rename: got 'a'; expected OLD=NEW"),
         (["--rename", "conv9=x"], "the weights have no layer 'conv9'"),
         (["--map", "none.txt"], "none.txt: cannot be read"),
     ],

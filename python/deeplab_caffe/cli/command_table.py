@@ -24,7 +24,7 @@ class Command(NamedTuple):
 _ROWS: dict[str, list[tuple[str, str, str]]] = {
     "models": [
         ("list", "model_list", "list the models: parameters, field of view, published score, data sets"),
-        ("prototxt all", "prototxt_all", "write the nets of every model"),
+        ("prototxt all", "prototxt_all", "write the nets of every model, and the sums of all"),
     ],
     "stages of an experiment": [
         ("data", "run_stages", "draw or check the data; hold images out for the CRF search"),

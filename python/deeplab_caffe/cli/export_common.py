@@ -8,11 +8,12 @@ from typing import Any
 
 from .. import caffe
 from ..caffe import log
+from ..caffe.net.weights import weight_layers
 from ..errors import InputError
 from ..files import write_text
 from ..formats.weight_files import read_weight_file
-from ..formats.weight_fit import fit, layers_of
-from ..porting.export.labels import LabelCheck
+from ..formats.weight_fit import fit
+from ..porting.export.label_verification import LabelCheck
 from ..porting.export.verification import Verification
 from ..porting.summary import summarise
 from ..porting.surgery import CAFFE, TORCHVISION, Preprocessing
@@ -48,7 +49,7 @@ def net_with_weights(arguments: argparse.Namespace) -> Any:
     """Load the net in the test phase; InputError if a layer that needs weights gets none."""
     log.set_stderr(False)  # the comparison is printed instead
     net = caffe.Net(definition_named(arguments.net), caffe.TEST)
-    layers = layers_of(net)
+    layers = weight_layers(net)
     missing = [name for name, layer in layers.items() if layer.needs_weights]
     if arguments.weights:
         file = read_weight_file(arguments.weights)

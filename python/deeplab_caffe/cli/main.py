@@ -16,8 +16,8 @@ from types import FrameType
 from typing import Any
 
 from ..errors import InputError, NotFinite, Stopped, Terminated, stop_code
-from ..formats.prototxt import nearest
 from ..permission import python_layers
+from ..spelling import did_you_mean
 from .command_table import COMMANDS, Command
 from .gflags import run_program
 
@@ -165,7 +165,7 @@ def _look_up(words: list[str]) -> tuple[Command | None, list[str]]:
 
 def _near(word: str) -> str:
     """The end of a message about an unknown command."""
-    return nearest(word, [name.partition(" ")[0] for name in COMMANDS]) or "; see `deeplab --help`"
+    return did_you_mean(word, [name.partition(" ")[0] for name in COMMANDS]) or "; see `deeplab --help`"
 
 
 def _overview() -> str:

@@ -6,7 +6,7 @@ import os
 
 from ..formats.definition import Definition, definition_in
 from ..formats.prototxt import Document
-from ..inspection.source import read_source
+from ..inspection.net_source import read_source
 from ..nets import generate
 
 

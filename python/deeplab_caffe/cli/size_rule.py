@@ -8,7 +8,7 @@ from .. import caffe
 from ..errors import InputError
 from ..formats.definition import Definition
 from ..inspection.shapes import infer_shapes
-from ..nets.sizes import SizeRule
+from ..nets.input_sizes import SizeRule
 
 #: strides to try: those of the known nets, and larger ones for nets with several scales
 _STRIDES = (1, 2, 4, 8, 16, 32, 64, 128, 256)

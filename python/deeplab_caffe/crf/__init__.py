@@ -1,12 +1,12 @@
-"""The fully connected CRF: parameters, unary energies, inference. The search for parameters is in `.search`.
+"""The fully connected CRF: parameters, unary energies, inference.
 
-`.densecrf` and `.utils` have the names of the package pydensecrf.
+The search for parameters is in `.search`, the CRF on folders in `.batch`; `.pydensecrf` has the names of that package.
 """
 
 from .inference import BACKENDS, crf_batch, crf_labels, dense_crf
-from .lattice import Lattice, bilateral_lattice, build_lattice, position_lattice
+from .lattice import Lattice, bilateral_lattice, build_lattice, position_lattice, term_lattices
 from .mean_field import Beliefs, MeanField, Pairwise, active_classes
-from .params import PRESETS, CRFParameters, Preset, preset
+from .params import PRESETS, CRFParameters, GaussianTerm, Preset, preset
 from .unary import resize_scores, unary_from_labels, unary_from_probabilities, unary_from_scores
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "PRESETS",
     "Beliefs",
     "CRFParameters",
+    "GaussianTerm",
     "Lattice",
     "MeanField",
     "Pairwise",
@@ -27,6 +28,7 @@ __all__ = [
     "position_lattice",
     "preset",
     "resize_scores",
+    "term_lattices",
     "unary_from_labels",
     "unary_from_probabilities",
     "unary_from_scores",

@@ -1,4 +1,4 @@
-"""The fully connected CRF on one image: what callers use."""
+"""Inference in the fully connected CRF: checks of the input, and the choice of a backend."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from importlib import import_module
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..arrays import Float32
 from ..errors import InputError
-from .array_types import Float32
 from .backends.base import BackendOptions
 from .params import CRFParameters, check_compact
 
@@ -27,17 +27,31 @@ def dense_crf(
     compact: float = 0.0,
     device: str | None = None,
 ) -> Float32:
-    """The class probabilities Q (C, H, W) after mean field inference, float32.
+    """The class probabilities after mean field inference. May be called from several threads.
 
-    `image` (H, W), (H, W, 3) or (H, W, bands): levels 0 to 255, uint8 or float, or features in the units of
-    sigma_beta. RGB or BGR does not matter: every band has the same deviation.
-    `unary` (C, H, W): energies, -log probability up to a constant per pixel; +inf rules a class out.
-    `backend`: "native" (also "auto") on the CPU; "torch" on `device` ("cpu", "cuda"); "exact", by brute force, for the
-    error of the others; "pydensecrf", for comparison, where it is installed.
-    `compact`: classes that by the unary are nowhere more probable than this times the largest send no messages (see
-    `active_classes`); 0 keeps all.
-    Safe to call from many threads. Raises InputError for arrays that do not fit together or hold NaN.
+    Args:
+        image: (H, W), (H, W, 3) or (H, W, bands), uint8 or float: levels 0 to 255, or features in the units of
+            sigma_beta. RGB and BGR give the same result: every band has the same standard deviation.
+        unary: energies (C, H, W), -log probability up to a constant per pixel; +inf excludes a class.
+        parameters: the energy, the number of iterations and the normalization.
+        backend: "native" (also "auto") on the CPU; "torch" on `device`; "exact", brute force, to measure the error of
+            the others; "pydensecrf", for comparison, if it is installed.
+        compact: classes whose probability by the unary is nowhere above this times the pixel's largest send no
+            messages (see `active_classes`); 0 keeps all.
+        device: "cpu" or "cuda", for backend "torch".
+
+    Returns:
+        Q (C, H, W), float32, which sums to 1 over the classes.
+
+    Raises:
+        InputError: the arrays do not fit together or hold NaN, or the backend is not available.
+
     Source: DeepLab, section 4.3; Kraehenbuehl and Koltun 2011.
+
+    Example:
+        >>> image, unary = np.zeros((4, 6, 3), np.uint8), np.zeros((2, 4, 6))
+        >>> dense_crf(image, unary, CRFParameters(w1=4, sigma_alpha=67, sigma_beta=3), "exact")[:, 0, 0]
+        array([0.5, 0.5], dtype=float32)
     """
     return crf_batch([image], [unary], parameters, backend, compact=compact, device=device, labels=False)[0]
 
@@ -68,9 +82,9 @@ def crf_batch(
     device: str | None = None,
     labels: bool = True,
 ) -> list[NDArray]:
-    """`crf_labels`, or `dense_crf` if not `labels`, of several images; "torch" works on all of them at once.
+    """`crf_labels` of several images, or `dense_crf` if `labels` is false; "torch" computes all of them at once.
 
-    The images may differ in size, not in the number of classes.
+    The images may differ in size, but not in the number of classes.
     """
     name = _chosen(backend, compact, device)
     if len(images) != len(unaries):
@@ -86,14 +100,14 @@ def _chosen(backend: str, compact: float, device: str | None) -> str:
     name = "native" if backend == "auto" else backend
     check_compact(compact)
     if compact and name not in ("native", "torch"):
-        raise InputError(f"CRF: compact is {compact}, but backend '{name}' works on all classes")
+        raise InputError(f"CRF: compact is {compact}, but backend '{name}' does not support compaction")
     if device is not None and name != "torch":
-        raise InputError(f"CRF: device is {device!r}, but backend '{name}' works on the CPU; use backend 'torch'")
+        raise InputError(f"CRF: device is {device!r}, but backend '{name}' runs on the CPU only; use backend 'torch'")
     return name
 
 
 def check_inputs(image: ArrayLike, unary: ArrayLike, *, sigma_beta: float = 255.0) -> tuple[NDArray, Float32]:
-    """The two as arrays that fit together, the unary float32 and finite. Raises InputError; see `dense_crf`."""
+    """Image and unary as arrays that fit together, the unary float32 and finite. Raises InputError; see `dense_crf`."""
     unary = check_unary(unary)
     image = check_image(image, sigma_beta, unary.shape[1:])
     if image.shape[:2] != unary.shape[1:]:
@@ -107,8 +121,8 @@ def check_inputs(image: ArrayLike, unary: ArrayLike, *, sigma_beta: float = 255.
 def check_image(image: ArrayLike, sigma_beta: float = 255.0, size: tuple[int, ...] = ()) -> NDArray:
     """The image as an array (H, W) or (H, W, bands) of levels 0 to 255. Raises InputError.
 
-    Features from 0 to 1 are taken only with a `sigma_beta` below 1: with another the image was divided by mistake.
-    `size` (H, W), where it is known, tells three rows of many bands from (3, H, W).
+    Features from 0 to 1 need a `sigma_beta` below 1: with another the image was probably divided by 255 by mistake.
+    `size` (H, W), if known, distinguishes an image of three rows and many bands from (3, H, W).
     """
     image = np.asarray(image)
     if image.ndim not in (2, 3) or 0 in image.shape:
@@ -133,7 +147,7 @@ def check_image(image: ArrayLike, sigma_beta: float = 255.0, size: tuple[int, ..
 def check_unary(unary: ArrayLike, *, from_zero_to_one: bool = False) -> Float32:
     """The energies (C, H, W) as float32 without infinite values. Raises InputError.
 
-    Those from 0 to 1 that sum to 1 are taken for probabilities, and refused, unless `from_zero_to_one`.
+    Values from 0 to 1 that sum to 1 over the classes are probably probabilities, and refused unless `from_zero_to_one`.
     """
     unary = np.asarray(unary)
     if unary.ndim != 3 or 0 in unary.shape:
@@ -146,7 +160,7 @@ def check_unary(unary: ArrayLike, *, from_zero_to_one: bool = False) -> Float32:
             "use unary_from_probabilities"
         )
     unary = np.ascontiguousarray(unary, dtype=np.float32)
-    # One sum is cheaper than a look at every value; it is finite only if all of them are.
+    # One sum is cheaper than testing every value; it is finite only if all values are.
     with np.errstate(over="ignore", invalid="ignore"):
         finite = np.isfinite(unary.sum())
     return unary if finite else _without_infinity(unary)
@@ -161,14 +175,14 @@ def _looks_like_probabilities(unary: NDArray) -> bool:
 
 
 def _without_infinity(unary: Float32) -> Float32:
-    """The unary with +inf replaced by an energy so high that the class gets no belief."""
+    """The unary with +inf replaced by an energy so high that the belief in the class is 0."""
     if np.isnan(unary).any() or (unary == -np.inf).any():
         label, row, column = np.argwhere(np.isnan(unary) | (unary == -np.inf))[0]
         raise InputError(
             f"CRF: the unary holds {unary[label, row, column]} at class {label}, row {row}, column {column}; "
-            "energies must be numbers, or +inf for a class that is ruled out"
+            "energies must be finite, or +inf to exclude a class"
         )
     if np.isposinf(unary.min(axis=0)).any():
         row, column = np.argwhere(np.isposinf(unary.min(axis=0)))[0]
-        raise InputError(f"CRF: the unary rules out every class at row {row}, column {column}")
+        raise InputError(f"CRF: the unary excludes every class at row {row}, column {column}")
     return np.minimum(unary, np.float32(1e30))

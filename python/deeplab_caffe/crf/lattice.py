@@ -1,8 +1,8 @@
-"""The permutohedral lattice: where a Gaussian filter over many dimensions keeps its values.
+"""The permutohedral lattice, on which a Gaussian filter over many dimensions is computed.
 
 A pixel's features lie in a simplex of d + 1 lattice vertices. Filtering is splat (pixels to vertices, with barycentric
 weights), blur (along each of d + 1 directions with weights 1/2, 1, 1/2) and slice (vertices back to pixels). The
-geometry depends on image and standard deviations only, so it is built once and used by every iteration and weight.
+geometry depends on image and standard deviations only, so it is built once for all iterations and weights.
 Source: Adams, Baek and Davis 2010; the arithmetic is that of DeepLab's densecrf program, in float32.
 """
 
@@ -16,8 +16,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Float32
 from ..errors import InputError
-from .array_types import Float32
 from .kernels import lattice_construction as kernels
 from .params import GaussianTerm
 
@@ -27,7 +27,7 @@ _MAX_SPREAD = 2.0**20  # beyond it float32 coordinates are no longer exact
 
 @dataclass(frozen=True)
 class Lattice:
-    """The geometry of a filter over N pixels with d features, which fill M vertices. All arrays are read-only."""
+    """The geometry of a filter over N pixels with d features, which touch M vertices. All arrays are read-only."""
 
     offsets: NDArray[np.int32]
     """(N, d + 1): the vertices of each pixel's simplex."""
@@ -36,7 +36,8 @@ class Lattice:
     size: int
     """The number of vertices, M."""
     runs: NDArray[np.int32]
-    """The vertices in rows along direction 0, 1, ...; the first of each row as ~vertex. Lone vertices are left out."""
+    """The vertices in rows along direction 0, 1, ...; the first of each row as ~vertex. Vertices without neighbours are
+    left out."""
     run_starts: NDArray[np.int64]
     """(d + 2,): where each direction's part of `runs` begins."""
     mass: Float32
@@ -59,8 +60,8 @@ def build_lattice(features: Float32) -> Lattice:
     table = _Table(count)
     offsets, weights = _place(features, scale, strides, table)
     if count % 4:
-        # The program works on four pixels at a time and fills up the last group with points at the origin. Their
-        # vertices hold nothing, but values pass through them in the blur: they are needed for the same result.
+        # DeepLab's program processes four pixels at a time and pads the last group with points at the origin. Their
+        # vertices receive no values, but the blur passes values through them: they are needed for the same result.
         _place(np.zeros((1, dims), np.float32), scale, strides, table)
     keys, vertices = kernels.in_order(table.keys, table.slots, table.size)
     following, preceded = kernels.find_following(keys, vertices, strides, table.keys, table.slots)
@@ -117,7 +118,7 @@ def bilateral_lattice(
 
 @lru_cache(maxsize=_CACHED_POSITION_LATTICES)
 def position_lattice(height: int, width: int, sigma_gamma: float | tuple[float, float]) -> Lattice:
-    """The lattice over position alone; `sigma_gamma` in pixels, one number or (x, y). The latest few are kept."""
+    """The lattice over position alone; `sigma_gamma` in pixels, one number or (x, y). The latest eight are cached."""
     return build_lattice(position_features(height, width, sigma_gamma))
 
 
@@ -146,7 +147,7 @@ def _fill_positions(features: Float32, sigma: float | Sequence[float]) -> None:
 
 
 def feature_scale(dims: int) -> Float32:
-    """(d,): each feature's factor, so that the whole filter has standard deviation 1; rounded as the program rounds."""
+    """(d,): each feature's factor, so that the filter has standard deviation 1; rounded as in DeepLab's program."""
     deviation = float(np.float32(math.sqrt(2 / 3) * (dims + 1)))
     return np.array([1 / math.sqrt((i + 2) * (i + 1)) * deviation for i in range(dims)], np.float32)
 
@@ -154,9 +155,9 @@ def feature_scale(dims: int) -> Float32:
 def _key_strides(features: Float32, scale: Float32) -> NDArray[np.int64]:
     """(d + 1,): the factors that turn a vertex's coordinates into one 64-bit key; the last coordinate is redundant.
 
-    Where the coordinates' ranges multiply to less than 2^63 the key is a mixed radix number and unique. Else (very
-    small deviations, or many bands) fixed random factors are used: the chance that any two of a million
-    vertices share a key is then below 1e-6.
+    If the product of the coordinates' ranges is below 2^62, the key is a mixed radix number and unique. Otherwise (very
+    small standard deviations, or many bands) fixed random factors are used; the probability that any two of a million
+    vertices have the same key is then below 1e-6.
     """
     dims = features.shape[1]
     spread = kernels.spread_of(features).astype(float) * scale

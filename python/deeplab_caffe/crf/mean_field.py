@@ -1,4 +1,4 @@
-"""Mean field inference in the fully connected CRF, on lattices that were built before."""
+"""Mean field inference in the fully connected CRF, on given lattices."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Float32
 from ..errors import InputError
-from .array_types import Float32
 from .kernels import mean_field_buffers as buffers
 from .kernels import mean_field_passes as passes
 from .kernels import pixel_rows
@@ -22,21 +22,21 @@ from .params import check_compact
 _NONE = np.empty(0, np.float32)
 _MOST_EXPONENT = 60.0  # logits up to this need no shift before exp
 _PLACES = 2**32
-_MOST_LANES = 32  # of inferences side by side: more take as long as one after the other
+_MOST_LANES = 32  # of inferences side by side; wider rows are not faster than several runs
 
 #: what a normalization multiplies by before and after filtering, as powers of the kernel's mass
 POWERS = {"after": (0.0, -1.0), "symmetric": (-0.5, -0.5), "before": (-1.0, 0.0), "none": (0.0, 0.0)}
 
 
 class Pairwise:
-    """The Gaussian terms of one image, laid side by side so that one pass over the pixels serves them all."""
+    """The lattices of all terms on one image, arranged so that one pass over the pixels serves all of them."""
 
     def __init__(self, lattices: Sequence[Lattice]) -> None:
         self.lattices = tuple(lattices)
         self.firsts = np.cumsum([0, *(lattice.size for lattice in lattices)])
-        #: for each term a tuple with a value for each corner of a simplex, as the kernels take it
+        #: for each term a tuple with a value for each corner of a simplex, as the kernels expect it
         self.corners = tuple((0,) * lattice.offsets.shape[1] for lattice in lattices)
-        #: slicing scales a term by this, which its mass includes
+        #: slicing multiplies a term by this; its mass includes the factor
         self.gains = np.array([1 / (1 + 2.0 ** (1 - len(term))) for term in self.corners])
         self._layouts: dict[int, Layout] = {}
 
@@ -60,19 +60,19 @@ class Pairwise:
     def layout(self, stride: int) -> Layout:
         """The vertices' places for rows of `stride` values; the latest is kept."""
         layout = self._layouts.get(stride)
-        if layout is None:  # another thread may replace the dictionary meanwhile
+        if layout is None:  # another thread may replace the dictionary at the same time
             layout = Layout(self, stride)
             self._layouts = {stride: layout}
         return layout
 
 
 class Layout:
-    """Where the rows of a pairwise's vertices stand in one flat array."""
+    """Where the rows of the vertices of a `Pairwise` are in one flat array."""
 
     def __init__(self, pairwise: Pairwise, stride: int) -> None:
         count, columns = pairwise.lattices[0].offsets.shape[0], sum(map(len, pairwise.corners))
         nothing = pairwise.size * stride
-        #: the length of the array of values: all vertices, a row that stays 0 and one that is never read
+        #: the length of the array of values: all vertices, a row that stays 0, and a row that is never read
         self.length = nothing + 2 * stride
         if self.length >= _PLACES:
             raise InputError(f"CRF: the lattice of {pairwise.size} vertices is too large; work on tiles of the image")
@@ -92,7 +92,7 @@ class Layout:
 
 
 class PassArguments(NamedTuple):
-    """What the passes of one run have in common; see `mean_field_passes`."""
+    """The arguments that all passes of one run have in common; see `mean_field_passes`."""
 
     parts: tuple[int, ...]
     group: tuple[int, ...]
@@ -104,20 +104,20 @@ class PassArguments(NamedTuple):
     given: Float32 | None
 
     def messages(self, values: Float32 | None) -> tuple[NDArray | None, ...]:
-        """What the passes slice from."""
+        """The arguments of the passes for slicing from `values`."""
         return self.layout.places, self.layout.weights, self.taken, self.strength, values
 
 
 class _Results:
-    """The values after the last iteration, of all groups; labels are made for all of them at once, when first asked."""
+    """The values of all groups after the last iteration; labels are computed for all groups at once, on first use."""
 
     def __init__(self, field: MeanField, run: PassArguments, values: Float32 | None) -> None:
         self.field, self.run, self.values, self._number = field, run, values, field.runs
 
     def check(self) -> None:
-        """Raise RuntimeError if the buffers hold another run by now."""
+        """Raise RuntimeError if another run has used the buffers since."""
         if self._number != self.field.runs:
-            raise RuntimeError("these beliefs are gone: their MeanField has run again since")
+            raise RuntimeError("these beliefs are no longer available: their MeanField has run again since")
 
     @cached_property
     def labels(self) -> NDArray[np.integer]:
@@ -131,16 +131,16 @@ class _Results:
 
 
 class Beliefs:
-    """The result of inference, of which the last step is done when a form is asked for.
+    """The result of one run of a MeanField; the last step is computed when probabilities or labels are asked for.
 
-    It stands in the buffers of its MeanField: ask before the next run there, else it raises RuntimeError.
+    The result is in the buffers of its MeanField: after the next run there, its methods raise RuntimeError.
     """
 
     def __init__(self, results: _Results, group: int) -> None:
         self._results, self._group = results, group
 
     def probabilities(self) -> Float32:
-        """Q (C, H, W), which sums to 1 over the classes. Beliefs below e^-20 of the largest may be exactly 0."""
+        """Q (C, H, W), which sums to 1 over the classes. Beliefs below e^-20 times the largest may be exactly 0."""
         self._results.check()
         field, run = self._results.field, self._results.run
         maps = np.empty((field.shape[0], field.pixels), np.float32)
@@ -160,12 +160,17 @@ class Beliefs:
 
 
 class MeanField:
-    """Inference on one image: the unary is laid out once, then any lattices and weights can be tried on it.
+    """Inference on one image: the unary is arranged once, then any lattices and weights can be tried on it.
 
-    `unary` (C, H, W): energies, -log probability up to a constant per pixel. `compact`: classes that by
-    the unary are nowhere more probable than this times the largest send no messages; see `active_classes`.
-    An instance keeps its buffers between runs, so use one per thread; the lattices may be shared. Raises InputError
-    for a `compact` that is not from 0 to below 1.
+    An instance reuses its buffers between runs, so use one per thread; the lattices may be shared.
+
+    Args:
+        unary: energies (C, H, W), -log probability up to a constant per pixel.
+        compact: classes whose probability by the unary is nowhere above this times the pixel's largest send no
+            messages; see `active_classes`.
+
+    Raises:
+        InputError: `compact` is not from 0 to below 1.
     """
 
     def __init__(self, unary: Float32, compact: float = 0.0) -> None:
@@ -191,8 +196,11 @@ class MeanField:
     ) -> Beliefs:
         """Iterate Q = softmax(-U + sum_k w_k K_k Q) from Q = softmax(-U).
 
-        `weights` has one Potts weight for each lattice of `pairwise`; `normalization` is one of POWERS, or
-        one for each.
+        Args:
+            pairwise: the lattices.
+            weights: a Potts weight for each lattice.
+            iterations: mean field iterations; 0 gives the softmax of the unary.
+            normalization: one of `POWERS`, or one for each lattice.
         """
         return next(self.run_each(pairwise, [weights], iterations, normalization))
 
@@ -203,14 +211,14 @@ class MeanField:
         iterations: int,
         normalization: str | Sequence[str],
     ) -> Iterator[Beliefs]:
-        """`run` with each of several `weights` in turn; what does not depend on them is done once.
+        """`run` with each of several `weights`; what does not depend on the weights is computed once.
 
-        Where rows are short, several run side by side. Each result has to be used before the next is asked for.
+        If rows are short, several runs are computed side by side. Use each result before asking for the next.
         """
         after = pairwise.powers(normalization, 1)
         before = pairwise.powers(normalization, 0)
         taken, given = pairwise.scale(after), pairwise.scale(before) if any(before) else None
-        # The first iteration does not depend on the weights; it is gone where something else ran in between.
+        # The first iteration does not depend on the weights; it is lost if something else ran in between.
         started: dict[int, Float32] = {}
         number = self.runs
         for bounded, some in _side_by_side(weights, after, max(1, _MOST_LANES // self.width)):
@@ -245,7 +253,7 @@ class MeanField:
         return splatted
 
     def write_dropped(self, maps: Float32, shares: Float32) -> None:
-        """Give the classes that are not kept their parts of `shares` (N,), as their unaries say, in `maps` (C, N)."""
+        """Divide `shares` (N,) among the dropped classes by their unaries, in `maps` (C, N)."""
         lowest = self._unary.min(axis=0)
         factor = np.divide(np.maximum(shares, 0), self.rest, out=np.zeros_like(shares), where=self.rest > 0)
         for c in self._dropped:
@@ -254,12 +262,12 @@ class MeanField:
 
 
 def active_classes(unary: Float32, eps: float) -> NDArray[np.intp]:
-    """The classes of `unary` (C, N) that are somewhere more probable than `eps` times the pixel's most probable one.
+    """The classes of `unary` (C, N) that are somewhere more probable than `eps` times the pixel's most probable class.
 
-    Compaction keeps these. The others send no messages but keep their places in each softmax; their belief stays at
-    most eps, and the largest is always a kept one's. With all classes instead, messages that are means ("after") and
-    W = w1 + w2, a left-out class would believe at most x <= eps * exp(W * x) of any pixel: not above e * eps while
-    W * eps <= 1 / e, so that a logit lacks at most e * W * eps in an iteration. Beyond that there is no bound.
+    Compaction keeps these. The other classes send no messages but stay in each softmax; their belief is at most eps,
+    and the largest belief is that of a kept class. With all classes, messages that are means ("after") and W = w1 + w2,
+    the belief x of a dropped class would satisfy x <= eps * exp(W * x): at most e * eps while W * eps <= 1 / e, so a
+    logit lacks at most e * W * eps in an iteration. Above that there is no bound.
     """
     return np.flatnonzero(buffers.least_excess(unary) < -np.log(eps))
 
@@ -267,9 +275,9 @@ def active_classes(unary: Float32, eps: float) -> NDArray[np.intp]:
 def _side_by_side(
     weights: Sequence[Sequence[float]], powers: Sequence[float], most: int
 ) -> Iterator[tuple[bool, list[Sequence[float]]]]:
-    """Weights that can run together, at most so many, and whether their logits are bounded, so that exp needs no shift.
+    """Weights that can run together, at most `most`, and whether their logits are bounded, so that exp needs no shift.
 
-    Divided by its mass, a message is a mean of beliefs: at most its weight.
+    A message that is divided by its mass is a mean of beliefs, so it is at most the term's weight.
     """
     means = set(powers) == {-1.0}
     for bounded, same in groupby(weights, lambda terms: means and min(terms) >= 0 and sum(terms) <= _MOST_EXPONENT):
@@ -278,7 +286,7 @@ def _side_by_side(
 
 
 def aligned(size: int) -> Float32:
-    """An array that begins at a cache line, so that rows of vectors do not straddle two."""
+    """An array that begins at a cache line, so that no vector crosses two lines."""
     space = np.empty(size + 16, np.float32)
     start = (-(space.ctypes.data >> 2)) & 15
     return space[start : start + size]

@@ -40,7 +40,7 @@ def _check_number(parameters: CRFParameters, name: str, wanted: str, accept) -> 
 
 def _check_names(what: str, given: Mapping[str, float], wanted: tuple[str, ...]) -> None:
     if set(given) != set(wanted):
-        raise InputError(f"CRF: {what} states {', '.join(sorted(given)) or 'nothing'}; wanted {', '.join(wanted)}")
+        raise InputError(f"CRF: {what} has {', '.join(sorted(given)) or 'nothing'}; wanted {', '.join(wanted)}")
 
 
 class GaussianTerm(NamedTuple):
@@ -64,11 +64,21 @@ class CRFParameters:
     """The pairwise energy w1 exp(-|p|^2/2 sigma_alpha^2 - |I|^2/2 sigma_beta^2) + w2 exp(-|p|^2/2 sigma_gamma^2).
 
     `sigma_alpha` and `sigma_gamma` are standard deviations in pixels, `sigma_beta` in colour levels (0 to 255).
-    `iterations` counts the mean field steps; 0 gives the softmax of the unary.
+    `iterations` is the number of mean field iterations; 0 gives the softmax of the unary.
     `normalization`: "after" divides each filtered message by its pixel's kernel mass, as DeepLab's program does;
     "symmetric" divides by its square root before and after filtering, which is pydensecrf's default.
-    Raises InputError for a weight or standard deviation out of range. Source: DeepLab, section 4.3; Krahenbuehl and
-    Koltun 2011.
+
+    Raises:
+        InputError: a weight or standard deviation is out of range.
+
+    Source: DeepLab, section 4.3; Kraehenbuehl and Koltun 2011.
+
+    Example:
+        >>> parameters = CRFParameters(w1=4, sigma_alpha=67, sigma_beta=3)
+        >>> parameters.to_caffe()["bi_xy_std"]
+        67.0
+        >>> parameters.terms()[0]
+        GaussianTerm(weight=3.0, sigma_xy=3.0, sigma_colour=None)
     """
 
     w1: float
@@ -183,7 +193,7 @@ class CRFParameters:
 
 @dataclass(frozen=True)
 class Preset:
-    """CRF parameters that go with released weights, and where they were found."""
+    """CRF parameters of released weights, and their source."""
 
     parameters: CRFParameters
     source: str
@@ -210,13 +220,18 @@ PRESETS: dict[str, Preset] = {
 
 
 def check_compact(eps: float) -> None:
-    """Raise InputError unless `eps`, by which classes are compacted, is 0 (none are) or a probability below 1."""
+    """Raise InputError unless `eps`, the threshold of compaction, is 0 (none) or a probability below 1."""
     if not 0 <= eps < 1:
         raise InputError(f"CRF: compact is {eps:g}, wanted a probability from 0 to below 1")
 
 
 def preset(name: str) -> CRFParameters:
-    """The parameters of a released model. Raises InputError that names the known ones."""
+    """The parameters of a released model. Raises InputError, with the known names, for another.
+
+    Example:
+        >>> preset("DeepLab-MSc").sigma_alpha
+        95.0
+    """
     if name not in PRESETS:
         raise InputError(f"CRF: no preset {name!r}; known: {', '.join(PRESETS)}")
     return PRESETS[name].parameters

@@ -5,16 +5,26 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..arrays import Float32, Size
 from ..errors import InputError
-from .array_types import Float32, Size
 from .kernels.bilinear_rows import blend_rows
 
 
 def unary_from_scores(scores: ArrayLike) -> Float32:
-    """Energies -log softmax(scores) over the classes, unclipped.
+    """Energies -log softmax(scores) over the classes, not clipped.
 
-    `scores` (C, H, W), the net's last layer before softmax; the result has the same shape, float32.
-    Raises InputError for another number of dimensions and for values that are not finite.
+    Args:
+        scores: (C, H, W), the net's output before the softmax.
+
+    Returns:
+        Energies (C, H, W), float32.
+
+    Raises:
+        InputError: another number of dimensions, or values that are not finite.
+
+    Example:
+        >>> unary_from_scores(np.log([[[1.0]], [[3.0]]])).ravel().round(3)
+        array([1.386, 0.288], dtype=float32)
     """
     scores = _class_maps(scores, "scores")
     _refuse_not_finite(scores, "scores")
@@ -23,10 +33,16 @@ def unary_from_scores(scores: ArrayLike) -> Float32:
 
 
 def unary_from_probabilities(probabilities: ArrayLike) -> Float32:
-    """Energies -log p; p = 0 becomes the energy of the smallest normal float32 (87.3).
+    """Energies -log p; p = 0 gets the energy of the smallest normal float32 (87.3).
 
-    `probabilities` (C, H, W); the result has the same shape, float32. Raises InputError for values that are not
-    finite or negative, and where a pixel's classes do not sum to 1 within 1e-3.
+    Args:
+        probabilities: (C, H, W).
+
+    Returns:
+        Energies (C, H, W), float32.
+
+    Raises:
+        InputError: values that are not finite, or negative, or do not sum to 1 over a pixel's classes within 1e-3.
     """
     probabilities = _class_maps(probabilities, "probabilities")
     _refuse_not_finite(probabilities, "probabilities")
@@ -46,10 +62,19 @@ def unary_from_probabilities(probabilities: ArrayLike) -> Float32:
 
 
 def unary_from_labels(labels: ArrayLike, classes: int, confidence: float, unsure: int | None = 255) -> Float32:
-    """Energies of hard labels (H, W) that are right with probability `confidence`: (C, H, W), float32.
+    """Energies of hard labels that are right with probability `confidence`.
 
-    The other classes share the rest evenly; pixels labelled `unsure`, if there are any, are of every class alike.
-    Raises InputError for labels that are neither, and for a confidence that is not between 1 / classes and 1.
+    Args:
+        labels: (H, W), whole numbers from 0 to `classes` - 1, or `unsure`.
+        classes: the number of classes, C.
+        confidence: between 1 / `classes` and 1; the other classes share the rest evenly.
+        unsure: the label of pixels at which all classes are equally probable; None for none.
+
+    Returns:
+        Energies (C, H, W), float32.
+
+    Raises:
+        InputError: a label or the confidence is out of range.
     """
     labels = np.asarray(labels)
     if labels.ndim != 2 or not labels.size or labels.dtype.kind not in "iu":
@@ -67,7 +92,7 @@ def unary_from_labels(labels: ArrayLike, classes: int, confidence: float, unsure
         row, column = np.argwhere(wrong)[0]
         raise InputError(
             f"CRF: label {labels[row, column]} at row {row}, column {column}; wanted 0 to {classes - 1}"
-            + ("" if unsure is None else f" or {unsure} for a pixel that is unsure")
+            + ("" if unsure is None else f" or {unsure} for a pixel without a known class")
         )
     energies = np.full((classes, *labels.shape), -np.log((1 - confidence) / (classes - 1)), np.float32)
     rows, columns = np.nonzero(known)
@@ -77,26 +102,39 @@ def unary_from_labels(labels: ArrayLike, classes: int, confidence: float, unsure
 
 
 def input_size(maps: tuple[int, ...], stated: Size | None, image: Size) -> Size:
-    """(H, W) of the net's input, to which maps (C, h, w) of this shape are enlarged: what is stated, or their own size.
+    """The size of the net's input, to which maps (C, h, w) are enlarged: `stated`, or the maps' own size.
 
-    Raises InputError if the image does not fit in it.
+    Raises InputError if the image is larger.
     """
     height, width = stated or maps[1:]
     if height >= image[0] and width >= image[1]:
         return height, width
     raise InputError(
         f"the {'input of the net' if stated else 'score map'} is {height} x {width} (H x W), smaller than the image, "
-        f"{image[0]} x {image[1]}; say with --size which size the net's input had, or --size image if the map covers "
+        f"{image[0]} x {image[1]}; state the size of the net's input with --size, or --size image if the map covers "
         "the image"
     )
 
 
 def resize_scores(scores: ArrayLike, size: tuple[int, int], crop: tuple[int, int] | None = None) -> Float32:
-    """Resize scores (C, h, w) to (C, H, W) by corner-aligned bilinear interpolation, as Caffe's Interp layer.
+    """Resize scores by corner-aligned bilinear interpolation, as Caffe's Interp layer does.
 
-    `size` is (H, W), the size of the net's input, for example (513, 513) for a 65 x 65 map at stride 8. `crop`, if
-    given, keeps the top-left (height, width) of it, the size of the image, and only that part is computed.
-    Raises InputError for sizes below 1 and for a crop larger than `size`. Source: interp_layer.cpp of DeepLab v2.
+    Args:
+        scores: (C, h, w).
+        size: (H, W), the size of the net's input, for example (513, 513) for a map of 65 x 65 at stride 8.
+        crop: (height, width) of the image: only this part at the top left is computed. None for all.
+
+    Returns:
+        Scores (C, H, W), or (C, height, width), float32.
+
+    Raises:
+        InputError: a size is below 1, or `crop` is larger than `size`.
+
+    Source: interp_layer.cpp of DeepLab v2.
+
+    Example:
+        >>> resize_scores([[[0, 8]]], (1, 5), crop=(1, 3))
+        array([[[0., 2., 4.]]], dtype=float32)
     """
     scores = _class_maps(scores, "scores")
     crop = size if crop is None else crop

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..formats.weight_files import read_weight_file
-from ..formats.weight_fit import fit, layers_of
+from ..formats.weight_fit import NetLayer, fit, net_layers
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Engine(ABC):
     def check_initialized(self, net: Any, net_file: Path, weights: Path) -> None:
         """Raise InputError if layers have no weights in the file, unless that is allowed."""
         if not self.allow_uninitialized:
-            fit(read_weight_file(weights), str(net_file), layers_of(net)).demand_initialized()
+            fit(read_weight_file(weights), str(net_file), _layers(net)).demand_initialized()
 
     def check_finite(self, net: Any, weights: Path) -> None:
         """Raise InputError if weights that a net takes from a file hold NaN or infinity, unless that is allowed."""
@@ -102,7 +102,7 @@ class Engine(ABC):
 
 def demand_finite(net: Any, weights: Path) -> None:
     """Raise InputError, which names the layer, if weights that a net takes from a file hold NaN or infinity."""
-    names = layers_of(net)
+    names = _layers(net)
     for layer in read_weight_file(weights).weighted:
         if layer.name in names and not all(np.isfinite(blob.data).all() for blob in layer.blobs):
             raise InputError(
@@ -122,8 +122,13 @@ def starting_table(net: Any, net_file: Path, weights: Path) -> str:
     Raises:
         InputError: no layer gets any weights.
     """
-    layers = layers_of(net)
+    layers = _layers(net)
     found = fit(read_weight_file(weights), str(net_file), layers)
     if not (found.loaded or found.mismatched):
         raise InputError(f"{weights} has weights for none of the net's layers: {', '.join(layers)}")
     return f"starting from {found}"
+
+
+def _layers(net: Any) -> dict[str, NetLayer]:
+    """The layers with parameters; only the embedded engine tells which parameters an earlier layer owns."""
+    return net_layers(zip(net._layer_names, net.layers, strict=True), getattr(net, "borrowed", ()))

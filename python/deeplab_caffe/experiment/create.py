@@ -13,13 +13,13 @@ from ..crf.search import SearchSpace
 from ..data import read_dataset
 from ..errors import InputError
 from ..files import write_text
-from ..nets import Options, command_line, experiment_folder, prototxt_folder
+from ..nets import GeneratorOptions, command_line, experiment_folder, prototxt_folder
 from .folder import Experiment
 
 #: Options of the demo: a quarter of the channels, batch normalization, random initial weights. base_lr: the classifier
 #: learns ten times as fast as the rest, so a short training diverges above 0.01. dropout: with so few channels the
 #: usual 0.5 drops too much.
-DEMO_OPTIONS = Options(
+DEMO_OPTIONS = GeneratorOptions(
     batch_size=8,
     base_lr=0.01,
     policy="poly",
@@ -35,7 +35,7 @@ DEMO_OPTIONS = Options(
 SYNTHETIC_FOLDER = Path("data/synthetic")
 
 
-def published(name: str, options: Options | None = None) -> Experiment:
+def published(name: str, options: GeneratorOptions | None = None) -> Experiment:
     """The experiment of a published model, on the prototxts in `prototxt/`.
 
     If `options.dataset` describes another data set, the model is trained on that one: its nets are generated in the
@@ -48,7 +48,7 @@ def published(name: str, options: Options | None = None) -> Experiment:
     Raises:
         InputError: the data set has no TOML file, or no model has this name.
     """
-    options = options or Options()
+    options = options or GeneratorOptions()
     dataset_name, _, model = name.partition("/")
     file = Path(options.dataset or f"datasets/{dataset_name}.toml")
     if not file.is_file():
@@ -68,7 +68,7 @@ def published(name: str, options: Options | None = None) -> Experiment:
     )
 
 
-def _on_other_data(name: str, origin: str, options: Options, file: Path) -> Experiment:
+def _on_other_data(name: str, origin: str, options: GeneratorOptions, file: Path) -> Experiment:
     """A published model on a data set that its publication does not use."""
     folder = Path(experiment_folder(name, options))
     options = replace(options, dataset=str(file), experiment=str(folder), folder=options.folder or f"{folder}/prototxt")
@@ -84,7 +84,7 @@ def _on_other_data(name: str, origin: str, options: Options, file: Path) -> Expe
 
 
 def demo(
-    data: str | None = None, folder: str | None = None, options: Options | None = None, quick: bool = False
+    data: str | None = None, folder: str | None = None, options: GeneratorOptions | None = None, quick: bool = False
 ) -> Experiment:
     """The demo: the whole pipeline with a narrow net, on the synthetic sample or on another data set.
 
@@ -115,7 +115,7 @@ def demo(
     if before and data and before.get("data") != data:
         held = before.get("data") or "the synthetic sample"
         raise InputError(f"{base} holds an experiment on {held}; use another folder for {data} (EXP=, --exp)")
-    given = (options or Options()).stated()
+    given = (options or GeneratorOptions()).stated()
     kept = {name: value for name, value in before.get("options", {}).items() if name not in given}
     if kept:
         print(f"{base}, settings as before: {', '.join(f'{name} {value}' for name, value in kept.items())}", flush=True)
@@ -123,7 +123,7 @@ def demo(
     quick = quick or bool(before.get("quick"))
     stated = {**kept, **given}
     command = ["deeplab", "all", "demo", *(["--data", data] if data else []), "--exp", folder]
-    command += ["--quick"] * quick + command_line(Options(**stated))
+    command += ["--quick"] * quick + command_line(GeneratorOptions(**stated))
     synthetic = {} if data else {"train": 48, "val": 12} if quick else {"train": 240, "val": 60}
     drawn = SYNTHETIC_FOLDER.with_name("synthetic_quick") if quick else SYNTHETIC_FOLDER
     file = Path(data) if data else drawn / "dataset.toml"
@@ -145,7 +145,7 @@ def demo(
     )
 
 
-def _demo_options(stated: Mapping[str, Any], base: Path, iterations: int) -> Options:
+def _demo_options(stated: Mapping[str, Any], base: Path, iterations: int) -> GeneratorOptions:
     """The demo's options, overridden by the stated ones, and this experiment's own folders."""
     chosen: dict[str, Any] = {"iterations": iterations, **stated}
     chosen.setdefault("snapshot", max(5, chosen["iterations"] // 10))
@@ -158,7 +158,7 @@ def _remembered(folder: Path) -> dict[str, Any]:
     path = folder / "experiment.json"
     try:
         before = dict(json.loads(path.read_text()))
-        Options(**before.get("options", {}))
+        GeneratorOptions(**before.get("options", {}))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, InputError) as error:

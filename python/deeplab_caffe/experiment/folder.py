@@ -9,7 +9,7 @@ from typing import Any
 
 from ..crf.search import SearchSpace
 from ..data import Dataset, read_dataset
-from ..nets import Options, list_names
+from ..nets import GeneratorOptions, list_names
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Experiment:
 
     Example:
         >>> from pathlib import Path
-        >>> from deeplab_caffe.nets import Options
-        >>> exp = Experiment("toy/largefov", Path("exp"), Path("exp/prototxt"), Path("toy.toml"), Options())
+        >>> from deeplab_caffe.nets import GeneratorOptions
+        >>> exp = Experiment("toy/largefov", Path("exp"), Path("exp/prototxt"), Path("toy.toml"), GeneratorOptions())
         >>> print(exp.log("train"), exp.scores("val"), exp.result("val", crf=True))
         exp/log/train.log exp/scores/val exp/result_crf/val
     """
@@ -43,7 +43,7 @@ class Experiment:
     folder: Path
     prototxt: Path
     dataset_file: Path
-    options: Options
+    options: GeneratorOptions
     hold_out: float = 0.0
     synthetic: Mapping[str, int] = field(default_factory=dict)
     search_images: int = 100

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..formats.prototxt import Document
-from ..inspection.carry_over import carry_over
 from ..inspection.diff import diff_documents
 from ..inspection.diff_text import summary
+from ..inspection.transplant import transplant
 from ..nets import is_untouched, made_by, prototxt_folder, regenerated, signed_anew
 from .folder import Experiment
 
@@ -54,7 +54,7 @@ def with_edits(experiment: Experiment, files: Mapping[str, str]) -> dict[str, st
             continue
         edited = Document.read(path)
         target = Document(files[path.name], f"{experiment.prototxt / path.name}")
-        text = carry_over(regenerated(edited), edited, target, _OWN)
+        text = transplant(regenerated(edited), edited, target, _OWN)
         carried[path.name] = signed_anew(text, f"With the manual edits of {path}.")
     return carried
 

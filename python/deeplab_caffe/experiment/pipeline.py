@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, Stopped
-from ..formats.prototxt import nearest
 from ..locks import locked_folder
+from ..spelling import did_you_mean
 from ..temporary_files import remove_dead_leftovers
 from .create import remember
 from .fingerprints import fingerprint
@@ -87,6 +87,9 @@ STAGES = {
     )
 }
 
+#: stages that read nets and solvers
+_NEED_NETS = {"train", "train2", "test"}
+
 
 def run(experiment: Experiment, names: Sequence[str] | None = None, force: bool = False) -> None:
     """Run stages, each unless it is finished and its inputs are unchanged.
@@ -105,7 +108,7 @@ def run(experiment: Experiment, names: Sequence[str] | None = None, force: bool 
     """
     for name in names or STAGES:
         if name not in STAGES:
-            raise InputError(f"unknown stage '{name}'{nearest(name, list(STAGES))} (stages: {', '.join(STAGES)})")
+            raise InputError(f"unknown stage '{name}'{did_you_mean(name, STAGES)} (stages: {', '.join(STAGES)})")
     with contextlib.ExitStack() as held:
         begin = functools.cache(functools.partial(held.enter_context, lock(experiment)))
         for name in _with_nets(experiment, names) if names else STAGES:
@@ -134,9 +137,17 @@ def lock(experiment: Experiment) -> Iterator[None]:
 
 
 def _with_nets(experiment: Experiment, names: Sequence[str]) -> list[str]:
-    """The stages; before training on other data also `prototxt`, so that the nets follow those of the origin."""
-    follows = experiment.origin and "train" in names and "prototxt" not in names
-    return ["prototxt", *names] if follows else list(names)
+    """The stages, after `prototxt` where its nets must follow those of the origin, or do not exist yet."""
+    if "prototxt" in names:
+        return list(names)
+    follows = experiment.origin and "train" in names
+    missing = _NEED_NETS & set(names) and _lacks_nets(experiment)
+    return ["prototxt", *names] if follows or missing else list(names)
+
+
+def _lacks_nets(experiment: Experiment) -> bool:
+    """Whether nets that can be generated without an earlier stage have not been written yet."""
+    return not experiment.hold_out and not all(path.is_file() for path in prototxt.prototxt_outputs(experiment))
 
 
 def _run_stage(experiment: Experiment, stage: Stage, force: bool, begin: Callable[[], None]) -> None:

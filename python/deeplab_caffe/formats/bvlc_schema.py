@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .layer_facts import LAYER_FACTS, types_where
+from .layer_facts import LAYER_FACTS, params_beyond_bvlc, types_where
 
 #: the package of Python layers
 MODULE = "deeplab_layers"
@@ -20,12 +20,9 @@ PYTHON_TYPES: Mapping[str, tuple[str, ...]] = {
 #: the types that BVLC's Caffe lacks and no Python layer replaces
 REFUSED_TYPES = frozenset(LAYER_FACTS) - BVLC_TYPES - set(PYTHON_TYPES)
 
-_OF_BVLC = {name for row in LAYER_FACTS.values() if row.is_bvlc for name in row.params}
-_OF_OTHERS = {name for row in LAYER_FACTS.values() if not row.is_bvlc for name in row.params}
-
 #: fields of our schema that BVLC's caffe.proto lacks, message by message
 LACKING: Mapping[str, frozenset[str]] = {
-    "LayerParameter": frozenset(_OF_OTHERS - _OF_BVLC | {"strict_dim"}),
+    "LayerParameter": params_beyond_bvlc(lambda row: True) | {"strict_dim"},
     "BatchNormParameter": frozenset({"update_global_stats"}),
     "ConvolutionParameter": frozenset({"hole", "hole_h", "hole_w"}),
     "ImageDataParameter": frozenset({"has_label", "ignore_label", "label_type", "max_labels"}),

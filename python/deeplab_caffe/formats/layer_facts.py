@@ -263,3 +263,14 @@ def types_where(holds: Callable[[LayerFacts], bool]) -> frozenset[str]:
         ['Pooling', 'SPP']
     """
     return frozenset(name for name, row in LAYER_FACTS.items() if holds(row))
+
+
+def params_beyond_bvlc(holds: Callable[[LayerFacts], bool]) -> frozenset[str]:
+    """The fields of LayerParameter that types which meet a condition use, and no type of BVLC's Caffe does.
+
+    Example:
+        >>> sorted(params_beyond_bvlc(lambda row: SEGNET in row.known_to))
+        ['bn_param', 'upsample_param']
+    """
+    ours = {name for row in LAYER_FACTS.values() if row.is_bvlc for name in row.params}
+    return frozenset(name for row in LAYER_FACTS.values() if holds(row) for name in row.params) - ours

@@ -1,4 +1,4 @@
-"""Messages as prototxt text, laid out as people write it by hand; the counterpart of the parser."""
+"""Write messages as prototxt text, in the layout that people use; the inverse of the parser."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 
 #: columns up to which a small block stays on one line
 LINE_WIDTH = 100
-#: what a reader looks for first in a layer, whatever the field numbers say
+#: fields of a layer that are written first, whatever their numbers
 _LAYER_HEAD = ("name", "type", "bottom", "top")
 _LAYERS = ("layer", "layers")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-#: texts that need no escapes, nearly all
+#: texts that need no escapes (nearly all)
 _PLAIN = re.compile(r"[ !#-\[\]-~]*")
 _FLOAT, _DOUBLE, _BOOL, _STRING, _BYTES = 2, 1, 8, 9, 12
 
@@ -22,9 +22,19 @@ _FLOAT, _DOUBLE, _BOOL, _STRING, _BYTES = 2, 1, 8, 9, 12
 def format_message(message: Any, sections: Mapping[str, str] | None = None) -> str:
     """The prototxt of a message: parsing it gives an equal message.
 
-    Two-space indent; a small block stands on one line, a layer only if it holds nothing but scalars. Floats are the
-    shortest text that reads back as the same float32. `sections` maps the name of a layer to the comment that is
-    to stand above it. Within the file, a blank line precedes every comment and every block of several lines.
+    Blocks are indented by two spaces. A small block is on one line; a layer only if it has nothing but scalars. Floats
+    are the shortest text that reads back as the same float32. At the top level, a blank line precedes every comment
+    and every block of several lines.
+
+    Args:
+        message: a message of the schema.
+        sections: layer name → the comment to write above that layer.
+
+    Example:
+        >>> from deeplab_caffe.formats.schema import SolverParameter
+        >>> print(format_message(SolverParameter(base_lr=1e-3, lr_policy="poly")), end="")
+        base_lr: 0.001
+        lr_policy: "poly"
     """
     lines: list[str] = []
     for name, value in _fields(message):
@@ -38,7 +48,7 @@ def format_message(message: Any, sections: Mapping[str, str] | None = None) -> s
 
 
 def format_field(descriptor: Any, value: Any) -> str:
-    """One field with a value of it (of a repeated field, one element), laid out as in `format_message`."""
+    """One field with its value (for a repeated field, one element), in the layout of `format_message`."""
     is_message = descriptor.message_type is not None
     return "\n".join(_field(descriptor.name, value if is_message else _scalar(descriptor, value), 0))
 
@@ -50,7 +60,7 @@ def format_float(value: float, double: bool = False) -> str:
 
 
 def quote(text: str | bytes) -> str:
-    """`text` as a quoted prototxt string; control characters, and any byte above 126, as escapes."""
+    """`text` as a quoted prototxt string; control characters, and bytes above 126, are escaped."""
     if isinstance(text, str) and _PLAIN.fullmatch(text):
         return f'"{text}"'
     if isinstance(text, bytes):
@@ -108,7 +118,7 @@ def _field(name: str, value: Any, depth: int) -> list[str]:
 
 
 def _inline(name: str, fields: list[tuple[str, Any]]) -> str | None:
-    """The block as one line if it holds only scalars, or (but in a layer) nothing but one such block; else None."""
+    """The block as one line if it has only scalars, or (except in a layer) exactly one such block; else None."""
     if not fields:
         return f"{name} {{}}"
     if all(isinstance(value, str) for _, value in fields):

@@ -1,6 +1,6 @@
-"""What a net is: shapes, geometry, cost, differences and a picture of it, all without running it.
+"""What a net is: its shapes, receptive fields, cost, differences and a picture of it, without running it.
 
-Names are imported when they are asked for: comparing nets needs no engine.
+Names are imported on first use, because comparing nets needs no engine.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .analysis import Analysis, analyse
-    from .diff import Difference, diff_documents
-    from .geometry import Field, field_of_view, fields
+    from .diff import PrototxtDifference, diff_documents
+    from .receptive_fields import ReceptiveField, field_of_view, infer_receptive_fields
     from .shapes import LayerShapes, NetShapes, infer_shapes
 
 __all__ = [
-    "Analysis", "Difference", "Field", "LayerShapes", "NetShapes", "analyse", "diff_documents", "field_of_view",
-    "fields", "infer_shapes",
+    "Analysis", "LayerShapes", "NetShapes", "PrototxtDifference", "ReceptiveField", "analyse", "diff_documents",
+    "field_of_view", "infer_receptive_fields", "infer_shapes",
 ]  # fmt: skip
 
 _HOMES = {
     "analysis": ("Analysis", "analyse"),
-    "diff": ("Difference", "diff_documents"),
-    "geometry": ("Field", "field_of_view", "fields"),
+    "diff": ("PrototxtDifference", "diff_documents"),
+    "receptive_fields": ("ReceptiveField", "field_of_view", "infer_receptive_fields"),
     "shapes": ("LayerShapes", "NetShapes", "infer_shapes"),
 }
 

@@ -1,4 +1,4 @@
-"""All that can be told of a net without running it, by layer and in total."""
+"""What can be known of a net without running it, by layer and in total."""
 
 from __future__ import annotations
 
@@ -11,50 +11,50 @@ from typing import Any
 from ..formats import schema
 from ..formats.definition import Definition
 from .cost import Cost, costs
-from .geometry import Field, fields
 from .memory import Activation, Memory, activations, memory
+from .net_source import NetSource, read_source
+from .receptive_fields import ReceptiveField, infer_receptive_fields
 from .shapes import LayerShapes, NetShapes, infer_shapes
-from .source import Source, read_source
-from .windows import window_sizes
+from .sliding_windows import window_sizes
 
 
 @dataclass(frozen=True)
 class LayerAnalysis:
-    """One layer: its shapes, cost and memory; the Field of its first top, None where it sees no input."""
+    """One layer: its shapes, cost and memory; the receptive field of its first top, None if it depends on no input."""
 
     shapes: LayerShapes
     cost: Cost
     activation: Activation
-    field: Field | None
+    field: ReceptiveField | None
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """A net: its layers in order, and the memory of the whole."""
+    """A net: its layers in order, the receptive field of every blob, and the memory of the whole net."""
 
     shapes: NetShapes
     layers: list[LayerAnalysis]
-    fields: dict[str, Field]
+    fields: dict[str, ReceptiveField]
     memory: Memory
 
     @property
     def params(self) -> int:
-        """Elements of all parameters, those that layers share once."""
+        """Number of elements of all parameters; shared ones count once."""
         return sum(layer.cost.params for layer in self.layers)
 
     @property
     def learned(self) -> int:
-        """Elements of the parameters with an lr_mult above 0."""
+        """Number of elements of the parameters whose lr_mult is above 0."""
         return sum(layer.cost.learned for layer in self.layers)
 
     @property
     def multiply_adds(self) -> int:
-        """Of one forward pass over a batch."""
+        """Multiply-adds of one forward pass over a batch."""
         return sum(layer.cost.multiply_adds for layer in self.layers)
 
     @property
     def items(self) -> int:
-        """Images in a batch: the first size of the net's first input."""
+        """Images in a batch: the first dimension of the net's first input."""
         first = next((shape for shape in self.shapes.blobs.values() if shape), (1,))
         return max(first[0], 1)
 
@@ -62,17 +62,38 @@ class Analysis:
 def analyse(
     source: str | os.PathLike[str] | Definition, *, variables: Mapping[str, str] | None = None, **wishes: Any
 ) -> Analysis:
-    """The Analysis of a net; arguments and errors are those of `infer_shapes`. Of a solver's file, its net's."""
-    found = Source(source) if isinstance(source, Definition) else read_source(source, variables)
+    """Analyse a net.
+
+    Args:
+        source: the path of a net's prototxt, or of a solver's, whose training net is analysed; or a definition.
+        variables: values of template variables, by name.
+        wishes: the keyword arguments of `infer_shapes`.
+
+    Raises:
+        InputError: if the file cannot be read, or its layers do not fit together.
+
+    Example:
+        >>> from deeplab_caffe.formats.definition import definition_in
+        >>> from deeplab_caffe.formats.prototxt import Document
+        >>> net = definition_in(Document('''
+        ...   layer { name: "data" type: "Input" top: "data" input_param { shape { dim: [1, 3, 9, 9] } } }
+        ...   layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
+        ...           convolution_param { num_output: 2 kernel_size: 3 } }
+        ... '''))
+        >>> found = analyse(net)
+        >>> found.params, found.multiply_adds, found.fields["conv"].size
+        (56, 2646, (3, 3))
+    """
+    found = NetSource(source) if isinstance(source, Definition) else read_source(source, variables)
     shapes = infer_shapes(found.definition, **wishes)
-    seen = fields(shapes)
+    seen = infer_receptive_fields(shapes)
     rows = zip(shapes.layers, costs(shapes), activations(shapes), strict=True)
     layers = [LayerAnalysis(s, c, a, seen.get(s.tops[0]) if s.tops else None) for s, c, a in rows]
     return Analysis(shapes, layers, seen, memory(shapes, found.histories))
 
 
 def as_json(analysis: Analysis) -> dict[str, Any]:
-    """The analysis as plain numbers, lists and dictionaries; memory in bytes, positions in pixels of the input."""
+    """The analysis as numbers, lists and dictionaries; memory in bytes, positions in pixels of the input."""
     shapes, total = analysis.shapes, analysis.memory
     return {
         "name": shapes.name,
@@ -107,7 +128,7 @@ def _layer_json(layer: LayerAnalysis) -> dict[str, Any]:
     }
 
 
-def _field_json(field: Field) -> dict[str, Any]:
+def _field_json(field: ReceptiveField) -> dict[str, Any]:
     return {
         "input": field.source,
         "output_stride": [_number(x) for x in field.stride],

@@ -10,8 +10,10 @@ from .shapes import LayerShapes, NetShapes
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one layer. params: elements of its parameters, without those that belong to an earlier layer; learned: those
-    of them with an lr_mult above 0; shared: those that belong to an earlier layer; multiply_adds: of one forward pass.
+    """What one layer costs.
+
+    params: number of elements of its parameters, without those shared with an earlier layer; learned: those of them
+    whose lr_mult is above 0; shared: those shared with an earlier layer; multiply_adds: of one forward pass.
     """
 
     params: int
@@ -21,7 +23,7 @@ class Cost:
 
 
 def costs(shapes: NetShapes) -> list[Cost]:
-    """The Cost of every layer, in order; nothing for one that could not be set up."""
+    """The cost of every layer, in order; 0 for a layer that could not be set up."""
     return [_cost(layer) for layer in shapes.layers]
 
 
@@ -40,10 +42,10 @@ def _cost(layer: LayerShapes) -> Cost:
 def multiply_adds(layer: LayerShapes) -> int:
     """Multiplications (with the addition that goes with each) of a forward pass, by the layer's definition.
 
-    Convolution, Deconvolution, InnerProduct and the recurrent layers: one for each weight and position it is applied
-    to, padding included. Of the others: Scale, BatchNorm, BN, SpatialProduct, Swish and HardSwish one for each element,
-    Interp four, average pooling and LRN one for each element of a window, Eltwise one for each factor or coefficient.
-    The rest is counted as none. The numbers are those of the layer classes (`Layer.multiply_adds`).
+    Convolution, Deconvolution, InnerProduct and the recurrent layers: one per weight and position it is applied to,
+    padding included. Scale, BatchNorm, BN, SpatialProduct, Swish and HardSwish: one per element; Interp: four; average
+    pooling and LRN: one per element of a window; Eltwise: one per factor or coefficient. All other types count as 0.
+    The numbers come from the layer classes (`Layer.multiply_adds`).
     """
     if layer.layer is None:
         return 0

@@ -1,4 +1,4 @@
-"""Two nets, or two solvers, compared by what they mean rather than by their lines."""
+"""Two nets, or two solvers, compared by meaning rather than line by line."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import Any
 from ..errors import InputError
 from ..formats import schema
 from ..formats.definition import definition_in, is_solver
-from ..formats.prototxt import Document, StandIns, to_message
+from ..formats.messages import Placeholders, to_message
+from ..formats.prototxt import Document
 from ..formats.tree import Block, Field
 from ..formats.upgrade import upgrade_solver
+from ..formats.wiring import Maker, Wiring
 from .diff_fields import ABSENT, FieldChange, changes
 from .diff_match import Matching
-from .wiring import Maker, Wiring
 
 
 @dataclass(frozen=True)
 class LayerPlace:
-    """A layer and where it stands."""
+    """A layer and its place in the file, `file:line:column`."""
 
     name: str
     type: str
@@ -28,8 +29,11 @@ class LayerPlace:
 
 @dataclass(frozen=True)
 class LayerChange:
-    """A layer that both nets have. fields: what it says otherwise; connections: what it reads otherwise, with the blob
-    names of each net; moved: whether it stands elsewhere in the order of layers."""
+    """A layer that both nets have.
+
+    fields: the fields that differ; connections: the bottoms that differ, with the blob names of each net; moved:
+    whether its place in the order of layers differs.
+    """
 
     before: LayerPlace
     after: LayerPlace
@@ -43,11 +47,11 @@ class LayerChange:
 
 
 @dataclass
-class Difference:
-    """All that differs between two files; equal if nothing does.
+class PrototxtDifference:
+    """All differences between two files; `equal` if there are none.
 
-    top: fields outside layers (all of a solver's); layers in the order of their nets; blobs: (old, new) names of blobs
-    that were renamed although their layers were not.
+    top: fields outside layers (all fields of a solver); removed, added, changed: layers in the order of their nets;
+    blobs: (old, new) names of blobs that were renamed although their layers were not.
     """
 
     before: str
@@ -63,37 +67,46 @@ class Difference:
         return not (self.top or self.removed or self.added or self.changed or self.blobs)
 
 
-def diff_documents(before: Document, after: Document) -> Difference:
+def diff_documents(before: Document, after: Document) -> PrototxtDifference:
     """Compare two parsed nets or two solvers, of any dialects.
 
-    Variables without values are compared as they are written. Raises InputError where a file is neither a net nor a
-    solver that can be read, or one is a net and the other a solver.
+    Template variables without values are compared as they are written.
+
+    Raises:
+        InputError: if a file is not a valid net or solver, or one is a net and the other a solver.
+
+    Example:
+        >>> net = 'layer { name: "pool" type: "Pooling" bottom: "data" top: "pool" pooling_param { %s } }'
+        >>> before, after = Document(net % "kernel_size: 2", "a"), Document(net % "kernel_size: 3", "b")
+        >>> [change.fields[0].short for change in diff_documents(before, after).changed]
+        ['kernel_size 2 → 3']
     """
     solvers = [is_solver(document) for document in (before, after)]
     if solvers[0] != solvers[1]:
         kinds = ["a solver" if solver else "a net" for solver in solvers]
-        raise InputError(f"{before.filename} is {kinds[0]}, {after.filename} {kinds[1]}; wanted two of a kind")
+        found = f"{before.filename} is {kinds[0]}, {after.filename} is {kinds[1]}"
+        raise InputError(f"{found}; expected two nets or two solvers")
     return _Comparison(before, after).solvers() if solvers[0] else _Comparison(before, after).nets()
 
 
 class _Comparison:
     def __init__(self, before: Document, after: Document) -> None:
         self.documents = before, after
-        self.stand_ins = StandIns()
-        self.result = Difference(before.filename, after.filename)
+        self.placeholders = Placeholders()
+        self.result = PrototxtDifference(before.filename, after.filename)
 
-    def solvers(self) -> Difference:
+    def solvers(self) -> PrototxtDifference:
         messages = []
         for document in self.documents:
-            message = to_message(document, schema.SolverParameter(), stand_ins=self.stand_ins)
+            message = to_message(document, schema.SolverParameter(), placeholders=self.placeholders)
             upgrade_solver(message, document.filename)
             messages.append(message)
         roots = [document.root for document in self.documents]
         self.result.top = [self._placed(change, roots, ("", "")) for change in changes(*messages)]
         return self.result
 
-    def nets(self) -> Difference:
-        nets = [definition_in(document, self.stand_ins) for document in self.documents]
+    def nets(self) -> PrototxtDifference:
+        nets = [definition_in(document, self.placeholders) for document in self.documents]
         roots = [document.root for document in self.documents]
         skip = ("layer", "layers", "input", "input_dim", "input_shape")
         top = changes(nets[0].param, nets[1].param, skip)
@@ -133,7 +146,7 @@ class _Comparison:
     # -- connections
 
     def _connections(self, i: int, j: int) -> Iterator[FieldChange]:
-        """What a layer reads from another one than before, or no longer, or newly."""
+        """The bottoms that come from another layer than before, were removed or were added."""
         before, after = self.matching.before, self.matching.after
         old, new = list(before.layers[i].bottom), list(after.layers[j].bottom)
         for k in range(max(len(old), len(new))):
@@ -154,14 +167,14 @@ class _Comparison:
 
     @staticmethod
     def _skip_new(wiring: Wiring, maker: Maker, known: dict[int, int]) -> Maker:
-        """What makes a blob, past layers that only one net has and that work in place: those are told of themselves."""
+        """What makes a blob, skipping in-place layers that only one net has: those are reported by themselves."""
         while maker[0] not in known and wiring.is_in_place(maker[0]) and wiring.makers[maker[0]][0]:
             maker = wiring.makers[maker[0]][0][0]
         return maker
 
     @staticmethod
     def _source(wiring: Wiring, layer: int, bottom: int) -> str:
-        """A blob, with the layer that makes it where that bears another name."""
+        """A blob's name, with that of the layer that makes it if it differs."""
         name = str(wiring.layers[layer].bottom[bottom])
         makers = wiring.makers[layer][bottom]
         made_by = wiring.layers[makers[0][0]].name if makers else name
@@ -174,17 +187,17 @@ class _Comparison:
         return LayerPlace(p.name, p.type, self.origins[which][layer])
 
     def _placed(self, change: FieldChange, blocks: Sequence[Block | None], around: tuple[str, str]) -> FieldChange:
-        """A change with the places of its values (that of what is `around` them if it is not there), and its variables
-        as they are written."""
+        """A change with the places of its values (the place `around` them if they are absent), and with its template
+        variables as they are written."""
         found = zip(self.documents, blocks, around, strict=True)
         places = [_where(document, block, change.path) or place for document, block, place in found]
-        texts = [self.stand_ins.restore(text) for text in (change.before, change.after)]
+        texts = [self.placeholders.restore(text) for text in (change.before, change.after)]
         return replace(change, before=texts[0], after=texts[1], where_before=places[0], where_after=places[1])
 
 
 def _left_out(before: Any, after: Any) -> list[str]:
-    """The fields that are not compared: those compared elsewhere, and of layers whose types differ those that only one
-    of them can have."""
+    """The fields that are not compared here: those compared elsewhere and, for layers of different types, those that
+    only one of the layers states."""
     skipped = ["name", "bottom", "top"]
     weights = [list(p.loss_weight) or ([1.0] if p.type.endswith("Loss") else []) for p in (before, after)]
     if weights[0] == weights[1]:
@@ -196,7 +209,7 @@ def _left_out(before: Any, after: Any) -> list[str]:
 
 
 def _blocks(document: Document) -> dict[str, Block]:
-    """The blocks of the layers in a file, by their place."""
+    """The blocks of the layers in a file, by place."""
     return {
         document.where(item.start): item.value
         for item in document.root.fields
@@ -204,7 +217,7 @@ def _blocks(document: Document) -> dict[str, Block]:
     }
 
 
-#: what older dialects, or other fields, say in place of these
+#: a field → the fields that older dialects, or other spellings, use for it
 _OTHERWISE = {
     "dilation": ("hole", "hole_h", "hole_w"),
     "kernel_size": ("kernelsize", "kernel_h", "kernel_w"),
@@ -218,7 +231,7 @@ _OTHERWISE = {
 
 
 def _where(document: Document, block: Block | None, path: str) -> str:
-    """The place of the field that a path leads to, or of the innermost one around it that is there; else nothing."""
+    """The place of the field at a path, or of the innermost present field around it; else an empty text."""
     if block is None:
         return ""
     start: int | None = None
@@ -233,7 +246,7 @@ def _where(document: Document, block: Block | None, path: str) -> str:
 
 
 def _child(block: Block, name: str, index: int) -> Field | None:
-    """The field of a name, or of what said it otherwise; of several the one of that index, or the last."""
+    """The field of a name or of another spelling of it; of several fields the one of that index, or the last."""
     names = (name, *_OTHERWISE.get(name, ()))
     found = [item for item in block.fields if item.name in names]
     if index >= len(found):

@@ -1,4 +1,4 @@
-"""Messages compared by meaning: an absent field is its default, and one thing said in two ways is the same."""
+"""Messages compared by meaning: an absent field equals its default, and two spellings of one setting are equal."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from typing import Any
 from ..formats.messages import is_repeated
 from ..formats.writer import format_field
 
-#: what a field says that is not stated
+#: shown for a field that is not stated
 ABSENT = "(not stated)"
 
 
 @dataclass(frozen=True)
 class FieldChange:
-    """A field whose value differs. path: the names that lead to it, with indices, as `param[1].lr_mult`; before, after:
-    its values as prototxt text, a default with `(default)`, or ABSENT; where_before, where_after: `file:line:column`.
+    """A field whose value differs.
+
+    path: the field names that lead to it, with indices: `param[1].lr_mult`; before, after: its values as prototxt text,
+    a default with `(default)`, or ABSENT; where_before, where_after: `file:line:column`.
     """
 
     path: str
@@ -34,7 +36,7 @@ class FieldChange:
 
 
 def changes(before: Any, after: Any, skip: Sequence[str] = ()) -> Iterator[FieldChange]:
-    """The fields in which two messages of one type differ in meaning, without places; those in `skip` are left out."""
+    """The fields whose meaning differs between two messages of one type, without places; `skip`: fields to ignore."""
     yield from _changes(before, after, "", skip)
 
 
@@ -95,7 +97,7 @@ def _block_text(descriptor: Any, message: Any) -> str:
 
 
 def _window(message: Any, names: Sequence[str], usual: str) -> str:
-    """A size of windows along all axes, however it is stated: `3`, or `[3, 1]` for height and width."""
+    """A window size along all axes, in whichever fields it is stated: `3`, or `[3, 1]` for height and width."""
     both, *sides = names
     if any(message.HasField(side) for side in sides):
         values = [getattr(message, side) for side in sides]
@@ -113,10 +115,10 @@ _SIZES: _Windows = {
     "stride": (("stride", "stride_h", "stride_w"), "1"),
     "pad": (("pad", "pad_h", "pad_w"), "0"),
 }
-#: messages whose windows may be stated in two ways: name → the fields, and what holds when none is stated
+#: messages whose window sizes may be stated in two ways: name → the fields, and the default
 _WINDOWS: dict[str, _Windows] = {
     "ConvolutionParameter": {**_SIZES, "dilation": (("dilation",), "1")},
     "PoolingParameter": _SIZES,
 }
-#: repeated messages whose order means nothing
+#: repeated messages whose order has no meaning
 _SETS = {"include", "exclude"}

@@ -1,4 +1,4 @@
-"""Which layer of one net is which of another: by name, and by structure where names changed."""
+"""Which layer of one net corresponds to which layer of another: by name, and by structure where names changed."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from typing import Any
 
+from ..formats.wiring import Wiring
 from .diff_fields import changes
-from .wiring import Wiring
 
-#: fields of a layer that say which one it is, not what it does
+#: fields that identify and connect a layer rather than say what it computes
 IDENTITY = ("name", "bottom", "top", "param", "include", "exclude", "phase")
-#: share of equal fields from which layers that stand at the same place may be the same one, renamed
+#: layers at the same place are matched, as renamed, if at least this share of their fields is equal
 _ALIKE = 0.5
 
 
 class Matching:
-    """Pairs of layers of two nets; `to_after` and `to_before` give the place of a layer's counterpart."""
+    """Pairs of layers of two nets; `to_after` and `to_before` map the index of a layer to that of its counterpart."""
 
     def __init__(self, before: Sequence[Any], after: Sequence[Any]) -> None:
         self.before, self.after = Wiring(before), Wiring(after)
@@ -28,9 +28,9 @@ class Matching:
             pass
 
     def moved(self) -> set[int]:
-        """Places in the first net of the fewest layers that stand elsewhere in the order of those matched."""
+        """Indices, in the first net, of the smallest set of layers whose move explains the new order."""
         places = sorted(self.to_after)
-        tails: list[int] = []  # of the best rising sequence of each length, its last place in the second net
+        tails: list[int] = []  # of the best increasing sequence of each length, its last index in the second net
         chain: list[tuple[int, int]] = []
         for place in places:
             length = bisect_left(tails, self.to_after[place])
@@ -50,7 +50,7 @@ class Matching:
     # -- by name
 
     def _by_name(self) -> None:
-        """Pair layers of one name; where several bear it, those of one type and state, then in order."""
+        """Pair layers of equal names; if several have the name, those of equal type and state first, then in order."""
         for key in (_full_key, lambda layer: layer.name):
             waiting: defaultdict[Hashable, list[int]] = defaultdict(list)
             for i, layer in enumerate(self.before.layers):
@@ -63,7 +63,7 @@ class Matching:
     # -- by structure
 
     def _by_context(self) -> bool:
-        """Pair layers of one type that read the same, or are read by the same; whether any were."""
+        """Pair layers of equal type whose bottoms, or whose readers, correspond. Returns whether there were any."""
         found = False
         for context in (self._sources, self._targets):
             waiting: defaultdict[Hashable, list[int]] = defaultdict(list)
@@ -88,7 +88,7 @@ class Matching:
 
     @staticmethod
     def _sources(wiring: Wiring, layer: int, names: dict[int, int] | None) -> Hashable | None:
-        """A layer's type and what it reads, in the second net's places; None if that is not all matched."""
+        """A layer's type and what it reads, as indices of the second net; None if some of it is not matched."""
         read = [_placed(makers, names) for makers in wiring.makers[layer]]
         return None if None in read else ("reads", wiring.layers[layer].type, tuple(read))
 
@@ -101,7 +101,7 @@ class Matching:
 
 
 def _placed(makers: Sequence[tuple[int, int]], names: dict[int, int] | None) -> frozenset[tuple[int, int]] | None:
-    """Places with layers renumbered by `names`; None where one has no counterpart."""
+    """The same with layers renumbered by `names`; None if a layer has no counterpart."""
     if names is None:
         return frozenset(makers)
     if any(layer not in names for layer, _ in makers):
@@ -115,14 +115,14 @@ def _full_key(layer: Any) -> Hashable:
 
 
 def likeness(before: Any, after: Any) -> float:
-    """The share of what two layers of one type state in which they are equal, 0 to 1."""
+    """The share of the stated fields in which two layers of one type agree, from 0 to 1."""
     different = sum(1 for _ in changes(before, after, IDENTITY))
     stated = max(_count(before), _count(after), different)
     return 1 - different / stated if stated else 1.0
 
 
 def _count(message: Any) -> int:
-    """How many scalars a message states, without those of IDENTITY."""
+    """How many scalars a message states, without the fields in IDENTITY."""
     total = 0
     for descriptor, value in message.ListFields():
         if descriptor.name in IDENTITY:

@@ -1,4 +1,4 @@
-"""A Difference as text for people, as short lines for a report, and as JSON."""
+"""A PrototxtDifference as text for a terminal, as short lines for a report, and as JSON."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-from .diff import Difference, LayerChange
+from .diff import LayerChange, PrototxtDifference
 from .diff_fields import FieldChange
 
-#: what happened → the ANSI colour of its mark
+#: mark → its ANSI colour
 _COLOURS = {"-": 31, "+": 32, "~": 33, ">": 36}
 
 
-def as_text(difference: Difference, colours: bool = False) -> str:
+def as_text(difference: PrototxtDifference, colours: bool = False) -> str:
     """The difference, with the place of every value. Marks: - removed, + added, ~ changed, > moved or renamed."""
     if difference.equal:
         return ""
@@ -27,7 +27,7 @@ def as_text(difference: Difference, colours: bool = False) -> str:
     return "\n".join([*lines, "", _counts(difference)]) + "\n"
 
 
-def summary(difference: Difference) -> list[str]:
+def summary(difference: PrototxtDifference) -> list[str]:
     """Short lines without places: `fc6: dilation 12 → 6, pad 12 → 6`, `drop6, drop7: removed`."""
     said: dict[str, list[str]] = {}
     for layer in difference.removed:
@@ -41,8 +41,8 @@ def summary(difference: Difference) -> list[str]:
     return lines + [f"blob {old}: renamed to {new}" for old, new in difference.blobs]
 
 
-def as_json(difference: Difference) -> dict[str, Any]:
-    """The difference as lists and dictionaries, named as in Difference."""
+def as_json(difference: PrototxtDifference) -> dict[str, Any]:
+    """The difference as lists and dictionaries, named as in PrototxtDifference."""
     return {"equal": difference.equal, **asdict(difference)}
 
 
@@ -64,7 +64,7 @@ def _painter(colours: bool) -> _Paint:
 
 
 def _runs(changed: list[LayerChange]) -> list[list[LayerChange]]:
-    """Layers that only moved as one run where they follow each other, every other layer by itself."""
+    """Consecutive layers that only moved as one group, every other layer by itself."""
     runs: list[list[LayerChange]] = []
     for change in changed:
         if runs and _only_moved(change) and _only_moved(runs[-1][-1]):
@@ -103,7 +103,7 @@ def _line_number(place: str) -> str:
     return place.split(":")[-2] if place.count(":") >= 2 else ""
 
 
-def _counts(difference: Difference) -> str:
+def _counts(difference: PrototxtDifference) -> str:
     """`layers: 1 removed, 2 changed`."""
     kinds = {
         "removed": len(difference.removed),

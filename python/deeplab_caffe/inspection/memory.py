@@ -1,4 +1,4 @@
-"""The memory that a net's activations and parameters take, in training and in testing, as this engine keeps them."""
+"""The memory that this engine needs for a net's activations and parameters, in training and in testing."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ _FLOAT = 4
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes. params: the data of all parameters; gradients: their diffs; history: what the solver keeps of them;
-    data, diff: those of all blobs; kept: what forward keeps for backward beside the blobs; live: the most that lives
-    at once when a blob is freed as soon as nothing needs it any more; folded: the weights that planned execution has of
-    its own.
+    """Memory of a net, in bytes.
+
+    params: the data of all parameters; gradients: their diffs; history: what the solver keeps for them; data, diff:
+    those of all blobs; kept: what forward keeps for backward besides the blobs; live: the peak if every blob is freed
+    after its last use; folded: the weights of its own that planned execution makes.
     """
 
     params: int
@@ -33,24 +34,27 @@ class Memory:
 
     @property
     def training(self) -> int:
-        """All that a training step holds at its fullest, without the library's work space."""
+        """The peak of a training step, without the work space of libraries."""
         return self.params + self.gradients + self.history + self.data + self.diff + self.kept
 
     @property
     def testing(self) -> int:
-        """All that a forward pass holds that keeps every blob, as the plain execution does."""
+        """The peak of a forward pass that keeps every blob, as plain execution does."""
         return self.params + self.data
 
     @property
     def planned(self) -> int:
-        """The same for a forward pass that frees what nothing needs any more, as the planned execution does."""
+        """The peak of a forward pass that frees every blob after its last use, as planned execution does."""
         return self.params + self.folded + self.live
 
 
 @dataclass
 class Activation:
-    """Bytes of one layer: of its tops' data and diff (where they are memory of their own, with the Splits behind
-    them), and of what its forward keeps for backward beside them."""
+    """Memory of one layer, in bytes.
+
+    data, diff: of its tops, if they do not share memory with an earlier blob, and of the Splits behind them; kept: what
+    its forward keeps for backward besides them.
+    """
 
     data: int = 0
     diff: int = 0
@@ -58,7 +62,7 @@ class Activation:
 
 
 def memory(shapes: NetShapes, histories: int = 1) -> Memory:
-    """The Memory of a net; `histories`: arrays that its solver keeps for every parameter (SGD 1, Adam 2)."""
+    """The memory of a net; `histories`: arrays that its solver keeps per parameter (SGD 1, Adam 2)."""
     net = shapes.net
     params = _FLOAT * sum({id(b.data_memory): b.count for layer in net.layers for b in layer.blobs}.values())
     learned = _FLOAT * sum(p.blob.count for p in net.learnable_params if p.lr_mult != 0)
@@ -70,11 +74,11 @@ def memory(shapes: NetShapes, histories: int = 1) -> Memory:
 
 
 def activations(shapes: NetShapes) -> list[Activation]:
-    """The Activation of every layer, in order."""
+    """The memory of every layer's activations, in order."""
     places = {id(layer.layer): i for i, layer in enumerate(shapes.layers) if layer.layer is not None}
     rows = [Activation() for _ in shapes.layers]
     with_diff = {id(b.diff_memory) for b in _with_diff(shapes.net)}
-    owners: dict[int, int] = {}  # of memory, the place of the layer that made it first
+    owners: dict[int, int] = {}  # memory → index of the layer that made it first
     for step in shapes.net.steps:
         layer = step.layer
         place = places[id(layer)] if layer.type != "Split" else owners[id(step.bottoms[0].data_memory)]
@@ -94,12 +98,12 @@ def _with_diff(net: ShapeNet) -> Iterator[Blob]:
     for step in net.steps:
         layer = step.layer
         if layer.needs_backward and not isinstance(layer, SilentLayer):
-            yield from step.tops if isinstance(layer, TensorLayer) else ()  # a Split reads only those that are there
+            yield from step.tops if isinstance(layer, TensorLayer) else ()  # a Split reads only the diffs that exist
             yield from (b for b, flag in zip(step.bottoms, layer.propagate_down, strict=True) if flag)
 
 
 def _live(net: ShapeNet, operations: Sequence[Operation]) -> int:
-    """The most bytes that blobs take at once in the planned execution, by what each of its operations frees."""
+    """The peak of the blobs' bytes in planned execution, by what each of its operations frees."""
     alive: dict[int, int] = {}
     most = 0
     for operation in operations:
@@ -111,6 +115,6 @@ def _live(net: ShapeNet, operations: Sequence[Operation]) -> int:
 
 
 def _folded(net: ShapeNet, operations: Sequence[Operation]) -> int:
-    """The bytes of weights and biases with what follows the convolutions folded in."""
+    """The bytes of the weights and biases into which planned execution folds what follows a convolution."""
     convolutions = (net.layers[o.layers[0]] for o in operations if isinstance(o, ConvolutionOperation))
     return _FLOAT * sum(blob.count for layer in convolutions for blob in layer.blobs)

@@ -1,4 +1,4 @@
-"""The shapes of all blobs and parameters of a net, by the engine's own rules, without its memory, data or weights."""
+"""The shapes of all blobs and parameters of a net, by the engine's own rules, without memory, data or weights."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..caffe.layer_types.base import Layer, Shape
+from ..arrays import Shape, Size
+from ..caffe.layer_types.base import Layer
 from ..caffe.net.net import Net
 from ..errors import InputError
 from ..formats.definition import Definition, Entry
-from . import stand_ins
-from .source import read_source, state_of
-from .stand_ins import Inputs, Size
+from .net_source import read_source, state_of
+from .shape_only_layers import Inputs, shape_only_layer
 
 
 @dataclass
 class LayerShapes:
     """One layer: its name, type and place as written, and what the engine makes of it.
 
-    param: its LayerParameter as written (in today's form); that of `layer` is completed by the net. Blobs bear the
-    names that the user wrote (no `…_split_0`). A shape is None behind a layer that cannot be set up.
+    param: its LayerParameter as written (in today's form), while that of `layer` is completed by the net. Blobs have
+    the names that the user wrote (no `…_split_0`). A shape is None behind a layer that cannot be set up.
     """
 
     name: str
@@ -32,18 +32,19 @@ class LayerShapes:
     tops: list[str]
     bottom_shapes: Sequence[Shape | None] = ()
     top_shapes: Sequence[Shape | None] = ()
-    #: shapes of the parameters, and whether each belongs to an earlier layer
+    #: shapes of the parameters, and whether each is shared with an earlier layer
     params: list[Shape] = field(default_factory=list)
     borrowed: list[bool] = field(default_factory=list)
-    #: the engine's layer, None where it could not be set up
+    #: the engine's layer, None if it could not be set up
     layer: Layer | None = None
 
 
 @dataclass
 class NetShapes:
-    """A net in one state: its layers without Splits, the shape of every blob, and what did not fit.
+    """A net in one state: its layers without Splits, the shape of every blob, and the errors.
 
-    net: the engine's, built without memory, for what else it knows (who needs backward, which memory is shared).
+    net: the engine's net, built without memory, for what else it knows (which layers need backward, which memory is
+    shared).
     """
 
     name: str
@@ -55,7 +56,7 @@ class NetShapes:
     errors: list[InputError]
 
     def layer(self, name: str) -> LayerShapes:
-        """The first layer of that name; KeyError where there is none."""
+        """The first layer of that name; KeyError if there is none."""
         for layer in self.layers:
             if layer.name == name:
                 return layer
@@ -73,11 +74,29 @@ def infer_shapes(
     variables: Mapping[str, str] | None = None,
     tolerant: bool = False,
 ) -> NetShapes:
-    """Infer every shape of a net (a prototxt, a solver's prototxt, or a definition), computing nothing.
+    """Infer every shape of a net without computing anything.
 
-    phase: TRAIN or TEST; by itself TRAIN for a net with a loss. inputs: shapes by blob, where the data layers' own
-    (from batch_size and crop_size) are not wanted or not known; size: height and width of the image. Raises InputError
-    for what does not fit; with `tolerant` notes it in `errors` and goes on with what does not depend on it.
+    Args:
+        source: the path of a net's or a solver's prototxt, or a definition.
+        phase: TRAIN or TEST; by default TRAIN for a net with a loss.
+        level, stages: the rest of the state in which the net is built.
+        inputs: shapes by blob, to replace those that the data layers state (by batch_size and crop_size).
+        size: height and width of the image, in pixels.
+        variables: values of template variables, by name.
+        tolerant: collect errors in the result's `errors` and go on with all that does not depend on them.
+
+    Raises:
+        InputError: if layers do not fit together (unless `tolerant`), or an input is not a blob of a data layer.
+
+    Example:
+        >>> from deeplab_caffe.formats.definition import definition_in
+        >>> from deeplab_caffe.formats.prototxt import Document
+        >>> net = definition_in(Document('''
+        ...   layer { name: "data" type: "Input" top: "data" input_param { shape { dim: [1, 3, 9, 9] } } }
+        ...   layer { name: "pool" type: "Pooling" bottom: "data" top: "pool" pooling_param { kernel_size: 3 } }
+        ... '''))
+        >>> infer_shapes(net).blobs
+        {'data': (1, 3, 9, 9), 'pool': (1, 3, 7, 7)}
     """
     definition = source if isinstance(source, Definition) else read_source(source, variables).definition
     state = state_of(definition, phase, level, tuple(stages))
@@ -86,12 +105,12 @@ def infer_shapes(
     unused = sorted(set(wishes.shapes) - wishes.used)
     if unused:
         known = ", ".join(net.source_tops) or "none"
-        raise InputError(f"{definition.source}: --input {unused[0]}: no data layer makes it (they make {known})")
+        raise InputError(f"{definition.source}: --input {unused[0]}: no data layer makes this blob (they make {known})")
     return net.result()
 
 
 class ShapeNet(Net):
-    """The engine's net, whose parameters get no values and whose data layers read nothing."""
+    """The engine's net, but its parameters get no values and its data layers read no data."""
 
     def __init__(self, definition: Definition, state: Any, wishes: Inputs, tolerant: bool) -> None:
         self.errors: list[InputError] = []
@@ -108,7 +127,7 @@ class ShapeNet(Net):
         return self._without_dangling() if self._tolerant else self._entries
 
     def _without_dangling(self) -> list[Entry]:
-        """The layers whose bottoms are all made by earlier ones; notes the others as errors."""
+        """The layers whose bottoms are all made by earlier ones; the others become errors."""
         made: set[str] = set()
         kept = []
         for entry in self._entries:
@@ -122,7 +141,7 @@ class ShapeNet(Net):
         return kept
 
     def create_layer(self, entry: Entry) -> Layer:
-        layer = stand_ins.create(entry, self._wishes)
+        layer = shape_only_layer(entry, self._wishes)
         layer.fills = False
         if not entry.param.bottom:
             self.source_tops += entry.param.top
@@ -141,7 +160,7 @@ class ShapeNet(Net):
             self._lost.update(entry.param.top)
 
     def result(self) -> NetShapes:
-        """What was found, in the user's names."""
+        """The shapes, under the names that the user wrote."""
         places = {id(layer.param): i for i, layer in enumerate(self.layers)}
         layers = [
             self._describe(entry, written, places.get(id(entry.param)))

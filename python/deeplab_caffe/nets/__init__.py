@@ -1,31 +1,32 @@
-"""Generators of nets and solvers: composed functions from tops to tops, and a table of variants."""
+"""Generators of nets and solvers: functions from tops to tops that are composed, and a table of variants."""
 
-from .arguments import add_arguments, command_line, from_arguments
 from .blocks import Spec, Style
-from .generate import experiment_folder, generate, list_names, prototxt_folder
-from .names import full_name, initial_weights, published_names, starts_from, target
-from .options import Options
-from .regenerate import regenerated
-from .setting import Role, Setting
-from .sizes import SizeRule
-from .solvers import Recipe
+from .generate import experiment_folder, generate, list_names, prototxt_folder, trained_weights
+from .generated_files import SUMS, WriteResult, regenerated, sum_lines, write_files
+from .input_sizes import SizeRule
+from .model_names import full_name, initial_weights, published_names, starts_from, target
+from .net_context import NetContext, Role
+from .option_flags import add_arguments, command_line, from_arguments
+from .options import GeneratorOptions
+from .signature import is_untouched, made_by, signed_anew
+from .solver_recipes import Recipe
 from .variant import Score, Variant
 from .variants import FAMILIES, VARIANTS
-from .write import Written, is_untouched, made_by, signed_anew, write_files
 
 __all__ = [
     "FAMILIES",
+    "SUMS",
     "VARIANTS",
-    "Options",
+    "GeneratorOptions",
+    "NetContext",
     "Recipe",
     "Role",
     "Score",
-    "Setting",
     "SizeRule",
     "Spec",
     "Style",
     "Variant",
-    "Written",
+    "WriteResult",
     "add_arguments",
     "command_line",
     "experiment_folder",
@@ -41,6 +42,8 @@ __all__ = [
     "regenerated",
     "signed_anew",
     "starts_from",
+    "sum_lines",
     "target",
+    "trained_weights",
     "write_files",
 ]

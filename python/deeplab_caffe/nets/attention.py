@@ -2,11 +2,11 @@
 
 The scores of the scales are merged by their maximum, their mean, or weights that a small net gives to each scale at
 each position. With extra supervision (E-Supv) the scores of each scale have a loss as well. Layers that DeepLab v2's
-three-scale net has bear its names. Choices where the paper is silent:
+three-scale net has too have the same names. Choices where the paper is silent:
 
-- The three quarters' own loss compares enlarged scores, as labels cannot be resampled by 3/4 exactly (v2's release).
-- The attention net has a ReLU between its two layers, no dropout, and learns as fast as the classifier: it is as new.
-- Its features are enlarged, as the scores are, to the resolution of the whole image's before they are concatenated.
+- The loss of the three quarters compares enlarged scores (v2's release): 3/4 does not resample labels exactly.
+- The attention net has a ReLU between its two layers, no dropout, and the classifier's learning rate: both are new.
+- Its features are enlarged, like the scores, to the resolution of the whole image's before they are concatenated.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ from functools import partial
 from typing import Any
 
 from ..caffe.net_spec import Top, layers, params
-from . import frame, heads, scales, vgg16
+from . import heads, roles, scales, vgg16
 from .blocks import NEW, Spec, convolution, gaussian, relu
-from .setting import Setting
-from .sizes import SizeRule
-from .solvers import STEP_V1
+from .input_sizes import SizeRule
+from .net_context import NetContext
+from .solver_recipes import STEP_V1
 from .variant import Score, Variant
 
 #: suffixes of the smaller copies of the image
 TWO, THREE = ("_res05",), ("_res075", "_res05")
 
-#: from the scores of the scales, all of one resolution, and their features by suffix to the scores of the net
+#: from the scores of the scales (all of one resolution) and their features by suffix to the scores of the net
 Merge = Callable[[Spec, Sequence[Top], dict[str, Top]], Top]
 
 
-def multi_scale(n: Spec, setting: Setting, suffixes: Sequence[str], merge: Merge, supervised: bool) -> None:
+def multi_scale(n: Spec, context: NetContext, suffixes: Sequence[str], merge: Merge, supervised: bool) -> None:
     """Write a net: (N, 3, 8k+1, 8l+1) to (N, C, k+1, l+1), k and l even, or multiples of 4 with three quarters."""
-    training = partial(scales.losses, name=setting.classifier, suffixes=suffixes) if supervised else frame.at_eighth
-    frame.write(n, setting, partial(_scores, suffixes=suffixes, merge=merge), training)
+    training = partial(scales.losses, name=context.classifier, suffixes=suffixes) if supervised else roles.at_eighth
+    roles.write_net(n, context, partial(_scores, suffixes=suffixes, merge=merge), training)
 
 
-def _scores(n: Spec, setting: Setting, images: Top, suffixes: Sequence[str], merge: Merge) -> Top:
+def _scores(n: Spec, context: NetContext, images: Top, suffixes: Sequence[str], merge: Merge) -> Top:
     inputs = scales.copies(n, images, suffixes)
     with n.styled(shares=True):
         features = {suffix: _features(n, image, suffix) for suffix, image in inputs.items()}
-        maps = {suffix: _classified(n, setting, top, suffix) for suffix, top in features.items()}
-    maps |= {suffix: scales.enlarged(n, setting.classifier, maps[suffix], suffix) for suffix in suffixes}
+        maps = {suffix: _classified(n, context, top, suffix) for suffix, top in features.items()}
+    maps |= {suffix: scales.enlarged(n, context.classifier, maps[suffix], suffix) for suffix in suffixes}
     return merge(n, list(maps.values()), features)
 
 
@@ -53,30 +53,30 @@ def _features(n: Spec, images: Top, suffix: str) -> Top:
         return heads.fc6_fc7(n, heads.average_pool5a(n, trunk))
 
 
-def _classified(n: Spec, setting: Setting, features: Top, suffix: str) -> Top:
-    n.section(f"scores of the {setting.num_classes} classes of {setting.dataset.title}: {scales.AT[suffix]}")
+def _classified(n: Spec, context: NetContext, features: Top, suffix: str) -> Top:
+    n.section(f"scores of the {context.num_classes} classes of {context.dataset.title}: {scales.AT[suffix]}")
     with n.branch(suffix):
-        return heads.scores(n, setting.classifier, features, setting.num_classes)
+        return heads.scores(n, context.classifier, features, context.num_classes)
 
 
 # -- merging
 
 
 def maximum(n: Spec, maps: Sequence[Top], features: dict[str, Top]) -> Top:
-    """Of every class the largest score."""
+    """The largest score of each class."""
     n.section("the maximum over the scales")
     return n.put("fc_fusion", layers.Eltwise(*maps, operation=params.Eltwise.MAX))
 
 
 def average(n: Spec, maps: Sequence[Top], features: dict[str, Top]) -> Top:
-    """Of every class the mean score."""
+    """The mean score of each class."""
     n.section("the mean over the scales")
     coefficients = [1 / len(maps)] * len(maps)
     return n.put("fc_fusion", layers.Eltwise(*maps, operation=params.Eltwise.SUM, coeff=coefficients))
 
 
 def attention(n: Spec, maps: Sequence[Top], features: dict[str, Top]) -> Top:
-    """The sum of the scores, each scale weighted at each position by `attention` (N, S, h, w), which sums to 1 (§3.2).
+    """The sum of the scores, each scale weighted by `attention` (N, S, h, w), whose sum over S is 1 (§3.2).
 
     3x3 convolution to 512 channels on the features of all scales, 1x1 to one channel per scale, softmax.
     """
@@ -102,7 +102,7 @@ _MERGES: dict[str, tuple[Merge, str]] = {
     "average": (average, "their mean"),
     "attention": (attention, "attention"),
 }
-#: published: data set, number of scales and merge to the score without and with extra supervision
+#: published scores: data set, number of scales and merge to the one without and the one with extra supervision
 _SCORES: dict[str, dict[tuple[int, str], tuple[float, float]]] = {
     "voc12": {
         (2, "max"): (64.81, 67.43), (2, "average"): (64.86, 67.79), (2, "attention"): (65.27, 68.24),

@@ -1,4 +1,4 @@
-"""The smallest pieces of a net: functions that take a top and return a top, naming layers as the releases do."""
+"""The smallest parts of a net: functions from a top to a top, whose layers have the names of the releases."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ PRETRAINED: Multipliers = ((1, 1), (2, 0))
 NEW: Multipliers = ((10, 1), (20, 0))
 FROZEN: Multipliers = ((0, 0), (0, 0))
 
-#: a weight filler; its bias filler is constant 0
+#: a weight filler; the bias filler beside it is constant 0
 Filler = dict[str, Any]
 MSRA: Filler = {"type": "msra"}
 
 
 def gaussian(std: float) -> Filler:
-    """A filler with standard deviation `std`."""
+    """A Gaussian filler with mean 0 and standard deviation `std`."""
     return {"type": "gaussian", "std": std}
 
 
@@ -30,12 +30,16 @@ def gaussian(std: float) -> Filler:
 class Style:
     """How the layers of one net are written.
 
-    training: state multipliers and fillers; nets for use need neither.
-    width: multiplier of channels. from_scratch: msra fillers where the release relies on initial weights.
-    batch_norm: VGG nets get BatchNorm layers; those of ResNets, else frozen, learn (as they do from scratch).
-    stride_on_3x3: ResNet's strides stand on 3x3 convolutions (torchvision's weights), not on the 1x1 before.
-    pretrained: multipliers of the layers that start from initial weights. shares: name the parameters, so that
-    branches of other suffixes use the same ones.
+    Attributes:
+        training: write multipliers and fillers; test and deploy nets need neither.
+        width: factor on the channels.
+        batch_norm: VGG nets get BatchNorm layers; those of ResNets learn, which are frozen otherwise.
+        moving_average_fraction: of BatchNorm; None for Caffe's default.
+        from_scratch: write msra fillers where the release relies on initial weights.
+        dropout_ratio: of the head.
+        stride_on_3x3: in ResNets the 3x3 convolutions have the strides (torchvision's weights), not the 1x1 before.
+        pretrained: multipliers of the layers that start from initial weights.
+        shares: name the parameters, so that branches with other suffixes use the same ones.
     """
 
     training: bool = True
@@ -50,19 +54,37 @@ class Style:
 
     @property
     def fills_trunk(self) -> bool:
-        """Whether trunk and head state fillers: from_scratch, which batch_norm implies."""
+        """Whether the layers of trunk and head have fillers: from_scratch, which batch_norm implies."""
         return self.from_scratch or self.batch_norm
 
     def channels(self, number: int) -> int:
-        """`number` times the width, rounded to a multiple of 8, at least 8; `number` itself at width 1."""
+        """`number` times the width, rounded to a multiple of 8, at least 8; `number` itself at width 1.
+
+        Example:
+            >>> Style(width=0.25).channels(64), Style(width=0.01).channels(64), Style().channels(21)
+            (16, 8, 21)
+        """
         return number if self.width == 1 else max(8, int(number * self.width / 8 + 0.5) * 8)
 
 
 class Spec(NetSpec):
-    """A NetSpec with a style, with comments for the text (`sections`, layer name to comment), and with a suffix.
+    """A NetSpec that also has a style, comments for the text, and a suffix of names.
 
-    The blocks of this package name their layers by `put`, which appends the suffix: so the same functions write each
+    The blocks of this package name their layers by `put`, which appends the suffix. So the same functions write each
     branch of a net that sees an image at several scales.
+
+    Attributes:
+        style: how layers are written.
+        sections: layer name to the comment above it.
+        suffix: what `put` appends to names.
+
+    Example:
+        >>> n = Spec(Style(width=0.5))
+        >>> n["data"] = layers.Input(input_param={"shape": {"dim": [1, 3, 65, 65]}})
+        >>> with n.branch("_res05"):
+        ...     top = conv_relu(n, "conv1_1", n["data"], 64)
+        >>> [(layer.name, list(layer.bottom)) for layer in n.to_proto().layer]
+        [('data', []), ('conv1_1_res05', ['data']), ('relu1_1_res05', ['conv1_1_res05'])]
     """
 
     style: Style
@@ -74,7 +96,7 @@ class Spec(NetSpec):
         self.__dict__.update(style=style, sections={}, suffix="", _comment="")
 
     def section(self, comment: str) -> None:
-        """Put `comment` above the layer that is assigned next."""
+        """Write `comment` above the layer that is assigned next."""
         self.__dict__["_comment"] = comment
 
     def __setitem__(self, name: str, value: Any) -> None:
@@ -84,19 +106,19 @@ class Spec(NetSpec):
             self.section("")
 
     def put(self, name: str, top: Top) -> Top:
-        """Assign `top` to `name` and the branch's suffix, and return it."""
+        """Assign `top` to `name` with the branch's suffix, and return it."""
         self[name + self.suffix] = top
         return top
 
     @contextmanager
     def branch(self, suffix: str) -> Iterator[None]:
-        """Within, names get `suffix`; those of shared parameters do not."""
+        """A context in which names get `suffix`, except those of shared parameters."""
         with self._changed("suffix", suffix):
             yield
 
     @contextmanager
     def styled(self, **changes: Any) -> Iterator[None]:
-        """Within, the style has these changes: `with n.styled(pretrained=FROZEN): …`."""
+        """A context in which the style has these changes: `with n.styled(pretrained=FROZEN): …`."""
         with self._changed("style", replace(self.style, **changes)):
             yield
 
@@ -134,10 +156,20 @@ def convolution(
     filler: Filler | None = None,
     names: Sequence[str] = (),
 ) -> Top:
-    """One Convolution layer; the parameter fields of Caffe's default values are left out.
+    """One Convolution layer; fields that would have Caffe's default are not written.
 
-    multipliers: of weight and bias; the style's for pretrained layers by default. names: of weight and bias where
-    the style shares them, `<name>_w` and `<name>_b` by default.
+    Args:
+        n: the net.
+        name: of the layer.
+        bottom: (N, C, h, w).
+        num_output: channels of the top; `width` does not change them.
+        kernel_size: in pixels of the bottom; so are pad, dilation and stride.
+        multipliers: of weight and bias; by default the style's for pretrained layers.
+        filler: of the weight, in training nets; the bias then starts at 0. None for no filler.
+        names: of weight and bias where the style shares them; by default `<name>_w` and `<name>_b`.
+
+    Returns:
+        The top, (N, num_output, h', w').
     """
     shape: dict[str, Any] = {"num_output": num_output, "kernel_size": kernel_size}
     for key, value, default in (("pad", pad, 0), ("dilation", dilation, 1), ("stride", stride, 1), ("group", group, 1)):
@@ -156,8 +188,8 @@ def conv_relu(
 ) -> Top:
     """Convolution and ReLU in place; BatchNorm and Scale between them if the style has them.
 
-    `conv1_1` is followed by `relu1_1`, or by `bn_conv1_1`, `scale_conv1_1`, `relu1_1`. geometry: dilation, stride,
-    group.
+    `conv1_1` is followed by `relu1_1`, or by `bn_conv1_1`, `scale_conv1_1`, `relu1_1`. channels: before the style's
+    width. geometry: dilation, stride and group, as in `convolution`.
     """
     style = n.style
     filler = MSRA if style.fills_trunk else None
@@ -185,8 +217,8 @@ def relu(n: Spec, name: str, bottom: Top) -> Top:
 def batch_norm_scale(n: Spec, name: str, bottom: Top) -> Top:
     """BatchNorm `bn_<name>` and Scale `scale_<name>`, in place.
 
-    Training normalises by the batch, testing by the stored statistics (Caffe's default). The solver must not touch
-    the statistics, hence their three multipliers of 0.
+    Training normalises by the batch, testing by the stored statistics (Caffe's default). The solver must not change
+    the statistics, so their three multipliers are 0.
     """
     fraction = n.style.moving_average_fraction
     own = {"batch_norm_param": {"moving_average_fraction": fraction}} if fraction is not None else {}

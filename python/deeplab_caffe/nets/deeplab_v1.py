@@ -1,8 +1,8 @@
 """DeepLab v1 on VGG-16 (arXiv 1412.7062): four fields of view, and scores fused from several depths (MSc).
 
-Layers are those of the release, but for its slips: training reads the training list and labels of kind PIXEL (two of
-the released files read the test list, or no labels at all), and no two layers share a name. The 7x7 and the wide 4x4
-net were never released: they are the released 4x4 net with another fc6, as Table 2 describes them.
+The layers are those of the release, except for its mistakes: training reads the training list and labels of kind PIXEL
+(two of the released files read the test list, or no labels at all), and no two layers have the same name. The 7x7 and
+the wide 4x4 net were never released: they are the released 4x4 net with another fc6, as Table 2 describes them.
 """
 
 from __future__ import annotations
@@ -11,58 +11,58 @@ from dataclasses import replace
 from functools import partial
 
 from ..caffe.net_spec import Top, layers
-from . import ends, frame, heads, vgg16
+from . import heads, outputs, roles, vgg16
 from .blocks import Spec
 from .heads import Fc6
+from .input_sizes import SizeRule
 from .msc import Deep, fc8_pascal, msc
-from .setting import Setting
-from .sizes import SizeRule
-from .solvers import STEP_V1, Recipe
+from .net_context import NetContext
+from .solver_recipes import STEP_V1, Recipe
 from .variant import Score, Variant
 
-#: conv1 to pool5 of the nets with a full fc6: even windows, which move corners by a pixel
-_EVEN_POOLS = (*[vgg16.Pool(2, 2, 1)] * 3, vgg16.Pool(2, 1, 0), vgg16.Pool(3, 1, 1))
-#: in use pool4 is padded, and what that adds is cut off the scores
-_EVEN_POOLS_IN_USE = (*_EVEN_POOLS[:3], vgg16.Pool(2, 1, 1), _EVEN_POOLS[4])
+#: pool1 to pool5 of the nets with a full fc6: even windows, which move corners by a pixel
+_EVEN_POOLS = (*[vgg16.VGGPool(2, 2, 1)] * 3, vgg16.VGGPool(2, 1, 0), vgg16.VGGPool(3, 1, 1))
+#: in test and deploy nets pool4 is padded, and the pixels that this adds are cropped from the scores
+_EVEN_POOLS_IN_USE = (*_EVEN_POOLS[:3], vgg16.VGGPool(2, 1, 1), _EVEN_POOLS[4])
 
 
-def large_fov(n: Spec, setting: Setting) -> None:
+def large_fov(n: Spec, context: NetContext) -> None:
     """DeepLab-LargeFOV (v1 §4.1; v2 §4.1.1): fc6 of 3x3 at rate 12, 20.5 million parameters."""
-    frame.write(n, setting, large_fov_scores)
+    roles.write_net(n, context, large_fov_scores)
 
 
-def large_fov_scores(n: Spec, setting: Setting, images: Top) -> Top:
+def large_fov_scores(n: Spec, context: NetContext, images: Top) -> Top:
     """Scores at stride 8: (N, 3, 8k+1, 8l+1) to (N, C, k+1, l+1)."""
     trunk = vgg16.trunk(n, images)
     n.section("head: 3x3 kernels at rate 12 give fc6 a field of view of 224 pixels")
     top = heads.fc6_fc7(n, heads.average_pool5a(n, trunk))
-    n.section(f"scores of the {setting.num_classes} classes of {setting.dataset.title}")
-    return heads.scores(n, setting.classifier, top, setting.num_classes)
+    n.section(f"scores of the {context.num_classes} classes of {context.dataset.title}")
+    return heads.scores(n, context.classifier, top, context.num_classes)
 
 
-def full(n: Spec, setting: Setting, fc6: Fc6) -> None:
+def full(n: Spec, context: NetContext, fc6: Fc6) -> None:
     """DeepLab with all 4096 channels of fc6 and fc7: (N, 3, 8k+2, 8l+2) to (N, C, k+1, l+1) in training."""
     scores = partial(_full_scores, fc6=fc6)
-    frame.write(n, setting, scores, training=_full_training, full_resolution=_full_resolution)
+    roles.write_net(n, context, scores, training=_full_training, full_resolution=_full_resolution)
 
 
-def _full_scores(n: Spec, setting: Setting, images: Top, fc6: Fc6) -> Top:
-    pools = _EVEN_POOLS if setting.is_training else _EVEN_POOLS_IN_USE
+def _full_scores(n: Spec, context: NetContext, images: Top, fc6: Fc6) -> Top:
+    pools = _EVEN_POOLS if context.is_training else _EVEN_POOLS_IN_USE
     trunk = vgg16.trunk(n, images, pools)
     size = f"{fc6.kernel_size}x{fc6.kernel_size}"
     n.section(f"head: {size} kernels at rate {fc6.rate} give fc6 a field of view of {fc6.field_of_view} pixels")
     top = heads.fc6_fc7(n, trunk, fc6)
-    n.section(f"scores of the {setting.num_classes} classes of {setting.dataset.title}")
-    return heads.scores(n, fc8_pascal(setting), top, setting.num_classes)
+    n.section(f"scores of the {context.num_classes} classes of {context.dataset.title}")
+    return heads.scores(n, fc8_pascal(context), top, context.num_classes)
 
 
-def _full_training(n: Spec, setting: Setting, scores: Top, label: Top) -> None:
-    ends.loss_and_accuracy(n, setting, scores, ends.shrunk_label(n, label, pad_beg=-1))
+def _full_training(n: Spec, context: NetContext, scores: Top, label: Top) -> None:
+    outputs.loss_and_accuracy(n, context, scores, outputs.shrunk_label(n, label, pad_beg=-1))
 
 
 def _full_resolution(n: Spec, scores: Top) -> Top:
-    """(N, C, k+3, l+3) to (N, C, 8k+2, 8l+2): zoomed by 8, then cut where the padded pools added pixels."""
-    zoomed = ends.full_resolution(n, scores)
+    """(N, C, k+3, l+3) to (N, C, 8k+2, 8l+2): zoomed by 8, then cropped where padding added pixels."""
+    zoomed = outputs.full_resolution(n, scores)
     return n.put("fc8_crop", layers.Padding(zoomed, pad_beg=-7, pad_end=-8))
 
 

@@ -1,12 +1,12 @@
 """DeepLab v2 on ResNet-101 (arXiv 1606.00915, Table 4): one scale, or three fused by their maximum (MSC).
 
-The MSC net with ASPP is the released one. Of the other rows' heads the paper says only that a classifier replaces that
-of ImageNet, and that LargeFOV has 3x3 kernels at rate 12: so the plain head is one 1x1 convolution, and that of
-LargeFOV one of 3x3.
+The MSC net with ASPP is the released one. About the heads of the other rows the paper says only that a classifier
+replaces that of ImageNet, and that LargeFOV has 3x3 kernels at rate 12. So the plain head is one 1x1 convolution, and
+that of LargeFOV one 3x3 convolution.
 
 Rows that were submitted to the test server have a second stage. Rows with COCO start from `coco/resnet101_msc`. The
 paper does not say how long that was trained: the recipe's 20K updates of ten images, two passes over COCO's training
-images, are kept. On Cityscapes the paper trains one scale only, for want of memory.
+images, are kept. On Cityscapes the paper trains one scale only, because of memory.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from functools import partial
 from typing import Any
 
 from ..caffe.net_spec import Top, layers, params
-from . import ends, frame, heads, resnet, scales
+from . import heads, outputs, resnet, roles, scales
 from .blocks import Spec
-from .setting import Setting
-from .sizes import SizeRule
-from .solvers import POLY_RESNET
+from .input_sizes import SizeRule
+from .net_context import NetContext
+from .solver_recipes import POLY_RESNET
 from .variant import Score, Variant
 
 _BODY = resnet.stages(101)
@@ -30,52 +30,54 @@ _LARGE_FOV, _ASPP = (12,), (6, 12, 18, 24)
 _COPIES = ("_res05", "_res075")
 
 
-def single_scale(n: Spec, setting: Setting, rates: Sequence[int] = ()) -> None:
+def single_scale(n: Spec, context: NetContext, rates: Sequence[int] = ()) -> None:
     """One scale: (N, 3, 8k+1, 8l+1) to (N, C, k+1, l+1). rates: of the head's 3x3 classifiers; () for one of 1x1."""
 
-    def scores(n: Spec, setting: Setting, images: Top) -> Top:
-        return _head(n, setting, resnet.trunk(n, images, _BODY), rates)
+    def scores(n: Spec, context: NetContext, images: Top) -> Top:
+        return _head(n, context, resnet.trunk(n, images, _BODY), rates)
 
-    _write(n, setting, scores)
+    _write(n, context, scores)
 
 
-def multi_scale(n: Spec, setting: Setting, rates: Sequence[int] = ()) -> None:
+def multi_scale(n: Spec, context: NetContext, rates: Sequence[int] = ()) -> None:
     """MSC: the image, its half and its three quarters through one net: (N, 3, 32k+1, 32l+1) to (N, C, 4k+1, 4l+1)."""
-    training = partial(scales.losses, name=_name(setting), suffixes=_COPIES)
-    _write(n, setting, partial(_fused_scores, rates=rates), training)
+    training = partial(scales.losses, name=_name(context), suffixes=_COPIES)
+    _write(n, context, partial(_fused_scores, rates=rates), training)
 
 
-def _write(n: Spec, setting: Setting, scores: frame.Scores, training: frame.Training = frame.at_eighth) -> None:
-    full_resolution = partial(ends.full_resolution, name="fc1_interp")
-    frame.write(n, setting, scores, training, full_resolution, features="fc1", test_accuracy="fc1_accuracy")
+def _write(
+    n: Spec, context: NetContext, scores: roles.ScoreBuilder, training: roles.TrainingBuilder = roles.at_eighth
+) -> None:
+    full_resolution = partial(outputs.full_resolution, name="fc1_interp")
+    roles.write_net(n, context, scores, training, full_resolution, features="fc1", test_accuracy="fc1_accuracy")
 
 
-def _name(setting: Setting) -> str:
+def _name(context: NetContext) -> str:
     """The name of the scores, `fc1_<data set>`."""
-    return f"fc1_{setting.dataset.name}"
+    return f"fc1_{context.dataset.name}"
 
 
-def _head(n: Spec, setting: Setting, top: Top, rates: Sequence[int]) -> Top:
-    """The scores of one scale, the sum of several classifiers if there are several rates."""
-    n.section(f"scores of the {setting.num_classes} classes of {setting.dataset.title}: {scales.AT[n.suffix]}")
+def _head(n: Spec, context: NetContext, top: Top, rates: Sequence[int]) -> Top:
+    """The scores of one scale; with several rates, the sum of several classifiers."""
+    n.section(f"scores of the {context.num_classes} classes of {context.dataset.title}: {scales.AT[n.suffix]}")
     if len(rates) > 1:
-        return heads.aspp_resnet(n, top, _name(setting), setting.num_classes, rates)
+        return heads.aspp_resnet(n, top, _name(context), context.num_classes, rates)
     kernel_size, rate = (3, rates[0]) if rates else (1, 1)
-    return heads.scores(n, _name(setting), top, setting.num_classes, kernel_size=kernel_size, rate=rate)
+    return heads.scores(n, _name(context), top, context.num_classes, kernel_size=kernel_size, rate=rate)
 
 
-def _fused_scores(n: Spec, setting: Setting, images: Top, rates: Sequence[int]) -> Top:
-    """`fc_fusion`: at every position and for every class the largest of the three scores."""
+def _fused_scores(n: Spec, context: NetContext, images: Top, rates: Sequence[int]) -> Top:
+    """`fc_fusion`: the largest of the three scores, at each position and for each class."""
     inputs = scales.copies(n, images, _COPIES)
     found = {}
     with n.styled(shares=True):
         features = {suffix: _trunk(n, image, suffix) for suffix, image in inputs.items()}
         for suffix, top in features.items():
             with n.branch(suffix):
-                found[suffix] = _head(n, setting, top, rates)
+                found[suffix] = _head(n, context, top, rates)
     n.section("the maximum over the scales, at the resolution of the whole image's scores")
     for suffix in _COPIES:
-        found[suffix] = scales.enlarged(n, _name(setting), found[suffix], suffix)
+        found[suffix] = scales.enlarged(n, _name(context), found[suffix], suffix)
     bottoms = [found[suffix] for suffix in ("", "_res075", "_res05")]
     return n.put("fc_fusion", layers.Eltwise(*bottoms, operation=params.Eltwise.MAX))
 
@@ -85,7 +87,7 @@ def _trunk(n: Spec, images: Top, suffix: str) -> Top:
         return resnet.trunk(n, images, _BODY)
 
 
-#: sizes that a half and three quarters divide evenly
+#: sizes whose half and three quarters are exact
 _MSC_SIZES = SizeRule(32, 1)
 _AUG = replace(POLY_RESNET, scale_factors=(0.5, 0.75, 1, 1.25, 1.5))
 _TABLE_4 = "DeepLab v2 (arXiv 1606.00915), Table 4"

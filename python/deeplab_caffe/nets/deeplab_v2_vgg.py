@@ -1,8 +1,8 @@
 """DeepLab v2 on VGG-16 (arXiv 1606.00915): the learning policies of Table 2 on LargeFOV, and ASPP (Table 3).
 
-No ASPP net on VGG-16 was released. Names are those that the public weights are known by (fc6_1 to fc8_voc12_4); the
-classifiers start as the other releases' do (gaussian, .01), not as third-party scripts have it (xavier); pool5a is
-left out, which belongs to the first release's LargeFOV net and is in none of those scripts.
+No ASPP net on VGG-16 was released. Layers have the names that they have in public weights (fc6_1 to fc8_voc12_4). The
+classifiers start from the filler of the other releases (gaussian, .01), not from that of third-party scripts (xavier).
+There is no pool5a, which belongs to the first release's LargeFOV net and is in none of those scripts.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from dataclasses import replace
 from functools import partial
 
 from ..caffe.net_spec import Top
-from . import frame, heads, vgg16
+from . import heads, roles, vgg16
 from .blocks import Spec
 from .deeplab_v1 import large_fov
-from .setting import Setting
-from .solvers import POLY_V2
+from .net_context import NetContext
+from .solver_recipes import POLY_V2
 from .variant import Score, Variant
 
 
-def aspp(n: Spec, setting: Setting, rates: Sequence[int]) -> None:
-    """Atrous spatial pyramid pooling: four LargeFOV heads at four rates, their scores added up."""
+def aspp(n: Spec, context: NetContext, rates: Sequence[int]) -> None:
+    """Atrous spatial pyramid pooling: four LargeFOV heads at four rates, their scores added."""
 
-    def scores(n: Spec, setting: Setting, images: Top) -> Top:
-        return heads.aspp_vgg(n, vgg16.trunk(n, images), setting.classifier, setting.num_classes, rates)
+    def scores(n: Spec, context: NetContext, images: Top) -> Top:
+        return heads.aspp_vgg(n, vgg16.trunk(n, images), context.classifier, context.num_classes, rates)
 
-    frame.write(n, setting, scores)
+    roles.write_net(n, context, scores)
 
 
 _TABLE_2 = "DeepLab v2 (arXiv 1606.00915), Table 2"

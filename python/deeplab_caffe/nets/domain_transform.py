@@ -2,12 +2,12 @@
 
 The scores of DeepLab-LargeFOV, enlarged to the image, pass an edge-preserving filter: they spread to their neighbours
 except across edges. The edges are learnt together with the scores (EdgeNet); or they are the gradients of the image,
-and the filter is there in use only. Choices where the paper is silent, or not known here:
+and only test and deploy nets have the filter. Choices where the paper is silent, or not known here:
 
 - The filter: three iterations; standard deviations of 100 pixels, and of 1 for learnt edges, whose scale is learnt
   anyway, or 60 colour levels for gradients.
-- EdgeNet starts from weak edges everywhere (bias 1, small weights), as nothing would be left of the scores without any,
-  and learns as fast as the classifier.
+- EdgeNet starts from weak edges everywhere (bias 1, small weights), since without any edges the filter would blur the
+  scores completely, and learns as fast as the classifier.
 - Training follows DeepLab v1's stage 1, on labels of full resolution, from a trained DeepLab-LargeFOV.
 """
 
@@ -17,37 +17,37 @@ from dataclasses import replace
 from typing import Any
 
 from ..caffe.net_spec import Top, layers, params
-from . import ends, frame
+from . import outputs, roles
 from .blocks import NEW, Spec, relu
 from .deeplab_v1 import large_fov_scores
-from .setting import Setting
-from .solvers import STEP_V1
+from .net_context import NetContext
+from .solver_recipes import STEP_V1
 from .variant import Variant
 
 _ITERATIONS, _SPATIAL_SIGMA = 3, 100
 _EDGE_SIGMA, _COLOUR_SIGMA = 1, 60
 
 
-def with_edge_net(n: Spec, setting: Setting) -> None:
-    """DT-EdgeNet: (N, 3, 8k+1, 8l+1) and `data_dim` to `fc8_dt` (N, C, 8k+1, 8l+1), in training as in use."""
+def with_edge_net(n: Spec, context: NetContext) -> None:
+    """DT-EdgeNet: (N, 3, 8k+1, 8l+1) and `data_dim` to `fc8_dt` (N, C, 8k+1, 8l+1), in every role."""
 
     def full_resolution(n: Spec, scores: Top) -> Top:
-        return _filtered(n, "DomainTransform", ends.full_resolution(n, scores), _edge_net(n), _EDGE_SIGMA)
+        return _filtered(n, "DomainTransform", outputs.full_resolution(n, scores), _edge_net(n), _EDGE_SIGMA)
 
-    def training(n: Spec, setting: Setting, scores: Top, label: Top) -> None:
-        ends.loss_and_accuracy(n, setting, full_resolution(n, scores), label)
+    def training(n: Spec, context: NetContext, scores: Top, label: Top) -> None:
+        outputs.loss_and_accuracy(n, context, full_resolution(n, scores), label)
 
-    frame.write(n, setting, large_fov_scores, training, full_resolution, dims=True)
+    roles.write_net(n, context, large_fov_scores, training, full_resolution, dims=True)
 
 
-def with_gradients(n: Spec, setting: Setting) -> None:
-    """The filter alone: a DeepLab-LargeFOV as ever, in use filtered along the gradients of the image."""
+def with_gradients(n: Spec, context: NetContext) -> None:
+    """The filter alone: DeepLab-LargeFOV, in test and deploy nets filtered along the gradients of the image."""
 
     def full_resolution(n: Spec, scores: Top) -> Top:
-        sigma = _COLOUR_SIGMA * setting.options.scale
-        return _filtered(n, "DomainTransformForwardOnly", ends.full_resolution(n, scores), _gradients(n), sigma)
+        sigma = _COLOUR_SIGMA * context.options.scale
+        return _filtered(n, "DomainTransformForwardOnly", outputs.full_resolution(n, scores), _gradients(n), sigma)
 
-    frame.write(n, setting, large_fov_scores, full_resolution=full_resolution, dims=not setting.is_training)
+    roles.write_net(n, context, large_fov_scores, full_resolution=full_resolution, dims=not context.is_training)
 
 
 def _filtered(n: Spec, layer_type: str, scores: Top, edges: Top, range_sigma: float) -> Top:
@@ -59,8 +59,8 @@ def _filtered(n: Spec, layer_type: str, scores: Top, edges: Top, range_sigma: fl
 def _edge_net(n: Spec) -> Top:
     """`edge` (N, 1, h, w), 0 or more: a 1x1 convolution of the features of conv1 to conv3 at the image's resolution.
 
-    The paper enlarges the features, concatenates and convolves them. A 1x1 convolution may as well come before
-    the enlargement, and the three be added: the same numbers without 448 channels of full resolution.
+    The paper enlarges the features, concatenates them and convolves the result. Convolving each by 1x1 before it is
+    enlarged, and adding the three, gives the same numbers without 448 channels of full resolution.
     """
     n.section("EdgeNet: how strong the edge is at each pixel")
     parts = []
@@ -72,7 +72,7 @@ def _edge_net(n: Spec) -> Top:
 
 
 def _edges_of(n: Spec, name: str, features: Top, bias_term: bool) -> Top:
-    """What one layer's features add to the edges, at their own resolution."""
+    """The contribution of one layer's features to the edges, at their resolution."""
     shape: dict[str, Any] = {"num_output": 1, "kernel_size": 1} | ({} if bias_term else {"bias_term": False})
     if n.style.training:
         shape["weight_filler"] = {"type": "gaussian", "std": 1e-4}
@@ -83,10 +83,10 @@ def _edges_of(n: Spec, name: str, features: Top, bias_term: bool) -> Top:
 
 
 def _gradients(n: Spec) -> Top:
-    """`edge` (N, 1, h, w): the sum over channels and both directions of how far a pixel is from the one before.
+    """`edge` (N, 1, h, w): the absolute difference of a pixel and the one before, summed over channels and directions.
 
-    The difference of two numbers is their maximum plus that of their opposites: pooling does it, and at the border,
-    where it sees one pixel, gives 0.
+    The absolute difference of two numbers is their maximum plus the maximum of their negatives. So two max poolings
+    compute it; at the border, where they see one pixel, the result is 0.
     """
     n.section("edges: gradients of the image")
     images, opposite = n["data"], n.put("data_opposite", layers.Power(n["data"], scale=-1))

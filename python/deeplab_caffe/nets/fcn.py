@@ -2,12 +2,12 @@
 
 Layers, names and solvers are those of the release. Differences, and why:
 
-- Images come through ImageSegData instead of the release's Python layers, padded at the bottom and on the right to the
-  largest image of the data set; the padding is ignored by the loss, and is what the nets pad images with anyway, zeros.
+- ImageSegData reads the images, not the release's Python layers. It pads them at the bottom and on the right to the
+  largest image of the data set, with zeros, as the nets pad images themselves; the loss ignores the padding.
 - A deconvolution has one kernel for each class (`group`), filled with the weights of bilinear interpolation. The
-  release has a kernel for each pair of classes, those between different classes 0, which no filler can write;
-  `deeplab weights port` takes these out of its weights.
-- Offsets of the crops are computed from the layers between two tops, not stated.
+  release has a kernel for each pair of classes, and those between different classes are 0, which no filler writes;
+  `deeplab weights port` removes these from its weights.
+- Offsets of the crops are computed from the layers between two tops, not written by hand.
 
 Images may have any size. Score convolutions start at zero. The loss is a sum over the pixels of an image, hence rates
 like 1e-10. Each finer net starts from the coarser one.
@@ -22,30 +22,30 @@ from typing import Any
 
 from ..caffe.coord_map import crop
 from ..caffe.net_spec import Top, layers, params
-from . import frame, heads, vgg16
+from . import heads, roles, vgg16
 from .blocks import Spec, conv_relu, convolution, pooling
 from .heads import Fc6
-from .setting import Setting
-from .sizes import ANY_SIZE
-from .solvers import Recipe
+from .input_sizes import ANY_SIZE
+from .net_context import NetContext
+from .solver_recipes import Recipe
 from .variant import Score, Variant
 
-#: around every image, so that scores reach its border
+#: padding around each image in pixels, so that scores reach its border
 _PAD = 100
 _BLOCKS = tuple(block._replace(dilation=1) for block in vgg16.BLOCKS)
-_POOLS = (vgg16.Pool(2, 2, 0),) * 5
+_POOLS = (vgg16.VGGPool(2, 2, 0),) * 5
 _FC6 = Fc6(kernel_size=7, rate=1, pad=0, channels=4096)
 
-#: what never learns says so in nets for use as well
+#: multipliers of what never learns, in test and deploy nets as well
 _FIXED = {"lr_mult": 0, "decay_mult": 0}
 
 #: from images to `score_fr`, the coarse scores
-Coarse = Callable[[Spec, Setting, Top], Top]
+Coarse = Callable[[Spec, NetContext, Top], Top]
 
 
 @dataclass(frozen=True)
 class Skip:
-    """One step to finer scores: of which pool, and what these are multiplied by first (at once), or None."""
+    """One step to finer scores: the pool that they are computed from, and the factor on it ("at once"), or None."""
 
     pool: str
     scale: float | None = None
@@ -53,7 +53,7 @@ class Skip:
 
 def fcn(
     n: Spec,
-    setting: Setting,
+    context: NetContext,
     coarse: Coarse,
     skips: tuple[Skip, ...] = (),
     upsampling: int = 64,
@@ -65,52 +65,52 @@ def fcn(
     """
     scores = partial(_scores, coarse=coarse, skips=skips, upsampling=upsampling)
     training = partial(_loss, normalize=normalize)
-    frame.write(n, setting, scores, training, full_resolution=lambda n, top: top, features="score")
+    roles.write_net(n, context, scores, training, full_resolution=lambda n, top: top, features="score")
 
 
-def _scores(n: Spec, setting: Setting, images: Top, coarse: Coarse, skips: tuple[Skip, ...], upsampling: int) -> Top:
-    top, names = coarse(n, setting, images), ("upscore2", "upscore_pool4")
+def _scores(n: Spec, context: NetContext, images: Top, coarse: Coarse, skips: tuple[Skip, ...], upsampling: int) -> Top:
+    top, names = coarse(n, context, images), ("upscore2", "upscore_pool4")
     for skip, name in zip(skips, names, strict=False):
         n.section(f"{name}: bilinear, to the resolution of {skip.pool}, whose scores are added")
-        top = _add(n, setting, deconvolution(n, setting, name, top, 4, 2), skip)
+        top = _add(n, context, deconvolution(n, context, name, top, 4, 2), skip)
     stride = 32 // 2 ** len(skips)
     n.section("scores at the resolution of the image, and where its pixels are")
-    enlarged = deconvolution(n, setting, f"upscore{stride if skips else ''}", top, upsampling, stride)
+    enlarged = deconvolution(n, context, f"upscore{stride if skips else ''}", top, upsampling, stride)
     return n.put("score", crop(enlarged, images))
 
 
-def _add(n: Spec, setting: Setting, top: Top, skip: Skip) -> Top:
+def _add(n: Spec, context: NetContext, top: Top, skip: Skip) -> Top:
     bottom = n[skip.pool]
     if skip.scale is not None:
         bottom = n.put(f"scale_{skip.pool}", layers.Scale(bottom, filler={"value": skip.scale}, param=_FIXED))
-    scores = n.put(f"score_{skip.pool}c", crop(score(n, setting, f"score_{skip.pool}", bottom), top))
+    scores = n.put(f"score_{skip.pool}c", crop(score(n, context, f"score_{skip.pool}", bottom), top))
     return n.put(f"fuse_{skip.pool}", layers.Eltwise(top, scores, operation=params.Eltwise.SUM))
 
 
-def score(n: Spec, setting: Setting, name: str, bottom: Top) -> Top:
-    """Scores by a 1x1 convolution that starts at zero, as the layers of a finer net must that starts from a coarser."""
+def score(n: Spec, context: NetContext, name: str, bottom: Top) -> Top:
+    """Scores by a 1x1 convolution that starts at zero, as it must in a finer net that starts from a coarser one."""
     filler = {"type": "constant"} if n.style.fills_trunk else None
-    return convolution(n, name, bottom, setting.num_classes, 1, filler=filler)
+    return convolution(n, name, bottom, context.num_classes, 1, filler=filler)
 
 
-def deconvolution(n: Spec, setting: Setting, name: str, bottom: Top, kernel_size: int, stride: int) -> Top:
-    """Bilinear upsampling of each class by itself, which does not learn: (N, C, h, w) to (N, C, s(h-1)+k, …)."""
-    shape: dict[str, Any] = {"num_output": setting.num_classes, "kernel_size": kernel_size, "stride": stride}
-    shape |= {"group": setting.num_classes, "bias_term": False, "weight_filler": {"type": "bilinear"}}
+def deconvolution(n: Spec, context: NetContext, name: str, bottom: Top, kernel_size: int, stride: int) -> Top:
+    """Bilinear upsampling of each class on its own, which does not learn: (N, C, h, w) to (N, C, s(h-1)+k, …)."""
+    shape: dict[str, Any] = {"num_output": context.num_classes, "kernel_size": kernel_size, "stride": stride}
+    shape |= {"group": context.num_classes, "bias_term": False, "weight_filler": {"type": "bilinear"}}
     return n.put(name, layers.Deconvolution(bottom, convolution_param=shape, param=_FIXED))
 
 
-def vgg(n: Spec, setting: Setting, images: Top) -> Top:
+def vgg(n: Spec, context: NetContext, images: Top) -> Top:
     """VGG-16 with fc6 and fc7 as convolutions, at stride 32."""
     top = vgg16.trunk(n, images, _POOLS, blocks=_BLOCKS, first_pad=_PAD)
     n.section("fc6 and fc7, as convolutions of 7x7 and 1x1")
     top = heads.fc6_fc7(n, top, _FC6)
-    n.section(f"scores of the {setting.num_classes} classes of {setting.dataset.title}")
-    return score(n, setting, "score_fr", top)
+    n.section(f"scores of the {context.num_classes} classes of {context.dataset.title}")
+    return score(n, context, "score_fr", top)
 
 
-def alexnet(n: Spec, setting: Setting, images: Top) -> Top:
-    """CaffeNet with fc6 and fc7 as convolutions, at stride 32; its biases learn like its weights, as in the release."""
+def alexnet(n: Spec, context: NetContext, images: Top) -> Top:
+    """CaffeNet with fc6 and fc7 as convolutions, at stride 32; its biases learn as fast as its weights (release)."""
     top = images
     with n.styled(pretrained=((1, 1), (1, 1))):
         for number, (channels, kernel_size, pad, geometry) in enumerate(_ALEXNET, 1):
@@ -122,8 +122,8 @@ def alexnet(n: Spec, setting: Setting, images: Top) -> Top:
                 top = n.put(f"norm{number}", layers.LRN(top, local_size=5, alpha=1e-4, beta=0.75))
         n.section("fc6 and fc7, as convolutions of 6x6 and 1x1")
         top = heads.fc6_fc7(n, top, _FC6._replace(kernel_size=6))
-    n.section(f"scores of the {setting.num_classes} classes of {setting.dataset.title}")
-    return score(n, setting, "score_fr", top)
+    n.section(f"scores of the {context.num_classes} classes of {context.dataset.title}")
+    return score(n, context, "score_fr", top)
 
 
 #: channels, kernel, padding, and stride or groups of conv1 to conv5
@@ -136,9 +136,9 @@ _ALEXNET: tuple[tuple[int, int, int, dict[str, int]], ...] = (
 )
 
 
-def _loss(n: Spec, setting: Setting, scores: Top, label: Top, normalize: bool) -> None:
+def _loss(n: Spec, context: NetContext, scores: Top, label: Top, normalize: bool) -> None:
     """`loss`: the sum over the pixels of an image, or with `normalize` their mean."""
-    own = {"ignore_label": setting.dataset.ignore_label, "normalize": normalize}
+    own = {"ignore_label": context.dataset.ignore_label, "normalize": normalize}
     n.section("the mean loss over all pixels" if normalize else "the sum over all pixels, hence a rate this low")
     n["loss"] = layers.SoftmaxWithLoss(scores, label, loss_param=own)
 
@@ -157,7 +157,7 @@ _RECIPE = Recipe(
     mirror=False,
 )
 _ALEXNET_RECIPE = replace(_RECIPE, base_lr=1e-4, momentum=0.9, iter_size=20)
-#: largest side of an image there
+#: the largest side of an image in each data set
 _CROPS: dict[str, dict[str, Any]] = {"voc12": {"crop": (500, 500)}}
 _CONTEXT: dict[str, dict[str, Any]] = {"pascal_context": {"crop": (500, 500), "iterations": 300000}}
 _POOL4, _POOL3 = Skip("pool4"), Skip("pool3")

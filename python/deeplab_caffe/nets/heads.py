@@ -1,4 +1,4 @@
-"""What stands between a trunk and the scores."""
+"""Heads: the layers between a trunk and the scores, and the scores themselves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .blocks import NEW, Multipliers, Spec, conv_relu, convolution, dropout, gau
 
 
 class Fc6(NamedTuple):
-    """fc6 as a convolution: kernel, atrous rate, padding in pixels of its bottom, and the channels of fc6 and fc7."""
+    """fc6 as a convolution: kernel size, atrous rate and padding in pixels of its bottom, channels of fc6 and fc7."""
 
     kernel_size: int
     rate: int
@@ -19,9 +19,14 @@ class Fc6(NamedTuple):
 
     @property
     def field_of_view(self) -> int:
-        """Pixels of the image, as DeepLab v1's Table 2 counts them: taps every 8 * rate pixels, of 32 pixels each.
+        """Side of the field of view in pixels of the image, as DeepLab v1's Table 2 counts them.
 
-        32 pixels is what one pixel of pool5 covers, as in VGG-16, whose 7x7 fc6 sees 7 * 32 = 224 of them.
+        Taps lie 8 * rate pixels apart and see 32 pixels each, as many as a pixel of pool5 covers in VGG-16, whose 7x7
+        fc6 sees 7 * 32 = 224.
+
+        Example:
+            >>> FULL_7X7.field_of_view, SMALL_4X4.field_of_view, WIDE_4X4.field_of_view, LARGE_FOV.field_of_view
+            (224, 128, 224, 224)
         """
         return (self.kernel_size - 1) * self.rate * 8 + 32
 
@@ -43,7 +48,7 @@ def fc6_fc7(n: Spec, bottom: Top, fc6: Fc6 = LARGE_FOV, suffix: str = "") -> Top
 
 
 def average_pool5a(n: Spec, bottom: Top) -> Top:
-    """pool5a: the average of 3x3 pixels, which the LargeFOV releases put before fc6."""
+    """pool5a: the average of 3x3 pixels, which the LargeFOV releases have before fc6."""
     return pooling(n, "pool5a", bottom, kernel_size=3, stride=1, pad=1, pool="AVE")
 
 
@@ -76,7 +81,20 @@ def scores(
     rate: int = 1,
     multipliers: Multipliers = NEW,
 ) -> Top:
-    """The scores: a convolution that starts at random and learns ten times as fast as the rest."""
+    """The scores: a convolution that starts from random weights and learns ten times as fast as the rest.
+
+    Args:
+        n: the net.
+        name: of the layer.
+        bottom: the features, (N, C, h, w).
+        num_classes: channels of the scores.
+        kernel_size: 1 or 3.
+        rate: the atrous rate; the padding keeps the resolution.
+        multipliers: of weight and bias.
+
+    Returns:
+        The scores, (N, num_classes, h, w).
+    """
     pad = rate * (kernel_size - 1) // 2
     filler = gaussian(0.01)
     return convolution(

@@ -1,4 +1,4 @@
-"""The table of variants for people to read: as text, and as a page of the documentation."""
+"""The table of variants to be read: as text, and as a page of the documentation."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ _PAGE = """\
 # Models
 
 Every model is a make target, on every data set: `make voc_largefov` goes from data to report, `make voc_largefov.train`
-does one stage, `make cityscapes_resnet101_aspp` is another. `make prototxt` writes the nets of each model, on the data
-sets that its publication reports, into `prototxt/<data set>/<model>/`. For a data set of your own: `deeplab prototxt
+does one stage, `make cityscapes_resnet101_aspp` is another. Its nets and solvers lie in `prototxt/<data set>/<model>/`.
+A few are committed, to be read: [prototxt](../prototxt/README.md) says which. The others are written there by the stage
+`prototxt`, or by a command, `deeplab prototxt voc12/resnet101_msc`. For a data set of your own: `deeplab prototxt
 mydata/aspp_l --dataset my.toml`. This page is written by `deeplab list --markdown`.
 """
 
 
 def as_text() -> str:
-    """One line for each model, by families."""
+    """One line for each model, grouped by family."""
     tables = {title: [_cells(name, row) for name, row in family.items()] for title, family in FAMILIES.items()}
     columns = zip(_HEAD, *(cells for table in tables.values() for cells in table), strict=True)
     widths = [max(map(len, column)) for column in columns]

@@ -1,7 +1,7 @@
-"""DeepLab-MSc (v1, §5.2): scores of five depths added up; side branches are trained on a net that stays as it is.
+"""DeepLab-MSc (v1, §5.2): the scores of five depths are added; side branches are trained on a net that is frozen.
 
-The branches stand on the image and on pool1 to pool4. In training they reduce to the resolution of the scores; in use
-they keep their own, so that fine structure reaches the sum: this difference is the release's own.
+The branches read the image and pool1 to pool4. In training they reduce to the resolution of the scores; in test and
+deploy nets they keep their own, so that fine structure reaches the sum. This difference is in the release.
 """
 
 from __future__ import annotations
@@ -9,67 +9,67 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..caffe.net_spec import Top, layers, params
-from . import ends, frame, heads, vgg16
+from . import heads, outputs, roles, vgg16
 from .blocks import FROZEN, PRETRAINED, Filler, Multipliers, Spec, convolution, dropout, gaussian, relu
 from .heads import Fc6
-from .setting import Setting
+from .net_context import NetContext
 
-#: where branches stand, to how much of the image's resolution is left there
+#: what each branch reads, to its stride in pixels of the image
 _STRIDES = {"data": 1, "pool1": 2, "pool2": 4, "pool3": 8, "pool4": 8}
 _WITH_DECAY: Multipliers = ((0, 1), (0, 0))
 
 
 class Deep(NamedTuple):
-    """The net below the branches: its fc6, and whether it is LargeFOV, whose classifier stays as it is as well."""
+    """The net below the branches: its fc6, and whether it is LargeFOV, whose classifier is frozen as well."""
 
     fc6: Fc6
     large_fov: bool
 
 
-def fc8_pascal(setting: Setting) -> str:
-    """The first releases called the scores of VOC 2012 `fc8_pascal`; other data sets have names of their own."""
-    return "fc8_pascal" if setting.dataset.name == "voc12" else setting.classifier
+def fc8_pascal(context: NetContext) -> str:
+    """`fc8_pascal`, the name of VOC 2012's scores in the first releases; for another data set the usual name."""
+    return "fc8_pascal" if context.dataset.name == "voc12" else context.classifier
 
 
-def msc(n: Spec, setting: Setting, deep: Deep) -> None:
-    """DeepLab-MSc and -MSc-LargeFOV: (N, 3, 8k+1, 8l+1) to (N, C, k+1, l+1), in use to (N, C, 8k+1, 8l+1)."""
+def msc(n: Spec, context: NetContext, deep: Deep) -> None:
+    """DeepLab-MSc and -MSc-LargeFOV: (N, 3, 8k+1, 8l+1) to (N, C, k+1, l+1), in use (N, C, 8k+1, 8l+1)."""
 
-    def scores(n: Spec, setting: Setting, images: Top) -> Top:
-        return _fusion(n, setting, _depths(n, setting, images, deep))
+    def scores(n: Spec, context: NetContext, images: Top) -> Top:
+        return _fusion(n, context, _depths(n, context, images, deep))
 
-    frame.write(n, setting, scores, full_resolution=lambda n, top: top, test_accuracy="accuracy")
+    roles.write_net(n, context, scores, full_resolution=lambda n, top: top, test_accuracy="accuracy")
 
 
-def _depths(n: Spec, setting: Setting, images: Top, deep: Deep) -> dict[str, Top]:
+def _depths(n: Spec, context: NetContext, images: Top, deep: Deep) -> dict[str, Top]:
     """The scores of the five branches and of the deep net, by the first word of their names."""
-    found = {"data": _branch(n, setting, "data", images)}
+    found = {"data": _branch(n, context, "data", images)}
 
     def after_pool(number: int, top: Top) -> None:
         if f"pool{number}" in _STRIDES:
-            found[f"pool{number}"] = _branch(n, setting, f"pool{number}", top)
+            found[f"pool{number}"] = _branch(n, context, f"pool{number}", top)
 
     with n.styled(pretrained=_WITH_DECAY if deep.large_fov else FROZEN):
         top = vgg16.trunk(n, images, after_pool=after_pool)
         n.section("the head of the net below the branches")
         top = heads.average_pool5a(n, top) if deep.large_fov else top
         top = heads.fc6_fc7(n, top, deep.fc6)
-    name = setting.classifier if deep.large_fov else fc8_pascal(setting)
+    name = context.classifier if deep.large_fov else fc8_pascal(context)
     multipliers = _WITH_DECAY if deep.large_fov else PRETRAINED
-    found["fc8"] = heads.scores(n, name, top, setting.num_classes, multipliers=multipliers)
+    found["fc8"] = heads.scores(n, name, top, context.num_classes, multipliers=multipliers)
     return found
 
 
-def _branch(n: Spec, setting: Setting, name: str, bottom: Top) -> Top:
+def _branch(n: Spec, context: NetContext, name: str, bottom: Top) -> Top:
     """`<name>_conv`, `<name>_fc`, each with ReLU and dropout, and the scores `<name>_ms`.
 
-    pool3_ms starts at zero, as in the release, which states no filler there.
+    pool3_ms starts at zero, as in the release, which has no filler there.
     """
-    stride = 8 // _STRIDES[name] if setting.is_training else 1
+    stride = 8 // _STRIDES[name] if context.is_training else 1
     n.section(f"branch on {name}")
     top = _hidden(n, f"{name}_conv", bottom, 3, stride, gaussian(0.001))
     top = _hidden(n, f"{name}_fc", top, 1, 1, gaussian(0.005 if name == "pool4" else 0.001))
     filler: Filler = {"type": "constant"} if name == "pool3" else gaussian(0.01)
-    return convolution(n, f"{name}_ms", top, setting.num_classes, 1, multipliers=PRETRAINED, filler=filler)
+    return convolution(n, f"{name}_ms", top, context.num_classes, 1, multipliers=PRETRAINED, filler=filler)
 
 
 def _hidden(n: Spec, name: str, bottom: Top, kernel_size: int, stride: int, filler: Filler) -> Top:
@@ -79,11 +79,11 @@ def _hidden(n: Spec, name: str, bottom: Top, kernel_size: int, stride: int, fill
     return dropout(n, f"drop_{name}", relu(n, f"relu_{name}", top))
 
 
-def _fusion(n: Spec, setting: Setting, depths: dict[str, Top]) -> Top:
-    """`fc_fusion`, the sum of all; in use each is zoomed to the image's resolution first."""
+def _fusion(n: Spec, context: NetContext, depths: dict[str, Top]) -> Top:
+    """`fc_fusion`, the sum of all; in test and deploy nets each is zoomed to the image's resolution first."""
     tops = dict(depths)
-    if not setting.is_training:
+    if not context.is_training:
         for name in list(depths)[1:]:
-            tops[name] = ends.full_resolution(n, depths[name], f"{name}_interp", _STRIDES.get(name, 8))
+            tops[name] = outputs.full_resolution(n, depths[name], f"{name}_interp", _STRIDES.get(name, 8))
     n.section("the sum over the depths")
     return n.put("fc_fusion", layers.Eltwise(*tops.values(), operation=params.Eltwise.SUM))

@@ -1,4 +1,4 @@
-"""What a user may change about a generated experiment, checked when it is made."""
+"""The options of a generated experiment, checked when they are made."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from ..arrays import Size
 from ..errors import InputError
-from .sizes import Size, as_size
-from .solvers import POLICIES
+from .input_sizes import as_size
+from .solver_recipes import POLICIES
 
-#: what nets are written for: DeepLab's Caffe, which the embedded one is too, or BVLC's
+#: the Caffe that nets are written for: DeepLab's (which the embedded one is too), or BVLC's
 DIALECTS = ("deeplab", "bvlc")
 _MODES = ("GPU", "CPU")
 _OUTPUT_STRIDES = (8, 16, 32, 64, 128, 256)
@@ -22,22 +23,29 @@ def _option(help: str, default: Any = None) -> Any:
 
 
 @dataclass(frozen=True)
-class Options:
-    """The choices of one generated experiment; None leaves a choice to the recipe or to the data set.
+class GeneratorOptions:
+    """The options of one generated experiment; None leaves a choice to the recipe or to the data set.
 
-    Sizes are in pixels: one number for a square, or (height, width); which ones fit depends on the variant.
-    Raises InputError for a value that cannot work.
+    Sizes are in pixels: one number for a square, or (height, width). Which sizes fit depends on the model.
+    The help text of each field says what it is, and after a semicolon what holds without it.
+
+    Raises:
+        InputError: a value is invalid.
+
+    Example:
+        >>> dict(GeneratorOptions(crop=(321, 321), batch_size=4).stated())
+        {'crop': 321, 'batch_size': 4}
     """
 
     dataset: str | None = _option("description of the data set; datasets/<name>.toml")
-    root_folder: str | None = _option("what the list's words are put behind, no slash added; the data set's root")
+    root_folder: str | None = _option("put before each path in a list, no slash added; the data set's root")
     train_set: str | None = _option("list of stage 1; train_aug or else train")
     train2_set: str | None = _option("list of stage 2; trainval_aug or else trainval")
     test_set: str | None = _option("list of the test net; val or else test")
     weak_set: str | None = _option("semi-supervised nets: list of weakly labelled images of stage 1")
     weak2_set: str | None = _option("semi-supervised nets: list of weakly labelled images of stage 2")
     crop: int | Size | None = _option(
-        "training crop, of a size that the net takes (often 8k + 1); the data set's or else 321"
+        "training crop, of a size that the net takes (often 8k + 1); the data set's, or else 321"
     )
     test_crop: int | Size | None = _option("size images are padded to for testing; the data set's or else 513")
     batch_size: int | None = _option("images per training batch")
@@ -45,27 +53,27 @@ class Options:
     iterations: int | None = _option("updates of stage 1")
     iterations2: int | None = _option("updates of stage 2; 0 for no stage 2")
     base_lr: float | None = _option("learning rate at the start")
-    policy: str | None = _option(f"course of the learning rate: {', '.join(POLICIES)}")
+    policy: str | None = _option(f"policy of the learning rate: {', '.join(POLICIES)}")
     stepsize: int | None = _option("updates between drops of the rate by 10, for policy step")
     snapshot: int | None = _option("updates between snapshots")
     display: int | None = _option("updates between log lines")
     random_seed: int | None = _option("seed of fillers, shuffling, crops and dropout")
-    solver_mode: str | None = _option("GPU or CPU; only the command line looks at it")
-    width: float = _option("multiplier of all channels but the scores, rounded to multiples of 8", 1.0)
+    solver_mode: str | None = _option("GPU or CPU; only the command line reads it")
+    width: float = _option("factor on the channels of all layers but the scores, rounded to multiples of 8", 1.0)
     batch_norm: bool = _option(
-        "VGG: BatchNorm and Scale after all convolutions but the last; ResNet: they learn", False
+        "VGG: BatchNorm and Scale after every convolution but the last; ResNet: its own learn", False
     )
-    moving_average_fraction: float | None = _option("of BatchNorm; Caffe's .999 is slow for runs below 5000 updates")
-    from_scratch: bool = _option("state msra fillers, to train without initial weights; --batch-norm implies it", False)
-    scale: float = _option("factor on the pixels after the mean is subtracted", 1.0)
+    moving_average_fraction: float | None = _option("of BatchNorm; Caffe's .999, slow for runs below 5000 updates")
+    from_scratch: bool = _option("write msra fillers, to train without initial weights; --batch-norm implies it", False)
+    scale: float = _option("factor on the pixels, after the mean is subtracted", 1.0)
     scale_factors: tuple[float, ...] = _option("sizes by which training images are rescaled at random", ())
     dropout: float = _option("dropout ratio of the head", 0.5)
     test_output_stride: int | None = _option("ResNet of v3: output stride of test and deploy nets; that of training")
-    stride_on: str | None = _option("ResNet: where strides stand, 1x1 (the release) or 3x3 (torchvision's weights)")
-    dialect: str | None = _option("deeplab, or bvlc: what BVLC's Caffe lacks as layers in Python (docs/real-caffe.md)")
+    stride_on: str | None = _option("ResNet: which convolutions stride, 1x1 (release) or 3x3 (torchvision's weights)")
+    dialect: str | None = _option("deeplab, or bvlc: Python layers for what BVLC's Caffe lacks (docs/real-caffe.md)")
     experiment: str | None = _option("folder of snapshots and results; exper/<data set>/<model>")
     folder: str | None = _option("folder of the prototxts themselves; prototxt/<data set>/<model>")
-    feature_dir: str | None = _option("let the test net write its scores as .mat files below this folder")
+    feature_dir: str | None = _option("the test net writes its scores as .mat files below this folder")
     softmax: bool = _option("end the deploy net with probabilities `prob` after the scores", False)
 
     def __post_init__(self) -> None:
@@ -75,9 +83,9 @@ class Options:
                 object.__setattr__(self, name, height if height == width else (height, width))
         object.__setattr__(self, "scale_factors", tuple(self.scale_factors))
         for name in ("batch_size", "iter_size", "iterations", "stepsize", "snapshot", "display"):
-            self._check(name, lambda value: _is_integer(value) and value >= 1, "a whole number from 1")
+            self._check(name, lambda value: _is_integer(value) and value >= 1, "a whole number, at least 1")
         for name in ("iterations2", "random_seed"):
-            self._check(name, lambda value: _is_integer(value) and value >= 0, "a whole number from 0")
+            self._check(name, lambda value: _is_integer(value) and value >= 0, "a whole number, at least 0")
         self._check("test_output_stride", lambda value: value in _OUTPUT_STRIDES, f"one of {_OUTPUT_STRIDES}")
         for name in ("base_lr", "width", "scale"):
             self._check(name, _is_positive, "a number above 0")
@@ -85,12 +93,12 @@ class Options:
         self._check("solver_mode", lambda value: value in _MODES, "GPU or CPU")
         self._check("dialect", lambda value: value in DIALECTS, f"one of {', '.join(DIALECTS)}")
         self._check("stride_on", lambda value: value in ("1x1", "3x3"), "1x1 or 3x3")
-        self._check("dropout", lambda value: _is_number(value) and 0 <= value < 1, "a number from 0 to below 1")
+        self._check("dropout", lambda value: _is_number(value) and 0 <= value < 1, "a number, at least 0 and below 1")
         self._check("moving_average_fraction", lambda v: _is_number(v) and 0 < v < 1, "a number between 0 and 1")
         if not all(_is_positive(factor) for factor in self.scale_factors):
-            raise InputError(f"option scale_factors: got {self.scale_factors}; wanted numbers above 0, as 0.5,0.75,1")
+            raise InputError(f"option scale_factors: got {self.scale_factors}; wanted numbers above 0, as in 0.5,0.75")
         if self.moving_average_fraction is not None and not self.batch_norm:
-            raise InputError("option moving_average_fraction is for BatchNorm; give batch_norm as well")
+            raise InputError("option moving_average_fraction: belongs to BatchNorm; give batch_norm as well")
 
     def _check(self, name: str, is_valid: Any, wanted: str) -> None:
         value = getattr(self, name)
@@ -98,7 +106,7 @@ class Options:
             raise InputError(f"option {name}: got {value!r}; wanted {wanted}")
 
     def stated(self) -> Mapping[str, Any]:
-        """The options that differ from their defaults, in order."""
+        """The options that differ from their defaults, by name, in the order of the fields."""
         return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
 
 

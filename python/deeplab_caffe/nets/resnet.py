@@ -14,12 +14,18 @@ from ..caffe.net_spec import Top, layers
 from .blocks import MSRA, Spec, convolution, pooling, relu
 
 
-class Stage(NamedTuple):
-    """res2 to res5 (or further): block names, channels within and after, stride of the first block, atrous rates.
+class ResNetStage(NamedTuple):
+    """One of res2 to res5, or a further one.
 
-    rates: of the 3x3 convolution of each block; shorter lists repeat: (4,) is one rate, (4, 8, 16) a multi-grid.
-    projects: whether the first block adds its bottom through a 1x1 convolution, as it must where channels change; else
-    the bottom itself is added, every second pixel of it at stride 2.
+    Attributes:
+        blocks: names of the blocks, such as 3a, 3b1, 3b2.
+        channels: within a block.
+        out_channels: of the top.
+        stride: of the first block.
+        rates: atrous rates of the 3x3 convolution of each block; a shorter list is repeated, so (4,) is one rate for
+            all and (4, 8, 16) a multi-grid.
+        projects: whether the first block adds its bottom through a 1x1 convolution, as it must where channels change;
+            otherwise the bottom itself is added, every second pixel of it at stride 2.
     """
 
     blocks: tuple[str, ...]
@@ -31,23 +37,35 @@ class Stage(NamedTuple):
 
 
 def _names(number: int, blocks: int, numbered: bool) -> tuple[str, ...]:
-    """3a 3b 3c, or 3a 3b1 3b2 … where the release numbers them."""
+    """3a, 3b, 3c, or 3a, 3b1, 3b2, … where the release numbers them."""
     letters = ["a", *(f"b{i}" for i in range(1, blocks))] if numbered else [chr(ord("a") + i) for i in range(blocks)]
     return tuple(f"{number}{letter}" for letter in letters)
 
 
-def stages(depth: int, rates: Sequence[Sequence[int]] = ((2,), (4,)), strides: tuple[int, int] = (1, 1)) -> list[Stage]:
-    """res2 to res5 of ResNet-50 or -101; rates and strides are those of res4 and res5 (output stride 8 by default)."""
+def stages(
+    depth: int, rates: Sequence[Sequence[int]] = ((2,), (4,)), strides: tuple[int, int] = (1, 1)
+) -> list[ResNetStage]:
+    """res2 to res5 of ResNet-50 or ResNet-101.
+
+    Args:
+        depth: 50 or 101.
+        rates: atrous rates of res4 and of res5.
+        strides: of res4 and res5; with the defaults the output stride is 8.
+
+    Example:
+        >>> [(stage.blocks[-1], stage.stride, stage.rates) for stage in stages(101)]
+        [('2c', 1, (1,)), ('3b3', 2, (1,)), ('4b22', 1, (2,)), ('5c', 1, (4,))]
+    """
     numbered = depth == 101
     return [
-        Stage(_names(2, 3, False), 64, 256),
-        Stage(_names(3, 4, numbered), 128, 512, stride=2),
-        Stage(_names(4, 23 if numbered else 6, numbered), 256, 1024, strides[0], tuple(rates[0])),
-        Stage(_names(5, 3, False), 512, 2048, strides[1], tuple(rates[1])),
+        ResNetStage(_names(2, 3, False), 64, 256),
+        ResNetStage(_names(3, 4, numbered), 128, 512, stride=2),
+        ResNetStage(_names(4, 23 if numbered else 6, numbered), 256, 1024, strides[0], tuple(rates[0])),
+        ResNetStage(_names(5, 3, False), 512, 2048, strides[1], tuple(rates[1])),
     ]
 
 
-def trunk(n: Spec, images: Top, body: Sequence[Stage]) -> Top:
+def trunk(n: Spec, images: Top, body: Sequence[ResNetStage]) -> Top:
     """conv1, pool1 and the stages: (N, 3, h, w) to (N, 2048, h', w')."""
     n.section(f"conv1{n.suffix}")
     top = conv_bn(n, "conv1", "_conv1", images, n.style.channels(64), 7, pad=3, stride=2)
@@ -58,7 +76,7 @@ def trunk(n: Spec, images: Top, body: Sequence[Stage]) -> Top:
     return top
 
 
-def residual_stage(n: Spec, stage: Stage, bottom: Top) -> Top:
+def residual_stage(n: Spec, stage: ResNetStage, bottom: Top) -> Top:
     """The bottlenecks of one stage, the first of which may reduce the resolution."""
     rates = " ".join(map(str, stage.rates))
     atrous = f", atrous: rate {rates}" if stage.rates != (1,) else ""
@@ -70,8 +88,8 @@ def residual_stage(n: Spec, stage: Stage, bottom: Top) -> Top:
     return top
 
 
-def bottleneck(n: Spec, block: str, bottom: Top, stage: Stage, rate: int, first: bool) -> Top:
-    """1x1, 3x3 at the rate, 1x1, added to the bottom (in the first block of a stage mostly to its projection)."""
+def bottleneck(n: Spec, block: str, bottom: Top, stage: ResNetStage, rate: int, first: bool) -> Top:
+    """1x1, 3x3 at the rate, 1x1, added to the bottom, or in the first block of most stages to its projection."""
     name = f"res{block}"
     mid, out = n.style.channels(stage.channels), n.style.channels(stage.out_channels)
     stride = stage.stride if first else 1
@@ -92,8 +110,9 @@ def bottleneck(n: Spec, block: str, bottom: Top, stage: Stage, rate: int, first:
 def conv_bn(n: Spec, name: str, key: str, bottom: Top, channels: int, kernel_size: int, **geometry: Any) -> Top:
     """Convolution without bias, BatchNorm `bn<key>` and Scale `scale<key>` in place.
 
-    Statistics, slope and offset stay as they came with the initial weights (use_global_stats, multipliers 0), as in
-    DeepLab v2's release. Where the style has them learn, training normalises by the batch.
+    Statistics, slope and offset stay those of the initial weights (use_global_stats, multipliers 0), as in DeepLab
+    v2's release. With the style's batch_norm or from_scratch they learn, and training normalises by the batch. key: in
+    the names of the two layers. geometry: pad, dilation and stride, as in `convolution`.
     """
     learns = n.style.batch_norm or n.style.from_scratch
     filler = MSRA if n.style.from_scratch else None

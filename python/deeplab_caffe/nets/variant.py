@@ -1,4 +1,4 @@
-"""What one row of the table of variants holds."""
+"""One row of the table of variants."""
 
 from __future__ import annotations
 
@@ -7,23 +7,27 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .blocks import Spec
-from .setting import Setting
-from .sizes import EIGHTH, SizeRule
-from .solvers import Recipe
+from .input_sizes import EIGHTH, SizeRule
+from .net_context import NetContext
+from .solver_recipes import Recipe
 
-#: options that a model refuses unless it says that it reads them
+#: options that are refused for a model unless its row lists them under `reads`
 SPECIAL_OPTIONS = ("stride_on", "test_output_stride", "weak_set", "weak2_set")
 
-#: writes the layers of one net, whichever its role
-Build = Callable[[Spec, Setting], None]
+#: writes the layers of one net, whatever its role
+Build = Callable[[Spec, NetContext], None]
 
 
 @dataclass(frozen=True)
 class Score:
-    """A published mean IoU in percent, on PASCAL VOC 2012 unless another data set is named.
+    """A published mean IoU in percent.
 
-    crf: after the CRF. confirmed: compared with the publication; else it waits for that. note: how else it differs
-    from the plain test, if it does.
+    Attributes:
+        split: the list of images that was scored.
+        crf: whether it is the score after the CRF.
+        dataset: the data set; PASCAL VOC 2012 by default.
+        confirmed: whether the value has been compared with the publication.
+        note: how else the test differs from the plain one, if it does.
     """
 
     value: float
@@ -38,15 +42,23 @@ class Score:
 class Variant:
     """One published configuration.
 
-    build: writes its nets. recipes: how stage 1, and stage 2 if there is one, are trained. source: the publication.
-    initial: the weights that stage 1 starts from. starts_from: the model that leaves them, `<data set>/<model>`, or
-    `<model>` for one on the same data set.
-    datasets: the data sets that the publication reports it on; `make prototxt` writes these. adapted: data set to
-    the fields of Recipe that differ there, in every stage. sizes: which inputs the net takes.
-    parameters: learnt weights of the deploy net with 21 classes; statistics of BatchNorm are not counted.
-    field_of_view: pixels that the head sees, in the measure of DeepLab v1, Table 2 (see `field_of_view`); None where
-    the publication speaks of none. crf: preset of deeplab_caffe.crf that goes with the released weights.
-    reads: options that few models have a use for, and this one has (see SPECIAL_OPTIONS).
+    Attributes:
+        title: what it is, in words.
+        build: writes its nets.
+        recipes: how stage 1, and stage 2 if there is one, are trained.
+        source: the publication.
+        initial: the weights that stage 1 starts from, in words.
+        parameters: learnt weights of the deploy net with 21 classes; statistics of BatchNorm are not counted.
+        field_of_view: pixels of the image that the head sees, measured as in DeepLab v1, Table 2 (see
+            `heads.Fc6.field_of_view`); None where the publication does not state it.
+        published: the published scores.
+        datasets: the data sets that the publication reports.
+        adapted: data set to the fields of Recipe that differ there, in every stage.
+        sizes: which input sizes the net takes.
+        crf: preset of deeplab_caffe.crf that belongs to the released weights.
+        starts_from: the model whose training makes the initial weights, `<data set>/<model>`, or `<model>` for one
+            on the same data set.
+        reads: those of SPECIAL_OPTIONS that apply to this model.
     """
 
     title: str
@@ -65,5 +77,5 @@ class Variant:
     reads: tuple[str, ...] = ()
 
     def recipe(self, stage: int, dataset: str) -> Recipe:
-        """The recipe of stage 1 or 2 on a data set; stage 2 of a variant without one is trained as its stage 1."""
+        """The recipe of stage 1 or 2 on a data set; without a second recipe both stages are trained by the first."""
         return replace(self.recipes[min(stage, len(self.recipes)) - 1], **self.adapted.get(dataset, {}))

@@ -1,4 +1,4 @@
-"""The table of variants: the rows of every family, one line for each."""
+"""The table of all variants: the rows of every family."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ FAMILIES: Mapping[str, Mapping[str, Variant]] = {
     "Attention to scale": attention.VARIANTS,
 }
 
-#: model name, the second half of `voc12/largefov`, to its row
+#: model name (the second half of `voc12/largefov`) to its row
 VARIANTS: Mapping[str, Variant] = {name: row for family in FAMILIES.values() for name, row in family.items()}

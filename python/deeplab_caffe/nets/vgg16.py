@@ -1,4 +1,4 @@
-"""The VGG-16 trunk as DeepLab uses it: pool4 and pool5 keep the resolution, conv5 is atrous instead."""
+"""The VGG-16 trunk as DeepLab uses it: pool4 and pool5 keep the resolution, and conv5 is atrous instead."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from ..caffe.net_spec import Top
 from .blocks import Spec, conv_relu, pooling
 
 
-class Pool(NamedTuple):
-    """Kernel, stride and padding of one max pooling, in pixels of its bottom."""
+class VGGPool(NamedTuple):
+    """Kernel, stride and padding of one max pooling layer, in pixels of its bottom."""
 
     kernel_size: int
     stride: int
     pad: int
 
 
-class Block(NamedTuple):
+class VGGBlock(NamedTuple):
     """One block of 3x3 convolutions: how many, of how many channels, at which atrous rate."""
 
     convolutions: int
@@ -25,23 +25,29 @@ class Block(NamedTuple):
     dilation: int = 1
 
 
-BLOCKS = (Block(2, 64), Block(2, 128), Block(3, 256), Block(3, 512), Block(3, 512, dilation=2))
+BLOCKS = (VGGBlock(2, 64), VGGBlock(2, 128), VGGBlock(3, 256), VGGBlock(3, 512), VGGBlock(3, 512, dilation=2))
 
 #: pool1 to pool5 of LargeFOV and MSc (v1 release): sizes 8k + 1 become k + 1, corners staying on corners
-POOLS = (Pool(3, 2, 1), Pool(3, 2, 1), Pool(3, 2, 1), Pool(3, 1, 1), Pool(3, 1, 1))
+POOLS = (VGGPool(3, 2, 1), VGGPool(3, 2, 1), VGGPool(3, 2, 1), VGGPool(3, 1, 1), VGGPool(3, 1, 1))
 
 
 def trunk(
     n: Spec,
     data: Top,
-    pools: tuple[Pool, ...] = POOLS,
+    pools: tuple[VGGPool, ...] = POOLS,
     after_pool: Callable[[int, Top], None] | None = None,
-    blocks: tuple[Block, ...] = BLOCKS,
+    blocks: tuple[VGGBlock, ...] = BLOCKS,
     first_pad: int = 1,
 ) -> Top:
     """conv1_1 to pool5: (N, 3, 8k+1, 8l+1) to (N, 512, k+1, l+1) with DeepLab's blocks and pools.
 
-    after_pool: called with the number and the top of each pool, to write side branches there. first_pad: of conv1_1.
+    Args:
+        n: the net.
+        data: the images.
+        pools: pool1 to pool5.
+        after_pool: called with the number and the top of each pool, to write side branches there.
+        blocks: conv1 to conv5.
+        first_pad: padding of conv1_1 in pixels.
     """
     top = data
     for number, (layout, pool) in enumerate(zip(blocks, pools, strict=True), 1):
@@ -51,7 +57,7 @@ def trunk(
     return top
 
 
-def block(n: Spec, number: int, bottom: Top, layout: Block, pool: Pool, first_pad: int | None = None) -> Top:
+def block(n: Spec, number: int, bottom: Top, layout: VGGBlock, pool: VGGPool, first_pad: int | None = None) -> Top:
     """Block `number` from 1: its convolutions with their ReLUs, and `pool<number>`."""
     convolutions, channels, dilation = layout
     n.section(_comment(n, number, dilation))

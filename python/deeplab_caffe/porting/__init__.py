@@ -1,1 +1,1 @@
-"""Weights between nets and frameworks: what a file holds, what of it fits a net, and how it gets there."""
+"""Weights between nets and frameworks: what a file contains, what of it fits a net, and how it is converted."""

@@ -1,4 +1,4 @@
-"""Two weight files, layer by layer: what only one has, and by how much the values differ."""
+"""Two weight files compared layer by layer: what only one of them has, and by how much the values differ."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import same_shape
 from ..formats.weight_files import WeightFile
-from ..formats.weight_shapes import same_shape
 from ..tables import table
 
 
 @dataclass(frozen=True)
 class BlobDifference:
-    """One blob of the same layer and place in two files.
+    """One blob of the same layer and index in two files.
 
-    max_abs: greatest difference of two values, NaN where only one of them is NaN; relative: that, divided by the
-    greatest value of the first file. Both None where the shapes differ or one file has no such blob (shape None).
+    max_abs: greatest difference of two values, NaN if only one of them is NaN; relative: max_abs divided by the
+    greatest value in the first file. Both None if the shapes differ or one file has no such blob (shape None).
     """
 
     layer: str
@@ -34,8 +34,8 @@ class BlobDifference:
 
 
 @dataclass(frozen=True)
-class Difference:
-    """What differs between two weight files; layers without blobs do not count."""
+class WeightsDifference:
+    """The differences between two weight files; layers without blobs are ignored."""
 
     first: str
     second: str
@@ -56,7 +56,7 @@ class Difference:
         differing = [blob for blob in self.blobs if not blob.is_equal]
         if differing:
             lines += table(("layer", "blob", "shape", ">greatest difference", ">relative"), map(_row, differing))
-        lines.append(f"{len(self.blobs) - len(differing)} of {len(self.blobs)} blobs that both have are equal")
+        lines.append(f"{len(self.blobs) - len(differing)} of {len(self.blobs)} blobs in both files are equal")
         return "\n".join(lines)
 
 
@@ -68,8 +68,8 @@ def _row(blob: BlobDifference) -> list[str]:
     return [blob.layer, str(blob.index), shape, f"{blob.max_abs:.3g}", f"{blob.relative:.3g}"]
 
 
-def compare(first: WeightFile, second: WeightFile) -> Difference:
-    """Compare by layer name; shapes with leading ones, as files of 2014 have them, equal those without."""
+def compare(first: WeightFile, second: WeightFile) -> WeightsDifference:
+    """Compare two files by layer name; leading ones in shapes, as in files of 2014, are ignored."""
     mine, other = ({x.name: x.blobs for x in file.weighted} for file in (first, second))
     blobs = [
         _blob_difference(name, i, *(b[i].data if i < len(b) else None for b in (mine[name], other[name])))
@@ -78,7 +78,7 @@ def compare(first: WeightFile, second: WeightFile) -> Difference:
         for i in range(max(len(mine[name]), len(other[name])))
     ]
     only_first, only_second = [n for n in mine if n not in other], [n for n in other if n not in mine]
-    return Difference(first.path, second.path, only_first, only_second, blobs)
+    return WeightsDifference(first.path, second.path, only_first, only_second, blobs)
 
 
 def _blob_difference(layer: str, index: int, first: np.ndarray | None, second: np.ndarray | None) -> BlobDifference:
@@ -90,7 +90,14 @@ def _blob_difference(layer: str, index: int, first: np.ndarray | None, second: n
 def distance(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
     """(greatest absolute difference, the same relative to the greatest absolute value of `first`).
 
-    Values that are the same bit for bit, infinities and NaN included, differ by 0.
+    Values that are equal bit for bit, infinities and NaN included, differ by 0.
+
+    Args:
+        first, second: float32 arrays of the same size.
+
+    Example:
+        >>> distance(np.float32([1, -4, np.nan]), np.float32([1, -3, np.nan]))
+        (1.0, 0.25)
     """
     greatest, scale = 0.0, 0.0
     for mine, other in _blocks(first.reshape(-1), second.reshape(-1)):

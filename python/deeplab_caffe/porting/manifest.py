@@ -1,4 +1,4 @@
-"""The manifest of known weight files, and how one is fetched: from its owners, a mirror, or a folder."""
+"""The manifest of known weight files, and how one is fetched: from its publisher, a mirror, or a folder."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from ..data.archive import unpack
 from ..data.download import download, file_sum
 from ..errors import InputError
 from ..files import put
-from ..formats.tree import nearest
 from ..locks import locked
+from ..spelling import did_you_mean
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-#: the environment's mirror: an address or a folder with files under their own names
+#: environment variable with a mirror: an address, or a folder with the files under their own names
 MIRROR = "DEEPLAB_MIRROR"
 _MB = 1_000_000
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One known file; the fields are described in models/weights.toml."""
+class KnownWeights:
+    """One known weight file; the fields are described in models/weights.toml."""
 
     name: str
     title: str
@@ -59,8 +59,12 @@ class Entry:
         return "\n".join([f"{self.name}: {self.title}", *(f"  {what}: {x}" for what, x in shown.items() if x)])
 
 
-def read_manifest(path: str | os.PathLike[str]) -> dict[str, Entry]:
-    """Every entry of a manifest by its name; InputError for what is not written as it should be."""
+def read_manifest(path: str | os.PathLike[str]) -> dict[str, KnownWeights]:
+    """Read every entry of a manifest, by name.
+
+    Raises:
+        InputError: if the file cannot be read, or an entry is invalid.
+    """
     try:
         tables = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
@@ -70,37 +74,46 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, Entry]:
     return {name: _entry(f"{path}: [{name}]", name, table) for name, table in tables.items()}
 
 
-def _entry(where: str, name: str, table: Any) -> Entry:
-    kinds = {f.name: str(f.type).partition("[")[0] for f in fields(Entry) if f.name != "name"}
+def _entry(where: str, name: str, table: Any) -> KnownWeights:
+    kinds = {f.name: str(f.type).partition("[")[0] for f in fields(KnownWeights) if f.name != "name"}
     wanted = {"str": str, "tuple": list, "bool": bool, "int": int}
     if not isinstance(table, dict):
-        raise InputError(f"{where}: wanted a table")
+        raise InputError(f"{where}: got {table!r}; expected a table")
     for key, value in table.items():
         if key not in kinds:
-            raise InputError(f"{where}: there is no key '{key}'{nearest(key, list(kinds))}")
+            raise InputError(f"{where}: there is no key '{key}'{did_you_mean(key, kinds)}")
         if not isinstance(value, wanted[kinds[key]]):
-            raise InputError(f"{where}: {key} is {value!r}; wanted a {wanted[kinds[key]].__name__}")
+            raise InputError(f"{where}: {key} is {value!r}; expected a {wanted[kinds[key]].__name__}")
     for key in ("title", "file", "urls"):
         if not table.get(key):
-            raise InputError(f"{where}: states no {key}")
+            raise InputError(f"{where}: {key} is missing")
     if Path(table["file"]).name != table["file"]:
-        raise InputError(f"{where}: file '{table['file']}' is no plain name")
+        raise InputError(f"{where}: file '{table['file']}' is not a plain file name")
     values: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in table.items()}
-    return Entry(name, **values)
+    return KnownWeights(name, **values)
 
 
-def look_up(manifest: dict[str, Entry], name: str) -> Entry:
-    """The entry of a name; InputError with the names that there are."""
+def look_up(manifest: dict[str, KnownWeights], name: str) -> KnownWeights:
+    """The entry of a name; raises InputError with the known names if there is none."""
     if name not in manifest:
-        raise InputError(f"no weights '{name}' are known{nearest(name, list(manifest))}; known: {', '.join(manifest)}")
+        raise InputError(f"unknown weights '{name}'{did_you_mean(name, manifest)}; known: {', '.join(manifest)}")
     return manifest[name]
 
 
-def fetch(entry: Entry, folder: str | os.PathLike[str], mirror: str | None = None) -> Path:
-    """Bring a file into a folder; returns its path. One that is there is checked and kept.
+def fetch(entry: KnownWeights, folder: str | os.PathLike[str], mirror: str | None = None) -> Path:
+    """Fetch a file into a folder; a file that already exists is checked and kept.
 
-    mirror: an address or a folder, tried before the owners' addresses, as is the one in DEEPLAB_MIRROR. Raises
-    InputError where no place has it, saying what each answered and what else can be done, and for a wrong sum.
+    Args:
+        entry: the file.
+        folder: where it is put.
+        mirror: an address or a folder that is tried first, then the one in DEEPLAB_MIRROR, then the publisher's.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        InputError: if no place has the file (with each place's error, and what else can be done), or its SHA-256 is
+            wrong.
     """
     target = Path(folder) / entry.file
     if target.is_file():
@@ -112,17 +125,17 @@ def fetch(entry: Entry, folder: str | os.PathLike[str], mirror: str | None = Non
         return _fetch_anywhere(entry, target, mirror)
 
 
-def _fetch_anywhere(entry: Entry, target: Path, mirror: str | None) -> Path:
+def _fetch_anywhere(entry: KnownWeights, target: Path, mirror: str | None) -> Path:
     failures = []
     for url in _places(entry, mirror):
         try:
             return _fetch_from(url, entry, target)
         except InputError as error:
             failures.append(f"  {error}")
-    raise InputError("\n".join([f"{entry.name} could not be had:", *failures, _advice(entry, target)]))
+    raise InputError("\n".join([f"{entry.name} could not be downloaded:", *failures, _advice(entry, target)]))
 
 
-def _places(entry: Entry, mirror: str | None) -> Iterator[str]:
+def _places(entry: KnownWeights, mirror: str | None) -> Iterator[str]:
     for place in (mirror, os.environ.get(MIRROR)):
         for url in entry.urls if place else ():
             base = Path(place or "").resolve().as_uri() if os.path.isdir(place or "") else place
@@ -130,7 +143,7 @@ def _places(entry: Entry, mirror: str | None) -> Iterator[str]:
     yield from entry.urls
 
 
-def _fetch_from(url: str, entry: Entry, target: Path) -> Path:
+def _fetch_from(url: str, entry: KnownWeights, target: Path) -> Path:
     if not entry.archive:
         whole = entry.sha256 if len(entry.sha256) == 64 else None
         download(url, target, sha256=whole, advise=False)
@@ -146,7 +159,7 @@ def _fetch_from(url: str, entry: Entry, target: Path) -> Path:
         download(url, packed, sha256=entry.sha256 if len(entry.sha256) == 64 else None, advise=False)
         unpack(packed, staging, entry.size * _MB, wanted=lambda name: name == entry.inside)
         if not (staging / entry.inside).is_file():
-            raise InputError(f"{packed}: holds no '{entry.inside}'")
+            raise InputError(f"{packed}: does not contain '{entry.inside}'")
         put(staging / entry.inside, target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -155,14 +168,14 @@ def _fetch_from(url: str, entry: Entry, target: Path) -> Path:
 
 
 def _check_sum(path: Path, digits: str) -> None:
-    """Refuse a file whose sha256 does not begin with these digits."""
+    """Raise InputError unless the file's SHA-256 begins with these digits."""
     if digits and not (found := file_sum(path, "sha256")).startswith(digits):
-        raise InputError(f"{path}: its sha256 is {found}, which should begin with {digits}: it is not the file wanted")
+        raise InputError(f"{path}: its sha256 is {found}, expected {digits}…: this is not the expected file")
 
 
-def _advice(entry: Entry, target: Path) -> str:
+def _advice(entry: KnownWeights, target: Path) -> str:
     other = f" Or: {entry.instead}." if entry.instead else ""
     return (
-        f"Put a copy at {target} and run the same command again, or name a place that has it with --mirror "
+        f"Put a copy at {target} and run the same command again, or pass a place that has it with --mirror "
         f"(an address or a folder).{other}"
     )

@@ -11,11 +11,10 @@ from ..errors import InputError
 from ..formats.weight_fit import NetLayer
 from ..formats.weights import BlobArray, LayerWeights
 from . import surgery
-from .port_steps import Step
 
 
 def statistics(batch_norm: LayerWeights) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance (C) of a BatchNorm layer, whose sums are stored beside the factor that they are divided by."""
+    """Mean and variance (C) of a BatchNorm layer, which stores sums and the factor by which they are divided."""
     mean, variance, factor = (blob.data.reshape(-1) for blob in batch_norm.blobs)
     scale = np.float32(0 if factor[0] == 0 else 1 / factor[0])
     return mean * scale, variance * scale
@@ -37,15 +36,21 @@ def to_bn(batch_norm: LayerWeights, scale: LayerWeights, name: str) -> LayerWeig
 
 def _four(bn: LayerWeights) -> list[BlobArray]:
     if len(bn.blobs) != 4:
-        raise InputError(f"layer '{bn.name}' has {len(bn.blobs)} blobs; a BN has slope, offset, mean and variance")
+        raise InputError(
+            f"layer '{bn.name}' has {len(bn.blobs)} blobs; expected slope, offset, mean and variance of a BN"
+        )
     return bn.blobs
 
 
 def fold_where_wanted(
     layers: Mapping[str, LayerWeights], target: Mapping[str, NetLayer]
-) -> tuple[dict[str, LayerWeights], list[Step]]:
-    """The layers with each normalisation folded whose convolution has a bias in the target, which lacks the rest."""
-    found, steps = dict(layers), []
+) -> tuple[dict[str, LayerWeights], dict[str, str]]:
+    """Fold each normalisation that the target lacks into its convolution, if that has a bias in the target.
+
+    Returns:
+        The layers; and what was folded, by the convolution's name: `conv1 + bn_conv1 + scale_conv1`.
+    """
+    found, folded = dict(layers), {}
     for name, layer in layers.items():
         behind = [other for other in _behind(name) if other in layers]
         wanted = target.get(name)
@@ -56,14 +61,14 @@ def fold_where_wanted(
         found[name] = LayerWeights(name, layer.type, [BlobArray(weight), BlobArray(offset)])
         for other in behind:
             del found[other]
-        steps.append(Step(name, " + ".join([name, *behind]), "normalisation folded in"))
-    return found, steps
+        folded[name] = " + ".join([name, *behind])
+    return found, folded
 
 
 def _folded(
     layers: Mapping[str, LayerWeights], names: list[str]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Mean, variance, slope and offset (C) of what stands behind a convolution."""
+    """Mean, variance, slope and offset (C) of the normalisation behind a convolution."""
     first = layers[names[0]]
     if len(names) == 1 and len(first.blobs) == 4:
         slope, offset, mean, variance = (blob.data.reshape(-1) for blob in first.blobs)
@@ -77,7 +82,7 @@ def _folded(
 
 
 def _behind(name: str) -> list[str]:
-    """What the normalisation behind a convolution is called: ResNet's, our VGG's and PSPNet's ways, in order."""
+    """The names that the normalisation behind a convolution may have: ResNet's, our VGG's and PSPNet's."""
     key = re.sub("^res", "", name)
     own = f"_{name}" if key == name else key
     return [f"bn{own}", f"{name}/bn", f"scale{own}"]

@@ -1,7 +1,8 @@
-"""PyTorch's state dicts as files: safetensors, or what `torch.save` wrote, read without running any code of theirs."""
+"""State dict files of PyTorch: safetensors, or what `torch.save` wrote, read without running code from the file."""
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import struct
@@ -16,49 +17,62 @@ from safetensors.numpy import save_file
 
 from ..errors import InputError
 from ..files import replacing
+from ..formats.weight_files import WeightFile, read_weight_file
+from ..formats.weights import BlobArray, LayerWeights
 
 #: name of a parameter or statistic → float32 values
 StateDict = dict[str, np.ndarray]
-#: where checkpoints keep the state dict, and what wrappers put before every name
+#: keys of the state dict in checkpoints, and prefixes that wrappers add to every name
 _KEYS = ("state_dict", "model_state_dict", "model", "net")
 _PREFIXES = ("module.", "_orig_mod.")
-#: bytes that a checkpoint may unpack to beyond four times its own size; PyTorch does not compress
+#: a checkpoint may unpack to four times its size and so many bytes; PyTorch does not compress
 _SLACK = 1 << 26
 
 
 def read_state_dict(path: str | os.PathLike[str]) -> StateDict:
     """The tensors of a `.safetensors` file, or of a checkpoint by PyTorch's weights-only loader, as float32.
 
-    A checkpoint may hold the state dict itself or have it under one of the usual keys; counters
-    (`num_batches_tracked`) are left out. Raises InputError where a file is missing, damaged, holds anything but plain
-    tensors (which would have to run code to be read), or no tensors.
+    A checkpoint may be the state dict itself or contain it under one of the usual keys; counters
+    (`num_batches_tracked`) are omitted.
+
+    Raises:
+        InputError: if the file does not exist, is damaged, contains no tensors, or contains anything but plain tensors,
+            which could only be read by running code.
+
+    Example:
+        >>> import tempfile
+        >>> path = os.path.join(tempfile.gettempdir(), f"example-{os.getpid()}.safetensors")
+        >>> write_state_dict(path, {"conv.weight": np.ones((2, 3, 1, 1), np.float32)})
+        >>> {name: values.shape for name, values in read_state_dict(path).items()}
+        {'conv.weight': (2, 3, 1, 1)}
+        >>> os.remove(path)
     """
     path = os.fspath(path)
     tensors = _safetensors(path) if _is_safetensors(path) else _checkpoint(path)
     found = {_plain(name): value for name, value in tensors.items() if not name.endswith("num_batches_tracked")}
     if not found:
-        raise InputError(f"{path}: holds no tensors; a state dict was wanted")
+        raise InputError(f"{path}: contains no tensors; expected a state dict")
     return found
 
 
 def write_state_dict(
     path: str | os.PathLike[str], state: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write a `.safetensors` file, whole or not at all; `metadata` goes into its header."""
+    """Write a `.safetensors` file, completely or not at all; `metadata` goes into its header."""
     with replacing(path) as temporary:
         whole = {name: np.ascontiguousarray(values) for name, values in state.items()}
         save_file(whole, temporary, dict(metadata) if metadata else None)
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
-    """What stands in a safetensors file beside the tensors; nothing for any other file."""
+    """The metadata of a safetensors file; empty for any other file."""
     if not _is_safetensors(path):
         return {}
     try:
         with safe_open(path, "pt") as file:
             return dict(file.metadata() or {})
     except (SafetensorError, OSError, ValueError) as error:
-        raise InputError(f"{os.fspath(path)}: damaged or no safetensors file: {error}") from None
+        raise InputError(f"{os.fspath(path)}: not a safetensors file, or damaged: {error}") from None
 
 
 def modules_of(state: StateDict) -> dict[str, StateDict]:
@@ -70,8 +84,44 @@ def modules_of(state: StateDict) -> dict[str, StateDict]:
     return modules
 
 
+def to_layers(metadata: Mapping[str, str], state: Mapping[str, np.ndarray], where: str) -> list[LayerWeights]:
+    """The Caffe layers of an exported state dict.
+
+    Raises:
+        InputError: if the metadata does not match the tensors.
+    """
+    try:
+        return [
+            LayerWeights(str(name), str(kind), [BlobArray(state[f"{attribute}.{x}"]) for x in parameters])
+            for attribute, (name, kind, parameters) in json.loads(metadata["caffe_layers"]).items()
+        ]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(f"{where}: 'caffe_layers' in its metadata does not describe its tensors: {error!r}") from None
+
+
+def read_any(path: str) -> WeightFile:
+    """Read a `.caffemodel` of any form, or a state dict, whose modules become layers without a type.
+
+    The layers of an exported state dict have their original names and types.
+
+    Raises:
+        InputError: if the file is neither.
+    """
+    if not is_state_dict(path):
+        return read_weight_file(path)
+    metadata, state = read_metadata(path), read_state_dict(path)
+    if "caffe_layers" in metadata:
+        layers = to_layers(metadata, state, path)
+    else:
+        layers = [
+            LayerWeights(module, "", [BlobArray(values) for values in parts.values()])
+            for module, parts in modules_of(state).items()
+        ]
+    return WeightFile(path, "PyTorch", "", layers)
+
+
 def is_state_dict(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is one that `read_state_dict` is for, by its first bytes."""
+    """Whether a file is a state dict's, by its first bytes."""
     try:
         with open(path, "rb") as file:
             head = file.read(4)
@@ -81,7 +131,7 @@ def is_state_dict(path: str | os.PathLike[str]) -> bool:
 
 
 def _is_safetensors(path: str | os.PathLike[str]) -> bool:
-    """By its name, or by a header of JSON behind eight bytes that state its length."""
+    """By its name, or by a JSON header after eight bytes that state its length."""
     if os.fspath(path).endswith(".safetensors"):
         return True
     try:
@@ -96,8 +146,10 @@ def _safetensors(path: str) -> StateDict:
     try:
         with safe_open(path, "pt") as file:
             return {name: _array(file.get_tensor(name), name, path) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except InputError:
+        raise
     except (SafetensorError, OSError, ValueError, TypeError) as error:
-        raise InputError(f"{path}: damaged or no safetensors file: {error}") from None
+        raise InputError(f"{path}: not a safetensors file, or damaged: {error}") from None
 
 
 def _checkpoint(path: str) -> StateDict:
@@ -106,36 +158,36 @@ def _checkpoint(path: str) -> StateDict:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise InputError(
-            f"{path}: holds more than plain tensors, so reading it could run code of its author's; save its "
-            "state_dict() alone, or as safetensors"
+            f"{path}: contains more than plain tensors, so reading it could run code from the file; save only its "
+            "state_dict(), or use safetensors"
         ) from None
     except (OSError, RuntimeError, ValueError, LookupError, EOFError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: damaged or no PyTorch checkpoint: {error}") from None
+        raise InputError(f"{path}: not a PyTorch checkpoint, or damaged: {error}") from None
     for key in _KEYS:
         if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping):
             loaded = loaded[key]
     if not isinstance(loaded, Mapping):
-        raise InputError(f"{path}: holds a {type(loaded).__name__}; a state dict (name → tensor) was wanted")
+        raise InputError(f"{path}: contains a {type(loaded).__name__}; expected a state dict (name → tensor)")
     return {str(name): _array(x, name, path) for name, x in loaded.items() if isinstance(x, torch.Tensor)}
 
 
 def _check_unpacked_size(path: str) -> None:
-    """Refuse an archive that is small only because it is compressed."""
+    """Raise InputError for an archive that is small only because it is compressed."""
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(member.file_size for member in archive.infolist())
     except (OSError, zipfile.BadZipFile, RuntimeError, ValueError, LookupError, struct.error):
-        return  # PyTorch's own reader says what is wrong, or knows the older form
+        return  # PyTorch's own reader reports what is wrong, or reads the older format
     packed = os.path.getsize(path)
     if size > 4 * packed + _SLACK:
-        raise InputError(f"{path}: would unpack to {size} bytes, from {packed}; no checkpoint is like that")
+        raise InputError(f"{path}: would unpack to {size} bytes, from {packed}; this is not a valid checkpoint")
 
 
 def _array(tensor: Any, name: Any, path: str) -> np.ndarray:
-    """A tensor's values; InputError for one that is sparse, quantised, complex, or larger than what is stored of it."""
+    """A tensor's values; InputError if it is sparse, quantised, complex, or larger than its stored values."""
     plain = tensor.layout == torch.strided and tensor.device.type == "cpu"
     if not plain or tensor.is_quantized or tensor.is_complex():
-        raise InputError(f"{path}: '{name}' is no plain tensor of real numbers ({tensor.dtype}, {tensor.layout})")
+        raise InputError(f"{path}: '{name}' is not a plain tensor of real numbers ({tensor.dtype}, {tensor.layout})")
     if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
         raise InputError(f"{path}: '{name}' has shape {tuple(tensor.shape)}, but fewer values are stored")
     return tensor.detach().to(torch.float32).contiguous().numpy()

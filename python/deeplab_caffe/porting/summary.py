@@ -1,4 +1,4 @@
-"""What a weight file holds: layers, shapes, statistics, and values that are no numbers."""
+"""What a weight file contains: layers, shapes, statistics, and values that are NaN or infinite."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import numpy as np
 from ..formats.weight_files import WeightFile
 from ..tables import table
 
-#: values at a time, so that statistics of a mapped file need little memory
+#: values per step, so that the statistics of a memory-mapped file need little memory
 _BLOCK = 1 << 22
 
 
 @dataclass(frozen=True)
 class BlobSummary:
-    """One blob: shape as stored (`legacy`: as num, channels, height, width), and statistics of its finite values.
+    """One blob: its shape as stored (`legacy`: as num, channels, height, width), and statistics of its finite values.
 
-    not_finite: how many values are NaN or infinite; with no finite value the statistics are NaN.
+    not_finite: number of values that are NaN or infinite; without finite values the statistics are NaN.
     """
 
     layer: str
@@ -42,7 +42,7 @@ class BlobSummary:
 
 @dataclass(frozen=True)
 class Summary:
-    """A weight file: where it lies, its size in bytes, its form, and its blobs in order."""
+    """A weight file: its path, size in bytes, format, and blobs in order."""
 
     path: str
     size: int
@@ -57,7 +57,7 @@ class Summary:
 
     @property
     def warnings(self) -> list[str]:
-        """One sentence for each blob with values that are no numbers."""
+        """One sentence per blob with values that are NaN or infinite."""
         return [
             f"layer '{b.layer}' blob {b.index}: {b.not_finite} of {b.count} values are NaN or infinite"
             for b in self.blobs
@@ -65,7 +65,7 @@ class Summary:
         ]
 
     def to_json(self) -> dict[str, Any]:
-        """The same as plain values; NaN as null."""
+        """The summary as plain values; NaN becomes null."""
         blobs = [{key: None if value != value else value for key, value in asdict(b).items()} for b in self.blobs]
         return {**asdict(self), "blobs": blobs, "parameters": self.parameters, "warnings": self.warnings}
 
@@ -87,7 +87,7 @@ _HEADINGS = ("layer", "type", "blob", "shape", "values", ">mean", ">std", ">leas
 
 
 def summarise(file: WeightFile) -> Summary:
-    """Describe every blob of a file."""
+    """Summarise every blob of a file."""
     blobs = [
         BlobSummary(x.name, x.type, i, blob.data.shape, blob.dtype, blob.legacy, *_statistics(blob.data))
         for x in file.weighted
@@ -97,7 +97,7 @@ def summarise(file: WeightFile) -> Summary:
 
 
 def _statistics(values: np.ndarray) -> tuple[float, float, float, float, int]:
-    """Mean, standard deviation, least and greatest of the finite values, and how many are not finite."""
+    """Mean, standard deviation, minimum and maximum of the finite values, and the number of other values."""
     flat = values.reshape(-1)
     count, total, squares, least, greatest = 0, 0.0, 0.0, np.inf, -np.inf
     for start in range(0, flat.size, _BLOCK):

@@ -1,8 +1,8 @@
-"""State dicts of well-known PyTorch nets under the names of the Caffe nets that they correspond to.
+"""State dicts of well-known PyTorch nets under the layer names of the corresponding Caffe nets.
 
-Known are torchvision's VGG-16, ResNet-50 and -101, its DeepLab v3 on these, and DeepLab v2 on ResNet-101 as two
-families of re-implementations write it. A convolution's weight and bias are a layer's two blobs. A
-batch normalisation is two layers in Caffe: BatchNorm (mean, variance, factor 1) and Scale (slope, offset).
+Supported are torchvision's VGG-16, ResNet-50 and -101, its DeepLab v3 on these, and DeepLab v2 on ResNet-101 in two
+families of re-implementations. A convolution's weight and bias are a layer's two blobs. A batch normalisation is two
+layers in Caffe: BatchNorm (mean, variance, factor 1) and Scale (slope, offset).
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from ..formats.weight_fit import NetLayer
 from ..formats.weights import BlobArray, LayerWeights
 from .state_dict import StateDict, modules_of
 
-#: torchvision's numbers of VGG-16's convolutions
+#: torchvision's module numbers of VGG-16's convolutions
 _VGG16 = {
     0: "conv1_1", 2: "conv1_2", 5: "conv2_1", 7: "conv2_2", 10: "conv3_1", 12: "conv3_2", 14: "conv3_3",
     17: "conv4_1", 19: "conv4_2", 21: "conv4_3", 24: "conv5_1", 26: "conv5_2", 28: "conv5_3",
 }  # fmt: skip
 _VGG16_CLASSIFIER = {0: "fc6", 3: "fc7", 6: "fc8"}
 _BRANCHES = {"1": "a", "2": "b", "3": "c", "reduce": "a", "conv3x3": "b", "increase": "c"}
-#: the 3x3 convolution between pyramid and scores that torchvision's DeepLab v3 has and the paper's has not
+#: the 3x3 convolution between pyramid and scores that only torchvision's DeepLab v3 has, not the paper's
 EXTRA = "concat_conv"
-#: what a batch normalisation has
+#: the arrays of a batch normalisation
 _STATISTICS = ("weight", "bias", "running_mean", "running_var")
-#: blocks of the third stage → depth
+#: number of blocks in the third stage → depth
 _DEPTHS = {6: 50, 23: 101}
 
 
 @dataclass(frozen=True)
-class Source:
-    """Whose net a state dict is of.
+class TorchModel:
+    """The PyTorch net that a state dict belongs to.
 
-    preprocessing: "caffe" (BGR, 0 to 255, minus the mean) or "torchvision" (RGB, 0 to 1, normalised by its own mean
-    and deviation). stride_on: which convolution of a bottleneck has the stride, "1x1" or "3x3"; "" without any.
+    preprocessing: "caffe" (BGR, 0 to 255, minus the mean) or "torchvision" (RGB, 0 to 1, normalised by its own mean and
+    deviation). stride_on: the convolution of a bottleneck that has the stride, "1x1" or "3x3"; "" without bottlenecks.
     """
 
     title: str
@@ -47,44 +47,49 @@ class Source:
     stride_on: str = ""
 
 
-def to_caffe(state: StateDict, where: str, dataset: str = "voc12") -> tuple[Source, list[LayerWeights]]:
-    """The layers that a state dict gives, in the order of its names, and whose net it is of.
+def to_caffe(state: StateDict, where: str, dataset: str = "voc12") -> tuple[TorchModel, list[LayerWeights]]:
+    """The Caffe layers of a state dict, in the order of its names, and the net that it belongs to.
 
-    dataset: goes into the names of DeepLab's classifiers, `fc1_<dataset>_c0`. Raises InputError, naming `where`, for a
-    net that is not known, and for a name that the net should not have.
+    Args:
+        state: name → values.
+        where: the file, for messages.
+        dataset: goes into the names of DeepLab's classifiers, `fc1_<dataset>_c0`.
+
+    Raises:
+        InputError: if the net is not supported, or has a module that the supported net does not have.
     """
     source, rename = _recognise(state, where, dataset)
     found: list[LayerWeights] = []
     for module, parts in modules_of(state).items():
         target = rename(module)
         if target is None:
-            raise InputError(f"{where}: '{module}' is no part of {source.title} as it is known here")
+            raise InputError(f"{where}: '{module}' is not part of {source.title}, as supported here")
         wanted = _STATISTICS if "running_mean" in parts else ("weight",)
         if target and not set(wanted) <= set(parts):
-            raise InputError(f"{where}: '{module}' has {', '.join(parts)}; wanted {', '.join(wanted)}")
+            raise InputError(f"{where}: '{module}' has {', '.join(parts)}; expected {', '.join(wanted)}")
         found += _layers(target, parts) if target else []
     return source, found
 
 
-def _recognise(state: StateDict, where: str, dataset: str) -> tuple[Source, Callable[[str], str | None]]:
+def _recognise(state: StateDict, where: str, dataset: str) -> tuple[TorchModel, Callable[[str], str | None]]:
     names = set(state)
     if {"features.0.weight", "classifier.0.weight"} <= names:
         if "features.1.weight" in names or "features.28.weight" not in names:
             raise InputError(f"{where}: a VGG net, but not torchvision's VGG-16 without batch normalisation")
-        return Source("torchvision's VGG-16", "torchvision"), _vgg16
+        return TorchModel("torchvision's VGG-16", "torchvision"), _vgg16
     for title, prefix, probe, preprocessing, stride_on in _RESNETS:
         if prefix + probe in names:
             depth = _depth(names, prefix, where)
             rename = partial(_resnet, prefix=prefix, depth=depth, dataset=dataset)
-            return Source(title.format(depth=depth), preprocessing, stride_on), rename
+            return TorchModel(title.format(depth=depth), preprocessing, stride_on), rename
     some = ", ".join(list(state)[:3])
     raise InputError(
-        f"{where}: no net that is known here; its names begin with {some}. Known are torchvision's vgg16, resnet50, "
-        "resnet101 and deeplabv3, and DeepLab v2's ResNet-101 in the names of its PyTorch re-implementations"
+        f"{where}: unknown net; its names begin with {some}. Supported are torchvision's vgg16, resnet50, resnet101 "
+        "and deeplabv3, and DeepLab v2's ResNet-101 with the names of its PyTorch re-implementations"
     )
 
 
-#: title, prefix of the trunk's names, a name that tells, preprocessing, where the stride is
+#: title, prefix of the trunk's names, a name that identifies it, preprocessing, where the stride is
 _RESNETS = (
     ("DeepLab v2 on ResNet-{depth}, modules called reduce and increase", "base.", "layer2.block1.reduce.conv.weight",
      "caffe", "1x1"),
@@ -102,19 +107,19 @@ def _depth(names: set[str], prefix: str, where: str) -> int:
     other = rf"{re.escape(prefix)}layer4\.block(\d+)\.increase"
     blocks = {m[0] for name in names for m in [re.match(f"{torchvision}|{other}", name)] if m}
     if len(blocks) not in _DEPTHS:
-        raise InputError(f"{where}: a residual net with {len(blocks)} blocks in its third stage; wanted 6 or 23")
+        raise InputError(f"{where}: a residual net with {len(blocks)} blocks in its third stage; expected 6 or 23")
     return _DEPTHS[len(blocks)]
 
 
 def _vgg16(module: str) -> str | None:
-    """A module's layer; None for a stranger."""
+    """A module's layer; None if the module is unknown."""
     part, _, number = module.partition(".")
     table = {"features": _VGG16, "classifier": _VGG16_CLASSIFIER}.get(part, {})
     return table.get(int(number)) if number.isdecimal() else None
 
 
 def _resnet(module: str, prefix: str, depth: int, dataset: str) -> str | None:
-    """A module's layer, or "" for one that no net here has (a classifier of images, an auxiliary head)."""
+    """A module's layer; "" for one that is ignored (a classifier of images, an auxiliary head); None if unknown."""
     inner = module.removeprefix(prefix)
     if re.match(r"fc$|aux_classifier\.", module):
         return ""
@@ -166,7 +171,7 @@ _RESNET_RULES: list[tuple[str, Callable[..., str]]] = [
 
 
 def _layers(target: str, parts: dict[str, np.ndarray]) -> Iterator[LayerWeights]:
-    """One module's layers: a BatchNorm and a Scale where it has running statistics."""
+    """One module's layers: a BatchNorm and a Scale if it has running statistics."""
     if "running_mean" in parts:
         mean, variance = parts["running_mean"], parts["running_var"]
         factor = np.ones(1, np.float32)
@@ -177,19 +182,19 @@ def _layers(target: str, parts: dict[str, np.ndarray]) -> Iterator[LayerWeights]
     yield LayerWeights(target, kind, [BlobArray(parts[x]) for x in ("weight", "bias") if x in parts])
 
 
-def warnings(source: Source, layers: Sequence[LayerWeights], target: Mapping[str, NetLayer]) -> list[str]:
-    """What is wrong with a net of the right shapes: strides that stand elsewhere, a layer that it should have."""
+def warnings(source: TorchModel, layers: Sequence[LayerWeights], target: Mapping[str, NetLayer]) -> list[str]:
+    """Warnings about a target whose shapes fit: strides on other convolutions, a missing layer."""
     found = []
     first = target.get("res3a_branch2a")
     stride_on = source.stride_on if first is None else "1x1" if first.stride == 2 else "3x3"
     if source.stride_on and stride_on != source.stride_on:
         found.append(
             f"{source.title} has its strides on the {source.stride_on} convolutions, this net on the {stride_on}: the "
-            f"features will not be the same; write the net with --stride-on {source.stride_on}"
+            f"features will differ; generate the net with --stride-on {source.stride_on}"
         )
     if EXTRA not in target and any(layer.name == EXTRA for layer in layers):
         found.append(
-            f"{source.title} has a 3x3 convolution '{EXTRA}' with BatchNorm and ReLU before its scores, this net has "
-            "none: scores will mean nothing before it is trained, or has that layer"
+            f"{source.title} has a 3x3 convolution '{EXTRA}' with BatchNorm and ReLU before its scores, this net does "
+            "not: scores are meaningless until the net is trained, or has that layer"
         )
     return found

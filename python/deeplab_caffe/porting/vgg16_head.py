@@ -1,7 +1,7 @@
 """VGG-16's fully connected layers as the convolutions of a DeepLab head: fc6 and fc7 with fewer taps and filters.
 
 Source: DeepLab v1 (arXiv 1412.7062), section 3.1: fc6 is decimated in space, and in LargeFOV fc6 and fc7 keep 1024 of
-their 4096 filters. The paper does not say which ones; here they are drawn at random, or those of the greatest norm.
+their 4096 filters. The paper does not say which ones; here they are chosen at random, or by the greatest norm.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ _TAPS = 7
 
 
 @dataclass(frozen=True)
-class Reduction:
-    """What becomes of fc6: kernel size, atrous rate (None: the taps spread evenly), and the filters of fc6 and fc7.
+class HeadReduction:
+    """How fc6 and fc7 are reduced.
 
-    how: "random", drawn with `seed`, or "norm", the greatest.
+    kernel_size: taps of fc6 along each axis; filters: of fc6 and fc7; rate: atrous rate of fc6 (None: taps are spread
+    evenly); how: "random", chosen with `seed`, or "norm", those of the greatest norm.
     """
 
     kernel_size: int
@@ -37,26 +38,26 @@ class Reduction:
         return f"{self.kernel_size} x {self.kernel_size} of 7 x 7 taps, {self.filters} filters by {self.how}"
 
 
-def reduction_for(layers: Mapping[str, LayerWeights], target: Mapping[str, NetLayer]) -> Reduction | None:
-    """How a VGG-16's fc6 gets the shape of the target's `fc6` (or `fc6_1`); None where there is nothing to reduce."""
+def reduction_for(layers: Mapping[str, LayerWeights], target: Mapping[str, NetLayer]) -> HeadReduction | None:
+    """How to reduce a VGG-16's fc6 to the target's `fc6` (or `fc6_1`); None if there is nothing to reduce."""
     wanted = target.get("fc6") or target.get("fc6_1")
     if wanted is None or wanted.type != "Convolution" or not _is_vgg16(layers):
         return None
     filters, _, kernel_size, _ = wanted.shapes[0]
     if (filters, kernel_size) == (len(layers["fc6"].blobs[0].data), _TAPS):
         return None
-    return Reduction(kernel_size, filters, wanted.dilation)
+    return HeadReduction(kernel_size, filters, wanted.dilation)
 
 
 def _is_vgg16(layers: Mapping[str, LayerWeights]) -> bool:
-    """Whether fc6 looks at 7x7 pixels of conv5_3, and fc7 at all of fc6."""
+    """Whether fc6 reads 7x7 positions of conv5_3, and fc7 all of fc6."""
     if not {"conv5_3", "fc6", "fc7"} <= set(layers):
         return False
     conv5, fc6, fc7 = (_matrix(layers[name]) for name in ("conv5_3", "fc6", "fc7"))
     return fc6.shape[1] == _TAPS**2 * len(conv5) and fc7.shape[1] == len(fc6)
 
 
-def reduce_head(layers: Mapping[str, LayerWeights], reduction: Reduction) -> dict[str, LayerWeights]:
+def reduce_head(layers: Mapping[str, LayerWeights], reduction: HeadReduction) -> dict[str, LayerWeights]:
     """The layers with fc6 and fc7 as convolutions of the reduced size; fc8 is cut to fc7's filters.
 
     Args:
@@ -80,7 +81,7 @@ def reduce_head(layers: Mapping[str, LayerWeights], reduction: Reduction) -> dic
 
 
 def _matrix(layer: LayerWeights) -> np.ndarray:
-    """A layer's weights as (O, rest): files of 2014 have (1, 1, O, rest) for an inner product."""
+    """A layer's weights as (O, rest); in files of 2014 those of an inner product are (1, 1, O, rest)."""
     weight = layer.blobs[0].data
     rows = weight.shape[2] if weight.ndim == 4 and weight.shape[:2] == (1, 1) else weight.shape[0]
     return weight.reshape(rows, -1)

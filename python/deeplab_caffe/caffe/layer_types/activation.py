@@ -11,9 +11,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from ...arrays import Shape
 from ...formats import schema
 from ..blob import Blob
-from .base import Shape, register
+from .base import register
 from .neuron import NeuronLayer
 
 
@@ -43,7 +44,7 @@ class Clip(NeuronLayer):
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         missing = [field for field in ("min", "max") if not self.param.clip_param.HasField(field)]
         if missing:
-            self.fail(f"clip_param states no {' and no '.join(missing)}")
+            self.fail(f"clip_param lacks {' and '.join(missing)}")
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         p = self.param.clip_param

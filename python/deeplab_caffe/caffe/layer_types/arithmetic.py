@@ -9,9 +9,10 @@ from functools import reduce
 
 import torch
 
+from ...arrays import Shape
 from .. import mode
 from ..blob import Blob
-from .base import MANY, Layer, Shape, TensorLayer, register
+from .base import MANY, Layer, TensorLayer, register
 from .sharing import SharingLayer
 
 _PROD, _SUM, _MAX = 0, 1, 2
@@ -34,7 +35,7 @@ class Eltwise(TensorLayer):
         if len(p.coeff) not in (0, len(bottom)):
             self.fail(f"states {len(p.coeff)} coefficients for {len(bottom)} bottoms")
         if p.operation == _PROD and p.coeff:
-            self.fail("coefficients do not go with PROD")
+            self.fail("coefficients are not supported with PROD")
 
     def top_shapes(self, *bottoms: Shape) -> list[Shape]:
         if any(b != bottoms[0] for b in bottoms):
@@ -113,7 +114,7 @@ class Split(Layer):
 
 @register("Silence")
 class Silence(TensorLayer):
-    """Uses up its bottoms, so that they are not outputs of the net; their gradient is zero."""
+    """Takes its bottoms, so that they are not outputs of the net; their gradient is zero."""
 
     bottoms = (1, MANY)
     tops = (0, 0)

@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 
 import torch
 
+from ...arrays import Shape
 from ...formats import schema
 from .. import mode
 from ..blob import Blob
-from .layer import MANY, Layer, Shape
+from .layer import MANY, Layer
 from .registry import blobs_from_proto, layer_class, layer_type_list, register, registered
 
 #: bytes of a value
@@ -129,7 +130,7 @@ class TensorLayer(Layer):
         return all(_memory(old) == _memory(new) for old, new in zip(before, now, strict=True))
 
     def _record(self, inputs: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
-        """Compute the tops, with a tape if backward will want it."""
+        """Compute the tops, with a tape if backward needs it."""
         if self.needs_backward:
             for tensor, flag in zip([*inputs, *params], [*self.propagate_down, *self.param_propagate], strict=True):
                 tensor.requires_grad_(flag)
@@ -212,7 +213,7 @@ class LossLayer(TensorLayer):
 class DataLayer(TensorLayer):
     """A layer without bottoms that brings data.
 
-    `position` counts the items handed out since the start. Solvers that train together share the items out: in TRAIN
+    `position` counts the items used since the start. Solvers that train together share the items: in TRAIN
     each takes every `sharers`-th one from its `share` on, and the position counts those of all.
     """
 
@@ -223,7 +224,7 @@ class DataLayer(TensorLayer):
 
     @property
     def sharers(self) -> int:
-        """How many solvers the items are shared out among."""
+        """How many solvers share the items."""
         return mode.solver_count() if self.phase == schema.TRAIN else 1
 
     @property
@@ -232,7 +233,7 @@ class DataLayer(TensorLayer):
         return mode.solver_rank() % self.sharers
 
     def seek(self, position: int) -> None:
-        """Go to an item count, as if that many items had been handed out."""
+        """Go to an item count, as if that many items had been used."""
         self.position = position
 
     def explain_label(self, index: int, num_classes: int, ignored: Sequence[int]) -> str:
@@ -240,7 +241,7 @@ class DataLayer(TensorLayer):
         return ""
 
     def contents(self) -> str:
-        """In few words, what it reads: equal where solvers that train together read the same."""
+        """A short description of what it reads: equal where solvers that train together read the same."""
         return ""
 
     def close(self) -> None:

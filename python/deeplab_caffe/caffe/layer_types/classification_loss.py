@@ -12,9 +12,10 @@ import torch
 import torch.nn.functional as F
 from google.protobuf.message import DecodeError
 
+from ...arrays import Shape
 from ...formats import schema
 from ..blob import Blob
-from .base import LossLayer, Shape, register
+from .base import LossLayer, register
 from .label_check import check_labels
 from .loss import normalizer
 
@@ -135,7 +136,7 @@ class InfogainLoss(LossLayer):
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.param.infogain_loss_param
         if self.param.loss_param.HasField("normalize"):
-            self.fail("takes no 'normalize'; state normalization: VALID, FULL, BATCH_SIZE or NONE")
+            self.fail("does not support 'normalize'; state normalization: VALID, FULL, BATCH_SIZE or NONE")
         self.at = self.axis(p.axis, len(bottom[0].shape))
         self._stored: torch.Tensor | None = None
         if len(bottom) < 3:
@@ -149,7 +150,7 @@ class InfogainLoss(LossLayer):
         except OSError as error:
             self.fail(f"cannot read the matrix H, source: '{source}': {error.strerror}")
         except DecodeError:
-            self.fail(f"source: '{source}' is no BlobProto")
+            self.fail(f"source: '{source}' is not a BlobProto")
         return torch.tensor(proto.double_data or proto.data, dtype=torch.float64)
 
     def top_shapes(self, *bottoms: Shape) -> list[Shape]:

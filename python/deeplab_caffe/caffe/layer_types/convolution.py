@@ -11,10 +11,11 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
+from ...arrays import Shape
 from .. import mode
 from ..blob import Blob
-from .base import MANY, Shape, TensorLayer, register
-from .windows import WindowLayer
+from .base import MANY, TensorLayer, register
+from .window_layer import WindowLayer
 
 _CONVOLVE = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
@@ -36,7 +37,7 @@ class Convolution(WindowLayer):
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.param.convolution_param
         if len(bottom) != len(top):
-            self.fail(f"has {len(bottom)} bottoms and {len(top)} tops, wanted as many of one as of the other")
+            self.fail(f"has {len(bottom)} bottoms and {len(top)} tops, wanted equal numbers")
         self.read_windows(bottom[0].shape)
         if p.group < 1:
             self.fail("group is 0, wanted a positive number")

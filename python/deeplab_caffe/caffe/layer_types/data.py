@@ -9,10 +9,11 @@ import h5py
 import numpy as np
 import torch
 
+from ...arrays import Shape
 from ...errors import InputError
 from .. import log, mode
 from ..blob import Blob
-from .base import MANY, DataLayer, Layer, Shape, register
+from .base import MANY, DataLayer, Layer, register
 
 
 @register("Input")
@@ -56,7 +57,7 @@ class HDF5Data(DataLayer):
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.param.hdf5_data_param
         if self.param.HasField("transform_param"):
-            self.fail("takes no transform_param")
+            self.fail("does not support transform_param")
         if p.batch_size < 1:
             self.fail("batch_size is 0 or not stated, wanted a positive number")
         log.detail(f"Loading list of HDF5 filenames from: {p.source}", "hdf5_data_layer.cpp:79")
@@ -105,7 +106,7 @@ class HDF5Data(DataLayer):
         if name not in file:
             self.fail(f"{file.filename} has no dataset '{name}' (it has {', '.join(sorted(file))})")
         if not isinstance(file[name], h5py.Dataset) or not file[name].shape:
-            self.fail(f"{file.filename}: '{name}' is no dataset of rows")
+            self.fail(f"{file.filename}: '{name}' is not a dataset of rows")
         log.detail_once(f"Datatype class: H5T_{_CLASSES.get(file[name].dtype.kind, 'OTHER')}", "hdf5.cpp:32")
         return np.asarray(file[name], dtype=np.float32)
 

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...arrays import Shape
 from ...errors import InputError
 from ...formats.database import open_database
 from ...formats.datum import datum_to_array, parse_datum
 from .. import log
 from ..blob import Blob
-from .base import Shape, register
+from .base import register
 from .read_ahead import ReadAheadLayer
 from .transformer import Transformer, check_moved_fields
 
@@ -63,7 +64,7 @@ class Data(ReadAheadLayer):
     def shapes_without_data(
         self, bottoms: Sequence[Shape], tops: int, image: tuple[int, int] | None
     ) -> list[Shape] | None:
-        """A database that is there knows the number of channels; else the images are taken to be in colour."""
+        """An existing database knows the number of channels; without it the images are assumed to be in colour."""
         p, size = self.param.data_param, self.stated_size(image)
         if size is None or os.path.exists(p.source):
             return None

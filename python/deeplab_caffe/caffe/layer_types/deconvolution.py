@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
+from ...arrays import Shape
 from ..blob import Blob
-from .base import Shape, register
+from .base import register
 from .convolution import Convolution
 from .reach import Reaches, TransposedReach
 
@@ -41,7 +42,7 @@ class Deconvolution(Convolution):
         axes = zip(sizes, self.kernel, self.stride, self.pad, self.dilation, strict=True)
         spread = tuple(s * (size - 1) + d * (k - 1) + 1 - 2 * p for size, k, s, p, d in axes)
         if min(spread, default=1) < 1:
-            self.fail(f"of bottom {shape} nothing is left: with pad {self.pad} its size becomes {spread}")
+            self.fail(f"nothing of bottom {shape} is left: with pad {self.pad} its size becomes {spread}")
         return spread
 
     def multiply_adds(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> int:

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from ...crf import Lattice, MeanField, Pairwise, bilateral_lattice, position_lattice
+from ...arrays import Shape
+from ...crf import GaussianTerm, MeanField, Pairwise, term_lattices
 from ...errors import InputError
 from ..blob import Blob
-from .base import Shape, register
+from .base import register
 from .gradientless import SilentLayer
 
 
 @register("DenseCRF")
-class DenseCRF(SilentLayer):
+class DenseCRFLayer(SilentLayer):
     """Scores (N, M, H, W), dims (N, 1, 1, 2) and BGR image (N, 3, H, W) to probabilities (N, M, H, W).
 
     The image is the data blob (a subtracted mean does not matter, a scale other than 1 does). An item's height and
@@ -81,22 +82,19 @@ class DenseCRF(SilentLayer):
     def _refine(self, scores: np.ndarray, image: np.ndarray | None) -> np.ndarray:
         """Probabilities, or their logarithms, from scores (M, h, w)."""
         p = self.param.dense_crf_param
+        # Without a potential nothing is added to the scores; the arithmetic stays the same.
+        terms = (self._terms() if p.max_iter else []) or [GaussianTerm(0.0, 1.0)]
         try:
-            terms = self._terms(scores.shape[1], scores.shape[2], image) if p.max_iter else []
+            lattices = term_lattices(terms, np.empty((*scores.shape[1:], 0)) if image is None else image)
         except InputError as error:
             self.fail(str(error))
-        # Without a potential nothing is added to the scores; the arithmetic stays the same.
-        terms = terms or [(0.0, position_lattice(scores.shape[1], scores.shape[2], 1.0))]
-        weights = [weight for weight, _ in terms]
-        beliefs = MeanField(-scores).run(Pairwise([lattice for _, lattice in terms]), weights, p.max_iter, "after")
+        weights = [term.weight for term in terms]
+        beliefs = MeanField(-scores).run(Pairwise(lattices), weights, p.max_iter, "after")
         q = beliefs.probabilities()
         return q if p.output_probability else np.log(np.maximum(q, np.finfo(np.float32).tiny))
 
-    def _terms(self, height: int, width: int, image: np.ndarray | None) -> list[tuple[float, Lattice]]:
-        """Weight and lattice of every potential, positions first."""
+    def _terms(self) -> list[GaussianTerm]:
+        """One for every potential, positions first."""
         p = self.param.dense_crf_param
-        terms = [(w, position_lattice(height, width, std)) for w, std in zip(p.pos_w, p.pos_xy_std, strict=True)]
-        if image is not None:
-            bilateral = zip(p.bi_w, p.bi_xy_std, p.bi_rgb_std, strict=True)
-            terms += [(w, bilateral_lattice(image, xy, rgb)) for w, xy, rgb in bilateral]
-        return terms
+        position = [GaussianTerm(*values) for values in zip(p.pos_w, p.pos_xy_std, strict=True)]
+        return position + [GaussianTerm(*values) for values in zip(p.bi_w, p.bi_xy_std, p.bi_rgb_std, strict=True)]

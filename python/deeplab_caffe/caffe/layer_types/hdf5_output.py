@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import h5py
 import numpy as np
 
+from ...arrays import Shape
 from ...files import replacing
 from ..blob import Blob
-from .base import Layer, Shape, register
+from .base import Layer, register
 
 
 @register("HDF5Output")
@@ -27,7 +28,7 @@ class HDF5Output(Layer):
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self._path = self.param.hdf5_output_param.file_name
         if not self._path:
-            self.fail("hdf5_output_param states no file_name")
+            self.fail("hdf5_output_param has no file_name")
 
     def shapes_without_data(
         self, bottoms: Sequence[Shape], tops: int, image: tuple[int, int] | None

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from ...arrays import Shape
 from .. import mode
 from ..blob import Blob
-from .base import Shape, TensorLayer, register
+from .base import TensorLayer, register
 from .gradientless import SilentLayer
 from .label_check import check_labels
 
@@ -34,7 +35,7 @@ class UniqueLabel(TensorLayer):
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.param.unique_label_param
         if not p.HasField("max_labels"):
-            self.fail("states no max_labels")
+            self.fail("max_labels is missing")
         self.forced = sorted(set(p.force_label))
         if p.max_labels <= len(self.forced):
             self.fail(f"max_labels is {p.max_labels}, wanted more than the {len(self.forced)} forced labels")

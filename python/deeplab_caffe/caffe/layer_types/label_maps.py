@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 import torch
 
+from ...arrays import Shape
 from ..blob import Blob
-from .base import Shape, TensorLayer, register
+from .base import TensorLayer, register
 from .label_check import check_labels
 from .score_maps import check_maps
 
@@ -26,7 +27,7 @@ class CensorLabel(TensorLayer):
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if not self.param.censor_label_param.HasField("ignore_label"):
-            self.fail("states no ignore_label")
+            self.fail("ignore_label is missing")
 
     def top_shapes(self, *bottoms: Shape) -> list[Shape]:
         labels, listed = bottoms
@@ -84,7 +85,7 @@ class Histogram(TensorLayer):
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if self.param.histogram_param.num_labels < 1:
-            self.fail("num_labels is not stated, or not positive")
+            self.fail("num_labels is 0 or not stated, wanted a positive number")
 
     def top_shapes(self, *bottoms: Shape) -> list[Shape]:
         return [(*bottoms[0][:1], self.param.histogram_param.num_labels, 1, 1)]
@@ -107,7 +108,7 @@ class IgnoreOverlay(TensorLayer):
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if not self.param.ignore_overlay_param.HasField("ignore_label"):
-            self.fail("states no ignore_label")
+            self.fail("ignore_label is missing")
 
     def top_shapes(self, *bottoms: Shape) -> list[Shape]:
         if bottoms[0] != bottoms[1]:
@@ -123,14 +124,14 @@ class IgnoreOverlay(TensorLayer):
 class OneHot(TensorLayer):
     """Lists of labels at each pixel (N, L, H, W) to maps (N, num_labels, H, W), 1 where the label is in the list.
 
-    Entries of −1 are no label. DeepLab v1 wants num_labels ≤ L, which is not asked for here.
+    Entries of −1 are no label. DeepLab v1 requires num_labels ≤ L; here it is not required.
     """
 
     no_gradient = (0,)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if self.param.onehot_param.num_labels < 1:
-            self.fail("num_labels is not stated, or not positive")
+            self.fail("num_labels is 0 or not stated, wanted a positive number")
 
     def top_shapes(self, *bottoms: Shape) -> list[Shape]:
         check_maps(self, bottoms[0])

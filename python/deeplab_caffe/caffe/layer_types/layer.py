@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, NoReturn
 
+from ...arrays import Shape
 from ...errors import InputError
 from ...formats import schema
 from ...formats.layer_facts import LAYER_FACTS, LayerFacts
@@ -13,7 +14,6 @@ from ..filler import check_filler, fill
 from .deferred_label_check import DeferredLabelCheck
 from .reach import SAME_PLACE, Reaches, WholeReach, plane
 
-Shape = tuple[int, ...]
 #: "any number"
 MANY = 10**6
 
@@ -39,7 +39,7 @@ class Layer:
     #: least and most bottoms and tops
     bottoms: ClassVar[tuple[int, int]] = (0, MANY)
     tops: ClassVar[tuple[int, int]] = (0, MANY)
-    #: loss layers get loss weight 1 where none is stated; they and a few others invent tops that are not named
+    #: loss layers get loss weight 1 where none is stated; they and a few others add tops that are not named
     is_loss: ClassVar[bool] = False
     auto_top: ClassVar[bool] = False
     #: bottoms that have no gradient (labels, indices): asking for it is an error
@@ -89,7 +89,11 @@ class Layer:
     # -- what tools ask of a layer that is set up; the defaults are those of element-wise types
 
     def multiply_adds(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> int:
-        """Multiplications, with the addition that goes with each, of a forward pass, by the layer's definition."""
+        """Multiplications (each with its addition) of a forward pass, by the layer's definition.
+
+        Args:
+            bottoms, tops: their shapes.
+        """
         return 0
 
     def kept_bytes(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
@@ -97,7 +101,15 @@ class Layer:
         return 0
 
     def reach(self, bottom: int, top: int, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Reaches | None:
-        """What a position of a top depends on in a bottom, along height and width; None where only the shape counts."""
+        """What a position of a top depends on in a bottom, along height and width.
+
+        Args:
+            bottom, top: which of the bottoms and tops, from 0.
+            bottoms, tops: the shapes of all.
+
+        Returns:
+            A Reach for each axis; None where only the bottom's shape counts.
+        """
         if bottom in self.shape_only:
             return None
         below, above = bottoms[bottom], tops[top]
@@ -110,15 +122,21 @@ class Layer:
         return SAME_PLACE, SAME_PLACE
 
     def window_reach(self, top: int, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Reaches | None:
-        """The same for maps (N, C, H, W) of a type whose positions do not simply stay; None if they do."""
+        """The same for maps (N, C, H, W) of a type that moves positions or looks through windows; else None."""
         return None
 
     def shapes_without_data(
         self, bottoms: Sequence[Shape], tops: int, image: tuple[int, int] | None
     ) -> list[Shape] | None:
-        """The tops' shapes without a look at files, if they can be told; called in place of `setup`.
+        """The tops' shapes by the layer's definition alone, without reading a file; called instead of `setup`.
 
-        image: height and width of the images, if the user stated them. None: `setup` has to tell.
+        Args:
+            bottoms: their shapes.
+            tops: how many there are.
+            image: height and width of the images, if the user stated them.
+
+        Returns:
+            The shapes; None where `setup` is needed to find them.
         """
         return None
 

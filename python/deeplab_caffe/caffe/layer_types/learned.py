@@ -1,4 +1,4 @@
-"""Layers that hand out what they have learned. Mirrors `embed_layer.cpp`, `parameter_layer.hpp`."""
+"""Layers whose tops are learned values. Mirrors `embed_layer.cpp`, `parameter_layer.hpp`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
+from ...arrays import Shape
 from ...formats import schema
 from ..blob import Blob
-from .base import Layer, Shape, TensorLayer, register
+from .base import Layer, TensorLayer, register
 
 
 @register("Embed")
@@ -38,7 +39,7 @@ class Embed(TensorLayer):
         index, rows = bottoms[0].detach().to(torch.int64), params[0].shape[0]
         wrong = (index < 0) | (index >= rows)
         if bool(wrong.any()):
-            self.fail(f"index {int(index[wrong][0])} is none of the input_dim {rows}, 0 to {rows - 1}")
+            self.fail(f"index {int(index[wrong][0])} is not within the input_dim {rows}, 0 to {rows - 1}")
         y = F.embedding(index, params[0])
         return [y + params[1] if len(params) > 1 else y]
 

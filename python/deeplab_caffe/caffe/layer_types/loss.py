@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 
+from ...arrays import Shape
 from ..blob import Blob
-from .base import LossLayer, Shape, TensorLayer, register
+from .base import LossLayer, TensorLayer, register
 from .label_check import check_labels
 
 _FULL, _VALID, _BATCH_SIZE, _NONE = 0, 1, 2, 3
@@ -146,7 +147,7 @@ class _ContrastiveSum(torch.autograd.Function):
 
 @register("ContrastiveLoss")
 class ContrastiveLoss(LossLayer):
-    """Of pairs (a, b) the squared distance where similar, else how far it lacks of `margin`, squared; halved, / N.
+    """Of pairs (a, b) the squared distance where similar, else the square of what it is below `margin`; halved, / N.
 
     Bottoms a and b (N, C) or (N, C, 1, 1), and one number for each pair: 0 (truncated) is dissimilar.
     """

@@ -13,10 +13,11 @@ import numpy as np
 import scipy.io
 import torch
 
+from ...arrays import Shape
 from ...files import replacing
 from .. import mode
 from ..blob import Blob
-from .base import MANY, DataLayer, Layer, Shape, register
+from .base import MANY, DataLayer, Layer, register
 from .gradientless import SilentLayer
 
 
@@ -52,7 +53,7 @@ class MatWrite(SilentLayer):
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.param.mat_write_param
         if not p.HasField("prefix"):
-            self.fail("states no prefix")
+            self.fail("prefix is missing")
         if p.period < 1:
             self.fail(f"period is {p.period}, wanted a positive number")
         self.names = _names(self, p.source, p.strip) if p.source else []
@@ -87,7 +88,7 @@ class MatWrite(SilentLayer):
     def _write(self, path: str, blob: np.ndarray) -> None:
         folder = Path(path).parent
         if not folder.is_dir():
-            self.fail(f"cannot write '{path}': there is no folder '{folder}'; make it first")
+            self.fail(f"cannot write '{path}': the folder '{folder}' does not exist; create it first")
         data = blob.reshape(blob.shape + (1,) * (4 - blob.ndim)).transpose(3, 2, 1, 0)
         try:
             with replacing(path) as temporary:
@@ -109,9 +110,9 @@ class MatRead(DataLayer):
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.param.mat_read_param
         if not p.HasField("prefix"):
-            self.fail("states no prefix")
+            self.fail("prefix is missing")
         if not p.source:
-            self.fail("states no source, the list of names")
+            self.fail("source, the list of names, is missing")
         if p.batch_size < 1:
             self.fail(f"batch_size is {p.batch_size}, wanted a positive number")
         self.names = _names(self, p.source, p.strip)
@@ -144,8 +145,8 @@ class MatRead(DataLayer):
             self.fail(f"cannot read '{path}': {error.strerror or error}")
         except KeyError:
             self.fail(f"'{path}' has no variable 'data'")
-        except Exception as error:  # whatever SciPy meets in a file that is not, or not quite, a MAT file
-            self.fail(f"'{path}' is no MAT file of version 5: {error}")
+        except Exception as error:  # whatever SciPy raises for a file that is not a valid MAT file
+            self.fail(f"'{path}' is not a MAT file of version 5: {error}")
         if not isinstance(data, np.ndarray) or data.dtype not in (np.float32, np.float64) or data.ndim > 4:
             kind = f"{data.dtype} with {data.ndim} axes" if isinstance(data, np.ndarray) else type(data).__name__
             self.fail(f"'{path}': data is {kind}, wanted single with at most 4 axes [W, H, C, N]")

@@ -7,16 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from ...arrays import Shape
 from .. import log, mode
 from ..blob import Blob
-from .base import DataLayer, Shape, register
+from .base import DataLayer, register
 
 
 @register("MemoryData")
 class MemoryData(DataLayer):
     """Tops data (N, C, H, W) and label (N, 1, 1, 1), or (N) while there are no data: the arrays given to `reset`.
 
-    They are handed out over and over; `position` counts from the last `reset`. transform_param is not applied.
+    They are used over and over; `position` counts from the last `reset`. transform_param is not applied.
     """
 
     tops = (2, 2)
@@ -31,7 +32,7 @@ class MemoryData(DataLayer):
     def reset(self, data: np.ndarray, labels: np.ndarray) -> None:
         """Hand out these arrays from their start: data (n, C, H, W), labels (n, 1, 1, 1) or (n); both float32.
 
-        The arrays are referenced: what is written into them later is what a later forward hands out. Raises
+        The arrays are referenced: a later forward uses what is written into them later. Raises
         InputError for another type, shape or memory layout, and where n is no multiple of the batch size.
         """
         p = self.param.memory_data_param
@@ -58,7 +59,7 @@ class MemoryData(DataLayer):
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         if self._arrays is None:
-            self.fail("has no data yet; call set_input_arrays(data, labels) first")
+            self.fail("has no data; call set_input_arrays(data, labels) first")
         count = self.param.memory_data_param.batch_size
         # A position restored from a snapshot need not be a multiple of today's batch size.
         items = (self.position + np.arange(count)) % len(self._arrays[0])

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from ...arrays import Shape
 from ...formats import schema
 from ..blob import Blob
-from .base import Shape, TensorLayer, register
+from .base import TensorLayer, register
 
 
 @register("BatchNorm")
@@ -65,7 +66,7 @@ class BatchNorm(TensorLayer):
         return standardised(mean * share, variance * share, self.param.batch_norm_param.eps)
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
-        # PyTorch wants eps above 0; one below any variance changes nothing.
+        # PyTorch requires an eps above 0; one below any variance changes nothing.
         x, eps = bottoms[0], max(self.param.batch_norm_param.eps, 1e-38)
         mean, variance, factor = (p.detach() for p in params)
         if self.stored:

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
+from ...arrays import Shape
 from ...formats import schema
 from .. import mode
 from ..blob import Blob
-from .base import Shape, TensorLayer, register
+from .base import TensorLayer, register
 from .reach import Reaches, WindowReach
 
 _MAX, _AVE, _STOCHASTIC = 0, 1, 2
@@ -34,21 +35,21 @@ class Pooling(TensorLayer):
         self.method = p.pool
         self.any_precision = self.method != _STOCHASTIC
         if len(top) > 1 and self.method != _MAX:
-            self.fail("a second top (the index mask) goes with MAX only")
+            self.fail("a second top (the index mask) is supported with MAX only")
         self.pad = self._pair("pad", 0)
         self.stride = self._pair("stride", 1)
         if p.global_pooling:
             if p.HasField("kernel_size") or p.HasField("kernel_h") or p.HasField("kernel_w"):
-                self.fail("global_pooling takes no kernel size")
+                self.fail("global_pooling does not allow a kernel size")
             if self.pad != (0, 0) or self.stride != (1, 1):
-                self.fail("global_pooling wants pad 0 and stride 1")
+                self.fail("global_pooling requires pad 0 and stride 1")
             return
         self.kernel = self._pair("kernel", None)
         if min(self.kernel) < 1 or min(self.stride) < 1:
             self.fail(f"kernel {self.kernel} and stride {self.stride} must be positive")
         if self.pad != (0, 0):
             if self.method == _STOCHASTIC:
-                self.fail("padding goes with MAX and AVE only")
+                self.fail("padding is supported with MAX and AVE only")
             if self.pad[0] >= self.kernel[0] or self.pad[1] >= self.kernel[1]:
                 self.fail(f"pad {self.pad} must be smaller than the kernel {self.kernel}")
 
@@ -63,7 +64,7 @@ class Pooling(TensorLayer):
                 self.fail(f"states only one of {stem}_h and {stem}_w")
             return getattr(p, f"{stem}_h"), getattr(p, f"{stem}_w")
         if default is None and not p.HasField(both):
-            self.fail(f"states no {both}")
+            self.fail(f"{both} is missing")
         return getattr(p, both), getattr(p, both)
 
     def top_shapes(self, *bottoms: Shape) -> list[Shape]:

@@ -13,12 +13,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ...arrays import Shape
 from ...errors import InputError
 from ...permission import python_layers_allowed
 from .. import alias
-from .base import Layer, Shape, register
+from .base import Layer, register
 
-#: the layers that BVLC's Caffe lacks, in Python; a package that lies beside this one
+#: the layers that BVLC's Caffe lacks, in Python; a package next to this one
 _OURS = "deeplab_layers"
 
 
@@ -30,15 +31,15 @@ class PythonLayer(Layer):
         self, bottoms: Sequence[Shape], tops: int, image: tuple[int, int] | None
     ) -> list[Shape] | None:
         self.fail(
-            "its shapes are known to its own code alone; if you trust that, say --allow-python-layers, "
-            + "else state them: " + " ".join(f"--input {name}=1,3,321,321" for name in self.param.top)
+            "only its own code knows its shapes; if you trust it, pass --allow-python-layers, "
+            + "otherwise state them: " + " ".join(f"--input {name}=1,3,321,321" for name in self.param.top)
         )  # fmt: skip
 
 
 def python_layer(param: Any, phase: int, origin: str) -> Layer:
     """An instance of the class that `python_param` names, derived from caffe.Layer.
 
-    Raises InputError where importing is not allowed, or there is no such module or class.
+    Raises InputError where importing is not allowed, or the module or class does not exist.
     """
     p = param.python_param
     where = f"{origin + ': ' if origin else ''}layer '{param.name}' (Python): "
@@ -52,7 +53,7 @@ def python_layer(param: Any, phase: int, origin: str) -> Layer:
     except ModuleNotFoundError as error:
         if error.name != p.module.split(".")[0] and error.name != p.module:
             raise
-        raise InputError(f"{where}there is no module '{p.module}' on sys.path") from None
+        raise InputError(f"{where}no module '{p.module}' on sys.path") from None
     cls = getattr(module, p.layer, None)
     if not (isinstance(cls, type) and issubclass(cls, Layer)):
         raise InputError(f"{where}module '{p.module}' has no class '{p.layer}' derived from caffe.Layer")
@@ -64,7 +65,7 @@ def python_layer(param: Any, phase: int, origin: str) -> Layer:
 
 
 def _is_ours(module: str) -> bool:
-    """Whether a module is the package that comes with this one, and not another that bears its name."""
+    """Whether a module is the package that comes with this one, and not another of the same name."""
     spec = importlib.util.find_spec(_OURS) if module == _OURS else None
     ours = Path(__file__).parents[3] / _OURS / "__init__.py"
     return spec is not None and spec.origin is not None and Path(spec.origin).resolve() == ours.resolve()

@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
+from ...arrays import Shape
 from ...errors import InputError
 from .. import mode
-from .base import DataLayer, Shape
+from .base import DataLayer
 
 _T = TypeVar("_T")
 
@@ -37,9 +38,9 @@ class _Batch:
 
 
 class _Memory:
-    """Memory for tensors of one shape at a time, used again once nobody looks at what was made of it.
+    """Memory for tensors of one shape at a time, reused once nothing refers to the last tensor any more.
 
-    Memory fresh from the system would cost more time than what is written into it.
+    Newly allocated memory would cost more time than writing into it.
     """
 
     def __init__(self) -> None:
@@ -114,7 +115,7 @@ class ReadAheadLayer(DataLayer):
         return ",".join(map(str, (self.batch_size, *self._item_shapes[0])))
 
     def _first_shapes(self) -> list[Shape]:
-        """The shapes of the first item; what is wrong with it is told at set-up."""
+        """The shapes of the first item; an error in it is raised at set-up."""
         entry = self.entry(0)
         item = self.read(entry, 0)
         shapes = self.shapes(item)
@@ -142,7 +143,7 @@ class ReadAheadLayer(DataLayer):
         return np.random.default_rng([mode.seed(), zlib.crc32(self.param.name.encode()), *salt])
 
     def place(self, number: int, count: int, shuffle: bool, rand_skip: int) -> int:
-        """Which of `count` entries item `number` is: wrapping round, shuffled anew for each pass, some skipped."""
+        """Which of `count` entries item `number` is: wrapping round, reshuffled for each pass, some skipped."""
         skip = int(self.random(0).integers(rand_skip)) if rand_skip else 0
         epoch, place = divmod(number + skip, count)
         if not shuffle:
@@ -230,7 +231,7 @@ class ReadAheadLayer(DataLayer):
             if tensor.shape[1:] != shape:
                 raise InputError(
                     f"{self.where(entry)}is {_size(shape)}, the first item of its batch {_size(tensor.shape[1:])}; "
-                    "items of one batch must be of one size: state a crop, resize them, or set batch_size: 1"
+                    "all items of a batch must have the same size: state a crop, resize them, or set batch_size: 1"
                 )
         self.write(item, entry, number, [t.numpy()[i, ...] for t in tensors])
 

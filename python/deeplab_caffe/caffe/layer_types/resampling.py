@@ -9,8 +9,9 @@ from fractions import Fraction
 import torch
 import torch.nn.functional as F
 
+from ...arrays import Shape
 from ..blob import Blob
-from .base import Shape, TensorLayer, register
+from .base import TensorLayer, register
 from .reach import Reaches, ResampledReach, plane
 
 
@@ -46,7 +47,7 @@ class Interp(TensorLayer):
         elif shrink and zoom:
             out = [_zoomed(_shrunk(size, p.shrink_factor), p.zoom_factor) for size in cropped]
         else:
-            self.fail("states no size: wanted shrink_factor, zoom_factor, or height and width")
+            self.fail("no size is stated; wanted shrink_factor, zoom_factor, or height and width")
         if min(cropped) < 1 or min(out) < 1:
             self.fail(f"bottom {bottoms[0]} would become {tuple(out)} after cropping to {tuple(cropped)}")
         return [(*bottoms[0][:2], *out)]

@@ -13,8 +13,9 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
+from ...arrays import Shape
 from ..blob import Blob
-from .base import Shape, TensorLayer, register
+from .base import TensorLayer, register
 from .reach import Reaches, TransposedReach, WindowReach, plane
 
 
@@ -60,7 +61,7 @@ class Padding(TensorLayer):
         p = self.param.padding_param
         sizes = tuple(size + p.pad_beg + p.pad_end for size in bottoms[0][2:])
         if min(sizes) < 1:
-            self.fail(f"of bottom {bottoms[0]} nothing is left: its size becomes {sizes}")
+            self.fail(f"nothing of bottom {bottoms[0]} is left: its size becomes {sizes}")
         return [(*bottoms[0][:2], *sizes)]
 
     def window_reach(self, top: int, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Reaches | None:
@@ -123,7 +124,7 @@ class Upsample(TensorLayer):
                 self.fail(f"states only one of {stem}_h and {stem}_w")
         self.scale = (p.scale_h, p.scale_w) if p.HasField("scale_h") else (p.scale, p.scale)
         if (p.pad_out_h or p.pad_out_w) and self.scale != (2, 2):
-            self.fail(f"pad_out_h and pad_out_w go with a scale of 2, not {self.scale}")
+            self.fail(f"pad_out_h and pad_out_w need a scale of 2, got {self.scale}")
 
     def top_shapes(self, *bottoms: Shape) -> list[Shape]:
         x, mask = bottoms

@@ -1,4 +1,4 @@
-"""Layers that arrange what they are given anew. Mirrors `reshape_layer.cpp`, `flatten_layer.cpp`, `slice_layer.cpp`,
+"""Layers that reshape, cut, repeat or select. Mirrors `reshape_layer.cpp`, `flatten_layer.cpp`, `slice_layer.cpp`,
 `crop_layer.cpp`, `tile_layer.cpp`, `batch_reindex_layer.cpp`, `filter_layer.cpp`, `reduction_layer.cpp`."""
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 import torch
 
+from ...arrays import Shape
 from ..blob import Blob
-from .base import MANY, Shape, TensorLayer, register
+from .base import MANY, TensorLayer, register
 from .reach import SAME_PLACE, Reaches, WindowReach
 from .sharing import SharingLayer
 
@@ -64,7 +65,7 @@ class Flatten(SharingLayer):
         p, shape = self.param.flatten_param, bottoms[0]
         start, end = self.axis(p.axis, len(shape)), self.axis(p.end_axis, len(shape), "end_axis") + 1
         if start > end:
-            self.fail(f"axis {p.axis} lies behind end_axis {p.end_axis} of bottom {shape}")
+            self.fail(f"axis {p.axis} comes after end_axis {p.end_axis} of bottom {shape}")
         return [(*shape[:start], math.prod(shape[start:end]), *shape[end:])]
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
@@ -183,7 +184,7 @@ class BatchReindex(TensorLayer):
         index, items = bottoms[1].detach().to(torch.int64), bottoms[0].shape[0]
         wrong = (index < 0) | (index >= items)
         if bool(wrong.any()):
-            self.fail(f"index {int(index[wrong][0])} is none of the {items} items, 0 to {items - 1}")
+            self.fail(f"index {int(index[wrong][0])} is not within the {items} items, 0 to {items - 1}")
         return [bottoms[0].index_select(0, index)]
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ...arrays import Shape
 from ...errors import InputError
 from ...formats import schema
 from ...formats.datum import read_mean_file
-from .base import Shape
 
 #: fields of the old data parameters that moved to transform_param; Caffe reads them nowhere any more
 _MOVED = ("scale", "mean_file", "crop_size", "mirror")
@@ -57,7 +57,7 @@ class Transformer:
     def __init__(self, param: Any, phase: int) -> None:
         for field in ("crop_height", "crop_width", "scale_factors"):
             if getattr(param, field):
-                raise InputError(f"transform_param states {field}, which only ImageSegData knows")
+                raise InputError(f"transform_param states {field}, which only ImageSegData supports")
         self.param = param
         self.random_crop = phase == schema.TRAIN
         self.scale = np.float32(param.scale)

@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from ...arrays import Shape
 from ...data.lists import ListEntry, check_files
 from ...errors import InputError
 from .. import log
 from ..blob import Blob
-from .base import Shape, register
+from .base import register
 from .read_ahead import ReadAheadLayer
 from .transformer import check_moved_fields, read_means
 from .window_file import read_windows
@@ -68,7 +69,7 @@ class WindowData(ReadAheadLayer):
         p, t = self.param.window_data_param, self.param.transform_param
         self.guarded(lambda: check_moved_fields(p, "window_data_param", own=("scale",)))
         if t.crop_size < 1:
-            self.fail("transform_param states no crop_size")
+            self.fail("transform_param has no crop_size")
         if 2 * p.context_pad >= t.crop_size:
             self.fail(f"context_pad {p.context_pad} on both sides leaves nothing of crop_size {t.crop_size}")
         if p.crop_mode not in ("warp", "square"):
@@ -108,7 +109,7 @@ class WindowData(ReadAheadLayer):
         ):
             if wanted and not len(rows):
                 self.fail(
-                    f"{p.source} has no {what} window, a batch wants {wanted} (fg_threshold, bg_threshold, fg_fraction)"
+                    f"{p.source} has no {what} window, a batch needs {wanted} (fg_threshold, bg_threshold, fg_fraction)"
                 )
 
     def _foreground_count(self) -> int:
@@ -174,7 +175,7 @@ class WindowData(ReadAheadLayer):
         flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
         image = cv2.imdecode(data, flags) if data.size else None
         if image is None:
-            raise InputError(f"{self.where(entry)}is no image that OpenCV can read")
+            raise InputError(f"{self.where(entry)}is not an image that OpenCV can read")
         return image
 
     # -- geometry
@@ -191,9 +192,7 @@ class WindowData(ReadAheadLayer):
         x1, y1, x2, y2 = _grown(x1, y1, x2, y2, crop, p.context_pad, p.crop_mode == "square")
         across, down = _Span.of(x1, x2, columns, crop), _Span.of(y1, y2, rows, crop)
         if across is None or down is None:
-            raise InputError(
-                f"the window, grown to ({x1}, {y1}) to ({x2}, {y2}), lies outside of {columns}×{rows} pixels"
-            )
+            raise InputError(f"the window, grown to ({x1}, {y1}) to ({x2}, {y2}), lies outside {columns}×{rows} pixels")
         left = across.after if mirrored else across.before
         size = min(across.size, crop - left), min(down.size, crop - down.before)
         if min(size) < 1:

@@ -37,7 +37,7 @@ class Windows:
 def read_windows(path: str) -> Windows:
     """Read a window file: per image `# index`, path, channels, height, width, number of windows, and the windows.
 
-    A window is a line of class, overlap and box. Raises InputError, with the line, for whatever is not so.
+    A window is a line of class, overlap and box. Raises InputError, with the line, for anything else.
     """
     try:
         with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
@@ -82,7 +82,7 @@ class _Reader:
 
     def line(self, what: str) -> str:
         if self.at == len(self.lines):
-            raise InputError(f"{self.path}:{self.at}: the file ends where {what} was wanted")
+            raise InputError(f"{self.path}:{self.at}: the file ends where {what} was expected")
         self.at += 1
         return self.lines[self.at - 1].strip()
 
@@ -90,8 +90,9 @@ class _Reader:
         return InputError(f"{self.path}:{self.at}: '{self.lines[self.at - 1].strip()}': wanted {what}")
 
     def integer(self, what: str) -> int:
+        text = self.line(what)
         try:
-            return int(self.line(what))
+            return int(text)
         except ValueError:
             raise self.fail(what) from None
 

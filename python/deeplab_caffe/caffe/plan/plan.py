@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ...errors import InputError
-from ...formats.prototxt import nearest
+from ...spelling import did_you_mean
 from .. import mode
 from ..net import batches, passes
 from ..net.graph import NetGraph
@@ -80,5 +80,5 @@ def _known(net: NetGraph, names: Iterable[str]) -> list[str]:
     given = [names] if isinstance(names, str) else list(dict.fromkeys(names))
     for name in given:
         if name not in net.blobs:
-            raise InputError(f"the net has no blob '{name}' to plan for{nearest(name, list(net.blobs))}")
+            raise InputError(f"the net has no blob '{name}' to plan for{did_you_mean(name, net.blobs)}")
     return given

@@ -162,13 +162,13 @@ def _target(arguments: argparse.Namespace) -> Experiment | None:
 def _experiment(name: str, arguments: argparse.Namespace) -> Experiment:
     """The experiment of a name, in the folder --exp, on the data of --dataset if that is a file."""
     from ...experiment import demo, published
-    from ...nets import Options, full_name
+    from ...nets import GeneratorOptions, full_name
 
     data = arguments.dataset if (arguments.dataset or "").endswith(".toml") else None
     if name == "demo":
         return demo(data, arguments.exp)
     stated = {"experiment": arguments.exp, "dataset": data}
-    return published(full_name(name), Options(**{key: value for key, value in stated.items() if value}))
+    return published(full_name(name), GeneratorOptions(**{key: value for key, value in stated.items() if value}))
 
 
 def _inputs(arguments: argparse.Namespace) -> tuple[list[FileItem], Dataset | None, int]:

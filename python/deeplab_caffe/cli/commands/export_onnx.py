@@ -6,12 +6,13 @@ import argparse
 from typing import Any
 
 from ...files import replacing
-from ...nets.sizes import SizeRule
+from ...nets.input_sizes import SizeRule
 from ...porting.export.graph import Graph, graph_of
-from ...porting.export.labels import compare_labels
-from ...porting.export.onnx_graph import OPSET, OnnxGraph
+from ...porting.export.label_verification import compare_labels
+from ...porting.export.onnx_graph import OPSET
+from ...porting.export.onnx_model import image_model, net_model
 from ...porting.export.pictures import Pictures
-from ...porting.export.run import onnx_runner
+from ...porting.export.runners import onnx_runner
 from ...porting.export.verification import verify
 from .. import export_common, size_rule
 from ..named_net import definition_named
@@ -38,9 +39,9 @@ def run(arguments: argparse.Namespace) -> None:
     graph = graph_of(net)
     rule = _size_rule(arguments, graph) if arguments.with_preprocessing else None
     if rule:
-        model = OnnxGraph(graph).model_of_images(export_common.preprocessing(arguments), rule.stride, rule.offset)
+        model = image_model(graph, export_common.preprocessing(arguments), rule.stride, rule.offset)
     else:
-        model = OnnxGraph(graph).model(dynamic=not arguments.fixed_size)
+        model = net_model(graph, dynamic=not arguments.fixed_size)
     with replacing(arguments.output) as temporary:
         temporary.write_bytes(model.SerializeToString())
     if arguments.verify:
@@ -57,7 +58,7 @@ def _size_rule(arguments: argparse.Namespace, graph: Graph) -> SizeRule:
 def _verify(arguments: argparse.Namespace, net: Any, graph: Graph, rule: SizeRule | None) -> None:
     """Compare every blob at several sizes, with a model that outputs all; then the labels, with the written file."""
     pictures = Pictures(arguments.image, export_common.preprocessing(arguments))
-    runner = onnx_runner(OnnxGraph(graph, list(graph.values)).model().SerializeToString())
+    runner = onnx_runner(net_model(graph, list(graph.values)).SerializeToString())
     result = verify(net, runner, pictures, arguments.tolerance)
     labels = None
     if rule:

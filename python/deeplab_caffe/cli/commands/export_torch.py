@@ -9,7 +9,7 @@ from ...errors import InputError
 from ...files import write_text
 from ...porting.export.graph import graph_of
 from ...porting.export.pictures import Pictures
-from ...porting.export.run import torch_runner
+from ...porting.export.runners import torch_runner
 from ...porting.export.torch_source import TorchSource
 from ...porting.export.verification import verify
 from ...porting.state_dict import read_state_dict, write_state_dict

@@ -6,7 +6,7 @@ import argparse
 import json
 
 from ...inspection.analysis import analyse, as_json
-from ...inspection.table import as_text
+from ...inspection.analysis_text import as_text
 from .. import net_flags
 
 

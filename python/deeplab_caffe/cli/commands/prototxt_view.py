@@ -10,7 +10,7 @@ from pathlib import Path
 from ...files import write_text
 from ...formats.prototxt import Document
 from ...inspection.analysis import Analysis, analyse
-from ...inspection.diff import Difference, diff_documents
+from ...inspection.diff import PrototxtDifference, diff_documents
 from ...inspection.view import page
 from .. import net_flags, template_flags
 
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> None:
         webbrowser.open(path.resolve().as_uri())
 
 
-def _difference(analyses: list[Analysis], arguments: argparse.Namespace) -> Difference | None:
+def _difference(analyses: list[Analysis], arguments: argparse.Namespace) -> PrototxtDifference | None:
     """The differences between two nets; None if there is only one."""
     if len(analyses) == 1:
         return None

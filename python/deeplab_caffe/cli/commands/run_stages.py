@@ -11,8 +11,7 @@ from ...caffe import parallel
 from ...errors import InputError
 from ...experiment import STAGES, Experiment, demo, published
 from ...experiment import run as run_stages
-from ...nets import Options, full_name, generate, prototxt_folder, write_files
-from ...nets import arguments as option_flags
+from ...nets import GeneratorOptions, full_name, generate, option_flags, prototxt_folder, write_files
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +53,7 @@ def _experiment(arguments: argparse.Namespace) -> Experiment:
     return published(full_name(arguments.name), _published_options(arguments))
 
 
-def _published_options(arguments: argparse.Namespace) -> Options:
+def _published_options(arguments: argparse.Namespace) -> GeneratorOptions:
     """The options of a published model, including --data and --exp."""
     if arguments.quick:
         raise InputError("--quick is only for 'demo'; use --iterations for a short training")

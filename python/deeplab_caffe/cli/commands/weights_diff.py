@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 
-from ...porting.any_weights import read_any
 from ...porting.difference import compare
+from ...porting.state_dict import read_any
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,19 +11,18 @@ from pathlib import Path
 
 from ... import caffe
 from ...caffe import log
+from ...caffe.net.weights import weight_layers
 from ...errors import InputError
 from ...files import write_text
 from ...formats.weight_files import WeightFile, read_weight_file, write_weight_file
-from ...formats.weight_fit import NetLayer, layers_of
+from ...formats.weight_fit import NetLayer
 from ...formats.weights import LayerWeights
 from ...inspection.shapes import infer_shapes
-from ...porting.difference import Difference, compare
+from ...porting.difference import WeightsDifference, compare
 from ...porting.export.pictures import Pictures
-from ...porting.export.torch_source import to_layers
 from ...porting.export.verification import Verification, compare_nets
-from ...porting.port import Choices, Ported, port
-from ...porting.renames import read_renames
-from ...porting.state_dict import is_state_dict, read_metadata, read_state_dict
+from ...porting.port import Choices, Ported, port, read_renames
+from ...porting.state_dict import is_state_dict, read_metadata, read_state_dict, to_layers
 from ...porting.summary import summarise
 from ...porting.surgery import CAFFE, TORCHVISION, Preprocessing
 from ...porting.torch_names import to_caffe, warnings
@@ -63,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    target = layers_of(infer_shapes(definition_named(arguments.to), phase=caffe.TEST).net)
+    target = weight_layers(infer_shapes(definition_named(arguments.to), phase=caffe.TEST).net)
     layers, images = _source(arguments.file, arguments.from_images, target)
     source = WeightFile(arguments.file, "", "", list(layers))
     print_weight_warnings(summarise(source))
@@ -115,7 +114,7 @@ def _numbers(text: str) -> list[int]:
         raise InputError(f"--classes: expected integers separated by commas but got '{text}'") from None
 
 
-def _proof(source: WeightFile, output: str, done: Ported) -> Difference:
+def _proof(source: WeightFile, output: str, done: Ported) -> WeightsDifference:
     """Compare each written blob with the source's of that name, after checking that the file was written correctly."""
     written = read_weight_file(output)
     if not compare(WeightFile("made", "", "", done.layers), written).is_equal:
@@ -131,7 +130,7 @@ def _activations(arguments: argparse.Namespace, layers: Sequence[LayerWeights], 
     other = caffe.Net(definition_named(arguments.from_net), caffe.TEST)
     with tempfile.TemporaryDirectory() as folder:
         whole = f"{folder}/source.caffemodel"
-        write_weight_file(whole, port(layers, layers_of(other)).layers)
+        write_weight_file(whole, port(layers, weight_layers(other)).layers)
         other.copy_from(whole)
     wanted = _PREPROCESSING[arguments.to_images]
     found = compare_nets(net, other, Pictures(arguments.image, wanted), Pictures(arguments.image, images))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from ...porting.any_weights import read_any
+from ...porting.state_dict import read_any
 from ...porting.summary import summarise
 from ..weight_warnings import print_weight_warnings
 

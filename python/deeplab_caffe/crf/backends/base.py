@@ -1,4 +1,4 @@
-"""What all backends share: what they are given beside the parameters, and labels from beliefs."""
+"""What all backends share: their options, and labels from beliefs."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..array_types import Float32
+from ...arrays import Float32
 
 #: an image (H, W) or (H, W, bands), and its unary energies (C, H, W)
 Pair = tuple[NDArray, Float32]
 
 
 class BackendOptions(NamedTuple):
-    """What a backend is told beside the parameters: labels or probabilities, the compaction, the device."""
+    """What a backend gets besides the parameters: whether to return labels, the compaction, the device."""
 
     labels: bool
     compact: float

@@ -1,7 +1,7 @@
-"""Mean field with the exact Gaussian kernels, by brute force: what the lattice's error is measured against.
+"""Mean field with the exact Gaussian kernels, by brute force: the reference for the lattice's error.
 
-All pairs of pixels count whose weight is above e^-20 = 2e-9. That takes half a minute to some minutes for a photograph:
-it is made for small images and for measurements.
+All pairs of pixels with a weight above e^-20 = 2e-9 contribute. A photograph takes half a minute to some minutes, so
+use it for small images and measurements.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..array_types import Float32
+from ...arrays import Float32
 from ..kernels.exact_filter import filter_blocks
 from ..kernels.vector import LANES
 from ..lattice import term_features
@@ -90,7 +90,7 @@ class FeatureKernel:
 
 
 def near_blocks(features: Float32, size: int) -> NDArray[np.intp]:
-    """An order of `features` (N, d) in which every `size` in turn are near each other: halved along the widest axis."""
+    """An order of `features` (N, d) in which each block of `size` is compact: halved along the widest axis."""
     pending: list[NDArray[np.intp]] = [np.arange(len(features))]
     order: list[NDArray[np.intp]] = []
     while pending:

@@ -27,9 +27,9 @@ def infer(pairs: Sequence[Pair], parameters: CRFParameters, options: BackendOpti
 def infer_weights(
     pairs: Sequence[Pair], parameters: CRFParameters, w1s: Sequence[float], options: BackendOptions
 ) -> list[list[NDArray]]:
-    """For each of `w1s` what `infer` gives with it; lattices are built once and all weights run side by side.
+    """The result of `infer` for each of `w1s`; lattices are built once and all weights are computed side by side.
 
-    Raises InputError for a device that is not there and for images of different numbers of classes.
+    Raises InputError for a device that is not available and for unaries with different numbers of classes.
     """
     device = _device(options.device)
     classes = {len(unary) for _, unary in pairs}
@@ -80,7 +80,7 @@ def _terms(
 
 
 class _Iteration:
-    """One mean field step on tensors that keep their places, so that CUDA can record it once and repeat it."""
+    """One mean field iteration on tensors at fixed addresses, so that CUDA can record it once and repeat it."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class _Iteration:
         self._logits = logits[:, None, kept]
         dropped = torch.ones(logits.shape[1], dtype=torch.bool, device=logits.device)
         dropped[kept] = False
-        # Classes that send no messages stay in the softmax, as one.
+        # Classes that send no messages stay in the softmax, summed into one.
         self._rest = logits[:, None, dropped].logsumexp(2, keepdim=True).expand(-1, settings, -1)
         self._terms = []
         for lattice, weights in terms:
@@ -103,7 +103,7 @@ class _Iteration:
         self.messages = self._logits.new_zeros(len(logits), settings, len(kept))
 
     def run(self, iterations: int) -> Tensor:
-        """(N, W, K): what is added to the logits of the kept classes after so many iterations."""
+        """The sum of the messages (N, W, K) to the kept classes after the given number of iterations."""
         _repeat(self._step, iterations, self.messages)
         return self.messages
 
@@ -116,7 +116,7 @@ class _Iteration:
 
 
 def _repeat(step: Callable[[], None], times: int, state: Tensor) -> None:
-    """Run `step`, which changes `state` and nothing else, so many times; on CUDA as a graph that is recorded once."""
+    """Run `step`, which changes only `state`, `times` times; on CUDA as a graph that is recorded once."""
     if state.device.type != "cuda" or times < 2:
         for _ in range(times):
             step()
@@ -124,7 +124,7 @@ def _repeat(step: Callable[[], None], times: int, state: Tensor) -> None:
     side = torch.cuda.Stream(state.device)
     side.wait_stream(torch.cuda.current_stream(state.device))
     with torch.cuda.stream(side):
-        step()  # the first call may set up what a recording must not
+        step()  # the first call may initialize libraries, which cannot be recorded
     torch.cuda.current_stream(state.device).wait_stream(side)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):

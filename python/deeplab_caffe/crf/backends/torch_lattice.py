@@ -19,7 +19,7 @@ from ..lattice import feature_scale
 
 @dataclass(frozen=True)
 class TorchLattice:
-    """The geometry of a filter over the N pixels of several images, which fill M vertices."""
+    """The geometry of a filter over the N pixels of several images, which touch M vertices."""
 
     offsets: Tensor
     """(N, d + 1) int64: the vertices of each pixel's simplex."""
@@ -39,7 +39,7 @@ class TorchLattice:
     def filtered(self, values: Tensor) -> Tensor:
         """Each pixel's sum over all pixels of kernel times value; `values` and result (N, K).
 
-        Sums are taken in one order, without atomic additions: the same result in every run.
+        Sums have a fixed order, without atomic additions: every run gives the same result.
         """
         corners = self.offsets.shape[1]
         spread = values[torch.div(self.order, corners, rounding_mode="floor")]
@@ -60,7 +60,7 @@ def build_torch_lattice(features: Sequence[Tensor]) -> TorchLattice:
 
     Raises InputError where the standard deviations are too small for keys of 62 bits.
     """
-    # The program works on four pixels at a time and fills up with points at the origin, whose vertices take part.
+    # DeepLab's program processes four pixels at a time and pads with points at the origin, whose vertices take part.
     phantoms = [rows.new_zeros(int(len(rows) % 4 > 0), rows.shape[1]) for rows in features]
     parts = [*features, *phantoms]
     images = [i % len(features) for i in range(len(parts))]
@@ -115,7 +115,7 @@ def _elevated(features: Tensor) -> Tensor:
 
 
 def _keys(base: Tensor, rank: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
-    """(N, d + 1): one number for each corner of the simplices; and what it grows by along each coordinate."""
+    """(N, d + 1): one number for each corner of the simplices; and its step along each coordinate."""
     corners = base.shape[1]
     dims = corners - 1
     low = base[:, :dims].amin(0) - 2 * corners

@@ -1,4 +1,4 @@
-"""The CRF on folders of score maps and images, one after another, and on images that are larger than the memory."""
+"""The CRF on folders of score maps and images, and on images that are larger than the memory."""
 
 from .outputs import FORMATS
 from .refine_folder import RECORD, Failure, RefineSummary, batch_tasks, refine_batch

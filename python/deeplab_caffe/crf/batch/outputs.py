@@ -1,4 +1,4 @@
-"""What a batch writes: label maps and probabilities, in one piece or part by part."""
+"""The files that a batch writes: label maps and probabilities, in one piece or part by part."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data.bin_maps import map_bin
-from ...data.labels import Palette, voc_palette
-from ...data.png_stream import PngStream
+from ...arrays import Float32, Palette, Size
+from ...data.bin_files import map_bin
+from ...data.indexed_png import IndexedPngWriter
+from ...data.labels import voc_palette
 from ...files import replacing, reserve
-from ..array_types import Float32, Size
 from .regions import Region
 
 Probabilities = Float32 | None
@@ -24,21 +24,21 @@ class Output(Protocol):
     """A file that is written part by part, in bands of rows from the top."""
 
     def begin_band(self, height: int) -> None:
-        """So many rows come next."""
+        """Begin the next `height` rows."""
 
     def put(self, part: Region, labels: NDArray[Any], probabilities: Probabilities) -> None:
-        """Take the labels (h, w) of a part, and its probabilities (C, h, w) where they are wanted; from any thread."""
+        """Write the labels (h, w) of a part, and its probabilities (C, h, w) if they are needed; from any thread."""
 
     def end_band(self) -> None:
-        """All parts of these rows were put."""
+        """All parts of these rows have been written."""
 
 
 class _Png:
-    """Labels as an indexed PNG; keeps a band of rows."""
+    """Labels as an indexed PNG; a band of rows is kept in memory."""
 
     def __init__(self, path: Path, size: Size, palette: Palette) -> None:
         self._file = path.open("wb")
-        self._stream = PngStream(self._file, *size, palette)
+        self._stream = IndexedPngWriter(self._file, *size, palette)
         self._band = np.empty((0, size[1]), np.uint8)
 
     def begin_band(self, height: int) -> None:
@@ -56,7 +56,7 @@ class _Png:
 
 
 class _Mapped:
-    """Values (C, H, W), or labels (1, H, W), in a file that is mapped anew for each part: pages do not pile up."""
+    """Values (C, H, W), or labels (1, H, W), in a file; mapped again for each part, so that no pages stay in memory."""
 
     def __init__(self, path: Path, shape: tuple[int, int, int], dtype: str, labels: bool) -> None:
         self._path, self._shape, self._dtype, self._labels = path, shape, dtype, labels
@@ -84,7 +84,7 @@ class _Mapped:
         pass
 
 
-#: what can be written
+#: the formats of results
 FORMATS = {
     "png": "labels as a PNG with the palette's colours",
     "npy": "probabilities (C, H, W), float32",
@@ -96,7 +96,7 @@ FORMATS = {
 def outputs(
     stem: Path, formats: tuple[str, ...], size: Size, classes: int, palette: Palette | None
 ) -> Iterator[list[Output]]:
-    """The files `<stem>.<format>`; they appear when the block has succeeded."""
+    """The files `<stem>.<format>`; they get their names when the block has succeeded."""
     with contextlib.ExitStack() as stack:
         opened: list[Any] = []
         for name in formats:

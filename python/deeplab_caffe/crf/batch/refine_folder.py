@@ -1,4 +1,4 @@
-"""A batch: the images of two folders, streamed through a pool."""
+"""The CRF on the score maps of one folder and the images of another, streamed through a pool of workers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ...data.large_images import IMAGE_SUFFIXES, find_images
+from ...data.images import IMAGE_SUFFIXES, find_images
 from ...data.score_maps import find_score_maps
 from ...errors import InputError
 from ...files import write_text
@@ -21,7 +21,7 @@ from ...temporary_files import remove_leftovers
 from ..pool import WorkerPool, open_pool
 from .refiner import Refiner, Task
 
-RECORD = "crf.json"  # in the folder of the results: the parameters that they were made with
+RECORD = "crf.json"  # in the folder of the results: the parameters used
 
 
 class Failure(NamedTuple):
@@ -32,7 +32,7 @@ class Failure(NamedTuple):
 
 
 class RefineSummary(NamedTuple):
-    """How a batch went."""
+    """The number of refined images, and the failures."""
 
     done: int
     failures: tuple[Failure, ...]
@@ -41,9 +41,9 @@ class RefineSummary(NamedTuple):
 def batch_tasks(
     scores: str | os.PathLike[str], images: str | os.PathLike[str], ids: Sequence[str] | None = None
 ) -> list[Task | Failure]:
-    """What there is to do for the score maps of a folder: all of them, or those named; without an image, a failure.
+    """The tasks for the score maps of a folder, all of them or those in `ids`; a map without an image is a failure.
 
-    Raises InputError for folders that cannot be listed, and where no image at all has a score map.
+    Raises InputError if a folder cannot be listed, or no image has a score map.
     """
     maps, pictures = find_score_maps(scores), find_images(images)
     chosen = list(maps) if ids is None else list(dict.fromkeys(ids))
@@ -74,11 +74,19 @@ def refine_batch(
     scheduler: str | None = None,
     quiet: bool = False,
 ) -> RefineSummary:
-    """Refine image by image; those that cannot be are reported on standard error, and the others done.
+    """Refine all images; an image that fails is reported on standard error, and the others are refined.
 
-    A few images per worker are in the memory at a time, however many there are.
-    Raises InputError where the results would overwrite what is read or cannot be written, another batch is writing
-    into their folder, and for a scheduler that is not there.
+    Only a few images per worker are in memory at a time.
+
+    Args:
+        tasks: from `batch_tasks`.
+        refiner: the parameters and the output.
+        workers, processes, scheduler: see `open_pool`.
+        quiet: no progress.
+
+    Raises:
+        InputError: the results would overwrite the input or cannot be written, another batch is writing
+            them, or the scheduler does not answer.
     """
     _keep_inputs(tasks, refiner.folder)
     _prepare(refiner.folder)
@@ -106,14 +114,14 @@ def _refine(
 
 
 def _record(refiner: Refiner) -> None:
-    """Say in the folder with which parameters its results are made; the date is that of the last change of them."""
+    """Write the parameters of the results into their folder; the file's date is that of their last change."""
     path, text = refiner.folder / RECORD, refiner.parameters.to_json() + "\n"
     if not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != text:
         write_text(path, text)
 
 
 def _prepare(folder: Path) -> None:
-    """Make the folder of the results, and see that files can be made in it."""
+    """Make the folder of the results, and check that it can be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
@@ -123,7 +131,7 @@ def _prepare(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _tidied(files: Sequence[Path]) -> Iterator[None]:
-    """Remove what a run that was killed left behind, and at the end what lost workers left."""
+    """Remove temporary files: at the start those of a killed run, at the end those of lost workers."""
     remove_leftovers(files)
     try:
         yield
@@ -142,4 +150,4 @@ def _report(failure: Failure) -> None:
 def _keep_inputs(tasks: Sequence[Task | Failure], folder: Path) -> None:
     read = {path.resolve().parent for task in tasks if isinstance(task, Task) for path in (task.scores, task.image)}
     if folder.resolve() in read:
-        raise InputError(f"{folder} holds what is to be read; name another folder for the results")
+        raise InputError(f"{folder} holds the input; name another folder for the results")

@@ -1,4 +1,4 @@
-"""One worker of a batch: an image and its score map in, refined files out."""
+"""Refining one image: reads the image and its score map, writes the refined files."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data.labels import Palette
-from ...data.large_images import open_image
+from ...arrays import Palette, Size
+from ...data.images import open_image
 from ...data.score_maps import Kind
 from ...errors import InputError, Stopped
 from ...progress import Progress
-from ..array_types import Size
 from ..inference import check_image, check_inputs, crf_labels, dense_crf
 from ..params import CRFParameters, check_compact
 from ..pool import stopping
@@ -27,7 +26,7 @@ from .outputs import Output, Probabilities, outputs
 from .regions import ImageScores, Region, image_scores
 from .tiles import DEFAULT_OVERLAP, bands, default_tile, infer_region
 
-#: one image in tiles at a time: its tiles keep all threads busy
+#: only one image at a time is processed in tiles, which keep all threads busy
 _ONE_IN_TILES = threading.Lock()
 _LOOKED_AT = 1 << 20  # pixels
 
@@ -44,11 +43,23 @@ class Task(NamedTuple):
 class Refiner:
     """Refines score maps with the CRF.
 
-    kind: whether maps hold scores or probabilities (see `score_maps.kind_of`). size: (H, W) of the net's input, to
-    which smaller maps are enlarged; "image": the image's; None: maps are not enlarged.
-    tile: the side of a tile in pixels, margins included; None: 1024 or 6 margins; 0 never cuts. Images of up to twice
-    a tile's pixels are done in one piece. overlap: the margin in units of sigma_alpha. compact: see `dense_crf`.
-    threads: for one image's tiles.
+    Args:
+        parameters: of the CRF.
+        folder: where the results are written, as `<id>.<format>`.
+        formats: some of `FORMATS`.
+        palette: the colours of PNGs; None for those of VOC.
+        kind: whether maps hold scores or probabilities (see `score_maps.kind_of`).
+        size: (H, W) of the net's input, to which smaller maps are enlarged; "image" for the image's size; None if maps
+            are not enlarged.
+        tile: the side of a tile in pixels, margins included; None for 1024 or 6 margins; 0 for no tiles. Images of up
+            to twice a tile's pixels are processed in one piece.
+        overlap: the margin in units of sigma_alpha.
+        compact: see `dense_crf`.
+        threads: for the tiles of one image.
+        quiet: no progress.
+
+    Raises:
+        InputError: a value is out of range, or the tile is too small for its margins.
     """
 
     parameters: CRFParameters
@@ -76,21 +87,21 @@ class Refiner:
 
     @property
     def margin(self) -> int:
-        """What tiles have around them, in pixels."""
+        """The margin of a tile, in pixels."""
         return round(self.overlap * self.parameters.sigma_alpha)
 
     @property
     def side(self) -> int:
-        """Of a tile, in pixels, margins included; 0 never cuts."""
+        """The side of a tile in pixels, margins included; 0 for no tiles."""
         return default_tile(self.margin) if self.tile is None else self.tile
 
     def __call__(self, task: Task) -> str | None:
-        """Refine one image. What is wrong with it is returned as a message; None if all went well."""
+        """Refine one image. Returns the error message, or None if there is none."""
         try:
             self.refine(task)
         except InputError as error:
             return str(error)
-        except OSError as error:  # those of reading are InputErrors
+        except OSError as error:  # errors of reading are InputErrors
             return f"{self.folder / task.id}: cannot be written: {error.strerror or error}"
         except MemoryError as error:
             return f"{task.image}: out of memory ({error}); use fewer workers, or a smaller tile"
@@ -143,7 +154,7 @@ class Refiner:
             pool.shutdown(cancel_futures=True)
 
     def _check_levels(self, task: Task, image: NDArray) -> None:
-        """See that an image was not divided by 255, by a look at every n-th row: one tile may just be dark."""
+        """Check on every n-th row that the image was not divided by 255; a single tile may just be dark."""
         try:
             rows = image[:: max(1, image.shape[0] * image.shape[1] // _LOOKED_AT)]
             check_image(rows, self.parameters.sigma_beta, rows.shape[:2])
@@ -155,7 +166,7 @@ class Refiner:
     ) -> tuple[NDArray, Probabilities]:
         pixels = open_image(task.image) if isinstance(image, np.memmap) else image
         try:
-            # sigma_beta 0: levels were looked at before
+            # sigma_beta 0: the levels have been checked
             given = check_inputs(np.array(pixels[grown.slices]), scores.reopened().unary(grown), sigma_beta=0)
         except InputError as error:
             raise InputError(
@@ -180,7 +191,7 @@ def _put(files: Sequence[Output], part: Region, labels: NDArray, probabilities: 
 
 @contextlib.contextmanager
 def _band(files: Sequence[Output], height: int) -> Iterator[None]:
-    """Begin a band of rows in all files, and end it when all its parts were put."""
+    """Begin a band of rows in all files, and end it when all its parts are written."""
     for file in files:
         file.begin_band(height)
     yield

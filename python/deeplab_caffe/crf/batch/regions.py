@@ -1,4 +1,4 @@
-"""Parts of an image, and what of its score map falls on them."""
+"""Rectangular regions of an image, and the part of its score map in each."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Float32, Size
 from ...data.score_maps import Kind, kind_of, open_score_map
 from ...errors import InputError
-from ..array_types import Float32, Size
 from ..unary import bilinear_taps, input_size, resize_scores, unary_from_probabilities
 
 
 class Region(NamedTuple):
-    """Rows `top` to `bottom` and columns `left` to `right` of an image, the ends not included."""
+    """Rows `top` to `bottom` and columns `left` to `right` of an image, `bottom` and `right` excluded."""
 
     top: int
     left: int
@@ -24,7 +24,7 @@ class Region(NamedTuple):
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """What to index an array (H, W) with."""
+        """The index of the region in an array (H, W)."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     @property
@@ -37,7 +37,7 @@ def image_scores(path: Path, kind: Kind, net_size: Size | None, image: Size) -> 
     """The score map of an image of size (H, W).
 
     `net_size`: the size of the net's input, to which a smaller map is enlarged before its top left part is taken.
-    Without it the map must be as large as the image, or larger by padding at the right and at the bottom.
+    Without it the map must have the size of the image, or be larger by padding at the right and the bottom.
     Raises InputError that names the file.
     """
     values = open_score_map(path)
@@ -53,7 +53,7 @@ class ImageScores(NamedTuple):
 
     path: Path
     kind: Kind
-    #: what the map is enlarged to, (H, W)
+    #: the size that the map is enlarged to
     full: Size
     values: NDArray[Any]
 
@@ -63,7 +63,7 @@ class ImageScores(NamedTuple):
         return int(self.values.shape[0])
 
     def reopened(self) -> ImageScores:
-        """The same map, mapped anew, so that the pages of what was read before are let go of."""
+        """The same file, mapped again, so that pages that were read before are freed."""
         return self if not isinstance(self.values, np.memmap) else self._replace(values=open_score_map(self.path))
 
     def unary(self, region: Region) -> Float32:
@@ -76,7 +76,7 @@ class ImageScores(NamedTuple):
 
 
 def enlarged(values: NDArray[Any], full: Size, region: Region) -> Float32:
-    """A region of a map (C, h, w) enlarged to `full`, without the rest: what `resize_scores` gives there."""
+    """A region of a map (C, h, w) enlarged to `full`: that part of `resize_scores`, without the rest."""
     height, width = values.shape[1:]
     rows, columns = region.slices
     if (height, width) == tuple(full):

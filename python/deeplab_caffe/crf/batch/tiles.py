@@ -1,8 +1,8 @@
-"""Inference tile by tile, for images whose lattice would not fit into the memory.
+"""Inference tile by tile, for images whose lattice does not fit into the memory.
 
-Each tile is computed with a margin around it, which is then dropped. Its lattice is the part of the whole image's
-lattice that lies there: positions are counted from the image's corner, not the tile's, so that away from the margin's
-edge the same vertices hold the same values and only what lies beyond the margin is missing.
+Each tile is computed with a margin around it, which is then cut off. Positions are counted from the corner of the
+image, not of the tile, so the tile's lattice is a part of the whole image's lattice: away from the margin's edge the
+same vertices have the same values, and only the influence of pixels beyond the margin is missing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ..array_types import Float32, Size
+from ...arrays import Float32, Size
 from ..lattice import Lattice, build_lattice
 from ..mean_field import Beliefs, MeanField, Pairwise
 from ..params import CRFParameters, GaussianTerm
@@ -21,17 +21,17 @@ from .regions import Region
 
 #: pixels on a side, margins included, at least
 DEFAULT_TILE = 1024
-#: the margin in units of sigma_alpha; docs/crf-search.md tells what it leaves of the seams
+#: the margin in units of sigma_alpha; docs/crf-search.md shows how much of the seams remains
 DEFAULT_OVERLAP = 3.0
 
 
 def default_tile(margin: int) -> int:
-    """The side of a tile: so that its own part is at least four ninths of it."""
+    """The side of a tile, such that its own part has at least four ninths of its area."""
     return max(DEFAULT_TILE, 6 * margin)
 
 
 def bands(size: Size, tile: int, margin: int) -> Iterator[list[tuple[Region, Region]]]:
-    """Rows of tiles that cover an image (H, W): each tile's own part, and that with its margin."""
+    """Rows of tiles that cover an image (H, W): each tile's own part, and the part with its margin."""
     rows, columns = (_edges(length, tile - 2 * margin) for length in size)
     for top, bottom in zip(rows, rows[1:], strict=False):
         parts = (Region(top, left, bottom, right) for left, right in zip(columns, columns[1:], strict=False))
@@ -52,7 +52,7 @@ def _grown(part: Region, margin: int, size: Size) -> Region:
 def infer_region(
     image: NDArray, unary: Float32, region: Region, parameters: CRFParameters, compact: float = 0.0
 ) -> Beliefs:
-    """Mean field on a region alone: `image` (h, w, bands) and `unary` (C, h, w) are the region's."""
+    """Mean field on one region: `image` (h, w, bands) and `unary` (C, h, w) are the region's."""
     terms = parameters.terms()
     pairwise = Pairwise([_lattice(term, image, region) for term in terms])
     weights = [term.weight for term in terms]
@@ -79,10 +79,10 @@ def _lattice(term: GaussianTerm, image: NDArray, region: Region) -> Lattice:
 
 
 def _positions(first: int, count: int, sigma: float, axis: int) -> Float32:
-    """Positions in units of sigma, less whole periods of the lattice.
+    """Positions in units of sigma, minus whole periods of the lattice.
 
-    The lattice repeats itself along feature i every sqrt(3/2 (i + 1) (i + 2)); taking periods off keeps numbers small,
-    and so their float32 steps.
+    The lattice has the period sqrt(3/2 (i + 1) (i + 2)) along feature i; subtracting periods keeps the numbers, and so
+    the rounding errors of float32, small.
     """
     period = math.sqrt(1.5 * (axis + 1) * (axis + 2))
     sigma = float(np.float32(sigma))

@@ -7,7 +7,7 @@ import numpy as np
 from .kernel_cache import inlined, kernel
 from .vector import CUT, exp_cut, filled, fma, item, load, load16, multiply, store, subtract
 
-_FARTHEST = np.float32(-2 * CUT)  # a squared distance, in standard deviations, from which on a weight is nothing
+_FARTHEST = np.float32(-2 * CUT)  # squared distance, in standard deviations, from which on weights are 0
 _HALF, _ZERO = np.float32(-0.5), np.float32(0)
 _ONE_PART, _THREE_PARTS = (0,), (0, 0, 0)
 
@@ -30,7 +30,7 @@ def filter_blocks(features, low, high, given, stride, block, taken):
 
 @inlined
 def _distance(low, high, one, other):
-    """The least squared distance between two blocks."""
+    """The smallest squared distance between two blocks."""
     total = _ZERO
     for j in range(low.shape[0]):
         gap = max(low[j, one] - high[j, other], low[j, other] - high[j, one], _ZERO)

@@ -10,7 +10,7 @@ from .vector import item, prefetch
 EMPTY = np.int64(-(2**63))  # the key of a slot without a vertex
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _BLOCK = 128
-_AHEAD = 6  # slots are asked for this many pixels before they are needed
+_AHEAD = 6  # slots are prefetched this many pixels ahead
 _ROUND = np.float32(12582912.0)  # 1.5 * 2^23: adding and subtracting it rounds a float32 to the nearest even integer
 
 
@@ -18,8 +18,8 @@ _ROUND = np.float32(12582912.0)  # 1.5 * 2^23: adding and subtracting it rounds 
 def _first_slot(key, slots):
     """The first of so many slots to try for `key`.
 
-    It is linear in the key: keys one step further stand one shift further, and looking up all neighbours of vertices
-    that come in the order of their slots reads memory in order.
+    It is linear in the key: keys that differ by one step are in slots that differ by one shift, so looking up all
+    neighbours of vertices in the order of their slots reads memory in order.
     """
     high = (np.uint64(key) * _GOLDEN) >> np.uint64(32)
     return np.int64((high * np.uint64(slots)) >> np.uint64(32))
@@ -27,7 +27,7 @@ def _first_slot(key, slots):
 
 @inlined
 def _find(key, slot, slot_keys):
-    """The slot that holds `key`, or the empty one where it belongs, from the first to try on."""
+    """The slot that holds `key`, or the empty slot where it belongs; the search begins at `slot`."""
     last = slot_keys.size - 1
     while item(slot_keys, slot) != key and item(slot_keys, slot) != EMPTY:
         slot = (slot + 1) & last
@@ -60,7 +60,7 @@ def in_order(slot_keys, slots, count):
     """The keys and vertices (M,) of all `count` vertices, in the order of their slots."""
     keys, vertices = np.empty(count + 1, np.int64), np.empty(count + 1, np.int32)
     found = np.int64(0)
-    for slot in range(slots.size):  # no branch, which would be taken at random
+    for slot in range(slots.size):  # no branch, which could not be predicted
         keys[found], vertices[found] = slot_keys[slot], slots[slot]
         found += np.int64(slots[slot] >= 0)
     return keys[:count], vertices[:count]
@@ -192,7 +192,7 @@ def _make_keys(base, rank, strides, size, simplex_keys):
 
 @inlined
 def _look_up(simplex_keys, start, size, offsets, slot_keys, slots, counter, first_slots):
-    """Find or enter the vertices of one block; to ask first whether a corner is that of the pixel before costs more."""
+    """Find or enter the vertices of one block; comparing with the corners of the pixel before would cost more."""
     corners = simplex_keys.shape[0]
     for corner in range(corners):
         for i in range(size):
@@ -231,7 +231,7 @@ def find_following(keys, vertices, strides, slot_keys, slots):
             key = keys[i] + step
             other = item(slots, _find(key, _first_slot(key, slot_keys.size), slot_keys))
             after[vertices[i]] = other
-            before[other + 1] = True  # of no vertex: the first, which is cut off
+            before[other + 1] = True  # -1, no vertex, sets the first value, which is cut off
     return following, preceded[:, 1:]
 
 
@@ -246,7 +246,7 @@ def find_runs(following, preceded):
     for direction in range(corners):
         after, before = following[direction], preceded[direction]
         found = np.int64(0)
-        for vertex in range(size):  # no branch, which would be taken at random
+        for vertex in range(size):  # no branch, which could not be predicted
             firsts[found] = vertex
             found += np.int64(after[vertex] >= 0) & np.int64(not before[vertex])
         for first in firsts[:found]:

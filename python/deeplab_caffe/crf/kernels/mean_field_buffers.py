@@ -1,4 +1,4 @@
-"""The compiled loops that lay out energies and lattices for mean field: see `mean_field_kernels` for the form."""
+"""The compiled loops that fill the buffers of mean field with energies and lattices, in the form of `pixel_rows`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import numpy as np
 from .kernel_cache import inlined, kernel
 from .vector import add, exp_cut, load16, store
 
-PADDING = np.float32(-1e30)  # below what any message makes of a class
+PADDING = np.float32(-1e30)  # lower than any class's logit with messages
 _WIDE_BLOCK = 256
 _ZERO = np.float32(0)
 
 
 @kernel
 def least_excess(unary):
-    """(C,): the least of each class's energy above its pixel's lowest, in `unary` (C, N)."""
+    """(C,): the smallest difference of each class's energy from its pixel's lowest, in `unary` (C, N)."""
     classes, count = unary.shape
     least = np.full(classes, np.inf, np.float32)
     lowest = np.empty(_WIDE_BLOCK, np.float32)

@@ -1,6 +1,6 @@
 """The compiled passes of mean field: from values to beliefs and back, and to probabilities or labels in the end.
 
-`row_kernels` has the form of the values and of the arguments.
+`pixel_rows` describes the form of the values and of the arguments.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .vector import (
 def _softmax_block(parts, group, begin, size, bounded, rest, rows):
     """Replace logits by their softmax; `bounded` ones have a largest from 0 to 80 in each group and are not shifted."""
     groups, width = len(parts) // len(group), len(group) * LANES
-    behind = size * len(parts) * LANES + LANES  # a vector left over falls into the room behind the block
+    behind = size * len(parts) * LANES + LANES  # an incomplete last vector reaches into the room behind the block
     if not bounded:
         _shift(parts, group, begin, size, rest, behind, rows)
     for lane in range(0, size * len(parts) * LANES, 2 * LANES):
@@ -45,7 +45,7 @@ def _softmax_block(parts, group, begin, size, bounded, rest, rows):
 
 @inlined
 def _shift(parts, group, begin, size, rest, behind, rows):
-    """Subtract each group's largest; from `behind` on stands what `rest` becomes by it."""
+    """Subtract each group's largest logit; `rest` with the same shift is written from `behind` on."""
     groups, width = len(parts) // len(group), len(group) * LANES
     for i in range(size * groups):
         logit = load(group, rows, i * width)
@@ -59,7 +59,8 @@ def _shift(parts, group, begin, size, rest, behind, rows):
 def step(parts, group, corners, bounded, logits, rest, places, weights, taken, strength, given, values, splatted):
     """One pass: slice the messages from `values` (None: none yet), add the logits, softmax, splat into `splatted`.
 
-    logits: a row of one group's width for each pixel; rest (N,) or empty: what other classes add to each sum.
+    logits: a row of one group's width for each pixel; rest (N,) or empty: what the dropped classes add to
+    each sum.
     places, weights (N * columns,): each pixel's vertices, term by term. taken, given (N * terms,): factors after and
     before filtering, `given` may be None; strength (terms * lanes,): the terms' weights.
     """
@@ -78,7 +79,7 @@ def write_maps(
 ):
     """The last pass: beliefs of the group of that number into the `kept` rows of `maps` (C, N).
 
-    `shares` (N,), unless empty, becomes the part of all belief that belongs to the classes that are not kept.
+    `shares` (N,), unless empty, becomes the total belief of the classes that are not kept.
     """
     count = logits.size // (len(group) * LANES)
     rows = room(parts)

@@ -3,10 +3,8 @@
 Values are flat float32 arrays of rows, one for each pixel or vertex. A row has as many vectors of eight lanes as the
 tuple `parts` has values; numba compiles the loops for each such type, with all sizes known. A row holds one or more
 groups, inferences with different weights side by side, each with as many vectors as the tuple `group`. `corners` has a
-tuple for each term of the model, with a value for each corner of its simplices. What points at a vertex is the place of
-its row's first value, uint32, so that the loops need not multiply.
-
-As with `vector`: numba does not see that a change here concerns the kernels of other files, so touch those then.
+tuple for each term of the model, with a value for each corner of its simplices. A vertex is referred to by the place of
+its row's first value, uint32, so that the loops need no multiplication.
 """
 
 from __future__ import annotations
@@ -17,16 +15,16 @@ from numba.extending import overload
 from .kernel_cache import INLINED, inlined, kernel
 from .vector import LANES, add, filled, fma, item, load, load_repeated, multiply, place, prefetch, store
 
-BLOCK = 32  # pixels whose rows stay in the first cache between slice, softmax and splat
-PIXELS_AHEAD = 8  # vertices are asked for this many pixels before they are needed; so many follow the last
+BLOCK = 32  # pixels whose rows stay in the first-level cache between slice, softmax and splat
+PIXELS_AHEAD = 8  # vertices are prefetched this many pixels ahead; the places are padded by as many
 STEPS_AHEAD = 24  # the same for steps of a chain
-_MOST_PARTS, _USUAL_PARTS = 4, 3  # more vectors than these do not stay in registers with what belongs to them
+_MOST_PARTS, _USUAL_PARTS = 4, 3  # more vectors, with their operands, do not fit into the registers
 _ONE_PART = (0,)
 _ZERO, _HALF = np.float32(0), np.float32(0.5)
 
 
 def _at_once(parts):
-    """As `parts`, for the lanes of a row that the loops work on at once."""
+    """As `parts`, for the lanes of a row that the loops process at once."""
 
 
 @overload(_at_once)
@@ -156,7 +154,7 @@ def splat_block(parts, corners, places, weights, factors, values, begin, size, r
 
 @inlined
 def room(parts):
-    """The rows of one block, 64-byte aligned, and room behind them."""
+    """The rows of one block, aligned to 64 bytes, with spare room behind them."""
     space = np.empty(BLOCK * len(parts) * (LANES + 1) + 3 * LANES, np.float32)
     return space[(-(space.ctypes.data >> 2)) & 15 :]
 
@@ -175,7 +173,7 @@ def _blur_lanes(parts, stride, lane, values, chains):
             prefetch(values, coming + len(parts) * LANES - 1)
         there = place(chains, i + 1)
         after = load(parts, values, there + lane)
-        # The row of `nothing` must stay 0: what would be written there goes to the row behind it.
+        # The row at `nothing` must stay 0: its value is written to the row behind it.
         target = here if here != nothing else nothing + stride
         store(values, target + lane, fma(half, add(before, after), value))
         before, value, here = value, after, there
@@ -185,9 +183,9 @@ def _blur_lanes(parts, stride, lane, values, chains):
 def blur(parts, values, chains):
     """Blur all terms' vertices in place: v + (v before + v after) / 2, one direction after the other.
 
-    `chains`: rows of neighbouring vertices, the place of a row that is 0 before each and after the last, there
-    1 + STEPS_AHEAD times. Every row of neighbours is walked once and old values are kept aside; a vertex without
-    neighbours is not touched.
+    `chains`: rows of neighbouring vertices, separated by the place `nothing` of a row that is 0; after the last row it
+    stands 1 + STEPS_AHEAD times. Each row of neighbours is visited once, keeping the old values; a vertex without
+    neighbours does not change.
     """
     stride, some = len(parts) * LANES, _at_once(parts)
     whole = stride - stride % (len(some) * LANES)

@@ -1,12 +1,9 @@
 """Rows of float32 lanes as values inside numba functions, so that the hot loops are vector code on every host.
 
-Plain numba loops over a few contiguous channels are not vectorised well (the arrays might overlap), so the loops that
-matter say what they mean: `load`, `fma`, `store`. A row is one or more vectors of eight lanes, which LLVM lowers to
-AVX, SSE or NEON as the host has them; a vector of 16 serves work without gathers. How many vectors a row has is said by
-a tuple of that length, `parts_of(lanes)`: the type of an argument is what numba compiles a function for.
-
-Numba keeps the compiled kernels on disk and looks only at the date of the kernel's own file: after a change here, touch
-the files that import it.
+Numba does not vectorise plain loops over a few contiguous channels well, because the arrays might overlap. The hot
+loops therefore use explicit operations: `load`, `fma`, `store`. A row is one or more vectors of eight lanes, which LLVM
+lowers to AVX, SSE or NEON; a vector of 16 lanes is used where nothing is gathered. The number of vectors in a row is
+given by a tuple of that length, `parts_of(lanes)`, because numba compiles a function for the types of its arguments.
 """
 
 from __future__ import annotations
@@ -42,7 +39,7 @@ _row16 = VectorRow(2 * LANES, 1)
 
 
 def parts_of(lanes: int) -> tuple[int, ...]:
-    """What stands for rows of so many lanes, a multiple of eight."""
+    """The tuple that stands for rows of `lanes` values, a multiple of eight."""
     return (0,) * (lanes // LANES)
 
 
@@ -80,7 +77,7 @@ def _vectors(context, builder, row, array_type, array, index):
 
 @intrinsic
 def item(typingctx, array, index):
-    """One element of a flat array; the index is taken as it is, without Python's rule for negative ones."""
+    """One element of a flat array; negative indices do not count from the end."""
 
     def codegen(context, builder, signature, args):
         return builder.load(_address(context, builder, signature.args[0], *args))
@@ -111,7 +108,7 @@ def load(typingctx, parts, array, index):
 
 @intrinsic
 def load_repeated(typingctx, parts, group, array, index):
-    """As `load`, but the vectors begin anew after as many as `group` has values."""
+    """As `load`, but the first `len(group)` vectors are repeated to fill the row."""
     row, whole = VectorRow(LANES, len(parts)), len(group)
 
     def codegen(context, builder, signature, args):
@@ -157,7 +154,7 @@ def store(typingctx, array, index, value):
 
 @intrinsic
 def prefetch(typingctx, array, index):
-    """Ask for the cache line of one element of a flat array, which will be read and written soon."""
+    """Prefetch the cache line of one element of a flat array, which will be read and written soon."""
 
     def codegen(context, builder, signature, args):
         address = builder.bitcast(_address(context, builder, signature.args[0], *args), ir.IntType(8).as_pointer())
@@ -273,7 +270,7 @@ def first_of(typingctx, value, scalar):
 
 @intrinsic
 def inverse(typingctx, scalar):
-    """1 / scalar, without Python's check for 0."""
+    """1 / scalar, without Python's check for division by 0."""
 
     def codegen(context, builder, signature, args):
         return builder.fdiv(ir.Constant(_FLOAT, 1.0), args[0])
@@ -281,8 +278,8 @@ def inverse(typingctx, scalar):
     return types.float32(types.float32), codegen
 
 
-# exp(x) = 2^n * exp(r) with n = round(x / ln 2) and |r| <= ln 2 / 2; float32's ln 2 is off by 2e-9 only.
-_ROUND = 12582912.0  # 1.5 * 2^23: what is added to it is rounded, and stands in the low bits
+# exp(x) = 2^n * exp(r) with n = round(x / ln 2) and |r| <= ln 2 / 2; ln 2 in float32 has an error of only 2e-9.
+_ROUND = 12582912.0  # 1.5 * 2^23: a sum with it is rounded to an integer, which is in the low bits
 _TAYLOR = [1 / 720, 1 / 120, 1 / 24, 1 / 6, 1 / 2, 1.0, 1.0]
 CUT = -20.0
 
@@ -302,7 +299,7 @@ def _exp(builder, row, x):
 
 @intrinsic
 def exp_cut(typingctx, x):
-    """exp(x) for x < 80 to about 2e-7 relative, and exactly 0 below -20, as DeepLab's program cuts it."""
+    """exp(x) for x < 80 to about 2e-7 relative, and exactly 0 below -20, as in DeepLab's program."""
 
     def codegen(context, builder, signature, args):
         return _mapped(builder, x, lambda vector: _exp(builder, x, vector), *args)

@@ -1,4 +1,4 @@
-"""Who does the work of a search or a batch: threads, processes, or the workers of a Dask cluster."""
+"""The workers of a search or a batch: threads, processes, or a Dask cluster."""
 
 from .cluster import DaskPool
 from .common import WorkerPool, WorkFactory, stopping
@@ -8,9 +8,22 @@ __all__ = ["WorkerPool", "DaskPool", "LocalPool", "WorkFactory", "open_pool", "s
 
 
 def open_pool(make: WorkFactory, workers: int, processes: bool = False, scheduler: str | None = None) -> WorkerPool:
-    """A pool of `workers` threads or processes of this machine, or of the workers of the Dask scheduler named.
+    """A pool of threads or processes on this machine, or of the workers of a Dask cluster.
 
-    `make()` is called once by each worker and gives the function that does its tasks; for processes and for Dask it
-    must pickle. Raises InputError where there is no such scheduler.
+    Args:
+        make: each worker calls it once; it returns the function that does the tasks. For processes and for Dask it must
+            be picklable.
+        workers: the number of threads or processes.
+        processes: processes instead of threads.
+        scheduler: the address of a Dask scheduler, `tcp://host:port`, instead of this machine.
+
+    Raises:
+        InputError: the scheduler does not answer.
+
+    Example:
+        >>> pool = open_pool(lambda: abs, workers=1)
+        >>> sorted(pool.run([-2, 3]))
+        [(-2, 2), (3, 3)]
+        >>> pool.close()
     """
     return DaskPool(make, scheduler) if scheduler else LocalPool(make, workers, processes)

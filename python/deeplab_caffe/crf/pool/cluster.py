@@ -1,4 +1,4 @@
-"""The workers of a Dask cluster. The package `distributed` is imported only here, and only when a pool is made."""
+"""A pool of the workers of a Dask cluster. Only this module imports `distributed`, when a pool is opened."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _TASKS_AHEAD = 2  # per thread of the cluster
 
 
 class DaskPool:
-    """The cluster of a scheduler, `tcp://host:port`; workers may come and go. A `WorkerPool`.
+    """A `WorkerPool` of the cluster of a scheduler, `tcp://host:port`; workers may join and leave.
 
-    Workers need this package, and the files under the paths that the tasks name.
-    Raises InputError if Dask is not installed, the scheduler is not there, or it has no worker within a minute.
+    Workers need this package, and the files at the paths that the tasks name. Raises InputError if Dask is not
+    installed, the scheduler does not answer, or it has no worker within a minute.
     """
 
     def __init__(self, make: WorkFactory, scheduler: str, worker_seconds: float = _WORKER_SECONDS) -> None:
@@ -38,7 +38,7 @@ class DaskPool:
         except OSError as error:
             raise InputError(
                 f"no Dask scheduler answers at {scheduler} ({_first_line(error)}); start one with `dask scheduler`, "
-                "and workers with `dask worker tcp://host:8786`, or leave --scheduler out to use this machine"
+                "and workers with `dask worker tcp://host:8786`, or omit --scheduler to use this machine"
             ) from None
         try:
             self._client.wait_for_workers(1, timeout=worker_seconds)
@@ -58,7 +58,7 @@ class DaskPool:
             task = pending.pop(future)
             try:
                 result = future.result()
-            except self._dask.KilledWorker:  # the scheduler has given it to several workers, who all died
+            except self._dask.KilledWorker:  # several workers have died while doing this task
                 losses.another()
                 again = self._submit(task)
                 pending[again] = task
@@ -77,17 +77,17 @@ class DaskPool:
         return self._client.submit(work, self._token, self._make, task, pure=False)
 
     def _tasks_under_way(self) -> int:
-        """How many tasks to have under way: the cluster may have grown."""
+        """How many tasks to submit at a time; the cluster may have grown."""
         return (1 + _TASKS_AHEAD) * max(1, sum(self._client.nthreads().values()))
 
     def _lost(self) -> InputError:
         return InputError(
-            f"the Dask scheduler at {self._scheduler} was lost; start it again and give the same command: what was "
-            "done is kept"
+            f"the Dask scheduler at {self._scheduler} was lost; start it again and run the same command: finished "
+            "work is kept"
         )
 
     def close(self) -> None:
-        """Let go of the cluster, which drops what this pool has not finished."""
+        """Disconnect from the cluster, which drops the unfinished tasks of this pool."""
         self._client.close()
 
 

@@ -1,4 +1,4 @@
-"""What every pool does, and the worker's side of it."""
+"""The interface of a pool of workers, and what runs in a worker."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...errors import InputError
 
 WorkFactory = Callable[[], Callable[[Any], Any]]
 
-#: how often in a row workers may be lost, with nothing done in between, before it is taken for the work's fault
+#: after so many losses of workers in a row, with no task done in between, the pool gives up
 MOST_LOST_WORKERS = 4
 
 
@@ -18,46 +18,46 @@ class WorkerPool(Protocol):
     """Workers that share tasks."""
 
     def run(self, tasks: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
-        """Each task with its result, as they get done; `tasks` is read as far as there are hands for.
+        """Each task with its result, in the order of completion; `tasks` is read only as far as workers are free.
 
-        A task whose worker was lost is done again by another. What a task raises is raised here.
+        If a worker is lost, another does its task. An exception of a task is raised here.
         """
 
     def close(self) -> None:
-        """Drop what has not begun; wait for what this machine has begun."""
+        """Drop tasks that have not begun, and wait for those that run on this machine."""
 
 
 class LostWorkers:
-    """Counts workers lost in a row, and gives up when it is too many."""
+    """Counts losses of workers in a row, and gives up when there are too many."""
 
     def __init__(self, who: str) -> None:
         self._who, self._count = who, 0
 
     def none(self) -> None:
-        """Something was done."""
+        """A task was done: count from 0 again."""
         self._count = 0
 
     def another(self) -> None:
-        """A worker was lost. Raises InputError when that was one too many."""
+        """A worker was lost. Raises InputError if that was one too many."""
         self._count += 1
         if self._count == MOST_LOST_WORKERS:
             raise InputError(
-                f"CRF: {self._who} were lost {MOST_LOST_WORKERS} times in a row, with nothing done in between; most "
-                "likely the memory is too small for the images: use fewer workers, or smaller images"
+                f"CRF: {self._who} were lost {MOST_LOST_WORKERS} times in a row, with no task done in between; the "
+                "memory is probably too small for the images: use fewer workers, or smaller images"
             )
 
 
-_own = threading.local()  # a worker's function serves one thread
+_own = threading.local()  # each thread has its own function
 
 
 def stopping() -> bool:
-    """Whether the pool that this thread works for is being closed; tasks that last long may ask."""
+    """Whether the pool of this thread is being closed; long tasks should ask now and then."""
     stop: threading.Event | None = getattr(_own, "stop", None)
     return stop is not None and stop.is_set()
 
 
 def work(token: str, make: WorkFactory, task: Any, stop: threading.Event | None = None) -> Any:
-    """Do a task in the thread that calls, with the function that `make` gave it before for the same token."""
+    """Do a task in the calling thread, with the function that `make` returned there for the same token."""
     _own.stop = stop
     if getattr(_own, "token", None) != token:
         _own.token, _own.function = token, make()

@@ -14,11 +14,11 @@ from typing import Any
 
 from .common import LostWorkers, WorkFactory, work
 
-_TASKS_AHEAD = 2  # per worker, so that none waits for its next
+_TASKS_AHEAD = 2  # per worker, so that none has to wait
 
 
 class LocalPool:
-    """`count` threads, or processes; they start when there is work. A `WorkerPool`."""
+    """A `WorkerPool` of `count` threads, or processes, which start with the first task."""
 
     def __init__(self, make: WorkFactory, count: int, processes: bool = False) -> None:
         self._make, self._count, self._processes, self._token = make, count, processes, uuid.uuid4().hex
@@ -62,7 +62,7 @@ class LocalPool:
                 self._pool = self._start()
 
     def _submit(self, task: Any) -> Future | None:
-        """None if the pool has lost a process meanwhile."""
+        """None if the pool has lost a process."""
         try:
             return self._pool.submit(work, self._token, self._make, task, self._stop)
         except BrokenProcessPool:

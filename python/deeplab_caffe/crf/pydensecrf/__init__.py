@@ -1,1 +1,1 @@
-"""The modules `densecrf` and `utils` of the package pydensecrf, on this package's own inference."""
+"""The modules `densecrf` and `utils` of the package pydensecrf, with this package's own inference."""

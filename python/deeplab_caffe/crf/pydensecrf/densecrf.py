@@ -13,8 +13,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ...arrays import Float32
 from ...errors import InputError
-from ..array_types import Float32
 from ..inference import check_image, check_unary
 from ..kernels import mean_field_passes as passes
 from ..kernels import pixel_rows
@@ -24,7 +24,7 @@ from ..mean_field import MeanField, Pairwise, aligned
 
 
 class KernelType(IntEnum):
-    """How a kernel would be learned; inference is the same for all."""
+    """How a kernel would be learned; inference is the same for all kinds."""
 
     CONST_KERNEL = 0
     DIAG_KERNEL = 1
@@ -67,7 +67,7 @@ class _CompatibilityTerm:
     normalization: str
 
     def energy(self, q: Float32) -> Float32:
-        """What the term adds to the energy of each class (classes, variables)."""
+        """The term's part of each class's energy (classes, variables)."""
         message = gaussian_filter(self.lattice, q, self.normalization)
         if self.compat.ndim == 0:
             return -self.compat * message
@@ -75,21 +75,28 @@ class _CompatibilityTerm:
 
 
 class DenseCRF:
-    """A fully connected CRF over `nvar` variables of `nlabels` classes. Raises InputError for what does not fit."""
+    """A fully connected CRF over `nvar` variables of `nlabels` classes. Raises InputError for arrays that do not fit.
+
+    Example:
+        >>> model = DenseCRF2D(6, 4, 2)
+        >>> model.setUnaryEnergy(np.zeros((2, 24), np.float32))
+        >>> model.inference(5).shape
+        (2, 24)
+    """
 
     def __init__(self, nvar: int, nlabels: int) -> None:
         if min(nvar, nlabels) < 1:
-            raise InputError(f"DenseCRF: {nvar} variables and {nlabels} classes, wanted one or more of each")
+            raise InputError(f"DenseCRF: {nvar} variables and {nlabels} classes, wanted at least one of each")
         self._shape = (int(nlabels), int(nvar))
         self._unary: Float32 | None = None
         self._terms: list[_CompatibilityTerm] = []
 
     def setUnary(self, u: ConstUnary) -> None:
-        """Take the energies of a ConstUnary or LogisticUnary."""
+        """Set the energies of a ConstUnary or LogisticUnary."""
         self.setUnaryEnergy(u.energy)
 
     def setUnaryEnergy(self, u: ArrayLike, f: ArrayLike | None = None) -> None:
-        """Energies (classes, variables), -log probability; with `f` weights and features, see LogisticUnary."""
+        """Set energies (classes, variables), -log probability; with `f`, weights and features as in LogisticUnary."""
         energy = np.asarray(u) if f is None else LogisticUnary(u, f).energy
         if energy.shape != self._shape:
             raise InputError(
@@ -104,10 +111,10 @@ class DenseCRF:
         kernel: int = DIAG_KERNEL,
         normalization: int = NORMALIZE_SYMMETRIC,
     ) -> None:
-        """A Gaussian term over `features` (d, variables), which are in standard deviations.
+        """Add a Gaussian term over `features` (d, variables), which are in standard deviations.
 
-        `compat`: a number is the weight of a Potts term; a vector holds each class's energy beside itself (negative to
-        attract); a matrix that of each pair of classes.
+        `compat`: a number is the weight of a Potts term; a vector holds each class's energy with itself (negative
+        attracts); a matrix holds the energy of each pair of classes.
         """
         features = np.asarray(features, np.float32)
         if features.ndim != 2 or features.shape[1] != self._shape[1] or not features.size:
@@ -130,7 +137,7 @@ class DenseCRF:
         self._terms.append(_CompatibilityTerm(lattice, weights, _NORMALIZATIONS[NormalizationType(normalization)]))
 
     def inference(self, n_iterations: int) -> Float32:
-        """Beliefs Q (classes, variables) after so many iterations."""
+        """Beliefs Q (classes, variables) after `n_iterations` iterations."""
         energy = self._energy()
         if self._terms and all(term.compat.ndim == 0 for term in self._terms):
             pairwise = Pairwise([term.lattice for term in self._terms])
@@ -144,7 +151,7 @@ class DenseCRF:
         return q
 
     def startInference(self) -> tuple[Float32, Float32, Float32]:
-        """Q of the unary alone, and two buffers of its shape, which `stepInference` takes back."""
+        """Q of the unary alone, and two buffers of its shape for `stepInference`."""
         q = _softmax(-self._energy())
         return q, np.empty_like(q), np.empty_like(q)
 
@@ -181,7 +188,7 @@ class DenseCRF2D(DenseCRF):
         kernel: int = DIAG_KERNEL,
         normalization: int = NORMALIZE_SYMMETRIC,
     ) -> None:
-        """A term over position; `sxy` standard deviations in pixels, one or (x, y)."""
+        """Add a term over position; `sxy` standard deviations in pixels, one or (x, y)."""
         across, down = map(float, np.broadcast_to(np.asarray(sxy, np.float32), 2))
         self._add(position_lattice(*self._size, (across, down)), compat, kernel, normalization)
 
@@ -194,7 +201,7 @@ class DenseCRF2D(DenseCRF):
         kernel: int = DIAG_KERNEL,
         normalization: int = NORMALIZE_SYMMETRIC,
     ) -> None:
-        """A term over position and colour of `rgbim` (h, w, bands); `srgb` in levels, one or one for each band."""
+        """Add a term over position and colour of `rgbim` (h, w, bands); `srgb` in levels, one or one for each band."""
         image = check_image(rgbim, size=self._size)
         if image.shape[:2] != self._size:
             raise InputError(
@@ -205,9 +212,9 @@ class DenseCRF2D(DenseCRF):
 
 
 def gaussian_filter(lattice: Lattice, values: Float32, normalization: str = "after") -> Float32:
-    """Each pixel's sum over all pixels of kernel times value, normalized as said; `values` and result (C, N), float32.
+    """Each pixel's sum over all pixels of kernel times value; `values` and result (C, N), float32.
 
-    `normalization` is one of mean_field.POWERS: "after" makes it a mean, "none" leaves the sum.
+    `normalization` is one of `mean_field.POWERS`: "after" gives a mean, "none" the sum.
     """
     stride = -(-len(values) // LANES) * LANES
     parts, pairwise = parts_of(stride), Pairwise([lattice])

@@ -1,4 +1,4 @@
-"""The names of pydensecrf's `utils` module: energies and features as flat arrays for `densecrf`.
+"""The functions of pydensecrf's `utils` module: energies and features as flat arrays for `densecrf`.
 
 Energies are (classes, variables), features (d, variables) in standard deviations, all float32.
 """
@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ...arrays import Float32
 from ...errors import InputError
-from ..array_types import Float32
 
 
 def unary_from_labels(labels: ArrayLike, n_labels: int, gt_prob: float, zero_unsure: bool = True) -> Float32:
@@ -23,7 +23,7 @@ def unary_from_labels(labels: ArrayLike, n_labels: int, gt_prob: float, zero_uns
     if not 0 < gt_prob < 1:
         raise InputError(f"unary_from_labels: gt_prob is {gt_prob}, wanted more than 0 and less than 1")
     if n_labels < 2:
-        raise InputError(f"unary_from_labels: n_labels is {n_labels}, wanted two or more")
+        raise InputError(f"unary_from_labels: n_labels is {n_labels}, wanted at least 2")
     flat = np.asarray(labels).ravel()
     if flat.dtype.kind not in "iu":
         raise InputError(f"unary_from_labels: the labels have type {flat.dtype}, wanted whole numbers")
@@ -44,7 +44,7 @@ def compute_unary(labels: ArrayLike, M: int, GT_PROB: float = 0.5) -> Float32:
 
 
 def unary_from_softmax(sm: ArrayLike, scale: float | None = None, clip: float | None = 1e-5) -> Float32:
-    """-log of probabilities `sm` (classes, ...), after a mix with the uniform distribution and a lower bound.
+    """-log of probabilities `sm` (classes, ...), mixed with the uniform distribution and clipped from below.
 
     `scale`: the share of `sm` in the mix, 1 or None for all. `clip`: the lower bound; None for none.
     """

@@ -1,4 +1,4 @@
-"""Coarse-to-fine search for the CRF's parameters on held-out images, and its picture."""
+"""Coarse-to-fine search for the CRF's parameters on held-out images, and its heat map."""
 
 from .grid_search import SCREENS, SearchOptions, coarse_to_fine
 from .heat_map import heat_map

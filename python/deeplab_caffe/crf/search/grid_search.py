@@ -32,11 +32,16 @@ _RESAMPLES = 2000  # of the images, for the interval of the gain
 class SearchOptions:
     """How a search is done.
 
-    max_images: more items are thinned out evenly. workers: threads that share the work; with `processes` processes,
-    for which the calling script needs the usual `if __name__ == "__main__"`. scheduler: the address of a Dask scheduler
-    whose workers do it instead. screen: what the coarse round is tried with first, "none", "iterations" (5 of them) or
-    "half" (every other pixel in both directions); the best tenth, at least 5, is then scored in full. extend: where the
-    best lies on the edge of its range, search beyond. compact: see `dense_crf`. quiet: no progress.
+    Args:
+        max_images: if there are more items, evenly spaced ones are used.
+        workers: the number of threads.
+        processes: processes instead of threads; the calling script then needs `if __name__ == "__main__"`.
+        scheduler: the address of a Dask scheduler, whose workers are used instead.
+        screen: "none", "iterations" or "half": score the coarse round with 5 iterations, or on every other pixel in
+            both directions, and then only the best tenth of its settings, at least 5, in full.
+        extend: search beyond the edge of a range if the best lies there.
+        compact: see `dense_crf`.
+        quiet: no progress.
     """
 
     max_images: int = 100
@@ -63,7 +68,7 @@ _KEPT_SHARE, _KEPT_LEAST = 0.1, 5
 
 
 def kept_of(count: int) -> int:
-    """How many of so many screened settings are scored in full."""
+    """How many of `count` screened settings are scored in full."""
     return max(_KEPT_LEAST, math.ceil(_KEPT_SHARE * count))
 
 
@@ -76,14 +81,24 @@ def coarse_to_fine(
     ignore_label: int | None = 255,
     journal: str | os.PathLike[str] | None = None,
 ) -> SearchResult:
-    """Score every setting of the coarse grid, then of a finer one around its best, by mean IoU.
+    """Score every setting of the coarse grid, then of a finer grid around its best, by mean IoU.
 
-    The mean IoU comes from one confusion matrix per setting, summed over all images, and is over the classes that occur
-    in the labels, so that it is the same classes' at every setting. Of equals the first wins.
-    `journal` names a file that keeps what was counted: a search that was killed goes on from there, and ends with the
-    same result.
-    Raises InputError for no items, for items that cannot be read, with their files' names, and for a scheduler that
-    is not there.
+    The mean IoU of a setting comes from one confusion matrix, summed over all images. It is over the classes that occur
+    in the labels, the same for every setting. Of equal settings the first is the best.
+
+    Args:
+        items: images with scores and labels.
+        num_classes: the number of classes.
+        space: the ranges and the fixed parameters.
+        options: how the search is done.
+        ignore_label: the label of pixels that are not scored; None for none.
+        journal: a file for results: a search that was killed continues from it and ends with the same result.
+
+    Returns:
+        All settings with their scores, the best, and the score without CRF.
+
+    Raises:
+        InputError: there are no items, one cannot be read (with its files' names), or the scheduler does not answer.
     """
     options, space = options or SearchOptions(), space or SearchSpace()
     chosen = tuple(choose_evenly(items, options.max_images))
@@ -128,7 +143,7 @@ class _Search:
         return self._result(best)
 
     def _coarse(self, settings: Sequence[Setting]) -> Setting:
-        """Score settings, or screen them and score the best; the best of all that were scored in full."""
+        """Score settings, or screen them and score the best; returns the best of all that were scored in full."""
         screen = {
             "iterations": Budget(min(_SCREEN_ITERATIONS, self.space.iterations)),
             "half": Budget(self.space.iterations, _SCREEN_STRIDE),
@@ -141,7 +156,7 @@ class _Search:
         return self._score("coarse", settings, "CRF search, coarse")
 
     def _score(self, name: str, settings: Sequence[Setting], title: str) -> Setting:
-        """Score settings in full; the best of all that were, the first of equals."""
+        """Score settings in full; returns the best of all that were, the first of equals."""
         new = [setting for setting in settings if setting not in self._full_rows()]
         self._evaluate(new, self.full, title)
         self.rows.update(((name, setting), self._mean_iou(setting, self.full)) for setting in new)
@@ -182,7 +197,7 @@ class _Search:
         return math.nan if np.isnan(ious).all() else float(np.nanmean(ious))
 
     def _evaluate(self, settings: Sequence[Setting | None], budget: Budget, title: str) -> None:
-        """Fill the journal with what is missing for these settings."""
+        """Evaluate what is missing in the journal for these settings."""
         work = [item for number in range(len(self.items)) for item in self._missing(number, settings, budget)]
         total = len(self.items) * len(settings)
         left = sum(len(group) for item in work for group in item.groups)
@@ -224,15 +239,15 @@ def _class_ious(matrices: Sequence[Matrix]) -> NDArray[np.float64]:
 
 
 def _or_zero(mean_iou: float) -> float:
-    """A grid without any label counts as 0."""
+    """NaN, the mean IoU if there are no labels, as 0."""
     return 0.0 if math.isnan(mean_iou) else mean_iou
 
 
 def gain_interval(before: list[Matrix], after: list[Matrix], share: float = 0.95) -> tuple[float, float] | None:
-    """The interval that holds `share` of the gains in mean IoU (fractions) over resampled images; None for one image.
+    """The interval with `share` of the gains in mean IoU (fractions) over resampled images; None for one image.
 
     `before`, `after`: the (C, C) confusion matrices of each image. Images are drawn with replacement, the same for
-    both (paired percentile bootstrap, Efron 1979), by a fixed seed.
+    both (paired percentile bootstrap, Efron 1979), with a fixed seed.
     """
     count = len(before)
     if count < 2:

@@ -1,4 +1,4 @@
-"""A picture of a search: mean IoU over w1 and sigma_alpha, one panel per sigma_beta."""
+"""The heat map of a search: mean IoU over w1 and sigma_alpha, one panel per sigma_beta."""
 
 from __future__ import annotations
 
@@ -28,14 +28,13 @@ _TITLES = {
 
 
 def heat_map(result: SearchResult, path: str | os.PathLike[str]) -> None:
-    """Write a PNG: the coarse round above, the fine round below, a panel per sigma_beta, the best framed.
+    """Write a PNG: the coarse round above, the fine round below, a panel per sigma_beta, the best in a frame.
 
-    Cells hold the mean IoU in percent; each round has its own colours, because the fine one differs by little. On its
-    scale a red line stands where the scores without CRF are.
-    Raises InputError for a result without settings.
+    Cells show the mean IoU in percent. Each round has its own colour scale, because values of the fine round differ by
+    little; a red line on the scale marks the mean IoU without CRF. Raises InputError for a result without settings.
     """
     rounds = {name: panels for name in _TITLES if (panels := _panels(name, result))}
-    if "screen" in rounds:  # few of the coarse grid were scored in full
+    if "screen" in rounds:  # only a few settings of the coarse grid were scored in full
         rounds.pop("coarse", None)
     if not rounds:
         raise InputError("CRF search: the result has no settings to draw")
@@ -50,7 +49,7 @@ def heat_map(result: SearchResult, path: str | os.PathLike[str]) -> None:
 
 
 def _panels(name: str, result: SearchResult) -> list[Panel]:
-    """The rows of each sigma_beta. The fine round skipped what the coarse one scored: that is filled in here."""
+    """The settings of each sigma_beta. The fine round skips settings of the coarse round; they are added here."""
     rows = [row for row in result.rows if row.round == name]
     alphas, weights = _axes_of(rows)
     known = rows if name == "screen" else [row for row in result.rows if row.round != "screen"]
@@ -97,7 +96,7 @@ def _draw_round(part: SubFigure, panels: Sequence[Panel], result: SearchResult) 
 
 
 def _mark_baseline(scale: Axes, colours: Normalize, baseline: float) -> None:
-    """A red line on the colour scale at the mean IoU without CRF, if it lies within."""
+    """A red line on the colour scale at the mean IoU without CRF, if it is on the scale."""
     if colours(baseline) == np.clip(colours(baseline), 0, 1):
         scale.axhline(baseline, color=_RED, linewidth=2)
         note = scale.text(0.5, 1.02, "without\nCRF", fontsize=7, color=_RED, ha="center", transform=scale.transAxes)
@@ -121,7 +120,7 @@ def _draw(axis: Axes, rows: Sequence[ScoredSetting], colours: Normalize) -> None
 
 
 def _mark(axis: Axes, rows: Sequence[ScoredSetting], result: SearchResult) -> None:
-    """A red frame with a white rim around the best cell, if this panel has it."""
+    """A red frame with a white rim around the best cell, if it is in this panel."""
     (alphas, weights), best = _axes_of(rows), result.best
     if best.sigma_alpha not in alphas or best.w1 not in weights:
         return

@@ -1,4 +1,4 @@
-"""What the search looks at: images with their scores and labels, on disk or in memory."""
+"""The input of the search: images with their scores and labels, on disk or in memory."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ class Sample(NamedTuple):
 
 
 class Item(Protocol):
-    """What the search needs of an item; it must pickle when processes share the work."""
+    """What the search needs of an item; it must be picklable if processes share the work."""
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
 
     def load(self) -> Sample:
         """The arrays. Raises InputError."""
 
     def digest(self) -> str:
-        """A hash of the contents, so that results are not reused for other contents."""
+        """A hash of the contents, so that results of other contents are not reused."""
 
 
 @dataclass(frozen=True)
 class FileItem:
     """An image file, its score map (in any format of `data.score_maps`) and its label file.
 
-    `size`, (H, W): the net's input, to which the scores are upsampled before they are cropped to the image, top left;
-    for example (513, 513) for 65 x 65 scores. Without it the scores must be as large as the image, or larger by
-    padding at the right and at the bottom. `kind`: whether the map holds scores or probabilities.
+    `size` (H, W) is that of the net's input, to which the scores are enlarged before they are cropped to the image at
+    the top left; for example (513, 513) for scores of 65 x 65. Without it the scores must have the size of the image,
+    or be larger by padding at the right and the bottom. `kind`: whether the map holds scores or probabilities.
     """
 
     image: str
@@ -71,7 +71,7 @@ class FileItem:
         return _sample(image, scores, label, self.size, self.name)
 
     def digest(self) -> str:
-        """Of the files' bytes and of how they are read. Raises InputError for a file that cannot be read."""
+        """A hash of the files' bytes and of how they are read. Raises InputError for a file that cannot be read."""
         total = hashlib.blake2b(repr((self.size, self.kind)).encode(), digest_size=16)
         scores = Path(self.scores)
         parts = sorted(scores.glob("*.png")) if scores.is_dir() else [scores]
@@ -98,7 +98,7 @@ class ArrayItem:
         return _sample(self.image, self.scores, self.label, self.size, self.name)
 
     def digest(self) -> str:
-        """Of the arrays' bytes, shapes and types."""
+        """A hash of the arrays' bytes, shapes and types."""
         total = hashlib.blake2b(repr(self.size).encode(), digest_size=16)
         for array in (self.image, self.scores, self.label):
             total.update(f"{array.shape}{array.dtype}".encode() + np.ascontiguousarray(array).tobytes())
@@ -113,7 +113,7 @@ def _sample(image: NDArray, scores: NDArray, label: NDArray, size: tuple[int, in
         raise InputError(f"{name}: the scores have shape {scores.shape}, wanted (classes, height, width)")
     try:
         full = input_size(scores.shape, size, (height, width))
-        # Mean field does not see a constant per pixel, so -scores serves as well as -log softmax(scores).
+        # A constant per pixel does not change mean field, so -scores is equivalent to -log softmax(scores).
         return Sample(*check_inputs(image, -resize_scores(scores, full, (height, width))), label)
     except InputError as error:
         raise InputError(f"{name}: {error}") from error

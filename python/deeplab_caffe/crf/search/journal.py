@@ -1,4 +1,4 @@
-"""What a search has counted, in a file that survives a kill at any moment."""
+"""The results of a search, in a file that stays valid if the search is killed at any moment."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _HEADER = b'{"deeplab": "crf-search", "journal": 2}\n'
 
 
 class Journal:
-    """Confusion matrices by digest and setting (None: without CRF); with a path, kept in a file too.
+    """Confusion matrices by digest and setting (None: without CRF); if a path is given, also kept in a file.
 
-    The file begins with a line that says what it is. Each further line holds what was counted for one image on one
-    lattice, with a checksum before it, and is appended by one write. A line that a kill cut off, or that a failing
-    machine has damaged, is left out when the file is read: its image is counted again. A digest covers an item's
-    contents and all that is fixed in the search, so lines of other inputs are never used, and one that is there twice
-    counts once. While a search uses the file no other can.
-    Raises InputError for a file that is no journal, and for one that is in use.
+    The first line of the file identifies it. Each further line holds the results for one image on one lattice, with a
+    checksum before them, and is appended by one write. A line that is incomplete or damaged is ignored when the file
+    is read: its image is evaluated again. A digest covers an item's contents and everything that is fixed in the
+    search, so lines of other inputs are never used, and a line that occurs twice counts once. Only one search at a time
+    can use the file.
+    Raises InputError for a file that is not a journal, and for one that is in use.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
@@ -50,7 +50,7 @@ class Journal:
             self._opened = opened.pop_all()
 
     def _read(self) -> None:
-        """Take up the whole lines of the file, and cut off one that is not."""
+        """Read the complete lines of the file, and cut off an incomplete last one."""
         assert self._file is not None
         data = self._path.read_bytes()
         if len(data) < len(_HEADER) and _HEADER.startswith(data):
@@ -64,10 +64,13 @@ class Journal:
         lines = data[len(_HEADER) : whole].splitlines()
         damaged = sum(not self._take(line) for line in lines)
         if damaged:
-            print(f"{self._path}: {damaged} damaged lines of {len(lines)} are counted again", file=sys.stderr)
+            print(
+                f"{self._path}: {damaged} of {len(lines)} lines are damaged; their images are evaluated again",
+                file=sys.stderr,
+            )
 
     def _take(self, line: bytes) -> bool:
-        """Whether a line is whole; then its matrices are taken up."""
+        """Store the matrices of a line; False if it is damaged."""
         checksum, _, text = line.partition(b" ")
         if checksum != _checksum(text):
             return False
@@ -88,7 +91,7 @@ class Journal:
         return iter(self._matrices)
 
     def add(self, digest: str, settings: Sequence[Setting | None], matrices: Sequence[Matrix]) -> None:
-        """Keep what was counted on one lattice; it is handed to the operating system before this returns."""
+        """Store the results on one lattice; they are written to the file before this returns."""
         self._matrices.update(((digest, setting), matrix) for setting, matrix in zip(settings, matrices, strict=True))
         if self._file is None:
             return
@@ -97,7 +100,7 @@ class Journal:
         self._file.write(_checksum(text) + b" " + text + b"\n")
 
     def close(self) -> None:
-        """Close the file, for others to use."""
+        """Close the file, so that another search can use it."""
         if self._file is not None:
             self._opened.close()
 

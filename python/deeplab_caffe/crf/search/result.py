@@ -1,4 +1,4 @@
-"""What a search found: the table of all settings, the best, and whether the CRF helps at all."""
+"""The result of a search: the table of all settings, the best, and whether the CRF helps."""
 
 from __future__ import annotations
 
@@ -35,10 +35,9 @@ class ScoredSetting:
 class SearchResult:
     """All settings with their mean IoU, the best, and the mean IoU without CRF on the same images.
 
-    `at_edge` names the parameters whose best value is the first or last of those tried. Mean IoUs are over the classes
-    that occur in the labels. `gain_interval`: where
-    the gain lies, in 95 % of bootstrap resamples of the images (fractions); None for a single image.
-    `classes_before`, `classes_after`: IoU of each class, None for those that occur in no label.
+    Mean IoUs are fractions, over the classes that occur in the labels. `at_edge` names the parameters whose best value
+    is the first or last of those tried. `gain_interval` contains the gain in 95 % of bootstrap resamples of the images;
+    None for a single image. `classes_before`, `classes_after`: IoU of each class, None if it occurs in no label.
     """
 
     rows: tuple[ScoredSetting, ...]
@@ -57,7 +56,7 @@ class SearchResult:
         return self.best_mean_iou > self.baseline_mean_iou
 
     def summary(self) -> str:
-        """A few lines for people."""
+        """A few lines of text."""
         best = self.best
         lines = [
             f"{_counted(self.images, 'image')}, {self._tried()}",
@@ -67,14 +66,14 @@ class SearchResult:
         ]
         if self.at_edge:
             lines.append(
-                f"warning: the best lies on the edge of the range searched ({', '.join(self.at_edge)}), so beyond it "
-                "there may be better: search again with a wider or finer range; --extend goes on by the range's own "
-                "steps as long as they stay above 0"
+                f"warning: the best lies on the edge of the range searched ({', '.join(self.at_edge)}), so a better "
+                "one may lie outside: search again with a wider or finer range; --extend continues in steps of the "
+                "range while values are above 0"
             )
         return "\n".join(lines)
 
     def _tried(self) -> str:
-        """How many settings were scored."""
+        """The number of settings scored."""
         screened = sum(row.round == "screen" for row in self.rows)
         scored = _counted(len(self.rows) - screened, "setting")
         return f"{scored} in full, the coarse ones chosen among {screened} by screening" if screened else scored
@@ -96,7 +95,7 @@ class SearchResult:
         return f"The CRF may help: {numbers}, so it could be chance: search on more images."
 
     def class_table(self, names: Sequence[str] = ()) -> str:
-        """IoU of each class in percent, without and with the CRF at its best."""
+        """A table of each class's IoU in percent, without the CRF and with the best setting."""
         names = names or [str(number) for number in range(len(self.classes_before))]
         rows = [_class_row(*row) for row in zip(names, self.classes_before, self.classes_after, strict=True)]
         mean = _class_row("mean IoU", self.baseline_mean_iou, self.best_mean_iou)
@@ -116,6 +115,8 @@ class SearchResult:
             best = CRFParameters(**values.pop("best"))
             lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
             return cls(rows, best, **{**values, **lists})
+        except InputError:
+            raise
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise InputError(f"not the result of a CRF search: {error}") from error
 

@@ -22,9 +22,14 @@ class Setting(NamedTuple):
 
 
 def parse_range(values: Range) -> tuple[float, ...]:
-    """MATLAB's "start:stop" (step 1) and "start:step:stop", stop included; or a comma list, a number, a sequence.
+    """The values of a range in MATLAB's form, "start:stop" (step 1) or "start:step:stop", with stop included.
 
-    Raises InputError for text that is not a range, for a step of 0 and for a range without values.
+    A list with commas, a number and a sequence are ranges too. Raises InputError for text that is not a range, for a
+    step of 0 and for a range without values.
+
+    Example:
+        >>> parse_range("30:10:60")
+        (30.0, 40.0, 50.0, 60.0)
     """
     if not isinstance(values, str):
         numbers = [values] if isinstance(values, int | float) else list(values)
@@ -36,7 +41,7 @@ def parse_range(values: Range) -> tuple[float, ...]:
         raise InputError(f"CRF search: range {values!r}: wanted start:stop or start:step:stop")
     start, step, stop = parts if len(parts) == 3 else (parts[0], 1.0, parts[1])
     if step == 0 or (stop - start) / step < 0:
-        raise InputError(f"CRF search: range {values!r} holds no values; wanted start:step:stop, as in 30:10:100")
+        raise InputError(f"CRF search: range {values!r} has no values; wanted start:step:stop, as in 30:10:100")
     count = math.floor((stop - start) / step + 1e-9) + 1
     return tuple(round(start + i * step, 9) for i in range(count))
 
@@ -53,14 +58,14 @@ def _finite(value, text: str) -> float:
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """What to search and what stays fixed; the defaults are those of DeepLab v2, section 4.1.1.
+    """The ranges to search and the fixed parameters; the defaults are those of DeepLab v2, section 4.1.1.
 
     The coarse round scores every combination of `w1`, `sigma_alpha` and `sigma_beta` (128 with the defaults).
     The fine round scores every combination of the best plus the offsets `fine_*`: with the defaults sigma_alpha
     within 8 pixels in steps of 2, which fills the gap to the next coarse values, and w1 and sigma_beta half a step
-    to either side (81 in all, the best among them). Values at or below 0 are left out; an empty range of offsets keeps
-    that parameter at its best. The paper says that the steps are refined, but not how: this rule is ours.
-    Raises InputError for ranges that are empty or hold values at or below 0.
+    to either side (81 in all, the best among them). Values of 0 or less are omitted; an empty range of offsets keeps
+    the parameter at its best value. The paper says that the steps are refined, but not how: this rule is our own.
+    Raises InputError for ranges that are empty or contain values of 0 or less.
     """
 
     w1: Range = "3:6"
@@ -105,7 +110,7 @@ class SearchSpace:
         )
 
     def extended(self, best: Setting) -> SearchSpace:
-        """With one value more at each end where the best lies, by the step there; none at or below 0."""
+        """The space with one more value at each edge where the best lies, at the same step; only values above 0."""
         longer: dict[str, Any] = {name: _longer(getattr(self, name), getattr(best, name)) for name in self.edges(best)}
         return replace(self, **longer)
 

@@ -16,7 +16,7 @@ from ...files import write_text
 from ...formats import schema
 from ...formats.definition import read_definition, read_solver
 from ...formats.python_layers import layer_type, parameters
-from ...nets import initial_weights, prototxt_folder, starts_from
+from ...nets import initial_weights, prototxt_folder, published_names, starts_from, trained_weights
 from .. import provenance
 from ..fingerprints import fingerprint, net_meaning, solver_meaning
 from ..folder import Experiment
@@ -58,9 +58,16 @@ def _initial_weights(experiment: Experiment, stage: str) -> list[Path]:
     if stage:
         return [final_weights(experiment)]
     before = starts_from(experiment.name)
-    solver = Path(prototxt_folder(before), "solver.prototxt") if before else None
-    left = _weights_left_by(solver) if solver and solver.is_file() else given
-    return [left if left.is_file() else given]
+    left = _weights_of(before) if before else None
+    return [left if left and left.is_file() else given]
+
+
+def _weights_of(name: str) -> Path | None:
+    """The weights that stage 1 of `<data set>/<model>` leaves, by its solver, or by its recipe if that is not there."""
+    solver = Path(prototxt_folder(name), "solver.prototxt")
+    if solver.is_file():
+        return _weights_left_by(solver)
+    return Path(trained_weights(name)) if name in published_names() else None
 
 
 def train_outputs(experiment: Experiment) -> list[Path]:

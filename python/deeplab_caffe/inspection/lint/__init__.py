@@ -1,7 +1,7 @@
-"""Finding mistakes in nets and solvers before they are trained."""
+"""Finds mistakes in nets and solvers before they are trained."""
 
 from .findings import RULES, Finding, chosen
+from .linter import Linter, fix_file
 from .output import FORMATS, as_text, rule_table, summary
-from .run import Linter, fix_file
 
 __all__ = ["FORMATS", "RULES", "Finding", "Linter", "as_text", "chosen", "fix_file", "rule_table", "summary"]

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from ...errors import InputError
 from ...formats.edits import Edits
-from ...formats.prototxt import Document, nearest
+from ...formats.prototxt import Document
+from ...spelling import did_you_mean
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 SEVERITIES = (ERROR, WARNING, NOTE)
@@ -17,7 +18,7 @@ Fix = Callable[[Edits], None]
 
 
 class Hit(NamedTuple):
-    """What a rule has found: where in a document, in which layer, what is wrong, what to do, and what mends it."""
+    """What a rule has found: where in a document, in which layer, what is wrong, what to do, and how to fix it."""
 
     document: Document
     offset: int
@@ -43,7 +44,7 @@ class Finding:
 
     @property
     def fixable(self) -> bool:
-        """Whether --fix mends it."""
+        """Whether --fix can fix it."""
         return self.fix is not None
 
 
@@ -75,7 +76,7 @@ def rule(
 
     def add(check: _Check) -> _Check:
         if name in RULES:
-            raise ValueError(f"the rule {name} is there twice")
+            raise ValueError(f"the rule {name} is defined twice")
         RULES[name] = Rule(name, severity, summary, scope, check, optional)
         return check
 
@@ -83,14 +84,25 @@ def rule(
 
 
 def chosen(select: Iterable[str] = (), ignore: Iterable[str] = (), also: Iterable[str] = ()) -> list[Rule]:
-    """The rules to apply: those selected, by default all that are not optional, and those of `also`; but none ignored.
+    """The rules to apply.
 
-    Raises InputError for a name that is none's.
+    Args:
+        select: names of rules; by default all that are not optional.
+        ignore: names of rules that are not applied.
+        also: names of optional rules that are applied as well.
+
+    Raises:
+        InputError: if there is no rule of a name.
+
+    Example:
+        >>> from deeplab_caffe.inspection.lint import chosen
+        >>> [rule.name for rule in chosen(["shuffle", "crop-size"], ignore=["crop-size"])]
+        ['shuffle']
     """
     select, ignore, also = set(select), set(ignore), set(also)
     for name in sorted(select | ignore | also):
         if name not in RULES:
-            raise InputError(f"there is no rule '{name}'{nearest(name, list(RULES))}; --list-rules lists them")
+            raise InputError(f"there is no rule '{name}'{did_you_mean(name, RULES)}; --list-rules lists them")
     wanted = select or {r.name for r in RULES.values() if not r.optional}
     return [r for r in RULES.values() if r.name in (wanted | also) - ignore]
 

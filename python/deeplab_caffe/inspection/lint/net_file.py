@@ -1,116 +1,33 @@
-"""A net's file as lint sees it: every layer with its place, as much of it as can be read."""
+"""A net's file as lint sees it: as much of it as can be read, and the net in each state that it is used in."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from ...errors import InputError
 from ...formats import schema
-from ...formats.definition import Definition, Entry
-from ...formats.layer_facts import LayerFacts, facts_of
-from ...formats.prototxt import Block, Document, Field, Problem, Scalar, to_message
+from ...formats.definition import Definition, Entry, is_included
+from ...formats.layer_facts import LOSS
+from ...formats.messages import Problem, to_message
+from ...formats.prototxt import Block, Document, Field
 from ...formats.upgrade import dialect_of, upgrade_net
+from ...formats.wiring import Maker, Wiring
 from .findings import Fix, Hit
+from .layer import LintBlob, LintLayer
+from .shape_view import ShapeView
 
 OLD_DIALECTS = ("V0", "V1", "DeepLab v1")
-
-
-class Layer:
-    """One layer: its upgraded definition and its element in the text (None for an Input made of input fields).
-
-    incomplete: a value of it could not be read (a template variable without a value, a misspelt field), so that what
-    it states is not all known.
-    """
-
-    def __init__(self, file: NetFile, index: int, param: Any, element: Field | None, incomplete: bool) -> None:
-        self.file, self.index, self.param, self.element, self.incomplete = file, index, param, element, incomplete
-        self.name, self.type = str(param.name), str(param.type)
-        self.bottoms, self.tops = list(param.bottom), list(param.top)
-
-    def __repr__(self) -> str:
-        return self.title
-
-    @property
-    def title(self) -> str:
-        """`fc6 (Convolution)`."""
-        return f"{self.name or '?'} ({self.type or '?'})"
-
-    @property
-    def origin(self) -> str:
-        """`file:line:column`."""
-        return self.file.document.where(self.element.start if self.element else 0)
-
-    @property
-    def in_place(self) -> bool:
-        """Whether it writes over its first bottom."""
-        return bool(self.bottoms and self.tops and self.bottoms[0] == self.tops[0])
-
-    @property
-    def block(self) -> Block | None:
-        """The fields in its braces."""
-        return self.element.value if self.element and isinstance(self.element.value, Block) else None
-
-    def find(self, *path: str | int) -> Field | None:
-        """The field that names lead to, a number after a name choosing among several; None if there is none.
-
-        `find("param", 1, "lr_mult")` is the lr_mult of the second param.
-        """
-        block, found = self.block, None
-        steps = list(path)
-        while steps:
-            name = steps.pop(0)
-            fields = block.all(str(name)) if block else []
-            place = steps.pop(0) if steps and isinstance(steps[0], int) else -1
-            if not -len(fields) <= int(place) < len(fields):
-                return None
-            found = fields[int(place)]
-            block = found.value if isinstance(found.value, Block) else None
-        return found
-
-    def offset(self, *path: str | int) -> int:
-        """Where a field stands; where there is none, the longest part of the path that there is, or the layer."""
-        while path:
-            found = self.find(*path)
-            if found is not None:
-                return found.start
-            path = path[:-1]
-        return self.element.start if self.element else 0
-
-    def hit(self, message: str, advice: str, *path: str | int, fix: Fix | None = None) -> Hit:
-        """A hit at one of its fields."""
-        own = None if self.file.is_old else fix  # the text of an older dialect has other fields
-        return Hit(self.file.document, self.offset(*path), self.title, message, advice, own)
-
-    # -- what it states
-
-    @property
-    def facts(self) -> LayerFacts:
-        """What is known of its type."""
-        return facts_of(self.type)
-
-    @property
-    def weighted(self) -> bool:
-        """Whether it multiplies by weights that are filled and learned."""
-        return self.facts.weighted
-
-    @property
-    def weights(self) -> Any:
-        """The message with its fillers and num_output."""
-        return getattr(self.param, self.facts.params[0])
-
-    def multiplier(self, index: int, field: str = "lr_mult") -> float:
-        """A multiplier of a parameter; 1 where it states none."""
-        return float(getattr(self.param.param[index], field)) if index < len(self.param.param) else 1.0
+_PHASES = {schema.TRAIN: "TRAIN", schema.TEST: "TEST"}
 
 
 class NetFile:
     """The net in a document, or in one block of it.
 
-    with_shapes: whether shapes are inferred, which takes the engine. problems: what does not fit the schema. refused:
-    why it cannot be brought to today's form; it has no layers then.
+    with_shapes: whether shapes are inferred, which needs the engine. problems: what does not match the schema. refused:
+    why it cannot be upgraded to today's form; it has no layers then.
     """
 
     def __init__(self, document: Document, block: Block | None = None, with_shapes: bool = True) -> None:
@@ -119,8 +36,8 @@ class NetFile:
         self.block = block or document.root
         self.problems: list[Problem] = []
         self.refused: InputError | None = None
-        self.layers: list[Layer] = []
-        self._views: list[Any] = []
+        self.layers: list[LintLayer] = []
+        self._views: list[View] = []
         message = to_message(document, schema.NetParameter(), block=self.block, report=self.problems.append)
         self.dialect = dialect_of(message)
         self.is_old = self.dialect in OLD_DIALECTS
@@ -137,7 +54,7 @@ class NetFile:
         self.own_fields = _fields_of_the_first_release(self)
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # `deeplab prototxt upgrade` tells them
+                warnings.simplefilter("ignore")  # `deeplab prototxt upgrade` reports them
                 places = upgrade_net(self.param, self.document.filename, where)
         except InputError as error:
             self.refused = error
@@ -146,32 +63,30 @@ class NetFile:
         for i, (place, param) in enumerate(zip(places, self.param.layer, strict=True)):
             element = None if place is None else self.elements[place]
             lost = element is not None and any(element.start <= (at or 0) <= element.end for at in damaged)
-            self.layers.append(Layer(self, i, param, element, lost))
+            self.layers.append(LintLayer(self.document, i, param, element, lost, self.is_old))
 
     def hit(self, offset: int, message: str, advice: str, fix: Fix | None = None) -> Hit:
         """A hit outside of layers."""
         return Hit(self.document, offset, "", message, advice, fix)
 
     def definition(self) -> Definition:
-        """What the engine needs to know it, without the layers that are not all known."""
+        """The definition for the engine, without incomplete layers."""
         known = [layer for layer in self.layers if not layer.incomplete]
         return Definition(self.param, [Entry(layer.param, layer.origin) for layer in known], self.document.filename)
 
     @property
-    def views(self) -> list[Any]:
-        """The net in each state that it is meant for: those that a solver uses it in, or what its rules say."""
+    def views(self) -> list[View]:
+        """The net in each state that it is used in: by a solver, or by its include and exclude rules."""
         if not self._views:
-            from .views import views_of
-
-            self._views = views_of(self)
+            self._views = _views_of(self)
         return self._views
 
-    def look_at(self, views: list[Any]) -> None:
-        """Say in which states the net is used."""
+    def look_at(self, views: list[View]) -> None:
+        """Set the states in which the net is used."""
         self._views = views
 
 
-#: names that DeepLab's first release gave to fields of messages that today's nets have, too → today's, None for nothing
+#: fields that only DeepLab's first release has, in messages that still exist → today's name, None if there is none
 FORMER: Mapping[tuple[str, str], str | None] = {
     ("convolution_param", "hole"): "dilation",
     ("convolution_param", "hole_h"): "dilation",
@@ -182,9 +97,9 @@ FORMER: Mapping[tuple[str, str], str | None] = {
 
 
 def _fields_of_the_first_release(file: NetFile) -> list[tuple[Field, Field, str | None]]:
-    """In a net of today: layer, field and today's name of what belongs to the first release; taken out of the message.
+    """Fields of the first release in a net of today's form: (layer, field, today's name); removed from the message.
 
-    The engine refuses them; lint says so and goes on with the rest.
+    The engine refuses them; lint reports them and checks the rest.
     """
     if file.param.layers:
         return []
@@ -203,11 +118,109 @@ def _fields_of_the_first_release(file: NetFile) -> list[tuple[Field, Field, str 
     return found
 
 
-def scalar_of(field: Field | None) -> Scalar | None:
-    """The scalar that a field holds."""
-    return field.value if field is not None and isinstance(field.value, Scalar) else None
+# -- the net in one state
+
+
+class View:
+    """A net in one state: the layers included in it, and their blobs.
+
+    bottoms, tops: by the layer's index; a bottom that no layer makes is None.
+    """
+
+    def __init__(self, file: NetFile, phase: int, stages: tuple[str, ...] = (), level: int = 0) -> None:
+        self.file, self.phase, self.stages, self.level = file, phase, stages, level
+        self.state = schema.NetState(phase=phase, stage=stages, level=level)
+        self.layers = [layer for layer in file.layers if is_included(layer.param, self.state)]
+        self.bottoms: dict[int, list[LintBlob | None]] = {}
+        self.tops: dict[int, list[LintBlob]] = {}
+        self.blobs: list[LintBlob] = []
+        self._connect()
+
+    def _connect(self) -> None:
+        wiring = Wiring([layer.param for layer in self.layers], one_state=True)
+        made: dict[Maker, LintBlob] = {}
+        for place, layer in enumerate(self.layers):
+            read = [made[makers[0]] if makers else None for makers in wiring.makers[place]]
+            for blob in read:
+                if blob is not None:
+                    blob.readers.append(layer)
+            for i, name in enumerate(layer.tops):
+                in_place = i < len(layer.bottoms) and layer.bottoms[i] == name
+                made[place, i] = LintBlob(name, layer, i, read[i] if in_place else None)
+            self.bottoms[layer.index] = read
+            self.tops[layer.index] = [made[place, i] for i in range(len(layer.tops))]
+        self.blobs += made.values()
+
+    @property
+    def title(self) -> str:
+        """`TRAIN`, or `TEST deploy` with its stages."""
+        return " ".join([_PHASES[self.phase], *self.stages])
+
+    @property
+    def is_train(self) -> bool:
+        return self.phase == schema.TRAIN
+
+    @cached_property
+    def losses(self) -> list[LintLayer]:
+        """The layers that are losses."""
+        return [layer for layer in self.layers if is_loss(layer)]
+
+    @property
+    def trains(self) -> bool:
+        """Whether this is a training net with a loss."""
+        return self.is_train and bool(self.losses)
+
+    @property
+    def sources(self) -> list[LintLayer]:
+        """The layers without bottoms."""
+        return [layer for layer in self.layers if not layer.bottoms and layer.tops]
+
+    def bottom(self, layer: LintLayer, index: int) -> LintBlob | None:
+        """A bottom of a layer; None if there is none, or no layer makes it."""
+        bottoms = self.bottoms[layer.index]
+        return bottoms[index] if index < len(bottoms) else None
+
+    def ancestors(self, blob: LintBlob | None, *, through: Iterable[str] = ()) -> Iterator[LintBlob]:
+        """The blob and all that it depends on, nearest first; with `through`, only through layers of these types."""
+        todo, seen = [blob], set()
+        through = set(through)
+        while todo:
+            item = todo.pop(0)
+            if item is None or id(item) in seen:
+                continue
+            seen.add(id(item))
+            yield item
+            if not through or item.maker.type in through:
+                todo += self.bottoms[item.maker.index]
+
+    @cached_property
+    def shapes(self) -> ShapeView:
+        """The shape of every blob, by the engine's rules."""
+        known = self.file.with_shapes and bool(self.layers)
+        definition = self.file.definition() if known else None
+        return ShapeView(definition, self.state, self.layers, self.bottoms)
+
+
+def is_loss(layer: LintLayer) -> bool:
+    """Whether a layer is a loss."""
+    return layer.facts.kind == LOSS or any(layer.param.loss_weight)
+
+
+def _views_of(file: NetFile) -> list[View]:
+    """The net in each phase, and in each stage that its rules name, in which it has a layer without bottoms.
+
+    A state with the same layers as another is omitted; if no state has such a layer, TRAIN is the only one.
+    """
+    stages = {s for layer in file.layers for r in (*layer.param.include, *layer.param.exclude) for s in r.stage}
+    views: dict[tuple[int, ...], View] = {}
+    for phase in (schema.TRAIN, schema.TEST):
+        for chosen in [(), *((stage,) for stage in sorted(stages))]:
+            view = View(file, phase, chosen)
+            if view.sources:
+                views.setdefault(tuple(layer.index for layer in view.layers), view)
+    return list(views.values()) or [View(file, schema.TRAIN)]
 
 
 def is_missing(name: str) -> bool:
-    """Whether a file is not there; one whose name holds a template variable is not looked for."""
+    """Whether a file does not exist; not checked if its name contains a template variable."""
     return "\0" in name or ("${" not in name and not Path(name).exists())

@@ -1,4 +1,4 @@
-"""Findings as lines for people, as JSON, and as GitHub's commands for annotations."""
+"""Findings as lines of text, as JSON, and as GitHub's commands for annotations."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def as_text(findings: Sequence[Finding]) -> str:
     lines = []
     for f in findings:
         layer = f"{f.layer}: " if f.layer else ""
-        mends = ", --fix" if f.fixable else ""
+        fixable = ", --fix" if f.fixable else ""
         place = f"{f.file}:{f.line}:{f.column}"
-        lines.append(f"{place}: {f.severity}: {layer}{f.message}; {f.advice} [{f.rule}{mends}]")
+        lines.append(f"{place}: {f.severity}: {layer}{f.message}; {f.advice} [{f.rule}{fixable}]")
     return "\n".join([*lines, summary(findings)])
 
 

@@ -1,4 +1,4 @@
-"""Rules about nonlinearities: where they belong, and where they have no place."""
+"""Rules about nonlinearities: where they are missing, and where they do not belong."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from ...formats.layer_facts import ACTIVATION, IDENTITY, NORMALISATION, types_where
 from .findings import NOTE, WARNING, Hit, rule
-from .net_file import Layer
-from .views import Blob, View
+from .layer import LintBlob, LintLayer
+from .net_file import View
 
 #: types between a convolution and its activation
 _BETWEEN = types_where(lambda row: row.kind == NORMALISATION or row.in_use == IDENTITY)
@@ -18,7 +18,7 @@ _MOVES = types_where(lambda row: row.keeps_labels)
 _TAG = re.compile(r"\d+(?:_\d+)*[a-z]?\d*")
 
 
-@rule("relu-after-wrong-blob", WARNING, "an activation on a blob that has had one, or whose name says another's")
+@rule("relu-after-wrong-blob", WARNING, "an activation on a blob that already has one, or that its name does not match")
 def relu_after_wrong_blob(view: View) -> Iterator[Hit]:
     for layer in view.layers:
         if layer.facts.kind != ACTIVATION or not layer.bottoms:
@@ -30,15 +30,15 @@ def relu_after_wrong_blob(view: View) -> Iterator[Hit]:
         earlier = _activated(view, blob)
         if earlier is not None:
             missing = f"; '{named}' has none" if named else ""
-            message = f"'{blob.name}' has had its activation already, in {earlier.title}{missing}"
-            yield layer.hit(message, "write the blob that is meant", "bottom", 0)
+            message = f"'{blob.name}' already has an activation, {earlier.title}{missing}"
+            yield layer.hit(message, "read the intended blob", "bottom", 0)
         elif named:
-            message = f"reads '{blob.name}', but its name says '{named}', which no activation reads"
-            yield layer.hit(message, f"write '{named}', or give it another name", "bottom", 0)
+            message = f"reads '{blob.name}', but its name matches '{named}', which has no activation"
+            yield layer.hit(message, f"read '{named}', or rename the layer", "bottom", 0)
 
 
-def _activated(view: View, blob: Blob) -> Layer | None:
-    """The activation that made a blob, perhaps with normalisation since."""
+def _activated(view: View, blob: LintBlob) -> LintLayer | None:
+    """The activation that made a blob, perhaps with normalisation after it."""
     while blob.maker.type in _BETWEEN:
         before = view.bottoms[blob.maker.index]
         if not before or before[0] is None:
@@ -47,7 +47,7 @@ def _activated(view: View, blob: Blob) -> Layer | None:
     return blob.maker if blob.maker.facts.kind == ACTIVATION else None
 
 
-def _named_for_another(view: View, layer: Layer, blob: Blob) -> str | None:
+def _named_for_another(view: View, layer: LintLayer, blob: LintBlob) -> str | None:
     """`conv5_3` for a relu5_3 that reads conv5_2, if conv5_3 is a weighted layer's blob that no activation reads."""
     tag = _tag(layer.name)
     if tag is None or tag == _tag(blob.name) or tag in blob.name:
@@ -64,8 +64,8 @@ def _tag(name: str) -> str | None:
     return found[0] if found else None
 
 
-def _is_activated(view: View, layer: Layer) -> bool:
-    """Whether an activation reads what a layer makes, perhaps behind normalisation."""
+def _is_activated(view: View, layer: LintLayer) -> bool:
+    """Whether an activation reads what a layer makes, perhaps after normalisation."""
     names = {layer.tops[0]}
     for other in view.layers[view.layers.index(layer) + 1 :]:
         if other.bottoms and other.bottoms[0] in names:
@@ -85,21 +85,21 @@ def activation_on_scores(view: View) -> Iterator[Hit]:
             if blob.maker.facts.kind == ACTIVATION or blob.maker.type == "Dropout":
                 kind = "Dropout" if blob.maker.type == "Dropout" else "activation"
                 message = f"an {kind} on the scores '{blob.name}' that {loss.title} reads"
-                yield blob.maker.hit(message.replace("an D", "a D"), "take it out: scores may have any value")
+                yield blob.maker.hit(message.replace("an D", "a D"), "remove it: scores may have any value")
 
 
-@rule("softmax-before-loss", WARNING, "a Softmax before a loss that takes its own")
+@rule("softmax-before-loss", WARNING, "a Softmax or Sigmoid before a loss that applies it itself")
 def softmax_before_loss(view: View) -> Iterator[Hit]:
     for loss in view.losses:
         if loss.type not in ("SoftmaxWithLoss", "SigmoidCrossEntropyLoss"):
             continue
         for blob in view.ancestors(view.bottom(loss, 0), through=_MOVES):
             if blob.maker.type in ("Softmax", "Sigmoid"):
-                message = f"{loss.title} takes the {blob.maker.type.lower()} itself, and reads '{blob.name}'"
-                yield blob.maker.hit(message, "give the loss the scores before this layer")
+                message = f"{loss.title} applies the {blob.maker.type.lower()} itself, but reads '{blob.name}'"
+                yield blob.maker.hit(message, "let the loss read the scores before this layer")
 
 
-@rule("missing-activation", NOTE, "weights directly on weights, which together are no more than the second alone")
+@rule("missing-activation", NOTE, "two layers with weights in a row, without an activation between them")
 def missing_activation(view: View) -> Iterator[Hit]:
     for layer in view.layers:
         if layer.type not in ("Convolution", "InnerProduct") or not layer.bottoms:
@@ -107,5 +107,5 @@ def missing_activation(view: View) -> Iterator[Hit]:
         for blob in view.ancestors(view.bottom(layer, 0), through=_BETWEEN):
             if blob.maker.type in ("Convolution", "InnerProduct"):
                 message = f"reads '{blob.name}' of {blob.maker.title} without an activation between them"
-                yield layer.hit(message, "put a ReLU between them", "bottom", 0)
+                yield layer.hit(message, "add a ReLU between them", "bottom", 0)
                 break

@@ -1,4 +1,4 @@
-"""Rules about labels: what is ignored, how many classes there are, how labels are read."""
+"""Rules about labels: the ignored one, the number of classes, and how labels are read."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ...formats import schema
 from ...formats.edits import Edits
 from ...formats.layer_facts import types_where
 from .findings import ERROR, WARNING, Hit, rule
-from .net_file import Layer
-from .views import Blob, View
+from .layer import LintBlob, LintLayer
+from .net_file import View
 
-#: layers that hand labels on
+#: types whose tops are still labels
 _KEEPS_LABELS = types_where(lambda row: row.keeps_labels)
 
 
-def _judges(view: View) -> Iterator[tuple[Layer, Blob, Layer]]:
+def _judges(view: View) -> Iterator[tuple[LintLayer, LintBlob, LintLayer]]:
     """(loss or accuracy, its labels, the data layer that they come from)."""
     for layer in view.layers:
         if not layer.facts.ignores or len(layer.bottoms) < 2 or layer.incomplete:
@@ -28,25 +28,25 @@ def _judges(view: View) -> Iterator[tuple[Layer, Blob, Layer]]:
                 break
 
 
-def _ignored(layer: Layer) -> list[int]:
+def _ignored(layer: LintLayer) -> list[int]:
     p = getattr(layer.param, layer.facts.ignores)
     if layer.type == "SegAccuracy":
         return list(p.ignore_label)
     return [p.ignore_label] if p.HasField("ignore_label") else []
 
 
-@rule("ignore-label", WARNING, "a loss or an accuracy without ignore_label on labels that have one")
+@rule("ignore-label", WARNING, "a loss or an accuracy without ignore_label, although the labels have one")
 def ignore_label(view: View) -> Iterator[Hit]:
     for layer, _, data in _judges(view):
         if not _ignored(layer):
             label = data.param.image_data_param.ignore_label
             param = layer.facts.ignores
-            message = f"ignores no label, but {data.title} pads labels with {label}"
+            message = f"has no ignore_label, but {data.title} pads labels with {label}"
             fix = partial(_add_ignore_label, layer, param, label)
-            yield layer.hit(message, f"state {param} {{ ignore_label: {label} }}", param, fix=fix)
+            yield layer.hit(message, f"set {param} {{ ignore_label: {label} }}", param, fix=fix)
 
 
-def _add_ignore_label(layer: Layer, param: str, label: int, edits: Edits) -> None:
+def _add_ignore_label(layer: LintLayer, param: str, label: int, edits: Edits) -> None:
     stated = layer.find(param)
     if layer.block is None:
         return
@@ -56,13 +56,13 @@ def _add_ignore_label(layer: Layer, param: str, label: int, edits: Edits) -> Non
         edits.append(stated.value, f"ignore_label: {label}")  # type: ignore[arg-type]
 
 
-@rule("ignore-label-differs", WARNING, "a loss that ignores another label than the one that images are padded with")
+@rule("ignore-label-differs", WARNING, "a loss whose ignore_label is not the label that images are padded with")
 def ignore_label_differs(view: View) -> Iterator[Hit]:
     for layer, _, data in _judges(view):
         label, ignored = data.param.image_data_param.ignore_label, _ignored(layer)
         if ignored and label not in ignored:
             message = f"ignores label {', '.join(map(str, ignored))}, but {data.title} pads labels with {label}"
-            yield layer.hit(message, f"state ignore_label: {label}", layer.facts.ignores, "ignore_label")
+            yield layer.hit(message, f"set ignore_label: {label}", layer.facts.ignores, "ignore_label")
 
 
 @rule("ignore-label-is-class", WARNING, "an ignore_label that is one of the classes")
@@ -73,35 +73,35 @@ def ignore_label_is_class(view: View) -> Iterator[Hit]:
         shape = view.shapes.of(view.bottom(layer, 0))
         for label in _ignored(layer):
             if shape and len(shape) > 1 and 0 <= label < shape[1]:
-                message = f"ignores label {label}, which is one of the {shape[1]} classes that it is given scores of"
-                yield layer.hit(message, "state the label that marks no class", layer.facts.ignores, "ignore_label")
+                message = f"ignores label {label}, which is one of the {shape[1]} classes of its scores"
+                yield layer.hit(message, "set a label that is not a class", layer.facts.ignores, "ignore_label")
 
 
-@rule("class-count", WARNING, "scores of different numbers of classes for the same labels")
+@rule("class-count", WARNING, "scores with different numbers of classes for the same labels")
 def class_count(view: View) -> Iterator[Hit]:
-    first: dict[int, tuple[Layer, int]] = {}
+    first: dict[int, tuple[LintLayer, int]] = {}
     for layer, _, data in _judges(view):
         shape = view.shapes.of(view.bottom(layer, 0))
         if not shape or len(shape) < 2:
             continue
         before, count = first.setdefault(data.index, (layer, shape[1]))
         if count != shape[1]:
-            message = f"is given scores of {shape[1]} classes, {before.title} of {count}, for labels of {data.title}"
-            yield layer.hit(message, "look at num_output of the layers that make the scores", "bottom", 0)
+            message = f"has scores of {shape[1]} classes, {before.title} of {count}, for the labels of {data.title}"
+            yield layer.hit(message, "check num_output of the layers that make the scores", "bottom", 0)
 
 
-@rule("label-type", ERROR, "labels for each pixel from a data layer that does not read any")
+@rule("label-type", ERROR, "labels per pixel from a data layer that does not read them")
 def label_type(view: View) -> Iterator[Hit]:
     for layer, labels, data in _judges(view):
         kind = data.param.image_data_param.label_type
         if kind != schema.ImageDataParameter.PIXEL:
             name = schema.ImageDataParameter.LabelType.Name(kind)
-            message = f"its label_type is {name}, but {layer.title} judges by the labels '{labels.name}' of every pixel"
+            message = f"label_type is {name}, but {layer.title} needs a label per pixel in '{labels.name}'"
             fix = partial(_set_label_type, data)
-            yield data.hit(message, "state label_type: PIXEL", "image_data_param", "label_type", fix=fix)
+            yield data.hit(message, "set label_type: PIXEL", "image_data_param", "label_type", fix=fix)
 
 
-def _set_label_type(data: Layer, edits: Edits) -> None:
+def _set_label_type(data: LintLayer, edits: Edits) -> None:
     stated, param = data.find("image_data_param", "label_type"), data.find("image_data_param")
     if stated is not None:
         edits.set_value(stated, "PIXEL")
@@ -109,7 +109,7 @@ def _set_label_type(data: Layer, edits: Edits) -> None:
         edits.append(param.value, "label_type: PIXEL")  # type: ignore[arg-type]
 
 
-@rule("label-gradient", ERROR, "a loss whose labels are made by what the net learns, without propagate_down")
+@rule("label-gradient", ERROR, "a loss whose labels depend on learned layers, without propagate_down: false")
 def label_gradient(view: View) -> Iterator[Hit]:
     if not view.trains:
         return
@@ -118,7 +118,7 @@ def label_gradient(view: View) -> Iterator[Hit]:
         if layer.type == "SoftmaxWithLoss" and len(layer.bottoms) > 1 and layer.bottoms[1] in learned:
             flags = list(layer.param.propagate_down)
             if len(flags) < 2 or flags[1]:
-                message = f"its labels '{layer.bottoms[1]}' come from what the net learns, and labels have no gradient"
-                yield layer.hit(message, "state propagate_down: true propagate_down: false", "bottom", 1)
+                message = f"its labels '{layer.bottoms[1]}' depend on learned layers, but labels have no gradient"
+                yield layer.hit(message, "set propagate_down: true propagate_down: false", "bottom", 1)
         if (layer.weighted and layer.multiplier(0)) or learned.intersection(layer.bottoms):
             learned.update(layer.tops)

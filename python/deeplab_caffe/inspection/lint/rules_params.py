@@ -1,4 +1,4 @@
-"""Rules about what is learned: fillers, multipliers, normalisation."""
+"""Rules about learned parameters: fillers, multipliers, normalisation."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ...formats.edits import Edits
 from ...formats.filler_types import FILLER_TYPES
 from ...formats.layer_facts import ACTIVATION, types_where
 from .findings import ERROR, NOTE, WARNING, Hit, rule
-from .net_file import Layer
-from .views import View
+from .layer import LintLayer
+from .net_file import View
 
 _KEEPS_SCORES = types_where(lambda row: row.keeps_scores)
 
 
-def _learned(view: View) -> list[Layer]:
-    """The layers with weights that this net learns."""
+def _learned(view: View) -> list[LintLayer]:
+    """The layers whose weights this net learns."""
     if not view.trains:
         return []
     return [x for x in view.layers if x.weighted and not x.incomplete and x.multiplier(0) != 0]
@@ -32,8 +32,8 @@ def missing_filler(view: View) -> Iterator[Hit]:
         faster = bool(usual) and layer.multiplier(0) > usual[0][0]
         if (faster or layer.index in scoring) and not layer.weights.HasField("weight_filler"):
             why = "learns faster than the rest" if faster else "makes the scores"
-            message = f"the layer {why}, so it is new, and states no weight_filler: it starts at 0"
-            yield layer.hit(message, 'state one, such as weight_filler { type: "gaussian" std: 0.01 }', _param(layer))
+            message = f"{why}, so it is probably new, but has no weight_filler: its weights start at 0"
+            yield layer.hit(message, 'set one, such as weight_filler { type: "gaussian" std: 0.01 }', _param(layer))
 
 
 def _scoring(view: View) -> set[int]:
@@ -46,7 +46,7 @@ def _scoring(view: View) -> set[int]:
     return found
 
 
-def _param(layer: Layer) -> str:
+def _param(layer: LintLayer) -> str:
     return layer.facts.params[0]
 
 
@@ -54,28 +54,28 @@ def _is_one_value(filler: str) -> bool:
     return filler in FILLER_TYPES and FILLER_TYPES[filler].one_value
 
 
-@rule("constant-filler", WARNING, "weights that all start at one value, and so learn one thing")
+@rule("constant-filler", WARNING, "weights that all start at the same value, and so stay equal")
 def constant_filler(view: View) -> Iterator[Hit]:
-    scoring = _scoring(view)  # their outputs are told apart by the labels
+    scoring = _scoring(view)  # the labels make their outputs differ
     for layer in _learned(view):
         constant = layer.weights.HasField("weight_filler") and _is_one_value(layer.weights.weight_filler.type)
         if constant and layer.weights.num_output > 1 and layer.type != "Deconvolution" and layer.index not in scoring:
             yield layer.hit(
-                "all weights start at one value, so that all outputs learn the same",
-                "state a gaussian, xavier or msra filler", _param(layer), "weight_filler",
+                "all weights start at the same value, so all outputs learn the same",
+                "set a gaussian, xavier or msra filler", _param(layer), "weight_filler",
             )  # fmt: skip
 
 
-@rule("deconvolution-filler", WARNING, "a Deconvolution that does not learn and has no filler: it makes zeros")
+@rule("deconvolution-filler", WARNING, "a Deconvolution that neither learns nor has a filler: its output is 0")
 def deconvolution_filler(view: View) -> Iterator[Hit]:
     for layer in view.layers if view.trains else []:
         frozen = layer.type == "Deconvolution" and layer.multiplier(0) == 0 and not layer.incomplete
         if frozen and not layer.weights.HasField("weight_filler"):
-            message = "its weights are not learned and have no filler: without weights from elsewhere it makes 0"
-            yield layer.hit(message, 'state weight_filler { type: "bilinear" }', "convolution_param")
+            message = "its weights are not learned and have no filler: unless they are loaded, its output is 0"
+            yield layer.hit(message, 'set weight_filler { type: "bilinear" }', "convolution_param")
 
 
-@rule("bias-multiplier", WARNING, "a bias without a lr_mult of its own where those of the other layers learn doubly")
+@rule("bias-multiplier", WARNING, "a bias without its own lr_mult, while other layers' biases learn at twice the rate")
 def bias_multiplier(view: View) -> Iterator[Hit]:
     learned = [layer for layer in _learned(view) if layer.weights.bias_term]
     doubled = [x for x in learned if len(x.param.param) > 1 and x.multiplier(1) == 2 * x.multiplier(0)]
@@ -85,11 +85,11 @@ def bias_multiplier(view: View) -> Iterator[Hit]:
         stated = len(layer.param.param) > 1 and layer.param.param[1].HasField("lr_mult")
         if not stated:
             weight = layer.multiplier(0)
-            message = f"states no lr_mult for its bias, which learns at 1; in {len(doubled)} layers it is double"
+            message = f"has no lr_mult for its bias, which learns at 1; in {len(doubled)} layers at twice the weights'"
             yield layer.hit(message, f"add param {{ lr_mult: {2 * weight:g} decay_mult: 0 }}", "param")
 
 
-@rule("weight-multiplier", WARNING, "a layer that states no lr_mult where the others do")
+@rule("weight-multiplier", WARNING, "a layer without lr_mult, while the other layers have one")
 def weight_multiplier(view: View) -> Iterator[Hit]:
     learned = _learned(view)
     stating = [layer for layer in learned if any(spec.HasField("lr_mult") for spec in layer.param.param)]
@@ -97,22 +97,22 @@ def weight_multiplier(view: View) -> Iterator[Hit]:
         return
     for layer in learned:
         if not layer.param.param:
-            message = f"states no lr_mult, so that weights and bias learn at 1; {len(stating)} layers state theirs"
-            yield layer.hit(message, "add its param { lr_mult: … decay_mult: … }")
+            message = f"has no lr_mult, so weights and bias learn at 1; {len(stating)} layers have one"
+            yield layer.hit(message, "add param { lr_mult: … decay_mult: … }")
 
 
-@rule("batch-norm-multiplier", WARNING, "statistics of a BatchNorm with a lr_mult, as if the solver learned them")
+@rule("batch-norm-multiplier", WARNING, "a lr_mult for the statistics of a BatchNorm, which the solver must not change")
 def batch_norm_multiplier(view: View) -> Iterator[Hit]:
     for layer in view.layers:
         if layer.type != "BatchNorm":
             continue
         for i in range(min(3, len(layer.param.param))):
             field = layer.find("param", i, "lr_mult")
-            # the upgrade has made it 0 already where there are three of them: what counts is what is written
+            # the upgrade sets all three to 0, so look at what is written
             written = getattr(field.value, "text", "0") if field is not None else "0"
             if field is not None and not _is_zero(written):
                 yield layer.hit(
-                    f"lr_mult {written} for statistics, which no solver learns", "state lr_mult: 0",
+                    f"lr_mult {written} for statistics, which the solver must not change", "set lr_mult: 0",
                     "param", i, "lr_mult", fix=partial(_set_zero, layer, i),
                 )  # fmt: skip
 
@@ -124,54 +124,54 @@ def _is_zero(text: str) -> bool:
         return True
 
 
-def _set_zero(layer: Layer, index: int, edits: Edits) -> None:
+def _set_zero(layer: LintLayer, index: int, edits: Edits) -> None:
     field = layer.find("param", index, "lr_mult")
     assert field is not None
     edits.set_value(field, "0")
 
 
-@rule("batch-norm-without-scale", NOTE, "a BatchNorm that no Scale follows: nothing can undo the normalisation")
+@rule("batch-norm-without-scale", NOTE, "a BatchNorm without a Scale after it, so mean and deviation stay fixed")
 def batch_norm_without_scale(view: View) -> Iterator[Hit]:
     for layer in view.layers:
         if layer.type == "BatchNorm" and layer.tops:
             readers = view.tops[layer.index][0].readers
             if readers and all(reader.facts.kind == ACTIVATION or reader.weighted for reader in readers):
-                message = "no Scale follows, so that mean and deviation stay 0 and 1"
+                message = "no Scale follows, so mean and deviation stay 0 and 1"
                 yield layer.hit(message, "add a Scale with bias_term")
 
 
-@rule("bias-before-batch-norm", NOTE, "a bias that the BatchNorm behind it takes away again")
+@rule("bias-before-batch-norm", NOTE, "a bias that the BatchNorm after it cancels")
 def bias_before_batch_norm(view: View) -> Iterator[Hit]:
     for layer in _learned(view):
         if layer.weights.bias_term and layer.tops and layer.multiplier(1) != 0:
             readers = view.tops[layer.index][0].readers
             if readers and all(map(_subtracts_the_mean, readers)):
-                message = "its bias is subtracted again with the mean by the BatchNorm behind it"
-                yield layer.hit(message, "state bias_term: false", _param(layer))
+                message = "the BatchNorm after it subtracts its bias again, with the mean"
+                yield layer.hit(message, "set bias_term: false", _param(layer))
 
 
-def _subtracts_the_mean(layer: Layer) -> bool:
-    """Whether this is a BatchNorm that takes the mean of the batch."""
+def _subtracts_the_mean(layer: LintLayer) -> bool:
+    """Whether this is a BatchNorm that subtracts the mean of the batch."""
     return layer.type == "BatchNorm" and not layer.param.batch_norm_param.use_global_stats
 
 
-@rule("nothing-learns", WARNING, "a training net all of whose multipliers are 0")
+@rule("nothing-learns", WARNING, "a training net in which every lr_mult is 0")
 def nothing_learns(view: View) -> Iterator[Hit]:
     layers = [layer for layer in view.layers if layer.weighted]
     frozen = all(layer.multiplier(0) == layer.multiplier(1) == 0 and not layer.incomplete for layer in layers)
     if view.trains and layers and frozen:
-        yield layers[-1].hit("no layer of this training net learns: every lr_mult is 0", "set some", "param")
+        yield layers[-1].hit("no layer of this training net learns: every lr_mult is 0", "set some above 0", "param")
 
 
-@rule("multiplier-range", ERROR, "a negative lr_mult or decay_mult, or a dropout_ratio outside of 0 to 1")
+@rule("multiplier-range", ERROR, "a negative lr_mult or decay_mult, or a dropout_ratio outside 0 to 1")
 def multiplier_range(view: View) -> Iterator[Hit]:
     for layer in view.layers:
         for i, spec in enumerate(layer.param.param):
             for field in ("lr_mult", "decay_mult"):
                 if getattr(spec, field) < 0:
-                    message = f"{field} is {getattr(spec, field):g}: that learns uphill"
-                    yield layer.hit(message, "state 0 or more", "param", i, field)
+                    message = f"{field} is {getattr(spec, field):g}, expected at least 0"
+                    yield layer.hit(message, "set 0 or more", "param", i, field)
         ratio = layer.param.dropout_param.dropout_ratio
         if layer.type == "Dropout" and not 0 <= ratio < 1:
-            message = f"dropout_ratio is {ratio:g}, wanted 0 or more and less than 1"
-            yield layer.hit(message, "state the share that is dropped", "dropout_param", "dropout_ratio")
+            message = f"dropout_ratio is {ratio:g}, expected at least 0 and less than 1"
+            yield layer.hit(message, "set the share of values to drop", "dropout_param", "dropout_ratio")

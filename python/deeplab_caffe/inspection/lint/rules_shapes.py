@@ -1,4 +1,4 @@
-"""Rules about sizes: what the engine refuses, and sizes that fit but not as they are meant to."""
+"""Rules about sizes: what the engine refuses, and sizes that it accepts but that are probably not intended."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from fractions import Fraction
 from functools import partial
 from math import lcm
 
+from ...arrays import Shape
 from ...formats.layer_facts import BY_AXIS, SAME
 from .findings import ERROR, WARNING, Hit, rule
-from .net_file import Layer
-from .shape_view import Shape
-from .views import Blob, View
+from .layer import LintBlob, LintLayer
+from .net_file import View
 
 Axes = Iterator[tuple[int, ...]]
-#: what the engine says → the rule that it falls under; the rest is does-not-fit
+#: rule → the engine's errors that it reports; all others are reported by does-not-fit
 _KINDS = {
     "unknown-type": re.compile(r"^unknown type"),
     "shared-shape": re.compile(r"which it shares it with"),
@@ -27,13 +27,13 @@ _KINDS = {
     "in-place-type": re.compile(r"^cannot work in place(;|: Caffe)"),
 }
 _ADVICE = {
-    "unknown-type": "write a type that there is",
-    "shared-shape": "give the parameter another name, or the layers one shape",
-    "shared-multiplier": "state it once, or the same in each",
-    "param-count": "take out those that are too many",
-    "label-size": "bring scores and labels to one size, with Interp's shrink_factor or zoom_factor",
-    "filler": "state a filler that goes with the parameter's shape",
-    "does-not-fit": "mend its parameters, or what it reads, which deeplab prototxt inspect shows",
+    "unknown-type": "use an existing type",
+    "shared-shape": "give the parameter another name, or both layers the same shape",
+    "shared-multiplier": "set it once, or to the same value in each layer",
+    "param-count": "remove the surplus ones",
+    "label-size": "give scores and labels the same size, with Interp's shrink_factor or zoom_factor",
+    "filler": "set a filler that supports the parameter's shape",
+    "does-not-fit": "fix its parameters or bottoms; deeplab prototxt inspect shows the shapes",
 }
 
 
@@ -48,13 +48,13 @@ def _faults(view: View, kind: str) -> Iterator[Hit]:
 
 
 _SUMMARIES = {
-    "does-not-fit": "shapes or parameters with which the layer cannot be set up",
-    "unknown-type": "a layer type that there is not",
-    "shared-shape": "parameters of one name and different shapes",
-    "shared-multiplier": "parameters of one name and different multipliers",
+    "does-not-fit": "shapes or parameters with which a layer cannot be set up",
+    "unknown-type": "a layer type that does not exist",
+    "shared-shape": "parameters with the same name and different shapes",
+    "shared-multiplier": "parameters with the same name and different multipliers",
     "param-count": "more param blocks than the layer has parameters",
     "label-size": "scores and labels of different sizes",
-    "filler": "a filler that there is not, or that does not go with the parameter",
+    "filler": "a filler that does not exist, or does not support the parameter's shape",
 }
 for _name, _summary in _SUMMARIES.items():
     rule(_name, ERROR, _summary)(partial(_faults, kind=_name))
@@ -72,22 +72,22 @@ def dilation_pad(view: View) -> Iterator[Hit]:
             wanted = dilation * (kernel - 1) // 2
             if kernel > 1 and dilation > 1 and pad != wanted:
                 message = f"kernel {kernel} with dilation {dilation} keeps the size with pad {wanted}, not {pad}"
-                yield layer.hit(message, f"state pad: {wanted}", "convolution_param", "pad")
+                yield layer.hit(message, f"set pad: {wanted}", "convolution_param", "pad")
                 break
 
 
 def _by_axis(kernel: Iterable[int], dilation: Iterable[int], pad: Iterable[int], stride: Iterable[int] = ()) -> Axes:
-    """Kernel, dilation, pad and stride for each spatial axis; one stated value is all axes', none the default."""
+    """Kernel, dilation, pad and stride per spatial axis; a single value holds for all axes, none is the default."""
     fields = ((kernel, 1), (dilation, 1), (pad, 0), (stride, 1))
     values = [list(stated) or [default] for stated, default in fields]
     for i in range(max(map(len, values))):
         yield tuple(v[min(i, len(v) - 1)] for v in values)
 
 
-# -- sizes that fit by rounding
+# -- sizes that only fit by rounding
 
 
-@rule("crop-size", WARNING, "a size that is not 8k + 1 (32k + 1 …), so that scores do not lie on pixels")
+@rule("crop-size", WARNING, "an image size that is not 8k + 1 (32k + 1 …), so that scores do not align with pixels")
 def crop_size(view: View) -> Iterator[Hit]:
     if not any(layer.type == "Interp" for layer in view.layers):
         return
@@ -101,20 +101,20 @@ def crop_size(view: View) -> Iterator[Hit]:
             if wrong:
                 lower = (wrong[0] - 1) // modulus * modulus + 1
                 form = f"{modulus}k + 1"
-                message = f"'{blob.name}' is {wrong[0]} pixels, not {form}: scores and labels do not lie on pixels"
-                yield source.hit(message, f"take {lower} or {lower + modulus}", *_size_field(source))
+                message = f"'{blob.name}' is {wrong[0]} pixels, not {form}: scores and labels do not align with pixels"
+                yield source.hit(message, f"use {lower} or {lower + modulus}", *_size_field(source))
                 break
 
 
-def _size_field(source: Layer) -> tuple[str, ...]:
+def _size_field(source: LintLayer) -> tuple[str, ...]:
     return {"Input": ("input_param", "shape")}.get(source.type, ("transform_param", "crop_size"))
 
 
 def _spacings(view: View) -> dict[int, set[Fraction]]:
-    """By source: how many of its pixels two neighbours of a blob are apart, for blobs whose corners are the source's.
+    """By source: the distances, in its pixels, of neighbouring units of the blobs whose corners are on its corners.
 
-    A layer keeps the corners if its padding is half its window's span, or if it is an Interp without padding by a
-    factor.
+    A layer keeps the corners if its padding is half its window's span, or if it is an Interp by a factor, without
+    padding.
     """
     found: dict[int, set[Fraction]] = {}
     at: dict[int, tuple[int, Fraction]] = {}
@@ -133,8 +133,8 @@ def _spacings(view: View) -> dict[int, set[Fraction]]:
     return found
 
 
-def _step(layer: Layer) -> Fraction | None:
-    """By how much a layer spaces its top wider than its bottom; None where it does not keep the corners."""
+def _step(layer: LintLayer) -> Fraction | None:
+    """The factor by which a layer increases the distance of units; None if it does not keep the corners."""
     if layer.type == "Interp":
         p = layer.param.interp_param
         if p.pad_beg or p.pad_end or p.height or p.width:
@@ -145,7 +145,7 @@ def _step(layer: Layer) -> Fraction | None:
     return Fraction(1) if _keeps_positions(layer) else None
 
 
-def _keeps_positions(layer: Layer) -> bool:
+def _keeps_positions(layer: LintLayer) -> bool:
     """Whether its top's positions are its bottom's."""
     if layer.facts.positions != BY_AXIS:
         return layer.facts.positions == SAME
@@ -153,8 +153,8 @@ def _keeps_positions(layer: Layer) -> bool:
     return param.axis in (0, 1)
 
 
-def _window_step(layer: Layer) -> Fraction | None:
-    """The stride of a layer whose padding is half its windows' span, and so keeps the corners."""
+def _window_step(layer: LintLayer) -> Fraction | None:
+    """The stride of a layer that keeps the corners, because its padding is half its window's span; else None."""
     p = layer.param.convolution_param if layer.type == "Convolution" else layer.param.pooling_param
     if p.kernel_h or p.stride_h or p.pad_h or (layer.type == "Pooling" and p.global_pooling):
         return None
@@ -168,7 +168,7 @@ def _window_step(layer: Layer) -> Fraction | None:
     return Fraction(stride) if 2 * pad == dilation * (kernel - 1) else None
 
 
-@rule("output-size", WARNING, "scores zoomed to a size that is not the image's")
+@rule("output-size", WARNING, "scores resized to a size other than the image's")
 def output_size(view: View) -> Iterator[Hit]:
     if view.losses:
         return
@@ -179,12 +179,12 @@ def output_size(view: View) -> Iterator[Hit]:
         small = view.shapes.of(view.bottom(blob.maker, 0))
         enlarged = shape is not None and small is not None and shape[2:] > small[2:]
         if shape and image and enlarged and len(image) == 4 and shape[2:] != image[2:]:
-            message = f"'{blob.name}' is {_size(shape)}, but the image {_size(image)}"
-            yield blob.maker.hit(message, "look at zoom_factor, or cut it with Crop", "interp_param")
+            message = f"'{blob.name}' is {_size(shape)}, but the image is {_size(image)}"
+            yield blob.maker.hit(message, "check zoom_factor, or crop the scores with Crop", "interp_param")
 
 
-def _image(view: View, blob: Blob) -> Shape | None:
-    """The shape of the image that a blob is made from."""
+def _image(view: View, blob: LintBlob) -> Shape | None:
+    """The shape of the image that a blob is computed from."""
     for item in view.ancestors(blob):
         if not item.maker.bottoms and item.maker.tops and item.index == 0:
             return view.shapes.of(item)

@@ -1,4 +1,4 @@
-"""Rules about solvers, and about nets that share what is learned."""
+"""Rules about solvers, and about nets that share learned weights."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...formats.lr_policies import LR_POLICIES
-from ...formats.prototxt import nearest
 from ...formats.solver_types import SOLVER_TYPES
+from ...spelling import did_you_mean
 from .findings import ERROR, WARNING, Hit, rule
-from .net_file import Layer, is_missing
+from .layer import LintLayer
+from .net_file import View, is_missing
 from .solver_file import NETS, SolverFile
-from .views import View
 
 
 def _states(solver: SolverFile, field: str) -> bool:
@@ -26,98 +26,100 @@ def _unknown(solver: SolverFile, field: str) -> bool:
     return stated is not None and not _states(solver, field)
 
 
-@rule("solver-net", ERROR, "a solver that names no training net, or several, or one that cannot be read", "solver")
+@rule("solver-net", ERROR, "a solver without exactly one training net, or whose net cannot be read", "solver")
 def solver_net(solver: SolverFile) -> Iterator[Hit]:
     if len(solver.given) != 1:
-        message = f"names {', '.join(solver.given) or 'no net'} to train; wanted exactly one of {', '.join(NETS)}"
-        yield solver.hit(solver.given[-1] if solver.given else "train_net", message, "state one")
+        message = f"has {', '.join(solver.given) or 'no training net'}; expected exactly one of {', '.join(NETS)}"
+        yield solver.hit(
+            solver.given[-1] if solver.given else "train_net", message, "keep one" if solver.given else "add one"
+        )
     for field, why in solver.unread:
-        yield solver.hit(field.name, why, "look at the path, which is relative to where training runs")
+        yield solver.hit(field.name, why, "check the path, which is relative to where training runs")
 
 
-@rule("solver-type", ERROR, "a type of solver that there is not", "solver")
+@rule("solver-type", ERROR, "a solver type that does not exist", "solver")
 def solver_type(solver: SolverFile) -> Iterator[Hit]:
     kind = solver.param.type
     if kind not in SOLVER_TYPES:
-        advice = f"the types are {', '.join(SOLVER_TYPES)}{nearest(kind, list(SOLVER_TYPES))}"
-        yield solver.hit("type", f"there is no solver '{kind}'", advice)
+        advice = f"use one of {', '.join(SOLVER_TYPES)}{did_you_mean(kind, SOLVER_TYPES)}"
+        yield solver.hit("type", f"unknown solver type '{kind}'", advice)
 
 
-@rule("lr-policy", ERROR, "an lr_policy that there is not, or without what it needs", "solver")
+@rule("lr-policy", ERROR, "an lr_policy that does not exist, or without a field that it needs", "solver")
 def lr_policy(solver: SolverFile) -> Iterator[Hit]:
     policy = solver.param.lr_policy
     if _unknown(solver, "lr_policy"):
         return
     if policy not in LR_POLICIES:
-        what = f"there is no lr_policy '{policy}'" if policy else "states no lr_policy"
-        advice = f"the policies are {', '.join(LR_POLICIES)}{nearest(policy, list(LR_POLICIES))}"
+        what = f"unknown lr_policy '{policy}'" if policy else "lr_policy is missing"
+        advice = f"use one of {', '.join(LR_POLICIES)}{did_you_mean(policy, LR_POLICIES)}"
         yield solver.hit("lr_policy", what, advice)
         return
     for field in LR_POLICIES[policy].needs:
         if not _states(solver, field) and not _unknown(solver, field):
-            yield solver.hit("lr_policy", f"lr_policy '{policy}' wants {field}", f"state {field}")
+            yield solver.hit("lr_policy", f"lr_policy '{policy}' needs {field}", f"set {field}")
 
 
-@rule("unused-solver-field", WARNING, "a field that the lr_policy has no use for", "solver")
+@rule("unused-solver-field", WARNING, "a field that the lr_policy does not use", "solver")
 def unused_solver_field(solver: SolverFile) -> Iterator[Hit]:
     policy = solver.param.lr_policy
     for field in LR_POLICIES[policy].unused if policy in LR_POLICIES else ():
         if _states(solver, field):
-            yield solver.hit(field, f"lr_policy '{policy}' has no use for {field}", "take it out, or change the policy")
+            yield solver.hit(field, f"lr_policy '{policy}' does not use {field}", "remove it, or change the policy")
 
 
-@rule("schedule", WARNING, "steps of the learning rate that come too late or not in order", "solver")
+@rule("schedule", WARNING, "learning rate steps that come too late or are not in order", "solver")
 def schedule(solver: SolverFile) -> Iterator[Hit]:
     p = solver.param
     if p.lr_policy == "step" and 0 < p.max_iter <= p.stepsize:
         message = f"the first step is at {p.stepsize}, but training ends at {p.max_iter}: the rate never falls"
-        yield solver.hit("stepsize", message, "state a smaller stepsize")
+        yield solver.hit("stepsize", message, "set a smaller stepsize")
     steps = list(p.stepvalue)
     if steps != sorted(set(steps)):
-        yield solver.hit("stepvalue", f"the steps {', '.join(map(str, steps))} do not rise", "state them in order")
+        yield solver.hit("stepvalue", f"the steps {', '.join(map(str, steps))} are not increasing", "put them in order")
     elif steps and 0 < p.max_iter <= steps[-1]:
-        message = f"the step at {steps[-1]} comes when training has ended, at {p.max_iter}"
-        yield solver.hit("stepvalue", message, "take it out, or train longer")
+        message = f"the step at {steps[-1]} comes after the end of training, at {p.max_iter}"
+        yield solver.hit("stepvalue", message, "remove it, or train longer")
 
 
-#: field → (what is allowed, in words, and as a condition)
+#: field → (the valid values in words, and as a condition)
 _RANGES = {
     "base_lr": ("more than 0", lambda v: v > 0),
     "max_iter": ("more than 0", lambda v: v > 0),
-    "momentum": ("0 or more and less than 1", lambda v: 0 <= v < 1),
-    "weight_decay": ("0 or more", lambda v: v >= 0),
-    "iter_size": ("1 or more", lambda v: v >= 1),
-    "average_loss": ("1 or more", lambda v: v >= 1),
-    "gamma": ("0 or more", lambda v: v >= 0),
+    "momentum": ("at least 0 and less than 1", lambda v: 0 <= v < 1),
+    "weight_decay": ("at least 0", lambda v: v >= 0),
+    "iter_size": ("at least 1", lambda v: v >= 1),
+    "average_loss": ("at least 1", lambda v: v >= 1),
+    "gamma": ("at least 0", lambda v: v >= 0),
     "regularization_type": ("L1 or L2", lambda v: v in ("L1", "L2")),
 }
 
 
-@rule("solver-value", ERROR, "a value of the solver outside of what makes sense", "solver")
+@rule("solver-value", ERROR, "a value of the solver that is missing or outside its range", "solver")
 def solver_value(solver: SolverFile) -> Iterator[Hit]:
     for field, (wanted, is_valid) in _RANGES.items():
         required = field in ("base_lr", "max_iter") and not solver.block.last(field)
         if required:
-            yield solver.hit(field, f"states no {field}", f"state it: {wanted}")
+            yield solver.hit(field, f"{field} is missing", f"set it: {wanted}")
         elif _states(solver, field) and not is_valid(getattr(solver.param, field)):
             value = getattr(solver.param, field)
             shown = value if isinstance(value, str) else f"{value:g}"
-            yield solver.hit(field, f"{field} is {shown}, wanted {wanted}", "mend it")
+            yield solver.hit(field, f"{field} is {shown}, expected {wanted}", "change it")
 
 
-@rule("test-settings", ERROR, "test nets, test_iter and test_interval that do not go together", "solver")
+@rule("test-settings", ERROR, "test nets, test_iter and test_interval that do not match", "solver")
 def settings_of_tests(solver: SolverFile) -> Iterator[Hit]:
     p = solver.param
     nets = len(p.test_net) + len(p.test_net_param)
     shared = p.HasField("net") or p.HasField("net_param")
     if nets > len(p.test_iter) or (not shared and nets < len(p.test_iter)):
         message = f"{len(p.test_iter)} test_iter for {nets} test net{'s' * (nets != 1)}"
-        yield solver.hit("test_iter" if p.test_iter else "test_net", message, "state one test_iter for each test net")
+        yield solver.hit("test_iter" if p.test_iter else "test_net", message, "set one test_iter per test net")
     if p.test_iter and p.test_interval <= 0:
-        yield solver.hit("test_iter", "tests without a test_interval", "state test_interval")
+        yield solver.hit("test_iter", "test_iter without a test_interval", "set test_interval")
     if p.test_interval > 0 and not p.test_iter:
         message = "a test_interval without test_iter: nothing is tested"
-        yield solver.hit("test_interval", message, "state test_iter, or take it out")
+        yield solver.hit("test_interval", message, "set test_iter, or remove test_interval")
 
 
 @rule("snapshot", WARNING, "snapshots that are never taken, or that cannot be written", "solver")
@@ -125,48 +127,48 @@ def snapshot(solver: SolverFile) -> Iterator[Hit]:
     p = solver.param
     problem = _unwritable(p.snapshot_prefix)
     if problem:
-        yield solver.hit("snapshot_prefix", problem, "state another snapshot_prefix")
+        yield solver.hit("snapshot_prefix", problem, "set another snapshot_prefix")
     if not p.snapshot_after_train and 0 < p.max_iter < (p.snapshot or p.max_iter + 1):
         message = f"no snapshot is ever taken: training ends at {p.max_iter} without one"
-        yield solver.hit("snapshot_after_train", message, "state snapshot, or take snapshot_after_train out")
+        yield solver.hit("snapshot_after_train", message, "set snapshot, or remove snapshot_after_train")
 
 
 def _unwritable(prefix: str) -> str:
-    """Why snapshots cannot be written there; "" where they can, where the folder can be made, or is not known."""
+    """Why snapshots cannot be written there; "" if they can, or the folder can be made or is not known."""
     if "${" in prefix:
         return ""
     if "\0" in prefix:
-        return "the snapshot_prefix holds a zero byte"
+        return "the snapshot_prefix contains a zero byte"
     folder = Path(prefix).parent
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     if not folder.is_dir():
-        return f"'{folder}' is a file, so that no snapshot '{prefix}_iter_…' can be written"
+        return f"'{folder}' is a file, so no snapshot '{prefix}_iter_…' can be written"
     if not os.access(folder, os.W_OK | os.X_OK):
-        return f"the folder '{folder}' cannot be written to, so that no snapshot '{prefix}_iter_…' can"
+        return f"the folder '{folder}' is not writable, so no snapshot '{prefix}_iter_…' can be written"
     return ""
 
 
-@rule("missing-weights", ERROR, "weights to start from that are not there", "solver")
+@rule("missing-weights", ERROR, "initial weights that do not exist", "solver")
 def missing_weights(solver: SolverFile) -> Iterator[Hit]:
     for stated in solver.param.weights:
         for name in stated.split(","):
             if is_missing(name.strip()):
-                yield solver.hit("weights", f"'{name.strip()}' is not there", "look at the path")
+                yield solver.hit("weights", f"'{name.strip()}' does not exist", "check the path")
 
 
 @rule("no-loss", ERROR, "a training net without a loss", "solver")
 def no_loss(solver: SolverFile) -> Iterator[Hit]:
     if solver.train is not None and solver.train.layers and not solver.train.losses:
         layer = solver.train.layers[-1]
-        advice = "add one, such as SoftmaxWithLoss, or look at the include rules"
+        advice = "add one, such as SoftmaxWithLoss, or check the include rules"
         yield layer.hit("this net is trained, but has no loss", advice)
 
 
-# -- nets that share what is learned: (training net, other net)
+# -- nets that share learned weights: (training net, other net)
 
 
-@rule("unshared-name", WARNING, "a test net's layer with weights, whose name the training net does not know", "pair")
+@rule("unshared-name", WARNING, "a test net's layer with weights whose name is not in the training net", "pair")
 def unshared_name(pair: tuple[View, View]) -> Iterator[Hit]:
     train, other = pair
     names = {layer.name for layer in train.layers if layer.weighted}
@@ -174,13 +176,13 @@ def unshared_name(pair: tuple[View, View]) -> Iterator[Hit]:
         if layer.weighted and layer.name not in names:
             path = train.file.document.filename
             message = f"has weights, but the training net {path} has no layer '{layer.name}' to learn them"
-            yield layer.hit(message, f"give both one name{nearest(layer.name, sorted(names))}", "name")
+            yield layer.hit(message, f"give both layers the same name{did_you_mean(layer.name, sorted(names))}", "name")
 
 
-@rule("unshared-shape", ERROR, "a test net's layer whose weights have another shape than the training net's", "pair")
+@rule("unshared-shape", ERROR, "a test net's layer whose weights have another shape in the training net", "pair")
 def unshared_shape(pair: tuple[View, View]) -> Iterator[Hit]:
     train, other = pair
-    known: dict[str, Layer] = {layer.name: layer for layer in train.layers}
+    known: dict[str, LintLayer] = {layer.name: layer for layer in train.layers}
     for layer in other.layers:
         theirs = known.get(layer.name)
         if theirs is None or not layer.weighted or layer.type != theirs.type:
@@ -190,5 +192,5 @@ def unshared_shape(pair: tuple[View, View]) -> Iterator[Hit]:
             if shape != learned:
                 path = train.file.document.filename
                 message = f"parameter {i} is {shape}, but {learned} in the training net {path}"
-                yield layer.hit(message, "make the two layers agree", "name")
+                yield layer.hit(message, "make the two layers equal", "name")
                 break

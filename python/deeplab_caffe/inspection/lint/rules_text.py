@@ -1,4 +1,4 @@
-"""Rules about the text: what does not fit the schema, older dialects, names that have changed, templates."""
+"""Rules about the text: what does not match the schema, old dialects, replaced fields, template variables."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ from collections.abc import Iterator
 from functools import partial
 
 from ...formats.edits import Edits
-from ...formats.prototxt import Block, Document, Field, Problem, walk
+from ...formats.messages import Problem
+from ...formats.prototxt import Block, Document, Field, walk
 from ...formats.solver_types import SOLVER_TYPES
 from ...formats.upgrade_text import DEPRECATED
 from .findings import ERROR, NOTE, WARNING, Fix, Hit, rule
-from .net_file import NetFile, scalar_of
+from .layer import scalar_of
+from .net_file import NetFile
 from .solver_file import SolverFile
 
 Subject = NetFile | SolverFile
-#: what does not fit the schema → what the rule finds, what to do
+#: rule → what it finds, what to do
 _PROBLEMS = {
-    "unknown-field": ("a field that the message has not, misspelt perhaps", "write its right name, or take it out"),
+    "unknown-field": ("a field that does not exist, perhaps misspelled", "correct its name, or remove it"),
     "wrong-value": (
-        "a value of the wrong kind, outside its range, or no member of its enum",
-        "write a value of the kind that is wanted",
+        "a value of the wrong type, out of range, or not in its enum",
+        "use a valid value",
     ),
-    "repeated-field": ("a second value of a field that may stand once", "take one of them out"),
-    "missing-field": ("a required field that is not stated", "state them"),
+    "repeated-field": ("a second value of a field that may be set only once", "remove one of them"),
+    "missing-field": ("a required field that is missing", "add what is missing"),
 }
 
 
@@ -42,7 +44,7 @@ def _replacing(problem: Problem) -> Fix | None:
 
 
 def layer_at(document: Document, offset: int) -> str:
-    """`fc6 (Convolution)` for the layer that an offset lies in, or ""."""
+    """`fc6 (Convolution)` for the layer at an offset, or ""."""
     for item in document.root.fields:
         if item.name in ("layer", "layers") and item.start <= offset <= item.end and isinstance(item.value, Block):
             inner = item.value.last("layer")  # of 2013
@@ -55,7 +57,7 @@ for _kind, (_summary, _) in _PROBLEMS.items():
     rule(_kind, ERROR, _summary, "text")(partial(_problems, kind=_kind))
 
 
-@rule("template-variable", NOTE, "a template variable without a value, on which checks depend", "text")
+@rule("template-variable", NOTE, "a template variable without a value: what depends on it is not checked", "text")
 def template_variable(subject: Subject) -> Iterator[Hit]:
     offsets = [problem.error.offset or 0 for problem in subject.problems if problem.kind == "template"]
     if isinstance(subject, SolverFile):
@@ -66,21 +68,26 @@ def template_variable(subject: Subject) -> Iterator[Hit]:
         if variable is not None and variable.name not in seen:
             seen.add(variable.name)
             message = f"the template variable ${{{variable.name}}} has no value; what depends on it is not checked"
-            advice = f"--set {variable.name}=…, or set it in the environment"
+            advice = f"pass --set {variable.name}=…, or set it in the environment"
             yield Hit(subject.document, offset, layer_at(subject.document, offset), message, advice)
 
 
-@rule("old-dialect", WARNING, "a net of V0, V1 or DeepLab's first release, or inputs stated outside of layers", "net")
+@rule(
+    "old-dialect",
+    WARNING,
+    "a net in an old dialect (V0, V1, DeepLab's first release), or inputs outside of layers",
+    "net",
+)
 def old_dialect(file: NetFile) -> Iterator[Hit]:
-    advice = f"deeplab prototxt upgrade --in-place {file.document.filename}"
+    advice = f"run deeplab prototxt upgrade --in-place {file.document.filename}"
     if file.is_old and file.elements:
         yield file.hit(file.elements[0].start, f"the net is written in an old dialect, {file.dialect}", advice)
     elif file.has_inputs:
         stated = file.block.all("input")
-        yield file.hit(stated[0].start, "the net's inputs are stated outside of layers, as until 2015", advice)
+        yield file.hit(stated[0].start, "the net's inputs are stated outside of layers, the form until 2015", advice)
 
 
-@rule("no-counterpart", ERROR, "something of an older dialect that nothing of today does", "net")
+@rule("no-counterpart", ERROR, "a layer or field of an old dialect that has no counterpart today", "net")
 def no_counterpart(file: NetFile) -> Iterator[Hit]:
     if file.refused is not None:
         text = str(file.refused)
@@ -89,7 +96,7 @@ def no_counterpart(file: NetFile) -> Iterator[Hit]:
 
 
 def _offset_of(document: Document, text: str) -> tuple[int, str]:
-    """Where a message's `file:line:column` is, and the rest of it."""
+    """The offset of a message's `file:line:column`, and the rest of the message."""
     rest = text.removeprefix(f"{document.filename}:").lstrip()
     parts = rest.split(":", 2)
     if len(parts) == 3 and parts[0].isdigit() and parts[1].isdigit():
@@ -97,13 +104,18 @@ def _offset_of(document: Document, text: str) -> tuple[int, str]:
     return 0, rest
 
 
-@rule("first-release-field", ERROR, "a field of DeepLab's first release (hole, has_label …) in a net of today", "net")
+@rule(
+    "first-release-field",
+    ERROR,
+    "a field of DeepLab's first release (hole, has_label …) in a net of today's form",
+    "net",
+)
 def first_release_field(file: NetFile) -> Iterator[Hit]:
     for element, stated, today in file.own_fields:
         layer = layer_at(file.document, element.start)
         message = f"'{stated.name}' belongs to the 'layers' of DeepLab's first release"
         if today is None:
-            yield Hit(file.document, stated.start, layer, message, "take it out", partial(_remove, stated))
+            yield Hit(file.document, stated.start, layer, message, "remove it", partial(_remove, stated))
         else:
             fix = partial(_rename, stated, today) if stated.name == "hole" else None
             yield Hit(file.document, stated.start, layer, message, f"write '{today}'", fix)
@@ -120,7 +132,7 @@ def _rename(stated: Field, name: str, edits: Edits) -> None:
 _SOLVER_TYPES = {row.old_word: name for name, row in SOLVER_TYPES.items()}
 
 
-@rule("deprecated-field", WARNING, "a field that another has taken the place of", "text")
+@rule("deprecated-field", WARNING, "a field that another one has replaced", "text")
 def deprecated_field(subject: Subject) -> Iterator[Hit]:
     if isinstance(subject, NetFile) and subject.is_old:
         return

@@ -1,36 +1,38 @@
-"""Rules about names and connections: which layer reads what, and what writes over it."""
+"""Rules about names and connections: what each layer reads, and what overwrites it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from ...formats.layer_facts import METRIC
-from ...formats.prototxt import nearest, nearest_word
+from ...spelling import did_you_mean, nearest_word
 from .findings import ERROR, WARNING, Hit, rule
-from .net_file import Layer, NetFile
-from .views import Blob, View, is_loss
+from .layer import LintBlob, LintLayer
+from .net_file import NetFile, View, is_loss
 
 
-@rule("unnamed-layer", WARNING, "a layer without a name, whose weights nothing can find", "net")
+@rule("unnamed-layer", WARNING, "a layer without a name, whose weights cannot be found", "net")
 def unnamed_layer(file: NetFile) -> Iterator[Hit]:
     for layer in file.layers:
         if not layer.name and not layer.incomplete:
-            yield layer.hit("the layer has no name", "state one: weights are found by it")
+            yield layer.hit("the layer has no name", "add one: weights are found by name")
 
 
-@rule("repeated-name", WARNING, "two layers of one name in one net, of which weights are loaded into the first")
+@rule("repeated-name", WARNING, "two layers with the same name: weights are loaded into the first only")
 def repeated_name(view: View) -> Iterator[Hit]:
-    first: dict[str, Layer] = {}
+    first: dict[str, LintLayer] = {}
     for layer in view.layers:
         before = first.setdefault(layer.name, layer)
         if before is not layer and layer.name:
-            line = before.file.document.place(before.offset("name"))[0]
+            line = before.document.place(before.offset("name"))[0]
             yield layer.hit(
-                f"another layer has this name, on line {line}", "give it its own: weights go to the first", "name"
+                f"another layer has this name, on line {line}",
+                "rename it: weights are loaded into the first only",
+                "name",
             )
 
 
-@rule("dangling-bottom", ERROR, "a bottom that no layer before makes")
+@rule("dangling-bottom", ERROR, "a bottom that no earlier layer makes")
 def dangling_bottom(view: View) -> Iterator[Hit]:
     made: set[str] = set()
     all_tops = {top: layer for layer in view.layers for top in layer.tops}
@@ -39,34 +41,34 @@ def dangling_bottom(view: View) -> Iterator[Hit]:
             if view.bottoms[layer.index][i] is None:
                 later = all_tops.get(name)
                 if later is not None:
-                    line = later.file.document.place(later.offset())[0]
+                    line = later.document.place(later.offset())[0]
                     message = f"bottom '{name}' is made only later, by {later.title} on line {line}"
-                    yield layer.hit(message, "put this layer behind that one", "bottom", i)
+                    yield layer.hit(message, "move this layer behind that one", "bottom", i)
                 else:
                     message = f"bottom '{name}' is made by no layer before this one{_in(view)}"
-                    advice = "write the name of a blob" + nearest(name, sorted(made))
+                    advice = "use the name of an existing blob" + did_you_mean(name, sorted(made))
                     yield layer.hit(message, advice, "bottom", i)
         made.update(layer.tops)
 
 
 def _in(view: View) -> str:
-    """` in TEST`, where the net has several states."""
+    """` in TEST` if the net has several states."""
     return f" in {view.title}" if len(view.file.views) > 1 else ""
 
 
 @rule("repeated-top", ERROR, "a blob that two layers make, the second not in place")
 def repeated_top(view: View) -> Iterator[Hit]:
-    first: dict[str, Blob] = {}
+    first: dict[str, LintBlob] = {}
     for blob in view.blobs:
         before = first.setdefault(blob.name, blob)
         if before is not blob and blob.before is None:
             by = before.maker.title
             yield blob.maker.hit(
-                f"top '{blob.name}' is made by {by} already", "give it another name", "top", blob.index
+                f"top '{blob.name}' is already made by {by}", "give it another name", "top", blob.index
             )
 
 
-@rule("unused-blob", WARNING, "a blob that no layer reads and that is no result of the net", "net")
+@rule("unused-blob", WARNING, "a blob that no layer reads and that is not a result of the net", "net")
 def unused_blob(file: NetFile) -> Iterator[Hit]:
     used: dict[tuple[int, int], bool] = {}
     for view in file.views:
@@ -80,11 +82,11 @@ def unused_blob(file: NetFile) -> Iterator[Hit]:
         if not is_used:
             layer = file.layers[index]
             message = f"top '{layer.tops[i]}' is read by no layer"
-            yield layer.hit(message, f"take it out, or put it into a Silence layer{_like(file, layer, i)}", "top", i)
+            yield layer.hit(message, f"remove it, or let a Silence layer read it{_like(file, layer, i)}", "top", i)
 
 
-def _like(file: NetFile, layer: Layer, i: int) -> str:
-    """The dangling bottom that this top may have been meant for."""
+def _like(file: NetFile, layer: LintLayer, i: int) -> str:
+    """A dangling bottom that this top was probably intended for."""
     missing = [
         name
         for view in file.views
@@ -93,61 +95,61 @@ def _like(file: NetFile, layer: Layer, i: int) -> str:
         if blob is None
     ]
     close = nearest_word(layer.tops[i], missing)
-    return f"; bottom '{close}' is made by nobody" if close else ""
+    return f"; no layer makes bottom '{close}'" if close else ""
 
 
-@rule("in-place-shared", ERROR, "a layer in place on a blob that another layer reads, too")
+@rule("in-place-shared", ERROR, "an in-place layer on a blob that another layer reads as well")
 def in_place_shared(view: View) -> Iterator[Hit]:
     for blob in view.blobs:
         if blob.before is None:
             continue
         others = [reader for reader in blob.before.readers if reader is not blob.maker]
         if others:
-            message = f"works in place on '{blob.name}', which {others[0].title} reads, too"
-            yield blob.maker.hit(message, "give its top a name of its own", "top", blob.index)
+            message = f"works in place on '{blob.name}', which {others[0].title} reads as well"
+            yield blob.maker.hit(message, "give its top another name", "top", blob.index)
 
 
-@rule("in-place-type", ERROR, "a layer in place whose type reads its bottom while it writes")
+@rule("in-place-type", ERROR, "an in-place layer of a type that cannot work in place")
 def in_place_type(view: View) -> Iterator[Hit]:
     for blob in view.blobs:
         layer = blob.maker
         if blob.before is not None and layer.type and not layer.facts.in_place:
             message = f"{layer.type} cannot work in place, but its top '{blob.name}' is its bottom"
-            yield layer.hit(message, "give its top a name of its own", "top", blob.index)
+            yield layer.hit(message, "give its top another name", "top", blob.index)
 
 
-@rule("in-place-gradient", WARNING, "a layer in place over what the layer before needs for its gradient")
+@rule("in-place-gradient", WARNING, "an in-place layer that overwrites what the layer before needs for its gradient")
 def in_place_gradient(view: View) -> Iterator[Hit]:
     for blob in view.blobs if view.trains else []:
         before = blob.before.maker if blob.before is not None else None
         if before is not None and before.facts.caffe_reads_top:
-            message = f"works in place on the top of {before.title}, whose gradient is made from it in Caffe"
-            yield blob.maker.hit(message, "give its top a name of its own", "top", blob.index)
+            message = f"overwrites the top of {before.title}, from which Caffe computes that layer's gradient"
+            yield blob.maker.hit(message, "give its top another name", "top", blob.index)
 
 
-@rule("include-and-exclude", ERROR, "a layer that states both include and exclude rules", "net")
+@rule("include-and-exclude", ERROR, "a layer with both include and exclude rules", "net")
 def include_and_exclude(file: NetFile) -> Iterator[Hit]:
     for layer in file.layers:
         if layer.param.include and layer.param.exclude:
-            yield layer.hit("states both include and exclude rules", "keep one kind", "exclude", 0)
+            yield layer.hit("has both include and exclude rules", "keep one kind", "exclude", 0)
 
 
-@rule("never-included", WARNING, "a layer whose rules no state meets", "net")
+@rule("never-included", WARNING, "a layer that its rules exclude from every state", "net")
 def never_included(file: NetFile) -> Iterator[Hit]:
     included = {layer.index for view in file.views for layer in view.layers}
     states = ", ".join(view.title for view in file.views)
     for layer in file.layers:
         rules = "include" if layer.param.include else "exclude"
         if layer.index not in included and not layer.incomplete:
-            message = f"no state in which the net is whole ({states}) lets this layer in"
-            yield layer.hit(message, f"look at its {rules} rule, and at the data layers'", rules, 0)
+            message = f"no state in which the net is used ({states}) includes this layer"
+            yield layer.hit(message, f"check its {rules} rule, and those of the data layers", rules, 0)
 
 
-@rule("propagate-down-count", ERROR, "propagate_down or loss_weight stated for another number of blobs than there are")
+@rule("propagate-down-count", ERROR, "propagate_down or loss_weight values whose number is not that of the blobs")
 def propagate_down_count(view: View) -> Iterator[Hit]:
     for layer in view.layers:
         for field, what, blobs in (("propagate_down", "bottom", layer.bottoms), ("loss_weight", "top", layer.tops)):
             count = len(getattr(layer.param, field))
             if count not in (0, len(blobs)) and not (field == "loss_weight" and is_loss(layer) and not blobs):
-                message = f"states {field} {count} times for {len(blobs)} {what}s"
-                yield layer.hit(message, f"state it once for each {what}, or not at all", field, 0)
+                message = f"has {count} {field} for {len(blobs)} {what}s"
+                yield layer.hit(message, f"set it once per {what}, or not at all", field, 0)

@@ -11,10 +11,10 @@ _COMMENT = re.compile(r"#\s*lint:\s*ignore(-file)?\s*=\s*([\w-]+(?:\s*,\s*[\w-]+
 
 
 class Silences:
-    """What a document's comments silence.
+    """The findings that a document's comments silence.
 
-    A comment behind something on its line counts for that line, and for the whole block that begins there; one on a
-    line of its own for the field below it, all of it; `ignore-file` for the file.
+    A comment at the end of a line covers that line and the whole block that begins there; a comment on its own line
+    covers the whole field below it; `ignore-file` covers the file.
     """
 
     def __init__(self, document: Document) -> None:

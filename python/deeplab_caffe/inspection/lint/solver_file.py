@@ -9,21 +9,21 @@ from typing import Any
 from ...errors import InputError
 from ...formats import schema
 from ...formats.definition import net_path
-from ...formats.prototxt import Block, Document, Field, Problem, PrototxtError, to_message
+from ...formats.messages import Problem, to_message
+from ...formats.prototxt import Block, Document, Field, PrototxtError
 from .findings import Fix, Hit
-from .net_file import NetFile
-from .views import View
+from .net_file import NetFile, View
 
 NETS = ("net", "net_param", "train_net", "train_net_param")
 
 
 class SolverFile:
-    """A solver: its message, problems of its text, and its nets, None where a net cannot be read.
+    """A solver: its message, problems of its text, and its nets, None if a net cannot be read.
 
-    train: the training net in its state; tests: test nets in theirs; others: the nets beside the training net that
-    score and deploy what it trains, in the state they are meant for. Of nets that are not read: unread has (field,
-    why), unparsed what the parser says, unnamed the fields whose template variable has no value. `read` gives the net
-    in a file, or raises InputError.
+    train: the training net in its state; tests: the test nets in theirs; others: test.prototxt and deploy.prototxt
+    beside the training net, in the state that they are used in. Of nets that could not be read: unread: (field,
+    reason); unparsed: the parser's errors; unnamed: the fields whose template variable has no value. `read` returns the
+    net in a file, or raises InputError.
     """
 
     def __init__(self, document: Document, read: Callable[[str], NetFile], with_shapes: bool = True) -> None:
@@ -43,7 +43,7 @@ class SolverFile:
         self.others = self._others()
 
     def hit(self, field: str, message: str, advice: str, fix: Fix | None = None) -> Hit:
-        """A hit at a field; at the file's begin where it is not stated."""
+        """A hit at a field; at the beginning of the file if it is missing."""
         stated = self.block.last(field)
         return Hit(self.document, stated.start if stated else 0, "", message, advice, fix)
 
@@ -72,7 +72,7 @@ class SolverFile:
         return views
 
     def _others(self) -> list[View]:
-        """test and deploy beside train, where the solver names no test net."""
+        """test.prototxt and deploy.prototxt beside the training net, if the solver names no test net."""
         if self.train is None or self.tests or self.train.file.document is self.document:
             return []
         folder = Path(self.train.file.document.filename).parent
@@ -85,7 +85,7 @@ class SolverFile:
         return views
 
     def _net(self, field: Field | None) -> NetFile | None:
-        """The net that a field names or holds; each file is read once."""
+        """The net that a field names or contains; each file is read once."""
         if field is None:
             return None
         if isinstance(field.value, Block):
@@ -97,7 +97,7 @@ class SolverFile:
             self.unnamed.append(field)
             return None
         if "\0" in field.value.text:
-            self.unread.append((field, "the name of the net holds a zero byte"))
+            self.unread.append((field, "the name of the net contains a zero byte"))
             return None
         path = net_path(self.document.filename, field.value.text)
         if path not in self._files:

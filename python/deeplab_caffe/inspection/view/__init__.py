@@ -1,4 +1,4 @@
-"""A net as a page for the browser: boxes and lines placed here, drawn, moved and searched there."""
+"""A net as a page for the browser: boxes and lines are placed here, and drawn, moved and searched there."""
 
 from .page import page
 

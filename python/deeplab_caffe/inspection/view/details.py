@@ -1,9 +1,10 @@
-"""What the picture says of a layer when it is pointed at: pairs of a label and a text."""
+"""What the picture shows about a layer: pairs of a label and a text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ...arrays import Shape
 from ...formats.layer_facts import (
     ACTIVATION,
     ARRANGE,
@@ -20,10 +21,9 @@ from ...formats.layer_facts import (
     facts_of,
 )
 from ..analysis import Analysis, LayerAnalysis
-from ..geometry import Field, Pair, field_of_view
-from ..shapes import Shape
-from ..table import bytes_text, number_text, pair_text, quantity, shape_text, window_text
-from ..windows import window_sizes
+from ..analysis_text import bytes_text, number_text, pair_text, quantity, shape_text, window_text
+from ..receptive_fields import AxisPair, ReceptiveField, field_of_view
+from ..sliding_windows import window_sizes
 
 #: kinds of types → the class of their colour
 _COLOURS = {
@@ -33,7 +33,7 @@ _COLOURS = {
 
 
 def kind(layer_type: str) -> str:
-    """What kind of layer a type is, for its colour."""
+    """The kind of a layer type, for its colour."""
     return _COLOURS.get(facts_of(layer_type).kind, "other")
 
 
@@ -51,7 +51,7 @@ def _details(layer: LayerAnalysis, analysis: Analysis) -> Iterator[tuple[str, st
     yield "window", window_text(layer)
     if shapes.params:
         count = f"{cost.params:,}" if cost.params else ""
-        shared = f"{cost.shared:,} of an earlier layer" if cost.shared else ""
+        shared = f"{cost.shared:,} shared with an earlier layer" if cost.shared else ""
         each = ", ".join(map(shape_text, shapes.params))
         yield "parameters", f"{' + '.join(filter(None, (count, shared))) or '0'} ({each})"
     yield "multiply-adds", quantity(cost.multiply_adds)
@@ -61,7 +61,7 @@ def _details(layer: LayerAnalysis, analysis: Analysis) -> Iterator[tuple[str, st
         yield from _field(layer, layer.field, analysis)
 
 
-def _field(layer: LayerAnalysis, field: Field, analysis: Analysis) -> Iterator[tuple[str, str]]:
+def _field(layer: LayerAnalysis, field: ReceptiveField, analysis: Analysis) -> Iterator[tuple[str, str]]:
     if all(field.stride):
         yield "output stride", pair_text([number_text(s) for s in field.stride])
     yield "receptive field", f"{' × '.join(map(str, field.size))} of {field.source}"
@@ -71,10 +71,10 @@ def _field(layer: LayerAnalysis, field: Field, analysis: Analysis) -> Iterator[t
         kernel, _, _, dilation = sizes[0]
         stride = analysis.fields[layer.shapes.bottoms[0]].stride[0]
         if stride.denominator == 1:
-            yield "field of view", f"{field_of_view(kernel, dilation, int(stride))} (as DeepLab's papers count it)"
+            yield "field of view", f"{field_of_view(kernel, dilation, int(stride))} (as counted in DeepLab's papers)"
 
 
-def _point(centre: Pair) -> str:
+def _point(centre: AxisPair) -> str:
     return f"({', '.join(map(number_text, centre))})"
 
 
@@ -96,7 +96,7 @@ def totals(analysis: Analysis) -> list[tuple[str, str]]:
         ("file", shapes.source),
         ("layers", str(len(analysis.layers))),
         ("parameters", f"{analysis.params:,}"),
-        ("multiply-adds", f"{quantity(analysis.multiply_adds)}, {quantity(each)} an image"),
+        ("multiply-adds", f"{quantity(analysis.multiply_adds)}, {quantity(each)} per image"),
         ("memory to test", bytes_text(memory.planned)),
     ]
     return pairs + ([("memory to train", bytes_text(memory.training))] if memory.diff else [])

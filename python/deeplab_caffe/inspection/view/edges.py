@@ -1,4 +1,4 @@
-"""The lines between the boxes of a net's picture, as SVG paths that go round the boxes in their way."""
+"""The lines between the boxes of a net's picture, as SVG paths that avoid other boxes."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .layout import Box
-from .nodes import Node
+from .graph_layout import Rectangle
+from .nodes import DrawnNode
 
-#: free space between a box and a line that goes round it, and between lines that go round the same boxes
+#: free space between a box and a line beside it, and between lines beside the same boxes
 _CLEARANCE = 14
 _APART = 6
 
 
 @dataclass(frozen=True)
 class Edge:
-    """A line from one box to another, and the blob that it stands for."""
+    """A line from one box to another, and the blob that it represents."""
 
     above: int
     below: int
@@ -24,7 +24,7 @@ class Edge:
     path: str
 
 
-def draw_edges(nodes: Sequence[Node], boxes: Sequence[Box]) -> list[Edge]:
+def draw_edges(nodes: Sequence[DrawnNode], boxes: Sequence[Rectangle]) -> list[Edge]:
     """The edges of all nodes."""
     order = sorted(range(len(boxes)), key=lambda i: boxes[i].y)
     tops = [boxes[i].y for i in order]
@@ -37,8 +37,10 @@ def draw_edges(nodes: Sequence[Node], boxes: Sequence[Box]) -> list[Edge]:
     return edges
 
 
-def _path(above: Box, below: Box, between: Sequence[Box], lanes: dict[float, list[tuple[float, float]]]) -> str:
-    """A curve where no row lies between; else a vertical line beside the boxes, with a curve at either end."""
+def _path(
+    above: Rectangle, below: Rectangle, between: Sequence[Rectangle], lanes: dict[float, list[tuple[float, float]]]
+) -> str:
+    """A curve if no row is between them; else a vertical line beside the boxes, with a curve at either end."""
     start, end = (above.middle, above.bottom), (below.middle, below.y)
     if not between:
         bend = (end[1] - start[1]) / 2
@@ -53,8 +55,8 @@ def _path(above: Box, below: Box, between: Sequence[Box], lanes: dict[float, lis
     )
 
 
-def _way_round(start: float, end: float, between: Sequence[Box]) -> float:
-    """The vertical line that no box blocks: that of the start or the end if it can be, else the nearest to both."""
+def _way_round(start: float, end: float, between: Sequence[Rectangle]) -> float:
+    """The x of a vertical line that no box blocks: the start or the end if possible, else the nearest to both."""
     blocked: list[tuple[float, float]] = []
     for left, right in sorted((box.x - _CLEARANCE, box.x + box.width + _CLEARANCE) for box in between):
         if blocked and left < blocked[-1][1]:
@@ -63,7 +65,7 @@ def _way_round(start: float, end: float, between: Sequence[Box]) -> float:
             blocked.append((left, right))
 
     def way(x: float) -> list[float]:
-        """x itself, or the edges of what blocks it."""
+        """x itself if it is free, else the edges of what blocks it."""
         return next(([left, right] for left, right in blocked if left < x < right), [x])
 
     ways = [x for near in (start, end, (start + end) / 2) for x in way(near)]
@@ -71,7 +73,7 @@ def _way_round(start: float, end: float, between: Sequence[Box]) -> float:
 
 
 def _free_lane(x: float, top: float, bottom: float, lanes: dict[float, list[tuple[float, float]]]) -> float:
-    """A line near x that no other line runs along between top and bottom."""
+    """The x of a line near x that does not overlap another line between top and bottom."""
     while any(low < bottom and top < high for low, high in lanes.get(x, ())):
         x += _APART
     lanes.setdefault(x, []).append((top, bottom))

@@ -1,4 +1,4 @@
-"""The boxes of a net's picture: layers that work in place stand in the box of what they change; boxes form blocks."""
+"""The boxes of a net's picture: an in-place layer is in the box of the layer that it changes; boxes form blocks."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..wiring import Wiring
+from ...formats.wiring import Wiring
 
-#: layers whose names count by the layer before them: pool4 belongs to conv4's block
+#: layers that belong to the block of the layer before them: pool4 to conv4's block
 _FOLLOWERS = re.compile(r"(relu|pool|norm|drop|bn|scale|bias)", re.IGNORECASE)
 _STAGE = re.compile(r"([A-Za-z]+)(\d+)")
 
 
 @dataclass
-class Node:
-    """One box. layers: places of its first layer and those that work in place behind it; below: (node, blob) that read
-    it; above: nodes that it reads."""
+class DrawnNode:
+    """One box.
+
+    layers: indices of its first layer and of the in-place layers after it; below: (node, blob) pairs that read it;
+    above: nodes that it reads.
+    """
 
     layers: list[int]
     name: str
@@ -26,17 +29,17 @@ class Node:
     block: str = ""
 
 
-def make_nodes(params: Sequence[Any]) -> list[Node]:
-    """The boxes of layers (LayerParameters of one state, in order), in an order in which edges lead forward."""
+def make_nodes(params: Sequence[Any]) -> list[DrawnNode]:
+    """The boxes of layers (LayerParameters of one state, in order), in topological order."""
     wiring = Wiring(params)
     home: dict[int, int] = {}
-    nodes: list[Node] = []
+    nodes: list[DrawnNode] = []
     for i, param in enumerate(params):
         sources = [(wiring.makers[i][j][-1][0], name) for j, name in enumerate(param.bottom) if wiring.makers[i][j]]
         into = next((home[maker] for maker, name in sources if name in param.top), None)
         if into is None:
             into = len(nodes)
-            nodes.append(Node([], param.name))
+            nodes.append(DrawnNode([], param.name))
         nodes[into].layers.append(i)
         home[i] = into
         for maker, name in sources:
@@ -46,23 +49,23 @@ def make_nodes(params: Sequence[Any]) -> list[Node]:
     return nodes
 
 
-def _connect(nodes: list[Node], above: int, below: int, blob: str) -> None:
-    # What a layer in place reads besides may be younger than its box; such an edge would lead back.
+def _connect(nodes: list[DrawnNode], above: int, below: int, blob: str) -> None:
+    # Other bottoms of an in-place layer may come after its box; such an edge would lead back.
     if above < below and (below, blob) not in nodes[above].below:
         nodes[above].below.append((below, blob))
         nodes[below].above.append(above)
 
 
-def _block(node: Node, nodes: Sequence[Node]) -> str:
-    """The stage of a box by its name: conv4 for conv4_3 and the pool4 behind it, res4 for res4b22_branch2a."""
+def _block(node: DrawnNode, nodes: Sequence[DrawnNode]) -> str:
+    """The stage of a box by its name: conv4 for conv4_3 and the pool4 after it, res4 for res4b22_branch2a."""
     if node.above and _FOLLOWERS.match(node.name):
         return nodes[node.above[0]].block
     stage = _STAGE.match(node.name)
     return stage[0] if stage else re.split(r"[_/]", node.name)[0]
 
 
-def blocks(nodes: Sequence[Node]) -> list[tuple[str, list[int]]]:
-    """Label and boxes of every block of two or more boxes of one stage that hang together."""
+def blocks(nodes: Sequence[DrawnNode]) -> list[tuple[str, list[int]]]:
+    """Label and boxes of every block: two or more connected boxes of one stage."""
     root = list(range(len(nodes)))
 
     def find(i: int) -> int:
@@ -82,8 +85,8 @@ def blocks(nodes: Sequence[Node]) -> list[tuple[str, list[int]]]:
     return [(_label(group, nodes), group) for group in found]
 
 
-def _label(group: Sequence[int], nodes: Sequence[Node]) -> str:
-    """The stage, with the suffix that all its boxes share and other boxes of the stage have not."""
+def _label(group: Sequence[int], nodes: Sequence[DrawnNode]) -> str:
+    """The stage, with the suffix that all boxes of the group share if the stage has other boxes."""
     block = nodes[group[0]].block
     names = [nodes[i].name for i in group]
     suffix = names[0][len(names[0].rpartition("_")[0]) :]
@@ -92,17 +95,17 @@ def _label(group: Sequence[int], nodes: Sequence[Node]) -> str:
     return f"{block}{suffix}" if shared and others else block
 
 
-def ranks(nodes: Sequence[Node]) -> list[int]:
-    """The row of every box: below all that it reads; those that are read late, near their readers."""
+def ranks(nodes: Sequence[DrawnNode]) -> list[int]:
+    """The row of every box: below all that it reads; a box that is read late is near its readers."""
     return _settled(_rows(_below(nodes)), _below(nodes))
 
 
 def common_ranks(
-    first: Sequence[Node], second: Sequence[Node], pairs: Mapping[int, int]
+    first: Sequence[DrawnNode], second: Sequence[DrawnNode], pairs: Mapping[int, int]
 ) -> tuple[list[int], list[int]]:
-    """The rows of two nets' boxes such that those of a pair (place in the first, in the second) stand side by side.
+    """The rows of two nets' boxes such that those of a pair (index in the first, in the second) are side by side.
 
-    Where that cannot be, because the order of matched boxes differs, each net has rows of its own.
+    If that is impossible, because the order of matched boxes differs, each net has its own rows.
     """
     place: list[Hashable] = [("both", pairs[i]) if i in pairs else ("first", i) for i in range(len(first))]
     taken = set(pairs.values())
@@ -119,7 +122,7 @@ def common_ranks(
     return [rows[numbers[key]] for key in place], [rows[numbers[key]] for key in other]
 
 
-def _below(nodes: Sequence[Node]) -> list[list[int]]:
+def _below(nodes: Sequence[DrawnNode]) -> list[list[int]]:
     return [[j for j, _ in node.below] for node in nodes]
 
 
@@ -143,7 +146,7 @@ def _rows(below: Sequence[Sequence[int]]) -> list[int]:
 
 
 def _settled(rows: list[int], below: Sequence[Sequence[int]]) -> list[int]:
-    """The rows with every vertex that is read no less than it reads moved down to its readers."""
+    """The rows, with every vertex that has at least as many readers as bottoms moved down to its readers."""
     reads = [0] * len(below)
     for targets in below:
         for j in targets:

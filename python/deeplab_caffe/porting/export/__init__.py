@@ -1,1 +1,1 @@
-"""Nets out of Caffe: as the source of a PyTorch module, and as ONNX, each with a proof that it computes the same."""
+"""Exports nets as the source of a PyTorch module and as ONNX, and verifies that the results are equal."""

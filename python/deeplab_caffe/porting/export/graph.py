@@ -1,4 +1,4 @@
-"""A net as other frameworks see it: nodes without in-place writing, shared layers, Splits, or what only trains."""
+"""A net as other frameworks need it: without in-place layers, Splits, and layers that matter only in training."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from typing import NoReturn
 
 import numpy as np
 
+from ...arrays import Shape
 from ...caffe import TEST
 from ...caffe.layer_types.base import Layer
 from ...caffe.net.net import Net
+from ...caffe.net.step import NetStep
 from ...errors import InputError
 from ...formats.layer_facts import DROPPED, IDENTITY
 
-Shape = tuple[int, ...]
-#: what an attribute of a PyTorch module must not be called
+#: names that an attribute of a PyTorch module must not have
 _RESERVED = ("forward", "training", "state_dict", "to", "type", "float", "half", "train", "eval", "modules", "apply")
 
 
 @dataclass(frozen=True)
 class Node:
-    """One layer: the engine's, set up, with the values that it reads and makes, each made only once.
+    """One layer, set up by the engine, with the values that it reads and makes; each value is made only once.
 
-    name: the layer's, as an identifier that no other node has. owner: the name of the first node that has these very
-    parameters, its own if it is that node. blobs: their values (None for a parameter that is not there).
+    name: the layer's name as a unique identifier. owner: the name of the first node with the same parameters, its own
+    name if it is the first. blobs: the values of the parameters.
     """
 
     name: str
@@ -53,26 +54,26 @@ class Graph:
     inputs: dict[str, Shape]
     nodes: list[Node] = field(default_factory=list)
     outputs: dict[str, str] = field(default_factory=dict)
-    #: value → the name of its blob, which others have too where layers work in place
+    #: value → the name of its blob; several values have the same one if layers work in place
     blob_of: dict[str, str] = field(default_factory=dict)
-    #: blob name → value, for every blob as it is when the net has run
+    #: blob name → its value at the end of a forward pass
     values: dict[str, str] = field(default_factory=dict)
 
     @property
     def shapes(self) -> dict[str, Shape]:
-        """The shape of every value, at the sizes that the net was built for."""
+        """The shape of every value, for the net's own input sizes."""
         made = {top: shape for node in self.nodes for top, shape in zip(node.tops, node.top_shapes, strict=True)}
         return self.inputs | made
 
     def scores_of_image(self) -> tuple[str, str]:
-        """The one input, an image, and the name of the one output as large as that; InputError without the two."""
+        """The name of the only input, an image, and of the only output of its size; InputError without the two."""
         images = [name for name, shape in self.inputs.items() if len(shape) == 4 and shape[1] == 3]
         if len(images) != 1 or len(self.inputs) != 1:
-            raise InputError(f"{self.source}: its input is no single image of three colours")
+            raise InputError(f"{self.source}: expected a single input with three channels, an image")
         size = self.inputs[images[0]][2:]
         scores = [name for name, value in self.outputs.items() if self.shapes[value][2:] == size]
         if len(scores) != 1:
-            raise InputError(f"{self.source}: has no single output of scores as large as the image")
+            raise InputError(f"{self.source}: expected a single output of scores with the size of the image")
         return images[0], scores[0]
 
     @property
@@ -84,13 +85,15 @@ class Graph:
 def graph_of(net: Net) -> Graph:
     """The graph of a net in the test phase, whose images come from an Input layer.
 
-    Raises InputError for a net of another phase, with data layers, or whose layers share only some of their parameters.
+    Raises:
+        InputError: if the net is in the training phase, has data layers, or has layers that share only some of their
+            parameters.
     """
     if net.state.phase != TEST:
-        raise InputError(f"{net.source}: is built for training; a net for use is wanted, such as the deploy net")
+        raise InputError(f"{net.source}: is built for training; expected a net for inference, such as the deploy net")
     graph = _Builder(net).graph
     if not graph.nodes:
-        raise InputError(f"{net.source}: computes nothing that could be exported")
+        raise InputError(f"{net.source}: has no layers to export")
     return graph
 
 
@@ -102,45 +105,48 @@ class _Builder:
         self.value_names: set[str] = set()
         self.node_names: set[str] = set(_RESERVED)
         self.owners: dict[tuple[int, ...], str] = {}
-        for index, layer in enumerate(net.layers):
-            self._add(index, layer)
+        for step in net.steps:
+            self._add(step)
         shown = [name for name in net.outputs if name in self.present]
         self.graph.outputs = {name: self.present[name] for name in shown}
         self.graph.values = dict(self.present)
 
-    def _add(self, index: int, layer: Layer) -> None:
-        bottoms, tops = self.net._bottom_names[index], self.net._top_names[index]
+    def _add(self, step: NetStep) -> None:
+        layer = step.layer
         if layer.type == "Input":
-            for name, blob in zip(tops, self.net._tops[index], strict=True):
+            for name, blob in zip(step.top_names, step.tops, strict=True):
                 self.present[name] = self._new(name)
                 self.graph.inputs[self.present[name]] = tuple(blob.shape)
-        elif not bottoms and layer.type != "DummyData":
-            layer.fail("reads data by itself; an export wants the deploy net, whose images come from an Input layer")
+        elif not step.bottoms and layer.type != "DummyData":
+            layer.fail("reads data itself; export the deploy net instead, whose images come from an Input layer")
         elif layer.facts.in_use == IDENTITY:
-            self.present.update(dict.fromkeys(tops, self.present[bottoms[0]]))
+            self.present.update(dict.fromkeys(step.top_names, self.present[step.bottom_names[0]]))
         elif layer.facts.in_use != DROPPED:
-            self.graph.nodes.append(self._node(index, layer))
+            self.graph.nodes.append(self._node(step))
 
-    def _node(self, index: int, layer: Layer) -> Node:
-        bottoms = [self.present[name] for name in self.net._bottom_names[index]]
-        tops = [self._new(name) for name in self.net._top_names[index]]
-        self.present.update(zip(self.net._top_names[index], tops, strict=True))
+    def _node(self, step: NetStep) -> Node:
+        layer = step.layer
+        bottoms = [self.present[name] for name in step.bottom_names]
+        tops = [self._new(name) for name in step.top_names]
+        self.present.update(zip(step.top_names, tops, strict=True))
         name = self._new(layer.name or layer.type, values=False)
-        shapes = [[tuple(blob.shape) for blob in blobs[index]] for blobs in (self.net._bottoms, self.net._tops)]
+        shapes = [[tuple(blob.shape) for blob in blobs] for blobs in (step.bottoms, step.tops)]
         blobs = [np.array(blob.data) for blob in layer.blobs]
         return Node(name, layer.type, layer, bottoms, tops, self._owner(name, layer), blobs, *shapes)
 
     def _owner(self, name: str, layer: Layer) -> str:
-        """Who has the parameters: the first layer with the same ones, all of them."""
+        """The first layer with the same parameters."""
         memory = tuple(id(blob.data_memory) for blob in layer.blobs)
         owner = self.owners.setdefault(memory, name) if memory else name
         known = {part for other, first in self.owners.items() if first != owner for part in other}
         if known & set(memory):
-            layer.fail("shares some of its parameters, but not all, with another layer; that cannot be exported")
+            layer.fail(
+                "shares some of its parameters, but not all, with another layer; this is not supported in exports"
+            )
         return owner
 
     def _new(self, name: str, values: bool = True) -> str:
-        """An identifier like `name` that is still free: of a value, or of a node."""
+        """A free identifier similar to `name`, for a value or for a node."""
         plain = re.sub(r"\W", "_", name) or "x"
         plain = f"_{plain}" if plain[0].isdigit() else plain
         taken = self.value_names if values else self.node_names

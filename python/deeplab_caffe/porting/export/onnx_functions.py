@@ -1,4 +1,4 @@
-"""Functions of single values, and what joins, cuts or arranges several, written in ONNX; sizes follow the input's."""
+"""ONNX nodes of layers that compute element by element, and of those that join, cut or rearrange blobs."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _softmax(g: OnnxGraph, node: Node) -> None:
 def _argmax(g: OnnxGraph, node: Node) -> None:
     p = node.layer.param.argmax_param
     if not p.HasField("axis") or p.top_k != 1:
-        node.fail("is exported with an axis and a top_k of 1 only")
+        node.fail("can only be exported with an axis and a top_k of 1")
     if p.out_max_val:
         g.add("ReduceMax", node.bottoms, node.tops, axes=[p.axis], keepdims=1)
     else:
@@ -124,7 +124,7 @@ def _argmax(g: OnnxGraph, node: Node) -> None:
 def _lrn(g: OnnxGraph, node: Node) -> None:
     p = node.layer.param.lrn_param
     if p.norm_region != 0:
-        node.fail("normalises within channels, which is not exported")
+        node.fail("normalises within channels, which is not supported in exports")
     g.add("LRN", node.bottoms, node.tops, size=p.local_size, alpha=p.alpha, beta=p.beta, bias=p.k)
 
 
@@ -132,12 +132,12 @@ def _lrn(g: OnnxGraph, node: Node) -> None:
 def _flatten(g: OnnxGraph, node: Node) -> None:
     p = node.layer.param.flatten_param
     if (p.axis, p.end_axis) != (1, -1):
-        node.fail("is exported with its default axes only")
+        node.fail("can only be exported with its default axes")
     g.add("Flatten", node.bottoms, node.tops, axis=1)
 
 
 @writes("Reshape")
 def _reshape(g: OnnxGraph, node: Node) -> None:
     if node.bottom_shapes[0][:1] != node.top_shapes[0][:1]:
-        node.fail("reshapes the batch, which is not exported")
+        node.fail("reshapes the batch, which is not supported in exports")
     g.add("Reshape", [node.bottoms[0], g.integers([0, *node.top_shapes[0][1:]])], node.tops)

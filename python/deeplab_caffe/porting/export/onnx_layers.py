@@ -1,4 +1,4 @@
-"""Layers with parameters, and those that look through windows, written in ONNX; sizes follow the input's."""
+"""ONNX nodes of layers with parameters, and of those with windows or another output size."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SPATIAL = (2, 3)
 def _convolution(g: OnnxGraph, node: Node) -> None:
     layer: Any = node.layer
     if layer.spatial != 2 or layer.channel_axis != 1:
-        node.fail("is no convolution over (N, C, H, W); others are not exported")
+        node.fail("is not a convolution over (N, C, H, W); others are not supported in exports")
     g.add(
         "Conv" if node.type == "Convolution" else "ConvTranspose",
         [node.bottoms[0], *g.parameters(node)],
@@ -40,7 +40,7 @@ def _convolution(g: OnnxGraph, node: Node) -> None:
 def _inner_product(g: OnnxGraph, node: Node) -> None:
     layer: Any = node.layer
     if layer.split != 1:
-        node.fail("does not begin at axis 1, which is not exported")
+        node.fail("does not begin at axis 1, which is not supported in exports")
     flat = g.add("Flatten", node.bottoms, axis=1)
     g.add("Gemm", [*flat, *g.parameters(node)], node.tops, transB=int(not layer.param.inner_product_param.transpose))
 
@@ -49,7 +49,7 @@ def _inner_product(g: OnnxGraph, node: Node) -> None:
 def _batch_norm(g: OnnxGraph, node: Node) -> None:
     p = node.layer.param.batch_norm_param
     if p.HasField("use_global_stats") and not p.use_global_stats:
-        node.fail("normalises by the batch in use, too; only stored statistics are exported")
+        node.fail("uses the statistics of the batch; only stored statistics can be exported")
     mean, variance, factor = node.blobs
     scale = np.float32(0 if factor[0] == 0 else 1 / factor[0])
     values = {"slope": np.ones_like(mean), "offset": np.zeros_like(mean), "mean": mean * scale, "var": variance * scale}
@@ -85,7 +85,7 @@ def _scale(g: OnnxGraph, node: Node) -> None:
 
 def _scale_by_bottom(g: OnnxGraph, node: Node) -> None:
     if node.blobs:
-        node.fail("has a second bottom and a bias of its own, which is not exported")
+        node.fail("has a second bottom and its own bias, which is not supported in exports")
     x, values = node.bottoms
     axes = len(node.bottom_shapes[1])
     behind = range(axes, len(node.bottom_shapes[0]) - node.layer.at)  # type: ignore[attr-defined]
@@ -108,13 +108,13 @@ def _pooling(g: OnnxGraph, node: Node) -> None:
     layer: Any = node.layer
     p = layer.param.pooling_param
     if p.pool not in (_MAX_POOL, _AVERAGE_POOL) or len(node.tops) > 1:
-        node.fail("is stochastic or has a mask; only the maximum and the average are exported")
+        node.fail("is stochastic or has a mask; only maximum and average pooling can be exported")
     kind = "MaxPool" if p.pool == _MAX_POOL else "AveragePool"
     if p.global_pooling:
         g.add(f"Global{kind}", node.bottoms, node.tops)
         return
     if any(2 * pad > k or s > k for k, s, pad in zip(layer.kernel, layer.stride, layer.pad, strict=True)):
-        node.fail("pads by more than half its kernel, or strides beyond it, which is not exported")
+        node.fail("pads by more than half its kernel, or has a stride above it, which is not supported in exports")
     counting = {} if p.pool == _MAX_POOL else {"count_include_pad": 1}
     sizes = {"kernel_shape": layer.kernel, "strides": layer.stride, "pads": [*layer.pad, *layer.pad]}
     g.add(kind, node.bottoms, node.tops, ceil_mode=int(p.round_mode != 1), **sizes, **counting)

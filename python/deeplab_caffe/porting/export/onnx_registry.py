@@ -1,4 +1,4 @@
-"""The types of layers that are written in ONNX, nodes of opset 17, and what writes each."""
+"""The layer types that can be written in ONNX (opset 17), and the function that writes each."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def writes(*types: str) -> Callable[[Writer], Writer]:
 
 
 def write(graph: OnnxGraph, node: Node) -> None:
-    """Add a layer's nodes; InputError for a type or an option that has no counterpart."""
+    """Add a layer's nodes; InputError if its type or an option has no counterpart in ONNX."""
     operator = node.layer.onnx_operator
     if node.type in WRITERS:
         WRITERS[node.type](graph, node)
     elif operator:
         graph.add(operator, node.bottoms, node.tops)
     else:
-        node.fail(f"has no counterpart in ONNX here; known are {', '.join(written_types())}")
+        node.fail(f"has no counterpart in ONNX; supported types are {', '.join(written_types())}")
 
 
 def written_types() -> list[str]:

@@ -1,4 +1,4 @@
-"""What an export is tried on: an image as the net wants it, at any size."""
+"""The test image of an export, preprocessed for the net, at any size."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from ..surgery import Preprocessing
 
 
 class Pictures:
-    """An image, enlarged or reduced to the sizes asked for; without one of the user's, a drawn scene."""
+    """An image, resized to the sizes asked for: the user's, or by default a drawn scene."""
 
     def __init__(self, path: str | os.PathLike[str] | None, wants: Preprocessing) -> None:
         self.image = read_image(path) if path else draw_image(seed=0, index=0)[0]
         self.wants = wants
 
     def rgb(self, height: int, width: int) -> np.ndarray:
-        """(height, width, 3), uint8."""
+        """The image as (height, width, 3), uint8."""
         return np.asarray(cv2.resize(self.image, (width, height)), np.uint8)
 
     def __call__(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
-        """An input of that shape (N, C, H, W): the image for three channels, else its grey values, float32."""
+        """An input of that shape (N, C, H, W), float32: the image for three channels, else its grey values."""
         pixels = self.rgb(*shape[2:]).astype(np.float32)
         if self.wants.order == "BGR":
             pixels = pixels[:, :, ::-1]

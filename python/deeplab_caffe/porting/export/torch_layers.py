@@ -1,4 +1,4 @@
-"""How each type of layer is written in PyTorch: a module that holds its parameters, if it has any, and a call."""
+"""How each layer type is written in PyTorch: a module with its parameters, if it has any, and a call."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ _MAX_POOL, _AVERAGE_POOL = 0, 1
 
 @dataclass(frozen=True)
 class Written:
-    """One layer. call: an expression, in which {0}, {1}, … are the bottoms and {module} is what has the parameters.
+    """One layer as PyTorch code.
 
-    module: an expression that makes it, or "". parameters: its names for the layer's blobs, in order. parts: what it
-    uses of torch_parts. tops: how many values the call makes; more than one are a tuple.
+    call: an expression in which {0}, {1}, … are the bottoms and {module} is the module with the parameters; several
+    tops are a tuple. module: an expression that makes the module, or "". parameters: the module's names for the layer's
+    blobs, in order. parts: names in torch_parts that it uses.
     """
 
     call: str
@@ -40,11 +41,11 @@ def _writes(*types: str) -> Callable[[Writer], Writer]:
 
 
 def write(node: Node) -> Written:
-    """A layer in PyTorch; InputError for a type or an option that has no counterpart."""
+    """A layer as PyTorch code; InputError if its type or an option has no counterpart in PyTorch."""
     if node.type in WRITERS:
         return WRITERS[node.type](node)
     if not node.layer.torch_call:
-        node.fail(f"has no counterpart in PyTorch here; known are {', '.join(written_types())}")
+        node.fail(f"has no counterpart in PyTorch; supported types are {', '.join(written_types())}")
     return Written(node.layer.torch_call)
 
 
@@ -69,7 +70,7 @@ def _arguments(given: dict[str, Any], defaults: dict[str, Any]) -> str:
 def _convolution(node: Node) -> Written:
     layer: Any = node.layer
     if layer.spatial != 2 or layer.channel_axis != 1:
-        node.fail("is no convolution over (N, C, H, W); others are not exported")
+        node.fail("is not a convolution over (N, C, H, W); others are not supported in exports")
     p = layer.param.convolution_param
     given = {"stride": layer.stride, "padding": layer.pad, "dilation": layer.dilation, "groups": (p.group,)}
     options = {name: _pair(values) for name, values in given.items()} | {"bias": len(node.blobs) > 1}
@@ -84,7 +85,7 @@ def _convolution(node: Node) -> Written:
 def _inner_product(node: Node) -> Written:
     p, layer = node.layer.param.inner_product_param, node.layer
     if p.transpose:
-        node.fail("has transposed weights, which are not exported; write them without `transpose`")
+        node.fail("has transposed weights, which are not supported in exports; use a net without `transpose`")
     bias = "" if len(node.blobs) > 1 else ", bias=False"
     module = f"nn.Linear({layer.inputs}, {p.num_output}{bias})"  # type: ignore[attr-defined]
     flat = "{0}" if len(node.bottom_shapes[0]) == layer.split + 1 else f"{{0}}.flatten({layer.split})"  # type: ignore[attr-defined]
@@ -95,7 +96,7 @@ def _inner_product(node: Node) -> Written:
 def _batch_norm(node: Node) -> Written:
     p = node.layer.param.batch_norm_param
     if p.HasField("use_global_stats") and not p.use_global_stats:
-        node.fail("normalises by the batch in use, too; only stored statistics are exported")
+        node.fail("uses the statistics of the batch; only stored statistics can be exported")
     module = f"BatchNorm({node.bottom_shapes[0][1]}, eps={p.eps:.9g})"
     return Written("{module}({0})", module, ("mean", "variance", "factor"), ("BatchNorm",))
 
@@ -119,7 +120,7 @@ def _scale(node: Node) -> Written:
 
 def _scale_by_bottom(node: Node) -> Written:
     if node.blobs:
-        node.fail("has a second bottom and a bias of its own, which is not exported")
+        node.fail("has a second bottom and its own bias, which is not supported in exports")
     behind = len(node.bottom_shapes[0]) - node.layer.at - len(node.bottom_shapes[1])  # type: ignore[attr-defined]
     operator = "*" if node.type == "Scale" else "+"
     spread = f"[(..., *(None,) * {behind})]" if behind else ""
@@ -129,7 +130,7 @@ def _scale_by_bottom(node: Node) -> Written:
 @_writes("PReLU")
 def _prelu(node: Node) -> Written:
     if not node.blobs[0].shape:
-        node.fail("shares one slope among its channels, which is not exported")
+        node.fail("shares one slope among its channels, which is not supported in exports")
     return Written("{module}({0})", f"nn.PReLU({len(node.blobs[0])})", ("weight",))
 
 
@@ -141,11 +142,11 @@ def _pooling(node: Node) -> Written:
     layer: Any = node.layer
     p = layer.param.pooling_param
     if p.pool not in (_MAX_POOL, _AVERAGE_POOL) or len(node.tops) > 1:
-        node.fail("is stochastic or has a mask; only the maximum and the average are exported")
+        node.fail("is stochastic or has a mask; only maximum and average pooling can be exported")
     if p.global_pooling:
         return Written("{0}.amax((2, 3), keepdim=True)" if p.pool == _MAX_POOL else "{0}.mean((2, 3), keepdim=True)")
     if any(2 * pad > k or s > k for k, s, pad in zip(layer.kernel, layer.stride, layer.pad, strict=True)):
-        node.fail("pads by more than half its kernel, or strides beyond it, which PyTorch's pooling does otherwise")
+        node.fail("pads by more than half its kernel, or has a stride above it, which PyTorch does differently")
     kind = "max_pool2d" if p.pool == _MAX_POOL else "avg_pool2d"
     rounding = "" if p.round_mode == 1 else ", ceil_mode=True"
     sizes = ", ".join(repr(_pair(values)) for values in (layer.kernel, layer.stride, layer.pad))
@@ -243,7 +244,7 @@ def _softmax(node: Node) -> Written:
 def _argmax(node: Node) -> Written:
     p = node.layer.param.argmax_param
     if not p.HasField("axis") or p.top_k != 1:
-        node.fail("is exported with an axis and a top_k of 1 only")
+        node.fail("can only be exported with an axis and a top_k of 1")
     return Written(
         f"{{0}}.amax({p.axis}, keepdim=True)" if p.out_max_val else f"argmax({{0}}, {p.axis})",
         parts=() if p.out_max_val else ("argmax",),
@@ -254,7 +255,7 @@ def _argmax(node: Node) -> Written:
 def _lrn(node: Node) -> Written:
     p = node.layer.param.lrn_param
     if p.norm_region != 0:
-        node.fail("normalises within channels, which is not exported")
+        node.fail("normalises within channels, which is not supported in exports")
     numbers = f"{p.local_size}, {p.alpha:.9g}, {p.beta:.9g}, {p.k:.9g}"
     return Written(f"local_response({{0}}, {numbers})", parts=("local_response",))
 

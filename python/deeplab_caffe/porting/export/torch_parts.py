@@ -1,4 +1,4 @@
-"""What PyTorch has no module for, as an exported net needs it: each part is copied into the files that use it."""
+"""Parts of exported nets for which PyTorch has no module: each one is copied into the files that use it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 
 class BatchNorm(nn.Module):
-    """Normalisation by stored statistics: `mean` and `variance` are sums, both to be divided by `factor`."""
+    """Normalisation by stored statistics: `mean` and `variance` are sums, which are divided by `factor`."""
 
     mean: torch.Tensor
     variance: torch.Tensor
@@ -65,7 +65,7 @@ class Scale(nn.Module):
 def interp(
     x: torch.Tensor, size: tuple[int, int] | None = None, zoom: int = 1, shrink: int = 1, pads: tuple[int, int] = (0, 0)
 ) -> torch.Tensor:
-    """Bilinear resampling, corners on corners: to `size`, or shrunk and then zoomed; negative pads crop first."""
+    """Bilinear resizing with aligned corners: to `size`, or shrunk and then zoomed; negative pads crop first."""
     first, last = -pads[0], -pads[1]
     x = x[:, :, first : x.shape[2] - last, first : x.shape[3] - last]
     if size is None:
@@ -75,14 +75,14 @@ def interp(
 
 
 def crop(x: torch.Tensor, like: torch.Tensor, axis: int, offsets: tuple[int, ...]) -> torch.Tensor:
-    """The window of x that has the sizes of `like` from `axis` on."""
+    """The window of x with the sizes of `like`, for the axes from `axis` on."""
     for i, offset in enumerate(offsets, axis):
         x = x.narrow(i, offset, like.shape[i])
     return x
 
 
 def argmax(x: torch.Tensor, axis: int) -> torch.Tensor:
-    """The index of the greatest value along an axis, which stays; of equal values the last."""
+    """The index of the greatest value along an axis, which is kept with size 1; of equal values the last."""
     return x.shape[axis] - 1 - x.flip(axis).argmax(axis, keepdim=True).to(x.dtype)
 
 

@@ -1,4 +1,4 @@
-"""The source of a plain `nn.Module` that computes what a net does, in one file that needs PyTorch alone."""
+"""The source of an `nn.Module` that computes what a net does, in one file that needs only PyTorch."""
 
 from __future__ import annotations
 
@@ -6,29 +6,27 @@ import inspect
 import json
 import keyword
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ...errors import InputError
-from ...formats.weights import BlobArray, LayerWeights
 from . import torch_parts
 from .graph import Graph, Node
 from .torch_layers import write
 
-#: layers after which what is no longer needed is let go, so that a line does it for many
+#: types after which variables that are no longer needed are deleted, several in one line
 _ENDS_A_BLOCK = {"Pooling", "Eltwise", "Concat", "Interp"}
 
 
 class TorchSource:
-    """A graph as Python source, its state dict, and what each entry of that was in Caffe.
+    """A graph as Python source, its state dict, and the layer in Caffe of each module.
 
     text: the file. state: name → values. layers: attribute → (layer name, type, names of its parameters in Caffe's
-    order), by which the weights find back.
+    order), from which the weights can be converted back.
     """
 
     def __init__(self, graph: Graph, blobs: Sequence[str] = ()) -> None:
-        """blobs: names of blobs that the module returns besides the net's outputs."""
+        """blobs: names of blobs that the module returns in addition to the net's outputs."""
         self.graph = graph
         self.outputs = dict(graph.outputs) | {name: graph.values[name] for name in blobs}
         self.class_name = _class_name(graph.name)
@@ -44,7 +42,7 @@ class TorchSource:
         self.text = "\n".join(self._lines()) + "\n"
 
     def metadata(self) -> dict[str, str]:
-        """What goes beside the tensors into a safetensors file, so that they can become a .caffemodel again."""
+        """Metadata for a safetensors file, from which its tensors can be converted back to a .caffemodel."""
         return {"caffe_layers": json.dumps(self.layers), "net": self.graph.name}
 
     def _lines(self) -> Iterator[str]:
@@ -67,7 +65,7 @@ class TorchSource:
 
     def _docstring(self) -> Iterator[str]:
         outputs = [f"{_harmless(name)} {_shape(self.graph.shapes[value])}" for name, value in self.outputs.items()]
-        yield f'    """Gives {", ".join(outputs)} as a dict, at the sizes stated. Batch and image may be of others.'
+        yield f'    """Returns {", ".join(outputs)} as a dict, for the sizes stated; batch and image may have others.'
         yield ""
         yield "    Load the weights: net.load_state_dict(safetensors.torch.load_file(path)); then net.eval()."
         yield '    """'
@@ -89,12 +87,14 @@ class TorchSource:
     def _call(self, node: Node, bottoms: list[str]) -> str:
         written = self._written[node.name]
         if node.blobs and written.module != self._modules[node.owner]:
-            node.fail(f"shares its parameters with '{node.owner}', but not all of its sizes; that is not exported")
+            node.fail(
+                f"shares its parameters with '{node.owner}', but has other sizes, which is not supported in exports"
+            )
         return written.call.format(*bottoms, module=f"self.{node.owner}")
 
 
 class _Variables:
-    """Which variable holds which value: a value that replaces its bottom, as a ReLU does, takes over its variable."""
+    """Which variable holds which value: a value that replaces its bottom, as of a ReLU, uses the same variable."""
 
     def __init__(self, graph: Graph, last: dict[str, int]) -> None:
         self.of = {value: value for value in graph.inputs}
@@ -113,13 +113,13 @@ class _Variables:
         return bottoms, [self.of[value] for value in node.tops]
 
     def unused(self, index: int) -> list[str]:
-        """The variables whose values nobody reads after this node; they are forgotten."""
+        """The variables whose values no later node reads; they are removed."""
         gone = [value for value in self.of if self.last.get(value, index) <= index]
         return [self.of.pop(value) for value in gone]
 
 
 def _harmless(text: str) -> str:
-    """A name from a prototxt for a docstring, which it must not be able to end."""
+    """A name from a prototxt, made safe for a docstring."""
     return re.sub(r"[^\w .,:()/-]", "_", text)
 
 
@@ -131,14 +131,3 @@ def _class_name(name: str) -> str:
 
 def _shape(shape: tuple[int, ...]) -> str:
     return f"({', '.join(map(str, shape))})"
-
-
-def to_layers(metadata: Mapping[str, str], state: Mapping[str, np.ndarray], where: str) -> list[LayerWeights]:
-    """The layers that an exported state dict was made from; InputError where its description does not fit it."""
-    try:
-        return [
-            LayerWeights(str(name), str(kind), [BlobArray(state[f"{attribute}.{x}"]) for x in parameters])
-            for attribute, (name, kind, parameters) in json.loads(metadata["caffe_layers"]).items()
-        ]
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f"{where}: 'caffe_layers' in its metadata does not describe its tensors: {error!r}") from None

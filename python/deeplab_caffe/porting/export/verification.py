@@ -1,4 +1,4 @@
-"""The proof of an export: every blob of the net beside the same in the other framework, at several sizes."""
+"""Verifies an export: compares every blob of the net with that of the other framework, at several sizes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ...errors import InputError
 from ...tables import table
 from ..difference import distance
 
-#: what runs elsewhere: inputs by name → blobs by name
+#: runs an export: inputs by name → blobs by name
 Runner = Callable[[dict[str, np.ndarray]], Mapping[str, np.ndarray]]
 _STEP = 32
 
 
 @dataclass(frozen=True)
 class BlobCheck:
-    """One blob at one size of the input. relative: the greatest difference over the blob's greatest value."""
+    """One blob at one input size. relative: the greatest difference divided by the blob's greatest value."""
 
     blob: str
     size: tuple[int, int]
@@ -31,7 +31,7 @@ class BlobCheck:
 
 @dataclass(frozen=True)
 class Verification:
-    """Every blob at every size, and the relative difference that is taken for rounding."""
+    """Every blob at every size, and the relative difference that rounding may cause."""
 
     checks: list[BlobCheck]
     outputs: list[str]
@@ -39,12 +39,12 @@ class Verification:
 
     @property
     def worst(self) -> dict[str, float]:
-        """Output → its greatest relative difference."""
+        """The greatest relative difference of each output."""
         return {name: max(c.relative for c in self.checks if c.blob == name) for name in self.outputs}
 
     @property
     def passed(self) -> bool:
-        """Whether every output agrees; NaN does not."""
+        """Whether every output is within the tolerance; NaN is not."""
         return all(value <= self.tolerance for value in self.worst.values())
 
     def to_json(self) -> dict[str, Any]:
@@ -63,16 +63,20 @@ class Verification:
         return "\n".join(lines)
 
     def demand(self, what: str) -> None:
-        """Raise InputError unless it passed."""
+        """Raise InputError unless the verification passed."""
         if not self.passed:
             name, value = max(self.worst.items(), key=lambda item: (item[1] != item[1], item[1]))
-            raise InputError(
-                f"{what}: output '{name}' differs by {value:.3g} of its greatest value, more than {self.tolerance:g}"
-            )
+            limit = f"at most {self.tolerance:g} is allowed"
+            raise InputError(f"{what}: output '{name}' differs by {value:.3g} of its greatest value; {limit}")
 
 
 def sizes_around(size: tuple[int, int]) -> list[tuple[int, int]]:
-    """The net's own size and two smaller ones, the last not square, that keep its remainder by 32."""
+    """The net's own size (height, width) and two smaller ones, the last not square, with the same remainder modulo 32.
+
+    Example:
+        >>> sizes_around((129, 129))
+        [(129, 129), (65, 65), (33, 65)]
+    """
     height, width = size
     smaller = [(height * part // 4 // _STEP * _STEP) for part in (2, 3)]
     found = [size, (height - smaller[0], width - smaller[0]), (height - smaller[1], width - smaller[0])]
@@ -83,9 +87,14 @@ def verify(
     net: Net, runner: Runner, images: Callable[[str, tuple[int, ...]], np.ndarray], tolerance: float = 1e-4,
     sizes: Sequence[tuple[int, int]] | None = None,
 ) -> Verification:  # fmt: skip
-    """Run a net and its export on the same inputs and compare every blob that the runner gives.
+    """Run a net and its export on the same inputs and compare every blob that the runner returns.
 
-    images: makes an input of that name and shape (N, C, H, W). The net is left at the size that it had.
+    Args:
+        net: the net; its input sizes are restored afterwards.
+        runner: runs the export.
+        images: makes an input of that name and shape (N, C, H, W).
+        tolerance: the relative difference of an output that rounding may cause.
+        sizes: input sizes (height, width); by default `sizes_around` the net's own.
     """
     own = {name: tuple(net.blobs[name].shape) for name in net.inputs}
     first = next(iter(own.values()))
@@ -106,7 +115,7 @@ def compare_nets(
     net: Net, other: Net, images: Callable[[str, tuple[int, ...]], np.ndarray],
     other_images: Callable[[str, tuple[int, ...]], np.ndarray],
 ) -> Verification:  # fmt: skip
-    """The blobs of one name and shape in two nets, run on the same image, which each gets in its own way."""
+    """Compare the blobs of equal name and shape in two nets, run on one image, preprocessed as each net needs it."""
 
     def run(inputs: dict[str, np.ndarray]) -> Mapping[str, np.ndarray]:
         (shape,) = (values.shape for values in inputs.values())

@@ -1,0 +1,160 @@
+"""Lints files: applies every rule to every net in each of its states; findings are in the order of the text."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ...files import write_text
+from ...formats.definition import is_solver
+from ...formats.edits import Edits
+from ...formats.prototxt import Document, PrototxtError
+from . import (
+    rules_activation,
+    rules_data,
+    rules_labels,
+    rules_params,
+    rules_shapes,
+    rules_solver,
+    rules_text,
+    rules_wiring,
+)
+from .findings import ERROR, RULES, Finding, Hit, Rule, finding, rule
+from .net_file import NetFile
+from .silence import Silences
+from .solver_file import SolverFile
+
+__all__ = ["Linter", "fix_file"]
+#: modules that register their rules on import
+_TABLES = (
+    rules_text, rules_wiring, rules_activation, rules_params, rules_shapes, rules_labels, rules_data, rules_solver,
+)  # fmt: skip
+#: a rule is silent about a layer if one of these rules, which explain more, has a finding there
+_SAID_BETTER = {
+    "does-not-fit": {
+        "in-place-type", "in-place-shared", "repeated-top", "propagate-down-count", "moved-field", "data-source",
+        "mean-values", "multiplier-range", "include-and-exclude",
+    },
+}  # fmt: skip
+
+
+@rule("syntax", ERROR, "a file that cannot be parsed", "text")
+def _syntax(subject: Any) -> Iterator[Hit]:
+    yield from ()  # a file that is parsed has none; `Linter.lint` makes the finding of the parser's error
+
+
+class Linter:
+    """Applies rules to files. Each net is read once, however many solvers name it.
+
+    Args:
+        rules: the rules to apply.
+        values: values of template variables, by name.
+        shapes: whether to infer shapes, which needs the engine.
+
+    Example:
+        >>> import tempfile
+        >>> from deeplab_caffe.inspection.lint import chosen
+        >>> with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as file:
+        ...     _ = file.write('layer { name: "relu" type: "ReLU" bottom: "date" top: "relu" }')
+        ...     file.flush()
+        ...     findings = Linter(chosen(["dangling-bottom"])).lint(file.name)
+        >>> [(finding.line, finding.rule) for finding in findings]
+        [(1, 'dangling-bottom')]
+    """
+
+    def __init__(self, rules: Sequence[Rule], values: Mapping[str, str] | None = None, shapes: bool = True) -> None:
+        self._rules = rules
+        self._values = values
+        self._shapes = shapes
+        self._nets: dict[str, NetFile] = {}
+        self._linted: set[tuple[str, int]] = set()
+
+    def lint(self, path: str | os.PathLike[str]) -> list[Finding]:
+        """The findings in a net's or a solver's file, and in the nets that the solver names.
+
+        A net that was linted before yields no findings again.
+
+        Raises:
+            InputError: if the file does not exist or is not text.
+        """
+        try:
+            document = Document.read(path, self._values)
+        except PrototxtError as error:
+            if error.offset is None:
+                raise
+            return self._unparsed([error])
+        if not is_solver(document):
+            return self._sorted(self._net(self._keep(str(path), document)))
+        solver = SolverFile(document, self._read, self._shapes)
+        hits = [*self._apply("text", solver), *self._apply("solver", solver)]
+        for file in solver.files:
+            file.look_at([view for view in (solver.train, *solver.tests) if view is not None and view.file is file])
+            hits += self._net(file)
+        for other in [*solver.tests, *solver.others] if solver.train else []:
+            hits += self._apply("pair", (solver.train, other))
+        return [*self._unparsed(solver.unparsed), *self._sorted(hits)]
+
+    def _unparsed(self, errors: Iterable[PrototxtError]) -> list[Finding]:
+        if RULES["syntax"] not in self._rules:
+            return []
+        advice = "fix it to see further findings"
+        return [Finding("syntax", ERROR, e.file, *e.place, "", e.reason, advice) for e in errors]
+
+    def _read(self, path: str) -> NetFile:
+        key = os.path.realpath(path)
+        if key not in self._nets:
+            return self._keep(path, Document.read(path, self._values))
+        return self._nets[key]
+
+    def _keep(self, path: str, document: Document) -> NetFile:
+        return self._nets.setdefault(os.path.realpath(path), NetFile(document, with_shapes=self._shapes))
+
+    def _net(self, file: NetFile) -> list[tuple[Rule, Hit]]:
+        key = file.document.filename, file.block.start
+        if key in self._linted:
+            return []
+        self._linted.add(key)
+        hits = [*self._apply("text", file), *self._apply("net", file)]
+        for view in file.views:
+            hits += self._apply("view", view)
+        trains = [view for view in file.views if view.trains]
+        for train in trains[:1]:
+            for other in file.views:
+                hits += self._apply("pair", (train, other)) if other is not train else []
+        return hits
+
+    def _apply(self, scope: str, subject: Any) -> list[tuple[Rule, Hit]]:
+        return [(r, hit) for r in self._rules if r.scope == scope for hit in r.check(subject)]
+
+    def _sorted(self, hits: Iterable[tuple[Rule, Hit]]) -> list[Finding]:
+        """The findings that are not silenced, each once, in the order of the files."""
+        silences: dict[str, Silences] = {}
+        found: dict[Finding, int] = {}
+        blamed = {(r.name, hit.document.filename, hit.layer) for r, hit in hits}
+        for r, hit in hits:
+            name = hit.document.filename
+            silence = silences.setdefault(name, Silences(hit.document))
+            better = _SAID_BETTER.get(r.name, set())
+            said = any((other, name, hit.layer) in blamed for other in better)
+            if not said and not silence.covers(r.name, hit.offset):
+                found.setdefault(finding(r, hit), hit.offset)
+        return sorted(found, key=lambda f: (f.file, f.line, f.column))
+
+
+def fix_file(path: str | os.PathLike[str], findings: Iterable[Finding], values: Mapping[str, str] | None) -> int:
+    """Fix what can be fixed in a file; the rest of the text is unchanged. Returns the number of findings fixed."""
+    document = Document.read(path, values)
+    edits, count = Edits(document), 0
+    for item in findings:
+        if item.fix is None or item.file != document.filename:
+            continue
+        before = edits.copy()
+        item.fix(edits)
+        if edits.overlap():  # two rules would change one place: the other one is fixed in the next pass
+            edits = before
+        else:
+            count += 1
+    if count:
+        write_text(path, edits.apply())
+    return count

@@ -1,0 +1,56 @@
+"""The header of a generated file: what it is, the command that made it, and a sum that shows whether it was edited."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+_SUM = re.compile(r"^# sha256: ([0-9a-f]{64})\n", re.MULTILINE)
+_COMMAND = re.compile(r"^# Made by: deeplab prototxt (.+)$", re.MULTILINE)
+_INVITATION = "Edit it as you like: the command then keeps this file, unless FORCE=1."
+
+
+def sign(title: str, command: str, body: str) -> str:
+    """`body` below a header that names its title, the command that made it, and its sum.
+
+    Example:
+        >>> text = sign("A net.", "deeplab prototxt voc12/largefov", "name: 'largefov'")
+        >>> print(text.partition("# sha256")[0], end="")
+        # A net.
+        # Made by: deeplab prototxt voc12/largefov
+        # Edit it as you like: the command then keeps this file, unless FORCE=1.
+        >>> is_untouched(text), is_untouched(text.replace("largefov'", "mine'"))
+        (True, False)
+    """
+    head = f"# {title}\n# Made by: {command}\n# {_INVITATION}\n"
+    rest = f"\n{body}"
+    return head + f"# sha256: {digest(head + rest)}\n{rest}"
+
+
+def signed_anew(text: str, remark: str) -> str:
+    """A signed text that was changed, with a remark on the change in its header and a new sum."""
+    text = _SUM.sub(lambda match: f"# {remark}\n{match[0]}", text, count=1)
+    return _SUM.sub(f"# sha256: {digest(_SUM.sub('', text, count=1))}\n", text, count=1)
+
+
+def made_by(text: str) -> str | None:
+    """The arguments of `deeplab prototxt` in the header of a generated file; None for any other file."""
+    match = _COMMAND.search(text)
+    return match[1] if match else None
+
+
+def is_untouched(text: str) -> bool:
+    """Whether a file is still as it was generated: its header has a sum, and the rest of the file has that sum."""
+    match = _SUM.search(text)
+    return match is not None and match[1] == digest(_SUM.sub("", text, count=1))
+
+
+def stated_sum(text: str) -> str | None:
+    """The sum in the header of a generated file, whether it is right or not; None for any other file."""
+    match = _SUM.search(text)
+    return match[1] if match else None
+
+
+def digest(text: str) -> str:
+    """The SHA-256 of a text in UTF-8, in hexadecimal."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
