@@ -88,6 +88,13 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def is_stream(path: str | os.PathLike[str]) -> bool:
+    """Whether a path leads to a device, a pipe or an open file such as `/dev/stdout`: it cannot be read back."""
+    place, descriptor = _followed(Path(path))
+    mode = place.stat().st_mode if descriptor is None and place.exists() else 0
+    return descriptor is not None or stat.S_ISCHR(mode) or stat.S_ISBLK(mode) or stat.S_ISFIFO(mode)
+
+
 def check_folder(folder: str | os.PathLike[str]) -> None:
     """Raise OSError unless files can be made in a folder, which is made with the first one; writes nothing."""
     place = Path(folder).absolute()

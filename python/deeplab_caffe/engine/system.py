@@ -99,7 +99,7 @@ class System(Engine):
                 _begin(solver, net_file, state, training.weights)
                 if source := weights_of(state) if state else training.weights:
                     self.check_finite(solver.net, Path(source))
-                _run(solver, param, terminal)
+                _run(solver, param, terminal, _check_finite)
 
     def _check_layers(self, net_file: Path) -> None:
         """Check that this Caffe has all layer types of a net, and that foreign Python layers are allowed."""
@@ -175,7 +175,7 @@ def _begin(solver: Any, training_net: Path, state: str | None, weights_file: Pat
         print(table, flush=True)
 
 
-def _run(solver: Any, param: Any, terminal: TextIO) -> None:
+def _run(solver: Any, param: Any, terminal: TextIO, check: Callable[[Any], None] = lambda solver: None) -> None:
     """Train to the end. Signals are handled between two log lines, since one call of step averages the loss."""
     period, last = param.display or _PERIOD, param.max_iter
     with (
@@ -189,7 +189,7 @@ def _run(solver: Any, param: Any, terminal: TextIO) -> None:
             count = min(period - (solver.iter - 1) % period, last - solver.iter)
             solver.step(count)
             bar.update(count)
-            _check_finite(solver)
+            check(solver)
             action = signals()
             if action is not Action.NONE:
                 solver.snapshot()
@@ -200,7 +200,7 @@ def _run(solver: Any, param: Any, terminal: TextIO) -> None:
 
 
 def _check_finite(solver: Any) -> None:
-    """Stop a training whose outputs, such as the loss, are no longer finite."""
-    for name in solver.net.outputs:
-        if not np.isfinite(solver.net.blobs[name].data).all():
-            raise NotFinite(f"iteration {solver.iter}: the output '{name}' is not finite; {ADVICE}")
+    """Stop a training whose loss is no longer finite; the oldest releases do not tell which blobs are losses."""
+    for name, weight in getattr(solver.net, "blob_loss_weights", {}).items():
+        if weight and not np.isfinite(solver.net.blobs[name].data).all():
+            raise NotFinite(f"iteration {solver.iter}: the loss '{name}' is not finite; {ADVICE}")
