@@ -121,7 +121,7 @@ def fetch(entry: KnownWeights, folder: str | os.PathLike[str], mirror: str | Non
             _check_sum(target, entry.sha256)
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    with locked(target.with_name(f".{entry.name}.lock"), f"{target} is being fetched already"):
+    with locked(target.with_name(f".{entry.file}.get.lock"), f"{target} is being fetched already"):
         return _fetch_anywhere(entry, target, mirror)
 
 
