@@ -133,6 +133,25 @@ def test_standard_output_is_written_between_what_is_printed(tmp_path, path):
         assert other.recv(100) == b"before\ncontent\nafter\n"
 
 
+def test_a_file_on_standard_output_is_not_mixed_with_messages(tmp_path):
+    (tmp_path / "net.prototxt").write_text(_NET)
+    command = [sys.executable, "-m", "deeplab_caffe.cli", "prototxt", "view", "net.prototxt", "-o", "/dev/stdout"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (
+        done.stdout.startswith("<!")
+        and done.stdout.rstrip().endswith("</html>")
+        and "wrote /dev/stdout\n" in done.stderr
+    )
+
+
+def test_a_name_that_is_no_files_is_refused(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OSError, match="names a folder"):
+        write_text(f"{tmp_path}/new/", "x")
+    with pytest.raises(OSError, match="is not a folder"):
+        write_text(tmp_path / "file" / "new", "x")
+
+
 def test_folders_and_sockets_are_refused_in_one_line(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()

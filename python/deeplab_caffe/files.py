@@ -45,7 +45,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     if os.fspath(path) in unfinished:  # a writer within the block of another
         yield Path(path)
         return
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    if os.fspath(path).endswith("/"):
+        raise IsADirectoryError(errno.EISDIR, "names a folder; expected a file to write", os.fspath(path))
+    _make_folder(Path(path).parent)
     target = _target(Path(path))
     temporary = _new_temporary(target)
     try:
@@ -54,6 +56,13 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         temporary.unlink(missing_ok=True)
         unfinished.discard(os.fspath(temporary))
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise NotADirectoryError(errno.ENOTDIR, "is not a folder", error.filename) from None
 
 
 def put(finished: Path, path: str | os.PathLike[str]) -> None:
@@ -93,6 +102,11 @@ def is_stream(path: str | os.PathLike[str]) -> bool:
     place, descriptor = _followed(Path(path))
     mode = place.stat().st_mode if descriptor is None and place.exists() else 0
     return descriptor is not None or stat.S_ISCHR(mode) or stat.S_ISBLK(mode) or stat.S_ISFIFO(mode)
+
+
+def is_standard_output(path: str | os.PathLike[str]) -> bool:
+    """Whether a path such as `/dev/stdout` leads to the standard output of this process."""
+    return _followed(Path(path))[1] == 1
 
 
 def check_folder(folder: str | os.PathLike[str]) -> None:

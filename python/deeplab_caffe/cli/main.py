@@ -11,11 +11,12 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from types import FrameType
 from typing import Any
 
 from ..errors import InputError, NotFinite, Stopped, Terminated, stop_code
+from ..files import is_standard_output
 from ..permission import python_layers
 from ..spelling import did_you_mean, nearest_word
 from .command_table import COMMANDS, Command
@@ -85,9 +86,16 @@ def run(program: str, command: Command, words: Sequence[str]) -> int | None:
     parser.set_defaults(command=command.name)
     module.add_arguments(parser)
     parsed = parser.parse_args(words)
-    with python_layers(getattr(parsed, "allow_python_layers", False)):
+    with python_layers(getattr(parsed, "allow_python_layers", False)), _messages_apart_from(parsed):
         code: int | None = module.run(parsed)
     return code
+
+
+def _messages_apart_from(parsed: argparse.Namespace) -> AbstractContextManager[Any]:
+    """A context in which messages go to stderr if a command writes a file to `/dev/stdout`."""
+    outputs = [getattr(parsed, name, None) for name in ("output", "csv", "json", "plot", "markdown")]
+    mixed = any(isinstance(path, str) and "\0" not in path and is_standard_output(path) for path in outputs)
+    return redirect_stdout(sys.stderr) if mixed else nullcontext()
 
 
 def guarded(program: str, function: Callable[[], int | None]) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
-from ...files import is_stream, replacing, write_text
+from ...files import replacing, write_text
 from ...formats.binary_net import DIALECTS, is_binary
 from ...formats.messages import to_message
 from ...formats.prototxt import Document
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
         upgrade.notes.append(
             f"text has no weights: {count_blobs(net)} blobs removed; use -o OUT.caffemodel to keep them"
         )
-    _report(upgrade, arguments.report, sys.stderr if target is None or is_stream(target) else sys.stdout)
+    _report(upgrade, arguments.report, sys.stderr if target is None else sys.stdout)
 
 
 def _is_binary(path: Path) -> bool:
