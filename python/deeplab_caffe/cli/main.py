@@ -186,8 +186,8 @@ def _without_command(words: Sequence[str]) -> int:
         print("\n".join([f"usage: deeplab {words[0]} COMMAND ...", "", *rows]))
         return 0 if len(words) > 1 else 2
     names = {command.name.partition(" ")[2]: command.name for command in members}
-    near = nearest_word(words[1], list(names))
-    hint = f"did you mean '{names[near]}'?" if near else f"the commands are {', '.join(names.values())}"
+    nearest = nearest_word(words[1], list(names))
+    hint = f"did you mean '{names[nearest]}'?" if nearest else f"the commands are {', '.join(names.values())}"
     print(f"deeplab: error: unknown command '{words[0]} {words[1]}'; {hint}", file=sys.stderr)
     return 2
 
