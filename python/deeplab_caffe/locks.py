@@ -100,6 +100,7 @@ def _release(path: str, handle: int) -> None:
 
 def _own() -> dict[str, Any]:
     program = os.path.basename(sys.argv[0] if sys.argv else "") or "python"
+    program = "deeplab" if program == "__main__.py" else program
     command = shlex.join([program, *sys.argv[1:]])[:_LONGEST_COMMAND]
     since = time.strftime("%Y-%m-%d %H:%M:%S")
     return {"pid": os.getpid(), "host": platform.node(), "command": command, "since": since}

@@ -127,7 +127,7 @@ def lock(experiment: Experiment) -> Iterator[None]:
     Raises:
         InputError: another process is writing; says which one.
     """
-    if int(os.environ.get("RANK") or 0):
+    if int(os.environ.get("WORLD_SIZE") or 1) > 1 and int(os.environ.get("RANK") or 0):
         yield
         return
     with locked_folder(experiment.folder, f"the experiment {experiment.folder} is in use"):
