@@ -178,20 +178,17 @@ def _classes(items: list[FileItem]) -> int:
 
 
 def _folder_items(arguments: argparse.Namespace) -> list[FileItem]:
-    from ...crf.batch import Failure, batch_tasks
+    from ...crf.batch import Failure
     from ...crf.search import FileItem
     from ...data import image_size
 
     size: Any = crf_flags.net_size(arguments.size)
     labels = crf_flags.absolute(arguments.labels)
-    tasks = batch_tasks(
-        crf_flags.absolute(arguments.scores), crf_flags.absolute(arguments.images), crf_flags.ids(arguments.list)
-    )
     items = []
-    for task in tasks:
+    for task in crf_flags.tasks(arguments):
         if isinstance(task, Failure):
             raise InputError(task.message)
-        net_size = image_size(task.image) if size == "image" else size
+        net_size = image_size(task.image, task.upright) if size == "image" else size
         label = labels / f"{task.id}.png"
-        items.append(FileItem(str(task.image), str(task.scores), str(label), net_size, arguments.kind))
+        items.append(FileItem(str(task.image), str(task.scores), str(label), net_size, arguments.kind, task.upright))
     return items
