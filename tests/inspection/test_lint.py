@@ -95,9 +95,9 @@ def test_without_shapes_no_engine_is_needed(tmp_path):
 
 
 def test_the_documentation_lists_the_rules():
-    text = (REPOSITORY / "docs" / "prototxt-tools.md").read_text(encoding="utf-8")
+    text = (REPOSITORY / "docs" / "lint-rules.md").read_text(encoding="utf-8")
     for r in RULES.values():
-        assert f"| `{r.name}` | {r.severity} | {r.summary} |" in text
+        assert f"| [`{r.name}`](#{r.name}) | {r.severity} | {r.summary} |" in text
 
 
 # -- silencing

@@ -14,10 +14,11 @@ from typing import Any
 
 from ..errors import InputError, Stopped
 from ..permission import python_layers
-from ..spelling import did_you_mean
+from ..spelling import did_you_mean, nearest_word
 from .command_table import COMMANDS, Command
 from .gflags import run_program
 
+_HELP = ("-h", "--help")
 #: exit code of a command that Ctrl-C stopped
 _STOPPED = 130
 
@@ -42,13 +43,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         print(__version__)
         return 0
-    if not words or words[0] in ("-h", "--help"):
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
+    if not words or words[0] in _HELP:
         print(_overview())
         return 0 if words else 2
     command, rest = _look_up(words)
     if command is None:
-        print(f"deeplab: error: unknown command '{words[0]}'{_near(words[0])}", file=sys.stderr)
-        return 2
+        return _without_command(words)
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         code = guarded("deeplab", lambda: run(f"deeplab {command.name}", command, rest))
@@ -137,9 +139,23 @@ def _look_up(words: list[str]) -> tuple[Command | None, list[str]]:
     return None, words
 
 
-def _near(word: str) -> str:
-    """The end of a message about an unknown command."""
-    return did_you_mean(word, [name.partition(" ")[0] for name in COMMANDS]) or "; see `deeplab --help`"
+def _without_command(words: Sequence[str]) -> int:
+    """List the commands that begin with the first word, such as `weights`, or report an unknown command."""
+    members = [command for command in COMMANDS.values() if command.name.startswith(f"{words[0]} ")]
+    if not members:
+        near = did_you_mean(words[0], [name.partition(" ")[0] for name in COMMANDS])
+        print(f"deeplab: error: unknown command '{words[0]}'{near or '; see `deeplab --help`'}", file=sys.stderr)
+        return 2
+    if len(words) == 1 or words[1] in _HELP:
+        width = max(len(command.name) for command in members)
+        rows = [f"  {command.name:{width}s}  {command.help}" for command in members]
+        print("\n".join([f"usage: deeplab {words[0]} COMMAND ...", "", *rows]))
+        return 0 if len(words) > 1 else 2
+    names = {command.name.partition(" ")[2]: command.name for command in members}
+    nearest = nearest_word(words[1], list(names))
+    hint = f"did you mean '{names[nearest]}'?" if nearest else f"the commands are {', '.join(names.values())}"
+    print(f"deeplab: error: unknown command '{words[0]} {words[1]}'; {hint}", file=sys.stderr)
+    return 2
 
 
 def _overview() -> str:

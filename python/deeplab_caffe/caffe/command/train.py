@@ -21,7 +21,7 @@ from .flags import Flags
 def train(flags: Flags) -> None:
     """Train what --solver defines, on one device or several.
 
-    Raises InputError for flags, files or devices that will not do, and Stopped where Ctrl-C came at a moment at which
+    Raises InputError for invalid flags, files or devices, and Stopped where Ctrl-C came at a moment at which
     no snapshot could be written.
     """
     flags.require("train", "solver")
@@ -39,7 +39,7 @@ def train(flags: Flags) -> None:
 
 
 def _check_kind(flags: Flags, name: str, kind: str) -> None:
-    """Raise InputError where the file of a flag is not there, or its name says that it is the other kind of file."""
+    """Raise InputError where the file of a flag is missing, or its name says that it is the other kind of file."""
     value = getattr(flags, name)
     if not value:
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -54,11 +55,16 @@ SCOPES = ("text", "net", "view", "solver", "pair")
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule: its name, how bad it is, what it finds in one line, what it looks at, and the function that looks."""
+    """One rule.
+
+    summary: what it finds, in a few words; reason: why that is a mistake; scope: what it looks at (one of SCOPES);
+    check: the function that looks.
+    """
 
     name: str
     severity: str
     summary: str
+    reason: str
     scope: str
     check: Callable[..., Iterable[Hit]]
     #: not applied unless it is selected
@@ -70,14 +76,18 @@ _Check = Callable[..., Iterator[Hit]]
 
 
 def rule(
-    name: str, severity: str, summary: str, scope: str = "view", optional: bool = False
+    name: str, severity: str, summary: str, scope: str = "view", optional: bool = False, reason: str = ""
 ) -> Callable[[_Check], _Check]:
-    """Decorator: put a function, which gets what its scope names and yields hits, into the table."""
+    """Decorator: put a function, which gets what its scope names and yields hits, into the table.
+
+    The function's docstring says why the mistake is one, unless `reason` does; docs/lint-rules.md shows it.
+    """
 
     def add(check: _Check) -> _Check:
         if name in RULES:
             raise ValueError(f"the rule {name} is defined twice")
-        RULES[name] = Rule(name, severity, summary, scope, check, optional)
+        why = reason or inspect.getdoc(check) or ""
+        RULES[name] = Rule(name, severity, summary, " ".join(why.split()), scope, check, optional)
         return check
 
     return add
