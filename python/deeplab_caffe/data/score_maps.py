@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .bin_files import open_bin
+from .indexed_png import INDEXED, read_header
 from .mapped_arrays import open_npy
 
 Kind = Literal["auto", "scores", "probabilities"]
@@ -166,7 +167,11 @@ def _read_folder(path: Path) -> NDArray[Any]:
 
 
 def _grey(path: Path) -> NDArray[np.float32]:
-    pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    data = np.fromfile(path, np.uint8)
+    header = read_header(data[:64].tobytes())
+    if header and header.colour == INDEXED:
+        raise InputError(f"{path}: a palette PNG, as label files are; expected probabilities as a grey PNG")
+    pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise InputError(f"{path}: cannot read scores: damaged or not a PNG")
     if pixels.ndim != 2:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,6 +76,8 @@ def run(arguments: argparse.Namespace) -> None:
     if target is not None:
         pipeline.check_ready(target, "search")
     items, dataset, num_classes = _inputs(arguments)
+    if arguments.name is None:
+        _examine_labels(arguments, items, dataset, num_classes)
     output = _output(arguments)
     start = time.monotonic()
     try:
@@ -89,6 +92,19 @@ def run(arguments: argparse.Namespace) -> None:
         save_search(result, target.search_result)
         pipeline.note_finished(target, "search", time.monotonic() - start)
         print(f"{target.crf_parameters}: the stage crf of {target.name} now uses this result")
+
+
+def _examine_labels(
+    arguments: argparse.Namespace, items: list[FileItem], dataset: Dataset | None, num_classes: int
+) -> None:
+    """Refuse labels that make no sense, and warn of what may make none; the stage data does so for an experiment."""
+    from ...crf.search import choose_evenly
+    from ...crf.search.label_check import examine_labels
+
+    classes = dataset.classes if dataset else [f"class {number}" for number in range(num_classes)]
+    ignored = dataset.ignore_label if dataset else arguments.ignore_label
+    for text in examine_labels(choose_evenly(items, arguments.max_images), classes, ignored, arguments.labels):
+        print(f"warning: {text}", file=sys.stderr, flush=True)
 
 
 def _search(

@@ -70,7 +70,7 @@ def _examples(experiment: Experiment, dataset: Dataset, crf: bool) -> list[Examp
 
 def _example(experiment: Experiment, dataset: Dataset, entry: ListEntry, name: str, crf: bool) -> Example:
     return Example(
-        name,
+        name.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),  # a page has no bytes that are not UTF-8
         read_image(dataset.path_of(entry.image), dataset.upright),
         read_label(dataset.path_of(entry.label or "")),
         read_label(experiment.result(experiment.test_list) / f"{name}.png"),
