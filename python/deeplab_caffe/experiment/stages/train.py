@@ -31,12 +31,12 @@ def train2_inputs(experiment: Experiment) -> Sequence[Any]:
     return _inputs(experiment, "2")
 
 
-def _inputs(experiment: Experiment, stage: str) -> list[Any]:
-    """Everything the result depends on: solver, net, lists, images and labels, initial weights."""
+def _inputs(experiment: Experiment, stage: str, with_files: bool = True) -> list[Any]:
+    """Everything the result depends on: solver, net, lists, initial weights, and the images and labels."""
     net = experiment.prototxt / f"train{stage}.prototxt"
     solver = experiment.prototxt / f"solver{stage}.prototxt"
-    data = [*sources(net), file_contents(files(net), experiment.folder / "stages" / "contents.json")]
-    return [solver_meaning(solver), net_meaning(net), *data, *_initial_weights(experiment, stage)]
+    contents = [file_contents(files(net), experiment.folder / "stages" / "contents.json")] if with_files else []
+    return [solver_meaning(solver), net_meaning(net), *sources(net), *contents, *_initial_weights(experiment, stage)]
 
 
 def _initial_weights(experiment: Experiment, stage: str) -> list[Path]:
@@ -168,6 +168,9 @@ def _move_old_snapshots(experiment: Experiment, stage: str, prefix: str) -> None
     except (OSError, ValueError):
         before = None
     if before == present:
+        return
+    if before == {"inputs": fingerprint(_inputs(experiment, stage, with_files=False))}:  # of version 0.1.0
+        write_text(marker, json.dumps(present) + "\n")
         return
     stem = Path(prefix)
     pattern = re.compile(rf"{re.escape(stem.name)}_iter_\d+\.\w")
