@@ -76,3 +76,17 @@ def test_images_of_subfolders_are_found_by_their_relative_paths(tmp_path):
     assert sorted(find_images(tmp_path)) == ["v1/00000", "v2/00000"]
     Image.new("RGB", (3, 2)).save(tmp_path / "a.png")
     assert sorted(find_images(tmp_path)) == ["a"]
+
+
+def test_the_orientation_of_a_png_is_found_after_its_pixels(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    Image.new("RGB", (30, 20)).save(tmp_path / "a.png", exif=exif)
+    data = (tmp_path / "a.png").read_bytes()
+    start = data.index(b"eXIf") - 4
+    end = start + 12 + int.from_bytes(data[start : start + 4], "big")
+    moved = data[:start] + data[end:-12] + data[start:end] + data[-12:]
+    (tmp_path / "b.png").write_bytes(moved)
+    assert not_upright([tmp_path / "a.png", tmp_path / "b.png"]) == [
+        str(tmp_path / name) for name in ("a.png", "b.png")
+    ]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from deeplab_caffe.cli.main import main
 from deeplab_caffe.data import check_labels, read_label, voc_palette, write_label
 from deeplab_caffe.data.label_conversion import CITYSCAPES, convert_labels, value_table
 from deeplab_caffe.data.label_statistics import LabelCounts, check_class_count, examine, histogram, value_counts
@@ -132,3 +133,16 @@ def test_grey_labels_are_what_opencv_reads(tmp_path):
     Image.fromarray(label).save(tmp_path / "a.tif")
     assert Image.open(tmp_path / "grey.png").mode == "L" and (read_label(tmp_path / "grey.png") == label).all()
     assert [is_grey(tmp_path / name) for name in ("grey.png", "palette.png", "a.tif")] == [True, False, True]
+
+
+def test_command(tmp_path, capsys):
+    write_label(tmp_path / "in/1.png", np.array([[0, 255, 7]], np.uint8))
+    command = ["convert-labels", str(tmp_path / "in"), "-o", str(tmp_path / "out")]
+    assert main([*command, "--map", "255=1", "7=255"]) == 0
+    assert read_label(tmp_path / "out/1.png").tolist() == [[0, 1, 255]]
+    assert f"wrote 1 labels to {tmp_path}/out" in capsys.readouterr().out
+    assert main([*command, "--cityscapes"]) == 0
+    assert read_label(tmp_path / "out/1.png").tolist() == [[255, 255, 0]]
+    for words in (["--map", "a=1"], ["--map", "256=1"], ["--others", "300"]):
+        assert main([*command, *words]) == 2
+    assert main(["convert-labels", str(tmp_path / "none"), "-o", str(tmp_path / "out")]) == 2

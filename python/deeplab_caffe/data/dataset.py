@@ -129,6 +129,8 @@ class Dataset:
         if not absent:
             return None
         lines = [f"{self.title} is incomplete ({self.file}). Missing:", *(f"  {item}" for item in absent)]
+        if "\\" in "".join(map(str, [self.root, *self.lists.values()])):
+            lines.append("Write paths with '/', not with backslashes.")
         lines.append(self.obtain or "Put the files there, or change root and lists in the file above.")
         return "\n".join(lines)
 
@@ -245,7 +247,7 @@ def _palette(path: Path, colours: list[list[int]], num_classes: int) -> Palette:
 
 def _list_path(word: str, root: Path, folder: Path) -> Path:
     """The list under the root, else beside the TOML file, whichever exists; under the root if neither does."""
-    places = [Path(os.path.normpath(place / word)) for place in (root, folder)]
+    places = [Path(os.path.normpath(place / os.path.expanduser(word))) for place in (root, folder)]
     return next((place for place in places if place.is_file()), places[0])
 
 

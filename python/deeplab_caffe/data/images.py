@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import struct
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +18,7 @@ from PIL import Image
 
 from ..errors import InputError
 from ..files import cpus
+from .indexed_png import SIGNATURE
 from .mapped_arrays import map_values, open_npy
 
 #: suffixes of image files; those that are memory-mapped come first
@@ -67,12 +69,15 @@ class ImageHeader(NamedTuple):
     orientation: int
 
 
-def image_header(path: str | os.PathLike[str]) -> ImageHeader:
-    """The header of an image file; raises InputError if it cannot be read."""
+def image_header(path: str | os.PathLike[str], with_orientation: bool = True) -> ImageHeader:
+    """The header of an image file; raises InputError if it cannot be read.
+
+    with_orientation: read the EXIF data too; otherwise the orientation is given as 1.
+    """
     try:
         with Image.open(path) as image:
             width, height = image.size
-            return ImageHeader(height, width, _orientation(image))
+            return ImageHeader(height, width, _orientation(image) if with_orientation else 1)
     except (OSError, Image.DecompressionBombError) as error:
         raise InputError(f"{os.fspath(path)}: cannot read the image: {error}") from None
 
@@ -82,10 +87,24 @@ def _orientation(image: Image.Image) -> int:
     if image.format == "TIFF":
         return 1
     try:
-        value = image.getexif().get(_ORIENTATION, 1)
+        exif = _exif_of_png(image) if image.format == "PNG" else image.getexif()
+        value = exif.get(_ORIENTATION, 1)
     except Exception:  # Pillow raises almost anything on damaged EXIF data, which says nothing about the pixels
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _exif_of_png(image: Image.Image) -> Image.Exif:
+    """Found without decoding the pixels, after which it may stand, and for which Pillow would decode them."""
+    exif, file = Image.Exif(), image.fp
+    file.seek(len(SIGNATURE))  # type: ignore[union-attr]
+    while len(head := file.read(8)) == 8:  # type: ignore[union-attr]
+        length, kind = struct.unpack(">I4s", head)
+        if kind == b"eXIf":
+            exif.load(b"Exif\0\0" + file.read(length))  # type: ignore[union-attr]
+            break
+        file.seek(length + 4, os.SEEK_CUR)  # type: ignore[union-attr]
+    return exif
 
 
 def _turned(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
@@ -100,7 +119,7 @@ def image_size(path: str | os.PathLike[str], upright: bool = False) -> tuple[int
 
     upright: after turning it as its EXIF data says.
     """
-    header = image_header(path)
+    header = image_header(path, with_orientation=upright)
     turned = upright and header.orientation >= 5
     return (header.width, header.height) if turned else (header.height, header.width)
 
