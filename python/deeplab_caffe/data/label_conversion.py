@@ -56,7 +56,9 @@ def convert_labels(folder: str | os.PathLike[str], output: str | os.PathLike[str
         raise InputError(f"{folder}: no such folder; expected a folder of label files (PNG)")
     if output.resolve() == folder.resolve():
         raise InputError(f"{output}: holds the labels to convert; name another folder for the new ones")
-    paths = [path for path in sorted(folder.rglob("*.png")) if output.resolve() not in path.resolve().parents]
+    paths = sorted(folder.rglob("*.png"))
+    if folder.resolve() in output.resolve().parents:  # those of an earlier call
+        paths = [path for path in paths if output.resolve() not in path.resolve().parents]
     if not paths:
         raise InputError(f"{folder}: no label files (PNG)")
 
