@@ -96,14 +96,14 @@ def _orientation(image: Image.Image) -> int:
 
 def _exif_of_png(image: Image.Image) -> Image.Exif:
     """Found without decoding the pixels, after which it may stand, and for which Pillow would decode them."""
-    exif, file = Image.Exif(), image.fp
-    file.seek(len(SIGNATURE))  # type: ignore[union-attr]
-    while len(head := file.read(8)) == 8:  # type: ignore[union-attr]
+    exif, file = Image.Exif(), image.fp  # type: ignore[attr-defined]
+    file.seek(len(SIGNATURE))
+    while len(head := file.read(8)) == 8:
         length, kind = struct.unpack(">I4s", head)
         if kind == b"eXIf":
-            exif.load(b"Exif\0\0" + file.read(length))  # type: ignore[union-attr]
+            exif.load(b"Exif\0\0" + file.read(length))
             break
-        file.seek(length + 4, os.SEEK_CUR)  # type: ignore[union-attr]
+        file.seek(length + 4, os.SEEK_CUR)
     return exif
 
 
