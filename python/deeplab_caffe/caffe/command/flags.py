@@ -86,12 +86,13 @@ class Flags:
             raise InputError(f"--log={self.log}: expected {' or '.join(log.DIALECTS)}")
         log.init_log(self.minloglevel, stderr=root)
         log.set_dialect(self.log)
-        stream = log.open_in(self.log_dir, "caffe") if self.log_dir and root else None
+        stream = log.LogFile(self.log_dir, "caffe") if self.log_dir and root else None
         if stream:
             log.add_file(stream, details=True)
         try:
             with python_layers(self.allow_python_layers):
                 yield
+            log.open_files()
         finally:
             log.init_log(details=False)
             log.set_dialect("bvlc")

@@ -76,7 +76,7 @@ class Plan:
 
 
 def _known(net: NetGraph, names: Iterable[str]) -> list[str]:
-    """The names, each once; InputError for one that is no blob of the net."""
+    """The names, each once; InputError for a name that is not a blob of the net."""
     given = [names] if isinstance(names, str) else list(dict.fromkeys(names))
     for name in given:
         if name not in net.blobs:

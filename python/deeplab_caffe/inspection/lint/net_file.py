@@ -10,9 +10,11 @@ from pathlib import Path
 from ...errors import InputError
 from ...formats import schema
 from ...formats.definition import Definition, Entry, is_included
+from ...formats.foreign_types import is_known
 from ...formats.layer_facts import LOSS
 from ...formats.messages import Problem, to_message
 from ...formats.prototxt import Block, Document, Field
+from ...formats.python_layers import to_native
 from ...formats.upgrade import dialect_of, upgrade_net
 from ...formats.wiring import Maker, Wiring
 from .findings import Fix, Hit
@@ -63,7 +65,9 @@ class NetFile:
         for i, (place, param) in enumerate(zip(places, self.param.layer, strict=True)):
             element = None if place is None else self.elements[place]
             lost = element is not None and any(element.start <= (at or 0) <= element.end for at in damaged)
-            self.layers.append(LintLayer(self.document, i, param, element, lost, self.is_old))
+            lost |= not is_known(param.type)
+            is_other = to_native(param) or self.is_old  # deeplab_layers' Python layers are linted as what they are
+            self.layers.append(LintLayer(self.document, i, param, element, lost, is_other))
 
     def hit(self, offset: int, message: str, advice: str, fix: Fix | None = None) -> Hit:
         """A hit outside of layers."""
