@@ -179,8 +179,8 @@ def _refuse_other_values(unary: NDArray) -> None:
     """Refuse what is not energies by the look of every 16th row."""
     if len(unary) == 1:
         raise InputError(
-            "CRF: the unary has one class; wanted the energies of all classes: for the probability p of class 1 of two, "
-            "use unary_from_sigmoids(p)"
+            "CRF: the unary has one class; wanted the energies of all classes: for the probability p of class 1 of "
+            "two, use unary_from_sigmoids(p)"
         )
     if what := unlike_energies(unary):
         raise InputError(f"CRF: the unary {what}")
