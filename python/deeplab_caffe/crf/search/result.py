@@ -37,9 +37,9 @@ class SearchResult:
     """All settings with their mean IoU, the best, and the mean IoU without CRF on the same images.
 
     Mean IoUs are fractions, over the classes that occur in the labels or the predictions. `at_edge` names the
-    parameters whose best value is the first or last of those tried. `gain_interval` contains the gain in 95 % of bootstrap
-    resamples of the images; None for a single image. `classes_before`, `classes_after`: IoU of each class, None if it
-    occurs neither in the labels nor in the predictions.
+    parameters whose best value is the first or last of those tried. `gain_interval` contains the gain in 95 % of
+    bootstrap resamples of the images; None for a single image. `classes_before`, `classes_after`: IoU of each class,
+    None if it occurs neither in the labels nor in the predictions.
     """
 
     rows: tuple[ScoredSetting, ...]
