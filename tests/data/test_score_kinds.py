@@ -72,6 +72,12 @@ def test_what_is_stated_is_taken_but_one_channel_of_scores_is_refused():
         kind_of(SIGMOID[:1], "a.npy", "probabilities")
 
 
+def test_a_net_that_ends_in_a_softmax_gives_probabilities():
+    assert kind_of(SOFTMAX, "a.npy", "net") == "probabilities"
+    for scores in (SCORES, SIGMOID, np.zeros((3, 4, 5)), np.full((3, 4, 5), np.nan)):
+        assert kind_of(scores, "a.npy", "net") == "scores"
+
+
 def test_a_probability_h_w_is_read_if_stated(tmp_path):
     np.save(tmp_path / "a.npy", SIGMOID[0])
     assert open_score_map(tmp_path / "a.npy", "sigmoid").shape == (1, 10, 12)

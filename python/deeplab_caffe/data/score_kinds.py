@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 
-Kind = Literal["auto", "scores", "logits", "probabilities", "log-probabilities", "sigmoid", "labels"]
+Kind = Literal["auto", "net", "scores", "logits", "probabilities", "log-probabilities", "sigmoid", "labels"]
 
 #: what a user can state, and its meaning
 KINDS: dict[Kind, str] = {
@@ -34,7 +34,8 @@ def kind_of(values: NDArray[Any], path: str | os.PathLike[str], kind: Kind = "au
     Args:
         values: (C, h, w).
         path: the file that they come from, for messages.
-        kind: the answer, unless "auto".
+        kind: the answer, unless "auto"; "net" for the output of a net, which may end in a softmax: probabilities, or
+            scores if they are anything else.
 
     Raises:
         InputError: the values fit none of the kinds, or have one channel where `kind` needs one for each class.
@@ -43,15 +44,26 @@ def kind_of(values: NDArray[Any], path: str | os.PathLike[str], kind: Kind = "au
         >>> kind_of(np.array([[[0.25, 0.9]], [[0.75, 0.1]]]), "a.npy")
         'probabilities'
     """
+    if kind == "net":
+        return _kind_of_net(values)
     if kind != "auto":
         if len(values) == 1 and kind in ("scores", "probabilities", "log-probabilities"):
             raise InputError(f"{os.fspath(path)}: has one channel, expected {kind} of at least two classes; {_ONE}")
         return kind
-    look = _Look(np.asarray(values[:, :: max(1, values[0].size // _LOOKED_AT)]))
+    look = _looked_at(values)
     found, reason = next((kind, reason) for fits, kind, reason in _CONTENTS if fits(look))
     if found is not None:
         return found
     raise InputError(f"{os.fspath(path)}: {reason.format(look=look)}")
+
+
+def _kind_of_net(values: NDArray[Any]) -> Kind:
+    look = _looked_at(values)
+    return "probabilities" if look.channels > 1 and look.from_0_to_1 and _sums_to_1(look.values) else "scores"
+
+
+def _looked_at(values: NDArray[Any]) -> _Look:
+    return _Look(np.asarray(values[:, :: max(1, values[0].size // _LOOKED_AT)]))
 
 
 class _Look:
@@ -123,6 +135,7 @@ _CONTENTS: tuple[tuple[Callable[[_Look], bool], Kind | None, str], ...] = (
     (_is_labels, "labels", ""),
     (lambda look: look.channels == 1, None, f"has one channel, expected one for each class; {_ONE}"),
     (lambda look: not look.finite, "scores", ""),  # the CRF names the pixel
+    (lambda look: look.low == look.high == 0, "scores", ""),  # of a net that is not trained
     (_is_one_hot, "labels", ""),
     (lambda look: look.from_0_to_1 and _sums_to_1(look.values), "probabilities", ""),
     (lambda look: look.high <= 1e-6 and _sums_to_1(np.exp(look.values)), "log-probabilities", ""),

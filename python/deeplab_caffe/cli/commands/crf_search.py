@@ -124,10 +124,11 @@ def _search(
         arguments.extend,
         arguments.compact,
     )
+    space = _space(arguments)
     return coarse_to_fine(
-        items,
+        items if arguments.scores is None else _with_kinds(items, num_classes, arguments),
         num_classes,
-        _space(arguments),
+        space,
         options,
         ignore_label=dataset.ignore_label if dataset else arguments.ignore_label,
         journal=output / "search.journal",
@@ -189,7 +190,7 @@ def _inputs(arguments: argparse.Namespace) -> tuple[list[FileItem], Dataset | No
     given = crf_flags.dataset(arguments.dataset)
     items = _folder_items(arguments)
     classes = given.num_classes if given else arguments.classes or _classes(items, arguments.kind)
-    return _with_kinds(items, classes, arguments), given, classes
+    return items, given, classes
 
 
 def _classes(items: list[FileItem], kind: Kind) -> int:

@@ -152,7 +152,7 @@ class DenseCRF:
                 f"{classes} x {classes}"
             )
         if not np.isfinite(weights).all():
-            raise InputError(f"DenseCRF: compat is {compat}, wanted finite numbers")
+            raise InputError(f"DenseCRF: compat is {compat!r}, wanted finite numbers")
         if weights.ndim == 2:
             weights = np.float32(0.5) * (weights + weights.T)
         self._terms.append(_CompatibilityTerm(lattice, weights, _NORMALIZATIONS[NormalizationType(normalization)]))
@@ -263,7 +263,7 @@ def deviations(what: str, given: ArrayLike, count: int) -> Float32:
         found = f"{values.size} numbers" if values.ndim == 1 else f"shape {values.shape}"
         raise InputError(f"{what} has {found}, wanted one number or {count}")
     if not (np.isfinite(values) & (values > 0)).all():
-        raise InputError(f"{what} is {given}, wanted standard deviations above 0")
+        raise InputError(f"{what} is {given!r}, wanted standard deviations above 0")
     return np.broadcast_to(values, count)
 
 

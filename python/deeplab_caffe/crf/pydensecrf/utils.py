@@ -130,7 +130,7 @@ def _deviations(what: str, given: ArrayLike, count: int) -> Float32:
     if values.ndim > 1 or values.size > count:
         raise InputError(f"{what} has {values.size} deviations, wanted at most {count}")
     if not (np.isfinite(values) & (values != 0)).all():
-        raise InputError(f"{what} is {given}, wanted standard deviations other than 0")
+        raise InputError(f"{what} is {given!r}, wanted standard deviations other than 0")
     if values.ndim == 0:
         return np.full(count, values, np.float32)
     return np.concatenate([values, np.ones(count - values.size, np.float32)])
