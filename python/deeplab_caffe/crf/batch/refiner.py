@@ -32,11 +32,12 @@ _LOOKED_AT = 1 << 20  # pixels
 
 
 class Task(NamedTuple):
-    """One image of a batch; results are `<id>.<format>`."""
+    """One image of a batch, turned as its EXIF data says if `upright`; results are `<id>.<format>`."""
 
     id: str
     scores: Path
     image: Path
+    upright: bool = False
 
 
 class Outcome(NamedTuple):
@@ -116,7 +117,7 @@ class Refiner:
 
     def refine(self, task: Task) -> Kind:
         """Refine one image and write its files, whole or not at all; the kind of its map. Raises InputError."""
-        image = open_image(task.image)
+        image = open_image(task.image, task.upright)
         size = (image.shape[0], image.shape[1])
         net_size: Any = size if self.size == "image" else self.size
         scores = image_scores(task.scores, self.reading, net_size, size)
@@ -172,7 +173,7 @@ class Refiner:
     def _tile(
         self, task: Task, image: NDArray, scores: ImageScores, part: Region, grown: Region
     ) -> tuple[NDArray, Probabilities]:
-        pixels = open_image(task.image) if isinstance(image, np.memmap) else image
+        pixels = open_image(task.image, task.upright) if isinstance(image, np.memmap) else image
         try:
             # sigma_beta 0: the levels have been checked
             given = check_inputs(np.array(pixels[grown.slices]), scores.reopened().unary(grown), sigma_beta=0)

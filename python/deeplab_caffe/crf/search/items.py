@@ -50,7 +50,8 @@ class FileItem:
     `size` (H, W) is that of the net's input, to which the scores are enlarged before they are cropped to the image at
     the top left; for example (513, 513) for scores of 65 x 65. Without it the scores must have the size of the image,
     or be larger by padding at the right and the bottom. `kind`: what the map contains. Hard labels of `classes` classes
-    are right with probability `confidence`, those that are 255 unknown.
+    are right with probability `confidence`, those that are 255 unknown. `upright`: the image is turned as its EXIF data
+    says.
     """
 
     image: str
@@ -60,6 +61,7 @@ class FileItem:
     kind: Kind = "scores"
     confidence: float = DEFAULT_CONFIDENCE
     classes: int | None = None
+    upright: bool = False
 
     @property
     def name(self) -> str:
@@ -68,7 +70,7 @@ class FileItem:
 
     def load(self) -> Sample:
         """Read the three files. Raises InputError that names the file."""
-        image = read_image(self.image)
+        image = read_image(self.image, self.upright)
         label = read_label(self.label)
         maps = open_score_map(self.scores, self.kind)
         kind = kind_of(maps, self.scores, self.kind)
@@ -82,7 +84,8 @@ class FileItem:
 
     def digest(self) -> str:
         """A hash of the files' bytes and of how they are read. Raises InputError for a file that cannot be read."""
-        read_as = (self.size, self.kind, *([self.confidence, self.classes] if self.kind != "scores" else []))
+        labels = [self.confidence, self.classes] if self.kind != "scores" else []
+        read_as = (self.size, self.kind, *labels, *["upright"] * self.upright)
         total = hashlib.blake2b(repr(read_as).encode(), digest_size=16)
         scores = Path(self.scores)
         parts = sorted(scores.glob("*.png")) if scores.is_dir() else [scores]
