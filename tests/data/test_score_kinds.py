@@ -99,7 +99,9 @@ def test_pngs_of_labels_are_not_read_as_probabilities(tmp_path):
     picture = Image.fromarray(LABELS.astype(np.uint8), "P")
     picture.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0])
     picture.save(path)
-    np.testing.assert_array_equal(open_score_map(path), LABELS[None])
+    np.testing.assert_array_equal(open_score_map(path, "labels"), LABELS[None])
+    with pytest.raises(InputError, match=r"a\.png: a palette PNG, as label files are; .*--kind labels"):
+        open_score_map(path)
     grey(path, 255 * (LABELS > 1))
     with pytest.raises(InputError, match="has only 0 and 255, which is a mask"):
         open_score_map(path, "labels")

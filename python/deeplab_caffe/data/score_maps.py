@@ -9,7 +9,7 @@
 | `<id>.png`            | probability of class 1 of two, grey of 8 or 16 bits: 0 is 0, the largest value 1  |
 | `<id>/0.png`, `1.png` … | the probability of each class, likewise                                         |
 
-An array (h, w), or a PNG with a palette, has class indices (see `score_kinds`).
+An array (h, w) has class indices, and a PNG if it is stated (see `score_kinds`).
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _id_of(path: Path) -> str | None:
 def open_score_map(path: str | os.PathLike[str], kind: Kind = "auto") -> NDArray[Any]:
     """The values (C, h, w) of a score map, memory-mapped if the format allows it (.npy and .bin).
 
-    Class indices are one channel of whole numbers, also if the file is (h, w) or a PNG with a palette.
+    Class indices are one channel of whole numbers, also if the file is (h, w) or a PNG.
 
     Args:
         path: the file, or the folder of PNGs.
@@ -174,8 +174,8 @@ def _read_mat(path: Path, kind: Kind) -> NDArray[Any]:
 
 
 def _read_png(path: Path, kind: Kind) -> NDArray[Any]:
-    """One PNG: the probability of class 1 of two if it is grey, class indices if it has a palette or looks like it."""
-    if kind in ("auto", "labels") and _has_palette(path):
+    """One PNG: the probability of class 1 of two if it is grey, class indices if it looks like them."""
+    if kind == "labels" and _has_palette(path):
         return read_label(path)[None]
     pixels = _grey(path)
     if kind == "labels":
@@ -246,7 +246,7 @@ def _read_folder(path: Path, kind: Kind) -> NDArray[Any]:
 def _grey(path: Path) -> NDArray[Any]:
     if _has_palette(path):
         raise InputError(
-            f"{path}: a palette PNG, as label files are; expected probabilities as a grey PNG (for labels, --kind labels)"
+            f"{path}: a palette PNG, as label files are; expected probabilities as a grey PNG (--kind labels: labels)"
         )
     pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
