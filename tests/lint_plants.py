@@ -309,6 +309,7 @@ PLANTED: dict[str, list[Plant]] = {
     "ignore-label-is-class": [
         Plant("train", _LOSS, "  loss_param { ignore_label: 0 }\n", "ignore_label: 0", "one of the 5 classes")
     ],
+    "one-class": [Plant("train", "num_output: 5", "num_output: 1", 'bottom: "fc8"', "the loss always 0")],
     "class-count": [
         Plant(
             "train",

@@ -17,6 +17,8 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from ..errors import InputError
+from ..files import put
+from ..locks import locked
 from ..progress import Progress
 
 PAUSES = (1.0, 3.0, 10.0)  # seconds before each further attempt
@@ -55,7 +57,7 @@ def download(
         advise: end an error message with what to download by hand and where to put it.
 
     Raises:
-        InputError: no such file, no network, a wrong checksum, or no disk space.
+        InputError: no such file, no network, a wrong checksum, or no disk space; or another process is fetching it.
     """
     target = Path(path)
     sums = {"md5": md5, "sha256": sha256}
@@ -69,13 +71,14 @@ def download(
     advice = f" {_advice(target)}" if advise else ""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        if not checkable:
-            part.unlink(missing_ok=True)
-        _Transfer(url, part, checkable, progress).run()
-        if wrong := _wrong_sum(part, sums):
-            part.unlink()
-            raise _Failed(f"this is not the expected file: {wrong}. It was removed; trying again may help")
-        os.replace(part, target)
+        with locked(target.with_name(f".{target.name}.lock"), f"{target} is being fetched already"):
+            if not checkable:
+                part.unlink(missing_ok=True)
+            _Transfer(url, part, checkable, progress).run()
+            if wrong := _wrong_sum(part, sums):
+                part.unlink()
+                raise _Failed(f"this is not the expected file: {wrong}. It was removed; trying again may help")
+            put(part, target)
     except _Failed as failure:
         kept = f" The part downloaded so far is kept in {part}." if checkable and part.is_file() else ""
         raise InputError(f"{url}: {failure}.{kept}{advice}") from None

@@ -15,10 +15,11 @@ import scipy.io
 from ..arrays import Label
 from ..errors import InputError
 from ..files import cpus, write_text
+from ..locks import locked_folder
 from ..progress import tracked
 from .archive import unpack
 from .download import check_sums, download
-from .labels import check_labels, read_label, write_label
+from .labels import check_labels, read_label, write_grey_label
 from .lists import ListEntry, write_list
 
 COUNTS = {"train": 1464, "val": 1449, "trainval": 2913, "train_aug": 10582, "trainval_aug": 12031}
@@ -65,7 +66,11 @@ def prepare_voc(folder: str | os.PathLike[str] = "data", source: str | None = No
         InputError: a file is missing and cannot be downloaded; says what to put where. VOC's own lists are written
             even if SBD fails.
     """
-    folder = Path(folder)
+    with locked_folder(folder, f"{os.fspath(folder)} is in use"):
+        return _prepare(Path(folder), source, fetch)
+
+
+def _prepare(folder: Path, source: str | None, fetch: bool) -> Path:
     voc, sbd = folder / "VOCdevkit" / "VOC2012", folder / "benchmark_RELEASE" / "dataset"
     _obtain(VOC_ARCHIVE, folder, source, fetch, lambda: _missing_of_voc(voc))
     write_voc_lists(voc)
@@ -84,7 +89,7 @@ def prepare_voc(folder: str | os.PathLike[str] = "data", source: str | None = No
 
 
 def build_augmented(voc: str | os.PathLike[str], sbd: str | os.PathLike[str], progress: bool = True) -> list[str]:
-    """Write SegmentationClassAug in a VOC folder: one indexed PNG for each image that VOC or SBD labels.
+    """Write SegmentationClassAug in a VOC folder: one 8-bit grey PNG for each image that VOC or SBD labels.
 
     If both have a label, VOC's is used, with its border of 255. Existing files are kept.
 
@@ -109,7 +114,7 @@ def build_augmented(voc: str | os.PathLike[str], sbd: str | os.PathLike[str], pr
         source = voc / "SegmentationClass" / f"{name}.png" if name in own else sbd / "cls" / f"{name}.mat"
         label = read_label(source) if name in own else read_sbd_label(source)
         check_labels(label, 21, 255, source)
-        write_label(target, label)
+        write_grey_label(target, label)
 
     names = sorted(own | theirs)
     with ThreadPoolExecutor(max(2, cpus())) as pool:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...data import Dataset
 from ...errors import InputError, Stopped
+from ...locks import locked_folder
 from .. import crf_flags
 
 if TYPE_CHECKING:
@@ -68,20 +71,38 @@ def _flag(name: str) -> str:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from ...experiment import pipeline
-    from ...experiment.stages.search import save_search, show_search
+    from ...experiment import lock, pipeline
 
     target = _target(arguments)
     if target is not None:
         pipeline.check_ready(target, "search")
     items, dataset, num_classes = _inputs(arguments)
+    if arguments.name is None:
+        _examine_labels(arguments, items, dataset, num_classes)
     output = _output(arguments)
+    with ExitStack() as held:
+        if target is not None:
+            held.enter_context(lock(target))
+        held.enter_context(locked_folder(output, f"another search is writing into {output}"))
+        _search_and_save(arguments, (items, dataset, num_classes), target, output)
+
+
+def _search_and_save(
+    arguments: argparse.Namespace,
+    inputs: tuple[list[FileItem], Dataset | None, int],
+    target: Experiment | None,
+    output: Path,
+) -> None:
+    from ...experiment import pipeline
+    from ...experiment.stages.search import save_search, show_search
+
+    items, dataset, num_classes = inputs
     start = time.monotonic()
     try:
         result = _search(arguments, items, dataset, num_classes, output)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         kept = f"progress is kept in {output / 'search.journal'}"
-        raise Stopped(f"crf-search: interrupted; {kept}; run the same command again to continue") from None
+        raise Stopped(f"crf-search: interrupted; {kept}; run the same command again to continue", stop) from None
     save_search(result, output / "search.json")
     show_search(result, dataset.classes if dataset else ())
     print(f"{output}: wrote search.json, search.csv, search.png, parameters.json")
@@ -89,6 +110,19 @@ def run(arguments: argparse.Namespace) -> None:
         save_search(result, target.search_result)
         pipeline.note_finished(target, "search", time.monotonic() - start)
         print(f"{target.crf_parameters}: the stage crf of {target.name} now uses this result")
+
+
+def _examine_labels(
+    arguments: argparse.Namespace, items: list[FileItem], dataset: Dataset | None, num_classes: int
+) -> None:
+    """Refuse labels that make no sense, and warn of what may make none; the stage data does so for an experiment."""
+    from ...crf.search import choose_evenly
+    from ...crf.search.label_check import examine_labels
+
+    classes = dataset.classes if dataset else [f"class {number}" for number in range(num_classes)]
+    ignored = dataset.ignore_label if dataset else arguments.ignore_label
+    for text in examine_labels(choose_evenly(items, arguments.max_images), classes, ignored, arguments.labels):
+        print(f"warning: {text}", file=sys.stderr, flush=True)
 
 
 def _search(
@@ -178,20 +212,17 @@ def _classes(items: list[FileItem]) -> int:
 
 
 def _folder_items(arguments: argparse.Namespace) -> list[FileItem]:
-    from ...crf.batch import Failure, batch_tasks
+    from ...crf.batch import Failure
     from ...crf.search import FileItem
     from ...data import image_size
 
     size: Any = crf_flags.net_size(arguments.size)
     labels = crf_flags.absolute(arguments.labels)
-    tasks = batch_tasks(
-        crf_flags.absolute(arguments.scores), crf_flags.absolute(arguments.images), crf_flags.ids(arguments.list)
-    )
     items = []
-    for task in tasks:
+    for task in crf_flags.tasks(arguments):
         if isinstance(task, Failure):
             raise InputError(task.message)
-        net_size = image_size(task.image) if size == "image" else size
+        net_size = image_size(task.image, task.upright) if size == "image" else size
         label = labels / f"{task.id}.png"
-        items.append(FileItem(str(task.image), str(task.scores), str(label), net_size, arguments.kind))
+        items.append(FileItem(str(task.image), str(task.scores), str(label), net_size, arguments.kind, task.upright))
     return items
