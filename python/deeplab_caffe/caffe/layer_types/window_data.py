@@ -16,8 +16,8 @@ from ...errors import InputError
 from .. import log
 from ..blob import Blob
 from .base import register
+from .data_transformer import check_moved_fields, read_means
 from .read_ahead import ReadAheadLayer
-from .transformer import check_moved_fields, read_means
 from .window_file import read_windows
 
 
