@@ -24,7 +24,7 @@ FLOORS = (
     ("crf",),
     ("formats", "data", "evaluation"),
 )
-GROUND = ("arrays", "errors", "files", "permission", "progress", "spelling", "tables")
+GROUND = ("arrays", "errors", "files", "permission", "progress", "reading", "spelling", "tables")
 
 #: what rooms may not import although it lies on a lower floor
 NOT = {

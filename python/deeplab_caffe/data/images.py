@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import InputError
+from ..reading import reading
 from .mapped_arrays import map_values, open_npy
 
 #: suffixes of image files; those that are memory-mapped come first
@@ -41,11 +42,9 @@ def read_pixels(path: str | os.PathLike[str], colour: bool = True) -> NDArray[np
         InputError: the file is missing or damaged; names it.
     """
     flags = cv2.IMREAD_COLOR if colour else cv2.IMREAD_GRAYSCALE
-    try:
+    with reading(path, "the image", "cannot read the image"):
         data = np.fromfile(path, np.uint8)
         image = cv2.imdecode(data, flags | cv2.IMREAD_IGNORE_ORIENTATION) if data.size else None
-    except (OSError, ValueError, cv2.error) as error:
-        raise InputError(f"{os.fspath(path)}: cannot read the image: {getattr(error, 'strerror', error)}") from None
     if image is None:
         raise InputError(f"{os.fspath(path)}: cannot read the image: damaged, or a format that OpenCV does not support")
     return np.asarray(image, np.uint8)
@@ -53,12 +52,9 @@ def read_pixels(path: str | os.PathLike[str], colour: bool = True) -> NDArray[np
 
 def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     """(height, width) in pixels of an image file as stored, from its header; raises InputError if it cannot be read."""
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-    except (OSError, Image.DecompressionBombError) as error:
-        raise InputError(f"{os.fspath(path)}: cannot read the image: {error}") from None
-    return height, width
+    with reading(path, "the image", "cannot read the image"), Image.open(path) as image:
+        width, height = image.size
+        return height, width
 
 
 def find_images(folder: str | os.PathLike[str]) -> dict[str, Path]:
@@ -102,11 +98,9 @@ def _open_npy(path: Path) -> NDArray[Any]:
 
 def _open_ppm(path: Path) -> NDArray[np.uint8] | None:
     """A binary PPM of 8 bits, memory-mapped; None for another kind, which OpenCV may support."""
-    try:
+    with reading(path, "the image", "cannot read the image"):
         with path.open("rb") as file:
             match = _PPM.match(file.read(1024))
-    except OSError as error:
-        raise InputError(f"{path}: cannot {_WHAT}: {error.strerror or error}") from None
-    if match is None:
-        return None
-    return map_values(path, _WHAT, np.uint8, match.end(), (int(match[2]), int(match[1]), 3))
+        if match is None:
+            return None
+        return map_values(path, _WHAT, np.uint8, match.end(), (int(match[2]), int(match[1]), 3))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ..errors import InputError
 from ..files import write_text
+from ..reading import reading
 
 _INTEGER = re.compile(r"\s*([-+]?\d+)")
 _NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
@@ -35,11 +36,8 @@ def read_list(path: str | os.PathLike[str], needs_label: bool = True) -> list[Li
         InputError: the file cannot be read, is not text, is empty, or a line is blank or has no label; names list and
             line.
     """
-    try:
-        with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
-            lines = file.read().splitlines()
-    except OSError as error:
-        raise InputError(f"{os.fspath(path)}: cannot read the list: {error.strerror}") from None
+    with reading(path, "the list"), open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
+        lines = file.read().splitlines()
     if strange := next((n for n, line in enumerate(lines, 1) if _NO_TEXT.search(line)), None):
         raise InputError(
             f"{os.fspath(path)}:{strange}: not a text file; expected a list, one '<image> <label>' per line"
@@ -58,11 +56,9 @@ def read_numbered_list(path: str | os.PathLike[str]) -> list[ListEntry]:
     Raises:
         InputError: the list cannot be read or is empty, or a line has no such number; names list and line.
     """
-    try:
-        with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
-            lines = file.read().splitlines()
-    except OSError as error:
-        raise InputError(f"source: '{os.fspath(path)}': cannot read the list: {error.strerror}") from None
+    cannot = "source: '{path}': cannot read the list: {reason}"
+    with reading(path, cannot=cannot), open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
+        lines = file.read().splitlines()
     if not any(line.strip() for line in lines):
         raise InputError(f"{os.fspath(path)}: the list is empty; expected one '<image> <label>' per line")
     entries = []

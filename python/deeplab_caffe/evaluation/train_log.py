@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..reading import reading
 
 # The date is mmdd, or yyyymmdd since glog 0.5; other text, such as a scheduler's time, may precede it.
 _PREFIX = re.compile(r"^.*?\b[IWEF](\d{4})?(\d\d)(\d\d) (\d\d):(\d\d):(\d\d)\.(\d+)\s+\d+ [^\]\s]+:\d+\] ?")
@@ -63,11 +64,8 @@ def read_train_log(*paths: str | os.PathLike[str]) -> TrainLog:
     """
     reader = _Reader()
     for path in paths:
-        try:
-            with open(path, encoding="utf-8", errors="replace") as file:
-                reader.read(file)
-        except OSError as error:
-            raise InputError(f"{os.fspath(path)}: cannot read the log: {error.strerror}") from None
+        with reading(path, "the log"), open(path, encoding="utf-8", errors="replace") as file:
+            reader.read(file)
     if not reader.log.columns:
         names = ", ".join(os.fspath(path) for path in paths)
         raise InputError(f"{names}: no line 'Iteration N, loss = ...'; expected the log of a training with display > 0")

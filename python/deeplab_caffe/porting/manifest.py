@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,12 +12,8 @@ from typing import Any
 from ..data.archive import unpack
 from ..data.download import download, file_sum
 from ..errors import InputError
+from ..reading import read_toml
 from ..spelling import did_you_mean
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 #: environment variable with a mirror: an address, or a folder with the files under their own names
 MIRROR = "DEEPLAB_MIRROR"
@@ -63,12 +58,7 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, KnownWeights]:
     Raises:
         InputError: if the file cannot be read, or an entry is invalid.
     """
-    try:
-        tables = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot read the manifest of weights: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: {error}") from None
+    tables = read_toml(path, "the manifest of weights")
     return {name: _entry(f"{path}: [{name}]", name, table) for name, table in tables.items()}
 
 

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ...errors import InputError
 from ...files import replacing, write_text
 from ...formats.binary_net import DIALECTS, is_binary
 from ...formats.messages import to_message
@@ -17,6 +16,7 @@ from ...formats.templates import fill_in, template_values
 from ...formats.upgrade_binary import count_blobs, upgrade_binary
 from ...formats.upgrade_report import Upgrade
 from ...formats.upgrade_text import upgrade_document
+from ...reading import CANNOT_OPEN, reading
 from .. import template_flags
 
 _BINARY_SUFFIXES = (".caffemodel", ".binaryproto", ".pb")
@@ -68,11 +68,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _is_binary(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return is_binary(file.read(65536))
-    except OSError as error:
-        raise InputError(f"Could not open file {path}: {error.strerror}") from None
+    with reading(path, cannot=CANNOT_OPEN), path.open("rb") as file:
+        return is_binary(file.read(65536))
 
 
 def _upgrade_text(path: Path, arguments: argparse.Namespace) -> Upgrade:

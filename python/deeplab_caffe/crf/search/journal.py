@@ -7,6 +7,7 @@ import os
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
+from ...reading import reading
 from .space import Setting
 
 Matrix = NDArray[np.int64]
@@ -39,8 +41,9 @@ class Journal:
         if path is None:
             return
         self._path = Path(path)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self._path.open("a+b", buffering=0)
+        with reading(self._path, "the journal") if self._path.exists() else nullcontext():
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("a+b", buffering=0)
         try:
             self._lock()
             self._read()
@@ -89,11 +92,10 @@ class Journal:
         checksum, _, text = line.partition(b" ")
         if checksum != _checksum(text):
             return False
-        digest, classes, counted = json.loads(text)
-        for setting, places, counts in counted:
-            matrix = np.zeros((classes, classes), np.int64)
-            matrix.flat[places] = counts
-            self._matrices[digest, Setting(*setting) if setting else None] = matrix
+        try:
+            self._matrices.update(_matrices(text))
+        except Exception:  # the checksum is right, but it was not a search that wrote it
+            return False
         return True
 
     def __contains__(self, key: Key) -> bool:
@@ -127,3 +129,14 @@ def _sparse(matrix: Matrix) -> tuple[list[Any], list[Any]]:
 
 def _checksum(text: bytes) -> bytes:
     return b"%08x" % zlib.crc32(text)
+
+
+def _matrices(text: bytes) -> dict[Key, Matrix]:
+    """The matrices in the JSON of a line."""
+    digest, classes, counted = json.loads(text)
+    found: dict[Key, Matrix] = {}
+    for setting, places, counts in counted:
+        matrix = np.zeros((classes, classes), np.int64)
+        matrix.flat[places] = counts
+        found[digest, Setting(*setting) if setting else None] = matrix
+    return found
