@@ -5,22 +5,29 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import re
 import sys
 import threading
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from ..errors import InputError, Stopped
 from ..permission import python_layers
+from ..reading import reason_of
 from ..spelling import did_you_mean, nearest_word
 from .command_table import COMMANDS, Command
 from .gflags import run_program
+from .terminal import printable
 
 _HELP = ("-h", "--help")
 #: exit code of a command that Ctrl-C stopped
 _STOPPED = 130
+#: commands whose output is that of the user's script
+_OWN_OUTPUT = (["run"],)
+_MEMORY = re.compile(r"out of memory|allocate|not enough memory|insufficient memory", re.I)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,6 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # its warnings name no file; our messages do
     words = list(sys.argv[1:] if arguments is None else arguments)
+    with nullcontext() if words[:1] in _OWN_OUTPUT else printable():
+        code = _main(words)
+    if code == _STOPPED and arguments is None:
+        _leave_at_once(code)
+    return code
+
+
+def _main(words: list[str]) -> int:
     if words[:1] == ["--version"]:
         from .. import __version__
 
@@ -53,10 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _without_command(words)
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
-        code = guarded("deeplab", lambda: run(f"deeplab {command.name}", command, rest))
-    if code == _STOPPED and arguments is None:
-        _leave_at_once(code)
-    return code
+        return guarded("deeplab", lambda: run(f"deeplab {command.name}", command, rest))
 
 
 def run(program: str, command: Command, words: Sequence[str]) -> int | None:
@@ -87,8 +99,8 @@ def run(program: str, command: Command, words: Sequence[str]) -> int | None:
 def guarded(program: str, function: Callable[[], int | None]) -> int:
     """Call a function that returns an exit code, and turn its exceptions into messages and exit codes.
 
-    Invalid input (InputError, OSError) becomes one line on stderr and 2. A stop becomes 130. Other exceptions are bugs
-    and pass through.
+    Invalid input (InputError, OSError) and too little memory become one line on stderr and 2. A stop becomes 130. Other
+    exceptions are bugs and pass through.
 
     Args:
         program: the name in front of messages.
@@ -104,6 +116,11 @@ def guarded(program: str, function: Callable[[], int | None]) -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         print(f"{program}: error: {where}{error.strerror or error}", file=sys.stderr)
+        return 2
+    except (MemoryError, RuntimeError, ValueError) as error:  # libraries have several errors for this
+        if not isinstance(error, MemoryError) and not _MEMORY.search(str(error)):
+            raise
+        print(f"{program}: error: out of memory: {reason_of(error)}", file=sys.stderr)
         return 2
     except Stopped as stop:
         print(stop, file=sys.stderr)

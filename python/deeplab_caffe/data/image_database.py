@@ -107,7 +107,7 @@ def _datum(path: str, entry: ListEntry, conversion: Conversion) -> Any:
     if not exists:
         return None
     try:
-        image = read_pixels(path, colour=not conversion.gray)
+        image: NDArray[Any] = read_pixels(path, colour=not conversion.gray)
     except InputError:
         return None
     resized = bool(conversion.height and conversion.width)

@@ -60,7 +60,7 @@ class _Lmdb:
 
     def __init__(self, path: str) -> None:
         self.path = os.path.join(path, "data.mdb")
-        with self._reading():
+        with reading(self.path, "the LMDB", "cannot open the LMDB"):
             self._file = LmdbFile(self.path)
 
     def _reading(self) -> AbstractContextManager[None]:

@@ -10,6 +10,8 @@ import os
 import struct
 from collections.abc import Iterator
 
+from ..errors import InputError
+
 _MAGIC, _VERSION = 0xBEEFC0DE, 1
 _BRANCH, _LEAF, _OVERFLOW, _META = 0x01, 0x02, 0x04, 0x08
 _HEADER = 16
@@ -26,7 +28,8 @@ class LmdbFile:
     """An LMDB file, memory-mapped for reading; records in the order of their keys. Any thread may read.
 
     Raises:
-        PageError: on opening or reading, if the file is truncated, damaged or not an LMDB.
+        InputError: the file is truncated.
+        PageError: on opening or reading, if it is damaged or not an LMDB.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -44,7 +47,7 @@ class LmdbFile:
         _, self.entries, self._root, last, _ = max(metas, key=lambda meta: meta[-1])
         expected = (last + 1) * page_size
         if size < expected:
-            raise PageError(f"truncated: expected {expected} bytes, got {size}; copy it again")
+            raise InputError(f"{path} is truncated: expected {expected} bytes, got {size}; copy it again")
         self._pages = size // page_size
 
     def _meta(self, at: int) -> tuple[int, int, int, int, int]:
@@ -52,7 +55,7 @@ class LmdbFile:
         flags = struct.unpack_from("<H", self.view, at + 10)[0]
         magic, version = struct.unpack_from("<II", self.view, at + _HEADER)
         if not flags & _META or magic != _MAGIC:
-            raise PageError("not an LMDB")
+            raise PageError("not an LMDB file")
         if version != _VERSION:
             raise PageError(f"data of version {version}; expected version {_VERSION}")
         size = struct.unpack_from("<I", self.view, at + _HEADER + 24)[0]

@@ -46,6 +46,9 @@ class Variable(NamedTuple):
     quote: str
 
 
+_NO_PROTOTXT = "{path}: expected a prototxt, but {reason}"
+
+
 class Document:
     """A parsed prototxt file.
 
@@ -87,7 +90,7 @@ class Document:
     @classmethod
     def read(cls, path: str | os.PathLike[str], variables: Mapping[str, str] | None = None) -> Document:
         """Parse a file; raises PrototxtError if it is missing, not text, or not prototxt."""
-        with reading(path, damaged="expected a prototxt, but", cannot=CANNOT_OPEN, kind=PrototxtError):
+        with reading(path, damaged=_NO_PROTOTXT, cannot=CANNOT_OPEN, kind=PrototxtError):
             return cls(Path(path).read_bytes().decode("utf-8-sig"), str(path), variables)
 
     def place(self, offset: int) -> tuple[int, int]:

@@ -18,6 +18,8 @@ from ..spelling import did_you_mean
 #: environment variable with a mirror: an address, or a folder with the files under their own names
 MIRROR = "DEEPLAB_MIRROR"
 _MB = 1_000_000
+#: bytes that a download may have beyond the stated size, and the most without one
+_SLACK, _MOST = 1 << 24, 1 << 32
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ def _places(entry: KnownWeights, mirror: str | None) -> Iterator[str]:
 def _fetch_from(url: str, entry: KnownWeights, target: Path) -> Path:
     if not entry.archive:
         whole = entry.sha256 if len(entry.sha256) == 64 else None
-        download(url, target, sha256=whole, advise=False)
+        download(url, target, sha256=whole, advise=False, limit=_most(entry))
         try:
             _check_sum(target, entry.sha256)
         except InputError:
@@ -138,7 +140,8 @@ def _fetch_from(url: str, entry: KnownWeights, target: Path) -> Path:
     packed = target.with_name(f"{entry.name}-{url.rpartition('/')[2]}")
     staging = target.with_name(f".{entry.name}-unpacked")
     try:
-        download(url, packed, sha256=entry.sha256 if len(entry.sha256) == 64 else None, advise=False)
+        whole = entry.sha256 if len(entry.sha256) == 64 else None
+        download(url, packed, sha256=whole, advise=False, limit=_most(entry))
         unpack(packed, staging, entry.size * _MB, wanted=lambda name: name == entry.inside)
         if not (staging / entry.inside).is_file():
             raise InputError(f"{packed}: does not contain '{entry.inside}'")
@@ -147,6 +150,11 @@ def _fetch_from(url: str, entry: KnownWeights, target: Path) -> Path:
         shutil.rmtree(staging, ignore_errors=True)
     packed.unlink()
     return target
+
+
+def _most(entry: KnownWeights) -> int:
+    """The most bytes that a server may send: the size in the manifest is rounded, and an archive has a frame."""
+    return 2 * entry.size * _MB + _SLACK if entry.size else _MOST
 
 
 def _check_sum(path: Path, digits: str) -> None:

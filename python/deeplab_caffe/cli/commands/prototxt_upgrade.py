@@ -18,6 +18,7 @@ from ...formats.upgrade_report import Upgrade
 from ...formats.upgrade_text import upgrade_document
 from ...reading import CANNOT_OPEN, reading
 from .. import template_flags
+from ..terminal import write_content
 
 _BINARY_SUFFIXES = (".caffemodel", ".binaryproto", ".pb")
 
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
         upgrade, net = _upgrade_text(path, arguments), None
     target = path if arguments.in_place else Path(arguments.output) if arguments.output else None
     if target is None:
-        sys.stdout.write(upgrade.text)
+        write_content(upgrade.text)
     elif binary and arguments.in_place or target.suffix in _BINARY_SUFFIXES:
         _write_binary(target, _message(upgrade) if net is None else net)
         net = None
