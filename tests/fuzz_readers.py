@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import tarfile
@@ -25,9 +26,10 @@ from deeplab_caffe.caffe.layer_types.window_file import read_windows
 from deeplab_caffe.caffe.solver import snapshot
 from deeplab_caffe.crf.params import CRFParameters
 from deeplab_caffe.crf.search.journal import Journal
-from deeplab_caffe.crf.search.result import SearchResult
+from deeplab_caffe.crf.search.result import ScoredSetting, SearchResult
 from deeplab_caffe.data import archive, bin_files, boxes, images, labels, lists, score_maps, voc
 from deeplab_caffe.data.dataset import read_dataset
+from deeplab_caffe.errors import InputError
 from deeplab_caffe.evaluation import log_tables, read_train_log
 from deeplab_caffe.experiment import create, provenance, stage_records
 from deeplab_caffe.experiment.stages.evaluate import read_scores
@@ -75,8 +77,9 @@ def _format(path: Path) -> None:
 
 def _lmdb(path: Path) -> None:
     database = open_database(str(path.parent), "lmdb")
-    for key in database.keys():
-        datum.datum_to_array(datum.parse_datum(database.get(key)))
+    for value in map(database.get, database.keys()):
+        with contextlib.suppress(InputError):  # the layer adds where the record is
+            datum.datum_to_array(datum.parse_datum(value))
 
 
 def _state_dict(path: Path) -> None:
@@ -245,9 +248,10 @@ def _jsons() -> dict[str, bytes]:
 
 
 def _search_result() -> bytes:
-    row = {"w1": 5.0, "sigma_alpha": 50.0, "sigma_beta": 5.0, "mean_iou": 0.5, "round": 0}
-    best = json.loads(CRFParameters(5, 50, 5).to_json())
-    return json.dumps({"rows": [row], "best": best, "baseline_mean_iou": 0.4, "classes_before": [0.4]}).encode()
+    rows = (ScoredSetting("coarse", 5.0, 50.0, 5.0, 0.5),)
+    best = CRFParameters(5, 50, 5)
+    result = SearchResult(rows, best, 0.5, 0.4, 9, ("w1",), (0.1, 0.2), (0.4, 0.3), (0.5, None))
+    return result.to_json().encode()
 
 
 def targets(folder: Path) -> list[Target]:

@@ -16,7 +16,7 @@ import numpy as np
 from ..arrays import Palette
 from ..errors import InputError
 from ..files import write_text
-from ..reading import read_toml
+from ..reading import read_toml, reading
 from ..spelling import did_you_mean
 from .labels import voc_palette
 from .lists import ListEntry, full_path, read_list
@@ -128,7 +128,8 @@ class Dataset:
 
 def read_dataset(path: str | os.PathLike[str], root: str | os.PathLike[str] | None = None) -> Dataset:
     """`Dataset.read` as a function."""
-    return Dataset.read(path, root)
+    with reading(path, "the data set description", "not a data set description"):
+        return Dataset.read(path, root)
 
 
 def write_dataset(dataset: Dataset, path: str | os.PathLike[str]) -> None:

@@ -160,6 +160,8 @@ def _remembered(folder: Path) -> dict[str, Any]:
     try:
         before = dict(read_json(path))
         GeneratorOptions(**before.get("options", {}))
+        if not isinstance(before.get("data"), str | None):
+            raise TypeError(f"data is {before['data']!r}; expected a path")
     except Exception as error:
         if not path.exists():
             return {}

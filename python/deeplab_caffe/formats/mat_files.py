@@ -45,7 +45,7 @@ def read_mat(path: str | os.PathLike[str], name: str) -> Any:
             raise InputError(f"{path}: a MAT file of version 7.3; expected version 5: save with '-v7' in MATLAB")
         order = {b"IM": "<", b"MI": ">"}.get(content[126:128])
         if order is None:
-            raise InputError(f"{path}: not a MAT file of version 5")
+            raise InputError(f"{path}: is not a MAT file of version 5")
         for kind, body in _elements(memoryview(content)[128:], order):
             parts = _parts(kind, body, order)
             if len(parts) >= 3 and bytes(parts[2][1]) == name.encode():

@@ -16,7 +16,7 @@ from ..filler import check_filler, fill
 from .deferred_label_check import DeferredLabelCheck
 from .reach import SAME_PLACE, Reaches, WholeReach, plane
 
-_CANNOT_READ = "cannot read {what} '{path}': {reason}"
+_CANNOT_READ = "cannot read {what}'{path}': {reason}"
 #: "any number"
 MANY = 10**6
 
@@ -159,7 +159,7 @@ class Layer:
         raise InputError(self.describe() + message)
 
     @contextmanager
-    def reading(self, path: str, what: str) -> Iterator[None]:
+    def reading(self, path: str, what: str = "") -> Iterator[None]:
         """As `reading.reading`, for a file that the layer names; the error also names file, line and layer.
 
         Args:
@@ -167,7 +167,7 @@ class Layer:
             what: what it is, and the field that names it: "the list, source:".
         """
         try:
-            with reading(path, what, _CANNOT_READ, _CANNOT_READ):
+            with reading(path, what and f"{what} ", _CANNOT_READ, _CANNOT_READ):
                 yield
         except InputError as error:
             if str(error).startswith(self.describe()):

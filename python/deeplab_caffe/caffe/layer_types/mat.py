@@ -138,7 +138,7 @@ class MatRead(DataLayer):
     def _read(self, item: int, top: int) -> np.ndarray:
         """(C, H, W), float32."""
         path = self._path(item, top)
-        with self.reading(path, "the MAT file"):
+        with self.reading(path):
             data = read_mat(path, "data")
         if not isinstance(data, np.ndarray) or data.dtype not in (np.float32, np.float64) or data.ndim > 4:
             kind = f"{data.dtype} with {data.ndim} axes" if isinstance(data, np.ndarray) else type(data).__name__

@@ -114,7 +114,9 @@ class SearchResult:
             rows = tuple(ScoredSetting(**row) for row in values.pop("rows"))
             best = CRFParameters(**values.pop("best"))
             lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-            return cls(rows, best, **{**values, **lists})
+            result = cls(rows, best, **{**values, **lists})
+            result.summary(), result.class_table()  # values of other types fail here
+            return result
         except InputError:
             raise
         except Exception as error:
