@@ -11,6 +11,7 @@ crash counts as a fault. `tests/formats/test_fuzz.py` runs a few.
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import json
 import mmap
 import os
@@ -124,13 +125,17 @@ def run_apart(target: Target, count: int, seed: int, folder: Path) -> Outcome:
         child = os.fork()
         if not child:
             os.close(reader)
-            _child(target, count, seed, folder, first, done, writer)
+            try:
+                _child(target, count, seed, folder, first, done, writer)
+            finally:
+                os._exit(1)
         os.close(writer)
         with os.fdopen(reader) as lines:
             outcome.faults += [(bytes.fromhex(data), what) for data, what in map(json.loads, lines)]
         status = os.waitpid(child, 0)[1]
         if os.WIFSIGNALED(status) or os.WEXITSTATUS(status):
-            data = (folder / target.name).read_bytes()
+            path = folder / target.name
+            data = path.read_bytes() if path.exists() else b""
             ended = f"killed by signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else "the process ended"
             outcome.faults.append((data, ended))
             done[:8] = (int.from_bytes(done[:8], "little") + 1).to_bytes(8, "little")
@@ -139,6 +144,7 @@ def run_apart(target: Target, count: int, seed: int, folder: Path) -> Outcome:
 
 
 def _child(target: Target, count: int, seed: int, folder: Path, first: int, done: mmap.mmap, writer: int) -> None:
+    faulthandler.disable()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     with os.fdopen(writer, "w") as lines:
@@ -207,7 +213,7 @@ def _count(target: Target, given: argparse.Namespace, folder: Path) -> int:
         return int(given.count)
     trial = min(given.count, 20)
     pace = max(run_apart(target, trial, given.seed, folder).seconds / trial, 1e-5)
-    return max(trial, min(given.count, round(given.seconds / pace, -2)))
+    return max(trial, min(given.count, int(given.seconds / pace) // 100 * 100))
 
 
 def _show(outcome: Outcome) -> None:

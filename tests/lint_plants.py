@@ -264,7 +264,7 @@ PLANTED: dict[str, list[Plant]] = {
         )
     ],
     "unknown-type": [
-        Plant("train", 'type: "Pooling"', 'type: "Poling"', 'layer {\n  name: "pool1"', "did you mean 'Pooling'?")
+        Plant("train", 'type: "Pooling"', 'type: "Poling"', 'type: "Poling"', "did you mean 'Pooling'?")
     ],
     "shared-shape": [
         Plant("train", _PARAM, _SHARED, 'layer {\n  name: "conv2"', "which it shares it with, has (8, 3, 3, 3)", 2)

@@ -24,7 +24,18 @@ FLOORS = (
     ("crf",),
     ("formats", "data", "evaluation"),
 )
-GROUND = ("arrays", "errors", "files", "permission", "progress", "reading", "spelling", "tables")
+GROUND = (
+    "arrays",
+    "errors",
+    "files",
+    "locks",
+    "permission",
+    "progress",
+    "reading",
+    "spelling",
+    "tables",
+    "temporary_files",
+)
 
 #: what rooms may not import although it lies on a lower floor
 NOT = {

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import lint_rules_page
-from deeplab_caffe import __version__
+from deeplab_caffe import __version__, caffe
 from deeplab_caffe.inspection.lint import RULES
 
 ROOT = Path(__file__).parent.parent
@@ -71,6 +71,11 @@ def test_the_page_of_lint_rules_is_what_is_generated() -> None:
 def test_a_rule_says_why(name: str) -> None:
     reason = RULES[name].reason
     assert reason.endswith(".") and len(reason) > 20, f"the rule {name} needs a docstring that says why it is a mistake"
+
+
+def test_the_page_of_conformance_has_every_layer_type() -> None:
+    page = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| ([A-Z]\w*) \|", page, re.MULTILINE) == caffe.layer_type_list(), "run make conformance"
 
 
 # -- contributing

@@ -15,7 +15,23 @@ class InputError(RuntimeError, ValueError):
 
 
 class Stopped(Exception):
-    """A signal stopped a long computation, after its state was saved; the message says how to resume."""
+    """A signal stopped a long computation, after its state was saved; the message says how to resume.
+
+    The command line exits with `code`: 130 after Ctrl-C (SIGINT), 143 after SIGTERM.
+    """
+
+    def __init__(self, message: str, cause: BaseException | int = 130) -> None:
+        super().__init__(message)
+        self.code = cause if isinstance(cause, int) else stop_code(cause)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: what it interrupts ends as after Ctrl-C."""
+
+
+def stop_code(stop: BaseException) -> int:
+    """The exit code of a program that this ended: 143 for SIGTERM, else 130."""
+    return getattr(stop, "code", 143 if isinstance(stop, Terminated) else 130)
 
 
 class NotFinite(Exception):

@@ -37,7 +37,6 @@ def _broken(path: Path) -> None:
     raise IndexError("out of range")
 
 
-
 def _anonymous(path: Path) -> None:
     raise InputError("damaged")
 

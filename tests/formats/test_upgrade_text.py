@@ -54,7 +54,7 @@ def _message(text: str, kind: str = "NetParameter"):
         ),
         (
             "layers { type: DATA data_param { mirror: ${M} source: 's' crop_size: 3 } }",
-            'layer { type: "Data" transform_param { mirror: ${M} crop_size: 3 } data_param { source: \'s\' } }',
+            "layer { type: \"Data\" transform_param { mirror: ${M} crop_size: 3 } data_param { source: 's' } }",
         ),
         (
             "layers {\n  layer {\n    type: 'conv'\n    pad: 1\n    # k\n    kernelsize: 3\n    name: 'c'\n"
@@ -190,3 +190,33 @@ def test_a_variable_without_a_value_is_an_error_where_one_is_wanted(tmp_path, ca
     assert main(["prototxt", "upgrade", str(path), "--fill", "-o", str(tmp_path / "out")]) == 2
     assert "t.prototxt:2:8: the template variable ${NOWHERE} has no value" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_variable_and_a_number_that_could_stand_for_it():
+    text = (
+        "layers { name: 'c' type: CONVOLUTION bottom: 'a' top: 'c' blobs_lr: ${LR} "
+        "convolution_param { num_output: 9900001 kernel_size: 9900002 hole: ${H} } }"
+    )
+    upgraded = upgrade_document(Document(text)).text
+    assert "param { lr_mult: ${LR} }" in upgraded and "dilation: ${H}" in upgraded
+    assert "num_output: 9900001 kernel_size: 9900002" in upgraded
+
+
+def test_digits_in_a_name_are_no_variable():
+    text = "layers { name: '9900001' type: POWER bottom: 'a' top: 'c' param: '9900001' blobs_lr: ${LR} }"
+    upgraded = upgrade_document(Document(text)).text
+    assert upgraded.count("9900001") == 2 and "lr_mult: ${LR}" in upgraded
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "solver_type: ${V}",
+        "layers { name: 'c' type: CONVOLUTION bottom: 'a' top: 'c' param: 'w' blob_share_mode: ${V} }",
+        "layers { name: 'd' type: IMAGE_SEG_DATA top: 'd' image_data_param { source: 's' has_label: ${V} } }",
+        "layers { name: 'c' type: INTERP bottom: 'a' top: 'c' strict_dim: ${V} }",
+    ],
+)
+def test_a_variable_that_decides_the_upgrade_is_an_error(text):
+    with pytest.raises(InputError, match=r"f:1:\d+: \w+: \$\{V\}: the upgrade depends on its value; set it to a value"):
+        upgrade_document(Document(text, "f"))

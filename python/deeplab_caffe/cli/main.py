@@ -6,15 +6,18 @@ import argparse
 import importlib
 import os
 import re
+import signal
 import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
+from types import FrameType
 from typing import Any
 
-from ..errors import InputError, Stopped
+from ..errors import InputError, NotFinite, Stopped, Terminated, stop_code
+from ..files import is_standard_output
 from ..permission import python_layers
 from ..reading import reason_of
 from ..spelling import did_you_mean, nearest_word
@@ -23,8 +26,10 @@ from .gflags import run_program
 from .terminal import printable
 
 _HELP = ("-h", "--help")
-#: exit code of a command that Ctrl-C stopped
-_STOPPED = 130
+#: exit codes of a command that Ctrl-C or SIGTERM stopped
+_STOPPED = (130, 143)
+#: exit code of a training that is no longer finite
+_NOT_FINITE = 3
 #: commands whose output is that of the user's script
 _OWN_OUTPUT = (["run"],)
 _MEMORY = re.compile(r"out of memory|allocate|not enough memory|insufficient memory", re.I)
@@ -37,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words behind `deeplab`; None: those of this process.
 
     Returns:
-        The exit code: 0; 2 for invalid input; 130 if stopped; otherwise the command's own.
+        The exit code: 0; 2 for invalid input; 3 for a training that is no longer finite; 130 if stopped by Ctrl-C,
+        143 by SIGTERM; otherwise the command's own.
 
     Example:
         >>> main(["log", "/no/such.log"])
@@ -47,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     with nullcontext() if words[:1] in _OWN_OUTPUT else printable():
         code = _main(words)
-    if code == _STOPPED and arguments is None:
+    if code in _STOPPED and arguments is None:
         _leave_at_once(code)
     return code
 
@@ -66,7 +72,7 @@ def _main(words: list[str]) -> int:
     command, rest = _look_up(words)
     if command is None:
         return _without_command(words)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), terminating():
         warnings.showwarning = _show_warning
         return guarded("deeplab", lambda: run(f"deeplab {command.name}", command, rest))
 
@@ -91,16 +97,23 @@ def run(program: str, command: Command, words: Sequence[str]) -> int | None:
     parser.set_defaults(command=command.name)
     module.add_arguments(parser)
     parsed = parser.parse_args(words)
-    with python_layers(getattr(parsed, "allow_python_layers", False)):
+    with python_layers(getattr(parsed, "allow_python_layers", False)), _messages_apart_from(parsed):
         code: int | None = module.run(parsed)
     return code
+
+
+def _messages_apart_from(parsed: argparse.Namespace) -> AbstractContextManager[Any]:
+    """A context in which messages go to stderr if a command writes a file to `/dev/stdout`."""
+    outputs = [getattr(parsed, name, None) for name in ("output", "csv", "json", "plot", "markdown")]
+    mixed = any(isinstance(path, str) and "\0" not in path and is_standard_output(path) for path in outputs)
+    return redirect_stdout(sys.stderr) if mixed else nullcontext()
 
 
 def guarded(program: str, function: Callable[[], int | None]) -> int:
     """Call a function that returns an exit code, and turn its exceptions into messages and exit codes.
 
-    Invalid input (InputError, OSError) and too little memory become one line on stderr and 2. A stop becomes 130. Other
-    exceptions are bugs and pass through.
+    Invalid input (InputError, OSError) and too little memory become one line on stderr and 2, a training that is no
+    longer finite one and 3. A stop becomes 130 or 143. Other exceptions are bugs and pass through.
 
     Args:
         program: the name in front of messages.
@@ -122,12 +135,32 @@ def guarded(program: str, function: Callable[[], int | None]) -> int:
             raise
         print(f"{program}: error: out of memory: {reason_of(error)}", file=sys.stderr)
         return 2
+    except NotFinite as error:
+        print(f"{program}: error: {error}", file=sys.stderr)
+        return _NOT_FINITE
     except Stopped as stop:
         print(stop, file=sys.stderr)
-        return _STOPPED
-    except KeyboardInterrupt:
+        return stop.code
+    except KeyboardInterrupt as stop:
         print(f"{program}: interrupted", file=sys.stderr)
-        return _STOPPED
+        return stop_code(stop)
+
+
+@contextmanager
+def terminating() -> Iterator[None]:
+    """A context in which SIGTERM ends the work like Ctrl-C: what was begun is tidied up."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _leave_at_once(code: int) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 
 from ..errors import InputError
+from ..files import put
 from ..progress import Progress
 
 _DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, RuntimeError)
@@ -185,4 +186,4 @@ def _move_into(source: Path, target: Path) -> None:
         elif place.is_dir() or (entry.is_dir() and place.exists()):
             raise InputError(f"{place}: the archive has a {'folder' if entry.is_dir() else 'file'} of this name")
         else:
-            shutil.move(entry, place)
+            put(entry, place) if entry.is_file() else shutil.move(entry, place)

@@ -17,6 +17,8 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from ..errors import InputError
+from ..files import put
+from ..locks import locked
 from ..progress import Progress
 
 PAUSES = (1.0, 3.0, 10.0)  # seconds before each further attempt
@@ -61,7 +63,7 @@ def download(
 
     Raises:
         InputError: no such file, no network, a server that is too slow or sends more than `limit`, a wrong checksum, or
-            no disk space.
+            no disk space; or another process is fetching it.
     """
     target = Path(path)
     sums = {"md5": md5, "sha256": sha256}
@@ -75,13 +77,14 @@ def download(
     advice = f" {_advice(target)}" if advise else ""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        if not checkable:
-            part.unlink(missing_ok=True)
-        _Transfer(url, part, checkable, progress, limit).run()
-        if wrong := _wrong_sum(part, sums):
-            part.unlink()
-            raise _Failed(f"this is not the expected file: {wrong}. It was removed; trying again may help")
-        os.replace(part, target)
+        with locked(target.with_name(f".{target.name}.lock"), f"{target} is being fetched already"):
+            if not checkable:
+                part.unlink(missing_ok=True)
+            _Transfer(url, part, checkable, progress, limit).run()
+            if wrong := _wrong_sum(part, sums):
+                part.unlink()
+                raise _Failed(f"this is not the expected file: {wrong}. It was removed; trying again may help")
+            put(part, target)
     except _Failed as failure:
         kept = f" The part downloaded so far is kept in {part}." if checkable and part.is_file() else ""
         raise InputError(f"{url}: {failure}.{kept}{advice}") from None

@@ -15,6 +15,7 @@ from ..arrays import Label
 from ..errors import InputError
 from ..files import cpus, write_text
 from ..formats.mat_files import read_mat
+from ..locks import locked_folder
 from ..progress import tracked
 from ..reading import read_text, reading
 from .archive import unpack
@@ -66,7 +67,11 @@ def prepare_voc(folder: str | os.PathLike[str] = "data", source: str | None = No
         InputError: a file is missing and cannot be downloaded; says what to put where. VOC's own lists are written
             even if SBD fails.
     """
-    folder = Path(folder)
+    with locked_folder(folder, f"{os.fspath(folder)} is in use"):
+        return _prepare(Path(folder), source, fetch)
+
+
+def _prepare(folder: Path, source: str | None, fetch: bool) -> Path:
     voc, sbd = folder / "VOCdevkit" / "VOC2012", folder / "benchmark_RELEASE" / "dataset"
     _obtain(VOC_ARCHIVE, folder, source, fetch, lambda: _missing_of_voc(voc))
     write_voc_lists(voc)

@@ -41,6 +41,8 @@ class Engine(ABC):
     caffe: ModuleType
     #: whether a net may be tested if some layers have no weights in the file
     allow_uninitialized = False
+    #: whether weights that are not finite may be tested or trained on
+    allow_not_finite = False
     #: precision of activations, "float32" or "bf16"; weights, their gradients and losses are always float32
     precision = "float32"
     #: whether training keeps few activations and recomputes the others: less memory, more time
@@ -88,9 +90,25 @@ class Engine(ABC):
         if not self.allow_uninitialized:
             fit(read_weight_file(weights), str(net_file), _layers(net)).demand_initialized()
 
+    def check_finite(self, net: Any, weights: Path) -> None:
+        """Raise InputError if weights that a net takes from a file hold NaN or infinity, unless that is allowed."""
+        if not self.allow_not_finite:
+            demand_finite(net, weights)
+
     @abstractmethod
     def train(self, training: Training) -> None:
         """Train; raises InputError if input is invalid, Stopped if a signal stopped the training."""
+
+
+def demand_finite(net: Any, weights: Path) -> None:
+    """Raise InputError, which names the layer, if weights that a net takes from a file hold NaN or infinity."""
+    names = _layers(net)
+    for layer in read_weight_file(weights).weighted:
+        if layer.name in names and not all(np.isfinite(blob.data).all() for blob in layer.blobs):
+            raise InputError(
+                f"{weights}: the weights of layer '{layer.name}' hold NaN or infinity, so the training that made them "
+                "has diverged; use an earlier snapshot, or --allow-not-finite-weights"
+            )
 
 
 def starting_table(net: Any, net_file: Path, weights: Path) -> str:

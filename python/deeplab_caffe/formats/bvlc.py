@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from ..spelling import did_you_mean
 from . import schema
 from .bvlc_schema import BVLC_TYPES, LACKING, MODULE, PYTHON_TYPES, REFUSED_TYPES
 from .edits import Edits
-from .messages import Placeholders, is_repeated, to_message
+from .foreign_types import about
+from .messages import Placeholders, to_message
 from .prototxt import Document
+from .scalar_values import is_repeated
 from .tree import Block, Field, Scalar, walk
 from .upgrade_text import upgrade_document
 from .writer import format_float, format_message
@@ -79,8 +78,7 @@ class _Layer:
         elif self.type == "SoftmaxWithLoss" and self.loss:
             self._write_weighted_loss(self.loss)
         elif self.type not in BVLC_TYPES and "${" not in self.type:
-            known = sorted(BVLC_TYPES | set(PYTHON_TYPES))
-            hint = "" if self.type in REFUSED_TYPES else did_you_mean(self.type, known)
+            hint = "" if self.type in REFUSED_TYPES else about(self.type)
             raise self.document.error(
                 self._field("type").start,
                 f"neither BVLC's Caffe nor {MODULE} has a layer type '{self.type}'{hint}",
@@ -188,5 +186,5 @@ def _scalar(descriptor: Any, value: Any, placeholders: Placeholders) -> str:
     if descriptor.enum_type is not None:
         return repr(descriptor.enum_type.values_by_number[value].name)
     if isinstance(value, float):
-        return format_float(float(np.float32(value)))
+        return format_float(value)
     return repr(value)

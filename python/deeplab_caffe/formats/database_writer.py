@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 import lmdb
 
 from ..errors import InputError
+from ..files import new_folder
 
 #: records per transaction
 _TOGETHER = 1000
@@ -43,21 +42,16 @@ def new_database(path: str | os.PathLike[str], backend: str) -> Iterator[Databas
         raise InputError(f"{target}: exists already; remove it or choose another name")
     if backend not in ("lmdb", "leveldb"):
         raise InputError(f"unknown backend '{backend}'; expected lmdb or leveldb")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
     try:
-        writer = _LmdbWriter(beside) if backend == "lmdb" else _LevelDbWriter(beside)
-        try:
+        with new_folder(target) as beside, closing(_writer(beside, backend)) as writer:
             yield writer
             writer.flush()
-        finally:
-            writer.close()
-        beside.chmod(0o755)
-        beside.rename(target)
     except lmdb.Error as error:
         raise InputError(f"{target}: cannot write the database: {error}") from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _writer(folder: Path, backend: str) -> _LmdbWriter | _LevelDbWriter:
+    return _LmdbWriter(folder) if backend == "lmdb" else _LevelDbWriter(folder)
 
 
 class _LmdbWriter:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
+from ctypes import c_float
 from dataclasses import dataclass
 from typing import Any
 
-from ..spelling import did_you_mean, nearest_word
+from ..spelling import did_you_mean, nearest_fields, nearest_word, suggestion
+from . import foreign_types, schema
 from .prototxt import Document
-from .tree import VARIABLE, Block, Field, PrototxtError, Scalar
+from .scalar_values import INTEGERS, TYPE_NAMES, converted, expected, integer_of, is_repeated, number_of
+from .tree import VARIABLE, Block, Field, PrototxtError, Scalar, walk
 
-_INTEGERS = {"int32": (-(2**31), 2**31 - 1), "uint32": (0, 2**32 - 1), "int64": (-(2**63), 2**63 - 1)}
-_TYPE_NAMES = {1: "double", 2: "float", 3: "int64", 5: "int32", 8: "bool", 9: "string", 12: "bytes", 13: "uint32"}
-_BOOLS = {"true": True, "t": True, "True": True, "1": True, "false": False, "f": False, "False": False, "0": False}
 #: (message, field) of older dialects → advice, and the new name if only the name has changed
 _FORMER = {
     ("LayerParameter", "softmaxloss_param"): ("it is now called 'loss_param'", "loss_param"),
@@ -22,6 +21,11 @@ _FORMER = {
     ("LayerParameter", "blob_share_mode"): ("use 'param { share_mode: … }'", None),
     ("LayerParameter", "layer"): ("only the 'layers' of 2013 have one", None),
 }
+
+
+_LAYERS = ("LayerParameter", "V1LayerParameter")
+#: the types of 2013 and 2014
+_OLD_TYPES = frozenset(schema.V1LayerParameter.LayerType.keys())
 
 
 @dataclass
@@ -44,24 +48,39 @@ class Problem:
 class Placeholders:
     """Numbers that stand for template variables without values in a message, a different one for each text.
 
-    A float32 holds these numbers exactly, and no net is likely to use them, so they can be recognised afterwards.
+    A float32 holds these numbers exactly, and the file has none of them as a value. So wherever an upgrade moves such
+    a number, the writer, which gets `texts`, writes the variable there instead; see `writer.format_field`.
+
+    Args:
+        documents: files whose numbers are not used, besides the file that is read.
+
+    Attributes:
+        texts: number → the text that it stands for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *documents: Document) -> None:
         self.texts: dict[int, str] = {}
+        self._documents = documents
 
-    def number(self, text: str) -> int:
-        """The number for `text`, a value that contains variables; always the same for the same text."""
+    def number(self, text: str, document: Document) -> int:
+        """The number for `text`, a value of the document that contains variables; always the same for the same text."""
         for number, known in self.texts.items():
             if known == text:
                 return number
-        number = 9_900_001 + len(self.texts)
+        taken = set(self.texts).union(*map(_numbers, (document, *self._documents)))
+        number = next(n for n in range(_FIRST_PLACEHOLDER, 2**24) if n not in taken)
         self.texts[number] = text
         return number
 
-    def restore(self, text: str) -> str:
-        """The text of fields with each placeholder replaced by the text that it stands for."""
-        return re.sub(r"\b99\d{5}\b", lambda m: self.texts.get(int(m[0]), m[0]), text)
+
+_FIRST_PLACEHOLDER = 9_900_001
+
+
+def _numbers(document: Document) -> set[float]:
+    """The numbers that a file has as values, as float32 holds them."""
+    texts = [f.value.text for f in walk(document.root.fields) if isinstance(f.value, Scalar) and not f.value.quoted]
+    values = [float(n) if (n := integer_of(text)) is not None else number_of(text) for text in texts if len(text) < 40]
+    return {c_float(value).value for value in values if value is not None}
 
 
 def to_message(
@@ -109,6 +128,8 @@ class _Filler:
         self.document = document
         self.report = report
         self.placeholders = placeholders
+        #: the innermost layer around what is read
+        self.layer: Field | None = None
 
     def fill(self, block: Block, message: Any) -> None:
         known = message.DESCRIPTOR.fields_by_name
@@ -116,7 +137,7 @@ class _Filler:
         for item in block.fields:
             descriptor = known.get(item.name)
             if descriptor is None:
-                self._unknown(item, message.DESCRIPTOR)
+                self._unknown(item, block, message.DESCRIPTOR)
                 continue
             repeated = is_repeated(descriptor)
             if not repeated and item.name in seen:
@@ -126,7 +147,7 @@ class _Filler:
             if descriptor.message_type is not None:
                 self._message(item, message, repeated)
             elif isinstance(item.value, Block):
-                complaint = f"'{item.name}': expected {_expected(descriptor)}, got a block {{ … }}"
+                complaint = f"'{item.name}': expected {expected(descriptor)}, got a block {{ … }}"
                 self._fail("wrong-value", item.start, complaint)
             else:
                 self._scalar(item.value, message, descriptor, repeated)
@@ -140,12 +161,15 @@ class _Filler:
             inner = inner.add()
         else:
             inner.SetInParent()
+        around = self.layer
+        self.layer = item if inner.DESCRIPTOR.name in _LAYERS else around
         self.fill(item.value, inner)
+        self.layer = around
 
     def _scalar(self, scalar: Scalar, message: Any, descriptor: Any, repeated: bool) -> None:
-        value = _convert(descriptor, scalar)
+        value = converted(descriptor, scalar)
         if value is None and "${" in scalar.text and self.placeholders is not None:
-            value = _placeholder(descriptor, scalar.text, self.placeholders)
+            value = _placeholder(descriptor, scalar.text, self.placeholders, self.document)
         if value is None:
             self._misfit(descriptor, scalar)
         elif repeated:
@@ -155,20 +179,38 @@ class _Filler:
 
     # -- what does not match the schema
 
-    def _unknown(self, item: Field, owner: Any) -> None:
+    def _unknown(self, item: Field, block: Block, owner: Any) -> None:
         if "${" in item.name or item.is_template:
             if self.placeholders is None:
                 text = self.document.text[item.start : item.name_end]
                 self._fail("template", item.start, f"the template variable {text} has no value; set it")
             return
+        if self._is_foreign(item):
+            return
         former = _FORMER.get((owner.name, item.name))
-        names = [f.name for f in owner.fields]
-        hint = f"; {former[0]}" if former else did_you_mean(item.name, names)
+        near = nearest_fields(item.name, [f.name for f in owner.fields])
+        near = [name for name in near if _is_alike(item, owner.fields_by_name[name])]
+        hint = f"; {former[0]}" if former else suggestion(near[:1]) if near else ""
         start = item.listed.start if item.listed else item.start
-        instead = former[1] if former else nearest_word(item.name, names, cutoff=0.75)
+        instead = former[1] if former else near[0] if near else None
+        if instead is not None and not _fits(item, block, owner.fields_by_name[instead]):
+            instead = None
         self._fail(
             "unknown-field", start, f"{owner.name} has no field '{item.name}'{hint}", start, item.name_end, instead
         )
+
+    def _is_foreign(self, item: Field) -> bool:
+        """Whether an unknown field belongs to a layer of another Caffe; then the type is what is unknown.
+
+        Raises PrototxtError about the type unless problems are reported: whoever lists them looks at the types too.
+        """
+        kind = self.layer.within("type").value if self.layer is not None else None
+        if not isinstance(kind, Scalar) or foreign_types.is_known(kind.text) or kind.text in _OLD_TYPES | {""}:
+            return False
+        if self.report is None:
+            about = foreign_types.about(kind.text)
+            raise self.document.error(kind.start, f"unknown type '{kind.text}'{about}, with the field '{item.name}'")
+        return True
 
     def _misfit(self, descriptor: Any, scalar: Scalar) -> None:
         text, instead, hint = scalar.text, None, ""
@@ -176,14 +218,14 @@ class _Filler:
         shown = f'"{shown}"' if scalar.quoted and descriptor.enum_type is None else shown
         if descriptor.enum_type is not None:
             names = list(descriptor.enum_type.values_by_name)
-            hint, instead = did_you_mean(text, names), nearest_word(text, names, cutoff=0.75)
+            hint, instead = did_you_mean(text, names), nearest_word(text, names)
         if unset := VARIABLE.search(text):
             hint = f": a template variable without a value; set {unset[1]}=…"
-        complaint = f"'{descriptor.name}': expected {_expected(descriptor)}, got {shown}{hint}"
-        limits = _INTEGERS.get(_TYPE_NAMES.get(descriptor.type, ""))
-        number = None if scalar.quoted or limits is None else _integer(text)
+        complaint = f"'{descriptor.name}': expected {expected(descriptor)}, got {shown}{hint}"
+        limits = INTEGERS.get(TYPE_NAMES.get(descriptor.type, ""))
+        number = None if scalar.quoted or limits is None else integer_of(text)
         if limits and number is not None and not limits[0] <= number <= limits[1]:
-            kind = _TYPE_NAMES[descriptor.type]
+            kind = TYPE_NAMES[descriptor.type]
             complaint = f"'{descriptor.name}' is {text}, out of range for {kind}: {limits[0]} … {limits[1]}"
         kind = "template" if unset else "wrong-value"
         self._fail(kind, scalar.start, complaint, scalar.start, scalar.end, instead)
@@ -197,70 +239,28 @@ class _Filler:
         self.report(problem)
 
 
-def is_repeated(descriptor: Any) -> bool:
-    """Whether a field of a message is repeated."""
-    # `label` is gone from protobuf 7, `is_repeated` is new in 6.
-    flag = getattr(descriptor, "is_repeated", None)
-    return bool(flag) if flag is not None else descriptor.label == descriptor.LABEL_REPEATED
+def _is_alike(item: Field, descriptor: Any) -> bool:
+    """Whether a field's value could be that of another field: a scalar, or a block with the fields that it has."""
+    message = descriptor.message_type
+    if isinstance(item.value, Scalar) or message is None:
+        return isinstance(item.value, Scalar) and message is None
+    known = message.fields_by_name
+    return all(f.is_template or (f.name in known and _is_alike(f, known[f.name])) for f in item.value.fields)
 
 
-def _expected(descriptor: Any) -> str:
-    if descriptor.enum_type is not None:
-        return "one of " + ", ".join(v.name for v in descriptor.enum_type.values)
-    return {"string": "a quoted string", "bytes": "a quoted string", "bool": "true or false"}.get(
-        _TYPE_NAMES[descriptor.type], f"a number ({_TYPE_NAMES[descriptor.type]})"
-    )
+def _fits(item: Field, block: Block, descriptor: Any) -> bool:
+    """Whether a field of a block may be renamed: what it says is valid there, and the block has no such field yet."""
+    is_free = is_repeated(descriptor) or not block.all(descriptor.name)
+    if isinstance(item.value, Scalar) and is_free:
+        return "${" in item.value.text or converted(descriptor, item.value) is not None
+    return is_free and isinstance(item.value, Block) and bool(item.value.fields) and _is_alike(item, descriptor)
 
 
-def _convert(descriptor: Any, value: Scalar) -> Any:
-    """The Python value of a scalar for a field; None if it is not valid for the field."""
-    text = value.text
-    if descriptor.enum_type is not None:
-        return _enum(descriptor, value)
-    kind = _TYPE_NAMES[descriptor.type]
-    try:
-        if kind in ("string", "bytes"):
-            if value.quoted:
-                stored = text.encode("utf-8", "surrogateescape")
-                return stored if kind == "bytes" else stored.decode("utf-8")
-        elif value.quoted or "_" in text:  # Python's numbers may have underscores
-            return None
-        elif kind == "bool":
-            return _BOOLS.get(text)
-        elif kind in _INTEGERS:
-            number = _integer(text)
-            low, high = _INTEGERS[kind]
-            return number if number is not None and low <= number <= high else None
-        else:
-            return float(text[:-1] if re.fullmatch(r"[-+.\deE]+[fF]", text) else text)
-    except ValueError:  # UnicodeEncodeError is one
-        pass
-    return None
-
-
-def _integer(text: str) -> int | None:
-    try:
-        return int(text, 8) if re.fullmatch(r"-?0[0-7]+", text) else int(text, 0)
-    except ValueError:
-        return None
-
-
-def _enum(descriptor: Any, value: Scalar) -> int | None:
-    values = descriptor.enum_type.values_by_name
-    if not value.quoted and value.text in values:
-        return int(values[value.text].number)
-    if not value.quoted and re.fullmatch(r"-?\d+", value.text):
-        number = int(value.text)
-        if number in descriptor.enum_type.values_by_number:
-            return number
-    return None
-
-
-def _placeholder(descriptor: Any, text: str, placeholders: Placeholders) -> Any:
+def _placeholder(descriptor: Any, text: str, placeholders: Placeholders, document: Document) -> Any:
     """A value of the field's kind in place of a variable's."""
     if descriptor.enum_type is not None:
         return descriptor.enum_type.values[0].number
-    kind = _TYPE_NAMES[descriptor.type]
+    kind = TYPE_NAMES[descriptor.type]
     if kind in ("string", "bytes"):
         return text if kind == "string" else text.encode()
-    return True if kind == "bool" else placeholders.number(text)
+    return True if kind == "bool" else placeholders.number(text, document)

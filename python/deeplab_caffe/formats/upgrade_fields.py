@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..errors import InputError
 from .edits import Edits
-from .messages import is_repeated
-from .tree import Block, Field
+from .scalar_values import is_repeated
+from .tree import Block, Field, Scalar
 from .upgrade_text_steps import TextUpgrade
 from .writer import format_field
 
@@ -15,6 +16,7 @@ _RENAMED = {
     "hole": "dilation", "hole_h": "dilation", "hole_w": "dilation", "softmaxloss_param": "loss_param",
     "has_label": "label_type", "solver_type": "type", "memory_data_param": "input_param",
 }  # fmt: skip
+_BOOL = 8
 #: why a field is no longer needed
 _WHY = {
     "blobs_lr": "in the param above", "weight_decay": "in the param above", "param": "in the param above",
@@ -47,6 +49,9 @@ class Reconciler:
     def reconcile(self, block: Block, old: Any, new: Any) -> None:
         """Edit a block that means `old` so that it means `new`; fields that both have stay untouched."""
         gone, added = self._difference(block, old, new)
+        texts = " ".join(map(self._text, added))
+        for item in gone:
+            self._refuse_variable(item.field, item.descriptor, texts)
         for item in list(gone):
             name = _RENAMED.get(item.field.name, item.field.name)
             match = next((a for a in added if a.descriptor.name == name), None)
@@ -60,10 +65,10 @@ class Reconciler:
         for field in rest:
             self.upgrade.log(field.start, self.layer, self.edits.source(field), "", _WHY.get(field.name, ""))
         self.edits.remove_all(rest)
-        texts = [self._text(match) for match in added[len(gone) :]]
-        if texts:
-            self.upgrade.log(max(block.end - 1, 0), self.layer, "", "\n".join(texts))
-            self.edits.append(block, "\n".join(texts))
+        new_texts = [self._text(match) for match in added[len(gone) :]]
+        if new_texts:
+            self.upgrade.log(max(block.end - 1, 0), self.layer, "", "\n".join(new_texts))
+            self.edits.append(block, "\n".join(new_texts))
 
     def _difference(self, block: Block, old: Any, new: Any) -> tuple[list[_Gone], list[_Added]]:
         """The fields that only the text has, and those that only `new` has; fields of both are edited in place."""
@@ -93,8 +98,19 @@ class Reconciler:
             self.reconcile(field.value, value, other)
             return
         text = self._text(_Added(descriptor, other))
+        self._refuse_variable(field, descriptor, text)
         self._log(field, text)
         self.edits.set_value(field, text.partition(": ")[2])
+
+    def _refuse_variable(self, field: Field, descriptor: Any, text: str) -> None:
+        """Raise InputError for a variable as a word or as true or false if the new text has lost it.
+
+        Unlike numbers and strings, these have no value that stands for a variable; the message has any one instead.
+        """
+        written = field.value.text if isinstance(field.value, Scalar) else ""
+        if "${" in written and written not in text and (descriptor.enum_type is not None or descriptor.type == _BOOL):
+            where = self.upgrade.where(field.start)
+            raise InputError(f"{where}: {field.name}: {written}: the upgrade depends on its value; set it to a value")
 
     def _turn(self, item: _Gone, match: _Added) -> None:
         """Turn a field into one of another name or kind; its content stays as written where the meaning is the same."""
@@ -119,7 +135,7 @@ class Reconciler:
         self.edits.put(item.field, text)
 
     def _text(self, item: _Added) -> str:
-        return self.upgrade.placeholders.restore(format_field(item.descriptor, item.value))
+        return format_field(item.descriptor, item.value, self.upgrade.placeholders.texts)
 
     def _log(self, field: Field, new: str) -> None:
         self.upgrade.log(field.start, self.layer, self.edits.source(field), new)

@@ -153,7 +153,7 @@ def _check_type(upgrade: TextUpgrade, element: Field) -> None:
 def _write_input(upgrade: TextUpgrade, edits: Edits, block: Block, inputs: list[Field], layer: Any) -> None:
     """Replace the input fields by an Input layer, which goes first if there are layers before those fields."""
     descriptor = schema.NetParameter.DESCRIPTOR.fields_by_name["layer"]
-    text = upgrade.placeholders.restore(format_field(descriptor, layer))
+    text = format_field(descriptor, layer, upgrade.placeholders.texts)
     upgrade.log(inputs[0].start, "input", _sources(edits, inputs), text)
     layers = block.all("layers") or block.all("layer")
     if layers and layers[0].start < inputs[0].start:

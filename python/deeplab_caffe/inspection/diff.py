@@ -92,7 +92,7 @@ def diff_documents(before: Document, after: Document) -> PrototxtDifference:
 class _Comparison:
     def __init__(self, before: Document, after: Document) -> None:
         self.documents = before, after
-        self.placeholders = Placeholders()
+        self.placeholders = Placeholders(before, after)
         self.result = PrototxtDifference(before.filename, after.filename)
 
     def solvers(self) -> PrototxtDifference:
@@ -102,14 +102,14 @@ class _Comparison:
             upgrade_solver(message, document.filename)
             messages.append(message)
         roots = [document.root for document in self.documents]
-        self.result.top = [self._placed(change, roots, ("", "")) for change in changes(*messages)]
+        self.result.top = [self._placed(change, roots, ("", "")) for change in self._changes(*messages)]
         return self.result
 
     def nets(self) -> PrototxtDifference:
         nets = [definition_in(document, self.placeholders) for document in self.documents]
         roots = [document.root for document in self.documents]
         skip = ("layer", "layers", "input", "input_dim", "input_shape")
-        top = changes(nets[0].param, nets[1].param, skip)
+        top = self._changes(nets[0].param, nets[1].param, skip)
         self.result.top = [self._placed(change, roots, ("", "")) for change in top]
         self.blocks = [_blocks(document) for document in self.documents]
         self.origins = [[entry.origin for entry in net.entries] for net in nets]
@@ -140,7 +140,7 @@ class _Comparison:
         if before != after:
             blocks = [self.blocks[k].get(place.where) for k, place in enumerate(places)]
             origins = places[0].where, places[1].where
-            found = [self._placed(c, blocks, origins) for c in changes(before, after, _left_out(before, after))]
+            found = [self._placed(c, blocks, origins) for c in self._changes(before, after, _left_out(before, after))]
         return LayerChange(*places, tuple(found), tuple(self._connections(i, j)), moved)
 
     # -- connections
@@ -186,13 +186,14 @@ class _Comparison:
         p = (self.matching.before, self.matching.after)[which].layers[layer]
         return LayerPlace(p.name, p.type, self.origins[which][layer])
 
+    def _changes(self, before: Any, after: Any, skip: Sequence[str] = ()) -> Iterator[FieldChange]:
+        return changes(before, after, skip, self.placeholders.texts)
+
     def _placed(self, change: FieldChange, blocks: Sequence[Block | None], around: tuple[str, str]) -> FieldChange:
-        """A change with the places of its values (the place `around` them if they are absent), and with its template
-        variables as they are written."""
+        """A change with the places of its values (the place `around` them if they are absent)."""
         found = zip(self.documents, blocks, around, strict=True)
         places = [_where(document, block, change.path) or place for document, block, place in found]
-        texts = [self.placeholders.restore(text) for text in (change.before, change.after)]
-        return replace(change, before=texts[0], after=texts[1], where_before=places[0], where_after=places[1])
+        return replace(change, where_before=places[0], where_after=places[1])
 
 
 def _left_out(before: Any, after: Any) -> list[str]:

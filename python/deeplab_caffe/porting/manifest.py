@@ -12,6 +12,8 @@ from typing import Any
 from ..data.archive import unpack
 from ..data.download import download, file_sum
 from ..errors import InputError
+from ..files import put
+from ..locks import locked
 from ..reading import read_toml
 from ..spelling import did_you_mean
 
@@ -110,6 +112,12 @@ def fetch(entry: KnownWeights, folder: str | os.PathLike[str], mirror: str | Non
         if not entry.archive:
             _check_sum(target, entry.sha256)
         return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with locked(target.with_name(f".{entry.file}.get.lock"), f"{target} is being fetched already"):
+        return _fetch_anywhere(entry, target, mirror)
+
+
+def _fetch_anywhere(entry: KnownWeights, target: Path, mirror: str | None) -> Path:
     failures = []
     for url in _places(entry, mirror):
         try:
@@ -145,7 +153,7 @@ def _fetch_from(url: str, entry: KnownWeights, target: Path) -> Path:
         unpack(packed, staging, entry.size * _MB, wanted=lambda name: name == entry.inside)
         if not (staging / entry.inside).is_file():
             raise InputError(f"{packed}: does not contain '{entry.inside}'")
-        os.replace(staging / entry.inside, target)
+        put(staging / entry.inside, target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     packed.unlink()

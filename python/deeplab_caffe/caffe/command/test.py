@@ -55,6 +55,7 @@ def _score(net: Net, flags: Flags) -> None:
     sums: list[np.ndarray] = []
     for batch in range(count):
         loss += float(run())
+        log.open_files()
         net.deferred_checks.finish()
         values = [net.blobs[name].data.ravel() for name in net.outputs]
         _log_batch(batch, net.outputs, values)

@@ -14,7 +14,8 @@ import torch
 from ...formats.definition import SolverDefinition
 from ...formats.solver_types import SOLVER_TYPES
 from ...spelling import did_you_mean
-from .solver import Solver, definition_of_solver
+from .nets import definition_of_solver
+from .solver import Solver
 
 
 class SGDSolver(Solver):

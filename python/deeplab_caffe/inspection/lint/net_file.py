@@ -10,6 +10,7 @@ from pathlib import Path
 from ...errors import InputError
 from ...formats import schema
 from ...formats.definition import Definition, Entry, is_included
+from ...formats.foreign_types import is_known
 from ...formats.layer_facts import LOSS
 from ...formats.messages import Problem, to_message
 from ...formats.prototxt import Block, Document, Field
@@ -63,6 +64,7 @@ class NetFile:
         for i, (place, param) in enumerate(zip(places, self.param.layer, strict=True)):
             element = None if place is None else self.elements[place]
             lost = element is not None and any(element.start <= (at or 0) <= element.end for at in damaged)
+            lost |= not is_known(param.type)
             self.layers.append(LintLayer(self.document, i, param, element, lost, self.is_old))
 
     def hit(self, offset: int, message: str, advice: str, fix: Fix | None = None) -> Hit:

@@ -17,7 +17,6 @@ from .net_file import View
 Axes = Iterator[tuple[int, ...]]
 #: rule → the engine's errors that it reports; all others are reported by does-not-fit
 _KINDS = {
-    "unknown-type": re.compile(r"^unknown type"),
     "shared-shape": re.compile(r"which it shares it with"),
     "shared-multiplier": re.compile(r"^shared parameter"),
     "param-count": re.compile(r"param blocks, the layer has"),
@@ -27,7 +26,6 @@ _KINDS = {
     "in-place-type": re.compile(r"^cannot work in place(;|: Caffe)"),
 }
 _ADVICE = {
-    "unknown-type": "use an existing type",
     "shared-shape": "give the parameter another name, or both layers the same shape",
     "shared-multiplier": "set it once, or to the same value in each layer",
     "param-count": "remove the surplus ones",
@@ -49,7 +47,6 @@ def _faults(view: View, kind: str) -> Iterator[Hit]:
 
 _SUMMARIES = {
     "does-not-fit": "shapes or parameters with which a layer cannot be set up",
-    "unknown-type": "a layer type that does not exist",
     "shared-shape": "parameters with the same name and different shapes",
     "shared-multiplier": "parameters with the same name and different multipliers",
     "param-count": "more param blocks than the layer has parameters",
@@ -58,7 +55,6 @@ _SUMMARIES = {
 }
 _REASONS = {
     "does-not-fit": "The engine cannot set the layer up; training or testing would stop with the same message.",
-    "unknown-type": "No layer type of this name exists, so the net cannot be set up.",
     "shared-shape": "Layers that share a parameter use one array, so its shape must be the same in all of them.",
     "shared-multiplier": "A shared parameter has one learning rate. Caffe refuses different values.",
     "param-count": (

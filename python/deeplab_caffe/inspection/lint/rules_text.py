@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from ...formats import foreign_types
 from ...formats.edits import Edits
 from ...formats.messages import Problem
 from ...formats.prototxt import Block, Document, Field, walk
@@ -170,3 +171,15 @@ def _deprecated(subject: Subject, stated: Field, today: str, fix: Fix) -> Hit:
 def _set_type(stated: Field, kind: str, edits: Edits) -> None:
     edits.rename(stated, "type")
     edits.set_value(stated, f'"{kind}"')
+
+
+@rule("unknown-type", ERROR, "a layer type that does not exist", "net")
+def unknown_type(file: NetFile) -> Iterator[Hit]:
+    """A type is found by its name, whose case counts. The types of other Caffes (SSD's Permute, R-CNN's ROIPooling …)
+    have no counterpart here; their own fields are not reported, and nothing in such a layer is fixed.
+    """
+    for layer in file.layers:
+        is_unread = not layer.type and layer.find("type") is not None  # another rule says why
+        if not foreign_types.is_known(layer.type) and not is_unread:
+            message = f"unknown type '{layer.type}'{foreign_types.about(layer.type)}"
+            yield layer.hit(message, "use an existing type", "type")

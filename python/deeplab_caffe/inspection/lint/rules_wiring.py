@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...formats.layer_facts import METRIC
+from ...formats.layer_facts import LAYER_FACTS, METRIC
 from ...spelling import did_you_mean, nearest_word
 from .findings import ERROR, WARNING, Hit, rule
 from .layer import LintBlob, LintLayer
@@ -120,7 +120,7 @@ def in_place_type(view: View) -> Iterator[Hit]:
     """The layer would overwrite values that it still has to read, or its top has another shape than its bottom."""
     for blob in view.blobs:
         layer = blob.maker
-        if blob.before is not None and layer.type and not layer.facts.in_place:
+        if blob.before is not None and layer.type in LAYER_FACTS and not layer.facts.in_place:
             message = f"{layer.type} cannot work in place, but its top '{blob.name}' is its bottom"
             yield layer.hit(message, "give its top another name", "top", blob.index)
 
