@@ -37,6 +37,8 @@ _TOKENS = [b"{", b"}", b'"', b":", b"999999999999", b"-1", b"1e999", b"nan", b"l
 _TOKENS += [b"dim: 2147483647", b"\n", b"#", b"${X}", b"[", b"]", b"type", b"\x0a\x80\x80\x80\x80\x08"]
 _TOKENS += [b"9" * 5000, b"[" * 2000, b"\\u0000", b"\\ud800", b"\x1b[2J", b"\xc3\x28"]
 _SECONDS, _HANGS = 1.0, 60
+#: exit code of a child process whose time is over
+_ENOUGH = 77
 #: an InputError that comes from one of these, raised in our own code, hides a mistake of the reader
 _MISTAKES = (NameError, AssertionError, AttributeError, NotImplementedError, ImportError)
 _PACKAGE = os.path.dirname(deeplab_caffe.__file__)
@@ -114,39 +116,44 @@ class Outcome:
     faults: list[tuple[bytes, str]] = field(default_factory=list)
 
 
-def run_apart(target: Target, count: int, seed: int, folder: Path) -> Outcome:
-    """Read `count` files in child processes: a new one goes on behind an input that ended the last."""
+def run_apart(target: Target, count: int, seed: int, folder: Path, seconds: float = 1e9) -> Outcome:
+    """Read `count` files, or fewer in `seconds`, in child processes: the next goes on behind an input that ended one."""
     done = mmap.mmap(-1, 8)
     outcome = Outcome(target.what)
     start = time.monotonic()
-    while int.from_bytes(done[:8], "little") < count:
-        first = int.from_bytes(done[:8], "little")
+    outcome.inputs = count
+    while (first := int.from_bytes(done[:8], "little")) < outcome.inputs:
         reader, writer = os.pipe()
         child = os.fork()
         if not child:
             os.close(reader)
             try:
-                _child(target, count, seed, folder, first, done, writer)
+                _child(target, count, seed, folder, first, done, writer, seconds)
             finally:
                 os._exit(1)
         os.close(writer)
         with os.fdopen(reader) as lines:
             outcome.faults += [(bytes.fromhex(data), what) for data, what in map(json.loads, lines)]
         status = os.waitpid(child, 0)[1]
-        if os.WIFSIGNALED(status) or os.WEXITSTATUS(status):
+        if os.waitstatus_to_exitcode(status) == _ENOUGH:
+            outcome.inputs = int.from_bytes(done[:8], "little")
+        elif status:
             path = folder / target.name
             data = path.read_bytes() if path.exists() else b""
             ended = f"killed by signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else "the process ended"
             outcome.faults.append((data, ended))
             done[:8] = (int.from_bytes(done[:8], "little") + 1).to_bytes(8, "little")
-    outcome.inputs, outcome.seconds = count, time.monotonic() - start
+    outcome.seconds = time.monotonic() - start
     return outcome
 
 
-def _child(target: Target, count: int, seed: int, folder: Path, first: int, done: mmap.mmap, writer: int) -> None:
+def _child(
+    target: Target, count: int, seed: int, folder: Path, first: int, done: mmap.mmap, writer: int, seconds: float
+) -> None:
     faulthandler.disable()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    start = time.process_time()
     with os.fdopen(writer, "w") as lines:
         for i, data in enumerate(inputs(target, count, seed)):
             if i < first:
@@ -156,6 +163,9 @@ def _child(target: Target, count: int, seed: int, folder: Path, first: int, done
                 lines.write(json.dumps([data.hex(), what]) + "\n")
                 lines.flush()
             done[:8] = (i + 1).to_bytes(8, "little")
+            if time.process_time() - start > seconds:
+                lines.flush()
+                os._exit(_ENOUGH)
     os._exit(0)
 
 
@@ -186,7 +196,7 @@ def page(outcomes: list[Outcome], seed: int) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", type=int, default=2000, help="inputs for each reader")
-    parser.add_argument("--seconds", type=float, default=0, help="end a reader after about so long")
+    parser.add_argument("--seconds", type=float, default=1e9, help="processor time for each reader at most")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="readers with this word")
     parser.add_argument("--record", type=Path, help="the page to write")
@@ -197,23 +207,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         for target in targets(Path(name)):
             if given.only in target.what:
-                count = _count(target, given, Path(name))
-                outcomes.append(run_apart(target, count, given.seed, Path(name)))
+                outcomes.append(run_apart(target, given.count, given.seed, Path(name), given.seconds))
                 _show(outcomes[-1])
     if given.record:
         given.record.write_text(page(outcomes, given.seed))
     faults = sum(len(o.faults) for o in outcomes)
     print(f"{sum(o.inputs for o in outcomes):,} inputs, {faults} faults")
     return 1 if faults else 0
-
-
-def _count(target: Target, given: argparse.Namespace, folder: Path) -> int:
-    """The number of inputs: as asked for, or fewer where --seconds does not suffice."""
-    if not given.seconds:
-        return int(given.count)
-    trial = min(given.count, 20)
-    pace = max(run_apart(target, trial, given.seed, folder).seconds / trial, 1e-5)
-    return max(trial, min(given.count, int(given.seconds / pace) // 100 * 100))
 
 
 def _show(outcome: Outcome) -> None:
