@@ -22,6 +22,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -117,7 +118,7 @@ class Outcome:
 
 
 def run_apart(target: Target, count: int, seed: int, folder: Path, seconds: float = 1e9) -> Outcome:
-    """Read `count` files, or fewer in `seconds`, in child processes: the next goes on behind an input that ended one."""
+    """Read `count` files, or fewer in `seconds`, in child processes: after a crash another goes on behind it."""
     done = mmap.mmap(-1, 8)
     outcome = Outcome(target.what)
     start = time.monotonic()
@@ -198,6 +199,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=2000, help="inputs for each reader")
     parser.add_argument("--seconds", type=float, default=1e9, help="processor time for each reader at most")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1, help="readers at the same time")
     parser.add_argument("--only", default="", help="readers with this word")
     parser.add_argument("--record", type=Path, help="the page to write")
     given = parser.parse_args()
@@ -205,10 +207,13 @@ def main() -> int:
     torch.set_num_threads(1)
     outcomes = []
     with tempfile.TemporaryDirectory() as name:
-        for target in targets(Path(name)):
-            if given.only in target.what:
-                outcomes.append(run_apart(target, given.count, given.seed, Path(name), given.seconds))
-                _show(outcomes[-1])
+        chosen = [target for target in targets(Path(name)) if given.only in target.what]
+        folders = [Path(name) / str(i) for i in range(len(chosen))]
+        with ThreadPoolExecutor(given.jobs) as pool:
+            read = lambda target, folder: run_apart(target, given.count, given.seed, folder, given.seconds)  # noqa: E731
+            for outcome in pool.map(read, chosen, folders):
+                outcomes.append(outcome)
+                _show(outcome)
     if given.record:
         given.record.write_text(page(outcomes, given.seed))
     faults = sum(len(o.faults) for o in outcomes)

@@ -51,6 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"fixed {fixed} in {', '.join(sorted(files))}", file=sys.stderr)
         findings, failed = _lint(arguments, paths, values)
     text = FORMATS[arguments.format](findings)
+    if failed and not findings and arguments.format == "text":
+        text = "nothing found in the files that can be read" if len(paths) > 1 else ""
     if text:
         print(text)
     counted = [f for f in findings if arguments.strict or f.severity != "note"]
