@@ -97,7 +97,7 @@ def load_image(filename: str | os.PathLike[str], color: bool = True) -> np.ndarr
     Gray from colour is 0.2125 R + 0.7154 G + 0.0721 B. Raises InputError if it is missing or not an image.
     """
     cannot = "cannot read the image {path}: {reason}"
-    with reading(filename, damaged="cannot read the image", cannot=cannot), Image.open(filename) as file:
+    with reading(filename, damaged=cannot, cannot=cannot), Image.open(filename) as file:
         values = _unit_values(file)
     if values.ndim == 2:
         values = values[:, :, np.newaxis]
