@@ -103,16 +103,14 @@ def _datum(path: str, entry: ListEntry, conversion: Conversion) -> Any:
     """The datum of an image file, or None if OpenCV cannot read it."""
     suffix = os.path.splitext(path)[1].lstrip(".").lower()
     kind = conversion.encode_type or (suffix if conversion.encoded else "")
-    exists = os.path.isfile(path)  # OpenCV would print a warning for each missing file
-    if not exists:
-        return None
     try:
         image: NDArray[Any] = read_pixels(path, colour=not conversion.gray)
     except InputError:
         return None
     resized = bool(conversion.height and conversion.width)
     if resized:
-        image = cv2.resize(image, (conversion.width, conversion.height), interpolation=cv2.INTER_LINEAR)
+        size = (conversion.width, conversion.height)
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
     label = int(entry.label or 0)
     if not kind:
         datum = array_to_datum(image[None] if image.ndim == 2 else image.transpose(2, 0, 1), label)

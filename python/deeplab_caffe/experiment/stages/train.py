@@ -15,13 +15,13 @@ from ...errors import InputError
 from ...files import write_text
 from ...formats import schema
 from ...formats.definition import read_definition, read_solver
-from ...formats.python_layers import layer_type, parameters
 from ...nets import initial_weights, prototxt_folder, published_names, starts_from, trained_weights
 from ...reading import read_json
 from .. import provenance
-from ..fingerprints import fingerprint, net_meaning, solver_meaning
+from ..fingerprints import file_contents, fingerprint, net_meaning, solver_meaning
 from ..folder import Experiment
 from ..hand_edits import hand_edits
+from ..net_inputs import check_data_layers, files, sources
 
 
 def train_inputs(experiment: Experiment) -> Sequence[Any]:
@@ -32,19 +32,12 @@ def train2_inputs(experiment: Experiment) -> Sequence[Any]:
     return _inputs(experiment, "2")
 
 
-def _inputs(experiment: Experiment, stage: str) -> list[Any]:
-    """Everything the result depends on: solver, net, lists, initial weights."""
+def _inputs(experiment: Experiment, stage: str, with_files: bool = True) -> list[Any]:
+    """Everything the result depends on: solver, net, lists, initial weights, and the images and labels."""
     net = experiment.prototxt / f"train{stage}.prototxt"
     solver = experiment.prototxt / f"solver{stage}.prototxt"
-    return [solver_meaning(solver), net_meaning(net), *_sources(net), *_initial_weights(experiment, stage)]
-
-
-def _sources(net: Path) -> list[Path]:
-    """The list files that a net reads."""
-    if not net.is_file():
-        return []
-    layers = read_definition(net).param.layer
-    return [Path(parameters(p).get("source", "")) for p in layers if layer_type(p) == "ImageSegData"]
+    contents = [file_contents(files(net), experiment.folder / "stages" / "contents.json")] if with_files else []
+    return [solver_meaning(solver), net_meaning(net), *sources(net), *contents, *_initial_weights(experiment, stage)]
 
 
 def _initial_weights(experiment: Experiment, stage: str) -> list[Path]:
@@ -146,11 +139,12 @@ def _train(experiment: Experiment, stage: str, weights: Path | None) -> None:
     solver_file = experiment.prototxt / f"solver{stage}.prototxt"
     for path, lines in hand_edits(experiment).items():
         print(f"{path}, edited by hand: {'; '.join(lines)}", flush=True)
+    check_data_layers(experiment.prototxt / f"train{stage}.prototxt", experiment.dataset())
     prefix = read_solver(solver_file).snapshot_prefix
     prepare = partial(_move_old_snapshots, experiment, stage, prefix)
     engine.current().train(Training(solver_file, experiment.log(f"train{stage}"), weights, prepare))
     net = experiment.prototxt / f"train{stage}.prototxt"
-    provenance.record(final_weights(experiment, stage), _sources(net), weights)
+    provenance.record(final_weights(experiment, stage), sources(net), weights)
 
 
 # -- snapshots of earlier trainings
@@ -167,7 +161,7 @@ def forget2(experiment: Experiment) -> None:
 
 
 def _move_old_snapshots(experiment: Experiment, stage: str, prefix: str) -> None:
-    """Move snapshots that cannot be resumed, since net, list, solver or initial weights changed, to a new folder."""
+    """Move snapshots that cannot be resumed, since what they were trained on or with changed, to a new folder."""
     marker = experiment.model / f"train{stage}.json"
     present = {"inputs": fingerprint(_inputs(experiment, stage))}
     try:
@@ -175,6 +169,9 @@ def _move_old_snapshots(experiment: Experiment, stage: str, prefix: str) -> None
     except InputError:
         before = None
     if before == present:
+        return
+    if before == {"inputs": fingerprint(_inputs(experiment, stage, with_files=False))}:  # of version 0.1.0
+        write_text(marker, json.dumps(present) + "\n")
         return
     stem = Path(prefix)
     pattern = re.compile(rf"{re.escape(stem.name)}_iter_\d+\.\w")
@@ -184,7 +181,7 @@ def _move_old_snapshots(experiment: Experiment, stage: str, prefix: str) -> None
         aside = _new_folder(stem.parent)
         for path in [*old, *([log_file] if log_file.exists() else [])]:
             path.rename(aside / path.name)
-        what = "net, list, solver or initial weights have changed"
+        what = "net, list, images, labels, solver or initial weights have changed"
         print(f"{what}; the snapshots of the earlier training were moved to {aside}", flush=True)
     write_text(marker, json.dumps(present) + "\n")
 
