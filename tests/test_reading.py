@@ -98,6 +98,16 @@ def test_a_log_that_steps_back_behind_everything():
     assert log.columns == {"loss": {10: 2.0}} and "loss" in log_tables.summary([("a", log)])
 
 
+def test_a_zero_byte_in_a_path_that_is_written(tmp_path, capsys):
+    (tmp_path / "net.prototxt").write_text(
+        'layer { name: "d" type: "DummyData" top: "d" dummy_data_param { shape { } } }'
+    )
+    text = f'net: "{tmp_path}/net.prototxt" base_lr: 1 lr_policy: "fixed" max_iter: 1 snapshot_prefix: "a\\000b"'
+    (tmp_path / "solver.prototxt").write_text(text)
+    assert main(["caffe", "train", f"--solver={tmp_path}/solver.prototxt"]) == 2
+    assert "the path of a file contains a zero byte" in capsys.readouterr().err
+
+
 def test_too_little_memory_is_one_line(monkeypatch, capsys, tmp_path):
     def hungry(self, *_):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")

@@ -130,10 +130,11 @@ def guarded(program: str, function: Callable[[], int | None]) -> int:
         where = f"{error.filename}: " if error.filename else ""
         print(f"{program}: error: {where}{error.strerror or error}", file=sys.stderr)
         return 2
-    except (MemoryError, RuntimeError, ValueError) as error:  # libraries have several errors for this
-        if not isinstance(error, MemoryError) and not _MEMORY.search(str(error)):
+    except (MemoryError, RuntimeError, ValueError) as error:
+        message = _input_fault(error)
+        if not message:
             raise
-        print(f"{program}: error: out of memory: {reason_of(error)}", file=sys.stderr)
+        print(f"{program}: error: {message}", file=sys.stderr)
         return 2
     except NotFinite as error:
         print(f"{program}: error: {error}", file=sys.stderr)
@@ -144,6 +145,13 @@ def guarded(program: str, function: Callable[[], int | None]) -> int:
     except KeyboardInterrupt as stop:
         print(f"{program}: interrupted", file=sys.stderr)
         return stop_code(stop)
+
+
+def _input_fault(error: Exception) -> str:
+    """The message for an exception that is no bug: too little memory, or a zero byte in a path; otherwise empty."""
+    if isinstance(error, MemoryError) or _MEMORY.search(str(error)):  # libraries have several errors for this
+        return f"out of memory: {reason_of(error)}"
+    return "the path of a file contains a zero byte" if "embedded null" in str(error) else ""
 
 
 @contextmanager
