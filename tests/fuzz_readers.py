@@ -29,6 +29,7 @@ from deeplab_caffe.crf.search.journal import Journal
 from deeplab_caffe.crf.search.result import ScoredSetting, SearchResult
 from deeplab_caffe.data import archive, bin_files, boxes, images, labels, lists, score_maps, voc
 from deeplab_caffe.data.dataset import read_dataset
+from deeplab_caffe.data.score_kinds import kind_of
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.evaluation import log_tables, read_train_log
 from deeplab_caffe.experiment import create, provenance, stage_records
@@ -108,7 +109,7 @@ def _journal(path: Path) -> None:
 
 def _score_map(path: Path) -> None:
     values = score_maps.open_score_map(path)
-    score_maps.kind_of(values, path)
+    kind_of(values, path)
     np.asarray(values).sum()
 
 

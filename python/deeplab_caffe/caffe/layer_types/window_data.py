@@ -17,8 +17,8 @@ from ...reading import read_bytes, reading
 from .. import log
 from ..blob import Blob
 from .base import register
+from .data_transformer import check_moved_fields, read_means
 from .read_ahead import ReadAheadLayer
-from .transformer import check_moved_fields, read_means
 from .window_file import read_windows
 
 

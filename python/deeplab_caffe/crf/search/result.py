@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ...errors import InputError
+from ...evaluation import MEAN_IOU_RULE, differing_classes
 from ...files import replacing, write_text
 from ...reading import read_text, reason_of
 from ...tables import table
@@ -35,9 +36,10 @@ class ScoredSetting:
 class SearchResult:
     """All settings with their mean IoU, the best, and the mean IoU without CRF on the same images.
 
-    Mean IoUs are fractions, over the classes that occur in the labels. `at_edge` names the parameters whose best value
-    is the first or last of those tried. `gain_interval` contains the gain in 95 % of bootstrap resamples of the images;
-    None for a single image. `classes_before`, `classes_after`: IoU of each class, None if it occurs in no label.
+    Mean IoUs are fractions, over the classes that occur in the labels or the predictions. `at_edge` names the
+    parameters whose best value is the first or last of those tried. `gain_interval` contains the gain in 95 % of
+    bootstrap resamples of the images; None for a single image. `classes_before`, `classes_after`: IoU of each class,
+    None if it occurs neither in the labels nor in the predictions.
     """
 
     rows: tuple[ScoredSetting, ...]
@@ -99,7 +101,10 @@ class SearchResult:
         names = names or [str(number) for number in range(len(self.classes_before))]
         rows = [_class_row(*row) for row in zip(names, self.classes_before, self.classes_after, strict=True)]
         mean = _class_row("mean IoU", self.baseline_mean_iou, self.best_mean_iou)
-        return "\n".join(table(("class", ">without CRF", ">with CRF", ">change"), [*rows, mean]))
+        headings = ("without CRF", "with CRF")
+        notes = differing_classes(names, self.classes_before, self.classes_after, headings)
+        lines = table(("class", *(f">{heading}" for heading in headings), ">change"), [*rows, mean])
+        return "\n".join([f"IoU in %; {MEAN_IOU_RULE}", *notes, *lines])
 
     def to_json(self) -> str:
         """The whole result as JSON."""
