@@ -340,7 +340,7 @@ def _content_npy(*shape: int) -> bytes:
 
 
 def _values(folder: Path) -> list[Target]:
-    scores = np.random.default_rng(0).random((3, 6, 8), np.float32)
+    scores = 5 * np.random.default_rng(0).standard_normal((3, 6, 8), np.float32)
     blob = scores.transpose(2, 1, 0)
     header = np.array([6, 8, 3], "<i4").tobytes()
     rows = (SOLVER / "data.h5").read_bytes()
