@@ -101,7 +101,7 @@ docs: $(VENV)/.installed  ## write the generated pages of docs/ again (models, l
 	@$(BIN)/deeplab list --markdown docs/models.md
 	@PYTHONPATH=tests $(BIN)/python tests/lint_rules_page.py
 
-fuzz: $(VENV)/.installed  ## read 100,000 mutated files: each must be read or refused
+fuzz: $(VENV)/.installed  ## read thousands of damaged files with every reader: each must be read or refused
 	@$(BIN)/python tests/fuzz.py
 
 prototxt: $(VENV)/.installed  ## write the nets in prototxt/ again (hand-edited files stay, unless FORCE=1), and all sums

@@ -23,10 +23,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-import scipy.io
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..formats.mat_files import read_mat
+from ..reading import reading
 from .bin_files import open_bin
 from .indexed_png import INDEXED, read_header
 from .labels import read_label
@@ -55,9 +56,7 @@ def find_score_maps(folder: str | os.PathLike[str]) -> dict[str, Path]:
             continue
         image_id = path.parent.relative_to(folder).joinpath(name).as_posix()
         if image_id in found:
-            raise InputError(
-                f"{path}: scores of '{image_id}' are also in {found[image_id].name}; remove one of them"
-            )
+            raise InputError(f"{path}: scores of '{image_id}' are also in {found[image_id].name}; remove one of them")
         found[image_id] = path
     if not found:
         raise InputError(f"{os.fspath(folder)}: no score maps; expected <id> with {', '.join(_READERS)}, or <id>/0.png")
@@ -90,13 +89,8 @@ def open_score_map(path: str | os.PathLike[str], kind: Kind = "auto") -> NDArray
     reader = _read_folder if path.is_dir() else _READERS.get(path.suffix)
     if reader is None:
         raise InputError(f"{path}: unknown format of scores; expected {', '.join(_READERS)}")
-    try:
+    with reading(path, "scores", f"cannot read scores: damaged or not a {path.suffix} file"):
         values = reader(path, kind)
-    except InputError:
-        raise
-    except Exception as error:  # NumPy and SciPy raise many kinds of errors for damaged files
-        damage = f"damaged or not a {path.suffix} file ({error or type(error).__name__})"
-        raise InputError(f"{path}: cannot read scores: {getattr(error, 'strerror', None) or damage}") from None
     values = values[0] if values.ndim == 4 and len(values) == 1 else values
     values = values.view(np.uint8) if values.dtype == bool else values
     one = values.ndim == 2 and (values.dtype.kind in "iu" or kind in ("labels", "sigmoid", "logits"))
@@ -164,10 +158,9 @@ def _stacked(maps: dict[int, NDArray[Any]], path: Path) -> NDArray[Any]:
 
 
 def _read_mat(path: Path, kind: Kind) -> NDArray[Any]:
-    variables = scipy.io.loadmat(path, variable_names=["data"], appendmat=False)
-    if "data" not in variables:
-        raise InputError(f"{path}: has no variable 'data'")
-    data = np.asarray(variables["data"])
+    data = read_mat(path, "data")
+    if isinstance(data, dict):
+        raise InputError(f"{path}: 'data' is a struct; expected an array [W, H, C, 1]")
     if data.ndim > 4 or data.ndim == 4 and data.shape[3] != 1:
         raise InputError(f"{path}: expected data of shape [W, H, C, 1], got {data.shape}")
     return data.reshape(data.shape[:3] + (1,) * (3 - data.ndim)).transpose(2, 1, 0)

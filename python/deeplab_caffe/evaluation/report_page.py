@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..files import replacing, write_text
+from ..reading import read_bytes
 from . import figures
 from .confusion import MEAN_IOU_RULE, Scores, differing_classes
 from .figures import Rgb
@@ -150,10 +151,7 @@ def _pictures(report: Report) -> dict[str, bytes]:
     if report.training:
         pictures["loss"] = loss_curve(report.training)
     if report.heat_map is not None:
-        try:
-            pictures["search"] = Path(report.heat_map).read_bytes()
-        except OSError as error:
-            raise InputError(f"{os.fspath(report.heat_map)}: cannot read the heat map: {error.strerror}") from None
+        pictures["search"] = read_bytes(report.heat_map, "the heat map")
     return pictures
 
 

@@ -14,6 +14,7 @@ from ..data import read_dataset
 from ..errors import InputError
 from ..files import write_text
 from ..nets import GeneratorOptions, command_line, experiment_folder, prototxt_folder
+from ..reading import read_json, reason_of
 from .folder import Experiment
 
 #: Options of the demo: a quarter of the channels, batch normalization, random initial weights. base_lr: the classifier
@@ -157,12 +158,15 @@ def _remembered(folder: Path) -> dict[str, Any]:
     """The settings saved in an experiment's folder; empty if it is new."""
     path = folder / "experiment.json"
     try:
-        before = dict(json.loads(path.read_text()))
+        before = dict(read_json(path))
         GeneratorOptions(**before.get("options", {}))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError, InputError) as error:
-        raise InputError(f"{path}: invalid ({error}); remove it to start with new settings") from None
+        if not isinstance(before.get("data"), str | None):
+            raise TypeError(f"data is {before['data']!r}; expected a path")
+    except Exception as error:
+        if not path.exists():
+            return {}
+        reason = reason_of(error.__cause__ or error)
+        raise InputError(f"{path}: invalid ({reason}); remove it to start with new settings") from error
     return before
 
 

@@ -17,6 +17,7 @@ from ...data.labels import read_label
 from ...data.score_kinds import Kind, kind_of
 from ...data.score_maps import open_score_map
 from ...errors import InputError
+from ...reading import read_bytes
 from ..inference import check_inputs
 from ..unary import DEFAULT_CONFIDENCE, input_size, resize_scores, unary_of_kind
 
@@ -90,10 +91,7 @@ class FileItem:
         scores = Path(self.scores)
         parts = sorted(scores.glob("*.png")) if scores.is_dir() else [scores]
         for path in (Path(self.image), *parts, Path(self.label)):
-            try:
-                total.update(hashlib.blake2b(path.read_bytes()).digest())
-            except OSError as error:
-                raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+            total.update(hashlib.blake2b(read_bytes(path)).digest())
         return total.hexdigest()
 
 

@@ -8,12 +8,12 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
 from ...evaluation import MEAN_IOU_RULE, differing_classes
 from ...files import replacing, write_text
+from ...reading import read_text, reason_of
 from ...tables import table
 from ..params import CRFParameters
 
@@ -119,11 +119,13 @@ class SearchResult:
             rows = tuple(ScoredSetting(**row) for row in values.pop("rows"))
             best = CRFParameters(**values.pop("best"))
             lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-            return cls(rows, best, **{**values, **lists})
+            result = cls(rows, best, **{**values, **lists})
+            result.summary(), result.class_table()  # values of other types fail here
+            return result
         except InputError:
             raise
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise InputError(f"not the result of a CRF search: {error}") from error
+        except Exception as error:
+            raise InputError(f"not the result of a CRF search: {reason_of(error)}") from error
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write `to_json` to a file, whole or not at all."""
@@ -132,10 +134,9 @@ class SearchResult:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> SearchResult:
         """Read a file that `save` wrote. Raises InputError with the file's name."""
+        text = read_text(path, "the result of the search")
         try:
-            return cls.from_json(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+            return cls.from_json(text)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
 

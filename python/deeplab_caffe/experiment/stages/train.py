@@ -16,6 +16,7 @@ from ...files import write_text
 from ...formats import schema
 from ...formats.definition import read_definition, read_solver
 from ...nets import initial_weights, prototxt_folder, published_names, starts_from, trained_weights
+from ...reading import read_json
 from .. import provenance
 from ..fingerprints import file_contents, fingerprint, net_meaning, solver_meaning
 from ..folder import Experiment
@@ -164,8 +165,8 @@ def _move_old_snapshots(experiment: Experiment, stage: str, prefix: str) -> None
     marker = experiment.model / f"train{stage}.json"
     present = {"inputs": fingerprint(_inputs(experiment, stage))}
     try:
-        before = json.loads(marker.read_text())
-    except (OSError, ValueError):
+        before = read_json(marker)
+    except InputError:
         before = None
     if before == present:
         return
