@@ -61,7 +61,9 @@ def test_resume_writes_the_recorded_lines(run, command, recordings):
     for name in ("snap_iter_6.caffemodel.h5", "snap_iter_6.solverstate.h5"):
         shutil.copy(recordings / "train_log" / name, run)
     ours = command("train -solver solver.prototxt -snapshot snap_iter_6.solverstate.h5 --log=rc3")
-    _same(ours, _recorded(recordings, "resume.log"))
+    warnings = [line for line in ours if line.startswith("W")]
+    assert len(warnings) == 1 and "resume.json" in warnings[0]  # C++ Caffe has no such file
+    _same([line for line in ours if line not in warnings], _recorded(recordings, "resume.log"))
 
 
 @pytest.mark.parametrize("extra", ["", "--plain"])
