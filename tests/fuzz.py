@@ -183,7 +183,7 @@ def page(outcomes: list[Outcome], seed: int) -> str:
             "without much memory. An exception, a crash of the process, a hang, and a message that hides a mistake of",
             "the reader itself are faults.",
             "",
-            f"`make fuzz` runs it; `python tests/fuzz.py --record docs/fuzzing.md` writes this page.",
+            "`make fuzz` runs it; `python tests/fuzz.py --record docs/fuzzing.md` writes this page.",
             f"The last run (seed {seed}):",
             f"{len(outcomes)} readers, {total:,} inputs, {faults} faults.",
             "",
