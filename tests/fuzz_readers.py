@@ -335,6 +335,11 @@ def _pictures() -> list[Target]:
     ]
 
 
+def _grey(values: np.ndarray) -> bytes:
+    """One channel as probabilities from 0 to 255."""
+    return _content(lambda file: Image.fromarray(np.uint8(np.clip(128 + 20 * values[0], 0, 255))).save(file, "PNG"))
+
+
 def _content_npy(*shape: int) -> bytes:
     return _content(lambda file: np.save(file, _pixels(*shape)))
 
@@ -352,7 +357,7 @@ def _values(folder: Path) -> list[Target]:
         Target("scores, compressed .mat", "a.mat", _score_map, _mat(blob, do_compression=True)),
         Target("scores, .bin", "a.bin", _score_map, header + scores.tobytes()),
         Target("labels, .bin", "a.bin", lambda p: bin_files.open_bin(p, "<i2"), header + bytes(2 * 6 * 8 * 3)),
-        Target("scores, PNG", "a.png", _score_map, _image("PNG", 6, 8)),
+        Target("scores, PNG", "a.png", _score_map, _grey(scores)),
         Target("layer HDF5Data", "rows.h5", _hdf5_data, rows),
         Target("layer MatRead", "map_blob_0.mat", _mat_read, _mat(blob)),
         Target("LMDB", "db/data.mdb", _lmdb, _lmdb_file(folder)),
