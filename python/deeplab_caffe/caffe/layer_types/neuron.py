@@ -67,8 +67,9 @@ class _RectifiedLinear(torch.autograd.Function):
         return y
 
     @staticmethod
-    def backward(ctx: Any, diff: torch.Tensor) -> tuple[torch.Tensor, None]:  # type: ignore[override]
-        return _relu_gradient(diff, *ctx.saved_tensors, ctx.slope), None
+    def backward(ctx: Any, diff: torch.Tensor) -> tuple[torch.Tensor, None]:
+        (values,) = ctx.saved_tensors
+        return _relu_gradient(diff, values, ctx.slope), None
 
 
 def _relu_gradient(diff: torch.Tensor, values: torch.Tensor, slope: float, over: bool = False) -> torch.Tensor:
