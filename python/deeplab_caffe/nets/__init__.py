@@ -1,5 +1,6 @@
 """Generators of nets and solvers: functions from tops to tops that are composed, and a table of variants."""
 
+from ..formats.signature import is_untouched, made_by, signed_anew
 from .blocks import Spec, Style
 from .generate import experiment_folder, generate, list_names, prototxt_folder, trained_weights
 from .generated_files import SUMS, WriteResult, regenerated, sum_lines, write_files
@@ -8,7 +9,6 @@ from .model_names import full_name, initial_weights, published_names, starts_fro
 from .net_context import NetContext, Role
 from .option_flags import add_arguments, command_line, from_arguments
 from .options import GeneratorOptions
-from .signature import is_untouched, made_by, signed_anew
 from .solver_recipes import Recipe
 from .variant import Score, Variant
 from .variants import FAMILIES, VARIANTS

@@ -10,12 +10,12 @@ from ..data import Dataset, read_dataset
 from ..errors import InputError
 from ..formats.bvlc import to_bvlc
 from ..formats.prototxt import Document, nearest
+from ..formats.signature import sign
 from ..formats.writer import format_message
 from .blocks import Spec
 from .net_context import NetContext, Role
 from .option_flags import command_line
 from .options import GeneratorOptions
-from .signature import sign
 from .solver_recipes import Recipe, solver
 from .variant import SPECIAL_OPTIONS, Variant
 from .variants import VARIANTS

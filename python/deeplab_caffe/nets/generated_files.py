@@ -12,10 +12,10 @@ from pathlib import Path
 from ..errors import InputError
 from ..files import write_text
 from ..formats.prototxt import Document
+from ..formats.signature import digest, is_untouched, made_by, stated_sum
 from . import option_flags
 from .generate import generate
 from .model_names import full_name
-from .signature import digest, is_untouched, made_by, stated_sum
 
 #: files that an earlier run with other options may have left
 _OPTIONAL = ("train2.prototxt", "solver2.prototxt")
