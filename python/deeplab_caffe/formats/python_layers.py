@@ -8,7 +8,7 @@ from typing import Any
 
 from .bvlc_schema import MODULE, PYTHON_TYPES
 from .edits import Edits
-from .messages import to_message
+from .messages import is_repeated, to_message
 from .prototxt import Document
 from .schema import LayerParameter
 from .tree import Block
@@ -35,6 +35,37 @@ def parameters(layer: Any) -> dict[str, Any]:
             enum = descriptor.enum_type
             stated[descriptor.name] = enum.values_by_number[value].name if enum else value
     return stated
+
+
+def native(layer: Any) -> Any:
+    """A LayerParameter whose Python layer of ours is written as the type that it stands for; others as they are.
+
+    Keys of its param_str that the type's messages do not have, or with values that do not fit, are left out.
+    """
+    if layer_type(layer) == layer.type:
+        return layer
+    changed = LayerParameter()
+    changed.CopyFrom(layer)
+    changed.ClearField("python_param")
+    changed.type = layer_type(layer)
+    for key, value in parameters(layer).items():
+        for message in (getattr(changed, name) for name in PYTHON_TYPES.get(changed.type, ())):
+            if key in message.DESCRIPTOR.fields_by_name:
+                _set(message, key, value)
+    return changed
+
+
+def _set(message: Any, name: str, value: Any) -> None:
+    descriptor = message.DESCRIPTOR.fields_by_name[name]
+    try:
+        if is_repeated(descriptor):
+            getattr(message, name).extend(value if isinstance(value, list | tuple) else [value])
+        elif descriptor.enum_type is not None and isinstance(value, str):
+            setattr(message, name, descriptor.enum_type.values_by_name[value].number)
+        else:
+            setattr(message, name, value)
+    except (TypeError, ValueError, KeyError):
+        return
 
 
 def parsed(param_str: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from ..formats.signature import is_untouched, made_by, signed_anew
 from .blocks import Spec, Style
 from .generate import experiment_folder, generate, list_names, prototxt_folder, trained_weights
-from .generated_files import SUMS, WriteResult, regenerated, sum_lines, write_files
+from .generated_files import SUMS, WriteResult, generated_pairs, regenerated, sum_lines, write_files
 from .input_sizes import SizeRule
 from .model_names import full_name, initial_weights, published_names, starts_from, target
 from .net_context import NetContext, Role
@@ -33,6 +33,7 @@ __all__ = [
     "from_arguments",
     "full_name",
     "generate",
+    "generated_pairs",
     "initial_weights",
     "is_untouched",
     "list_names",

@@ -24,6 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="demo only: as short as possible")
     force = "run the stage even if it is finished (manually edited nets are kept, unless FORCE=1)"
     parser.add_argument("--force", action="store_true", help=force)
+    different = "train and test even if the nets of train, test and deploy compute different things"
+    parser.add_argument("--allow-different-nets", action="store_true", help=different)
     _add_device_flags(parser)
     option_flags.add_arguments(parser.add_argument_group("options of the generated nets and solvers"))
 
@@ -39,7 +41,7 @@ def run(arguments: argparse.Namespace) -> None:
         )
     if arguments.caffe:
         engine.choose(arguments.caffe)
-    experiment = _experiment(arguments)
+    experiment = replace(_experiment(arguments), allow_different_nets=arguments.allow_different_nets)
     computes = stage in ("all", "train", "train2", "test")
     with engine.current().python_layers(arguments.allow_python_layers):
         wants_gpu = computes and experiment.options.solver_mode != "CPU"

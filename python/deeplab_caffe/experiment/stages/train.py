@@ -18,6 +18,7 @@ from ...formats.definition import read_definition, read_solver
 from ...formats.python_layers import layer_type, parameters
 from ...nets import initial_weights, prototxt_folder, published_names, starts_from, trained_weights
 from .. import provenance
+from ..different_nets import refuse_different_nets
 from ..fingerprints import fingerprint, net_meaning, solver_meaning
 from ..folder import Experiment
 from ..hand_edits import hand_edits
@@ -142,6 +143,7 @@ def _check_fillers(experiment: Experiment, weights: Path) -> None:
 
 
 def _train(experiment: Experiment, stage: str, weights: Path | None) -> None:
+    refuse_different_nets(experiment)
     solver_file = experiment.prototxt / f"solver{stage}.prototxt"
     for path, lines in hand_edits(experiment).items():
         print(f"{path}, edited by hand: {'; '.join(lines)}", flush=True)
