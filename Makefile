@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 STAGES := data prototxt train train2 test search crf evaluate report
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test demo list voc_data conformance fuzz prototxt bench bench_peers bench_gpu clean
+.PHONY: help setup lint test demo list voc_data conformance fuzz prototxt bench bench_peers bench_gpu docs clean
 .SUFFIXES:
 
 help:  ## list the targets
@@ -79,6 +79,10 @@ voc_data: $(VENV)/.installed  ## fetch PASCAL VOC 2012 and SBD's labels into dat
 
 conformance: $(VENV)/.installed  ## compare every layer with recordings of a C++ Caffe; writes docs/conformance.md
 	@PYTHONPATH=tests $(BIN)/python tests/recordings.py
+
+docs: $(VENV)/.installed  ## write the generated pages of docs/ again (models, lint rules)
+	@$(BIN)/deeplab list --markdown docs/models.md
+	@PYTHONPATH=tests $(BIN)/python tests/lint_rules_page.py
 
 fuzz: $(VENV)/.installed  ## read 100,000 mutated files: each must be read or refused
 	@$(BIN)/python tests/fuzz.py

@@ -31,7 +31,7 @@ from deeplab_caffe.crf.batch import DEFAULT_OVERLAP
 from deeplab_caffe.crf.batch.regions import Region
 from deeplab_caffe.crf.batch.tiles import bands, default_tile, infer_region
 from deeplab_caffe.data import read_image, read_label
-from deeplab_caffe.data.large_images import open_image
+from deeplab_caffe.data.images import open_image
 from timing import table
 
 STRIP, NEAR, REACH, ZOOM = 500, 8, 200, 4

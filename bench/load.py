@@ -23,7 +23,8 @@ from google.protobuf import text_format
 
 from deeplab_caffe import caffe
 from deeplab_caffe.formats import schema
-from deeplab_caffe.formats.prototxt import Document, to_message
+from deeplab_caffe.formats.messages import to_message
+from deeplab_caffe.formats.prototxt import Document
 from deeplab_caffe.formats.weights import encode_blob, write_caffemodel
 
 LAYERS = 1830

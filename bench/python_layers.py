@@ -18,7 +18,7 @@ import torch
 
 from deeplab_caffe import caffe
 from deeplab_caffe.caffe import log
-from deeplab_caffe.formats import prototxt, schema
+from deeplab_caffe.formats import messages, prototxt, schema
 from deeplab_caffe.formats.bvlc import to_bvlc
 from timing import CLOCKS, add_arguments, interleaved, machine, table
 
@@ -78,7 +78,7 @@ def build(row: Row, bvlc: bool) -> caffe.Net:
     weight = "loss_weight: 1" if row.learned else ""
     text = "\n".join([*lines, f'layer {{ name: "layer" {ends} top: "y" {weight} {row.text} }}'])
     text = to_bvlc(prototxt.Document(text)) if bvlc else text
-    net = caffe.Net.from_param(prototxt.to_message(prototxt.Document(text), schema.NetParameter()), caffe.TEST)
+    net = caffe.Net.from_param(messages.to_message(prototxt.Document(text), schema.NetParameter()), caffe.TEST)
     for i, bottom in enumerate(row.bottoms):
         net.blobs[f"x{i}"].data[...] = bottom
     net.forward()

@@ -24,8 +24,9 @@ from deeplab_caffe import caffe
 from deeplab_caffe.caffe import log
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats import schema
-from deeplab_caffe.formats.layout import format_document
-from deeplab_caffe.formats.prototxt import Document, to_message
+from deeplab_caffe.formats.formatting import format_document
+from deeplab_caffe.formats.messages import to_message
+from deeplab_caffe.formats.prototxt import Document
 from deeplab_caffe.formats.upgrade_binary import upgrade_binary
 from deeplab_caffe.formats.upgrade_text import upgrade_document
 from deeplab_caffe.formats.weight_files import read_weight_file

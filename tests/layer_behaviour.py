@@ -5,7 +5,6 @@ The engine reads the table itself, so each run here gives the layer's class the 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,29 +13,26 @@ from typing import Any
 import numpy as np
 import torch
 
-from cases import Case, collect
+from cases import Case
 from deeplab_caffe import caffe
-from deeplab_caffe.caffe.blob import Blob
 from deeplab_caffe.caffe.layer_types.base import MANY, Layer, registered
 from deeplab_caffe.caffe.layer_types.python import PythonLayer
 from deeplab_caffe.errors import InputError
-from deeplab_caffe.formats import prototxt, schema
+from deeplab_caffe.formats import schema
 from deeplab_caffe.formats.layer_facts import (
     ACTIVATION,
-    BY_AXIS,
     DATA,
     DROPPED,
-    ELSEWHERE,
     FUNCTION,
     IDENTITY,
     LOSS,
-    SAME,
     SINK,
     WEIGHTS,
     LayerFacts,
 )
+from layer_positions import judge_positions, judge_reach
+from layer_runs import agree, backward, blobs_below, build, cases_of, forward, memory_of, tops_of
 
-_CASES = collect()
 #: types that could work in place here, and are refused for what BVLC's Caffe does
 REFUSED_THOUGH_POSSIBLE = {
     "AbsVal": "its LayerSetUp checks that the top is not the bottom",
@@ -48,10 +44,6 @@ REFUSED_THOUGH_POSSIBLE = {
 }
 
 
-def cases_of(layer_type: str) -> list[Case]:
-    return [case for case in _CASES if case.type == layer_type]
-
-
 def complaints(row: LayerFacts) -> Iterator[str]:
     """What is not so in a row, by the cases of its type."""
     cls = registered()[row.name]
@@ -59,7 +51,7 @@ def complaints(row: LayerFacts) -> Iterator[str]:
         yield from _of_the_class(row, cls)
         if cls is PythonLayer:
             return
-        for judge in (_parameters, _in_place, _reads_top, _own_top, _positions, _reach, _labels, _kind):
+        for judge in (_parameters, _in_place, _reads_top, _own_top, judge_positions, judge_reach, _labels, _kind):
             yield from judge(row)
 
 
@@ -72,62 +64,6 @@ def _believing(cls: type[Layer], row: LayerFacts) -> Iterator[None]:
         yield
     finally:
         cls.facts = before
-
-
-# -- running a case
-
-
-def build(case: Case, in_place: bool = False, more: str = "") -> caffe.Net:
-    """The case's layer below inputs, seeded and filled in; in place: its first top is its first bottom."""
-    inputs = [
-        f'layer {{ name: "in_{name}" type: "Input" top: "{name}" input_param {{ shape {{ {_dims(array)} }} }} }}'
-        for name, array in case.bottoms.items()
-    ]
-    text = "\n".join(["force_backward: true", *inputs, case.text, more])
-    param = prototxt.to_message(prototxt.Document(text), schema.NetParameter())
-    if in_place:
-        param.layer[-1].top[0] = param.layer[-1].bottom[0]
-    caffe.set_random_seed(1)
-    net = caffe.Net.from_param(param, caffe.TRAIN if case.phase == "TRAIN" else caffe.TEST, case.name)
-    for name, array in case.bottoms.items():
-        net.blobs[name].data[...] = array
-    return net
-
-
-def _dims(array: np.ndarray) -> str:
-    return " ".join(f"dim: {size}" for size in array.shape)
-
-
-def _forward(net: caffe.Net) -> list[np.ndarray]:
-    caffe.set_random_seed(5)
-    net.forward_range(0, len(net.layers) - 1)
-    return [_values(blob).copy() for blob in _tops(net)]
-
-
-def _tops(net: caffe.Net) -> list[Blob]:
-    return [net.blobs[name] for name in net.top_names["layer"]]
-
-
-def _values(blob: Blob) -> np.ndarray:
-    """The memory itself, in whatever layout; writing to it goes unnoticed by autograd."""
-    return blob.data_tensor().detach().numpy()
-
-
-def _backward(net: caffe.Net, case: Case) -> list[np.ndarray]:
-    for i, blob in enumerate(_tops(net)):
-        blob.diff[...] = np.random.default_rng(i).uniform(-1, 1, blob.shape)
-    net.clear_param_diffs()
-    net.backward(start="layer", end="layer")
-    names = [name for name in net.bottom_names["layer"] if name in case.differentiable]
-    blobs = [net.blobs[name] for name in names] + list(net.layer_dict["layer"].blobs)
-    return [blob.diff.copy() for blob in blobs]
-
-
-def _agree(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
-    return len(one) == len(other) and all(
-        a.shape == b.shape and np.allclose(a, b, rtol=1e-4, atol=1e-5, equal_nan=True)
-        for a, b in zip(one, other, strict=True)
-    )
 
 
 # -- the class
@@ -172,8 +108,8 @@ def _parameters(row: LayerFacts) -> Iterator[str]:
         net = build(case)
         layer = net.layer_dict["layer"]
         noting = layer.param = _Noting(layer.param)
-        layer.setup([net.blobs[name] for name in net.bottom_names["layer"]], _tops(net))
-        _forward(net)
+        layer.setup([net.blobs[name] for name in net.bottom_names["layer"]], tops_of(net))
+        forward(net)
         if not noting.seen <= set(row.params):
             stated = ", ".join(row.params) or "none"
             yield f"{case.name}: it reads {', '.join(sorted(noting.seen))}, stated are {stated}"
@@ -214,10 +150,10 @@ def _same_in_place(case: Case) -> bool:
     apart = build(case)
     try:
         together = build(case, in_place=True)
-        same = _agree(_forward(apart), _forward(together))
+        same = agree(forward(apart), forward(together))
     except InputError:
         return False
-    return same and _agree(_backward(apart, case), _backward(together, case))
+    return same and agree(backward(apart, case), backward(together, case))
 
 
 def refused_in_place(case: Case) -> bool:
@@ -241,16 +177,12 @@ def _reads_top(row: LayerFacts) -> Iterator[str]:
 def _gradient_reads_top(case: Case) -> bool:
     left, right = build(case), build(case)
     for net in (left, right):
-        _forward(net)
-    for blob in _tops(right):
-        memory = _values(blob)
-        if not any(np.shares_memory(memory, _values(b)) for b in _below(right)):
+        forward(net)
+    for blob in tops_of(right):
+        memory = memory_of(blob)
+        if not any(np.shares_memory(memory, memory_of(b)) for b in blobs_below(right)):
             memory[...] = 0.75 - memory
-    return not _agree(_backward(left, case), _backward(right, case))
-
-
-def _below(net: caffe.Net) -> list[Blob]:
-    return [net.blobs[name] for name in net.bottom_names["layer"]] + list(net.layer_dict["layer"].blobs)
+    return not agree(backward(left, case), backward(right, case))
 
 
 def _own_top(row: LayerFacts) -> Iterator[str]:
@@ -261,8 +193,8 @@ def _own_top(row: LayerFacts) -> Iterator[str]:
 
 def _shares_memory(row: LayerFacts, case: Case) -> bool:
     net = build(case)
-    _forward(net)
-    tops, below = [_values(b) for b in _tops(net)], [_values(b) for b in _below(net)]
+    forward(net)
+    tops, below = [memory_of(b) for b in tops_of(net)], [memory_of(b) for b in blobs_below(net)]
     if any(np.shares_memory(t, b) for t in tops for b in below):
         return True
     if not (row.in_place and _keeps_its_shape(case)):
@@ -273,112 +205,6 @@ def _shares_memory(row: LayerFacts, case: Case) -> bool:
     with torch.no_grad():
         results = layer.compute(inputs, [b.data_tensor().clone() for b in layer.blobs])
     return any(np.shares_memory(r.detach().numpy(), x.numpy()) for r in results for x in inputs)
-
-
-# -- positions
-
-
-def _is_map(blob: Blob) -> bool:
-    return len(blob.shape) == 4
-
-
-def _positions(row: LayerFacts) -> Iterator[str]:
-    plain = [moved for case in _maps(row) if (moved := _moves(case)) is not None]
-    along = [moved for case in _maps(row) if (moved := _moves(_with_axis(row, case))) is not None]
-    found = ELSEWHERE if not plain or (plain and all(plain)) else BY_AXIS if any(along) or any(plain) else SAME
-    if found != row.positions:
-        yield f"positions is '{row.positions}', but they are '{found}'"
-
-
-def _maps(row: LayerFacts) -> list[Case]:
-    """The cases whose first bottom is a map."""
-    return [case for case in cases_of(row.name) if case.bottoms and next(iter(case.bottoms.values())).ndim == 4]
-
-
-def _with_axis(row: LayerFacts, case: Case) -> Case:
-    """The case along a spatial axis, if its type has an axis; else the case itself."""
-    message = getattr(schema.LayerParameter(), row.params[0]) if row.params else None
-    if message is None or "axis" not in message.DESCRIPTOR.fields_by_name:
-        return case
-    stem = f"{row.params[0]} {{"
-    if "axis:" in case.text or row.weighted:
-        return replace(case, text=re.sub(r"axis: \S+", "axis: 2", case.text))
-    stated = stem in case.text
-    text = case.text.replace(stem, f"{stem} axis: 2 ", 1) if stated else f"{case.text[:-1]} {stem} axis: 2 }} }}"
-    return replace(case, text=text)
-
-
-def _moves(case: Case) -> bool | None:
-    """Whether a value's position in the top is another than in the bottom; None where there is no map to look at."""
-    try:
-        net = build(case)
-    except InputError:  # an axis along which this case cannot be cut
-        return None
-    tops = _tops(net)
-    bottom = net.blobs[net.bottom_names["layer"][0]]
-    if _uses_the_batch(net.layer_dict["layer"]):
-        return None
-    if not tops or not _is_map(tops[0]):
-        return None if not tops or tops[0].shape == () else True
-    if tops[0].shape[2:] != bottom.shape[2:]:
-        return True
-    changed = _changed(net, case)
-    return (bool(changed) and _place(bottom) not in changed) or any(not _sees(net, above) for above in changed)
-
-
-def _place(bottom: Blob) -> tuple[int, int]:
-    """The position that is changed, in bottom 0."""
-    return min(1, bottom.shape[2] - 1), 0
-
-
-def _changed(net: caffe.Net, case: Case) -> set[tuple[int, int]]:
-    """The positions of top 0 that change with bottom 0's `_place`."""
-    before = _forward(net)[0]
-    name = net.bottom_names["layer"][0]
-    for other, array in case.bottoms.items():
-        net.blobs[other].data[...] = array
-    values, array = net.blobs[name].data, case.bottoms[name]
-    y, x = _place(net.blobs[name])
-    is_label = bool((array == array.round()).all())
-    signs = (-1.0) ** np.arange(values.shape[1])
-    values[:, :, y, x] = values[:, :, y - 1, x] if is_label else 10 * array.max() * signs
-    after = _forward(net)[0]
-    differs = (before != after).any(axis=(0, 1)) if before.ndim == 4 else np.zeros((1, 1), bool)
-    return {(int(i), int(j)) for i, j in np.argwhere(differs)}
-
-
-def _sees(net: caffe.Net, above: tuple[int, int]) -> bool:
-    """Whether the layer says that a position of top 0 depends on bottom 0's `_place`."""
-    layer = net.layer_dict["layer"]
-    bottoms = [net.blobs[name].shape for name in net.bottom_names["layer"]]
-    place = _place(net.blobs[net.bottom_names["layer"][0]])
-    reach = layer.reach(0, 0, bottoms, [blob.shape for blob in _tops(net)])
-    if reach is None:
-        return False
-    spans = [axis.below(np.array([i]), np.array([i])) for axis, i in zip(reach, above, strict=True)]
-    return all(int(low[0]) <= at <= int(high[0]) for (low, high), at in zip(spans, place, strict=True))
-
-
-def _reach(row: LayerFacts) -> Iterator[str]:
-    """What the layer says that a position looks at holds all on which it depends, and the whole map only if it must."""
-    spread = False
-    for case in _maps(row):
-        net = build(case)
-        layer, tops = net.layer_dict["layer"], _tops(net)
-        if not tops or _uses_the_batch(layer) or row.name == "Upsample":  # whose places the mask states
-            continue
-        changed = _changed(net, case)
-        spread = spread or len(changed) > 1
-        unseen = [above for above in changed if _is_map(tops[0]) and not _sees(net, above)]
-        if unseen:
-            yield f"{case.name}: positions {unseen} depend on one below, which the layer does not say"
-    if row.whole_image and not spread:
-        yield "whole_image is stated, but a position depends on its own alone"
-
-
-def _uses_the_batch(layer: Layer) -> bool:
-    """Whether it normalises by the batch's statistics, which receptive fields leave out of account."""
-    return layer.type in ("BatchNorm", "BN") and not layer.is_affine
 
 
 # -- labels, and what kind it is
@@ -422,7 +248,7 @@ def _kind(row: LayerFacts) -> Iterator[str]:
         if row.kind == WEIGHTS and not len(layer.blobs):
             yield f"{case.name}: its kind is {row.kind}, but it has no parameters"
         if row.in_use == IDENTITY and case.phase == "TEST":
-            tops = _forward(build(case))
+            tops = forward(build(case))
             bottom = next(iter(case.bottoms.values())).astype(np.float32)
             if any(not np.array_equal(top, bottom) for top in tops):
                 yield f"{case.name}: it is no identity in a net for use"
@@ -431,9 +257,9 @@ def _kind(row: LayerFacts) -> Iterator[str]:
 def _is_elementwise(net: caffe.Net, case: Case) -> bool:
     if type(net.layer_dict["layer"]).bottoms != (1, 1) or type(net.layer_dict["layer"]).tops[1] in (0, MANY):
         return False
-    before = _forward(net)[0]
+    before = forward(net)[0]
     name = net.bottom_names["layer"][0]
     net.blobs[name].data[...] = case.bottoms[name]
     net.blobs[name].data.flat[1] = case.bottoms[name].max()
-    after = _forward(net)[0]
+    after = forward(net)[0]
     return before.shape == net.blobs[name].shape and set(np.flatnonzero(before != after)) <= {1}

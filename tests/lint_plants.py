@@ -63,15 +63,15 @@ _FROZEN = re.sub(r"lr_mult: \d+", "lr_mult: 0", lint_nets.TRAIN)
 
 PLANTED: dict[str, list[Plant]] = {
     # the text
-    "syntax": [Plant("train", "pad: 2\n", "pad 2\n", "2\n", "got '2' after 'pad'")],
+    "syntax": [Plant("train", "pad: 2\n", "pad 2\n", "2\n", "after 'pad', got '2'")],
     "unknown-field": [
         Plant("train", "pad: 2\n", "padd: 2\n", "padd: 2", "did you mean 'pad'?"),
-        Plant("train", "loss_param", "softmaxloss_param", "softmaxloss_param", "it is 'loss_param' today"),
+        Plant("train", "loss_param", "softmaxloss_param", "softmaxloss_param", "it is now called 'loss_param'"),
         Plant("solver", "stepsize", "step_size", "step_size", "did you mean 'stepsize'?"),
     ],
     "wrong-value": [
         Plant("train", "pool: MAX", "pool: MAXX", "MAXX", "did you mean 'MAX'?"),
-        Plant("train", "pad: 2\n", "pad: two\n", "two", "wants a number"),
+        Plant("train", "pad: 2\n", "pad: two\n", "two", "expected a number"),
     ],
     "repeated-field": [
         Plant("train", '  name: "conv2"\n', '  name: "conv2"\n  name: "c"\n', 'name: "c"', "given twice")
@@ -264,7 +264,7 @@ PLANTED: dict[str, list[Plant]] = {
         )
     ],
     "unknown-type": [
-        Plant("train", 'type: "Pooling"', 'type: "Poling"', 'layer {\n  name: "pool1"', "did you mean 'Pooling'?")
+        Plant("train", 'type: "Pooling"', 'type: "Poling"', 'type: "Poling"', "did you mean 'Pooling'?")
     ],
     "shared-shape": [
         Plant("train", _PARAM, _SHARED, 'layer {\n  name: "conv2"', "which it shares it with, has (8, 3, 3, 3)", 2)

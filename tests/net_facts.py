@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from deeplab_caffe.formats import schema
-from deeplab_caffe.formats.prototxt import Document, to_message
+from deeplab_caffe.formats.messages import to_message
+from deeplab_caffe.formats.prototxt import Document
 from deeplab_caffe.nets import GeneratorOptions, generate
 
 REPOSITORY = Path(__file__).parents[1]

@@ -14,7 +14,7 @@ import torch
 
 from cases import collect
 from deeplab_caffe import caffe
-from deeplab_caffe.formats import prototxt, schema
+from deeplab_caffe.formats import messages, prototxt, schema
 from tolerances import tolerance
 
 FOLDER = Path(__file__).parent / "data" / "conformance" / "layers"
@@ -75,7 +75,7 @@ def _load(name: str) -> dict[str, np.ndarray]:
 
 
 def _definition(record: dict[str, np.ndarray]):
-    return prototxt.to_message(prototxt.Document(str(record["prototxt"])), schema.NetParameter())
+    return messages.to_message(prototxt.Document(str(record["prototxt"])), schema.NetParameter())
 
 
 def _prepared(record: dict[str, np.ndarray]) -> caffe.Net:
@@ -125,9 +125,9 @@ _HEAD = """# Conformance of the layers
 
 Written by `make conformance`, on {device}. {count} recordings of single layers, run by a C++ Caffe (DeepLab v2's layers
 on Caffe 1.0-rc3), are compared value by value: outputs, gradients of bottoms and parameters, parameters after the pass.
-Allowed is `1e-5 · max|recorded| + 1e-6`; 1 would be just that. "Own cases" are hand-made ones, which
-`tests/caffe/test_registry.py` checks for their shape rule, float64 gradients, repetition, memory layout, and CUDA where
-there is one; types without any bring data or run the user's code and have tests of their own.
+The allowed difference is `1e-5 · max|recorded| + 1e-6`; the table shows the largest one as a share of it. "Own cases"
+are hand-made; `tests/caffe/test_registry.py` checks their shape rule, float64 gradients, repetition, memory layout, and
+CUDA if available. Types without own cases read data or run the user's code, and have tests of their own.
 """
 
 

@@ -24,7 +24,17 @@ FLOORS = (
     ("crf",),
     ("formats", "data", "evaluation"),
 )
-GROUND = ("errors", "files", "permission", "progress", "tables")
+GROUND = (
+    "arrays",
+    "errors",
+    "files",
+    "locks",
+    "permission",
+    "progress",
+    "spelling",
+    "tables",
+    "temporary_files",
+)
 
 #: what rooms may not import although it lies on a lower floor
 NOT = {

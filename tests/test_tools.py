@@ -120,7 +120,7 @@ def test_encode_type_compresses_anew(tool, images):
     tool("convert_imageset --encode_type=jpg img/ list.txt db")
     first, *_ = (parse_datum(value) for value in _records("db").values())
     assert first.encoded and first.data[:2] == b"\xff\xd8" and datum_to_array(first).shape == (3, 5, 4)
-    assert "OpenCV cannot write such images" in tool("convert_imageset --encode_type=foo img/ list.txt db2", 2)
+    assert "is not supported by OpenCV" in tool("convert_imageset --encode_type=foo img/ list.txt db2", 2)
 
 
 def test_shuffle_changes_the_order_alone(tool, images):
@@ -144,10 +144,10 @@ def test_images_that_cannot_be_read_are_named_after_the_others_are_done(tool, im
         ("img/ list.txt", "expected ROOTFOLDER/ LISTFILE DB_NAME but got 2 arguments"),
         ("img/ gone.txt db", "'gone.txt': cannot read the list"),
         ("img list.txt db", "end root_folder with a slash ('img/')"),
-        ("img/ list.txt img", "img: is there already"),
+        ("img/ list.txt img", "img: exists already"),
         ("--backend=sql img/ list.txt db", "unknown backend 'sql'"),
         ("--resize_width=5 img/ list.txt db", "--resize_width and --resize_height must be used together"),
-        ("--check_size img/ sizes.txt db", "big.png: 72 values, a 0.png has 60"),
+        ("--check_size img/ sizes.txt db", "big.png: has 72 values, but a 0.png has 60"),
     ],
 )
 def test_what_convert_imageset_refuses(tool, images, words, expected):
@@ -182,7 +182,7 @@ def test_the_mean_of_a_database(tool, images):
 def test_images_of_two_sizes_have_no_mean(tool, tmp_path):
     write_lmdb(tmp_path / "db", [datum(pixels(3, 4, 5)), datum(pixels(3, 5, 4))])
     shown = tool("compute_image_mean db mean.binaryproto", 2)
-    assert "db: record '00000001': is 3×5×4 (channels × height × width), those before are 3×4×5" in shown
+    assert "db: record '00000001': has the shape 3×5×4 (channels × height × width), those before have 3×4×5" in shown
     assert not os.path.exists("mean.binaryproto")
 
 
@@ -228,7 +228,7 @@ def test_features_are_what_the_net_computes(tool, features):
         ("net.caffemodel net.prototxt conv,ip f 2 lmdb", "2 blobs and 1 databases"),
         ("net.caffemodel net.prototxt cnv f 2 lmdb", "the net has no blob 'cnv'"),
         ("net.caffemodel net.prototxt conv f 2 lmdb TPU", "expected CPU, GPU, or GPU DEVICE_ID=<number> but got TPU"),
-        ("net.caffemodel net.prototxt conv db 2 lmdb", "db: is there already"),
+        ("net.caffemodel net.prototxt conv db 2 lmdb", "db: exists already"),
         ("gone net.prototxt conv f 2 lmdb", "Could not open file gone"),
     ],
 )

@@ -9,7 +9,8 @@ import numpy as np
 
 from deeplab_caffe import caffe
 from deeplab_caffe.formats import schema
-from deeplab_caffe.formats.prototxt import Document, to_message
+from deeplab_caffe.formats.messages import to_message
+from deeplab_caffe.formats.prototxt import Document
 from deeplab_caffe.formats.writer import format_message
 from deeplab_caffe.nets import GeneratorOptions, generate
 

@@ -1,8 +1,8 @@
 """Whether nets may import, that is run, the modules that their Python layers name.
 
-A prototxt names a module and a class, so that building a net from it runs that module's code. A program that uses the
-API runs code of its own choice anyway, so there Python layers work as in pycaffe; the command-line tools refuse them
-unless they are called with --allow-python-layers.
+A prototxt names a module and a class, so building a net from it runs that module's code. A program that uses the API
+runs its own code anyway, so there Python layers are allowed, as in pycaffe; the command-line tools refuse them without
+--allow-python-layers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _allowed = True
 
 
 def allow_python_layers(allowed: bool = True) -> None:
-    """Say whether nets may import the modules that their Python layers name (in the API they may from the start)."""
+    """Set whether nets may import the modules that their Python layers name (allowed by default in the API)."""
     global _allowed
     _allowed = allowed
 
@@ -26,7 +26,7 @@ def python_layers_allowed() -> bool:
 
 @contextmanager
 def python_layers(allowed: bool) -> Iterator[None]:
-    """Within, what a file names runs only if `allowed`; afterwards as before."""
+    """Allow or refuse Python layers within a `with` block; restore the setting afterwards."""
     before = _allowed
     allow_python_layers(allowed)
     try:

@@ -1,4 +1,4 @@
-"""How far a long piece of work is: a bar on a terminal, a line now and then elsewhere. Both to standard error."""
+"""Progress of long work on standard error: a bar on a terminal, otherwise a line every 15 seconds."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ T = TypeVar("T")
 
 
 def tracked(items: Iterable[T], what: str, total: int | None = None, unit: str = "image") -> Iterator[T]:
-    """Pass on `items` and show how many are done, the rate and the time left.
+    """Iterate over `items` and show how many are done, the rate and the time left.
 
-    `total` is their number where they cannot tell it themselves; None if nobody can.
+    Args:
+        items: what to iterate over.
+        what: a title for the bar.
+        total: the number of items where `items` has no length; None if unknown.
+        unit: the singular of what is counted.
     """
     if total is None and isinstance(items, Sized):
         total = len(items)
@@ -28,11 +32,12 @@ def tracked(items: Iterable[T], what: str, total: int | None = None, unit: str =
 
 
 class Progress:
-    """What `tracked` shows, for work that tells by itself how far it is.
+    """The bar or lines of `tracked`, for work that reports its progress itself, with `reach`.
 
     Args:
+        what: a title for the bar.
         total: how much there is to do; None if unknown.
-        done: what was done before; it does not count for the rate.
+        done: how much was done before; it does not count for the rate.
         unit: the singular of what is counted; "B" for bytes, which are shown in MB.
         shown: False shows nothing.
     """
@@ -63,7 +68,7 @@ class Progress:
             self._line()
 
     def reach(self, done: int) -> None:
-        """So much is done now."""
+        """Report that `done` items (of `total`) are finished."""
         self._bar.update(done - self._done)
         self._done = done
         if self._lines and time.monotonic() - self._last >= LINE_SECONDS and done != self._total:

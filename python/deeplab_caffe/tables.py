@@ -6,7 +6,16 @@ from collections.abc import Iterable, Sequence
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Lines of a table, columns as wide as they need; a heading that begins with ">" has its column on the right."""
+    """The lines of a table, each column as wide as it needs to be.
+
+    Args:
+        headings: one for each column; a leading ">" aligns the column to the right.
+        rows: the cells.
+
+    Example:
+        >>> table(("layer", ">params"), [("conv1", "1792"), ("fc", "10")])
+        ['layer  params', 'conv1    1792', 'fc         10']
+    """
     right = [heading.startswith(">") for heading in headings]
     lines = [[heading.lstrip(">") for heading in headings], *map(list, rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(headings))]

@@ -27,7 +27,7 @@ class SegAccuracy(PythonLayer):
     def reshape(self, bottom, top):
         scores, labels = self.shape4(bottom[0]), shape_of(bottom[1])
         if labels != (scores[0], 1) + scores[2:]:
-            self.refuse("scores %s and labels %s; wanted (N, C, H, W) and (N, 1, H, W)" % (scores, labels))
+            self.refuse("scores %s and labels %s; expected (N, C, H, W) and (N, 1, H, W)" % (scores, labels))
         top[0].reshape(1, 1, 1, 3)
 
     def forward(self, bottom, top):

@@ -30,7 +30,7 @@ class BiasChannel(PythonLayer):
         self.bg_bias = 1.0 if self.p.bg_bias is None else self.p.bg_bias
         for name, bias in (("bg_bias", self.bg_bias), ("fg_bias", self.p.fg_bias)):
             if not bias >= 0:
-                self.refuse("%s is %g, wanted 0 or more" % (name, bias))
+                self.refuse("%s is %g, expected 0 or more" % (name, bias))
         self.per_pixel = self.p.label_type == "PIXEL"
         self.background = 0
         if self.per_pixel:
@@ -92,17 +92,17 @@ class AdaptiveBiasChannel(PythonLayer):
     def prepare(self, bottom, top):
         for name in ("bg_portion", "fg_portion"):
             if not 0 <= getattr(self.p, name) <= 1:
-                self.refuse("%s is %g, wanted 0 to 1" % (name, getattr(self.p, name)))
+                self.refuse("%s is %g, expected 0 to 1" % (name, getattr(self.p, name)))
         if self.p.num_iter < 0 or not self.p.margin_others >= 0:
             self.refuse(
-                "num_iter is %d and margin_others %g, wanted 0 or more" % (self.p.num_iter, self.p.margin_others)
+                "num_iter is %d and margin_others %g, expected 0 or more" % (self.p.num_iter, self.p.margin_others)
             )
         self.random = np.random if self.p.seed is None else np.random.RandomState(self.p.seed)
 
     def reshape(self, bottom, top):
         shape = self.shape4(bottom[0], "scores")
         if shape[1] < 2:
-            self.refuse("scores %s, wanted at least 2 channels" % (shape,))
+            self.refuse("scores %s, expected at least 2 channels" % (shape,))
         check_labels_of(self, shape, shape_of(bottom[1]), False)
         top[0].reshape(*shape)
 
@@ -147,8 +147,8 @@ def check_labels_of(layer, scores, labels, per_pixel):
     """Refuse labels that are no map, or no list, for each item of the scores."""
     if per_pixel and labels != (scores[0], 1) + scores[2:]:
         wanted = (scores[0], 1) + scores[2:]
-        layer.refuse("labels %s for scores %s, wanted %s, a map for each item" % (labels, scores, wanted))
+        layer.refuse("labels %s for scores %s, expected %s, a map for each item" % (labels, scores, wanted))
     if not per_pixel and (labels[:1] != scores[:1] or len(labels) < 2 or any(size != 1 for size in labels[2:])):
         layer.refuse(
-            "labels %s for scores %s, wanted (%d, L, 1, 1), a list for each item" % (labels, scores, scores[0])
+            "labels %s for scores %s, expected (%d, L, 1, 1), a list for each item" % (labels, scores, scores[0])
         )

@@ -38,9 +38,9 @@ class BN(PythonLayer):
         p = self.p
         segnet, pspnet = ([n for n in names if getattr(p, n) is not None] for names in (_SEGNET, _PSPNET))
         if segnet and pspnet:
-            self.refuse("states %s, which is SegNet's, and %s, which is PSPNet's" % (segnet[0], pspnet[0]))
+            self.refuse("has %s, which is SegNet's, and %s, which is PSPNet's" % (segnet[0], pspnet[0]))
         if p.eps is not None and not p.eps >= 0:
-            self.refuse("eps is %g, wanted 0 or more" % p.eps)
+            self.refuse("eps is %g, expected 0 or more" % p.eps)
         if len(shape_of(bottom[0])) < 2:
             self.refuse("bottom %s has no channel axis" % (shape_of(bottom[0]),))
         self.segnet = bool(segnet)
@@ -66,7 +66,7 @@ class BN(PythonLayer):
             return np.random.uniform(filler.get("min", 0.0), filler.get("max", 1.0), shape)
         if kind == "gaussian":
             return np.random.normal(filler.get("mean", 0.0), filler.get("std", 1.0), shape)
-        self.refuse("a filler of type '%s' does not fit %s, wanted constant, uniform or gaussian" % (kind, shape))
+        self.refuse("a filler of type '%s' does not fit %s, expected constant, uniform or gaussian" % (kind, shape))
 
     def reshape(self, bottom, top):
         shape = shape_of(bottom[0])

@@ -36,11 +36,11 @@ class DenseCRF(PythonLayer):
     def prepare(self, bottom, top):
         p = self.p
         if p.max_iter < 0:
-            self.refuse("max_iter is %d, wanted 0 or more" % p.max_iter)
+            self.refuse("max_iter is %d, expected 0 or more" % p.max_iter)
         for names in (("pos_w", "pos_xy_std"), ("bi_w", "bi_xy_std", "bi_rgb_std")):
             counts = [len(getattr(p, name)) for name in names]
             if len(set(counts)) > 1:
-                self.refuse("states %s numbers of %s; wanted one of each for every potential" % (counts, names))
+                self.refuse("has %s numbers of %s; expected one of each for every potential" % (counts, names))
             if not all(std > 0 for name in names[1:] for std in getattr(p, name)):
                 self.refuse("%s must be positive" % (names[1:],))
         if bool(p.bi_w) != (len(bottom) == 3):
@@ -49,10 +49,10 @@ class DenseCRF(PythonLayer):
     def reshape(self, bottom, top):
         scores, dims = self.shape4(bottom[0], "scores"), shape_of(bottom[1])
         if dims[:1] != scores[:1] or np.prod(dims[1:], dtype=int) < 2:
-            self.refuse("scores %s and dims %s; wanted (N, M, H, W) and (N, 1, 1, 2)" % (scores, dims))
+            self.refuse("scores %s and dims %s; expected (N, M, H, W) and (N, 1, 1, 2)" % (scores, dims))
         wanted = (scores[0], 3) + scores[2:]
         if len(bottom) == 3 and shape_of(bottom[2]) != wanted:
-            self.refuse("image %s for scores %s, wanted %s" % (shape_of(bottom[2]), scores, wanted))
+            self.refuse("image %s for scores %s, expected %s" % (shape_of(bottom[2]), scores, wanted))
         top[0].reshape(*scores)
 
     def forward(self, bottom, top):

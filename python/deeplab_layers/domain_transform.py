@@ -26,20 +26,20 @@ class _DomainTransform(PythonLayer):
 
     def prepare(self, bottom, top):
         if self.p.num_iter < 1:
-            self.refuse("num_iter is %d, wanted 1 or more" % self.p.num_iter)
+            self.refuse("num_iter is %d, expected 1 or more" % self.p.num_iter)
         for name in ("spatial_sigma", "range_sigma"):
             if not getattr(self.p, name) > 0:
-                self.refuse("%s is %g, wanted a positive number" % (name, getattr(self.p, name)))
+                self.refuse("%s is %g, expected a positive number" % (name, getattr(self.p, name)))
         if not self.p.min_weight >= 0:
-            self.refuse("min_weight is %g, wanted 0 or more" % self.p.min_weight)
+            self.refuse("min_weight is %g, expected 0 or more" % self.p.min_weight)
         self.ratio = self.p.spatial_sigma / self.p.range_sigma
 
     def reshape(self, bottom, top):
         feature, edge, dims = self.shape4(bottom[0], "feature"), shape_of(bottom[1]), shape_of(bottom[2])
         if edge != (feature[0], 1) + feature[2:]:
-            self.refuse("feature %s and reference %s; wanted (N, C, H, W) and (N, 1, H, W)" % (feature, edge))
+            self.refuse("feature %s and reference %s; expected (N, C, H, W) and (N, 1, H, W)" % (feature, edge))
         if dims[:1] != feature[:1] or np.prod(dims[1:], dtype=int) < 2:
-            self.refuse("dims %s for %d items; wanted height and width, (N, 1, 1, 2)" % (dims, feature[0]))
+            self.refuse("dims %s for %d items; expected height and width, (N, 1, 1, 2)" % (dims, feature[0]))
         top[0].reshape(*feature)
 
     def decay(self, i):
@@ -55,7 +55,7 @@ class _DomainTransform(PythonLayer):
         for item, (h, w) in enumerate(sizes):
             if not (0 < h <= shape[2] and 0 < w <= shape[3]):
                 self.refuse(
-                    "item %d is %d x %d (height x width) by its dims, wanted 1 x 1 to %d x %d, the size of the map"
+                    "item %d is %d x %d (height x width) by its dims, expected 1 x 1 to %d x %d, the size of the map"
                     % (item, h, w, shape[2], shape[3])
                 )
         rows = np.arange(shape[2]) < sizes[:, :1]

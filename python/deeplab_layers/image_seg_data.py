@@ -76,14 +76,14 @@ class ImageSegData(PythonLayer):
     def _check(self):
         p, channels = self.p, 3 if self.p.is_color else 1
         if p.batch_size < 1:
-            self.refuse("batch_size is %d, wanted a positive number" % p.batch_size)
+            self.refuse("batch_size is %d, expected a positive number" % p.batch_size)
         for pair in (("new_height", "new_width"), ("crop_height", "crop_width")):
             if bool(getattr(p, pair[0])) != bool(getattr(p, pair[1])):
-                self.refuse("states only one of %s and %s" % pair)
+                self.refuse("has only one of %s and %s" % pair)
         if p.crop_size and p.crop_height:
-            self.refuse("states both crop_size and crop_height/crop_width")
+            self.refuse("has both crop_size and crop_height/crop_width")
         if len(p.mean_value) not in (0, 1, channels):
-            self.refuse("states %d mean values for %d channels" % (len(p.mean_value), channels))
+            self.refuse("has %d mean values for %d channels" % (len(p.mean_value), channels))
         if not all(factor > 0 for factor in p.scale_factors):
             self.refuse("scale_factors %s must be positive" % p.scale_factors)
 
@@ -96,11 +96,11 @@ class ImageSegData(PythonLayer):
         except (IOError, UnicodeDecodeError) as error:
             self.refuse("cannot read the list, source: '%s': %s" % (p.source, error))
         if not any(words):
-            self.refuse("%s: the list is empty; wanted one '<image> <label>' per line" % p.source)
+            self.refuse("%s: the list is empty; expected one '<image> <label>' per line" % p.source)
         entries = []
         for number, line in enumerate(words, 1):
             if len(line) < (1 if p.label_type == "NONE" else 2):
-                self.refuse("%s:%d: wanted '<image> <label>', got '%s'" % (p.source, number, " ".join(line)))
+                self.refuse("%s:%d: expected '<image> <label>', got '%s'" % (p.source, number, " ".join(line)))
             label = p.root_folder + line[1] if pixel else "".join(line[1:2])
             entries.append((number, p.root_folder + line[0], label))
         self._check_files([(e[0], path) for e in entries for path in e[1 : 3 if pixel else 2]])
@@ -110,8 +110,8 @@ class ImageSegData(PythonLayer):
         missing = [(number, path) for number, path in files if not os.path.isfile(path)]
         if missing:
             self.refuse(
-                "%s:%d: %s is not there (%d of %d files are missing); root_folder and the list's words are simply put "
-                "together" % ((self.p.source,) + missing[0] + (len(missing), len(files)))
+                "%s:%d: %s does not exist (%d of %d files are missing); root_folder and the list's words are simply "
+                "joined" % ((self.p.source,) + missing[0] + (len(missing), len(files)))
             )
 
     def _size(self):

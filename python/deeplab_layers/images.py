@@ -21,7 +21,7 @@ _NO_INDICES = {2: "an RGB PNG", 4: "a PNG of grey with alpha", 6: "an RGB PNG wi
 
 
 class ImageError(ValueError):
-    """A file that cannot be read as what was wanted; the message begins with its path."""
+    """A file that cannot be read as what was expected; the message begins with its path."""
 
 
 def read_image(path, is_color):
@@ -30,7 +30,7 @@ def read_image(path, is_color):
         raise ImageError(_NEITHER)
     pixels = _read_by_opencv(path, is_color) if cv2 is not None else _read_by_pillow(path, is_color)
     if pixels is None:
-        raise ImageError("%s is not there or is no image that can be read" % path)
+        raise ImageError("%s does not exist or is not an image that can be read" % path)
     return pixels if pixels.ndim == 3 else pixels[:, :, None]
 
 
@@ -85,7 +85,7 @@ def _read_indices(path, pillow):
 
 def _no_indices(path, what):
     return ImageError(
-        "%s: %s is no label file; wanted one 8-bit channel or a palette, holding class indices" % (path, what)
+        "%s: %s is not a label file; expected class indices, 8-bit grey or with a palette" % (path, what)
     )
 
 

@@ -32,7 +32,7 @@ class Interp(PythonLayer):
         for name in ("shrink_factor", "zoom_factor"):
             factor = getattr(self.p, name)
             if factor is not None and factor < 1:
-                self.refuse("%s is %d, wanted 1 or more" % (name, factor))
+                self.refuse("%s is %d, expected 1 or more" % (name, factor))
 
     def reshape(self, bottom, top):
         n, c, h, w = self.shape4(bottom[0])
@@ -52,7 +52,7 @@ class Interp(PythonLayer):
         if self.p.height is not None and self.p.width is not None:
             return (self.p.height, self.p.width)
         if not shrink:
-            self.refuse("states no size: wanted shrink_factor, zoom_factor, or height and width")
+            self.refuse("has no size: expected shrink_factor, zoom_factor, or height and width")
         return tuple(_zoomed(_shrunk(size, shrink), zoom) for size in self.cropped)
 
     def _window(self, array):

@@ -24,13 +24,13 @@ class UniqueLabel(PythonLayer):
         self.forced = sorted(set(self.p.force_label))
         if self.p.max_labels <= len(self.forced):
             self.refuse(
-                "max_labels is %d, wanted more than the %d forced labels" % (self.p.max_labels, len(self.forced))
+                "max_labels is %d, expected more than the %d forced labels" % (self.p.max_labels, len(self.forced))
             )
 
     def reshape(self, bottom, top):
         shape = self.shape4(bottom[0])
         if shape[1] != 1:
-            self.refuse("bottom %s, wanted label maps (N, 1, H, W)" % (shape,))
+            self.refuse("bottom %s, expected label maps (N, 1, H, W)" % (shape,))
         top[0].reshape(shape[0], self.p.max_labels, 1, 1)
 
     def forward(self, bottom, top):
@@ -58,7 +58,7 @@ class CensorLabel(PythonLayer):
     def reshape(self, bottom, top):
         labels, listed = self.shape4(bottom[0], "map"), shape_of(bottom[1])
         if labels[1] != 1 or listed != labels[:1] + listed[1:2] + (1, 1):
-            self.refuse("map %s and list %s, wanted (N, 1, H, W) and (N, L, 1, 1)" % (labels, listed))
+            self.refuse("map %s and list %s, expected (N, 1, H, W) and (N, L, 1, 1)" % (labels, listed))
         top[0].reshape(*labels)
 
     def forward(self, bottom, top):
@@ -80,7 +80,7 @@ class DominantChannel(PythonLayer):
         shape = self.shape4(bottom[0])
         if not 0 < self.p.top_k < shape[1]:
             self.refuse(
-                "top_k is %d, wanted 1 to %d, less than the number of channels" % (self.p.top_k, shape[1] - 1)
+                "top_k is %d, expected 1 to %d, less than the number of channels" % (self.p.top_k, shape[1] - 1)
             )
         top[0].reshape(shape[0], self.p.top_k, 1, 1)
 

@@ -19,7 +19,7 @@ TRAIN, TEST = 0, 1
 
 
 class LayerError(RuntimeError):
-    """Something that a net or its files state cannot be used; the message says what came and what was wanted."""
+    """Invalid input in a net or its files; the message says what was given and what was expected."""
 
 
 class Parameters(object):
@@ -43,7 +43,7 @@ class PythonLayer(caffe.Layer):
             if not least <= len(blobs) <= most:
                 wanted = str(least) if least == most else "%d or more" % least
                 wanted = wanted if most in (least, MANY) else "%d to %d" % (least, most)
-                self.refuse("has %d %ss, wanted %s" % (len(blobs), what, wanted))
+                self.refuse("has %d %ss, expected %s" % (len(blobs), what, wanted))
         self.p = self._read_parameters()
         self.prepare(bottom, top)
 
@@ -81,11 +81,11 @@ class PythonLayer(caffe.Layer):
         for name in sorted(stated):
             if name not in self.PARAMS:
                 known = ", ".join(sorted(self.PARAMS)) or "none"
-                self.refuse("param_str states %r, which is no parameter (known: %s)" % (str(name), known))
+                self.refuse("param_str has %r, which is not a parameter (known: %s)" % (str(name), known))
             setattr(result, name, self._converted(name, stated[name], self.PARAMS[name][0]))
         for name in self.REQUIRED:
             if name not in stated:
-                self.refuse("param_str states no '%s'" % name)
+                self.refuse("param_str lacks '%s'" % name)
         return result
 
     def _parse(self, text):
@@ -98,7 +98,7 @@ class PythonLayer(caffe.Layer):
             except (ValueError, SyntaxError):
                 stated = None
         if not isinstance(stated, dict):
-            self.refuse("param_str is %r, wanted JSON or a Python dict, as {\"name\": value}" % str(text))
+            self.refuse("param_str is %r, expected JSON or a Python dict, as {\"name\": value}" % str(text))
         return stated
 
     def _converted(self, name, value, kind):
@@ -118,14 +118,14 @@ class PythonLayer(caffe.Layer):
             return value
         if kind is str and hasattr(value, "encode"):
             return native(value)
-        wanted = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+        wanted = {int: "a whole number", float: "a number", bool: "true or false", str: "a string"}
         wanted = wanted.get(kind) if not isinstance(kind, tuple) else "one of " + ", ".join(kind)
-        self.refuse("param_str states %s: %r, wanted %s" % (name, value, wanted))
+        self.refuse("param_str has %s: %r, expected %s" % (name, value, wanted))
 
     def _filler(self, name, value, kind):
         """A dict of its own, as a filler's."""
         if not isinstance(value, dict) or set(value) - set(kind):
-            self.refuse("param_str states %s: %r, wanted a dict of %s" % (name, value, ", ".join(sorted(kind))))
+            self.refuse("param_str has %s: %r, expected a dict of %s" % (name, value, ", ".join(sorted(kind))))
         return {str(key): self._converted(name, value[key], kind[key]) for key in value}
 
     # -- checks
@@ -134,7 +134,7 @@ class PythonLayer(caffe.Layer):
         """The shape (N, C, H, W) of a blob."""
         shape = shape_of(blob)
         if len(shape) != 4:
-            self.refuse("%s %s has %d axes, wanted 4 (N, C, H, W)" % (what, shape, len(shape)))
+            self.refuse("%s %s has %d axes, expected 4 (N, C, H, W)" % (what, shape, len(shape)))
         return shape
 
     def valid_labels(self, labels, classes, ignored):

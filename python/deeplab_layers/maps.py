@@ -17,7 +17,7 @@ class SpatialProduct(PythonLayer):
     def reshape(self, bottom, top):
         maps, weights = self.shape4(bottom[0], "maps"), shape_of(bottom[1])
         if weights != (maps[0], 1) + maps[2:]:
-            self.refuse("weights %s for maps %s, wanted %s" % (weights, maps, (maps[0], 1) + maps[2:]))
+            self.refuse("weights %s for maps %s, expected %s" % (weights, maps, (maps[0], 1) + maps[2:]))
         top[0].reshape(*maps)
 
     def forward(self, bottom, top):
@@ -39,7 +39,7 @@ class Padding(PythonLayer):
     def prepare(self, bottom, top):
         if self.p.pad_beg * self.p.pad_end < 0:
             self.refuse(
-                "pad_beg %d and pad_end %d: one pads, the other crops; wanted the same sign"
+                "pad_beg %d and pad_end %d: one pads, the other crops; expected the same sign"
                 % (self.p.pad_beg, self.p.pad_end)
             )
 
@@ -87,12 +87,12 @@ class ChannelAggregator(PythonLayer):
         except (IOError, UnicodeDecodeError) as error:
             self.refuse("cannot read the groups of channels, label_map_file: '%s': %s" % (path, error))
         if not self.groups:
-            self.refuse("'%s' is empty; wanted the channels of each output on a line of its own" % path)
+            self.refuse("'%s' is empty; expected the channels of each output on a line of its own" % path)
 
     def _group(self, path, number, line):
         words = line.split()
         if not words or not all(word.isdigit() for word in words):
-            self.refuse("%s:%d: wanted numbers of channels, separated by blanks" % (path, number))
+            self.refuse("%s:%d: expected numbers of channels, separated by blanks" % (path, number))
         return [int(word) for word in words]
 
     def reshape(self, bottom, top):
@@ -152,13 +152,13 @@ class Upsample(PythonLayer):
     def reshape(self, bottom, top):
         shape = self.shape4(bottom[0])
         if shape_of(bottom[1]) != shape:
-            self.refuse("mask %s for bottom %s, wanted the same shape" % (shape_of(bottom[1]), shape))
+            self.refuse("mask %s for bottom %s, expected the same shape" % (shape_of(bottom[1]), shape))
         p = self.p
         size = (p.upsample_h, p.upsample_w)
         if p.upsample_h is None:
             size = (shape[2] * self.scale[0] - p.pad_out_h, shape[3] * self.scale[1] - p.pad_out_w)
         if min(size) < 1:
-            self.refuse("the size becomes %s, wanted positive numbers" % (size,))
+            self.refuse("the size becomes %s, expected positive numbers" % (size,))
         top[0].reshape(*(shape[:2] + size))
 
     def _places(self, bottom, top):

@@ -18,14 +18,14 @@ from .mat_file import MatError, read_variable, write_variable
 def _names(layer, source, strip):
     """The first word of each line of a list file, without its last `strip` characters."""
     if strip < 0:
-        layer.refuse("strip is %d, wanted 0 or more" % strip)
+        layer.refuse("strip is %d, expected 0 or more" % strip)
     try:
         with io.open(source, encoding="utf-8") as lines:
             words = [line.split()[0] for line in lines if line.strip()]
     except (IOError, UnicodeDecodeError) as error:
         layer.refuse("cannot read the list, source: '%s': %s" % (source, error))
     if not words:
-        layer.refuse("the list '%s' is empty; wanted a name on each line" % source)
+        layer.refuse("the list '%s' is empty; expected a name on each line" % source)
     for word in words:
         if len(word) <= strip:
             layer.refuse("%s: '%s' is not longer than the %d characters to be stripped" % (source, word, strip))
@@ -47,14 +47,14 @@ class MatWrite(PythonLayer):
 
     def prepare(self, bottom, top):
         if self.p.period < 1:
-            self.refuse("period is %d, wanted a positive number" % self.p.period)
+            self.refuse("period is %d, expected a positive number" % self.p.period)
         self.names = _names(self, self.p.source, self.p.strip) if self.p.source else []
         self.count = 0
 
     def reshape(self, bottom, top):
         for i in range(len(bottom)):
             if len(shape_of(bottom[i])) > 4:
-                self.refuse("bottom %d has shape %s, wanted at most 4 axes" % (i, shape_of(bottom[i])))
+                self.refuse("bottom %d has shape %s, expected at most 4 axes" % (i, shape_of(bottom[i])))
 
     def forward(self, bottom, top):
         count = self.count
@@ -95,7 +95,7 @@ class MatRead(PythonLayer):
 
     def prepare(self, bottom, top):
         if self.p.batch_size < 1:
-            self.refuse("batch_size is %d, wanted a positive number" % self.p.batch_size)
+            self.refuse("batch_size is %d, expected a positive number" % self.p.batch_size)
         self.names = _names(self, self.p.source, self.p.strip)
         self.position = 0
         self.shapes = [self._read(0, i).shape for i in range(len(top))]
@@ -128,6 +128,6 @@ class MatRead(PythonLayer):
         except (IOError, OSError) as error:
             self.refuse("cannot read '%s': %s" % (path, error.strerror))
         if data.ndim > 4 or data.shape[3:4] not in ((), (1,)):
-            self.refuse("'%s' holds data of dims %s, wanted [W, H, C, 1]" % (path, data.shape))
+            self.refuse("'%s' holds data of dims %s, expected [W, H, C, 1]" % (path, data.shape))
         data = data.reshape((data.shape + (1, 1))[:3], order="F")
         return np.ascontiguousarray(data.transpose(2, 1, 0), np.float32)

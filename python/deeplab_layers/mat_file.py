@@ -3,6 +3,7 @@
 from __future__ import absolute_import, division
 
 import os
+import shutil
 import struct
 import zlib
 
@@ -15,7 +16,7 @@ _STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8
 
 
 class MatError(ValueError):
-    """A file that is no MAT file of version 5, is damaged, or lacks the variable."""
+    """A file that is not a MAT file of version 5, is damaged, or lacks the variable."""
 
 
 def write_variable(path, name, dims, values):
@@ -26,15 +27,24 @@ def write_variable(path, name, dims, values):
     padding = b"\0" * (-len(values) % 8)
     size = len(head) + 8 + len(values) + len(padding)
     text = b"MATLAB 5.0 MAT-file".ljust(116) + b"\0" * 8 + struct.pack("<H", 0x0100) + b"IM"
-    temporary = "%s.%d.tmp" % (path, os.getpid())
+    before = text + struct.pack("<II", _MATRIX, size) + head + struct.pack("<II", _SINGLE, len(values))
+    _write(os.path.realpath(path), (before, values, padding))
+
+
+def _write(path, parts):
+    """A new file is renamed to `path`; what is no plain file, such as a device or a pipe, is written through."""
+    through = os.path.exists(path) and not os.path.isfile(path)
+    temporary = path if through else "%s.%d.tmp" % (path, os.getpid())
     try:
         with open(temporary, "wb") as out:
-            out.write(text + struct.pack("<II", _MATRIX, size) + head + struct.pack("<II", _SINGLE, len(values)))
-            out.write(values)
-            out.write(padding)
-        os.rename(temporary, path)
+            for part in parts:
+                out.write(part)
+        if not through:
+            if os.path.exists(path):
+                shutil.copymode(path, temporary)
+            os.rename(temporary, path)
     finally:
-        if os.path.exists(temporary):
+        if not through and os.path.exists(temporary):
             os.remove(temporary)
 
 
@@ -49,7 +59,7 @@ def read_variable(path, name):
         content = source.read()
     order = {b"IM": "<", b"MI": ">"}.get(content[126:128])
     if order is None:
-        raise MatError("is no MAT file of version 5")
+        raise MatError("is not a MAT file of version 5")
     for kind, body in _elements(content[128:], order):
         if kind == _COMPRESSED:
             try:

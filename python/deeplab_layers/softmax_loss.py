@@ -39,7 +39,7 @@ class WeightedSoftmaxWithLoss(PythonLayer):
     def reshape(self, bottom, top):
         scores, labels = self.shape4(bottom[0], "scores"), shape_of(bottom[1])
         if labels != (scores[0], 1) + scores[2:]:
-            self.refuse("scores %s and labels %s; wanted (N, C, H, W) and (N, 1, H, W)" % (scores, labels))
+            self.refuse("scores %s and labels %s; expected (N, C, H, W) and (N, 1, H, W)" % (scores, labels))
         if self.class_weights is not None and len(self.class_weights) != scores[1]:
             count = len(self.class_weights)
             self.refuse("'%s' holds %d weights for %d classes" % (self.p.weight_source, count, scores[1]))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from deeplab_caffe import caffe
-from deeplab_caffe.formats import prototxt, schema
+from deeplab_caffe.formats import messages, prototxt, schema
 from deeplab_caffe.formats.bvlc import to_bvlc
 from tolerances import assert_same_sums
 
@@ -16,7 +16,7 @@ Arrays = dict[str, np.ndarray]
 
 def net_of(text: str, phase: int = caffe.TEST) -> caffe.Net:
     """A net from its text."""
-    return caffe.Net.from_param(prototxt.to_message(prototxt.Document(text), schema.NetParameter()), phase)
+    return caffe.Net.from_param(messages.to_message(prototxt.Document(text), schema.NetParameter()), phase)
 
 
 def in_bvlc(text: str) -> str:

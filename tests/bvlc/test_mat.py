@@ -74,7 +74,7 @@ def test_read_as_written(tmp_path: Path) -> None:
     ("value", "message"),
     [
         (np.zeros((2, 3), np.int32), "not of class single or double"),
-        (np.zeros((2, 3, 1, 2), np.float32), r"dims \(2, 3, 1, 2\), wanted"),
+        (np.zeros((2, 3, 1, 2), np.float32), r"dims \(2, 3, 1, 2\), expected"),
         ("text", "not of class single or double"),
     ],
 )
@@ -96,7 +96,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
 
     assert "cannot read" in failure() and "No such file" in failure()
     path.write_bytes(b"nothing")
-    assert "is no MAT file of version 5" in failure()
+    assert "is not a MAT file of version 5" in failure()
     scipy.io.savemat(path, {"other": np.zeros(3)})
     assert "has no variable 'data'" in failure()
     for compressed in (False, True):

@@ -71,8 +71,8 @@ def test_errors_of_python_layers_are_one_line(ran: tuple[Path, dict, str, str]) 
     _, found, _, error = ran
     assert found["vanished"] == 2
     assert (
-        "deeplab: error: the test net: deeplab_layers.ImageSegData: exp/list/val.txt:2: ./i7.png is not there or is no "
-        "image that can be read\n"
+        "deeplab: error: the test net: deeplab_layers.ImageSegData: exp/list/val.txt:2: ./i7.png does not exist or is "
+        "not an image that can be read\n"
     ) in error
     assert "Traceback" not in error
 

@@ -11,7 +11,7 @@ import torch
 
 from deeplab_caffe import caffe
 from deeplab_caffe.caffe import log
-from deeplab_caffe.formats import prototxt, schema
+from deeplab_caffe.formats import messages, prototxt, schema
 
 # Small tensors, and machines whose cores are busy: threads that wait for each other would take most of the time.
 torch.set_num_threads(1)
@@ -68,7 +68,7 @@ def net(tmp_path):
 @pytest.fixture
 def message():
     """`message(text, kind='NetParameter')`: a message from prototxt."""
-    return lambda text, kind="NetParameter": prototxt.to_message(prototxt.Document(text), schema.NAMES[kind]())
+    return lambda text, kind="NetParameter": messages.to_message(prototxt.Document(text), schema.NAMES[kind]())
 
 
 @pytest.fixture

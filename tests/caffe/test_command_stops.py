@@ -14,6 +14,7 @@ import pytest
 from deeplab_caffe import cli
 from deeplab_caffe.caffe import log
 from deeplab_caffe.formats import weights
+from deeplab_caffe.temporary_files import temporary_name
 
 # A layer that sends this process the signals that param_str states as {where: [names]}; where: "setup" or an iteration.
 _MODULE = """
@@ -128,7 +129,40 @@ def test_ctrl_c_while_the_nets_are_built(train):
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_sigterm_stops_with_a_snapshot(train):
+    code, shown = train({2: ["SIGTERM"]}, "--sigint_effect=none")
+    assert code == 143 and _snapshots() == ["line_iter_3"]
+    assert "SIGTERM again stops at once" in shown
+    assert shown.endswith("stopped at iteration 3 of 6; resume with --snapshot=snap/line_iter_3.solverstate\n")
+
+
+def test_a_second_sigterm_does_not_wait(train):
+    code, shown = train({1: ["SIGTERM", "SIGTERM"]}, snapshot=1)
+    assert code == 143 and _snapshots() == ["line_iter_1"]
+    assert "interrupted at iteration 1 of 6; resume with" in shown
+
+
+def test_sigterm_while_the_nets_are_built(train):
+    before = signal.getsignal(signal.SIGTERM)
+    code, shown = train({"setup": ["SIGTERM"]})
+    assert code == 143 and not os.path.exists("snap")
+    assert shown.endswith("interrupted while the nets were being built; nothing was trained\n")
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
 # -- disks
+
+
+def test_what_a_training_that_was_killed_in_a_snapshot_left_is_removed(train):
+    Path("snap").mkdir()
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    name = temporary_name(Path("line_iter_2.caffemodel")).name
+    for process, prefix in ((dead.pid, "line"), (dead.pid, "other"), (1, "line")):
+        Path("snap", name.replace(f"~{os.getpid()}-", f"~{process}-").replace("line", prefix)).touch()
+    train()
+    hidden = [file for file in os.listdir("snap") if file[0] == "."]
+    assert len(hidden) == 2 and not any(f"line_iter_2~{dead.pid}-" in file for file in hidden)
 
 
 @pytest.mark.parametrize("form", ["BINARYPROTO", "HDF5"])

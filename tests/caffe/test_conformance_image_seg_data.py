@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deeplab_caffe import caffe
-from deeplab_caffe.formats import prototxt, schema
+from deeplab_caffe.formats import messages, prototxt, schema
 
 _CASES = sorted(p.stem for p in (Path(__file__).parent.parent / "data/conformance/image_seg_data").glob("*.npz"))
 
@@ -17,7 +17,7 @@ _CASES = sorted(p.stem for p in (Path(__file__).parent.parent / "data/conformanc
 def test_four_batches(case, recordings, monkeypatch):
     monkeypatch.chdir(recordings / "image_seg_data")
     record = dict(np.load(f"{case}.npz"))
-    definition = prototxt.to_message(prototxt.Document(str(record["prototxt"])), schema.NetParameter())
+    definition = messages.to_message(prototxt.Document(str(record["prototxt"])), schema.NetParameter())
     net = caffe.Net.from_param(definition, caffe.TRAIN if str(record["phase"]) == "TRAIN" else caffe.TEST, case)
     compared = [name for name in ("data", "label", "data_dim") if name in record and name in net.blobs]
     assert "data" in compared

@@ -38,11 +38,13 @@ def test_writes_four_axes_and_what_is_read_back(output, tmp_path, net):
     assert built.blobs["label"].data.ravel().tolist() == [5, 6]
 
 
-def test_empties_an_old_file_at_set_up(output, tmp_path):
+def test_an_old_file_is_replaced_by_the_first_forward(output, tmp_path):
     (tmp_path / "out.h5").write_bytes(b"old")
-    output(np.zeros((1, 2)), np.zeros(1), run=False)
+    built = output(np.zeros((1, 2)), np.zeros(1), run=False)
+    assert (tmp_path / "out.h5").read_bytes() == b"old"
+    built.forward()
     with h5py.File(tmp_path / "out.h5") as file:
-        assert list(file) == []
+        assert sorted(file) == ["data", "label"]
     assert [p.name for p in tmp_path.iterdir() if p.suffix == ".h5"] == ["out.h5"]
 
 

@@ -122,10 +122,10 @@ def _fails(make, match):
 
 def test_lists_that_cannot_be_read(images, net, tmp_path):
     _fails(lambda: images(""), r"list\.txt: the list is empty")
-    _fails(lambda: images("no_label.png\n"), r"list\.txt:1: 'no_label\.png': wanted '<image> <label>'")
+    _fails(lambda: images("no_label.png\n"), r"list\.txt:1: 'no_label\.png': expected '<image> <label>'")
     write_images(tmp_path, [pixels(2, 2)])
-    _fails(lambda: images(["image 0.png 1", ""]), r"list\.txt:2: '': wanted '<image> <label>'")
-    _fails(lambda: images(["image 0.png cat"]), r"list\.txt:1: 'image 0\.png cat': wanted .* a number")
+    _fails(lambda: images(["image 0.png 1", ""]), r"list\.txt:2: '': expected '<image> <label>'")
+    _fails(lambda: images(["image 0.png cat"]), r"list\.txt:1: 'image 0\.png cat': expected .* a number")
     _fails(
         lambda: images(["image 0.png 1", "gone.png 2"]), r"1 of 2 files do not exist:\n  .*list\.txt:2: .*/gone\.png"
     )
@@ -137,7 +137,7 @@ def test_images_that_cannot_be_used(images, tmp_path):
     write_images(tmp_path, [pixels(4, 4, 3), pixels(4, 5, 3)])
     (tmp_path / "text.png").write_text("no image")
     good = "image 0.png 0"
-    _fails(lambda: images([good, "text.png 1"]), r"list\.txt:2: .*/text\.png: cannot read the image: it is dam")
+    _fails(lambda: images([good, "text.png 1"]), r"list\.txt:2: .*/text\.png: cannot read the image: damaged")
     _fails(lambda: images([good, "image 1.png 1"]), r"list\.txt:2: .*is 3×4×5 .*, the first item of its batch 3×4×4")
     _fails(lambda: images([good], "", "crop_size: 5"), r"list\.txt:1: .*is 4×4 pixels, smaller than the crop of 5×5")
     write_mean_file(tmp_path / "mean", np.zeros((1, 4, 4)))

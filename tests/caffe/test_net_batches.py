@@ -83,6 +83,6 @@ def test_hdf5_that_does_not_fit_changes_nothing(chain, net, tmp_path):
     with pytest.raises(InputError, match=r"w\.h5: damaged or not a \.caffemodel\.h5"):
         chain.load_hdf5(str(path))
     slashed = net(_NET.replace('name: "b"', 'name: "fc8/voc"'))
-    with pytest.raises(InputError, match=r"layer 'fc8/voc': HDF5 has no names with '/'"):
+    with pytest.raises(InputError, match=r"layer 'fc8/voc': HDF5 does not support '/' in names"):
         slashed.save_hdf5(str(tmp_path / "s.h5"))
     assert not (tmp_path / "s.h5").exists()

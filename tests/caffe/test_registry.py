@@ -11,7 +11,7 @@ import torch
 from cases import Case, collect
 from deeplab_caffe import caffe
 from deeplab_caffe.caffe.layer_types.base import TensorLayer
-from deeplab_caffe.formats import prototxt, schema
+from deeplab_caffe.formats import messages, prototxt, schema
 from deeplab_caffe.formats.writer import format_message
 from tolerances import TENSOR, assert_same_sums
 
@@ -33,7 +33,7 @@ _OWN_TESTS = {
 
 
 def _message(text: str):
-    return prototxt.to_message(prototxt.Document(text), schema.NetParameter())
+    return messages.to_message(prototxt.Document(text), schema.NetParameter())
 
 
 def _build(case: Case) -> caffe.Net:

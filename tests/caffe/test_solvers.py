@@ -144,7 +144,7 @@ def test_hdf5_snapshots_go_on_bit_for_bit(solver):
 
 
 def test_hdf5_snapshots_of_names_with_slashes_are_refused_at_the_start(solver):
-    with pytest.raises(InputError, match=r"solver\.prototxt: layer 'fc8/voc': HDF5 has no names with '/'"):
+    with pytest.raises(InputError, match=r"solver\.prototxt: layer 'fc8/voc': HDF5 does not support '/' in names"):
         solver("base_lr: 0.1 snapshot_format: HDF5", _NET.replace('name: "ip"', 'name: "fc8/voc"'))
 
 
@@ -160,9 +160,9 @@ def test_the_state_of_another_solver_is_refused_and_changes_nothing(solver):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (lambda f: f.pop("iter"), "has no 'iter'; a .solverstate.h5 was wanted"),
-        (lambda f: f["history"].move("0", "7"), "'history' has 1 datasets, but none named '0'"),
-        (lambda f: f["history"].move("0", "x"), "'history' has 1 datasets, but none named '0'"),
+        (lambda f: f.pop("iter"), "has no 'iter'; expected a .solverstate.h5"),
+        (lambda f: f["history"].move("0", "7"), "'history' has 1 datasets, but '0' is missing"),
+        (lambda f: f["history"].move("0", "x"), "'history' has 1 datasets, but '0' is missing"),
     ],
 )
 def test_damaged_states(tmp_path, change, expected):
@@ -207,9 +207,9 @@ def test_names_with_slashes_from_elsewhere_are_read(tmp_path):
     assert set(layers) == {"fc8/voc", "a"}
     assert layers["a"][0].dtype == np.float32
     for name, value, expected in (
-        ("data/a/x", np.ones(1), "'/data/a/x' should be named by its number"),
-        ("data/b", np.ones(1), "'/data/b' is a dataset where the group of a layer was wanted"),
-        ("data/c/0", b"text", "'/data/c/0' holds |S4, wanted numbers"),
+        ("data/a/x", np.ones(1), "'/data/a/x': expected the number of a blob as name"),
+        ("data/b", np.ones(1), "'/data/b' is a dataset; expected the group of a layer"),
+        ("data/c/0", b"text", "'/data/c/0': expected numbers, got |S4"),
     ):
         with h5py.File(tmp_path / "bad.h5", "w") as file:
             file[name] = np.array(value)

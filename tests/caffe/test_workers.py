@@ -141,6 +141,16 @@ def test_ctrl_c_reaches_all_and_nobody_outlives_the_command(training, folder):
     assert one.nobody_is_left()
 
 
+@linux
+def test_sigterm_stops_all_with_a_snapshot(training, folder):
+    one = training()
+    one.process.send_signal(signal.SIGTERM)
+    assert one.process.wait(timeout=60) == 143
+    (state,) = (p.name for p in folder.glob("endless_iter_*.solverstate"))
+    assert one.said.splitlines()[-1].endswith(f"; resume with --snapshot={state}")
+    assert one.nobody_is_left()
+
+
 def test_torchrun_starts_the_same_workers(folder):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", *_COMMAND[1:]]
     done = subprocess.run(

@@ -32,3 +32,28 @@ def test_help_of_every_command(name, capsys):
     except SystemExit as exit_:
         code = exit_.code
     assert code == 0 and "usage: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "expected"),
+    [
+        (["weights"], 2, "weights convert"),
+        (["export", "-h"], 0, "export onnx"),
+        (["help"], 0, "usage: deeplab COMMAND"),
+        (["help", "weights"], 0, "weights show"),
+        (["weights", "shwo"], 2, "unknown command 'weights shwo'; did you mean 'weights show'?"),
+        (["weights", "qqqqqq"], 2, "unknown command 'weights qqqqqq'; the commands are weights show, "),
+        (["qqqqqq"], 2, "unknown command 'qqqqqq'; see `deeplab --help`"),
+    ],
+)
+def test_groups_list_their_commands_and_near_names_are_suggested(words, code, expected, capsys):
+    assert main(words) == code
+    assert expected in "".join(capsys.readouterr())
+
+
+def test_help_of_a_command(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["help", "train"])
+    assert stop.value.code == 0
+    assert "usage: deeplab train" in capsys.readouterr().out
+

@@ -80,7 +80,7 @@ def test_one_model_by_either_name(place, name):
     ("words", "message"),
     [
         (["prototxt", "voc_aspp_1"], "got 'voc_aspp_1'; wanted <data set>/<model> or <data set>_<model>"),
-        (["train", "voc_aspp_ll"], "did you mean voc_aspp_l or"),
+        (["train", "voc_aspp_ll"], "did you mean 'voc_aspp_l' or"),
         (["trian", "voc_aspp_l"], "unknown command 'trian'; did you mean 'train'?"),
     ],
 )

@@ -15,7 +15,7 @@ from deeplab_caffe.cli import main
 from deeplab_caffe.crf import CRFParameters, crf_labels, dense_crf, resize_scores
 from deeplab_caffe.crf.batch import Failure, Refiner, RefineSummary, batch_tasks, refine_batch
 from deeplab_caffe.data import read_label
-from deeplab_caffe.data.bin_maps import open_bin, write_bin
+from deeplab_caffe.data.bin_files import open_bin, write_bin
 from deeplab_caffe.data.score_maps import open_score_map
 from deeplab_caffe.errors import InputError
 
@@ -127,10 +127,10 @@ def divide(scores, images):
 
 
 DAMAGE = {
-    "a corrupt .mat": (spoil_mat, r"b\.mat: cannot be read as scores"),
-    "a cut .npy": (lambda s, i: cut(s / "b.npy"), r"b\.npy: cannot be read as scores: it is cut off, at 200 bytes"),
-    "a zip file": (lambda s, i: (s / "b.npy").write_bytes(b"PK\3\4" + bytes(96)), r"b\.npy: .*: it is no \.npy file"),
-    "a cut .ppm": (cut_ppm, r"b\.ppm: cannot read the image: it is cut off, at 200 bytes"),
+    "a corrupt .mat": (spoil_mat, r"b\.mat: cannot read scores"),
+    "a cut .npy": (lambda s, i: cut(s / "b.npy"), r"b\.npy: cannot read scores: truncated, at 200 bytes"),
+    "a zip file": (lambda s, i: (s / "b.npy").write_bytes(b"PK\3\4" + bytes(96)), r"b\.npy: .*: not a \.npy file"),
+    "a cut .ppm": (cut_ppm, r"b\.ppm: cannot read the image: truncated, at 200 bytes"),
     "floats from 0 to 1": (divide, r"b\.npy: CRF: .* it was probably divided by 255"),
     "an unreadable image": (lambda s, i: (i / "b.png").write_bytes(b"no image"), r"b\.png: cannot read the image"),
     "no image": (lambda s, i: (i / "b.png").unlink(), "no image of 'b', which .*b.npy has scores of"),
@@ -235,7 +235,7 @@ def test_processes_share_the_threads_for_tiles(folders, monkeypatch):
 
 def test_two_maps_of_one_image_are_refused(folders):
     np.savez(folders[0] / "a.npz", np.zeros((2, 3, 3)))
-    with pytest.raises(InputError, match="scores of 'a', which a.npy holds too"):
+    with pytest.raises(InputError, match="scores of 'a' are also in a.npy"):
         batch_tasks(folders[0], folders[1])
 
 
@@ -256,11 +256,11 @@ def test_a_pool_of_processes_refines_too(folders):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.bin", b"123", r"a\.bin: no \.bin file"),
-        ("a.bin", np.array([2, 3, 4], "<i4").tobytes() + bytes(50), r"a\.bin: 62 bytes; .* need 108 or 204: it is cut"),
-        ("a.npz", b"PK\x03\x04", r"a\.npz: cannot be read as scores"),
-        ("a.txt", b"", r"a\.txt: scores are wanted as \.npy"),
-        ("a.png", b"\x89PNG", r"a\.png: cannot be read as scores"),
+        ("a.bin", b"123", r"a\.bin: not a \.bin file"),
+        ("a.bin", np.array([2, 3, 4], "<i4").tobytes() + bytes(50), r"a\.bin: truncated, .* 62 .* need 108 or 204"),
+        ("a.npz", b"PK\x03\x04", r"a\.npz: cannot read scores"),
+        ("a.txt", b"", r"a\.txt: unknown format of scores; expected \.npy"),
+        ("a.png", b"\x89PNG", r"a\.png: cannot read scores"),
     ],
 )
 def test_files_that_are_no_score_maps_are_refused(tmp_path, name, content, message):
@@ -271,10 +271,10 @@ def test_files_that_are_no_score_maps_are_refused(tmp_path, name, content, messa
 
 def test_pickles_and_other_shapes_are_refused(tmp_path):
     np.save(tmp_path / "a.npy", np.array([{}], object), allow_pickle=True)
-    with pytest.raises(InputError, match=r"a\.npy: cannot be read as scores: .*objects"):
+    with pytest.raises(InputError, match=r"a\.npy: cannot read scores: .*objects"):
         open_score_map(tmp_path / "a.npy")
     np.save(tmp_path / "b.npy", np.zeros((3, 3)))
-    with pytest.raises(InputError, match=r"b\.npy: float64 of shape \(3, 3\), wanted numbers \(classes"):
+    with pytest.raises(InputError, match=r"b\.npy: expected numbers \(classes.*, got float64 of shape \(3, 3\)"):
         open_score_map(tmp_path / "b.npy")
 
 

@@ -12,7 +12,7 @@ from deeplab_caffe.crf.batch import Refiner, batch_tasks, refine_batch
 from deeplab_caffe.crf.batch.regions import Region, enlarged
 from deeplab_caffe.crf.batch.tiles import bands, infer_region
 from deeplab_caffe.data import read_label
-from deeplab_caffe.data.bin_maps import open_bin
+from deeplab_caffe.data.bin_files import open_bin
 
 PARAMETERS = CRFParameters(4, 12, 5, iterations=5)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import pytest
 
@@ -42,13 +44,15 @@ def settings():
 def test_a_program_gives_the_same_under_both_imports(setting):
     original = pytest.importorskip("pydensecrf.densecrf")
     ours, theirs = program(densecrf, setting), program(original, setting)
-    np.testing.assert_allclose(ours.inference(5), np.array(theirs.inference(5)), atol=1e-5)
+    # Without normalization messages add up to a hundred and more, of which the rounding of a sum is some 1e-4.
+    atol = 1e-4 if setting["normalization"] == "NO_NORMALIZATION" else 1e-5
+    np.testing.assert_allclose(ours.inference(5), np.array(theirs.inference(5)), atol=atol)
     mine, other = ours.startInference(), theirs.startInference()
     np.testing.assert_allclose(mine[0], np.array(other[0]), atol=1e-6)
     for _ in range(3):
         ours.stepInference(*mine)
         theirs.stepInference(*other)
-        np.testing.assert_allclose(mine[0], np.array(other[0]), atol=1e-5)
+        np.testing.assert_allclose(mine[0], np.array(other[0]), atol=atol)
     assert ours.klDivergence(mine[0]) == pytest.approx(theirs.klDivergence(other[0]), rel=1e-4, abs=0.05)
 
 
@@ -169,3 +173,9 @@ def test_more_utils():
 def test_arguments_that_do_not_fit_are_refused(call, message):
     with pytest.raises(InputError, match=message):
         call(densecrf.DenseCRF2D(WIDTH, HEIGHT, CLASSES))
+
+
+def test_the_former_paths_have_the_same_functions():
+    former = [importlib.import_module(f"deeplab_caffe.crf.{name}") for name in ("densecrf", "utils")]
+    assert former[0].DenseCRF2D is densecrf.DenseCRF2D and former[0].NORMALIZE_AFTER == densecrf.NORMALIZE_AFTER
+    assert former[1].unary_from_softmax is utils.unary_from_softmax

@@ -283,7 +283,7 @@ def test_the_colour_scale_shows_the_scores_without_crf(result, tmp_path):
         ({"scores": np.zeros((CLASSES, 10, 13), np.float32), "size": None}, "the score map is 10 x 13 .*--size image"),
         ({"scores": np.zeros((CLASSES, 4), np.float32)}, r"scores have shape \(4, 4\)"),
         ({"scores": np.zeros((3, 10, 13), np.float32)}, "arrays: scores of 3 classes, but the data set has 4"),
-        ({"label": np.full((40, 52), 7, np.uint8), "name": "own"}, "own: .*label values reach"),
+        ({"label": np.full((40, 52), 7, np.uint8), "name": "own"}, "own: .*label values are 7 to 7, 2080 of 2080"),
     ],
 )
 def test_items_that_do_not_fit_are_refused(items, change, message):

@@ -28,9 +28,9 @@ def test_a_box_outside_the_image_is_none(tmp_path):
 @pytest.mark.parametrize(
     ("objects", "message"),
     [
-        ([("cow", 1, 1, 2, 2)], r"a\.xml: an object is called 'cow'; the classes are background, cat, dog"),
-        ([("cat", "x", 1, 2, 2)], r"a\.xml: cat: xmin is 'x', wanted a number of pixels"),
-        ([("cat", "inf", 1, 2, 2)], r"a\.xml: cat: xmin is 'inf'"),
+        ([("cow", 1, 1, 2, 2)], r"a\.xml: unknown class 'cow'; the classes are background, cat, dog"),
+        ([("cat", "x", 1, 2, 2)], r"a\.xml: cat: xmin: expected a number of pixels, got 'x'"),
+        ([("cat", "inf", 1, 2, 2)], r"a\.xml: cat: xmin: expected a number of pixels, got 'inf'"),
     ],
 )
 def test_what_is_no_box(tmp_path, objects, message):

@@ -60,18 +60,18 @@ def test_a_list_that_one_of_the_same_name_under_root_would_hide_is_written_so_th
     ("text", "words"),
     [
         ("name = x\n", "not valid TOML: .*line 1"),
-        ('name = "x"', "key 'classes' is missing"),
+        ('name = "x"', "missing key 'classes'"),
         (SMALL + "ignore_lable = 3", "unknown key 'ignore_lable'; did you mean 'ignore_label'"),
         (SMALL + "zzz = 3", "unknown key 'zzz'; known are: name, title"),
-        (SMALL + "ignore_label = 256", "ignore_label = 256; wanted a number 0..255"),
-        (SMALL + "mean = [1, 2]", "mean = .1, 2.; wanted three numbers"),
-        (SMALL + "crop = [33.5, 3]", r"crop = .*wanted \[height, width\]"),
+        (SMALL + "ignore_label = 256", "ignore_label = 256; expected a number 0..255"),
+        (SMALL + "mean = [1, 2]", "mean = .1, 2.; expected three numbers"),
+        (SMALL + "crop = [33.5, 3]", r"crop = .*expected \[height, width\]"),
         (SMALL + "palette = [[0, 0, 0]]", "palette has 1 colours for 2 classes"),
         (SMALL + "palette = [[0, 0, 256], [0, 0, 0]]", "palette = .*each 0..255"),
-        ("name = 'my set'\nclasses = ['a']", "name = 'my set'; wanted letters a-z, digits"),
-        ("name = '../x'\nclasses = ['a']", "name = '../x'; wanted letters a-z, digits"),
-        ("name = '..'\nclasses = ['a']", "name = '..'; wanted letters a-z, digits"),
-        (SMALL + "lists = 'a.txt'", "lists = 'a.txt'; wanted a table"),
+        ("name = 'my set'\nclasses = ['a']", "name = 'my set'; expected letters a-z, digits"),
+        ("name = '../x'\nclasses = ['a']", "name = '../x'; expected letters a-z, digits"),
+        ("name = '..'\nclasses = ['a']", "name = '..'; expected letters a-z, digits"),
+        (SMALL + "lists = 'a.txt'", "lists = 'a.txt'; expected a table"),
     ],
 )
 def test_faults_name_file_and_key(tmp_path, text, words):
@@ -105,7 +105,7 @@ def test_voc_description_and_its_message_when_absent(tmp_path):
     assert data.num_classes == 21 and data.classes[15] == "person"
     message = data.missing(["train_aug", "val"])
     assert message is not None
-    for words in ("PASCAL VOC 2012 is not complete", str(tmp_path / "VOC2012"), "list/train_aug.txt", "make voc_data"):
+    for words in ("PASCAL VOC 2012 is incomplete", str(tmp_path / "VOC2012"), "list/train_aug.txt", "make voc_data"):
         assert words in message
     assert "trainval_aug.txt" not in message
 
@@ -132,5 +132,5 @@ def test_voc_lists_from_its_own_folders(tmp_path):
 
 
 def test_voc_lists_need_voc(tmp_path):
-    with pytest.raises(InputError, match=r"Segmentation/train\.txt: not there; wanted a VOC 2012 folder"):
+    with pytest.raises(InputError, match=r"Segmentation/train\.txt: does not exist; expected a VOC 2012 folder"):
         write_voc_lists(tmp_path)

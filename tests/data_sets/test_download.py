@@ -103,7 +103,7 @@ def test_nothing_to_tell_the_version_by_means_a_fresh_beginning(server, url, pat
 
 def test_gives_up_and_keeps_the_part(server, url, path):
     server.cuts = [1000] + [0] * 9
-    with pytest.raises(InputError, match=r"cut after 1000 of 307200 bytes; gave up after 3.*kept in .*a\.bin\.part"):
+    with pytest.raises(InputError, match=r"closed after 1000 of 307200 bytes; gave up after 3.*kept in .*a\.bin\.part"):
         download(url, path, MD5)
     assert path.with_name("a.bin.part").read_bytes() == BODY[:1000] and not path.exists()
 
@@ -120,7 +120,8 @@ def test_wrong_sum_removes_the_part(server, url, path):
 
 
 def test_not_found(server, url, path):
-    with pytest.raises(InputError, match=r"/b\.bin: the server answered 404 Not Found\. Fetch .* put it at .*a\.bin"):
+    message = r"/b\.bin: the server answered 404 Not Found\. Download .* put it at .*a\.bin"
+    with pytest.raises(InputError, match=message):
         download(server.address + "/b.bin", path, MD5)
     assert len(server.asked) == 1 and list(path.parent.iterdir()) == []
 
@@ -129,7 +130,7 @@ def test_refused(path, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        with pytest.raises(InputError, match=r"cannot be reached \(Connection refused\)\. Fetch"):
+        with pytest.raises(InputError, match=r"cannot be reached \(Connection refused\)\. Download"):
             download(f"http://127.0.0.1:{unused.getsockname()[1]}/a", path)
 
 
@@ -142,13 +143,13 @@ def test_file_addresses(tmp_path, path):
 
 def test_other_schemes(path):
     for address in ("ftp://127.0.0.1/a", "data:,a", "/etc/hosts"):
-        with pytest.raises(InputError, match="only http, https and file"):
+        with pytest.raises(InputError, match="expected an http, https or file URL"):
             download(address, path)
 
 
 def test_no_room(url, path, monkeypatch):
     monkeypatch.setattr(downloading.shutil, "disk_usage", lambda place: type("Usage", (), {"free": 5}))
-    with pytest.raises(InputError, match=r"307200 bytes are to come, but .* has room for 5 only"):
+    with pytest.raises(InputError, match=r"307200 bytes to download, but only 5 bytes are free in "):
         download(url, path)
 
 

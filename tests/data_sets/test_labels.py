@@ -54,7 +54,7 @@ def test_pillows_limit_is_for_what_pillow_reads(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 4)
     np.testing.assert_array_equal(read_label(tmp_path / "a.png"), LABEL)
     for name in ("b.png", "c.tif"):
-        with pytest.raises(InputError, match=f"{name}: a label file too large for Pillow .*8-bit PNG"):
+        with pytest.raises(InputError, match=f"{name}: the label file is too large for Pillow .*8-bit PNG"):
             read_label(tmp_path / name)
 
 

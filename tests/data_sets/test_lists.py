@@ -34,7 +34,7 @@ def test_faulty_lists(tmp_path, text, words):
 @pytest.mark.parametrize("data", [b"\x89PNG\r\n\x1a\n\0\0", b"a b\nc \0d\n", b"\x1f\x8b\x08\0\xff\xfe"])
 def test_a_file_that_is_no_text_is_not_shown(tmp_path, data):
     (tmp_path / "l.txt").write_bytes(data)
-    with pytest.raises(InputError, match=r"l\.txt:\d: holds bytes that no text has") as caught:
+    with pytest.raises(InputError, match=r"l\.txt:\d: not a text file") as caught:
         read_list(tmp_path / "l.txt")
     assert str(caught.value).isprintable()
 

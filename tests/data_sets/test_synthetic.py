@@ -117,6 +117,6 @@ def test_foreign_folder_is_left_alone(tmp_path):
 
 
 def test_counts_below_one_are_refused(tmp_path):
-    with pytest.raises(InputError, match="val=0; wanted at least one"):
+    with pytest.raises(InputError, match="val=0; expected at least one"):
         draw_sample(tmp_path / "new", train=1, val=0)
     assert not (tmp_path / "new").exists()

@@ -102,7 +102,7 @@ def test_from_a_folder(tmp_path, archives, capsys):
     assert sorted(p.name for p in (tmp_path / "data").iterdir()) == ["VOCdevkit", "benchmark_RELEASE"]
     (source / "benchmark.tgz").unlink()
     assert voc_data(tmp_path / "data2", "--source", source) == 2
-    assert "benchmark.tgz: not there" in capsys.readouterr().err
+    assert "benchmark.tgz: does not exist" in capsys.readouterr().err
     assert voc_data(tmp_path / "data2", "--source", tmp_path / "absent") == 2
     assert "absent: no such folder" in capsys.readouterr().err
 
@@ -123,7 +123,7 @@ def test_damaged_archive_that_lies_there(tmp_path, archives, capsys):
 def test_nothing_there_and_no_download(tmp_path, archives, capsys):
     assert voc_data(tmp_path / "data", "--no-download") == 2
     err = capsys.readouterr().err
-    assert "train.txt is not there, nor is" in err and f"Fetch {voc.VOC_ARCHIVE.url}, put it there" in err
+    assert "Segmentation/train.txt and " in err and f"do not exist. Download {voc.VOC_ARCHIVE.url}, put it there" in err
 
 
 def test_voc_alone_gives_its_own_lists(tmp_path, archives, capsys):
@@ -132,7 +132,8 @@ def test_voc_alone_gives_its_own_lists(tmp_path, archives, capsys):
     out, err = capsys.readouterr()
     assert "trainval 4, train_aug 0" in out
     assert (
-        "note: there will be no train_aug" in err and "warning: trainval_aug has 0 images, the published list 7" in err
+        "note: train_aug and trainval_aug are not written: " in err
+        and "warning: trainval_aug has 0 images, but the published list has 7" in err
     )
 
 
@@ -151,7 +152,7 @@ def test_archive_that_lacks_files(tmp_path, archives, capsys, monkeypatch):
     monkeypatch.setattr(voc, "VOC_ARCHIVE", archive)
     (tmp_path / voc.VOC_ARCHIVE.name).write_bytes(content)
     assert voc_data(tmp_path) == 2
-    assert "unpacked, but still absent are 1, first" in capsys.readouterr().err
+    assert "unpacked, but 1 files are still missing, the first is" in capsys.readouterr().err
 
 
 @pytest.fixture
@@ -174,20 +175,20 @@ def test_faulty_sbd_labels_are_named(trees):
     root, sbd = trees
     path = sbd / "cls/2008_6.mat"
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(InputError, match=r"2008_6\.mat: damaged, or no class map of SBD"):
+    with pytest.raises(InputError, match=r"2008_6\.mat: damaged or not a label of SBD"):
         build_augmented(root, sbd, progress=False)
     scipy.io.savemat(path, {"GTinst": 1})
-    with pytest.raises(InputError, match=r"2008_6\.mat: damaged, or no class map of SBD \(KeyError"):
+    with pytest.raises(InputError, match=r"2008_6\.mat: damaged or not a label of SBD \(KeyError"):
         build_augmented(root, sbd, progress=False)
     scipy.io.savemat(path, {"GTcls": {"Segmentation": np.zeros((2, 2))}})
-    with pytest.raises(InputError, match=r"2008_6\.mat: GTcls.Segmentation is float64 of shape \(2, 2\)"):
+    with pytest.raises(InputError, match=r"2008_6\.mat: expected GTcls.* uint8, got float64 of shape \(2, 2\)"):
         build_augmented(root, sbd, progress=False)
     write_sbd_label(path, 33)
     with pytest.raises(InputError, match=r"2008_6\.mat: label value 33"):
         build_augmented(root, sbd, progress=False)
     path.unlink()
-    with pytest.raises(InputError, match=r"2008_6\.mat: not there"):
+    with pytest.raises(InputError, match=r"2008_6\.mat: does not exist"):
         build_augmented(root, sbd, progress=False)
     (sbd / "val.txt").unlink()
-    with pytest.raises(InputError, match=r"val\.txt: not there; wanted SBD's folder"):
+    with pytest.raises(InputError, match=r"val\.txt: does not exist; expected SBD's folder"):
         build_augmented(root, sbd, progress=False)

@@ -87,7 +87,7 @@ def test_an_interrupted_search_says_how_to_go_on(
         ([*FOLDERS, "--apply"], "--apply: missing the name of an experiment"),
         ([*FOLDERS, "--apply", "demo", "--exp", "new"], "stage data is not finished"),
         ([*FOLDERS, "--scheduler", "here"], "wanted an address such as tcp://host:8786"),
-        (["--scores", "images", *FOLDERS[2:]], "i0.png: has 3 channels; probabilities are wanted as grey PNGs"),
+        (["--scores", "images", *FOLDERS[2:]], "i0.png: expected probabilities as a grey PNG, got 3 channels"),
     ],
 )
 def test_what_cannot_be_searched_is_one_line(

@@ -14,7 +14,8 @@ from deeplab_caffe.cli import main
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats import schema
 from deeplab_caffe.formats.binary_net import is_binary, read_binary_net
-from deeplab_caffe.formats.prototxt import Document, StandIns, to_message
+from deeplab_caffe.formats.messages import Placeholders, to_message
+from deeplab_caffe.formats.prototxt import Document
 from deeplab_caffe.formats.weights import encode_bytes, encode_varint, fields
 
 DL2 = ["interp", "seg_accuracy", "mat_write", "dense_crf", "domain_transform", "adaptive_bias_channel", "bias_channel"]
@@ -23,7 +24,7 @@ RC3 = {**DL2, "dense_crf_param": 152, "interp_param": 153, "seg_accuracy_param":
 
 
 def _message(text: str):
-    return to_message(Document(text), schema.NetParameter(), stand_ins=StandIns())
+    return to_message(Document(text), schema.NetParameter(), placeholders=Placeholders())
 
 
 def _varint(number: int, value: int) -> bytes:
@@ -129,7 +130,7 @@ def test_fields_of_no_dialect_are_named(tmp_path, capsys):
     layer = encode_bytes(1, b"conv") + encode_bytes(2, b"ReLU") + _varint(999, 1)
     path = tmp_path / "net.caffemodel"
     path.write_bytes(encode_bytes(100, layer))
-    with pytest.warns(UserWarning, match="layer 'conv': field 999 belongs to no dialect and is left out"):
+    with pytest.warns(UserWarning, match="layer 'conv': field 999 is unknown in every dialect and is skipped"):
         read_binary_net(path)
     assert main(["prototxt", "upgrade", str(path)]) == 0
     assert "note:" in capsys.readouterr().err
@@ -138,7 +139,7 @@ def test_fields_of_no_dialect_are_named(tmp_path, capsys):
 def test_parameters_that_fit_no_dialect_are_refused(tmp_path):
     layer = encode_bytes(1, b"a") + encode_bytes(2, b"Interp") + encode_bytes(151, b"")
     (tmp_path / "net").write_bytes(encode_bytes(100, layer))
-    with pytest.raises(InputError, match="fit no dialect; name one with --dialect"):
+    with pytest.raises(InputError, match="match no dialect; choose one with --dialect"):
         read_binary_net(tmp_path / "net")
 
 

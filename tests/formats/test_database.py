@@ -22,24 +22,24 @@ def test_lmdb_in_the_order_of_its_keys_and_untouched(tmp_path):
     keys = list(database.keys())
     assert keys == [b"00000000", b"00000010", b"00000011"]
     assert [twin.get(key) for key in keys] == [b"zero", b"ten", b"eleven"]
-    with pytest.raises(InputError, match="record b'no' is gone"):
+    with pytest.raises(InputError, match="record b'no' is missing"):
         database.get(b"no")
     assert (path / "data.mdb").read_bytes() == before
     assert [p.name for p in path.iterdir()] == ["data.mdb"]
 
 
 def test_folders_that_are_no_store(tmp_path):
-    with pytest.raises(InputError, match="states no source"):
+    with pytest.raises(InputError, match="source is missing"):
         open_database("", "lmdb")
-    with pytest.raises(InputError, match="none: is not there; wanted the folder of an lmdb database"):
+    with pytest.raises(InputError, match="none: does not exist; expected the folder of a database of kind lmdb"):
         open_database(str(tmp_path / "none"), "lmdb")
-    with pytest.raises(InputError, match="the folder holds no database; wanted one of kind leveldb"):
+    with pytest.raises(InputError, match="the folder has no database; expected one of kind leveldb"):
         open_database(str(tmp_path), "leveldb")
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="file: is a file"):
         open_database(str(tmp_path / "file"), "lmdb")
     path = write_lmdb(tmp_path / "db", [b"x"])
-    with pytest.raises(InputError, match="holds a database of kind lmdb; state backend: LMDB"):
+    with pytest.raises(InputError, match="has a database of kind lmdb; set backend: LMDB"):
         open_database(str(path), "leveldb")
 
 
@@ -47,7 +47,7 @@ def test_damaged_lmdb(tmp_path):
     path = write_lmdb(tmp_path / "db", [bytes(50000)] * 3)
     data = (path / "data.mdb").read_bytes()
     (path / "data.mdb").write_bytes(data[: len(data) // 2])
-    with pytest.raises(InputError, match=r"data\.mdb is truncated: \d+ bytes, wanted \d+"):
+    with pytest.raises(InputError, match=r"data\.mdb is truncated: expected \d+ bytes, got \d+"):
         open_database(str(path), "lmdb")
     (path / "data.mdb").write_bytes(b"x" * 9000)
     with pytest.raises(InputError, match="cannot open the LMDB: .*not an LMDB file"):
@@ -72,7 +72,7 @@ def test_leveldb(tmp_path):
     assert len(twin) == 3
     assert list(database.keys()) == [b"a", b"b", b"c"]
     assert twin.get(b"b") == b"bbb"
-    with pytest.raises(InputError, match="is gone"):
+    with pytest.raises(InputError, match="is missing"):
         database.get(b"d")
     del database, twin
     (tmp_path / "db" / "CURRENT").write_text("nonsense")

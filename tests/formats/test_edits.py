@@ -87,7 +87,7 @@ def test_windows_lines_stay():
 
 
 def test_two_changes_in_one_place_are_refused():
-    with pytest.raises(ValueError, match="<prototxt>:2:9: two changes in one place"):
+    with pytest.raises(ValueError, match="<prototxt>:2:9: two changes overlap"):
         _edited(TEXT, lambda e, f: (e.set_value(f["name"], "1"), e.set_value(f["name"], "2"), e.put(f["name"], "3")))
 
 

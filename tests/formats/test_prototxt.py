@@ -8,12 +8,12 @@ import pytest
 from google.protobuf import text_format
 
 from deeplab_caffe.errors import InputError
-from deeplab_caffe.formats import prototxt, schema
+from deeplab_caffe.formats import messages, prototxt, schema
 from deeplab_caffe.formats.prototxt import Document
 
 
 def _read(text: str, kind: str = "NetParameter", **variables: str):
-    return prototxt.to_message(Document(text, "f.prototxt", variables or None), schema.NAMES[kind]())
+    return messages.to_message(Document(text, "f.prototxt", variables or None), schema.NAMES[kind]())
 
 
 def _fails(text: str, expected: str, kind: str = "NetParameter", **variables: str) -> None:
@@ -163,7 +163,7 @@ def test_a_variable_may_stand_for_a_block():
 
 def test_what_a_variable_stands_for_has_its_place():
     _fails("name: 'n'\n  ${MORE}", "f.prototxt:2:3: NetParameter has no field 'naem'", MORE="naem: 1")
-    _fails("\n${MORE}", "f.prototxt:2:1: ${MORE} stands for 'a = 1', in which '=' is unexpected", MORE="a = 1")
+    _fails("\n${MORE}", "f.prototxt:2:1: ${MORE} is filled in as 'a = 1': unexpected '='", MORE="a = 1")
 
 
 def test_variables_without_values_in_place_of_fields_stay():
@@ -178,30 +178,30 @@ def test_variables_without_values_in_place_of_fields_stay():
 
 def test_stand_ins_let_a_template_be_a_message():
     text = "layer { name: '${A}' loss_weight: ${N} loss_weight: ${M} loss_weight: ${N} ${MORE} }"
-    stand_ins = prototxt.StandIns()
-    net = prototxt.to_message(Document(text), schema.NetParameter(), stand_ins=stand_ins)
+    placeholders = messages.Placeholders()
+    net = messages.to_message(Document(text), schema.NetParameter(), placeholders=placeholders)
     n, m, again = net.layer[0].loss_weight
     assert n == again != m and net.layer[0].name == "${A}"
-    assert [stand_ins.texts[int(value)] for value in (n, m)] == ["${N}", "${M}"]
+    assert [placeholders.texts[int(value)] for value in (n, m)] == ["${N}", "${M}"]
 
 
 def test_every_problem_is_reported_where_that_is_asked_for():
     text = "naem: 'x' input_dim: x layer { name: 'a' name: 'b' convolution_param { pad: -1 kernel_size: 3 } }"
-    problems: list[prototxt.Problem] = []
-    net = prototxt.to_message(Document(text, "f"), schema.NetParameter(), report=problems.append)
+    problems: list[messages.Problem] = []
+    net = messages.to_message(Document(text, "f"), schema.NetParameter(), report=problems.append)
     assert [p.kind for p in problems] == ["unknown-field", "wrong-value", "repeated-field", "wrong-value"]
     assert problems[0].instead == "name" and text[problems[0].start : problems[0].end] == "naem"
     assert net.layer[0].name == "a" and net.layer[0].convolution_param.kernel_size == [3]
 
 
 def test_names_of_older_dialects_are_explained():
-    _fails("layer { softmaxloss_param { } }", "has no field 'softmaxloss_param'; it is 'loss_param' today")
-    _fails("layer { blobs_lr: 1 }", "LayerParameter has no field 'blobs_lr'; it is 'param { lr_mult: … }' today")
+    _fails("layer { softmaxloss_param { } }", "has no field 'softmaxloss_param'; it is now called 'loss_param'")
+    _fails("layer { blobs_lr: 1 }", "LayerParameter has no field 'blobs_lr'; use 'param { lr_mult: … }'")
 
 
 def test_template_errors():
     _fails('\nname: "${B}"', "f.prototxt:2:7: the template variable ${B} has no value", A="1")
-    _fails("layer { loss_weight: ${N} }", "'loss_weight' wants a number (float), got ${N}")
+    _fails("layer { loss_weight: ${N} }", "'loss_weight': expected a number (float), got ${N}")
 
 
 # -- what cannot be read
@@ -210,21 +210,21 @@ def test_template_errors():
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("layer {\n  name: 'x'", "f.prototxt:1:7: this block is not closed: '}' is missing before the file's end"),
-        ("layer <\n name: 'x' }", "f.prototxt:2:12: got '}' where a field name was wanted"),
-        ("name: 'x'\n}", "f.prototxt:2:1: got '}' where a field name was wanted"),
-        ("name 'x'", "f.prototxt:1:6: got \"'x'\" after 'name', where ':' or '{' was wanted"),
-        ("layer", "f.prototxt:1:6: got 'end of file' after 'layer'"),
-        ("name:", "f.prototxt:1:6: got 'end of file' where the value of 'name' was wanted"),
-        ("name: ,", "f.prototxt:1:7: got ',' where the value of 'name' was wanted"),
+        ("layer {\n  name: 'x'", "f.prototxt:1:7: this block is not closed: '}' is missing"),
+        ("layer <\n name: 'x' }", "f.prototxt:2:12: expected a field name, got '}'"),
+        ("name: 'x'\n}", "f.prototxt:2:1: expected a field name, got '}'"),
+        ("name 'x'", "f.prototxt:1:6: expected ':' or '{' after 'name', got \"'x'\""),
+        ("layer", "f.prototxt:1:6: expected ':' or '{' after 'layer', got 'end of file'"),
+        ("name:", "f.prototxt:1:6: expected a value of 'name', got 'end of file'"),
+        ("name: ,", "f.prototxt:1:7: expected a value of 'name', got ','"),
         ("name: 'x\n'", 'f.prototxt:1:7: unexpected character "\'": the string is not closed on its line'),
         ('a: 1 name: "abc', "f.prototxt:1:12: unexpected character '\"': the string is not closed"),
         ("name: 'x' = 3", "f.prototxt:1:11: unexpected character '='"),
-        ("7: 'x'", "f.prototxt:1:1: got '7' where a field name was wanted"),
-        ("'name': 'x'", "f.prototxt:1:1: got \"'name'\" where a field name was wanted"),
-        ("input_dim: [1 2]", "f.prototxt:1:15: got '2' in the list of 'input_dim', wanted ',' or ']'"),
-        ("input_dim: [1,", "f.prototxt:1:15: got 'end of file'"),
-        ("input_dim: [[1]]", "f.prototxt:1:13: got '[' where the value of 'input_dim' was wanted"),
+        ("7: 'x'", "f.prototxt:1:1: expected a field name, got '7'"),
+        ("'name': 'x'", "f.prototxt:1:1: expected a field name, got \"'name'\""),
+        ("input_dim: [1 2]", "f.prototxt:1:15: expected ',' or ']' in the list of 'input_dim', got '2'"),
+        ("input_dim: [1,", "f.prototxt:1:15: expected a value of 'input_dim', got 'end of file'"),
+        ("input_dim: [[1]]", "f.prototxt:1:13: expected a value of 'input_dim', got '['"),
     ],
 )
 def test_syntax_errors_say_where(text, expected):
@@ -236,19 +236,19 @@ def test_syntax_errors_say_where(text, expected):
     [
         ("\nnaem: 'x'", "f.prototxt:2:1: NetParameter has no field 'naem'; did you mean 'name'?"),
         ("zzz: 1", "f.prototxt:1:1: NetParameter has no field 'zzz'"),
-        ("name: 'a'\n name: 'b'", "f.prototxt:2:2: 'name' is given twice; it may stand once"),
-        ("name: x", "f.prototxt:1:7: 'name' wants a quoted string, got x"),
-        ("name { }", "f.prototxt:1:1: 'name' wants a quoted string, got a block { … }"),
-        ("layer: 5", "f.prototxt:1:1: 'layer' wants a block { … }, got '5'"),
-        ("input_dim: 1.5", "f.prototxt:1:12: 'input_dim' wants a number (int32), got 1.5"),
-        ("input_dim: '1'", "f.prototxt:1:12: 'input_dim' wants a number (int32), got \"1\""),
-        ("input_dim: 1_000", "'input_dim' wants a number (int32), got 1_000"),
-        ("input_dim: 3000000000", "'input_dim' is 3000000000, outside int32's -2147483648 … 2147483647"),
-        ("force_backward: maybe", "'force_backward' wants true or false, got maybe"),
-        ("state { phase: TRIAN }", "'phase' wants one of TRAIN, TEST, got TRIAN; did you mean 'TRAIN'?"),
-        ("state { phase: 7 }", "'phase' wants one of TRAIN, TEST, got 7"),
-        ("state { phase: 'TRAIN' }", "'phase' wants one of TRAIN, TEST, got TRAIN"),
-        (r'name: "\377"', r"'name' wants a quoted string, got"),
+        ("name: 'a'\n name: 'b'", "f.prototxt:2:2: 'name' is given twice; only one is allowed"),
+        ("name: x", "f.prototxt:1:7: 'name': expected a quoted string, got x"),
+        ("name { }", "f.prototxt:1:1: 'name': expected a quoted string, got a block { … }"),
+        ("layer: 5", "f.prototxt:1:1: 'layer': expected a block { … }, got '5'"),
+        ("input_dim: 1.5", "f.prototxt:1:12: 'input_dim': expected a number (int32), got 1.5"),
+        ("input_dim: '1'", "f.prototxt:1:12: 'input_dim': expected a number (int32), got \"1\""),
+        ("input_dim: 1_000", "'input_dim': expected a number (int32), got 1_000"),
+        ("input_dim: 3000000000", "'input_dim' is 3000000000, out of range for int32: -2147483648 … 2147483647"),
+        ("force_backward: maybe", "'force_backward': expected true or false, got maybe"),
+        ("state { phase: TRIAN }", "'phase': expected one of TRAIN, TEST, got TRIAN; did you mean 'TRAIN'?"),
+        ("state { phase: 7 }", "'phase': expected one of TRAIN, TEST, got 7"),
+        ("state { phase: 'TRAIN' }", "'phase': expected one of TRAIN, TEST, got TRAIN"),
+        (r'name: "\377"', r"'name': expected a quoted string, got"),
     ],
 )
 def test_values_that_do_not_fit_say_what_was_wanted(text, expected):
@@ -256,7 +256,8 @@ def test_values_that_do_not_fit_say_what_was_wanted(text, expected):
 
 
 def test_negative_where_unsigned():
-    _fails("layer { convolution_param { num_output: -1 } }", "'num_output' is -1, outside uint32's 0 … 4294967295")
+    text = "layer { convolution_param { num_output: -1 } }"
+    _fails(text, "'num_output' is -1, out of range for uint32: 0 … 4294967295")
 
 
 def test_an_error_inside_a_layer_names_the_layer():
@@ -292,12 +293,12 @@ def test_missing_binary_and_directory(tmp_path):
     with pytest.raises(InputError, match="Could not open file"):
         Document.read(tmp_path)
     (tmp_path / "weights").write_bytes(b"ab\xff\x00")
-    with pytest.raises(InputError, match=r"weights: byte 2 is not UTF-8 text; a prototxt was wanted"):
+    with pytest.raises(InputError, match=r"weights: expected a prototxt, but byte 2 is not UTF-8 text"):
         Document.read(tmp_path / "weights")
 
 
 def test_required_fields_are_named():
-    _fails("layer { clip_param { min: 1 } }", "required fields are missing: layer[0].clip_param.max")
+    _fails("layer { clip_param { min: 1 } }", "missing required fields: layer[0].clip_param.max")
 
 
 def test_a_field_within_a_field_is_found_by_names():

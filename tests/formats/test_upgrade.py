@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from deeplab_caffe.errors import InputError
-from deeplab_caffe.formats import prototxt, schema
+from deeplab_caffe.formats import messages, prototxt, schema
 from deeplab_caffe.formats.upgrade import upgrade_net, upgrade_solver
 
 
 def _read(text: str, kind: str = "NetParameter"):
-    return prototxt.to_message(prototxt.Document(text), schema.NAMES[kind]())
+    return messages.to_message(prototxt.Document(text), schema.NAMES[kind]())
 
 
 @pytest.mark.parametrize(
@@ -34,9 +34,9 @@ def test_input_fields_become_an_input_layer_in_front(shapes):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ('input: "a" input_dim: 1 input_dim: 2', "f: states 2 input_dim, wanted 4 for each of 1 inputs"),
-        ('input: "a" input: "b" input_shape { dim: 1 }', "f: states 1 input_shape for 2 inputs"),
-        ('input: "a" input_shape { dim: 1 } input_dim: 1', "f: states both input_shape and input_dim"),
+        ('input: "a" input_dim: 1 input_dim: 2', "f: expected 4 input_dim for each of 1 inputs, got 2"),
+        ('input: "a" input: "b" input_shape { dim: 1 }', "f: has 1 input_shape for 2 inputs"),
+        ('input: "a" input_shape { dim: 1 } input_dim: 1', "f: has both input_shape and input_dim"),
     ],
 )
 def test_nets_that_cannot_be_upgraded(text, expected):
@@ -67,5 +67,5 @@ def test_solver_type_becomes_a_word(old, new):
 
 
 def test_both_solver_types_are_refused():
-    with pytest.raises(InputError, match="s: states both type and solver_type"):
+    with pytest.raises(InputError, match="s: has both type and solver_type"):
         upgrade_solver(_read('solver_type: SGD type: "SGD"', "SolverParameter"), "s")

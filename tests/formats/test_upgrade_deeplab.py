@@ -11,7 +11,7 @@ from google.protobuf import text_format
 import deeplab_v1_nets as recipes
 from deeplab_caffe import caffe
 from deeplab_caffe.errors import InputError
-from deeplab_caffe.formats import prototxt, schema
+from deeplab_caffe.formats import messages, prototxt, schema
 from deeplab_caffe.formats.definition import definition_of, read_definition
 from deeplab_caffe.nets import generate
 
@@ -24,7 +24,7 @@ TEST_DATA = recipes.data(
 
 
 def _parsed(text: str):
-    return prototxt.to_message(prototxt.Document(text), schema.NetParameter())
+    return messages.to_message(prototxt.Document(text), schema.NetParameter())
 
 
 def _upgraded(text: str, tmp_path: Path):
@@ -184,51 +184,51 @@ def test_messages_that_protobuf_itself_has_read_are_upgraded():
 REFUSED = [
     (
         'layers { name: "c" type: SOFTMAX_LOSS\n softmaxloss_param { ignore_label: 255\n weight_source: "w.txt" } }',
-        "f:3:2: layer 'c' (SOFTMAX_LOSS): weight_source 'w.txt': SoftmaxWithLoss has no weights of classes",
+        "f:3:2: layer 'c' (SOFTMAX_LOSS): weight_source 'w.txt': SoftmaxWithLoss does not support class weights",
     ),
     (
         'layers { name: "c" type: SOFTMAX_LOSS\n softmaxloss_param { ignore_label: 255 ignore_label: 254 } }',
-        "f:2:40: layer 'c' (SOFTMAX_LOSS): ignores several labels (255, 254); SoftmaxWithLoss ignores one",
+        "f:2:40: layer 'c' (SOFTMAX_LOSS): ignores several labels (255, 254); SoftmaxWithLoss supports one",
     ),
     (
         'layers { name: "c" type: SOFTMAX_LOSS\n softmaxloss_param { ignore_label: 1 } loss_param { } }',
-        "f:2:2: layer 'c' (SOFTMAX_LOSS): states both softmaxloss_param and loss_param",
+        "f:2:2: layer 'c' (SOFTMAX_LOSS): has both softmaxloss_param and loss_param",
     ),
     (
         'layers { name: "a" type: RELU }\nlayers { name: "g"\n type: GAIN_CHANNEL }',
-        "f:3:2: layer 'g' (GAIN_CHANNEL): a GAIN_CHANNEL has no counterpart today",
+        "f:3:2: layer 'g' (GAIN_CHANNEL): GAIN_CHANNEL has no counterpart today",
     ),
     (
         'layers { name: "g"\n gain_channel_param { num_output_nz: 1 } }',
-        "f:2:2: layer 'g' (): a GAIN_CHANNEL has no counterpart today",
+        "f:2:2: layer 'g' (): GAIN_CHANNEL has no counterpart today",
     ),
     (
         'layers { name: "p" type: PADDING }\nlayers { name: "e"\n type: EUCLIDEAN_LOSS }',
-        "f:3:2: layer 'e' (EUCLIDEAN_LOSS): in DeepLab's first release this loss is divided by the number of values",
+        "f:3:2: layer 'e' (EUCLIDEAN_LOSS): DeepLab's first release divides this loss by the number of values",
     ),
     (
         'layers { name: "e" type: EUCLIDEAN_LOSS loss_weight: 2\n euclidean_loss_param { type: L2sqrt } }',
-        "layer 'e' (EUCLIDEAN_LOSS): in DeepLab's first release this loss is divided by",
+        "layer 'e' (EUCLIDEAN_LOSS): DeepLab's first release divides this loss by",
     ),
     (
         'layers { name: "c" type: CONVOLUTION convolution_param {\n hole: 2\n hole_w: 3 } }',
-        "f:3:2: layer 'c' (CONVOLUTION): states hole, hole_w; wanted hole, or hole_h and hole_w",
+        "f:3:2: layer 'c' (CONVOLUTION): has hole, hole_w; expected either hole, or hole_h and hole_w",
     ),
     (
         'layers { name: "c" type: CONVOLUTION convolution_param {\n dilation: 2\n hole: 2 } }',
-        "f:3:2: layer 'c' (CONVOLUTION): states hole, dilation; wanted hole, or hole_h and hole_w",
+        "f:3:2: layer 'c' (CONVOLUTION): has hole, dilation; expected either hole, or hole_h and hole_w",
     ),
     (
         'layer { name: "a" type: "ReLU" }\nlayer { name: "c" type: "Convolution" convolution_param {\n hole: 2 } }',
-        "f:3:2: layer 'c' (Convolution): 'hole' belongs to the 'layers' of DeepLab's first release: it is 'dilation'",
+        "f:3:2: layer 'c' (Convolution): 'hole' belongs to the 'layers' of DeepLab's first release: use 'dilation'",
     ),
     (
         'layer { name: "c" type: "Convolution" convolution_param { hole_h: 1 } }',
-        "'hole_h' belongs to the 'layers' of DeepLab's first release: it is the first of two values of 'dilation'",
+        "'hole_h' belongs to the 'layers' of DeepLab's first release: use the first of two values of 'dilation'",
     ),
     (
         'layer { name: "i" type: "ImageSegData" image_data_param { has_label: false } }',
-        "layer 'i' (ImageSegData): 'has_label' belongs to the 'layers' of DeepLab's first release: leave it out",
+        "layer 'i' (ImageSegData): 'has_label' belongs to the 'layers' of DeepLab's first release: remove it",
     ),
     ('layer { name: "l" type: "SoftmaxWithLoss"\n softmaxloss_param { } }', "f:2:2: layer 'l' (SoftmaxWithLoss): "),
     ('layers { name: "c" type: IMAGE_SEG_DATA\n hole: 2 }', "f:2:2: layer 'c' (IMAGE_SEG_DATA): V1LayerParameter has"),

@@ -6,7 +6,7 @@ import pytest
 
 from deeplab_caffe import caffe
 from deeplab_caffe.errors import InputError
-from deeplab_caffe.formats import prototxt, schema
+from deeplab_caffe.formats import messages, prototxt, schema
 from deeplab_caffe.formats.upgrade import upgrade_net
 
 _V0 = """
@@ -25,11 +25,11 @@ layers { layer { name: "prob" type: "softmax" } bottom: "fc" top: "prob" }
 
 
 def _read(text: str):
-    return prototxt.to_message(prototxt.Document(text), schema.NetParameter())
+    return messages.to_message(prototxt.Document(text), schema.NetParameter())
 
 
 def _same(layer, text: str) -> None:
-    assert layer == prototxt.to_message(prototxt.Document(text), schema.LayerParameter())
+    assert layer == messages.to_message(prototxt.Document(text), schema.LayerParameter())
 
 
 def test_v0_field_by_field():
@@ -114,7 +114,7 @@ def test_v0_runs(tmp_path):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ('layers { layer { name: "x" type: "conw" } }', "f: layer 'x' (conw): unknown type of 2013; the types are acc"),
+        ('layers { layer { name: "x" type: "conw" } }', "f: layer 'x' (conw): unknown type; the types of 2013 are acc"),
         (
             'layers { layer { name: "p" type: "padding" pad: 1 } bottom: "a" top: "b" }'
             'layers { layer { name: "r" type: "relu" } bottom: "b" top: "c" }',
@@ -137,7 +137,7 @@ def test_what_cannot_be_upgraded(text, expected):
 
 def test_a_v0_field_that_does_not_suit_its_type_is_named_and_dropped():
     net = _read('layers { layer { name: "r" type: "relu" kernelsize: 3 } }')
-    with pytest.warns(UserWarning, match=r"f: layer 'r' \(relu\): field 'kernelsize' does not suit this type"):
+    with pytest.warns(UserWarning, match=r"f: layer 'r' \(relu\): this type has no field 'kernelsize'"):
         upgrade_net(net, "f")
     _same(net.layer[0], 'name: "r" type: "ReLU"')
 

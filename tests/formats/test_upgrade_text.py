@@ -11,8 +11,9 @@ import legacy_nets
 from deeplab_caffe.cli import main
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats import schema
-from deeplab_caffe.formats.prototxt import Document, StandIns, to_message
-from deeplab_caffe.formats.template_text import fill_in
+from deeplab_caffe.formats.messages import Placeholders, to_message
+from deeplab_caffe.formats.prototxt import Document
+from deeplab_caffe.formats.templates import fill_in
 from deeplab_caffe.formats.upgrade import upgrade_net
 from deeplab_caffe.formats.upgrade_text import upgrade_document
 
@@ -26,7 +27,7 @@ def _comments(text: str) -> list[str]:
 
 
 def _message(text: str, kind: str = "NetParameter"):
-    return to_message(Document(text), schema.NAMES[kind](), stand_ins=StandIns())
+    return to_message(Document(text), schema.NAMES[kind](), placeholders=Placeholders())
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,7 @@ def _message(text: str, kind: str = "NetParameter"):
         ),
         (
             "layers { type: DATA data_param { mirror: ${M} source: 's' crop_size: 3 } }",
-            'layer { type: "Data" transform_param { mirror: ${M} crop_size: 3 } data_param { source: \'s\' } }',
+            "layer { type: \"Data\" transform_param { mirror: ${M} crop_size: 3 } data_param { source: 's' } }",
         ),
         (
             "layers {\n  layer {\n    type: 'conv'\n    pad: 1\n    # k\n    kernelsize: 3\n    name: 'c'\n"
@@ -125,8 +126,8 @@ def test_every_change_has_its_place_in_the_original():
 def test_a_field_that_did_nothing_is_named():
     text = "layers { layer { name: 'r' type: 'relu' kernelsize: 3 } }"
     result = upgrade_document(Document(text, "f"))
-    assert [(c.old, c.new) for c in result.changes if "suit" in c.note] == [("kernelsize: 3", "")]
-    assert any("does not suit this type and is dropped" in note for note in result.notes)
+    assert [(c.old, c.new) for c in result.changes if "no such field" in c.note] == [("kernelsize: 3", "")]
+    assert any("this type has no field 'kernelsize'; it is dropped" in note for note in result.notes)
 
 
 def test_memory_data_with_a_third_top_becomes_an_input():
@@ -141,9 +142,9 @@ def test_memory_data_with_a_third_top_becomes_an_input():
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("layers { type: ${T} }", "f:1:10: type: ${T} decides what the layer becomes; set it"),
-        ("layers { layer { type: '${T}' } }", "f: layer '' (${T}): unknown type of 2013"),
-        ("layers { name: 'g' type: GAIN_CHANNEL }", "f:1:20: layer 'g' (GAIN_CHANNEL): a GAIN_CHANNEL has no"),
+        ("layers { type: ${T} }", "f:1:10: type: ${T}: the upgrade depends on the layer's type; set it to a value"),
+        ("layers { layer { type: '${T}' } }", "f: layer '' (${T}): unknown type; the types of 2013 are"),
+        ("layers { name: 'g' type: GAIN_CHANNEL }", "f:1:20: layer 'g' (GAIN_CHANNEL): GAIN_CHANNEL has no"),
         ("layers { } layer { }", "f: has both 'layer' and"),
         ("\nlayers { naem: 'x' }", "f:2:10: layer '?': V1LayerParameter has no field 'naem'"),
         ("layer { convolution_param { hole: 2 } }", "f:1:29: layer '' (): 'hole' belongs to the 'layers'"),
@@ -189,3 +190,33 @@ def test_a_variable_without_a_value_is_an_error_where_one_is_wanted(tmp_path, ca
     assert main(["prototxt", "upgrade", str(path), "--fill", "-o", str(tmp_path / "out")]) == 2
     assert "t.prototxt:2:8: the template variable ${NOWHERE} has no value" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_variable_and_a_number_that_could_stand_for_it():
+    text = (
+        "layers { name: 'c' type: CONVOLUTION bottom: 'a' top: 'c' blobs_lr: ${LR} "
+        "convolution_param { num_output: 9900001 kernel_size: 9900002 hole: ${H} } }"
+    )
+    upgraded = upgrade_document(Document(text)).text
+    assert "param { lr_mult: ${LR} }" in upgraded and "dilation: ${H}" in upgraded
+    assert "num_output: 9900001 kernel_size: 9900002" in upgraded
+
+
+def test_digits_in_a_name_are_no_variable():
+    text = "layers { name: '9900001' type: POWER bottom: 'a' top: 'c' param: '9900001' blobs_lr: ${LR} }"
+    upgraded = upgrade_document(Document(text)).text
+    assert upgraded.count("9900001") == 2 and "lr_mult: ${LR}" in upgraded
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "solver_type: ${V}",
+        "layers { name: 'c' type: CONVOLUTION bottom: 'a' top: 'c' param: 'w' blob_share_mode: ${V} }",
+        "layers { name: 'd' type: IMAGE_SEG_DATA top: 'd' image_data_param { source: 's' has_label: ${V} } }",
+        "layers { name: 'c' type: INTERP bottom: 'a' top: 'c' strict_dim: ${V} }",
+    ],
+)
+def test_a_variable_that_decides_the_upgrade_is_an_error(text):
+    with pytest.raises(InputError, match=r"f:1:\d+: \w+: \$\{V\}: the upgrade depends on its value; set it to a value"):
+        upgrade_document(Document(text, "f"))

@@ -182,7 +182,7 @@ def test_missing_empty_and_other_files(tmp_path):
     with pytest.raises(InputError, match="empty: the file is empty"):
         weights.read_caffemodel(tmp_path / "empty")
     (tmp_path / "named").write_bytes(schema.NetParameter(name="n").SerializeToString())
-    with pytest.raises(InputError, match="holds no layers"):
+    with pytest.raises(InputError, match="has no layers"):
         weights.read_caffemodel(tmp_path / "named")
     with pytest.raises(InputError, match="Could not open file"):
         weights.read_solverstate(tmp_path)

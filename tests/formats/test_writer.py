@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from deeplab_caffe.formats import schema
-from deeplab_caffe.formats.prototxt import Document, to_message
+from deeplab_caffe.formats.messages import to_message
+from deeplab_caffe.formats.prototxt import Document
 from deeplab_caffe.formats.writer import LINE_WIDTH, format_float, format_message, quote
 
 
@@ -77,7 +78,28 @@ def test_presence_survives():
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0005, "0.0005"), (1, "1"), (0.1, "0.1"), (1e-5, "1e-5"), (104.008, "104.008"), (-0.0, "-0"), (3e38, "3e38")],
+    [
+        (0.0005, "0.0005"),
+        (1, "1"),
+        (0.1, "0.1"),
+        (1e-5, "1e-5"),
+        (104.008, "104.008"),
+        (-0.0, "-0"),
+        (3e38, "3e38"),
+        (9900001, "9900001"),
+        (16777216, "16777216"),
+        (1e15, "1000000000000000"),
+        (1e16, "1e16"),
+        (0.0001, "0.0001"),
+        (1.5e-5, "1.5e-5"),
+        (1e-45, "1e-45"),
+        (1.1754942e-38, "1.1754942e-38"),
+        (3.4028235e38, "3.4028235e38"),
+        (2.0**-96, "1.2621775e-29"),
+        (float("inf"), "inf"),
+        (float("-inf"), "-inf"),
+        (float("nan"), "nan"),
+    ],
 )
 def test_floats_as_people_write_them(value, text):
     assert format_float(value) == text
@@ -90,6 +112,18 @@ def test_any_float_reads_back():
     blob = schema.BlobProto(data=values.tolist() + [float("inf"), float("-inf")], double_data=[0.1, 1e300])
     assert parsed(format_message(blob), schema.BlobProto()) == blob
     assert all(np.float32(format_float(float(v))) == v for v in values)
+
+
+def test_floats_are_written_alike_by_every_version_of_numpy(monkeypatch):
+    monkeypatch.setattr(np, "float32", None)
+    assert format_float(9900001.0) == "9900001" and format_float(0.1) == "0.1"
+
+
+def test_doubles_are_written_as_python_writes_them():
+    values = np.random.default_rng(1).integers(0, 2**63, 500).view(np.float64)
+    for value in values[np.isfinite(values)].tolist() + [0.1, 1e300, 5e-324]:
+        text = format_float(value, double=True)
+        assert float(text) == value and len(text.split("e")[0]) <= len(repr(value).split("e")[0])
 
 
 def test_nan_reads_back():

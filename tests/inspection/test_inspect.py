@@ -74,7 +74,7 @@ def test_json_has_the_numbers(inspect):
     [
         (("--size", "a"), "--size a: expected height and width"),
         (("--input", "data"), "--input data: expected a blob and its shape"),
-        (("--set", "N"), "--set N: wanted NAME=value"),
+        (("--set", "N"), "--set N: expected NAME=value"),
         (("--set", "N=6", "--set", "CLASSES=many"), "net.prototxt:3:"),
         (("--phase", "test", *_SET), "bottom 'data' is made by no layer"),
         (("--size", "1x1", "--input", "label=2,1,64,64", *_SET), "layer 'loss' (SoftmaxWithLoss)"),

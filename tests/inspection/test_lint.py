@@ -95,9 +95,9 @@ def test_without_shapes_no_engine_is_needed(tmp_path):
 
 
 def test_the_documentation_lists_the_rules():
-    text = (REPOSITORY / "docs" / "prototxt-tools.md").read_text(encoding="utf-8")
+    text = (REPOSITORY / "docs" / "lint-rules.md").read_text(encoding="utf-8")
     for r in RULES.values():
-        assert f"| `{r.name}` | {r.severity} | {r.summary} |" in text
+        assert f"| [`{r.name}`](#{r.name}) | {r.severity} | {r.summary} |" in text
 
 
 # -- silencing
@@ -224,3 +224,54 @@ def test_a_net_within_a_solver_is_checked(tmp_path):
     assert _found(path) == ["ignore-label-differs"]
     path.write_text(path.read_text().replace("pad: 2\n", "padd: 2\n"))
     assert _found(path) == ["unknown-field", "ignore-label-differs"]
+
+
+_FOREIGN = """layer { name: "data" type: "Input" top: "data" input_param { shape { dim: [1, 3, 9, 9] } } }
+layer { name: "norm" type: "Normalize" bottom: "data" top: "norm" norm_param { across_spatial: false } }
+layer { name: "perm" type: "Permute" bottom: "norm" top: "perm" permute_param { order: 0 order: 2 } }
+layer { name: "flip" type: "Flip" bottom: "perm" top: "flip" flip_param { flip_width: true } clip_parm { min: 0 } }
+layer { name: "swish" type: "Swwish" bottom: "data" top: "data" swish_parm { beta: 1 } }
+"""
+
+
+def test_a_type_of_another_caffe_is_one_finding_and_is_not_fixed(tmp_path):
+    path = tmp_path / "ssd.prototxt"
+    path.write_text(_FOREIGN)
+    findings = Linter(chosen()).lint(path)
+    assert [(f.line, f.rule) for f in findings] == [(line, "unknown-type") for line in (2, 3, 4, 5)]
+    assert "(a layer of the Caffe of SSD)" in findings[1].message and "did you mean 'Swish'?" in findings[3].message
+    assert _lint(path, "--fix") == 1
+    assert path.read_text() == _FOREIGN
+    assert [f.rule for f in Linter(chosen(), shapes=False).lint(path)] == ["unknown-type"] * 4
+
+
+@pytest.mark.parametrize(
+    ("field", "fixed"),
+    [
+        ("covolution_param { num_output: 2 kernel_size: 1 }", "convolution_param { num_output: 2 kernel_size: 1 }"),
+        ("flip_param { flip_width: true }", None),  # Clip has no such field
+        ("clop_param { }", None),
+        ("bias_trem { filler { value: 1 } }", None),
+        ("relu6_param { threshold: 6 }", None),
+        ("convolution_param { num_output: 2 num_ouput: 3 kernel_size: 1 }", None),  # it is there already
+        ("convolution_param { num_output: 2 kernel_size: 1 pad_t: 1 }", None),
+        ("convolution_param { num_output: 2 kernal_size: 'one' }", None),
+    ],
+)
+def test_a_field_is_renamed_only_if_what_it_says_fits(tmp_path, field, fixed):
+    path = tmp_path / "net.prototxt"
+    text = f'layer {{ name: "c" type: "Convolution" bottom: "data" top: "c" {field} }}\n'
+    path.write_text(text)
+    _lint(path, "--fix", "--select", "unknown-field")
+    assert path.read_text() == (text.replace(field, fixed) if fixed else text)
+
+
+@pytest.mark.parametrize("command", ["upgrade", "inspect", "format"])
+def test_other_commands_name_the_type_of_another_caffe(tmp_path, capsys, command):
+    path = tmp_path / "ssd.prototxt"
+    path.write_text(_FOREIGN)
+    code = main(["prototxt", command, str(path)])
+    message = "2:27: layer 'norm' (Normalize): unknown type 'Normalize' (a layer of the Caffe of SSD), with the field"
+    out, err = capsys.readouterr()
+    assert (code, "did you mean" in err) == (0 if command == "format" else 2, False)
+    assert message in err or command == "format"

@@ -154,7 +154,7 @@ def test_templates_are_filled_in(write):
     assert found.blobs["fc8_voc12"] == (1, 21, 33, 33)
     with pytest.raises(InputError, match=r"'fc8_\$\{EXP\}'"):
         infer_shapes(path, variables=template_values(["N=21"], {}))
-    with pytest.raises(InputError, match="--set N: wanted NAME=value"):
+    with pytest.raises(InputError, match="--set N: expected NAME=value"):
         template_values(["N"])
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from deeplab_caffe.formats import schema
-from deeplab_caffe.formats.prototxt import Document, to_message
+from deeplab_caffe.formats.messages import to_message
+from deeplab_caffe.formats.prototxt import Document
 from deeplab_caffe.nets import generate
 
 REPOSITORY = Path(__file__).parents[2]

@@ -42,8 +42,8 @@ def test_a_data_set_described_here_has_targets(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("voc_largefow", "did you mean voc_largefov or"),
-        ("aspp_l", "did you mean voc_aspp_l?"),
+        ("voc_largefow", "did you mean 'voc_largefov' or"),
+        ("aspp_l", "did you mean 'voc_aspp_l'?"),
         ("zzz", "`deeplab list` shows all models"),
     ],
 )

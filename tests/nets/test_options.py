@@ -9,7 +9,8 @@ import pytest
 from deeplab_caffe.data import Dataset
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats import schema
-from deeplab_caffe.formats.prototxt import Document, to_message
+from deeplab_caffe.formats.messages import to_message
+from deeplab_caffe.formats.prototxt import Document
 from deeplab_caffe.nets import GeneratorOptions, add_arguments, command_line, from_arguments, generate
 from deeplab_caffe.nets.blocks import Style
 

@@ -108,7 +108,7 @@ def test_one_file_of_an_archive(tmp_path: Path, server: Server) -> None:
     ("members", "size", "message"),
     [
         ({"../evil": b"x", "train.caffemodel": CONTENT}, 10, "leads out of the folder"),
-        ({"train.caffemodel": b"\0" * 3_000_000}, 1, "unpacks to more than 1 MB"),
+        ({"train.caffemodel": b"\0" * 3_000_000}, 1, "unpacks to more than the limit of 1 MB"),
         ({"other": CONTENT}, 10, "does not contain 'train.caffemodel'"),
     ],
 )

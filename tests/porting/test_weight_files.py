@@ -8,12 +8,12 @@ import h5py
 import numpy as np
 import pytest
 
+from deeplab_caffe.arrays import same_shape
 from deeplab_caffe.cli import main
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats import schema
 from deeplab_caffe.formats.weight_files import read_weight_file
 from deeplab_caffe.formats.weight_fit import NetLayer, fit
-from deeplab_caffe.formats.weight_shapes import same_shape
 from deeplab_caffe.formats.weights import encode_blob, encode_bytes, encode_varint, write_caffemodel
 from deeplab_caffe.porting.difference import compare, distance
 from deeplab_caffe.porting.state_dict import write_state_dict
@@ -157,7 +157,7 @@ def test_hdf5_that_states_more_than_it_holds_is_refused(tmp_path: Path, links: i
                 file[f"data/conv/{i}"] = file["data/conv/0"]
         else:
             file.create_dataset("data/conv/0", shape=(1 << 20, 1 << 20), dtype="f4", chunks=(1 << 10, 1 << 10))
-    with pytest.raises(InputError, match=r"x.caffemodel.h5: '/data/conv/\d+' states the shape .*, more than a file of"):
+    with pytest.raises(InputError, match=r"x.caffemodel.h5: '/data/conv/\d+' claims the shape .*, more than a file of"):
         read_weight_file(tmp_path / "x.caffemodel.h5")
 
 

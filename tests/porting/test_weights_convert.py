@@ -64,5 +64,5 @@ def test_what_v1_cannot_hold_is_named(tmp_path: Path, capsys: pytest.CaptureFixt
     )
     caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST).save(str(tmp_path / "x.caffemodel"))
     assert main(["weights", "convert", str(tmp_path / "x.caffemodel"), str(tmp_path / "y"), "--form", "V1"]) == 2
-    assert "layer 's': V1 has no type Scale" in capsys.readouterr().err
+    assert "layer 's': V1 does not support the type Scale" in capsys.readouterr().err
     assert not (tmp_path / "y").exists()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import inspect
+import io
 import os
 import platform
 import sys
@@ -25,7 +26,7 @@ _INFO, _WARNING, _ERROR = 0, 1, 2
 class _File(NamedTuple):
     """An open file that gets every line, the details too or not."""
 
-    stream: TextIO
+    stream: TextIO | LogFile
     details: bool
 
 
@@ -105,29 +106,61 @@ def _place_of_caller() -> str:
 # -- where lines go
 
 
-def add_file(stream: TextIO, details: bool = False) -> None:
+def add_file(stream: TextIO | LogFile, details: bool = False) -> None:
     """Also write every line to an open file, those of `detail` if asked for."""
     _files.append(_File(stream, details))
 
 
-def remove_file(stream: TextIO) -> None:
+def remove_file(stream: TextIO | LogFile) -> None:
     """Undo `add_file`."""
     _files[:] = [file for file in _files if file.stream is not stream]
 
 
-def open_in(folder: str | os.PathLike[str], program: str) -> TextIO:
-    """Open a log file in a folder, named and begun as glog does it, and link `<program>.INFO` to it; see `add_file`."""
-    now = time.localtime()
-    host, user = platform.node() or "host", _user()
-    path = Path(folder, f"{program}.{host}.{user}.log.INFO.{time.strftime('%Y%m%d-%H%M%S', now)}.{os.getpid()}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    stream = path.open("w", encoding="utf-8", errors="backslashreplace")
-    stream.write(f"Log file created at: {time.strftime('%Y/%m/%d %H:%M:%S', now)}\nRunning on machine: {host}\n")
-    stream.write("Log line format: [IWEF]mmdd hh:mm:ss.uuuuuu threadid file:line] msg\n")
-    link = path.with_name(f"{program}.INFO")
-    link.unlink(missing_ok=True)
-    link.symlink_to(path.name)
-    return stream
+class LogFile:
+    """A log file in a folder, named and begun as glog does it, with the link `<program>.INFO` to it; see `add_file`.
+
+    It is made by `open`, with the lines until then: what is refused before anything is computed leaves no file.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], program: str) -> None:
+        now, host = time.localtime(), platform.node() or "host"
+        name = f"{program}.{host}.{_user()}.log.INFO.{time.strftime('%Y%m%d-%H%M%S', now)}.{os.getpid()}"
+        self._path, self._link = Path(folder, name), Path(folder, f"{program}.INFO")
+        created = time.strftime("%Y/%m/%d %H:%M:%S", now)
+        self._stream: TextIO = io.StringIO()
+        self.write(f"Log file created at: {created}\nRunning on machine: {host}\n")
+        self.write("Log line format: [IWEF]mmdd hh:mm:ss.uuuuuu threadid file:line] msg\n")
+
+    def write(self, text: str) -> None:
+        """Write a part of a line."""
+        self._stream.write(text)
+
+    def flush(self) -> None:
+        """Hand what was written to the system."""
+        self._stream.flush()
+
+    def open(self) -> None:
+        """Make the file, unless it is there."""
+        if not isinstance(self._stream, io.StringIO):
+            return
+        before = self._stream.getvalue()
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._stream = self._path.open("w", encoding="utf-8", errors="backslashreplace")
+        self._stream.write(before)
+        if self._link.is_symlink() or not self._link.exists():
+            self._link.unlink(missing_ok=True)
+            self._link.symlink_to(self._path.name)
+
+    def close(self) -> None:
+        """Close the file, if it was made."""
+        self._stream.close()
+
+
+def open_files() -> None:
+    """Make the log files that wait for the first forward."""
+    for file in _files:
+        if isinstance(file.stream, LogFile):
+            file.stream.open()
 
 
 def _user() -> str:

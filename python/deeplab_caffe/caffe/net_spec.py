@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..formats import schema
-from ..formats.prototxt import nearest
+from ..spelling import did_you_mean
 
 __all__ = ["Function", "Layers", "NetSpec", "Parameters", "Top", "assign_proto", "layers", "param_name_dict"]
 __all__ += ["params", "to_proto"]
@@ -54,7 +54,7 @@ def _fill(message: Any, values: dict[str, Any]) -> None:
 def _field(proto: Any, name: str) -> Any:
     known = proto.DESCRIPTOR.fields_by_name
     if name not in known:
-        raise AttributeError(f"{proto.DESCRIPTOR.name} has no field '{name}'{nearest(name, list(known))}")
+        raise AttributeError(f"{proto.DESCRIPTOR.name} has no field '{name}'{did_you_mean(name, known)}")
     return getattr(proto, name)
 
 
@@ -119,7 +119,7 @@ def _assign_param(layer: Any, name: str, value: Any) -> None:
         assign_proto(layer, name, value)
     else:
         messages = [layer] if own_message is None else [own_message, layer]
-        hint = nearest(name, [known for message in messages for known in message.DESCRIPTOR.fields_by_name])
+        hint = did_you_mean(name, [known for message in messages for known in message.DESCRIPTOR.fields_by_name])
         where = " or ".join(message.DESCRIPTOR.name for message in messages)
         raise AttributeError(f"layer '{layer.name}' ({layer.type}): no field '{name}' in {where}{hint}")
 

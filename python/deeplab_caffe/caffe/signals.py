@@ -1,4 +1,4 @@
-"""What Ctrl-C and a lost terminal ask of a solver. Mirrors `signal_handler.cpp`."""
+"""What Ctrl-C, a lost terminal and SIGTERM ask of a solver. Mirrors `signal_handler.cpp`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
+from ..errors import Terminated
+
 
 class Action(enum.Enum):
     """What a solver is asked to do at the end of an iteration."""
@@ -21,14 +23,17 @@ class Action(enum.Enum):
 
 
 class SignalHandler:
-    """While active, SIGINT and SIGHUP are noted; calling it tells, once each, what they ask for.
+    """While active, SIGINT, SIGHUP and SIGTERM are noted; calling it tells, once each, what they ask for.
 
-    SIGHUP (default: snapshot) is served before SIGINT (default: stop). A second SIGINT that asks to stop before the
-    first was served raises KeyboardInterrupt.
+    SIGHUP (default: snapshot) is served before SIGINT (default: stop) and SIGTERM, which always asks to stop. A second
+    SIGINT or SIGTERM that asks to stop before the first was served raises KeyboardInterrupt or Terminated.
     """
 
+    #: exit code of a program that what was noted has stopped: 143 if that was SIGTERM, else 130
+    code = 130
+
     def __init__(self, sigint: Action = Action.STOP, sighup: Action = Action.SNAPSHOT) -> None:
-        self.effects = {signal.SIGHUP: sighup, signal.SIGINT: sigint}
+        self.effects = {signal.SIGHUP: sighup, signal.SIGINT: sigint, signal.SIGTERM: Action.STOP}
         self._got: set[int] = set()
         self._before: dict[int, Any] = {}
         self._at_once = False
@@ -46,7 +51,7 @@ class SignalHandler:
 
     @contextmanager
     def stopping_at_once(self) -> Iterator[None]:
-        """Within, where no iteration ends soon, the first SIGINT that asks to stop raises KeyboardInterrupt."""
+        """Within, where no iteration ends soon, the first signal that asks to stop raises KeyboardInterrupt."""
         self._at_once = True
         try:
             yield
@@ -54,10 +59,12 @@ class SignalHandler:
             self._at_once = False
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if number == signal.SIGINT and self.effects[signal.SIGINT] is Action.STOP:
+        if number != signal.SIGHUP and self.effects[signal.Signals(number)] is Action.STOP:
+            self.code = 128 + number
             if self._at_once or number in self._got:
-                raise KeyboardInterrupt
-            _say("stopping at the end of this iteration; Ctrl-C again stops at once, without a snapshot")
+                raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+            again = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
+            _say(f"stopping at the end of this iteration; {again} again stops at once, without a snapshot")
         self._got.add(number)
 
     def __call__(self) -> Action:

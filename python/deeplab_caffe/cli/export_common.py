@@ -8,10 +8,11 @@ from typing import Any
 
 from .. import caffe
 from ..caffe import log
+from ..caffe.net.weights import weight_layers
 from ..errors import InputError
-from ..files import write_text
+from ..files import is_stream, write_text
 from ..formats.weight_files import read_weight_file
-from ..formats.weight_fit import fit, layers_of
+from ..formats.weight_fit import fit
 from ..porting.export.label_verification import LabelCheck
 from ..porting.export.verification import Verification
 from ..porting.summary import summarise
@@ -48,7 +49,7 @@ def net_with_weights(arguments: argparse.Namespace) -> Any:
     """Load the net in the test phase; InputError if a layer that needs weights gets none."""
     log.set_stderr(False)  # the comparison is printed instead
     net = caffe.Net(definition_named(arguments.net), caffe.TEST)
-    layers = layers_of(net)
+    layers = weight_layers(net)
     missing = [name for name, layer in layers.items() if layer.needs_weights]
     if arguments.weights:
         file = read_weight_file(arguments.weights)
@@ -71,7 +72,13 @@ def record(arguments: argparse.Namespace, result: Verification, what: str, label
     if labels:
         print(labels)
         about["labels"] = labels.to_json()
-    write_text(f"{arguments.output}.json", json.dumps(about | result.to_json(), indent=1) + "\n")
+    write_record(arguments.output, about | result.to_json())
     result.demand(what)
     if labels:
         labels.demand(what)
+
+
+def write_record(output: str, record: dict[str, Any]) -> None:
+    """Write OUT.json, unless OUT is a device or a pipe."""
+    if not is_stream(output):
+        write_text(f"{output}.json", json.dumps(record, indent=1) + "\n")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InputError
-from ..formats.prototxt import nearest
+from ..spelling import did_you_mean
 
 _BOOLS = {**dict.fromkeys(("true", "t", "yes", "y", "1"), True), **dict.fromkeys(("false", "f", "no", "n", "0"), False)}
 _TYPES = {bool: "bool", int: "int32", float: "double", str: "string"}
@@ -90,7 +90,7 @@ class Program:
         opposite = known.get(spelt.removeprefix("no"))
         if opposite and isinstance(opposite.default, bool) and not assigned:
             return opposite, False
-        raise InputError(f"unknown flag '--{name}'{nearest(spelt, list(known))}")
+        raise InputError(f"unknown flag '--{name}'{did_you_mean(spelt, known)}")
 
     def help(self) -> str:
         """The help text: usage and flags."""

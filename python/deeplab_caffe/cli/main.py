@@ -5,21 +5,28 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import signal
 import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
+from types import FrameType
 from typing import Any
 
-from ..errors import InputError, Stopped
-from ..formats.prototxt import nearest
+from ..errors import InputError, NotFinite, Stopped, Terminated, stop_code
+from ..files import is_standard_output
 from ..permission import python_layers
+from ..spelling import did_you_mean, nearest_word
 from .command_table import COMMANDS, Command
 from .gflags import run_program
 
-#: exit code of a command that Ctrl-C stopped
-_STOPPED = 130
+_HELP = ("-h", "--help")
+#: exit codes of a command that Ctrl-C or SIGTERM stopped
+_STOPPED = (130, 143)
+#: exit code of a training that is no longer finite
+_NOT_FINITE = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words behind `deeplab`; None: those of this process.
 
     Returns:
-        The exit code: 0; 2 for invalid input; 130 if stopped; otherwise the command's own.
+        The exit code: 0; 2 for invalid input; 3 for a training that is no longer finite; 130 if stopped by Ctrl-C,
+        143 by SIGTERM; otherwise the command's own.
 
     Example:
         >>> main(["log", "/no/such.log"])
@@ -42,17 +50,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         print(__version__)
         return 0
-    if not words or words[0] in ("-h", "--help"):
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
+    if not words or words[0] in _HELP:
         print(_overview())
         return 0 if words else 2
     command, rest = _look_up(words)
     if command is None:
-        print(f"deeplab: error: unknown command '{words[0]}'{_near(words[0])}", file=sys.stderr)
-        return 2
-    with warnings.catch_warnings():
+        return _without_command(words)
+    with warnings.catch_warnings(), terminating():
         warnings.showwarning = _show_warning
         code = guarded("deeplab", lambda: run(f"deeplab {command.name}", command, rest))
-    if code == _STOPPED and arguments is None:
+    if code in _STOPPED and arguments is None:
         _leave_at_once(code)
     return code
 
@@ -77,16 +86,23 @@ def run(program: str, command: Command, words: Sequence[str]) -> int | None:
     parser.set_defaults(command=command.name)
     module.add_arguments(parser)
     parsed = parser.parse_args(words)
-    with python_layers(getattr(parsed, "allow_python_layers", False)):
+    with python_layers(getattr(parsed, "allow_python_layers", False)), _messages_apart_from(parsed):
         code: int | None = module.run(parsed)
     return code
+
+
+def _messages_apart_from(parsed: argparse.Namespace) -> AbstractContextManager[Any]:
+    """A context in which messages go to stderr if a command writes a file to `/dev/stdout`."""
+    outputs = [getattr(parsed, name, None) for name in ("output", "csv", "json", "plot", "markdown")]
+    mixed = any(isinstance(path, str) and "\0" not in path and is_standard_output(path) for path in outputs)
+    return redirect_stdout(sys.stderr) if mixed else nullcontext()
 
 
 def guarded(program: str, function: Callable[[], int | None]) -> int:
     """Call a function that returns an exit code, and turn its exceptions into messages and exit codes.
 
-    Invalid input (InputError, OSError) becomes one line on stderr and 2. A stop becomes 130. Other exceptions are bugs
-    and pass through.
+    Invalid input (InputError, OSError) becomes one line on stderr and 2, a training that is no longer finite one and 3.
+    A stop becomes 130 or 143. Other exceptions are bugs and pass through.
 
     Args:
         program: the name in front of messages.
@@ -103,12 +119,32 @@ def guarded(program: str, function: Callable[[], int | None]) -> int:
         where = f"{error.filename}: " if error.filename else ""
         print(f"{program}: error: {where}{error.strerror or error}", file=sys.stderr)
         return 2
+    except NotFinite as error:
+        print(f"{program}: error: {error}", file=sys.stderr)
+        return _NOT_FINITE
     except Stopped as stop:
         print(stop, file=sys.stderr)
-        return _STOPPED
-    except KeyboardInterrupt:
+        return stop.code
+    except KeyboardInterrupt as stop:
         print(f"{program}: interrupted", file=sys.stderr)
-        return _STOPPED
+        return stop_code(stop)
+
+
+@contextmanager
+def terminating() -> Iterator[None]:
+    """A context in which SIGTERM ends the work like Ctrl-C: what was begun is tidied up."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _leave_at_once(code: int) -> None:
@@ -137,9 +173,23 @@ def _look_up(words: list[str]) -> tuple[Command | None, list[str]]:
     return None, words
 
 
-def _near(word: str) -> str:
-    """The end of a message about an unknown command."""
-    return nearest(word, [name.partition(" ")[0] for name in COMMANDS]) or "; see `deeplab --help`"
+def _without_command(words: Sequence[str]) -> int:
+    """List the commands that begin with the first word, such as `weights`, or report an unknown command."""
+    members = [command for command in COMMANDS.values() if command.name.startswith(f"{words[0]} ")]
+    if not members:
+        near = did_you_mean(words[0], [name.partition(" ")[0] for name in COMMANDS])
+        print(f"deeplab: error: unknown command '{words[0]}'{near or '; see `deeplab --help`'}", file=sys.stderr)
+        return 2
+    if len(words) == 1 or words[1] in _HELP:
+        width = max(len(command.name) for command in members)
+        rows = [f"  {command.name:{width}s}  {command.help}" for command in members]
+        print("\n".join([f"usage: deeplab {words[0]} COMMAND ...", "", *rows]))
+        return 0 if len(words) > 1 else 2
+    names = {command.name.partition(" ")[2]: command.name for command in members}
+    nearest = nearest_word(words[1], list(names))
+    hint = f"did you mean '{names[nearest]}'?" if nearest else f"the commands are {', '.join(names.values())}"
+    print(f"deeplab: error: unknown command '{words[0]} {words[1]}'; {hint}", file=sys.stderr)
+    return 2
 
 
 def _overview() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ..formats.templates import Values, template_values
+from ..formats.templates import TemplateValues, template_values
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +18,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def values(arguments: argparse.Namespace) -> Values:
+def values(arguments: argparse.Namespace) -> TemplateValues:
     """The values of --set, and the environment variables."""
     return template_values(arguments.set)

@@ -8,8 +8,8 @@ from importlib import import_module
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..arrays import Float32
 from ..errors import InputError
-from .array_types import Float32
 from .backends.base import BackendOptions
 from .params import CRFParameters, check_compact
 

@@ -16,8 +16,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Float32
 from ..errors import InputError
-from .array_types import Float32
 from .kernels import lattice_construction as kernels
 from .params import GaussianTerm
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Float32
 from ..errors import InputError
-from .array_types import Float32
 from .kernels import mean_field_buffers as buffers
 from .kernels import mean_field_passes as passes
 from .kernels import pixel_rows

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..arrays import Float32, Size
 from ..errors import InputError
-from .array_types import Float32, Size
 from .kernels.bilinear_rows import blend_rows
 
 

@@ -1,10 +1,10 @@
 """Data sets: labels, lists, descriptions, and a synthetic sample. Knows files and arrays, no net."""
 
 from .dataset import Dataset, read_dataset, write_dataset
+from .image_statistics import crop_for, largest_image, mean_bgr
 from .images import image_size, read_image
 from .labels import check_labels, read_label, voc_palette, write_label
-from .lists import ListEntry, check_files, full_path, list_id, read_list, write_list
-from .split import crop_for, hold_out, largest_image, mean_bgr
+from .lists import ListEntry, check_files, full_path, hold_out, list_id, read_list, write_list
 from .voc import build_augmented, prepare_voc, write_voc_lists
 
 __all__ = [

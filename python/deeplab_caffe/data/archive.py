@@ -1,4 +1,4 @@
-"""Unpack archives that come from elsewhere: nothing they hold gets out of its folder."""
+"""Unpack downloaded archives safely: no entry is written outside the target folder."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 
 from ..errors import InputError
+from ..files import put
 from ..progress import Progress
 
 _DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, RuntimeError)
-_ENTRY_COST = 512  # bytes that an entry counts beside its content, so that empty ones are limited too
+_ENTRY_COST = 512  # bytes added for each entry, so that empty entries count towards the limit too
 
 
 @dataclass(frozen=True)
 class _Member:
-    """An entry; kind: file, folder, link or what else it is. link: where a link points, from the archive's top."""
+    """An entry. kind: file, folder, link or another word; link: a link's target, relative to the archive's root."""
 
     name: str
     kind: str
@@ -42,30 +43,33 @@ def unpack(
 ) -> None:
     """Unpack a tar (plain, gzip, bzip2, xz) or zip into `folder`, all of it or nothing.
 
-    Unpacked beside and then moved: folders join those that are there, files replace theirs. Permissions and times are
-    not taken over. A link to a file before it in the archive becomes a copy.
+    The archive is unpacked into a temporary folder and then moved: folders are merged with existing ones, files replace
+    existing ones. Permissions and times are not preserved. A link to a file earlier in the archive becomes a copy.
 
     Args:
-        size_limit: bytes; what the archive unpacks to at most, what is not wanted included.
-        wanted: called with an entry's name ('a/b.txt'); False leaves the file out.
+        archive: the file.
+        folder: where to unpack it.
+        size_limit: the most bytes that the archive may unpack to, including entries that are not wanted.
+        wanted: called with the name of an entry ('a/b.txt'); False skips the file.
+        progress: show a progress bar.
 
     Raises:
-        InputError: the archive is damaged, too large, or holds absolute names, '..', links to elsewhere or devices.
+        InputError: the archive is damaged, too large, or has absolute names, '..', links to other places or devices.
     """
     archive, folder = Path(archive), Path(folder)
     staging = folder / f".unpack-{archive.name}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed
+        shutil.rmtree(staging, ignore_errors=True)  # left by a killed process
         staging.mkdir()
         _Unpacker(archive, staging, size_limit, wanted).run(progress)
         _move_into(staging, folder)
     except InputError:
         raise
     except _DAMAGE as error:
-        raise InputError(f"{archive}: damaged or cut short ({error}); remove it and fetch it again") from None
+        raise InputError(f"{archive}: damaged or truncated ({error}); remove it and download it again") from None
     except OSError as error:
-        raise InputError(f"{archive}: cannot be unpacked into {folder}: {error}") from None
+        raise InputError(f"{archive}: cannot unpack into {folder}: {error}") from None
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
@@ -97,12 +101,12 @@ class _Unpacker:
         elif member.kind == "link":
             source = self._place(member.link, member)
             if not source.is_file():
-                raise self._refused(member, f"is a link to {member.link!r}, which is no file before it in the archive")
+                raise self._refused(member, f"is a link to {member.link!r}, which is not a file earlier in the archive")
             self._count(source.stat().st_size)
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, place)
         else:
-            raise self._refused(member, f"is {member.kind}, neither file nor folder")
+            raise self._refused(member, f"is {member.kind}, not a file or folder")
 
     def _file(self, member: _Member, place: Path) -> None:
         skip = self.wanted is not None and not self.wanted(member.name)
@@ -120,7 +124,7 @@ class _Unpacker:
                     file.write(block)
 
     def _place(self, name: str, member: _Member) -> Path:
-        """Where `name` goes; refuses what would leave the folder, in the manner of any system."""
+        """The path for `name`; refuses names that lead out of the folder on any operating system."""
         posix, windows = PurePosixPath(name), PureWindowsPath(name)
         outside = posix.is_absolute() or windows.drive or windows.root or ".." in windows.parts
         if outside or "\0" in name:
@@ -132,12 +136,12 @@ class _Unpacker:
         self.size += size
         if self.size > self.limit:
             raise InputError(
-                f"{self.archive}: unpacks to more than {self.limit / 1e6:.0f} MB, the most it should; nothing of it "
-                "was kept. It is not the file it should be: remove it"
+                f"{self.archive}: unpacks to more than the limit of {self.limit / 1e6:.0f} MB; nothing was unpacked. "
+                "It is not the expected file: remove it"
             )
 
     def _refused(self, member: _Member, why: str) -> InputError:
-        return InputError(f"{self.archive}: entry {member.name!r} {why}; nothing of the archive was unpacked")
+        return InputError(f"{self.archive}: entry {member.name!r} {why}; nothing was unpacked")
 
 
 def _tar_members(raw: IO[bytes]) -> Iterator[_Member]:
@@ -170,7 +174,7 @@ def _zip_members(raw: IO[bytes]) -> Iterator[_Member]:
 
 
 def _beside(name: str, link: str) -> str:
-    """A symbolic link's target, told from its own folder, as told from the archive's top."""
+    """The target of a symbolic link, relative to the archive's root instead of the link's folder."""
     return posixpath.normpath(posixpath.join(posixpath.dirname(name), link))
 
 
@@ -182,4 +186,4 @@ def _move_into(source: Path, target: Path) -> None:
         elif place.is_dir() or (entry.is_dir() and place.exists()):
             raise InputError(f"{place}: the archive has a {'folder' if entry.is_dir() else 'file'} of this name")
         else:
-            shutil.move(entry, place)
+            put(entry, place) if entry.is_file() else shutil.move(entry, place)

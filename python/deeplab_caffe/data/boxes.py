@@ -1,4 +1,4 @@
-"""Bounding boxes of objects: read from PASCAL VOC's annotations or measured on labels, and drawn as label maps."""
+"""Bounding boxes of objects: read from PASCAL VOC annotations, found in label maps, and drawn as label maps."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from ..arrays import Label
 from ..errors import InputError
-from .labels import Label
 
 BACKGROUND = 0
 
 
 class Box(NamedTuple):
-    """An object of class `label` in rows top to bottom and columns left to right, the last ones excluded (pixels)."""
+    """An object of class `label` in rows top:bottom and columns left:right, in pixels; the ends are excluded."""
 
     label: int
     top: int
@@ -31,11 +31,11 @@ class Box(NamedTuple):
 
     @property
     def window(self) -> tuple[slice, slice]:
-        """Its rows and columns."""
+        """Its rows and columns, to index a label map (H, W)."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     def core(self, share: float) -> Box:
-        """The box of the same centre and shape with this share of the area, of one pixel at least."""
+        """The box with the same centre and shape and this share of the area (0..1), at least one pixel."""
         top, bottom = _middle(self.top, self.bottom, share**0.5)
         left, right = _middle(self.left, self.right, share**0.5)
         return Box(self.label, top, left, bottom, right)
@@ -48,10 +48,15 @@ def _middle(begin: int, end: int, share: float) -> tuple[int, int]:
 
 
 def read_boxes(path: str | os.PathLike[str], classes: Sequence[str], size: tuple[int, int]) -> list[Box]:
-    """The objects in an annotation file of PASCAL VOC (XML), cut to an image of `size` (height, width).
+    """The objects of a PASCAL VOC annotation file (XML).
 
-    Raises InputError, which names the file, for one that is missing or no such XML, and for a class that is none of
-    `classes`.
+    Args:
+        path: the file.
+        classes: the names of all classes; a label is an index into them.
+        size: (height, width) of the image; boxes are cut to it.
+
+    Raises:
+        InputError: the file is missing or not such an XML file, or names an unknown class; names the file.
     """
     try:
         objects = xml.parse(path).getroot().findall("object")
@@ -66,14 +71,14 @@ def read_boxes(path: str | os.PathLike[str], classes: Sequence[str], size: tuple
 def _box(path: str | os.PathLike[str], item: xml.Element, classes: Sequence[str], size: tuple[int, int]) -> Box:
     name = (item.findtext("name") or "").strip()
     if name not in classes:
-        raise InputError(f"{os.fspath(path)}: an object is called '{name}'; the classes are {', '.join(classes)}")
+        raise InputError(f"{os.fspath(path)}: unknown class '{name}'; the classes are {', '.join(classes)}")
     edges = {}
     for key in ("ymin", "xmin", "ymax", "xmax"):
         text = item.findtext(f"bndbox/{key}") or ""
         try:
             edges[key] = round(float(text))
         except (ValueError, OverflowError):
-            raise InputError(f"{os.fspath(path)}: {name}: {key} is '{text}', wanted a number of pixels") from None
+            raise InputError(f"{os.fspath(path)}: {name}: {key}: expected a number of pixels, got '{text}'") from None
     height, width = size
     # VOC counts pixels from 1 and includes the last one.
     top, left = max(0, edges["ymin"] - 1), max(0, edges["xmin"] - 1)
@@ -81,7 +86,7 @@ def _box(path: str | os.PathLike[str], item: xml.Element, classes: Sequence[str]
 
 
 def boxes_of_labels(label: Label, ignore_label: int | None) -> list[Box]:
-    """A box around every connected part of a label map (H, W) that is neither background nor ignored."""
+    """A box around every connected region of a label map (H, W) that is neither background nor ignored."""
     boxes = []
     for value in np.unique(label):
         if value not in (BACKGROUND, ignore_label):
@@ -91,7 +96,12 @@ def boxes_of_labels(label: Label, ignore_label: int | None) -> list[Box]:
 
 
 def rectangles(boxes: Sequence[Box], size: tuple[int, int]) -> Label:
-    """Boxes as a label map (H, W): a pixel in several belongs to the smallest, one in none to the background."""
+    """Draw boxes as a label map (H, W): a pixel in several boxes gets the smallest one, a pixel in none is background.
+
+    Example:
+        >>> rectangles([Box(1, 0, 0, 2, 3), Box(2, 1, 1, 2, 2)], (2, 4)).tolist()
+        [[1, 1, 1, 0], [1, 2, 1, 0]]
+    """
     label = np.full(size, BACKGROUND, np.uint8)
     for box in sorted(boxes, key=lambda box: -box.area):
         label[box.window] = box.label

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
@@ -14,9 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import Palette
 from ..errors import InputError
 from ..files import write_text
-from .labels import Palette, voc_palette
+from ..spelling import did_you_mean
+from .labels import voc_palette
 from .lists import ListEntry, full_path, read_list
 
 if sys.version_info >= (3, 11):
@@ -29,14 +30,19 @@ VGG_MEAN = (104.008, 116.669, 122.675)
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A data set: what its classes are and where its files lie.
+    """A data set: its classes, and the paths of its files.
 
-    root: folder that the words of the lists are put behind (as ImageSegData's root_folder).
-    palette: (256, 3) RGB; VOC's colours where the file gives none.
-    mean: BGR, 0..255.
-    lists: list name (train, val, ...) to list file.
-    crop, test_size: (height, width) hints for generators, or None.
-    obtain: how to come by the files, shown when they are missing.
+    Attributes:
+        name, title: its name in folders and targets, and for people.
+        root: the folder that paths in lists are relative to (as ImageSegData's root_folder).
+        classes: the name of each class.
+        palette: (256, 3) RGB; VOC's colours for classes without one in the file.
+        ignore_label: the label of pixels that do not count.
+        mean: BGR, 0..255.
+        lists: the name of each list (train, val, ...) → its file.
+        crop, test_size: (height, width) in pixels, hints for generators, or None.
+        obtain: how to get the files, shown when they are missing.
+        file: the TOML file.
     """
 
     name: str
@@ -54,10 +60,14 @@ class Dataset:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], root: str | os.PathLike[str] | None = None) -> Dataset:
-        """Read a description; `root` replaces the file's own.
+        """Read a description from a TOML file.
+
+        Args:
+            path: the file.
+            root: replaces the `root` of the file.
 
         Raises:
-            InputError: no TOML, an unknown, missing or wrong key; names the file and the key.
+            InputError: invalid TOML, or an unknown, missing or invalid key; names the file and the key.
         """
         path = Path(path)
         table = _load(path)
@@ -84,33 +94,33 @@ class Dataset:
         return len(self.classes)
 
     def list_path(self, name: str) -> Path:
-        """The file of list `name`; InputError names the lists there are."""
+        """The file of list `name`; raises InputError, which names the known lists, if there is none."""
         if name not in self.lists:
-            raise InputError(f"{self.file}: no list '{name}'{_nearest(name, self.lists)}")
+            raise InputError(f"{self.file}: no list '{name}'{_suggested(name, self.lists)}")
         return self.lists[name]
 
     def entries(self, name: str, needs_label: bool = True) -> list[ListEntry]:
-        """The lines of list `name`."""
+        """The entries of list `name`; see `read_list`."""
         return read_list(self.list_path(name), needs_label)
 
     def root_folder(self, word: str) -> str:
-        """What ImageSegData's root_folder must be for list words like this one: with a slash if they have none."""
+        """The root_folder of ImageSegData for words like this one; ends with a slash if they start without one."""
         return self.root.as_posix() + ("" if word.startswith("/") else "/")
 
     def path_of(self, word: str) -> str:
-        """The file that a word of a list means."""
+        """The path of the file that a word of a list names."""
         return full_path(self.root_folder(word), word)
 
     def missing(self, lists: Sequence[str]) -> str | None:
-        """One message on what is absent of root folder and lists, and what to put where; None if all is there.
+        """A message that names a missing root folder and missing lists and says how to get them; None if all exist.
 
-        Looks at the list files, not at each image: `check_files` does that.
+        Only list files are checked, not every image; `check_files` does that.
         """
         absent = [] if self.root.is_dir() else [f"the data folder {self.root}"]
         absent += [f"list '{name}': {self.list_path(name)}" for name in lists if not self.list_path(name).is_file()]
         if not absent:
             return None
-        lines = [f"{self.title} is not complete ({self.file}). Missing:", *(f"  {item}" for item in absent)]
+        lines = [f"{self.title} is incomplete ({self.file}). Missing:", *(f"  {item}" for item in absent)]
         lines.append(self.obtain or "Put the files there, or change root and lists in the file above.")
         return "\n".join(lines)
 
@@ -121,14 +131,14 @@ def read_dataset(path: str | os.PathLike[str], root: str | os.PathLike[str] | No
 
 
 def write_dataset(dataset: Dataset, path: str | os.PathLike[str]) -> None:
-    """Write a description that `read_dataset` reads as the same data set (paths are those of the running program)."""
+    """Write a description that `read_dataset` reads as the same data set; paths become relative to the new file."""
     folder = Path(path).parent
 
     def relative(place: Path) -> str:
         return _toml(Path(os.path.relpath(place, folder)).as_posix())
 
     def listed(place: Path) -> str:
-        """Relative, but where that would be taken for a list under the root."""
+        """Relative, unless that would be mistaken for a list under the root."""
         under_root = dataset.root / os.path.relpath(place, folder)
         shadowed = under_root.is_file() and under_root.resolve() != place.resolve()
         return _toml(place.resolve().as_posix()) if shadowed else relative(place)
@@ -146,7 +156,7 @@ def write_dataset(dataset: Dataset, path: str | os.PathLike[str]) -> None:
 
 
 def _toml(value: str | list[str]) -> str:
-    """As JSON writes it, but for what TOML has otherwise: no surrogate pairs, and DEL only escaped."""
+    """A value as JSON, except where TOML differs: no surrogate pairs, and DEL must be escaped."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
@@ -181,10 +191,10 @@ def _is_text(value: Any) -> bool:
 
 
 _KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "name": (_is_folder_name, "letters a-z, digits, '_', '-' and '.', as it names folders (title takes any text)"),
-    "title": (_is_text, "a text"),
-    "root": (_is_text, "a folder, as a text"),
-    "obtain": (_is_text, "a text"),
+    "name": (_is_folder_name, "letters a-z, digits, '_', '-' and '.', as it names folders (title may be any text)"),
+    "title": (_is_text, "a string"),
+    "root": (_is_text, "a folder, as a string"),
+    "obtain": (_is_text, "a string"),
     "classes": (_is_names, "a list of 1 to 256 names"),
     "palette": (_is_colours, "a list of [red, green, blue], each 0..255"),
     "ignore_label": (lambda v: type(v) is int and 0 <= v <= 255, "a number 0..255"),
@@ -196,7 +206,7 @@ _KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def _load(path: Path) -> dict[str, Any]:
-    """The file as a table whose keys are known and of the right kind."""
+    """The TOML table of a file, with known and valid keys."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -205,13 +215,13 @@ def _load(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: not valid TOML: {error}") from None
     for key, value in table.items():
         if key not in _KEYS:
-            raise InputError(f"{path}: unknown key '{key}'{_nearest(key, _KEYS)}")
+            raise InputError(f"{path}: unknown key '{key}'{_suggested(key, _KEYS)}")
         valid, wanted = _KEYS[key]
         if not valid(value):
-            raise InputError(f"{path}: {key} = {value!r}; wanted {wanted}")
+            raise InputError(f"{path}: {key} = {value!r}; expected {wanted}")
     for key in ("name", "classes"):
         if key not in table:
-            raise InputError(f"{path}: key '{key}' is missing; wanted {_KEYS[key][1]}")
+            raise InputError(f"{path}: missing key '{key}'; expected {_KEYS[key][1]}")
     return table
 
 
@@ -224,11 +234,10 @@ def _palette(path: Path, colours: list[list[int]], num_classes: int) -> Palette:
 
 
 def _list_path(word: str, root: Path, folder: Path) -> Path:
-    """Under the root or else beside the TOML file, whichever is there; if neither is, where it belongs: the root."""
+    """The list under the root, else beside the TOML file, whichever exists; under the root if neither does."""
     places = [Path(os.path.normpath(place / word)) for place in (root, folder)]
     return next((place for place in places if place.is_file()), places[0])
 
 
-def _nearest(word: str, known: Mapping[str, Any]) -> str:
-    near = difflib.get_close_matches(word, known, 1)
-    return f"; did you mean '{near[0]}'?" if near else f"; known are: {', '.join(known) or 'none'}"
+def _suggested(word: str, known: Mapping[str, Any]) -> str:
+    return did_you_mean(word, known, f"; known are: {', '.join(known) or 'none'}")

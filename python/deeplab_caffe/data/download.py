@@ -1,4 +1,4 @@
-"""Fetch one file: goes on after a cut, checks length and sum, and never leaves half a file under its name."""
+"""Download one file: resume after interruptions, check length and checksum, write it whole or not at all."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from ..errors import InputError
+from ..files import put
+from ..locks import locked
 from ..progress import Progress
 
-PAUSES = (1.0, 3.0, 10.0)  # seconds before another attempt; after the last one, give up
-TIMEOUT = 30.0  # seconds without a byte
+PAUSES = (1.0, 3.0, 10.0)  # seconds before each further attempt
+TIMEOUT = 30.0  # seconds without data
 _BLOCK = 1 << 16
-_PASSING = (408, 429, 500, 502, 503, 504)  # HTTP answers that another attempt may change
+_PASSING = (408, 429, 500, 502, 503, 504)  # HTTP status codes for which another attempt may succeed
 
 
 class _Failed(Exception):
-    """An attempt failed for good."""
+    """An attempt failed, and no other will succeed."""
 
 
 class _Cut(_Failed):
@@ -41,25 +43,27 @@ def download(
     progress: bool = True,
     advise: bool = True,
 ) -> Path:
-    """Fetch `url` to `path`; returns the path.
+    """Download `url` to `path`; returns the path.
 
-    A file that is there is checked and kept. What arrives is written to `<path>.part`, which gets its name at the end.
-    After a cut the rest is asked for, several times, and again by the next call if a sum is given: without one, nothing
-    could tell whether a beginning left by an earlier call belongs to this file.
+    An existing file is checked and kept. Data is written to `<path>.part`, which is renamed at the end. After an
+    interruption the rest is requested, several times, and again by the next call if there is a checksum. Without one
+    there is no way to know whether a part left by an earlier call belongs to this file.
 
     Args:
         url: http, https or file.
-        md5, sha256: hexadecimal; None is not checked.
-        advise: end an error with what to fetch by hand and where to put it.
+        path: the file to write.
+        md5, sha256: expected checksums in hexadecimal; None is not checked.
+        progress: show a progress bar.
+        advise: end an error message with what to download by hand and where to put it.
 
     Raises:
-        InputError: no such file, no network, a wrong sum, no room; says what to fetch by hand and where to put it.
+        InputError: no such file, no network, a wrong checksum, or no disk space; or another process is fetching it.
     """
     target = Path(path)
     sums = {"md5": md5, "sha256": sha256}
     checkable = bool(md5 or sha256)
     if urlsplit(url).scheme not in ("http", "https", "file"):
-        raise InputError(f"{url}: only http, https and file addresses can be fetched")
+        raise InputError(f"{url}: not supported; expected an http, https or file URL")
     if target.is_file():
         check_sums(target, md5, sha256)
         return target
@@ -67,15 +71,16 @@ def download(
     advice = f" {_advice(target)}" if advise else ""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        if not checkable:
-            part.unlink(missing_ok=True)
-        _Transfer(url, part, checkable, progress).run()
-        if wrong := _wrong_sum(part, sums):
-            part.unlink()
-            raise _Failed(f"what came is not the file wanted: {wrong}. It was removed; trying again may help")
-        os.replace(part, target)
+        with locked(target.with_name(f".{target.name}.lock"), f"{target} is being fetched already"):
+            if not checkable:
+                part.unlink(missing_ok=True)
+            _Transfer(url, part, checkable, progress).run()
+            if wrong := _wrong_sum(part, sums):
+                part.unlink()
+                raise _Failed(f"this is not the expected file: {wrong}. It was removed; trying again may help")
+            put(part, target)
     except _Failed as failure:
-        kept = f" What has arrived is kept in {part}." if checkable and part.is_file() else ""
+        kept = f" The part downloaded so far is kept in {part}." if checkable and part.is_file() else ""
         raise InputError(f"{url}: {failure}.{kept}{advice}") from None
     except OSError as error:
         raise InputError(f"{part}: cannot write: {error.strerror or error}.{advice}") from None
@@ -83,20 +88,16 @@ def download(
 
 
 def check_sums(path: str | os.PathLike[str], md5: str | None = None, sha256: str | None = None) -> None:
-    """Refuse a file whose sum is not the one given.
-
-    Raises:
-        InputError: names the file and both sums.
-    """
+    """Raise InputError for a file with another checksum than the given ones (hexadecimal); names file and checksums."""
     if wrong := _wrong_sum(path, {"md5": md5, "sha256": sha256}):
         raise InputError(
-            f"{os.fspath(path)}: {wrong}: it is damaged, cut short or another file. Remove it, then run the same "
-            "command again to fetch it"
+            f"{os.fspath(path)}: {wrong}: it is damaged, truncated or another file. Remove it and run the same "
+            "command again to download it"
         )
 
 
 def _wrong_sum(path: str | os.PathLike[str], sums: dict[str, str | None]) -> str | None:
-    """Which sum is not the one given, in words; None if all fit."""
+    """Which checksum differs from the given one, in words; None if none does."""
     for kind, wanted in sums.items():
         if wanted and (found := file_sum(path, kind)) != wanted.lower():
             return f"its {kind} is {found}, not {wanted.lower()}"
@@ -104,7 +105,7 @@ def _wrong_sum(path: str | os.PathLike[str], sums: dict[str, str | None]) -> str
 
 
 def file_sum(path: str | os.PathLike[str], kind: str) -> str:
-    """The hexadecimal md5 or sha256 of a file."""
+    """The hexadecimal checksum of a file; kind: "md5" or "sha256"."""
     digest = hashlib.new(kind, usedforsecurity=False)
     with open(path, "rb") as file:
         while block := file.read(1 << 20):
@@ -113,22 +114,22 @@ def file_sum(path: str | os.PathLike[str], kind: str) -> str:
 
 
 def _advice(target: Path) -> str:
-    return f"Fetch the file in another way, put it at {target}, and run the same command again"
+    return f"Download the file in another way, put it at {target}, and run the same command again"
 
 
 class _Transfer:
-    """One download across its attempts.
+    """One download with all its attempts.
 
-    resumable: a part of unknown origin may be gone on with, as a sum will tell whether it fits.
+    resumable: whether to resume a part of unknown origin, because a checksum will show whether it was right.
     """
 
     def __init__(self, url: str, part: Path, resumable: bool, progress: bool) -> None:
         self.url, self.part, self.resumable, self.progress = url, part, resumable, progress
-        self.validator: str | None = None  # what the server calls this version of the file
+        self.validator: str | None = None  # identifies the version of the file on the server
         self.received = False
 
     def run(self) -> None:
-        """Attempt until all is there. Only attempts that bring nothing new count towards giving up."""
+        """Try until the file is complete. Only attempts without new data count towards giving up."""
         best, failures = self._size(), 0
         while True:
             try:
@@ -137,7 +138,7 @@ class _Transfer:
                 grown = self._size() > best
                 best, failures = max(best, self._size()), 0 if grown else failures + 1
                 if failures >= len(PAUSES):
-                    raise _Failed(f"{cut}; gave up after {failures} attempts that brought nothing more") from None
+                    raise _Failed(f"{cut}; gave up after {failures} attempts without new data") from None
                 self._say(f"{cut}; trying again in {PAUSES[failures]:.0f} s")
                 time.sleep(PAUSES[failures])
 
@@ -160,12 +161,12 @@ class _Transfer:
                 self._receive(response, start)
 
     def _answered(self, error: urllib.error.HTTPError, start: int) -> None:
-        """Deal with an HTTP error; returns if it says that all is there already."""
+        """Handle an HTTP error; returns if it means that the file is complete already."""
         if error.code == 416 and start:
             if error.headers.get("Content-Range", "").replace(" ", "") == f"bytes*/{start}":
                 return
             self._forget()
-            raise _Cut("the part kept from before does not fit the file on the server")
+            raise _Cut("the part from an earlier download does not match the file on the server")
         raise (_Cut if error.code in _PASSING else _Failed)(f"the server answered {error.code} {error.reason}")
 
     def _receive(self, response: http.client.HTTPResponse, start: int) -> None:
@@ -175,7 +176,7 @@ class _Transfer:
             first, total = _content_range(headers.get("Content-Range", ""))
             if first != start:
                 self._forget()
-                raise _Cut(f"the server sent bytes from {first} on, not from {start}")
+                raise _Cut(f"the server sent bytes from {first} on, expected from {start} on")
         else:
             start, total = 0, length
         etag = headers.get("ETag", "")
@@ -185,12 +186,12 @@ class _Transfer:
         if total is not None and size != total:
             if size > total:
                 self._forget()
-            raise _Cut(f"the connection was cut after {size} of {total} bytes")
+            raise _Cut(f"the connection was closed after {size} of {total} bytes")
 
     def _write(self, response: IO[bytes], start: int, total: int | None) -> None:
         free = shutil.disk_usage(self.part.parent).free
         if total is not None and total - start > free:
-            raise _Failed(f"{total - start} bytes are to come, but {self.part.parent} has room for {free} only")
+            raise _Failed(f"{total - start} bytes to download, but only {free} bytes are free in {self.part.parent}")
         name = self.part.name.removesuffix(".part")
         with (
             open(self.part, "ab" if start else "wb") as file,
@@ -202,7 +203,7 @@ class _Transfer:
                 progress.reach(start)
 
     def _blocks(self, response: IO[bytes]) -> Iterator[bytes]:
-        """The body; its faults are told from those of writing the file."""
+        """The blocks of the response; reading errors are kept apart from errors of writing the file."""
         while True:
             try:
                 block = response.read(_BLOCK)
@@ -214,7 +215,7 @@ class _Transfer:
             yield block
 
     def _failure(self, error: Exception) -> _Failed:
-        """An error while asking: another attempt is worth it if the server was there before or only slow."""
+        """An error of a request: another attempt makes sense if the server answered before or was only slow."""
         cause = getattr(error, "reason", error)
         slow = isinstance(
             cause, (TimeoutError, ConnectionResetError, ConnectionAbortedError, http.client.HTTPException)
@@ -234,7 +235,7 @@ class _Transfer:
 
 
 def _content_range(text: str) -> tuple[int | None, int | None]:
-    """First byte and whole length of 'bytes 5-9/10'; None for what is not told."""
+    """First byte and total length of 'bytes 5-9/10'; None for what is missing."""
     match = re.fullmatch(r"bytes\s+(\d+)-\d+/(\d+|\*)", text.strip())
     if not match:
         return None, None
@@ -246,7 +247,7 @@ def _words(error: object) -> str:
 
 
 def _opener() -> urllib.request.OpenerDirector:
-    """urllib's own, without ftp and data: a redirection must not lead there."""
+    """urllib's opener without ftp and data URLs, which a redirection must not lead to."""
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler,

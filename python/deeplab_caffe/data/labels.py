@@ -1,4 +1,4 @@
-"""Label files: one class index per pixel."""
+"""Read, check and write label files: one class index per pixel."""
 
 from __future__ import annotations
 
@@ -10,32 +10,30 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from ..arrays import Label, Palette
 from ..errors import InputError
 from ..files import replacing
-from . import png
-
-Label = NDArray[np.uint8]
-Palette = NDArray[np.uint8]
+from . import indexed_png
 
 _PNG_COLOUR_NAMES = {2: "RGB", 4: "grey with alpha", 6: "RGB with alpha"}
 
 
 def read_label(path: str | os.PathLike[str]) -> Label:
-    """Read a label file as its class indices, (H, W) uint8.
+    """Read a label file as class indices, (H, W) uint8.
 
-    A palette PNG gives its indices. This deviates from Caffe, whose OpenCV reader turned an indexed file into
-    the grey values of its colours. Greyscale of 1, 2 or 4 bits gives the stored samples (OpenCV stretched them to
-    0..255); 8 bits are read as they are.
+    A PNG with a palette gives its indices. This differs from Caffe, whose OpenCV reader converts such a file to the
+    grey values of its colours. Greyscale of 1, 2 or 4 bits gives the stored samples (OpenCV scales them to 0..255);
+    greyscale of 8 bits is read as it is.
 
     Raises:
-        InputError: the file is missing, damaged, or holds colours, 16-bit values or JPEG.
+        InputError: the file is missing or damaged, or has colours, 16-bit values or JPEG compression.
     """
     try:
         with open(path, "rb") as file:
             data = file.read()
     except OSError as error:
         raise InputError(f"{os.fspath(path)}: cannot read the label file: {error.strerror}") from None
-    header = png.read_header(data)
+    header = indexed_png.read_header(data)
     if header is None:
         return _read_other(path)
     depth, colour = header.depth, header.colour
@@ -44,30 +42,32 @@ def read_label(path: str | os.PathLike[str]) -> Label:
     if depth == 16:
         raise _not_indices(path, "a 16-bit PNG")
     try:
-        label = png.decode_indices(data)
+        label = indexed_png.decode_indices(data)
     except ValueError as error:
         raise InputError(f"{os.fspath(path)}: damaged label file: {error}") from None
     if label is not None:
         return label
-    if colour == png.GREY and depth == 8:
+    if colour == indexed_png.GREY and depth == 8:
         grey = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         if grey is not None and grey.ndim == 2 and grey.dtype == np.uint8:
             return np.asarray(grey, np.uint8)
     indices = _read_with_pillow(path)
-    return indices // (255 // (2**depth - 1)) if colour == png.GREY and depth in (2, 4) else indices
+    return indices // (255 // (2**depth - 1)) if colour == indexed_png.GREY and depth in (2, 4) else indices
 
 
 def check_labels(
     label: NDArray[np.integer[Any]], num_classes: int, ignore_label: int | None, path: str | os.PathLike[str]
 ) -> None:
-    """Refuse labels outside 0..num_classes-1 that are not `ignore_label`.
+    """Check that all labels are in 0..num_classes-1 or equal to `ignore_label`.
 
     Args:
         label: (H, W) integers.
-        path: where they come from, for the message.
+        num_classes: the number of classes.
+        ignore_label: the label of pixels that do not count, or None.
+        path: the file, for the message.
 
     Raises:
-        InputError: names the file, the values, how many pixels and the likely cause.
+        InputError: names the file, the invalid values, the number of pixels and the likely cause.
     """
     if label.dtype == np.uint8 and label.size:
         counts = cv2.calcHist([label], [0], None, [256], [0, 256]).ravel()
@@ -81,15 +81,16 @@ def check_labels(
     shown = ", ".join(map(str, bad[:8])) + (f" and {len(bad) - 8} more" if len(bad) > 8 else "")
     raise InputError(
         f"{os.fspath(path)}: label value{'s' if len(bad) > 1 else ''} {shown} in {pixels} of {label.size} pixels; "
-        f"wanted 0..{num_classes - 1} or the ignore label ({'none set' if ignore_label is None else ignore_label}). "
+        f"expected 0..{num_classes - 1} or the ignore label ({'none set' if ignore_label is None else ignore_label}). "
         + _likely_cause(bad, num_classes, ignore_label)
     )
 
 
 def write_label(path: str | os.PathLike[str], label: NDArray[np.integer[Any]], palette: Palette | None = None) -> None:
-    """Write class indices as an indexed PNG, as VOC's annotations are.
+    """Write class indices as an indexed PNG, the format of VOC's annotations, whole or not at all.
 
     Args:
+        path: the file to write.
         label: (H, W) integers 0..255.
         palette: (K, 3) RGB, K <= 256; further indices get VOC's colours. None means VOC's colour map.
 
@@ -99,19 +100,24 @@ def write_label(path: str | os.PathLike[str], label: NDArray[np.integer[Any]], p
     label = np.asarray(label)
     if label.ndim != 2 or not label.size or label.min() < 0 or label.max() > 255:
         values = f", values {label.min()}..{label.max()}" if label.size else ""
-        raise InputError(f"{os.fspath(path)}: labels are (H, W) with values 0..255, not shape {label.shape}{values}")
+        raise InputError(f"{os.fspath(path)}: expected labels (H, W) of 0..255, got shape {label.shape}{values}")
     colours = voc_palette()
     if palette is not None:
         colours[: len(palette)] = palette
     image = Image.fromarray(np.ascontiguousarray(label, dtype=np.uint8))
-    # All 256 colours always: with fewer, Pillow would pack the file into 4 bits and lose label 255.
+    # Always 256 colours: with fewer, Pillow writes 4 bits per pixel and loses label 255.
     image.putpalette(colours.tobytes())
     with replacing(path) as temporary:
         image.save(temporary, format="PNG")
 
 
 def voc_palette(num_colours: int = 256) -> Palette:
-    """The colour map of PASCAL VOC, (num_colours, 3) RGB: bits 0, 3, 6 of an index are red's high bits, and so on."""
+    """The colour map of PASCAL VOC, (num_colours, 3) RGB: bits 0, 3, 6 of an index are the high bits of red, and so on.
+
+    Example:
+        >>> voc_palette(4).tolist()
+        [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]]
+    """
     palette = np.zeros((num_colours, 3), np.uint8)
     index = np.arange(num_colours)
     for bit in range(8):
@@ -121,14 +127,14 @@ def voc_palette(num_colours: int = 256) -> Palette:
 
 
 def _read_other(path: str | os.PathLike[str]) -> Label:
-    """A label that is no PNG: lossless one-channel formats that Pillow knows."""
+    """Read a label file that is not a PNG: lossless one-channel formats that Pillow supports."""
     try:
         with Image.open(path) as image:
             kind, mode = image.format, image.mode
     except Image.DecompressionBombError as error:
         raise _too_large(path, error) from None
     except (UnidentifiedImageError, OSError):
-        raise InputError(f"{os.fspath(path)}: not an image file, or damaged; wanted an 8-bit PNG of indices") from None
+        raise InputError(f"{os.fspath(path)}: not an image file, or damaged; expected an 8-bit PNG") from None
     if kind == "JPEG":
         raise _not_indices(path, f"a JPEG (mode {mode}), whose compression changes values,")
     if mode not in ("1", "L", "P"):
@@ -147,13 +153,13 @@ def _read_with_pillow(path: str | os.PathLike[str]) -> Label:
 
 
 def _too_large(path: str | os.PathLike[str], error: Exception) -> InputError:
-    return InputError(f"{os.fspath(path)}: a label file too large for Pillow ({error}); save it as an 8-bit PNG")
+    return InputError(f"{os.fspath(path)}: the label file is too large for Pillow ({error}); save it as an 8-bit PNG")
 
 
 def _not_indices(path: str | os.PathLike[str], what: str) -> InputError:
     return InputError(
-        f"{os.fspath(path)}: {what} is no label file; wanted one 8-bit channel or a palette, holding class indices. "
-        "Likely it is a colour picture of the labels: map its colours back to indices and save an 8-bit PNG"
+        f"{os.fspath(path)}: {what} is not a label file; expected class indices, 8-bit grey or with a palette. "
+        "It is probably a colour image of the labels: map its colours back to indices and save an 8-bit PNG"
     )
 
 
@@ -162,10 +168,10 @@ def _likely_cause(bad: list[int], num_classes: int, ignore_label: int | None) ->
         return "255 usually marks pixels without a label: set ignore_label to 255"
     greys = {int(v) for v in _luma(voc_palette(21))}
     if len(bad) > 1 and set(bad) - {255} <= greys:
-        return "These are the grey values of VOC's colours: the file holds colours instead of class indices"
+        return "These are the grey values of VOC's colours: the file has colours instead of class indices"
     if len(bad) >= 5 or max(bad) >= 2 * num_classes + 20:
-        return "The file seems to hold grey values or colours instead of class indices, or a wrong ignore label is set"
-    return f"Either num_output is too small (the file needs {max(bad) + 1} classes) or the wrong ignore label is set"
+        return "The file seems to have grey values or colours instead of class indices, or the ignore label is wrong"
+    return f"Either num_output is too small (the file needs {max(bad) + 1} classes) or the ignore label is wrong"
 
 
 def _luma(palette: Palette) -> NDArray[np.uint8]:

@@ -1,11 +1,11 @@
-"""Score maps on disk: what a net says of each class at each pixel, in the formats that DeepLab's users have.
+"""Read score maps: the score or probability of each class at each pixel, in the formats that DeepLab users have.
 
-| file                  | holds                                                                             |
+| file                  | content                                                                           |
 |---|---|
 | `<id>.npy`            | (C, h, w), or (1, C, h, w)                                                        |
 | `<id>.npz`            | one such array                                                                    |
 | `<id>_blob_0.mat`, `<id>.mat` | variable `data` [W, H, C, 1], as MatWrite writes it                       |
-| `<id>.bin`            | DeepLab's format, float32 or double (see `bin_maps`)                              |
+| `<id>.bin`            | DeepLab's format, float32 or double (see `bin_files`)                             |
 | `<id>.png`            | probability of class 1 of two, grey of 8 or 16 bits: 0 is 0, the largest value 1  |
 | `<id>/0.png`, `1.png` … | the probability of each class, likewise                                         |
 """
@@ -25,8 +25,8 @@ import scipy.io
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .bin_maps import open_bin
-from .npy import open_npy
+from .bin_files import open_bin
+from .mapped_arrays import open_npy
 
 Kind = Literal["auto", "scores", "probabilities"]
 KINDS: tuple[Kind, ...] = ("auto", "scores", "probabilities")
@@ -35,7 +35,11 @@ _LOOKED_AT = 1 << 20  # pixels
 
 
 def find_score_maps(folder: str | os.PathLike[str]) -> dict[str, Path]:
-    """The score maps of a folder by id, in the order of their names. Raises InputError, also for two of one id."""
+    """The score maps of a folder by image id, in the order of their names.
+
+    Raises:
+        InputError: the folder cannot be listed or has no score maps, or two have the same id.
+    """
     found: dict[str, Path] = {}
     try:
         paths = sorted(Path(folder).iterdir())
@@ -47,11 +51,11 @@ def find_score_maps(folder: str | os.PathLike[str]) -> dict[str, Path]:
             continue
         if image_id in found:
             raise InputError(
-                f"{path}: scores of '{image_id}', which {found[image_id].name} holds too; keep one of them"
+                f"{path}: scores of '{image_id}' are also in {found[image_id].name}; remove one of them"
             )
         found[image_id] = path
     if not found:
-        raise InputError(f"{os.fspath(folder)}: no score maps; wanted <id> with {', '.join(_READERS)}, or <id>/0.png")
+        raise InputError(f"{os.fspath(folder)}: no score maps; expected <id> with {', '.join(_READERS)}, or <id>/0.png")
     return found
 
 
@@ -66,32 +70,39 @@ def _id_of(path: Path) -> str | None:
 
 
 def open_score_map(path: str | os.PathLike[str]) -> NDArray[Any]:
-    """The values (C, h, w) of a score map, mapped and not read where the format allows (.npy and .bin).
+    """The values (C, h, w) of a score map, memory-mapped if the format allows it (.npy and .bin).
 
-    Raises InputError that names the file, for one that is missing, damaged or holds something else.
+    Raises:
+        InputError: the file is missing, damaged or not a score map; names it.
     """
     path = Path(path)
     reader = _read_folder if path.is_dir() else _READERS.get(path.suffix)
     if reader is None:
-        raise InputError(f"{path}: scores are wanted as {', '.join(_READERS)}")
+        raise InputError(f"{path}: unknown format of scores; expected {', '.join(_READERS)}")
     try:
         values = reader(path)
     except InputError:
         raise
-    except Exception as error:  # whatever NumPy and SciPy meet in a file that is not, or not quite, what it should be
-        damage = f"damaged, or no {path.suffix} file ({error or type(error).__name__})"
-        raise InputError(f"{path}: cannot be read as scores: {getattr(error, 'strerror', None) or damage}") from None
+    except Exception as error:  # NumPy and SciPy raise many kinds of errors for damaged files
+        damage = f"damaged or not a {path.suffix} file ({error or type(error).__name__})"
+        raise InputError(f"{path}: cannot read scores: {getattr(error, 'strerror', None) or damage}") from None
     values = values[0] if values.ndim == 4 and len(values) == 1 else values
     if values.ndim != 3 or 0 in values.shape or values.dtype.kind not in "fiu":
-        raise InputError(f"{path}: {values.dtype} of shape {values.shape}, wanted numbers (classes, height, width)")
+        found = f"{values.dtype} of shape {values.shape}"
+        raise InputError(f"{path}: expected numbers (classes, height, width), got {found}")
     return values
 
 
 def kind_of(values: NDArray[Any], path: str | os.PathLike[str], kind: Kind = "auto") -> Kind:
-    """Whether values are scores or probabilities: as `kind` says, else by the format, else by a look at them.
+    """Whether values are scores or probabilities.
 
-    .bin and PNG hold probabilities, .mat holds scores. Values of .npy and .npz are probabilities if they lie in 0..1
-    and those of each pixel sum to 1 within 1e-3; of large maps every n-th row is looked at.
+    .bin and PNG have probabilities, .mat has scores. Values of .npy and .npz are probabilities if they are in 0..1 and
+    sum to 1 within 1e-3 at each pixel; in large maps every n-th row is checked.
+
+    Args:
+        values: (C, h, w).
+        path: the file that they come from.
+        kind: the answer, unless "auto".
     """
     suffix = Path(path).suffix
     if kind != "auto":
@@ -107,15 +118,15 @@ def kind_of(values: NDArray[Any], path: str | os.PathLike[str], kind: Kind = "au
 
 
 def _read_npy(path: Path) -> NDArray[Any]:
-    return open_npy(path, "be read as scores")
+    return open_npy(path, "read scores")
 
 
 def _read_npz(path: Path) -> NDArray[Any]:
     if not zipfile.is_zipfile(path):
-        raise InputError(f"{path}: cannot be read as scores: no .npz file, or cut off")
+        raise InputError(f"{path}: cannot read scores: not a .npz file, or truncated")
     with np.load(path, allow_pickle=False) as archive:
         if len(archive.files) != 1:
-            raise InputError(f"{path}: holds the arrays {', '.join(archive.files) or 'none'}; wanted one")
+            raise InputError(f"{path}: expected one array, got {', '.join(archive.files) or 'none'}")
         return np.asarray(archive[archive.files[0]])
 
 
@@ -125,7 +136,7 @@ def _read_mat(path: Path) -> NDArray[Any]:
         raise InputError(f"{path}: has no variable 'data'")
     data = np.asarray(variables["data"])
     if data.ndim > 4 or data.ndim == 4 and data.shape[3] != 1:
-        raise InputError(f"{path}: data is {data.shape}, wanted [W, H, C, 1]")
+        raise InputError(f"{path}: expected data of shape [W, H, C, 1], got {data.shape}")
     return data.reshape(data.shape[:3] + (1,) * (3 - data.ndim)).transpose(2, 1, 0)
 
 
@@ -136,7 +147,7 @@ def _read_png(path: Path) -> NDArray[Any]:
 
 
 def _read_folder(path: Path) -> NDArray[Any]:
-    """A folder of grey PNGs, one for each class; what rounding took from their sum is put back."""
+    """A folder of grey PNGs, one for each class; normalised, because rounding changes their sum."""
     count = next(number for number in range(1 << 16) if not (path / f"{number}.png").is_file())
     maps = [_grey(path / f"{number}.png") for number in range(count)]
     sizes = {values.shape for values in maps}
@@ -145,16 +156,16 @@ def _read_folder(path: Path) -> NDArray[Any]:
     values = np.stack(maps)
     total = values.sum(axis=0)
     if not total.min() > 0.5 or total.max() > 1.5:
-        raise InputError(f"{path}: probabilities of a pixel sum to {total.min():.3g}..{total.max():.3g}, wanted 1")
+        raise InputError(f"{path}: probabilities of a pixel sum to {total.min():.3g}..{total.max():.3g}, expected 1")
     return values / total
 
 
 def _grey(path: Path) -> NDArray[np.float32]:
     pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
-        raise InputError(f"{path}: cannot be read as scores: damaged, or no PNG")
+        raise InputError(f"{path}: cannot read scores: damaged or not a PNG")
     if pixels.ndim != 2:
-        raise InputError(f"{path}: has {pixels.shape[2]} channels; probabilities are wanted as grey PNGs")
+        raise InputError(f"{path}: expected probabilities as a grey PNG, got {pixels.shape[2]} channels")
     return np.divide(pixels, 255 if pixels.dtype == np.uint8 else 65535, dtype=np.float32)
 
 

@@ -1,4 +1,4 @@
-"""PASCAL VOC 2012 with SBD's labels: the archives, one label per image, and lists in ImageSegData form."""
+"""PASCAL VOC 2012 with SBD's labels: download, one label file per image, and lists for ImageSegData."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from pathlib import Path
 import numpy as np
 import scipy.io
 
+from ..arrays import Label
 from ..errors import InputError
 from ..files import cpus, write_text
+from ..locks import locked_folder
 from ..progress import tracked
 from .archive import unpack
 from .download import check_sums, download
-from .labels import Label, check_labels, read_label, write_label
+from .labels import check_labels, read_label, write_label
 from .lists import ListEntry, write_list
 
 COUNTS = {"train": 1464, "val": 1449, "trainval": 2913, "train_aug": 10582, "trainval_aug": 12031}
@@ -25,7 +27,7 @@ COUNTS = {"train": 1464, "val": 1449, "trainval": 2913, "train_aug": 10582, "tra
 
 @dataclass(frozen=True)
 class Archive:
-    """A file to fetch. limit: bytes it unpacks to at most. wanted: which of its entries are unpacked."""
+    """An archive to download. limit: the most bytes that it may unpack to; wanted: which entries are unpacked."""
 
     name: str
     url: str
@@ -45,35 +47,40 @@ SBD_ARCHIVE = Archive(
     "http://www.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/semantic_contours/benchmark.tgz",
     "82b4d87ceb2ed10f6038a1cba92111cb",
     8 * 10**9,
-    # Its images are VOC's, its instances and code are not needed here.
+    # Its images are those of VOC; its instances and code are not needed.
     lambda name: "/dataset/cls/" in name or name.endswith((".txt", "README")),
 )
 
 
 def prepare_voc(folder: str | os.PathLike[str] = "data", source: str | None = None, fetch: bool = True) -> Path:
-    """Bring VOC 2012 and SBD's labels into `folder`, write the lists, print the counts; returns the VOC folder.
+    """Download and unpack VOC 2012 and SBD's labels, write the lists and print their sizes; returns the VOC folder.
 
-    What is there already is kept: archives that lie in `folder`, unpacked folders, label files. So a call that was
-    stopped goes on where it was.
+    Existing archives, unpacked folders and label files are kept, so an interrupted call can be repeated.
 
     Args:
-        source: a folder that holds both archives, or the address of one, in place of the official servers.
-        fetch: False downloads nothing. Without SBD's labels there are then no *_aug lists, and a note says so.
+        folder: where to put the data.
+        source: a folder with both archives, or its URL, instead of the official servers.
+        fetch: False downloads nothing. Without SBD's labels there are then no *_aug lists, and a note is printed.
 
     Raises:
-        InputError: something cannot be had; says what to put where. VOC's own lists are written even if SBD fails.
+        InputError: a file is missing and cannot be downloaded; says what to put where. VOC's own lists are written
+            even if SBD fails.
     """
-    folder = Path(folder)
+    with locked_folder(folder, f"{os.fspath(folder)} is in use"):
+        return _prepare(Path(folder), source, fetch)
+
+
+def _prepare(folder: Path, source: str | None, fetch: bool) -> Path:
     voc, sbd = folder / "VOCdevkit" / "VOC2012", folder / "benchmark_RELEASE" / "dataset"
-    _bring(VOC_ARCHIVE, folder, source, fetch, lambda: _absent_of_voc(voc))
+    _obtain(VOC_ARCHIVE, folder, source, fetch, lambda: _missing_of_voc(voc))
     write_voc_lists(voc)
     if len(_augmented(voc)) < COUNTS["trainval_aug"]:
         try:
-            _bring(SBD_ARCHIVE, folder, source, fetch, lambda: _absent_of_sbd(sbd, voc))
+            _obtain(SBD_ARCHIVE, folder, source, fetch, lambda: _missing_of_sbd(sbd, voc))
         except InputError as error:
             if fetch:
                 raise
-            print(f"note: there will be no train_aug and no trainval_aug: {error}", file=sys.stderr)
+            print(f"note: train_aug and trainval_aug are not written: {error}", file=sys.stderr)
         else:
             build_augmented(voc, sbd)
         write_voc_lists(voc)
@@ -82,17 +89,20 @@ def prepare_voc(folder: str | os.PathLike[str] = "data", source: str | None = No
 
 
 def build_augmented(voc: str | os.PathLike[str], sbd: str | os.PathLike[str], progress: bool = True) -> list[str]:
-    """Write SegmentationClassAug under a VOC folder: one indexed PNG per image that VOC or SBD labels.
+    """Write SegmentationClassAug in a VOC folder: one indexed PNG for each image that VOC or SBD labels.
 
-    VOC's label, with its border of 255, is taken where both have one. Files that are there are kept.
+    If both have a label, VOC's is used, with its border of 255. Existing files are kept.
 
     Args:
+        voc: the VOC folder.
         sbd: SBD's folder `dataset`, with train.txt, val.txt and cls/<image>.mat.
+        progress: show a progress bar.
 
-    Returns: the names of all images, sorted.
+    Returns:
+        The names of all images, sorted.
 
     Raises:
-        InputError: names a list or label that is missing or damaged.
+        InputError: a list or label is missing or damaged; names it.
     """
     voc, sbd = Path(voc), Path(sbd)
     own, theirs = set(_trainval(voc)), set(_sbd_ids(sbd))
@@ -115,34 +125,34 @@ def build_augmented(voc: str | os.PathLike[str], sbd: str | os.PathLike[str], pr
 
 
 def read_sbd_label(path: str | os.PathLike[str]) -> Label:
-    """The class map of one of SBD's cls/*.mat, (H, W) uint8: GTcls.Segmentation.
+    """The label map of one of SBD's cls/*.mat, (H, W) uint8: GTcls.Segmentation.
 
     Raises:
-        InputError: the file is missing, damaged or something else.
+        InputError: the file is missing, damaged or not a label of SBD.
     """
     try:
         label = scipy.io.loadmat(os.fspath(path), variable_names=["GTcls"])["GTcls"][0, 0]["Segmentation"]
     except FileNotFoundError:
-        raise InputError(f"{os.fspath(path)}: not there; unpack SBD's {SBD_ARCHIVE.name} again") from None
-    except Exception as error:  # a damaged file makes loadmat raise almost anything
+        raise InputError(f"{os.fspath(path)}: does not exist; unpack SBD's {SBD_ARCHIVE.name} again") from None
+    except Exception as error:  # loadmat raises many kinds of errors for damaged files
         raise InputError(
-            f"{os.fspath(path)}: damaged, or no class map of SBD ({type(error).__name__}: {error}); "
+            f"{os.fspath(path)}: damaged or not a label of SBD ({type(error).__name__}: {error}); "
             f"unpack {SBD_ARCHIVE.name} again"
         ) from None
     if label.ndim != 2 or not label.size or label.dtype != np.uint8:
         raise InputError(
-            f"{os.fspath(path)}: GTcls.Segmentation is {label.dtype} of shape {label.shape}; wanted (H, W) uint8"
+            f"{os.fspath(path)}: expected GTcls.Segmentation (H, W) uint8, got {label.dtype} of shape {label.shape}"
         )
     return np.asarray(label, np.uint8)
 
 
 def write_voc_lists(root: str | os.PathLike[str]) -> list[Path]:
-    """Write list/{train,val,trainval,test}.txt and *_id.txt under a VOC folder; returns the files written.
+    """Write list/{train,val,trainval,test}.txt and *_id.txt in a VOC folder; returns the files written.
 
-    Labels come from SegmentationClass as VOC ships it: palette files are read as indices. If SegmentationClassAug
-    (SBD's labels and VOC's, 12031 PNGs) is there, train_aug and trainval_aug are written too: all of it without and
-    with the val images, and what of them train has not, for weak supervision, as *_diff_train. test is written if
-    ImageSets/Segmentation/test.txt is there.
+    Labels are those of SegmentationClass. If SegmentationClassAug (VOC's and SBD's labels, 12031 PNGs) exists, two more
+    lists are written: train_aug, without the val images, and trainval_aug, with them. Of each, the images that are not
+    in train are written as *_diff_train, for weak supervision. test is written if ImageSets/Segmentation/test.txt
+    exists.
 
     Raises:
         InputError: ImageSets/Segmentation has no train.txt or val.txt.
@@ -165,7 +175,7 @@ def write_voc_lists(root: str | os.PathLike[str]) -> list[Path]:
 
 
 def _augmented(root: Path) -> list[str]:
-    """The images with a file in SegmentationClassAug; hidden files are those of a run that was killed."""
+    """The images with a file in SegmentationClassAug, except hidden files, which a killed process left."""
     return sorted(path.stem for path in (root / "SegmentationClassAug").glob("*.png") if path.name[0] != ".")
 
 
@@ -177,12 +187,12 @@ def _sbd_ids(sbd: Path) -> list[str]:
     paths = [sbd / "train.txt", sbd / "val.txt"]
     for path in paths:
         if not path.is_file():
-            raise InputError(f"{path}: not there; wanted SBD's folder 'dataset' with train.txt, val.txt and cls")
+            raise InputError(f"{path}: does not exist; expected SBD's folder 'dataset' with train.txt, val.txt and cls")
     return [name for path in paths for name in path.read_text(encoding="utf-8").split()]
 
 
-def _absent_of_voc(voc: Path) -> list[Path]:
-    """The lists, images and labels of train and val that are not there."""
+def _missing_of_voc(voc: Path) -> list[Path]:
+    """The missing lists, images and labels of train and val."""
     lists = [voc / "ImageSets" / "Segmentation" / f"{part}.txt" for part in ("train", "val")]
     if not all(path.is_file() for path in lists):
         return [path for path in lists if not path.is_file()]
@@ -191,8 +201,8 @@ def _absent_of_voc(voc: Path) -> list[Path]:
     return [path for path in files if not path.is_file()]
 
 
-def _absent_of_sbd(sbd: Path, voc: Path) -> list[Path]:
-    """The lists, and the labels that are neither VOC's nor written already, that are not there."""
+def _missing_of_sbd(sbd: Path, voc: Path) -> list[Path]:
+    """The missing lists, and the missing labels that are neither VOC's nor written already."""
     lists = [path for path in (sbd / "train.txt", sbd / "val.txt") if not path.is_file()]
     if lists:
         return lists
@@ -200,36 +210,36 @@ def _absent_of_sbd(sbd: Path, voc: Path) -> list[Path]:
     return [path for path in files if not path.is_file()]
 
 
-def _bring(archive: Archive, folder: Path, source: str | None, fetch: bool, absent: Callable[[], list[Path]]) -> None:
-    """Find or fetch and unpack an archive, unless nothing of it is absent."""
-    if not absent():
+def _obtain(archive: Archive, folder: Path, source: str | None, fetch: bool, missing: Callable[[], list[Path]]) -> None:
+    """Find or download an archive and unpack it, unless all its files exist."""
+    if not missing():
         return
     packed = _find(archive, folder, source)
     if packed:
         check_sums(packed, archive.md5)
     elif fetch:
         base = source.rstrip("/") + f"/{archive.name}" if source else archive.url
-        print(f"fetching {base}", file=sys.stderr)
+        print(f"downloading {base}", file=sys.stderr)
         packed = download(base, folder / archive.name, archive.md5)
     else:
         raise InputError(
-            f"{absent()[0]} is not there, nor is {folder / archive.name}. Fetch {archive.url}, put it there and run "
+            f"{missing()[0]} and {folder / archive.name} do not exist. Download {archive.url}, put it there and run "
             "the same command again"
         )
     unpack(packed, folder, archive.limit, archive.wanted)
-    if lacking := absent():
-        raise InputError(f"{packed}: unpacked, but still absent are {len(lacking)}, first {lacking[0]}")
+    if left := missing():
+        raise InputError(f"{packed}: unpacked, but {len(left)} files are still missing, the first is {left[0]}")
 
 
 def _find(archive: Archive, folder: Path, source: str | None) -> Path | None:
-    """The archive where it lies already."""
+    """The path of the archive if it exists already."""
     local = source is not None and "://" not in source
     if local and not Path(str(source)).is_dir():
-        raise InputError(f"{source}: no such folder; wanted one that holds {archive.name}, or an address: http://…")
+        raise InputError(f"{source}: no such folder; expected one with {archive.name}, or a URL: http://…")
     folders = [Path(str(source)), folder] if local else [folder]
     found = next((place / archive.name for place in folders if (place / archive.name).is_file()), None)
     if local and not found:
-        raise InputError(f"{Path(str(source)) / archive.name}: not there; fetch {archive.url} and put it there")
+        raise InputError(f"{Path(str(source)) / archive.name}: does not exist; download {archive.url} and put it there")
     return found
 
 
@@ -241,14 +251,14 @@ def _print_counts(voc: Path) -> None:
     print(f"{voc}: images in the lists: " + ", ".join(f"{name} {count}" for name, count in counts.items()))
     for name, count in counts.items():
         if count != COUNTS[name]:
-            print(f"warning: {name} has {count} images, the published list {COUNTS[name]}", file=sys.stderr)
+            print(f"warning: {name} has {count} images, but the published list has {COUNTS[name]}", file=sys.stderr)
 
 
 def _read_ids(root: Path, part: str, required: bool) -> list[str]:
     path = root / "ImageSets" / "Segmentation" / f"{part}.txt"
     if not path.is_file():
         if required:
-            raise InputError(f"{path}: not there; wanted a VOC 2012 folder with ImageSets and JPEGImages")
+            raise InputError(f"{path}: does not exist; expected a VOC 2012 folder with ImageSets and JPEGImages")
         return []
     return path.read_text(encoding="utf-8").split()
 

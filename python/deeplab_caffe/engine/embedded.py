@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
@@ -20,7 +20,7 @@ from ..caffe.solver.solver import Solver
 from ..errors import InputError, Stopped
 from ..formats.definition import read_solver
 from ..permission import python_layers
-from .interface import Engine, Training, starting_table
+from .interface import Engine, Training, demand_finite, starting_table
 
 
 class Embedded(Engine):
@@ -46,6 +46,7 @@ class Embedded(Engine):
     def test_net(self, net_file: Path, weights: Path) -> Any:
         net = caffe.Net(str(net_file), str(weights), caffe.TEST)
         self.check_initialized(net, net_file, weights)
+        self.check_finite(net, weights)
         return net
 
     def runner(self, net: Any, blob: str) -> Callable[[], np.ndarray]:
@@ -54,8 +55,8 @@ class Embedded(Engine):
         return lambda: plan.forward()[blob]
 
     def train(self, training: Training) -> None:
-        how = self.precision, self.recompute
-        parallel.run(_train, training, *how, how_to_go_on=lambda: _how_to_go_on(training))
+        how = _How(self.precision, self.recompute, self.allow_not_finite)
+        parallel.run(_train, training, how, how_to_go_on=lambda: _how_to_go_on(training))
 
 
 def _how_to_go_on(training: Training) -> str:
@@ -63,12 +64,21 @@ def _how_to_go_on(training: Training) -> str:
     return f"{snapshot.last(prefix)}; run the same command again to continue"
 
 
-def _train(training: Training, precision: str, recompute: bool) -> None:
+class _How(NamedTuple):
+    """How to train: the engine's settings, for each worker."""
+
+    precision: str
+    recompute: bool
+    allow_not_finite: bool
+
+
+def _train(training: Training, how: _How) -> None:
     """Train in this process, which is one of the workers if there are several."""
     solver = get_solver(training.solver_file)
     solver.plans_tests = True
-    solver.set_precision(precision)
-    if recompute:
+    solver.when_not_finite = "stop"
+    solver.set_precision(how.precision)
+    if how.recompute:
         solver.net.recompute()
     try:
         if not solver.net.learnable_params:
@@ -77,7 +87,7 @@ def _train(training: Training, precision: str, recompute: bool) -> None:
             training.prepare()
         solver.group.meet()
         with _logging(training.log_file) if solver.is_root else nullcontext():
-            _solve(solver, training.weights)
+            _solve(solver, training.weights, how.allow_not_finite)
     finally:
         solver.net.close()
 
@@ -96,19 +106,21 @@ def _logging(path: Path) -> Iterator[None]:
             log.set_stderr(True)
 
 
-def _solve(solver: Solver, weights: Path | None) -> None:
+def _solve(solver: Solver, weights: Path | None, allow_not_finite: bool) -> None:
     state = snapshot.newest(solver.param.snapshot_prefix)
     if state:
         _restore(solver, state)
     elif weights:
         _start_from(solver, weights)
+    if (source := snapshot.weights_of(state) if state else weights) and not allow_not_finite:
+        demand_finite(solver.net, Path(source))
     with SignalHandler() as signals, _progress(solver) as bar:
         solver.action = signals
         solver.add_callback(lambda: None, lambda: _advance(bar, solver))
         solver.solve()
     if solver.iter < solver.param.max_iter:
         done = f"iteration {solver.iter} of {solver.param.max_iter}"
-        raise Stopped(f"stopped at {done}; run the same command again to continue")
+        raise Stopped(f"stopped at {done}; run the same command again to continue", signals.code)
 
 
 def _restore(solver: Solver, state: str) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..formats.weight_files import read_weight_file
-from ..formats.weight_fit import fit, layers_of
+from ..formats.weight_fit import NetLayer, fit, net_layers
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class Engine(ABC):
     caffe: ModuleType
     #: whether a net may be tested if some layers have no weights in the file
     allow_uninitialized = False
+    #: whether weights that are not finite may be tested or trained on
+    allow_not_finite = False
     #: precision of activations, "float32" or "bf16"; weights, their gradients and losses are always float32
     precision = "float32"
     #: whether training keeps few activations and recomputes the others: less memory, more time
@@ -86,11 +88,27 @@ class Engine(ABC):
     def check_initialized(self, net: Any, net_file: Path, weights: Path) -> None:
         """Raise InputError if layers have no weights in the file, unless that is allowed."""
         if not self.allow_uninitialized:
-            fit(read_weight_file(weights), str(net_file), layers_of(net)).demand_initialized()
+            fit(read_weight_file(weights), str(net_file), _layers(net)).demand_initialized()
+
+    def check_finite(self, net: Any, weights: Path) -> None:
+        """Raise InputError if weights that a net takes from a file hold NaN or infinity, unless that is allowed."""
+        if not self.allow_not_finite:
+            demand_finite(net, weights)
 
     @abstractmethod
     def train(self, training: Training) -> None:
         """Train; raises InputError if input is invalid, Stopped if a signal stopped the training."""
+
+
+def demand_finite(net: Any, weights: Path) -> None:
+    """Raise InputError, which names the layer, if weights that a net takes from a file hold NaN or infinity."""
+    names = _layers(net)
+    for layer in read_weight_file(weights).weighted:
+        if layer.name in names and not all(np.isfinite(blob.data).all() for blob in layer.blobs):
+            raise InputError(
+                f"{weights}: the weights of layer '{layer.name}' hold NaN or infinity, so the training that made them "
+                "has diverged; use an earlier snapshot, or --allow-not-finite-weights"
+            )
 
 
 def starting_table(net: Any, net_file: Path, weights: Path) -> str:
@@ -104,8 +122,13 @@ def starting_table(net: Any, net_file: Path, weights: Path) -> str:
     Raises:
         InputError: no layer gets any weights.
     """
-    layers = layers_of(net)
+    layers = _layers(net)
     found = fit(read_weight_file(weights), str(net_file), layers)
     if not (found.loaded or found.mismatched):
         raise InputError(f"{weights} has weights for none of the net's layers: {', '.join(layers)}")
     return f"starting from {found}"
+
+
+def _layers(net: Any) -> dict[str, NetLayer]:
+    """The layers with parameters; only the embedded engine tells which parameters an earlier layer owns."""
+    return net_layers(zip(net._layer_names, net.layers, strict=True), getattr(net, "borrowed", ()))

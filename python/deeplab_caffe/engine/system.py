@@ -18,8 +18,9 @@ from tqdm import tqdm
 
 from ..caffe import alias
 from ..caffe.signals import Action, SignalHandler
-from ..caffe.solver.snapshot import newest
-from ..errors import InputError, Stopped
+from ..caffe.solver.not_finite import ADVICE
+from ..caffe.solver.snapshot import newest, weights_of
+from ..errors import InputError, NotFinite, Stopped
 from ..formats import weights, weights_hdf5
 from ..formats.bvlc_schema import MODULE, PYTHON_TYPES
 from ..formats.definition import read_definition, read_solver
@@ -69,6 +70,7 @@ class System(Engine):
             net = self.caffe.Net(str(net_file), self.caffe.TEST)
             _load(net, weights)
         self.check_initialized(net, net_file, weights)
+        self.check_finite(net, weights)
         return net
 
     def runner(self, net: Any, blob: str) -> Callable[[], np.ndarray]:
@@ -93,8 +95,11 @@ class System(Engine):
             training.prepare()
             with stderr_appended_to(training.log_file) as terminal:
                 net_file = Path(param.train_net or param.net or training.solver_file)
-                _begin(solver, net_file, newest(param.snapshot_prefix), training.weights)
-                _run(solver, param, terminal)
+                state = newest(param.snapshot_prefix)
+                _begin(solver, net_file, state, training.weights)
+                if source := weights_of(state) if state else training.weights:
+                    self.check_finite(solver.net, Path(source))
+                _run(solver, param, terminal, _check_finite)
 
     def _check_layers(self, net_file: Path) -> None:
         """Check that this Caffe has all layer types of a net, and that foreign Python layers are allowed."""
@@ -159,7 +164,7 @@ def _begin(solver: Any, training_net: Path, state: str | None, weights_file: Pat
         print(f"resuming from {state}", flush=True)
         try:
             (weights_hdf5 if weights_hdf5.is_hdf5(state) else weights).read_solverstate(state)
-            read_weight_file(state.replace(".solverstate", ".caffemodel"))
+            read_weight_file(weights_of(state))
         except InputError as error:
             files = state.rpartition(".solverstate")[0]
             raise InputError(f"{error}; remove {files}.* to resume from the previous snapshot") from None
@@ -170,7 +175,7 @@ def _begin(solver: Any, training_net: Path, state: str | None, weights_file: Pat
         print(table, flush=True)
 
 
-def _run(solver: Any, param: Any, terminal: TextIO) -> None:
+def _run(solver: Any, param: Any, terminal: TextIO, check: Callable[[Any], None] = lambda solver: None) -> None:
     """Train to the end. Signals are handled between two log lines, since one call of step averages the loss."""
     period, last = param.display or _PERIOD, param.max_iter
     with (
@@ -184,9 +189,18 @@ def _run(solver: Any, param: Any, terminal: TextIO) -> None:
             count = min(period - (solver.iter - 1) % period, last - solver.iter)
             solver.step(count)
             bar.update(count)
+            check(solver)
             action = signals()
             if action is not Action.NONE:
                 solver.snapshot()
             if action is Action.STOP and solver.iter < last:
-                raise Stopped(f"stopped at iteration {solver.iter} of {last}; run the same command again to continue")
+                done = f"iteration {solver.iter} of {last}"
+                raise Stopped(f"stopped at {done}; run the same command again to continue", signals.code)
     solver.solve()  # only writes the final snapshot and log lines
+
+
+def _check_finite(solver: Any) -> None:
+    """Stop a training whose loss is no longer finite; the oldest releases do not tell which blobs are losses."""
+    for name, weight in getattr(solver.net, "blob_loss_weights", {}).items():
+        if weight and not np.isfinite(solver.net.blobs[name].data).all():
+            raise NotFinite(f"iteration {solver.iter}: the loss '{name}' is not finite; {ADVICE}")

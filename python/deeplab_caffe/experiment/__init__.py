@@ -2,6 +2,6 @@
 
 from .create import demo, published
 from .folder import Experiment
-from .pipeline import STAGES, run
+from .pipeline import STAGES, lock, run
 
-__all__ = ["STAGES", "Experiment", "demo", "published", "run"]
+__all__ = ["STAGES", "Experiment", "demo", "lock", "published", "run"]

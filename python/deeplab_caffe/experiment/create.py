@@ -168,5 +168,6 @@ def _remembered(folder: Path) -> dict[str, Any]:
 
 def remember(experiment: Experiment) -> None:
     """Save the settings of this call in the experiment's folder, for later calls."""
-    if experiment.remembered:
-        write_text(experiment.folder / "experiment.json", json.dumps(experiment.remembered, indent=1) + "\n")
+    path, text = experiment.folder / "experiment.json", json.dumps(experiment.remembered, indent=1) + "\n"
+    if experiment.remembered and (not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != text):
+        write_text(path, text)

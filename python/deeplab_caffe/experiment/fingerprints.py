@@ -11,7 +11,8 @@ from typing import Any
 
 from ..errors import InputError
 from ..formats import schema
-from ..formats.prototxt import Document, to_message
+from ..formats.messages import to_message
+from ..formats.prototxt import Document
 
 #: solver fields that affect logging and snapshots but not the result
 _NOT_LEARNED = ("display", "snapshot", "snapshot_format", "snapshot_diff", "debug_info", "solver_mode", "device_id")

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Label
 from ..crf import CRFParameters, crf_labels, preset
 from ..data import Dataset, ListEntry, image_size, list_id, read_image, read_label, write_label, write_list
 from ..data.boxes import BACKGROUND, Box, boxes_of_labels, read_boxes, rectangles
-from ..data.labels import Label
 from ..errors import InputError
 from ..files import cpus
 from ..progress import tracked

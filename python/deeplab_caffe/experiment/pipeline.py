@@ -6,14 +6,19 @@ In a stage's module, `<stage>_inputs` are the files and values that decide wheth
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, Stopped
-from ..formats.prototxt import nearest
+from ..locks import locked_folder
+from ..spelling import did_you_mean
+from ..temporary_files import remove_dead_leftovers
 from .create import remember
 from .fingerprints import fingerprint
 from .folder import Experiment
@@ -89,22 +94,46 @@ _NEED_NETS = {"train", "train2", "test"}
 def run(experiment: Experiment, names: Sequence[str] | None = None, force: bool = False) -> None:
     """Run stages, each unless it is finished and its inputs are unchanged.
 
+    The experiment is locked as soon as there is something to do; what others have finished can be shown meanwhile.
+
     Args:
         names: the stages to run; None: all of them.
         force: run them even if they are finished.
 
     Raises:
-        InputError: a stage is unknown, needs another one to be finished first, or finds invalid input.
+        InputError: a stage is unknown, needs another one to be finished first, or finds invalid input; or another
+            process is writing into the experiment.
         Stopped: the user interrupted a stage.
+        NotFinite: the training has diverged.
     """
     for name in names or STAGES:
         if name not in STAGES:
-            raise InputError(f"unknown stage '{name}'{nearest(name, list(STAGES))} (stages: {', '.join(STAGES)})")
-    for name in _with_nets(experiment, names) if names else STAGES:
-        _run_stage(experiment, STAGES[name], force)
-        remember(experiment)
+            raise InputError(f"unknown stage '{name}'{did_you_mean(name, STAGES)} (stages: {', '.join(STAGES)})")
+    with contextlib.ExitStack() as held:
+        begin = functools.cache(functools.partial(held.enter_context, lock(experiment)))
+        for name in _with_nets(experiment, names) if names else STAGES:
+            _run_stage(experiment, STAGES[name], force, begin)
+            remember(experiment)
     if names:
         _note_outdated(experiment, names)
+
+
+@contextlib.contextmanager
+def lock(experiment: Experiment) -> Iterator[None]:
+    """A context in which no other process writes into an experiment; what killed ones left there is removed.
+
+    Of the processes of one torchrun, the first holds the lock.
+
+    Raises:
+        InputError: another process is writing; says which one.
+    """
+    if int(os.environ.get("WORLD_SIZE") or 1) > 1 and int(os.environ.get("RANK") or 0):
+        yield
+        return
+    with locked_folder(experiment.folder, f"the experiment {experiment.folder} is in use"):
+        for folder, _, _ in os.walk(experiment.folder):
+            remove_dead_leftovers(folder)
+        yield
 
 
 def _with_nets(experiment: Experiment, names: Sequence[str]) -> list[str]:
@@ -121,7 +150,7 @@ def _lacks_nets(experiment: Experiment) -> bool:
     return not experiment.hold_out and not all(path.is_file() for path in prototxt.prototxt_outputs(experiment))
 
 
-def _run_stage(experiment: Experiment, stage: Stage, force: bool) -> None:
+def _run_stage(experiment: Experiment, stage: Stage, force: bool, begin: Callable[[], None]) -> None:
     reason = stage.skipped(experiment)
     if reason:
         print(f"== {stage.name}: {reason}", flush=True)
@@ -133,6 +162,7 @@ def _run_stage(experiment: Experiment, stage: Stage, force: bool) -> None:
         print(f"== {stage.name}: already done, nothing has changed", flush=True)
         stage.show(experiment)
         return
+    begin()
     print(f"== {stage.name}", flush=True)
     record_path(experiment, stage.name).unlink(missing_ok=True)  # so that an interrupted stage is not finished
     if force:
@@ -140,8 +170,8 @@ def _run_stage(experiment: Experiment, stage: Stage, force: bool) -> None:
     start = time.monotonic()
     try:
         stage.run(experiment)
-    except KeyboardInterrupt:
-        raise Stopped(f"interrupted in stage {stage.name}; run the same command again to continue") from None
+    except KeyboardInterrupt as stop:
+        raise Stopped(f"interrupted in stage {stage.name}; run the same command again to continue", stop) from None
     write_record(experiment, stage.name, inputs, time.monotonic() - start)
 
 

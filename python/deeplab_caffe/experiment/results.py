@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -39,8 +40,9 @@ def unique_ids(entries: Iterable[ListEntry], path: Path) -> list[str]:
 
 def empty_folder(folder: Path) -> None:
     """Create an empty folder; whatever an earlier run left there is deleted."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
+    place = os.path.realpath(folder)  # which a link may name
+    shutil.rmtree(place, ignore_errors=True)
+    os.makedirs(place, exist_ok=True)
 
 
 def read_json(path: Path) -> dict[str, Any]:

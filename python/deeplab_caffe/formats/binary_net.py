@@ -1,8 +1,8 @@
-"""Net definitions in the wire format, of any dialect, as messages of our schema.
+"""Read binary net definitions (protobuf's wire format) of any dialect as messages of our schema.
 
-The forks gave the same numbers to different fields; which fork a file comes from shows in its layers' types and fields.
-Numbers are exchanged before the bytes are parsed, so that nothing lands in a field that it does not belong to
-(`hole` of DeepLab's first release has the number of force_nd_im2col).
+The forks of Caffe use the same numbers for different fields. The layer types and fields of a file show which fork it
+comes from. Numbers are translated before the bytes are parsed, so that no value is read into the wrong field (`hole` of
+DeepLab's first release has the number of force_nd_im2col).
 """
 
 from __future__ import annotations
@@ -51,15 +51,21 @@ _Part = tuple[int, int, Any]
 
 
 def is_binary(data: bytes) -> bool:
-    """Whether a file's bytes are a message in the wire format rather than text: they hold control characters."""
+    """Whether a file is binary rather than text: its bytes contain control characters."""
     return any(byte < 32 and byte not in b"\t\n\r\f\v" for byte in data[:65536])
 
 
 def read_binary_net(path: str | os.PathLike[str], dialect: str | None = None) -> Any:
     """The NetParameter in a binary file, not yet upgraded: `layers` or `layer` with the fields of our schema.
 
-    dialect: one of DIALECTS, for a file that does not show it. Raises InputError where the file is damaged, fits no
-    dialect, or could be of two that mean different things. Warns of fields that no dialect has; they are left out.
+    Warns of fields that no dialect has; they are skipped.
+
+    Args:
+        path: the file.
+        dialect: one of DIALECTS, for a file whose content does not show it.
+
+    Raises:
+        InputError: the file is damaged, matches no dialect, or matches two with different meanings.
     """
     try:
         data = Path(path).read_bytes()
@@ -67,25 +73,27 @@ def read_binary_net(path: str | os.PathLike[str], dialect: str | None = None) ->
         raise InputError(f"Could not open file {path}: {error.strerror}") from None
     try:
         parts = list(fields(memoryview(data)))
-        net = schema.NetParameter.FromString(_exchanged(parts, dialect, str(path)))
+        net = schema.NetParameter.FromString(_translated(parts, dialect, str(path)))
         unknown = list(_unknown(net))
+    except InputError:
+        raise
     except (ValueError, DecodeError) as error:
-        raise InputError(f"{path}: damaged, or no net in the wire format: {error}") from None
+        raise InputError(f"{path}: damaged or not a binary net: {error}") from None
     if not net.layer and not net.layers:
-        raise InputError(f"{path}: holds no layers; a net in the wire format was wanted")
+        raise InputError(f"{path}: has no layers; expected a binary net")
     for name, number in unknown:
-        warnings.warn(f"{path}: {name}: field {number} belongs to no dialect and is left out", stacklevel=2)
+        warnings.warn(f"{path}: {name}: field {number} is unknown in every dialect and is skipped", stacklevel=2)
     return net
 
 
-def _exchanged(parts: list[_Part], dialect: str | None, source: str) -> bytes:
-    """The message with our schema's numbers."""
+def _translated(parts: list[_Part], dialect: str | None, source: str) -> bytes:
+    """The message with the field numbers of our schema."""
     old = [list(fields(value)) for number, wire, value in parts if (number, wire) == (_LAYERS, _BYTES)]
     new = [list(fields(value)) for number, wire, value in parts if (number, wire) == (_LAYER, _BYTES)]
     if old:
         chosen = dialect or _old_dialect(old, source)
-        exchange = _deeplab_v1_layer if chosen == "DeepLab v1" else _encoded
-        replaced = {_LAYERS: (exchange(layer) for layer in old)}
+        translate = _deeplab_v1_layer if chosen == "DeepLab v1" else _encoded
+        replaced = {_LAYERS: (translate(layer) for layer in old)}
     else:
         chosen = dialect or _dialect_of_today(new, source)
         numbers = {n: _number(name) for n, name in _OF_TODAY.get(chosen, _BVLC).items()}
@@ -121,12 +129,12 @@ def _renumbered(parts: Iterable[_Part], numbers: Mapping[int, int]) -> Iterator[
 
 
 def _dialect_of_today(layers: list[list[_Part]], source: str) -> str:
-    """The first dialect in which the parameters of every layer are its type's."""
+    """The first dialect in which the parameters of every layer belong to its type."""
     for dialect, names in _OF_TODAY.items():
         if all(_fits(layer, names) for layer in layers):
             return dialect
     raise InputError(
-        f"{source}: its layers' parameters fit no dialect; name one with --dialect ({', '.join(_OF_TODAY)})"
+        f"{source}: the parameters of its layers match no dialect; choose one with --dialect ({', '.join(_OF_TODAY)})"
     )
 
 
@@ -140,7 +148,7 @@ def _fits(layer: list[_Part], names: Mapping[int, str]) -> bool:
 
 
 def _old_dialect(layers: list[list[_Part]], source: str) -> str:
-    """DeepLab v1 if any layer shows it, else V1; InputError where it decides and does not show."""
+    """DeepLab v1 if any layer shows it, else V1; InputError if the two differ in meaning and nothing shows which."""
     if any(_is_deeplab_v1(layer) for layer in layers):
         return "DeepLab v1"
     for layer in layers:
@@ -149,7 +157,7 @@ def _old_dialect(layers: list[list[_Part]], source: str) -> str:
                 name = next((bytes(v).decode("utf-8", "replace") for n, _, v in layer if n == 4), "?")
                 raise InputError(
                     f"{source}: layer '{name}': field 18 of its convolution_param is 'dilation' in V1 and 'hole_h' in "
-                    "DeepLab v1, and nothing else shows which it is: name it with --dialect"
+                    "DeepLab v1, and nothing else shows which this is; choose with --dialect"
                 )
     return "V1"
 
@@ -173,7 +181,7 @@ def _within(layer: Iterable[_Part], message: int) -> Iterator[_Part]:
 
 
 def _deeplab_v1_layer(layer: Iterable[_Part]) -> bytes:
-    """A layer of DeepLab's first release; its own types and messages have numbers of ours from 1039 on."""
+    """A layer of DeepLab's first release, whose own types and messages have numbers from 1039 in our schema."""
     out = []
     for number, wire, value in layer:
         if (number, wire) == (5, _VARINT) and value >= 39:
@@ -185,7 +193,7 @@ def _deeplab_v1_layer(layer: Iterable[_Part]) -> bytes:
 
 
 def _unique_label(parts: Iterable[_Part]) -> Iterator[_Part]:
-    """ignore_label was a float."""
+    """In this message ignore_label was a float."""
     for number, wire, value in parts:
         if (number, wire) == (2, _FIXED32):
             yield number, _VARINT, int(struct.unpack("<f", value)[0]) & 0xFFFFFFFFFFFFFFFF
@@ -193,7 +201,7 @@ def _unique_label(parts: Iterable[_Part]) -> Iterator[_Part]:
             yield number, wire, value
 
 
-#: what becomes of the fields of a layer's message, by its number
+#: the number of a layer's message → the translation of its fields
 _INNER: Mapping[int, Callable[[Iterable[_Part]], Iterator[_Part]]] = {
     10: lambda parts: _renumbered(parts, {17: 1000, 18: 1001, 19: 1002}),  # hole, hole_h, hole_w
     15: lambda parts: _renumbered(parts, {13: 1000, 14: 1001}),  # has_label, max_labels
@@ -202,9 +210,9 @@ _INNER: Mapping[int, Callable[[Iterable[_Part]], Iterator[_Part]]] = {
 
 
 def _unknown(message: Any, path: str = "") -> Iterator[tuple[str, int]]:
-    """The fields that the schema does not know: the message they are in, and their numbers.
+    """(message, number) of every field that the schema does not know.
 
-    Raises ValueError for a string that is no text; protobuf hands such a one over as bytes.
+    Raises ValueError for a string that is not text; protobuf returns such a string as bytes.
     """
     for unknown in UnknownFieldSet(message):
         yield path or message.DESCRIPTOR.name, unknown.field_number
@@ -212,7 +220,7 @@ def _unknown(message: Any, path: str = "") -> Iterator[tuple[str, int]]:
         if descriptor.type == descriptor.TYPE_STRING:
             texts = [value] if isinstance(value, str | bytes) else value
             if any(isinstance(text, bytes) for text in texts):
-                raise ValueError(f"the {descriptor.name} of {path or 'the net'} is no text")
+                raise ValueError(f"the {descriptor.name} of {path or 'the net'} is not text")
         elif descriptor.message_type is not None and descriptor.name != "blobs":
             for i, inner in enumerate([value] if hasattr(value, "DESCRIPTOR") else value):
                 name = getattr(inner, "name", "") if descriptor.name in ("layer", "layers") else ""

@@ -1,7 +1,7 @@
-"""Nets in the dialect of BVLC's Caffe 1.0: what it lacks is written as Python layers of the package `deeplab_layers`.
+"""Convert nets to the dialect of BVLC's Caffe 1.0; layers that it lacks become Python layers of `deeplab_layers`.
 
-Only what must change is changed; comments, order and template variables stay. A net that cannot be said so is an error
-that names the layer.
+Only what must change is changed; comments, order and template variables stay. A net that cannot be converted is an
+error that names the layer.
 """
 
 from __future__ import annotations
@@ -9,31 +9,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from . import schema
 from .bvlc_schema import BVLC_TYPES, LACKING, MODULE, PYTHON_TYPES, REFUSED_TYPES
 from .edits import Edits
-from .messages import StandIns, is_repeated, to_message
+from .foreign_types import about
+from .messages import Placeholders, to_message
 from .prototxt import Document
-from .tree import Block, Field, Scalar, nearest, walk
+from .scalar_values import is_repeated
+from .tree import Block, Field, Scalar, walk
 from .upgrade_text import upgrade_document
 from .writer import format_float, format_message
 
-#: the loss of DeepLab's first release with weights of classes, or several labels that are ignored
+#: the loss of DeepLab's first release with class weights or several ignored labels
 _WEIGHTED_LOSS = "WeightedSoftmaxWithLoss"
 _NOT_LEARNED = "param { lr_mult: 0 decay_mult: 0 }"
-_SAYS_NOTHING = {"update_global_stats": "false"}
+_WITHOUT_EFFECT = {"update_global_stats": "false"}
 
 
 def to_bvlc(document: Document) -> str:
-    """The text of a net of any dialect in that of BVLC's Caffe 1.0; a solver's stays as it is.
+    """The text of a net of any dialect, converted to that of BVLC's Caffe 1.0; a solver stays as it is.
 
-    `document` is parsed without values for its variables. Raises InputError for what BVLC's Caffe lacks and no Python
-    layer does.
+    Args:
+        document: a document that was parsed without values for its template variables.
+
+    Raises:
+        InputError: the net has a layer or field that neither BVLC's Caffe nor a Python layer supports.
     """
     losses: dict[str, str] = {}
-    if document.root.all("layers"):  # of 2014; BVLC's Caffe would read them, but for DeepLab's own
+    if document.root.all("layers"):  # of 2014; BVLC's Caffe reads them, except DeepLab's own
         document, losses = _without_weighted_losses(document)
         document = Document(upgrade_document(document).text, document.filename)
     edits = Edits(document)
@@ -44,7 +47,7 @@ def to_bvlc(document: Document) -> str:
 
 
 def _without_weighted_losses(document: Document) -> tuple[Document, dict[str, str]]:
-    """The document without the softmaxloss_param that SoftmaxWithLoss cannot say; as param_str, by the layer's name."""
+    """The document without each softmaxloss_param that SoftmaxWithLoss lacks; these as param_str, by layer name."""
     losses: dict[str, str] = {}
     edits = Edits(document)
     for layer in document.root.all("layers"):
@@ -52,15 +55,15 @@ def _without_weighted_losses(document: Document) -> tuple[Document, dict[str, st
         if stated is None or not isinstance(stated.value, Block) or not isinstance(layer.value, Block):
             continue
         if stated.value.all("weight_source") or len(stated.value.all("ignore_label")) > 1:
-            stand_ins = StandIns()
-            message = to_message(document, schema.SoftmaxLossParameter(), block=stated.value, stand_ins=stand_ins)
-            losses[layer.value.text_of("name") or ""] = _as_dict(_stated(message, stand_ins))
+            placeholders = Placeholders()
+            message = to_message(document, schema.SoftmaxLossParameter(), block=stated.value, placeholders=placeholders)
+            losses[layer.value.text_of("name") or ""] = _as_dict(_stated(message, placeholders))
             edits.remove(stated)
     return (Document(edits.apply(), document.filename) if losses else document), losses
 
 
 class _Layer:
-    """One layer that is written anew, as far as that is needed."""
+    """One layer, rewritten as far as needed."""
 
     def __init__(self, document: Document, edits: Edits, block: Block, losses: Mapping[str, str]) -> None:
         self.document, self.edits, self.block = document, edits, block
@@ -75,13 +78,13 @@ class _Layer:
         elif self.type == "SoftmaxWithLoss" and self.loss:
             self._write_weighted_loss(self.loss)
         elif self.type not in BVLC_TYPES and "${" not in self.type:
-            known = sorted(BVLC_TYPES | set(PYTHON_TYPES))
-            hint = "" if self.type in REFUSED_TYPES else nearest(self.type, known)
+            hint = "" if self.type in REFUSED_TYPES else about(self.type)
             raise self.document.error(
-                self._field("type").start, f"BVLC's Caffe has no layer type '{self.type}', nor has {MODULE}{hint}"
+                self._field("type").start,
+                f"neither BVLC's Caffe nor {MODULE} has a layer type '{self.type}'{hint}",
             )
         if self.type == "SoftmaxWithLoss" and len(self.block.all("top")) > 1:
-            raise self.document.error(self.block.start, "BVLC's Caffe cannot set up a SoftmaxWithLoss with two tops")
+            raise self.document.error(self.block.start, "BVLC's Caffe does not support a SoftmaxWithLoss with two tops")
         self._check(self.block, schema.LayerParameter.DESCRIPTOR)
 
     def _field(self, name: str) -> Field:
@@ -106,22 +109,23 @@ class _Layer:
             self._fix_statistics()
 
     def _parameters(self) -> str:
-        """The parameters stated, as the text of a Python dict; empty if there are none."""
+        """The given parameters as the text of a Python dict; empty if there are none."""
         names = PYTHON_TYPES[self.type]
         self.replaced = [f for f in self.block.fields if f.name in names]
-        stand_ins, stated = StandIns(), {}
-        layer = to_message(self.document, schema.LayerParameter(), block=Block(self.replaced), stand_ins=stand_ins)
+        placeholders, stated = Placeholders(), {}
+        block = Block(self.replaced)
+        layer = to_message(self.document, schema.LayerParameter(), block=block, placeholders=placeholders)
         for name in names:
-            stated.update(_stated(getattr(layer, name), stand_ins))
+            stated.update(_stated(getattr(layer, name), placeholders))
         text = _as_dict(stated) if stated else ""
         for item in walk(self.replaced):
             written = item.value.text if isinstance(item.value, Scalar) else item.name
             if "${" in written and written not in text:
-                raise self.document.error(item.start, f"{written} must have a value before this layer can be converted")
+                raise self.document.error(item.start, f"set {written} to a value before converting this layer")
         return text
 
     def _write_weighted_loss(self, parameters: str) -> None:
-        """A Python layer is no loss by itself: it must have a top, and the weight 1."""
+        """A Python layer is not a loss by default: it needs a top, and loss_weight 1."""
         if not self.block.all("top"):
             self.edits.insert_after(self._field("bottom"), f'top: "{self.block.text_of("name")}"')
         if not self.block.all("loss_weight"):
@@ -129,33 +133,33 @@ class _Layer:
         self._write_python_layer(_WEIGHTED_LOSS, parameters)
 
     def _fix_statistics(self) -> None:
-        """PSPNet's BN: the stored mean and variance, parameters 2 and 3, are not learned."""
+        """PSPNet's BN: the stored mean and variance, parameters 2 and 3, are not learnable."""
         stated = self.block.all("param")
         if len(stated) > 3:
             return
         lines = ["param {}"] * max(0, 2 - len(stated)) + [_NOT_LEARNED] * min(2, 4 - len(stated))
         self.edits.insert_after(stated[-1] if stated else self._field("type"), "\n".join(lines))
 
-    # -- what BVLC's Caffe does not know
+    # -- fields that BVLC's Caffe lacks
 
     def _check(self, block: Block, descriptor: Any) -> None:
         for item in block.fields:
             if any(item is other for other in self.replaced):
                 continue
             if item.name in LACKING.get(descriptor.name, ()):
-                self._leave_out(item, descriptor.name)
+                self._remove_or_refuse(item, descriptor.name)
             elif isinstance(item.value, Block) and item.name in descriptor.fields_by_name:
                 inner = descriptor.fields_by_name[item.name].message_type
                 if inner is not None:
                     self._check(item.value, inner)
 
-    def _leave_out(self, item: Field, message: str) -> None:
-        """Take out a field that says nothing; refuse one that does."""
-        if isinstance(item.value, Scalar) and _SAYS_NOTHING.get(item.name) == item.value.text:
+    def _remove_or_refuse(self, item: Field, message: str) -> None:
+        """Remove a field that has no effect; refuse any other."""
+        if isinstance(item.value, Scalar) and _WITHOUT_EFFECT.get(item.name) == item.value.text:
             self.edits.remove(item)
             return
         raise self.document.error(
-            item.start, f"BVLC's {message} has no field '{item.name}', and a layer of type {self.type} needs it there"
+            item.start, f"BVLC's {message} has no field '{item.name}'; a {self.type} layer with it cannot be converted"
         )
 
 
@@ -163,24 +167,24 @@ def _as_dict(stated: Mapping[str, str]) -> str:
     return "{" + ", ".join(f"{name!r}: {text}" for name, text in stated.items()) + "}"
 
 
-def _stated(message: Any, stand_ins: StandIns) -> dict[str, str]:
-    """The stated fields of a message, each as the text of a Python value."""
-    return {descriptor.name: _value(descriptor, value, stand_ins) for descriptor, value in message.ListFields()}
+def _stated(message: Any, placeholders: Placeholders) -> dict[str, str]:
+    """The fields that a message has, each as the text of a Python value."""
+    return {descriptor.name: _value(descriptor, value, placeholders) for descriptor, value in message.ListFields()}
 
 
-def _value(descriptor: Any, value: Any, stand_ins: StandIns) -> str:
+def _value(descriptor: Any, value: Any, placeholders: Placeholders) -> str:
     if descriptor.message_type is not None:
-        return _as_dict(_stated(value, stand_ins))
+        return _as_dict(_stated(value, placeholders))
     if is_repeated(descriptor):
-        return "[" + ", ".join(_scalar(descriptor, item, stand_ins) for item in value) + "]"
-    return _scalar(descriptor, value, stand_ins)
+        return "[" + ", ".join(_scalar(descriptor, item, placeholders) for item in value) + "]"
+    return _scalar(descriptor, value, placeholders)
 
 
-def _scalar(descriptor: Any, value: Any, stand_ins: StandIns) -> str:
-    if isinstance(value, (int, float)) and value in stand_ins.texts:
-        return stand_ins.texts[int(value)]
+def _scalar(descriptor: Any, value: Any, placeholders: Placeholders) -> str:
+    if isinstance(value, (int, float)) and value in placeholders.texts:
+        return placeholders.texts[int(value)]
     if descriptor.enum_type is not None:
         return repr(descriptor.enum_type.values_by_number[value].name)
     if isinstance(value, float):
-        return format_float(float(np.float32(value)))
+        return format_float(value)
     return repr(value)

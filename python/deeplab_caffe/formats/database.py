@@ -1,4 +1,4 @@
-"""Key-value stores of datums, for reading: LMDB, and LevelDB where plyvel is installed. Mirrors `util/db*.cpp`."""
+"""Read databases of datums: LMDB, and LevelDB if plyvel is installed. Mirrors `util/db*.cpp`."""
 
 from __future__ import annotations
 
@@ -13,34 +13,39 @@ from ..errors import InputError
 
 
 class Database(Protocol):
-    """Records in the order of their keys. `get` may be called from any thread."""
+    """An open database: records in the order of their keys. `get` may be called from any thread."""
 
     def __len__(self) -> int:
         """The number of records."""
 
     def keys(self) -> Iterator[bytes]:
-        """All keys, from the first."""
+        """All keys in order."""
 
     def get(self, key: bytes) -> bytes:
-        """The value of a key that there is."""
+        """The value of an existing key."""
 
 
 def open_database(path: str, backend: str) -> Database:
-    """Open the store in the folder `path`; `backend` is 'lmdb' or 'leveldb'.
+    """Open a database for reading.
 
-    Raises InputError where there is no such folder, it holds another kind of store, the store is damaged or
-    truncated, or plyvel is missing.
+    Args:
+        path: the folder of the database.
+        backend: "lmdb" or "leveldb".
+
+    Raises:
+        InputError: the folder does not exist or holds another kind of database, the database is damaged or truncated,
+            or plyvel is missing.
     """
     if not path:
-        raise InputError("states no source; wanted the folder of a database")
+        raise InputError("source is missing; expected the folder of a database")
     if not os.path.isdir(path):
-        what = "is a file" if os.path.exists(path) else "is not there"
-        raise InputError(f"{path}: {what}; wanted the folder of an {backend} database")
+        what = "is a file" if os.path.exists(path) else "does not exist"
+        raise InputError(f"{path}: {what}; expected the folder of a database of kind {backend}")
     kind = _kind(path)
     if kind is None:
-        raise InputError(f"{path}: the folder holds no database; wanted one of kind {backend}")
+        raise InputError(f"{path}: the folder has no database; expected one of kind {backend}")
     if kind != backend:
-        raise InputError(f"{path}: the folder holds a database of kind {kind}; state backend: {kind.upper()}")
+        raise InputError(f"{path}: the folder has a database of kind {kind}; set backend: {kind.upper()}")
     return _Lmdb(path) if backend == "lmdb" else _leveldb(path)
 
 
@@ -50,7 +55,7 @@ def _kind(path: str) -> str | None:
 
 
 class _Lmdb:
-    """An LMDB environment, without its lock file: neither the folder nor the file is written to."""
+    """An LMDB environment, opened without its lock file: nothing is written to the folder."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -58,11 +63,11 @@ class _Lmdb:
             self._env = lmdb.open(path, readonly=True, create=False, lock=False)
         except lmdb.Error as error:
             raise InputError(f"{path}: cannot open the LMDB: {error}") from None
-        # Reading beyond the end of a mapped file would end the process.
+        # Reading beyond the end of a memory-mapped file would kill the process.
         size = os.path.getsize(os.path.join(path, "data.mdb"))
-        wanted = (self._env.info()["last_pgno"] + 1) * self._env.stat()["psize"]
-        if size < wanted:
-            raise InputError(f"{path}: data.mdb is truncated: {size} bytes, wanted {wanted}; copy it again")
+        expected = (self._env.info()["last_pgno"] + 1) * self._env.stat()["psize"]
+        if size < expected:
+            raise InputError(f"{path}: data.mdb is truncated: expected {expected} bytes, got {size}; copy it again")
 
     def __len__(self) -> int:
         return int(self._env.stat()["entries"])
@@ -81,12 +86,12 @@ class _Lmdb:
         except lmdb.Error as error:
             raise InputError(f"{self.path}: the LMDB is damaged: {error}") from None
         if value is None:
-            raise InputError(f"{self.path}: the record {key!r} is gone")
+            raise InputError(f"{self.path}: record {key!r} is missing")
         return bytes(value)
 
 
 class _LevelDb:
-    """A LevelDB, which counts its records only when asked."""
+    """A LevelDB; its records are counted only on request."""
 
     def __init__(self, path: str, database: Any) -> None:
         self.path = path
@@ -101,11 +106,11 @@ class _LevelDb:
     def get(self, key: bytes) -> bytes:
         value = self._database.get(key)
         if value is None:
-            raise InputError(f"{self.path}: the record {key!r} is gone")
+            raise InputError(f"{self.path}: record {key!r} is missing")
         return bytes(value)
 
 
-#: by path: a LevelDB is locked by whoever opens it, and the nets of one process may share it
+#: open databases by path: opening a LevelDB locks it, and the nets of one process may share it
 _open_leveldbs: weakref.WeakValueDictionary[str, _LevelDb] = weakref.WeakValueDictionary()
 
 
@@ -115,7 +120,7 @@ def _leveldb(path: str) -> _LevelDb:
     except ImportError:
         raise InputError(
             f"{path}: reading a LevelDB (backend: LEVELDB) needs the package plyvel: pip install plyvel; "
-            "or convert the data to LMDB and state backend: LMDB"
+            "or convert the data to LMDB and set backend: LMDB"
         ) from None
     key = os.path.realpath(path)
     database = _open_leveldbs.get(key)

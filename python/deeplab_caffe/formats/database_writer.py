@@ -1,61 +1,60 @@
-"""New key-value stores of datums: LMDB, and LevelDB where plyvel is installed. Mirrors `util/db*.cpp`."""
+"""Write databases of datums: LMDB, and LevelDB if plyvel is installed. Mirrors `util/db*.cpp`."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 import lmdb
 
 from ..errors import InputError
+from ..files import new_folder
 
-#: records that are written together
+#: records per transaction
 _TOGETHER = 1000
-#: bytes that an LMDB may grow to at first; doubled whenever it is full
+#: the size limit of a new LMDB in bytes; doubled whenever it is full
 _ROOM = 1 << 28
 
 
 class DatabaseWriter(Protocol):
-    """A store in the making; its records become those of a database when `new_database` ends well."""
+    """A database while it is written; it gets its name when `new_database` ends without an error."""
 
     def put(self, key: bytes, value: bytes) -> None:
-        """Add a record; the last one of a key counts."""
+        """Add a record; a later record of the same key replaces it."""
 
 
 @contextmanager
 def new_database(path: str | os.PathLike[str], backend: str) -> Iterator[DatabaseWriter]:
-    """A new store in the folder `path`, 'lmdb' or 'leveldb', whole or not at all: it is made beside and renamed.
+    """Write a new database, whole or not at all: it is written beside `path` and then renamed.
 
-    Raises InputError where the folder is there already, cannot be written (a full disk), or plyvel is missing.
+    Args:
+        path: the folder of the database, which must not exist yet.
+        backend: "lmdb" or "leveldb".
+
+    Raises:
+        InputError: the folder exists already or cannot be written (such as on a full disk), or plyvel is missing.
     """
     target = Path(path)
     if target.exists():
-        raise InputError(f"{target}: is there already; remove it, or name another database")
+        raise InputError(f"{target}: exists already; remove it or choose another name")
     if backend not in ("lmdb", "leveldb"):
-        raise InputError(f"unknown backend '{backend}'; wanted lmdb or leveldb")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+        raise InputError(f"unknown backend '{backend}'; expected lmdb or leveldb")
     try:
-        writer = _Lmdb(beside) if backend == "lmdb" else _LevelDb(beside)
-        try:
+        with new_folder(target) as beside, closing(_writer(beside, backend)) as writer:
             yield writer
             writer.flush()
-        finally:
-            writer.close()
-        beside.chmod(0o755)
-        beside.rename(target)
     except lmdb.Error as error:
         raise InputError(f"{target}: cannot write the database: {error}") from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
-class _Lmdb:
+def _writer(folder: Path, backend: str) -> _LmdbWriter | _LevelDbWriter:
+    return _LmdbWriter(folder) if backend == "lmdb" else _LevelDbWriter(folder)
+
+
+class _LmdbWriter:
     def __init__(self, folder: Path) -> None:
         self._env = lmdb.open(str(folder), map_size=_ROOM)
         self._pending: dict[bytes, bytes] = {}
@@ -79,7 +78,7 @@ class _Lmdb:
         self._env.close()
 
 
-class _LevelDb:
+class _LevelDbWriter:
     def __init__(self, folder: Path) -> None:
         try:
             import plyvel
@@ -90,11 +89,11 @@ class _LevelDb:
     def put(self, key: bytes, value: bytes) -> None:
         try:
             self._database.put(key, value)
-        except OSError as error:  # plyvel's errors are of these
+        except OSError as error:  # plyvel's errors are OSErrors
             raise InputError(f"cannot write the LevelDB: {error}") from None
 
     def flush(self) -> None:
-        """Every record is written when it is put."""
+        """Nothing to do: `put` writes every record at once."""
 
     def close(self) -> None:
         self._database.close()

@@ -1,6 +1,6 @@
-"""Datums, the values of LMDB and LevelDB stores, and mean files (`.binaryproto`), as arrays and back.
+"""Datums (the records of LMDB and LevelDB databases) and mean files (`.binaryproto`), to arrays and back.
 
-Mirrors Caffe's `util/io.cpp`. pycaffe's `io` module speaks of the same messages; it may build on this one.
+Mirrors Caffe's `util/io.cpp`.
 """
 
 from __future__ import annotations
@@ -19,21 +19,24 @@ from . import schema
 
 
 def parse_datum(value: bytes) -> Any:
-    """The Datum that the bytes of a record hold; InputError where they are none, or end too early."""
+    """Parse the bytes of a record as a Datum; raises InputError if they are not one or are truncated."""
     datum = schema.Datum()
     try:
         datum.ParseFromString(value)
     except DecodeError:
-        raise InputError(f"{len(value)} bytes that are no Datum, or only the beginning of one") from None
+        raise InputError(f"not a Datum, or truncated ({len(value)} bytes)") from None
     return datum
 
 
 def datum_to_array(datum: Any, color: bool | None = None) -> np.ndarray:
-    """The pixels of a datum, (C, H, W): uint8, or float32 where it holds float_data.
+    """The pixels of a datum, (C, H, W): uint8, or float32 if it has float_data.
 
-    An encoded image is decoded, its channels in OpenCV's order (BGR); with `color` True to 3 channels, False to
-    one, None to as many as it has. Raises InputError for a size that is not the stated one, and for images that
-    OpenCV cannot read or that have more than 8 bits.
+    Args:
+        datum: a Datum. An encoded image is decoded, with channels in OpenCV's order (BGR).
+        color: for an encoded image: True gives 3 channels, False one, None as many as it has.
+
+    Raises:
+        InputError: the number of values does not match the shape, or OpenCV cannot decode the image to 8 bits.
     """
     if datum.encoded:
         return _decoded(datum.data, color)
@@ -41,14 +44,20 @@ def datum_to_array(datum: Any, color: bool | None = None) -> np.ndarray:
     values = np.frombuffer(datum.data, np.uint8) if datum.data else np.array(datum.float_data, dtype=np.float32)
     if math.prod(shape) == 0 or values.size != math.prod(shape):
         stated = "×".join(map(str, shape))
-        raise InputError(f"a datum of {stated} (channels × height × width) with {values.size} values")
+        raise InputError(f"a datum of {stated} (channels × height × width) has {values.size} values")
     return values.reshape(shape)
 
 
 def array_to_datum(array: np.ndarray, label: int | None = None) -> Any:
-    """A Datum from an array (C, H, W): uint8 becomes its raw bytes, any other type float_data."""
+    """A Datum from an array (C, H, W): uint8 is stored as raw bytes, any other type as float_data.
+
+    Example:
+        >>> datum = array_to_datum(np.zeros((3, 2, 5), np.uint8), label=7)
+        >>> datum_to_array(datum).shape, datum.label
+        ((3, 2, 5), 7)
+    """
     if array.ndim != 3:
-        raise InputError(f"a datum has three axes (channels, height, width), got an array {array.shape}")
+        raise InputError(f"expected a datum (channels, height, width), got an array of shape {array.shape}")
     datum = schema.Datum(channels=array.shape[0], height=array.shape[1], width=array.shape[2])
     if array.dtype == np.uint8:
         datum.data = array.tobytes()
@@ -62,7 +71,8 @@ def array_to_datum(array: np.ndarray, label: int | None = None) -> Any:
 def read_mean_file(path: str | os.PathLike[str]) -> np.ndarray:
     """The mean image of a `.binaryproto`: (C, H, W) float32, channels in the order of the data (BGR).
 
-    Raises InputError where the file cannot be read, is no BlobProto, or holds something else than one image.
+    Raises:
+        InputError: the file cannot be read, is not a BlobProto, or is not a single image.
     """
     blob = schema.BlobProto()
     try:
@@ -71,14 +81,14 @@ def read_mean_file(path: str | os.PathLike[str]) -> np.ndarray:
     except OSError as error:
         raise InputError(f"{os.fspath(path)}: cannot read the mean file: {error.strerror}") from None
     except DecodeError:
-        raise InputError(f"{os.fspath(path)}: is no mean file (a BlobProto was wanted), or is truncated") from None
+        raise InputError(f"{os.fspath(path)}: not a mean file (BlobProto), or truncated") from None
     values = np.array(blob.double_data or blob.data, dtype=np.float32)
     legacy = any(blob.HasField(f) for f in ("num", "channels", "height", "width"))
     shape = (blob.num, blob.channels, blob.height, blob.width) if legacy else tuple(blob.shape.dim)
     image = shape[1:] if len(shape) == 4 and shape[0] == 1 else shape
     if len(image) != 3 or values.size == 0 or values.size != math.prod(image):
         raise InputError(
-            f"{os.fspath(path)}: {values.size} values in a blob of shape {shape}; wanted one mean image, (1, C, H, W)"
+            f"{os.fspath(path)}: {values.size} values in a blob of shape {shape}; expected one mean image, (1, C, H, W)"
         )
     return values.reshape(image)
 
@@ -86,7 +96,7 @@ def read_mean_file(path: str | os.PathLike[str]) -> np.ndarray:
 def write_mean_file(path: str | os.PathLike[str], mean: np.ndarray) -> None:
     """Write a mean image (C, H, W) as the `.binaryproto` that Caffe reads, whole or not at all."""
     if mean.ndim != 3:
-        raise InputError(f"a mean image has three axes (channels, height, width), got an array {mean.shape}")
+        raise InputError(f"expected a mean image (channels, height, width), got an array of shape {mean.shape}")
     blob = schema.BlobProto(num=1, channels=mean.shape[0], height=mean.shape[1], width=mean.shape[2])
     blob.data.extend(mean.astype(np.float32).ravel().tolist())
     with replacing(path) as temporary:
@@ -99,7 +109,7 @@ def _decoded(data: bytes, color: bool | None) -> np.ndarray:
         flags |= cv2.IMREAD_IGNORE_ORIENTATION
     image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
     if image is None:
-        raise InputError(f"an encoded image ({len(data)} bytes) that OpenCV cannot read")
+        raise InputError(f"OpenCV cannot read the encoded image ({len(data)} bytes)")
     if image.dtype != np.uint8:
-        raise InputError(f"an encoded image of type {image.dtype}; wanted 8 bits per channel")
+        raise InputError(f"expected an encoded image of 8 bits per channel, got {image.dtype}")
     return np.ascontiguousarray(image[None] if image.ndim == 2 else image.transpose(2, 0, 1))

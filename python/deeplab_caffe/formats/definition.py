@@ -1,4 +1,4 @@
-"""Nets and solvers as their prototxt files define them: upgraded messages, and where everything stands."""
+"""Nets and solvers as their prototxt files define them: upgraded messages, with the place of everything."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from . import prototxt, schema
+from . import messages, prototxt, schema
 from .upgrade import upgrade_net, upgrade_solver
 
 
 @dataclass
 class Entry:
-    """A layer's definition and where it stands: `file:line:column`."""
+    """A layer's definition (a LayerParameter) and its place, `file:line:column`."""
 
     param: Any
     origin: str
@@ -35,17 +35,31 @@ class Definition:
 
 
 def read_definition(path: str | os.PathLike[str], variables: Mapping[str, str] | None = None) -> Definition:
-    """Read a net's prototxt, its template variables replaced; raises PrototxtError with the place of any fault."""
+    """Read a net's prototxt of any dialect and upgrade it.
+
+    Args:
+        path: the file.
+        variables: the values of template variables.
+
+    Raises:
+        InputError: the file cannot be read, or is not a valid net; names the place.
+    """
     return definition_in(prototxt.Document.read(path, variables))
 
 
-def definition_in(document: prototxt.Document, stand_ins: prototxt.StandIns | None = None) -> Definition:
-    """The net that a parsed file defines; raises PrototxtError with the place of any fault.
+def definition_in(document: prototxt.Document, placeholders: messages.Placeholders | None = None) -> Definition:
+    """The net that a parsed file defines, upgraded.
 
-    With `stand_ins` template variables without values may stay: they stand in names, and numbers stand for them.
+    Args:
+        document: the parsed file.
+        placeholders: accept template variables without values: they stay in names, and numbers take their place in
+            numeric fields.
+
+    Raises:
+        InputError: the file is not a valid net; names the place.
     """
     path = document.filename
-    param = prototxt.to_message(document, schema.NetParameter(), stand_ins=stand_ins)
+    param = messages.to_message(document, schema.NetParameter(), placeholders=placeholders)
     elements = document.root.all("layers" if param.layers else "layer")
 
     def where(place: int, *names: str) -> str:
@@ -55,8 +69,8 @@ def definition_in(document: prototxt.Document, stand_ins: prototxt.StandIns | No
     origins = [f"{path}:1:1" if place is None else document.where(elements[place].start) for place in places]
     for layer, origin in zip(param.layer, origins, strict=True):
         for value in (*layer.bottom, *layer.top, layer.name):
-            if "${" in value and stand_ins is None:
-                raise InputError(f"{origin}: layer '{layer.name}': a template: '{value}' must be filled in first")
+            if "${" in value and placeholders is None:
+                raise InputError(f"{origin}: layer '{layer.name}': '{value}' has a template variable; set it")
     return Definition(param, [Entry(p, o) for p, o in zip(param.layer, origins, strict=True)], path)
 
 
@@ -70,14 +84,14 @@ def definition_of(param: Any, source: str = "") -> Definition:
 
 @dataclass
 class SolverDefinition:
-    """A solver's upgraded message and where its fields stand."""
+    """A solver's upgraded message, with the places of its fields."""
 
     param: Any
     source: str
     document: prototxt.Document | None = None
 
     def where(self, *fields: str) -> str:
-        """`file:line:column` of the first of these fields that is stated, or the file if none is."""
+        """`file:line:column` of the first of these fields that the file has, or the file if it has none."""
         if self.document:
             for name in fields:
                 if found := self.document.root.all(name):
@@ -85,7 +99,7 @@ class SolverDefinition:
         return self.source
 
     def error(self, fields: str, message: str) -> InputError:
-        """An error about the first of these fields (their names with blanks between) that is stated."""
+        """An error at the first of these fields (names separated by spaces) that the file has."""
         return InputError(f"{self.where(*fields.split())}: {message}")
 
 
@@ -97,7 +111,7 @@ def read_solver(path: str | os.PathLike[str]) -> Any:
 def read_solver_definition(path: str | os.PathLike[str]) -> SolverDefinition:
     """Read a solver prototxt; a missing snapshot_prefix becomes the file's path without suffix."""
     document = prototxt.Document.read(path)
-    param = prototxt.to_message(document, schema.SolverParameter())
+    param = messages.to_message(document, schema.SolverParameter())
     upgrade_solver(param, str(path))
     if not param.snapshot_prefix:
         param.snapshot_prefix = str(Path(path).with_suffix(""))
@@ -107,7 +121,7 @@ def read_solver_definition(path: str | os.PathLike[str]) -> SolverDefinition:
 
 
 def is_solver(document: prototxt.Document) -> bool:
-    """Whether a file is a solver's: it has a field at its top that only solvers have."""
+    """Whether a file is a solver: it has a top-level field that only solvers have."""
     return any(item.name in _SOLVERS_OWN for item in document.root.fields)
 
 
@@ -116,7 +130,7 @@ _SOLVERS_OWN = set(_SOLVERS_FIELDS) - set(_NETS_FIELDS)
 
 
 def is_included(layer: Any, state: Any) -> bool:
-    """Whether a LayerParameter's include or exclude rules let it into a net in this NetState."""
+    """Whether the include and exclude rules of a LayerParameter include it in a net in this NetState."""
     if layer.include:
         return any(meets(state, rule) for rule in layer.include)
     return not any(meets(state, rule) for rule in layer.exclude)
@@ -135,7 +149,7 @@ def meets(state: Any, rule: Any) -> bool:
 
 
 def net_path(solver: str | os.PathLike[str], net: str) -> str:
-    """Where the net that a solver names lies: as Caffe looks for it from the present folder, else beside the solver."""
+    """The path of the net that a solver names: relative to the current folder, as in Caffe, else beside the solver."""
     beside = Path(solver).parent / Path(net).name
     if os.path.exists(net) or not beside.exists():
         return net

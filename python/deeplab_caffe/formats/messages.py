@@ -1,36 +1,41 @@
-"""From a parsed prototxt to a protobuf message: every field checked against the schema."""
+"""From a parsed prototxt to a protobuf message, with every field checked against the schema."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
+from ctypes import c_float
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .tree import VARIABLE, Block, Field, PrototxtError, Scalar, nearest, nearest_word
+from ..spelling import did_you_mean, nearest_fields, nearest_word, suggestion
+from . import foreign_types, schema
+from .prototxt import Document
+from .scalar_values import INTEGERS, TYPE_NAMES, converted, expected, integer_of, is_repeated, number_of
+from .tree import VARIABLE, Block, Field, PrototxtError, Scalar, walk
 
-if TYPE_CHECKING:
-    from .prototxt import Document
-
-_INTEGERS = {"int32": (-(2**31), 2**31 - 1), "uint32": (0, 2**32 - 1), "int64": (-(2**63), 2**63 - 1)}
-_TYPE_NAMES = {1: "double", 2: "float", 3: "int64", 5: "int32", 8: "bool", 9: "string", 12: "bytes", 13: "uint32"}
-_BOOLS = {"true": True, "t": True, "True": True, "1": True, "false": False, "f": False, "False": False, "0": False}
-#: names of older dialects inside the messages of today → what says it today, and its name if that is all
+#: (message, field) of older dialects → advice, and the new name if only the name has changed
 _FORMER = {
-    ("LayerParameter", "softmaxloss_param"): ("it is 'loss_param' today", "loss_param"),
-    ("LayerParameter", "blobs_lr"): ("it is 'param { lr_mult: … }' today", None),
-    ("LayerParameter", "weight_decay"): ("it is 'param { decay_mult: … }' today", None),
-    ("LayerParameter", "blob_share_mode"): ("it is 'param { share_mode: … }' today", None),
-    ("LayerParameter", "layer"): ("only the 'layers' of 2013 hold one", None),
+    ("LayerParameter", "softmaxloss_param"): ("it is now called 'loss_param'", "loss_param"),
+    ("LayerParameter", "blobs_lr"): ("use 'param { lr_mult: … }'", None),
+    ("LayerParameter", "weight_decay"): ("use 'param { decay_mult: … }'", None),
+    ("LayerParameter", "blob_share_mode"): ("use 'param { share_mode: … }'", None),
+    ("LayerParameter", "layer"): ("only the 'layers' of 2013 have one", None),
 }
+
+
+_LAYERS = ("LayerParameter", "V1LayerParameter")
+#: the types of 2013 and 2014
+_OLD_TYPES = frozenset(schema.V1LayerParameter.LayerType.keys())
 
 
 @dataclass
 class Problem:
-    """One thing in a file that does not fit the schema.
+    """One place in a file that does not match the schema.
 
-    kind: unknown-field, repeated-field, wrong-value, missing-field or template (a variable without a value decides).
-    error: the whole message, with its place. start, end: what would be replaced by `instead`, if that is not None.
+    Attributes:
+        kind: unknown-field, repeated-field, wrong-value, missing-field or template (a variable without a value).
+        error: the whole message, with its place.
+        start, end: the offsets of the text that `instead` would replace, if that is not None.
     """
 
     kind: str
@@ -40,27 +45,42 @@ class Problem:
     instead: str | None = None
 
 
-class StandIns:
-    """Numbers in place of template variables without values, each its own, and which text each stands for.
+class Placeholders:
+    """Numbers that stand for template variables without values in a message, a different one for each text.
 
-    Numbers that a float32 holds exactly and that no net is likely to state, so that they can be found again.
+    A float32 holds these numbers exactly, and the file has none of them as a value. So wherever an upgrade moves such
+    a number, the writer, which gets `texts`, writes the variable there instead; see `writer.format_field`.
+
+    Args:
+        documents: files whose numbers are not used, besides the file that is read.
+
+    Attributes:
+        texts: number → the text that it stands for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *documents: Document) -> None:
         self.texts: dict[int, str] = {}
+        self._documents = documents
 
-    def number(self, text: str) -> int:
-        """The number for `text`, a value that holds variables: the same one for the same text."""
+    def number(self, text: str, document: Document) -> int:
+        """The number for `text`, a value of the document that contains variables; always the same for the same text."""
         for number, known in self.texts.items():
             if known == text:
                 return number
-        number = 9_900_001 + len(self.texts)
+        taken = set(self.texts).union(*map(_numbers, (document, *self._documents)))
+        number = next(n for n in range(_FIRST_PLACEHOLDER, 2**24) if n not in taken)
         self.texts[number] = text
         return number
 
-    def restore(self, text: str) -> str:
-        """Written fields with the variables that numbers stand for in them."""
-        return re.sub(r"\b99\d{5}\b", lambda m: self.texts.get(int(m[0]), m[0]), text)
+
+_FIRST_PLACEHOLDER = 9_900_001
+
+
+def _numbers(document: Document) -> set[float]:
+    """The numbers that a file has as values, as float32 holds them."""
+    texts = [f.value.text for f in walk(document.root.fields) if isinstance(f.value, Scalar) and not f.value.quoted]
+    values = [float(n) if (n := integer_of(text)) is not None else number_of(text) for text in texts if len(text) < 40]
+    return {c_float(value).value for value in values if value is not None}
 
 
 def to_message(
@@ -69,19 +89,32 @@ def to_message(
     *,
     block: Block | None = None,
     report: Callable[[Problem], None] | None = None,
-    stand_ins: StandIns | None = None,
+    placeholders: Placeholders | None = None,
 ) -> Any:
-    """Fill a protobuf message from a document, or from one block of it; returns it.
+    """Fill a protobuf message from a document, or from one block of it, and return it.
 
-    Raises PrototxtError for an unknown field (with the nearest known one), a value of the wrong kind or out of
-    range, and a second value of a field that may stand once; with `report` hands it over instead, and leaves that
-    field out. With `stand_ins` numbers stand for template variables, and variables in place of fields are left out.
+    Args:
+        document: the parsed file.
+        message: an empty message of the schema, such as `schema.NetParameter()`.
+        block: the block to read instead of the whole file.
+        report: called with each Problem instead of raising; the field is then skipped.
+        placeholders: accept template variables without values: numbers take their place, and variables in place of
+            whole fields are skipped.
+
+    Raises:
+        PrototxtError: an unknown field, a value of the wrong kind or out of range, a missing field, or two values of
+            a field that is not repeated.
+
+    Example:
+        >>> from deeplab_caffe.formats.schema import SolverParameter
+        >>> to_message(Document("base_lr: 1e-3  max_iter: 20000"), SolverParameter()).max_iter
+        20000
     """
-    _Filler(document, report, stand_ins).fill(block or document.root, message)
+    _Filler(document, report, placeholders).fill(block or document.root, message)
     missing = message.FindInitializationErrors()
     if missing:
         offset = block.start if block else 0
-        problem = Problem("missing-field", document.error(offset, f"required fields are missing: {', '.join(missing)}"))
+        problem = Problem("missing-field", document.error(offset, f"missing required fields: {', '.join(missing)}"))
         if report is None:
             raise problem.error
         report(problem)
@@ -90,11 +123,13 @@ def to_message(
 
 class _Filler:
     def __init__(
-        self, document: Document, report: Callable[[Problem], None] | None, stand_ins: StandIns | None
+        self, document: Document, report: Callable[[Problem], None] | None, placeholders: Placeholders | None
     ) -> None:
         self.document = document
         self.report = report
-        self.stand_ins = stand_ins
+        self.placeholders = placeholders
+        #: the innermost layer around what is read
+        self.layer: Field | None = None
 
     def fill(self, block: Block, message: Any) -> None:
         known = message.DESCRIPTOR.fields_by_name
@@ -102,35 +137,39 @@ class _Filler:
         for item in block.fields:
             descriptor = known.get(item.name)
             if descriptor is None:
-                self._unknown(item, message.DESCRIPTOR)
+                self._unknown(item, block, message.DESCRIPTOR)
                 continue
             repeated = is_repeated(descriptor)
             if not repeated and item.name in seen:
-                self._fail("repeated-field", item.start, f"'{item.name}' is given twice; it may stand once")
+                self._fail("repeated-field", item.start, f"'{item.name}' is given twice; only one is allowed")
                 continue
             seen.add(item.name)
             if descriptor.message_type is not None:
                 self._message(item, message, repeated)
             elif isinstance(item.value, Block):
-                self._fail("wrong-value", item.start, f"'{item.name}' wants {_wanted(descriptor)}, got a block {{ … }}")
+                complaint = f"'{item.name}': expected {expected(descriptor)}, got a block {{ … }}"
+                self._fail("wrong-value", item.start, complaint)
             else:
                 self._scalar(item.value, message, descriptor, repeated)
 
     def _message(self, item: Field, message: Any, repeated: bool) -> None:
         if isinstance(item.value, Scalar):
-            self._fail("wrong-value", item.start, f"'{item.name}' wants a block {{ … }}, got {item.value.text!r}")
+            self._fail("wrong-value", item.start, f"'{item.name}': expected a block {{ … }}, got {item.value.text!r}")
             return
         inner = getattr(message, item.name)
         if repeated:
             inner = inner.add()
         else:
             inner.SetInParent()
+        around = self.layer
+        self.layer = item if inner.DESCRIPTOR.name in _LAYERS else around
         self.fill(item.value, inner)
+        self.layer = around
 
     def _scalar(self, scalar: Scalar, message: Any, descriptor: Any, repeated: bool) -> None:
-        value = _convert(descriptor, scalar)
-        if value is None and "${" in scalar.text and self.stand_ins is not None:
-            value = _stand_in(descriptor, scalar.text, self.stand_ins)
+        value = converted(descriptor, scalar)
+        if value is None and "${" in scalar.text and self.placeholders is not None:
+            value = _placeholder(descriptor, scalar.text, self.placeholders, self.document)
         if value is None:
             self._misfit(descriptor, scalar)
         elif repeated:
@@ -138,38 +177,56 @@ class _Filler:
         else:
             setattr(message, descriptor.name, value)
 
-    # -- what does not fit
+    # -- what does not match the schema
 
-    def _unknown(self, item: Field, owner: Any) -> None:
+    def _unknown(self, item: Field, block: Block, owner: Any) -> None:
         if "${" in item.name or item.is_template:
-            if self.stand_ins is None:
+            if self.placeholders is None:
                 text = self.document.text[item.start : item.name_end]
                 self._fail("template", item.start, f"the template variable {text} has no value; set it")
             return
+        if self._is_foreign(item):
+            return
         former = _FORMER.get((owner.name, item.name))
-        names = [f.name for f in owner.fields]
-        hint = f"; {former[0]}" if former else nearest(item.name, names)
+        near = nearest_fields(item.name, [f.name for f in owner.fields])
+        near = [name for name in near if _is_alike(item, owner.fields_by_name[name])]
+        hint = f"; {former[0]}" if former else suggestion(near[:1]) if near else ""
         start = item.listed.start if item.listed else item.start
-        instead = former[1] if former else nearest_word(item.name, names, cutoff=0.75)
+        instead = former[1] if former else near[0] if near else None
+        if instead is not None and not _fits(item, block, owner.fields_by_name[instead]):
+            instead = None
         self._fail(
             "unknown-field", start, f"{owner.name} has no field '{item.name}'{hint}", start, item.name_end, instead
         )
 
+    def _is_foreign(self, item: Field) -> bool:
+        """Whether an unknown field belongs to a layer of another Caffe; then the type is what is unknown.
+
+        Raises PrototxtError about the type unless problems are reported: whoever lists them looks at the types too.
+        """
+        kind = self.layer.within("type").value if self.layer is not None else None
+        if not isinstance(kind, Scalar) or foreign_types.is_known(kind.text) or kind.text in _OLD_TYPES | {""}:
+            return False
+        if self.report is None:
+            about = foreign_types.about(kind.text)
+            raise self.document.error(kind.start, f"unknown type '{kind.text}'{about}, with the field '{item.name}'")
+        return True
+
     def _misfit(self, descriptor: Any, scalar: Scalar) -> None:
         text, instead, hint = scalar.text, None, ""
-        shown = text.encode("utf-8", "backslashreplace").decode()  # bytes that are no text can still be shown
+        shown = text.encode("utf-8", "backslashreplace").decode()  # bytes that are not text can still be shown
         shown = f'"{shown}"' if scalar.quoted and descriptor.enum_type is None else shown
         if descriptor.enum_type is not None:
             names = list(descriptor.enum_type.values_by_name)
-            hint, instead = nearest(text, names), nearest_word(text, names, cutoff=0.75)
+            hint, instead = did_you_mean(text, names), nearest_word(text, names)
         if unset := VARIABLE.search(text):
             hint = f": a template variable without a value; set {unset[1]}=…"
-        complaint = f"'{descriptor.name}' wants {_wanted(descriptor)}, got {shown}{hint}"
-        limits = _INTEGERS.get(_TYPE_NAMES.get(descriptor.type, ""))
-        number = None if scalar.quoted or limits is None else _integer(text)
+        complaint = f"'{descriptor.name}': expected {expected(descriptor)}, got {shown}{hint}"
+        limits = INTEGERS.get(TYPE_NAMES.get(descriptor.type, ""))
+        number = None if scalar.quoted or limits is None else integer_of(text)
         if limits and number is not None and not limits[0] <= number <= limits[1]:
-            kind = _TYPE_NAMES[descriptor.type]
-            complaint = f"'{descriptor.name}' is {text}, outside {kind}'s {limits[0]} … {limits[1]}"
+            kind = TYPE_NAMES[descriptor.type]
+            complaint = f"'{descriptor.name}' is {text}, out of range for {kind}: {limits[0]} … {limits[1]}"
         kind = "template" if unset else "wrong-value"
         self._fail(kind, scalar.start, complaint, scalar.start, scalar.end, instead)
 
@@ -182,70 +239,28 @@ class _Filler:
         self.report(problem)
 
 
-def is_repeated(descriptor: Any) -> bool:
-    """Whether a field may stand more than once."""
-    # `label` is gone from protobuf 7, `is_repeated` is new in 6.
-    flag = getattr(descriptor, "is_repeated", None)
-    return bool(flag) if flag is not None else descriptor.label == descriptor.LABEL_REPEATED
+def _is_alike(item: Field, descriptor: Any) -> bool:
+    """Whether a field's value could be that of another field: a scalar, or a block with the fields that it has."""
+    message = descriptor.message_type
+    if isinstance(item.value, Scalar) or message is None:
+        return isinstance(item.value, Scalar) and message is None
+    known = message.fields_by_name
+    return all(f.is_template or (f.name in known and _is_alike(f, known[f.name])) for f in item.value.fields)
 
 
-def _wanted(descriptor: Any) -> str:
-    if descriptor.enum_type is not None:
-        return "one of " + ", ".join(v.name for v in descriptor.enum_type.values)
-    return {"string": "a quoted string", "bytes": "a quoted string", "bool": "true or false"}.get(
-        _TYPE_NAMES[descriptor.type], f"a number ({_TYPE_NAMES[descriptor.type]})"
-    )
+def _fits(item: Field, block: Block, descriptor: Any) -> bool:
+    """Whether a field of a block may be renamed: what it says is valid there, and the block has no such field yet."""
+    is_free = is_repeated(descriptor) or not block.all(descriptor.name)
+    if isinstance(item.value, Scalar) and is_free:
+        return "${" in item.value.text or converted(descriptor, item.value) is not None
+    return is_free and isinstance(item.value, Block) and bool(item.value.fields) and _is_alike(item, descriptor)
 
 
-def _convert(descriptor: Any, value: Scalar) -> Any:
-    """The Python value of a scalar for a field; None if it does not fit."""
-    text = value.text
-    if descriptor.enum_type is not None:
-        return _enum(descriptor, value)
-    kind = _TYPE_NAMES[descriptor.type]
-    try:
-        if kind in ("string", "bytes"):
-            if value.quoted:
-                stored = text.encode("utf-8", "surrogateescape")
-                return stored if kind == "bytes" else stored.decode("utf-8")
-        elif value.quoted or "_" in text:  # Python's numbers may have underscores
-            return None
-        elif kind == "bool":
-            return _BOOLS.get(text)
-        elif kind in _INTEGERS:
-            number = _integer(text)
-            low, high = _INTEGERS[kind]
-            return number if number is not None and low <= number <= high else None
-        else:
-            return float(text[:-1] if re.fullmatch(r"[-+.\deE]+[fF]", text) else text)
-    except ValueError:  # UnicodeEncodeError is one
-        pass
-    return None
-
-
-def _integer(text: str) -> int | None:
-    try:
-        return int(text, 8) if re.fullmatch(r"-?0[0-7]+", text) else int(text, 0)
-    except ValueError:
-        return None
-
-
-def _enum(descriptor: Any, value: Scalar) -> int | None:
-    values = descriptor.enum_type.values_by_name
-    if not value.quoted and value.text in values:
-        return int(values[value.text].number)
-    if not value.quoted and re.fullmatch(r"-?\d+", value.text):
-        number = int(value.text)
-        if number in descriptor.enum_type.values_by_number:
-            return number
-    return None
-
-
-def _stand_in(descriptor: Any, text: str, stand_ins: StandIns) -> Any:
+def _placeholder(descriptor: Any, text: str, placeholders: Placeholders, document: Document) -> Any:
     """A value of the field's kind in place of a variable's."""
     if descriptor.enum_type is not None:
         return descriptor.enum_type.values[0].number
-    kind = _TYPE_NAMES[descriptor.type]
+    kind = TYPE_NAMES[descriptor.type]
     if kind in ("string", "bytes"):
         return text if kind == "string" else text.encode()
-    return True if kind == "bool" else stand_ins.number(text)
+    return True if kind == "bool" else placeholders.number(text, document)

@@ -1,8 +1,9 @@
 """The prototxt parser: protobuf's text format as a tree that keeps every position and comment.
 
-All text of the project goes through here: nets, solvers, templates. The tree knows no schema; `to_message`
-checks it against one and says where it does not fit. Offsets point into the original text, so a tool may change a
-value in place and leave the rest, comments and layout included, as the user wrote it (`edits.Edits`).
+All prototxt files are read here: nets, solvers, templates. The tree does not depend on a schema;
+`messages.to_message` checks it against one and reports where it does not match. Offsets refer to the original text, so
+a tool can change a value in place and keep the rest, including comments and layout, as the user wrote it
+(`edits.Edits`).
 """
 
 from __future__ import annotations
@@ -14,13 +15,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from .messages import Problem, StandIns, to_message
-from .tree import VARIABLE, Block, Field, Listing, PrototxtError, Scalar, nearest, nearest_word, walk
+from .tree import VARIABLE, Block, Field, Listing, PrototxtError, Scalar, walk
 
-__all__ = [
-    "Block", "Document", "Field", "Problem", "PrototxtError", "Scalar", "StandIns", "Variable", "nearest",
-    "nearest_word", "to_message", "walk",
-]  # fmt: skip
+__all__ = ["Block", "Document", "Field", "PrototxtError", "Scalar", "Variable", "walk"]
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+)
@@ -34,14 +31,14 @@ _NAME = re.compile(r"(?:[A-Za-z_]|\$\{\w+\})(?:\w|\$\{\w+\})*")
 _ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)", re.DOTALL)
 _ESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
 _CLOSING = {"{": "}", "<": ">"}
-#: deepest nesting of blocks that is read; nets need six
+#: the deepest nesting of blocks that is read; nets need six
 _MAX_DEPTH = 64
 #: kind, text, start, end
 _Token = tuple[str, str, int, int]
 
 
 class Variable(NamedTuple):
-    """A `${NAME}` outside comments: where it stands, its name, and the quote of the string around it, "" if none."""
+    """A `${NAME}` outside comments: its offset, its name, and the quote of the string around it ("" if none)."""
 
     offset: int
     name: str
@@ -51,9 +48,27 @@ class Variable(NamedTuple):
 class Document:
     """A parsed prototxt file.
 
-    text, filename: as given; root: the top-level Block; comments: (offset, text) of every `#` comment, in order;
-    variables: every Variable, in order. Variables may stand in values, within strings, in
-    names and in place of whole fields; without values they stay as they are. What a variable stands for has its place.
+    Template variables `${NAME}` may be used as values, within strings, in names and in place of whole fields. Without
+    `variables` they stay as they are. What is filled in has the place of its variable.
+
+    Args:
+        text: the content of the file.
+        filename: for messages.
+        variables: the values of template variables.
+
+    Attributes:
+        root: the top-level Block.
+        comments: (offset, text) of every `#` comment, in order.
+        variables: every Variable, in order.
+
+    Raises:
+        PrototxtError: the text is not prototxt, or a template variable has no value.
+
+    Example:
+        >>> document = Document("layer { name: 'fc6'  type: 'Convolution' }  # dilated", "net.prototxt")
+        >>> [layer] = document.root.all("layer")
+        >>> layer.value.text_of("name"), document.where(layer.within("type").start)
+        ('fc6', 'net.prototxt:1:22')
     """
 
     def __init__(self, text: str, filename: str = "<prototxt>", variables: Mapping[str, str] | None = None) -> None:
@@ -70,14 +85,14 @@ class Document:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], variables: Mapping[str, str] | None = None) -> Document:
-        """Parse a file; raises PrototxtError where it is missing, not text, or not prototxt."""
+        """Parse a file; raises PrototxtError if it is missing, not text, or not prototxt."""
         try:
             text = Path(path).read_bytes().decode("utf-8-sig")
         except OSError as error:
             raise PrototxtError(f"Could not open file {path}: {error.strerror}") from None
         except UnicodeDecodeError as error:
             raise PrototxtError(
-                f"{path}: byte {error.start} is not UTF-8 text; a prototxt was wanted (is this a binary file?)"
+                f"{path}: expected a prototxt, but byte {error.start} is not UTF-8 text (is this a binary file?)"
             ) from None
         return cls(text, str(path), variables)
 
@@ -87,7 +102,7 @@ class Document:
         return line, offset - self._line_starts[line - 1] + 1
 
     def offset(self, line: int, column: int) -> int:
-        """The offset of a place; the counterpart of `place`."""
+        """The offset of a line and column; the inverse of `place`."""
         return self._line_starts[min(line, len(self._line_starts)) - 1] + column - 1
 
     def where(self, offset: int) -> str:
@@ -95,7 +110,7 @@ class Document:
         return "{}:{}:{}".format(self.filename, *self.place(offset))
 
     def error(self, offset: int, message: str) -> PrototxtError:
-        """An error at an offset, naming the layer it lies in if there is one."""
+        """An error at an offset; names the layer around it if there is one."""
         layer = self._layer_at(offset)
         error = PrototxtError(f"{self.where(offset)}: {layer}{message}")
         error.offset, error.reason = offset, message
@@ -134,13 +149,13 @@ class Document:
         yield "end", "end of file", position, position
 
     def _filled(self, text: str, start: int, end: int) -> Iterator[_Token]:
-        """The tokens that a word with variables stands for, all at its place."""
+        """The tokens of a word after its variables are filled in, all at the place of the word."""
         filled = self._substitute(text, start)
         position = 0
         while position < len(filled):
             match = _TOKEN.match(filled, position)
             if match is None:
-                raise self.error(start, f"{text} stands for '{filled}', in which {filled[position]!r} is unexpected")
+                raise self.error(start, f"{text} is filled in as '{filled}': unexpected {filled[position]!r}")
             position = match.end()
             if match.lastgroup not in ("space", "comment"):
                 yield str(match.lastgroup), match[0], start, end
@@ -175,15 +190,15 @@ class Document:
         return block
 
     def _fields(self, block: Block, closing: str, depth: int) -> None:
-        """Fill a block up to its closing brace (which stays the next token), or to the end of the file."""
+        """Read the fields of a block up to its closing brace, which stays the next token, or to the end of the file."""
         while True:
             kind, text, start, end = self._next
             if (kind == "end" and not closing) or (kind == "mark" and text == closing):
                 return
             if kind == "end":
-                raise self.error(block.start, f"this block is not closed: '{closing}' is missing before the file's end")
+                raise self.error(block.start, f"this block is not closed: '{closing}' is missing")
             if kind != "word" or not _NAME.fullmatch(text):
-                raise self.error(start, f"got {text!r} where a field name was wanted")
+                raise self.error(start, f"expected a field name, got {text!r}")
             self._advance()
             if VARIABLE.fullmatch(text) and self._next[1] not in (":", "{", "<"):
                 block.fields.append(Field("", Scalar(text, False, start, end), start, end, end))
@@ -201,7 +216,7 @@ class Document:
             inner = self._block(text, depth + 1)
             block.fields.append(Field(name, inner, start, inner.end, name_end))
         elif not colon:
-            raise self.error(at, f"got {text!r} after '{name}', where ':' or '{{' was wanted")
+            raise self.error(at, f"expected ':' or '{{' after '{name}', got {text!r}")
         elif kind == "mark" and text == "[":
             items = self._list(name, start, name_end, depth)
             listed = Listing(start, self._advance()[3])
@@ -213,7 +228,7 @@ class Document:
             block.fields.append(Field(name, value, start, value.end, name_end))
 
     def _list(self, name: str, start: int, name_end: int, depth: int) -> list[Field]:
-        """The elements of a list whose opening bracket is the next token; the closing one stays the next."""
+        """The elements of a list. Its opening bracket is the next token; afterwards its closing one is."""
         self._advance()
         items: list[Field] = []
         while self._next[1] != "]":
@@ -227,7 +242,7 @@ class Document:
             if self._next[1] == ",":
                 self._advance()
             elif self._next[1] != "]":
-                raise self.error(self._next[2], f"got {self._next[1]!r} in the list of '{name}', wanted ',' or ']'")
+                raise self.error(self._next[2], f"expected ',' or ']' in the list of '{name}', got {self._next[1]!r}")
         return items
 
     def _scalar(self, name: str) -> Scalar:
@@ -239,7 +254,7 @@ class Document:
                 content += self._unquote(text)
             return Scalar(self._substitute(content.decode("utf-8", "surrogateescape"), start), True, start, end)
         if kind != "word":
-            raise self.error(start, f"got {text!r} where the value of '{name}' was wanted")
+            raise self.error(start, f"expected a value of '{name}', got {text!r}")
         return Scalar(text, False, start, end)
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Python layers of the package `deeplab_layers` seen as what they stand for: their type and their parameters."""
+"""Python layers of the package `deeplab_layers` read as the layer that they implement: its type and parameters."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .writer import quote
 
 
 def layer_type(layer: Any) -> str:
-    """The type of a LayerParameter; of a Python layer of ours, the type that it stands for."""
+    """The type of a LayerParameter; for a Python layer of `deeplab_layers`, the type that it implements."""
     if layer.type == "Python" and layer.python_param.module == MODULE:
         return str(layer.python_param.layer)
     return str(layer.type)
 
 
 def parameters(layer: Any) -> dict[str, Any]:
-    """What a LayerParameter of one of those types states, by field, in either dialect: numbers, words, lists of them.
+    """The parameters of such a layer in either dialect, by field: numbers, words, or lists of them.
 
     Empty for other types, and for a param_str that is neither JSON nor a Python dict.
     """
@@ -69,7 +69,7 @@ def _set(message: Any, name: str, value: Any) -> None:
 
 
 def parsed(param_str: str) -> dict[str, Any]:
-    """A param_str as a dict; empty where it is none."""
+    """A param_str as a dict; empty if it is not one."""
     for read in (json.loads, ast.literal_eval):
         try:
             value = read(param_str)
@@ -80,9 +80,10 @@ def parsed(param_str: str) -> dict[str, Any]:
 
 
 def with_source(document: Document, source: str) -> str:
-    """The text of a net whose first ImageSegData layer, of either dialect, reads another list.
+    """The text of a net, changed so that its first ImageSegData layer (of either dialect) reads another list.
 
-    Raises PrototxtError where there is no such layer that names a list.
+    Raises:
+        PrototxtError: the net has no such layer with a source.
     """
     edits = Edits(document)
     for field in document.root.all("layer"):
@@ -97,4 +98,4 @@ def with_source(document: Document, source: str) -> str:
         else:
             edits.set_value(field.within("image_data_param", "source"), quote(source))
         return edits.apply()
-    raise document.error(0, "no ImageSegData layer with a source, which names the list of images")
+    raise document.error(0, "the net has no ImageSegData layer with a source (the list of images)")

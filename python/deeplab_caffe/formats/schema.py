@@ -1,8 +1,8 @@
 """The messages of `caffe.proto`, built at import without generated code.
 
-Generated protobuf modules are tied to the protobuf release that made them. This module instead reads the .proto
-text with a small parser (proto2: messages, enums, fields) and hands the descriptors to whatever protobuf is
-installed, in a pool of its own, so that a real Caffe's `caffe.proto` may be loaded in the same process.
+Generated protobuf modules are tied to the protobuf release that generated them. This module instead reads the .proto
+text with a small parser (proto2: messages, enums, fields) and passes the descriptors to whatever protobuf is
+installed. They have their own pool, so that a real Caffe's `caffe.proto` may be loaded in the same process.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SCALARS = {
 }  # fmt: skip
 
 
-class _Reader:
+class _ProtoParser:
     """Recursive descent over the tokens of a .proto text."""
 
     def __init__(self, text: str) -> None:
@@ -32,7 +32,7 @@ class _Reader:
         for token in wanted:
             got = next(self.tokens)
             if got != token:
-                raise ValueError(f"caffe.proto: got {got!r}, wanted {token!r}")
+                raise ValueError(f"caffe.proto: expected {token!r}, got {got!r}")
 
     def file(self, name: str) -> descriptor_pb2.FileDescriptorProto:
         result = descriptor_pb2.FileDescriptorProto(name=name)
@@ -47,7 +47,7 @@ class _Reader:
             elif token == "message":
                 self.message(result.message_type.add())
             else:
-                raise ValueError(f"caffe.proto: {token!r} where a message or an enum should begin")
+                raise ValueError(f"caffe.proto: expected a message or an enum, got {token!r}")
         return result
 
     def message(self, into: descriptor_pb2.DescriptorProto) -> None:
@@ -108,7 +108,7 @@ def _resolve(file: descriptor_pb2.FileDescriptorProto) -> None:
 
 def _load() -> dict[str, Any]:
     text = resources.files(__package__).joinpath("caffe.proto").read_text(encoding="utf-8")
-    file = _Reader(text).file("deeplab_caffe/caffe.proto")
+    file = _ProtoParser(text).file("deeplab_caffe/caffe.proto")
     _resolve(file)
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(file.SerializeToString())

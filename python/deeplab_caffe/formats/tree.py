@@ -1,8 +1,7 @@
-"""What a prototxt is made of: blocks of fields whose values are scalars or blocks, with their places in the text."""
+"""The syntax tree of a prototxt: blocks of fields, each a scalar or a block, with their places in the text."""
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -17,8 +16,10 @@ VARIABLE = re.compile(r"\$\{(\w+)\}")
 class PrototxtError(InputError):
     """A prototxt that cannot be read; the message begins with file:line:column.
 
-    offset: where in the text, None where the file could not be opened; file, place: the same as file, line and column.
-    reason: the message without place and layer.
+    Attributes:
+        offset: the place in the text; None if the file could not be opened.
+        file, place: the same place as file, (line, column).
+        reason: the message without place and layer.
     """
 
     offset: int | None = None
@@ -29,7 +30,7 @@ class PrototxtError(InputError):
 
 @dataclass
 class Scalar:
-    """One value as written: `text` with variables replaced; `quoted` tells a string from a number or a word."""
+    """One value: its `text`, with template variables filled in; `quoted` for strings, not for numbers and words."""
 
     text: str
     quoted: bool
@@ -39,14 +40,14 @@ class Scalar:
 
 @dataclass
 class Block:
-    """The fields between two braces, in order; for the whole file the top level."""
+    """The fields between two braces, in order; the root block holds the fields of the whole file."""
 
     fields: list[Field] = field(default_factory=list)
     start: int = 0
     end: int = 0
 
     def all(self, name: str) -> list[Field]:
-        """Every field of that name, in order."""
+        """All fields of that name, in order."""
         return [f for f in self.fields if f.name == name]
 
     def last(self, name: str) -> Field | None:
@@ -61,7 +62,7 @@ class Block:
 
 
 class Listing(NamedTuple):
-    """`name: [ … ]`, which stands for several fields: its first and last offset."""
+    """The first and last offset of a list `name: [ … ]`, which is a field for each element."""
 
     start: int
     end: int
@@ -71,9 +72,12 @@ class Listing(NamedTuple):
 class Field:
     """`name: value` or `name { … }`; `start` and `end` are offsets into the document's text.
 
-    name_end: where the name ends. listed: the list that this is an element of; then `start` is that of the element's
-    value and the name stands at the list's start. A template variable in place of whole fields that has no value is a
-    field without a name.
+    A template variable without a value in place of whole fields is a field without a name.
+
+    Attributes:
+        name_end: where the name ends.
+        listed: the list that this is an element of. Then `start` is that of the element's value, and the name is at
+            the start of the list.
     """
 
     name: str
@@ -85,17 +89,17 @@ class Field:
 
     @property
     def is_template(self) -> bool:
-        """Whether this is a variable in place of whole fields."""
+        """Whether this is a template variable in place of whole fields."""
         return not self.name
 
     def within(self, *names: str) -> Field:
-        """The field that these names lead to, the last of each name; as far down as there are any."""
+        """The field at this path of names (the last of each name), or the deepest one on the path that exists."""
         found = self.value.all(names[0]) if names and isinstance(self.value, Block) else []
         return found[-1].within(*names[1:]) if found else self
 
 
 def walk(fields: Iterable[Field]) -> Iterator[Field]:
-    """Every field, and those within it, in the order of the text."""
+    """All fields and those nested in them, in the order of the text."""
     for item in fields:
         yield item
         if isinstance(item.value, Block):
@@ -103,7 +107,7 @@ def walk(fields: Iterable[Field]) -> Iterator[Field]:
 
 
 def same_fields(first: Block, second: Block) -> bool:
-    """Whether two blocks hold the same fields with the same values, wherever they stand."""
+    """Whether two blocks have the same fields with the same values in the same order; places do not count."""
     return len(first.fields) == len(second.fields) and all(map(_same, first.fields, second.fields))
 
 
@@ -114,16 +118,3 @@ def _same(first: Field, second: Field) -> bool:
         return same_fields(first.value, second.value)
     a, b = first.value, second.value
     return isinstance(a, Scalar) and isinstance(b, Scalar) and (a.text, a.quoted) == (b.text, b.quoted)
-
-
-def nearest(word: str, known: list[str]) -> str:
-    """`; did you mean 'x'?` for the known word most like this one in whatever case, or nothing."""
-    close = nearest_word(word, known)
-    return f"; did you mean '{close}'?" if close else ""
-
-
-def nearest_word(word: str, known: list[str], cutoff: float = 0.6) -> str | None:
-    """The known word most like this one in whatever case; None if none is like it (cutoff: 0 any, 1 the same)."""
-    lowered = {k.lower(): k for k in known}
-    close = difflib.get_close_matches(word.lower(), list(lowered), n=1, cutoff=cutoff)
-    return lowered[close[0]] if close else None

@@ -1,4 +1,4 @@
-"""Bringing net and solver messages of older dialects to today's form. Mirrors `upgrade_proto.cpp`."""
+"""Upgrade net and solver messages of older dialects to today's form. Mirrors `upgrade_proto.cpp`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,20 @@ _DEEPLAB = params_beyond_bvlc(lambda row: DEEPLAB_V2 in row.known_to)
 def upgrade_net(net: Any, source: str, where: Where | None = None) -> list[int | None]:
     """Upgrade a NetParameter of any year in place.
 
-    `layers` of 2013 and 2014, those of DeepLab's first release too, become `layer`, `input` fields an Input layer; the
-    three parameters of a BatchNorm get lr_mult 0. `where` tells for messages where a field stands, given the layer's
-    place in its list and the names of the fields that lead to it; without it that is `source`. Returns for every layer
-    which element of the old list it comes from; None for the Input layer that was put first. Raises InputError for
-    what Caffe refuses too, and for what of DeepLab's first release has no counterpart.
+    `layers` of 2013 and 2014, including those of DeepLab's first release, become `layer`; `input` fields become an
+    Input layer; the three parameters of a BatchNorm get lr_mult 0.
+
+    Args:
+        net: the message.
+        source: the file, for messages.
+        where: the place of a field for messages, given the index of the layer and the path of field names; `source` if
+            not given.
+
+    Returns:
+        For every layer of the result the index of the old layer that it comes from; None for an added Input layer.
+
+    Raises:
+        InputError: the net is invalid in Caffe too, or uses a part of DeepLab's first release that has no counterpart.
     """
     places: list[int | None] = [*_upgrade_layers(net, source, where or (lambda *_: source))]
     if _upgrade_input(net, source):
@@ -35,7 +44,7 @@ def upgrade_net(net: Any, source: str, where: Where | None = None) -> list[int |
 
 
 def dialect_of(net: Any) -> str:
-    """The dialect of a NetParameter before its upgrade, as a name for people."""
+    """The dialect of a NetParameter before its upgrade: V0, V1, DeepLab v1, V2, DeepLab v2 or PSPNet."""
     if net.layers:
         return "V0" if is_v0(net.layers) else "DeepLab v1" if is_deeplab_v1(net.layers) else "V1"
     stated = {descriptor.name for layer in net.layer for descriptor, _ in layer.ListFields()}
@@ -50,7 +59,7 @@ def _upgrade_layers(net: Any, source: str, where: Where) -> list[int]:
         refuse_in_today(net.layer, where)
         return list(range(len(net.layer)))
     if net.layer:
-        raise InputError(f"{source}: has both 'layer' and, in the dialect of 2014 and before, 'layers'")
+        raise InputError(f"{source}: has both 'layer' and 'layers' (the dialect of 2014 and before)")
     layers, places = list(net.layers), list(range(len(net.layers)))
     if is_v0(layers):
         layers, places = without_padding(layers, source)
@@ -71,11 +80,11 @@ def _upgrade_input(net: Any, source: str) -> bool:
     if not names:
         return False
     if shapes and dims:
-        raise InputError(f"{source}: states both input_shape and input_dim")
+        raise InputError(f"{source}: has both input_shape and input_dim")
     if shapes and len(shapes) != len(names):
-        raise InputError(f"{source}: states {len(shapes)} input_shape for {len(names)} inputs")
+        raise InputError(f"{source}: has {len(shapes)} input_shape for {len(names)} inputs")
     if dims and len(dims) != 4 * len(names):
-        raise InputError(f"{source}: states {len(dims)} input_dim, wanted 4 for each of {len(names)} inputs")
+        raise InputError(f"{source}: expected 4 input_dim for each of {len(names)} inputs, got {len(dims)}")
     net.ClearField("input")
     net.ClearField("input_shape")
     net.ClearField("input_dim")
@@ -94,6 +103,6 @@ def upgrade_solver(solver: Any, source: str) -> None:
     """Upgrade a SolverParameter in place: the enum `solver_type` becomes `type`."""
     if solver.HasField("solver_type"):
         if solver.HasField("type"):
-            raise InputError(f"{source}: states both type and solver_type")
+            raise InputError(f"{source}: has both type and solver_type")
         solver.type = list(SOLVER_TYPES)[solver.solver_type]
         solver.ClearField("solver_type")

@@ -1,4 +1,4 @@
-"""Upgrading nets in the wire format."""
+"""Upgrade binary nets (protobuf's wire format)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,17 @@ from .writer import format_message
 
 
 def upgrade_binary(path: str | os.PathLike[str], dialect: str | None = None) -> tuple[Upgrade, Any]:
-    """A binary net in today's form: as text without its weights, with what changed, and as a message with them.
+    """Upgrade a binary net to today's form.
 
-    Raises InputError as `read_binary_net` does, and for what has no counterpart today.
+    Args:
+        path: the file.
+        dialect: see `read_binary_net`.
+
+    Returns:
+        The upgraded text without weights and its changes; the upgraded message with weights.
+
+    Raises:
+        InputError: the file cannot be read, or a part of the net has no counterpart today.
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -36,12 +44,12 @@ def upgrade_binary(path: str | os.PathLike[str], dialect: str | None = None) -> 
 
 
 def count_blobs(net: Any) -> int:
-    """How many weight blobs a net's layers carry."""
+    """The number of weight blobs in the layers of a net."""
     return sum(len(layer.blobs) for layer in net.layer)
 
 
 def _without_blobs(message: Any) -> Any:
-    """A copy of a net or a layer without weights, which are not copied on the way."""
+    """A copy of a net or a layer without its weights, which are never copied."""
     bare = type(message)()
     for descriptor, value in message.ListFields():
         if descriptor.name == "blobs":

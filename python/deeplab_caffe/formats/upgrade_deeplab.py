@@ -1,8 +1,8 @@
-"""Layers in the dialect of DeepLab's first release as today's.
+"""Upgrade layers in the dialect of DeepLab's first release.
 
-That release grew from the Caffe of 2014: nets are `layers` with enum types, to which it added types and messages of
-its own, and fields inside common messages (`hole`, `has_label`). A net that has any of them is read by its rules,
-which differ for ArgMax and the losses from those of BVLC's nets of 2014.
+That release was based on the Caffe of 2014: nets are `layers` with enum types. It added types and messages of its own,
+and fields in common messages (`hole`, `has_label`). A net with any of these is read by its rules, which differ from
+those of BVLC's nets of 2014 for ArgMax and the losses.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from ..errors import InputError
 from . import schema
 from .upgrade_layers import v1_to_v2
 
-#: where a field of a layer stands: the layer's place in its list, and the names that lead to the field
+#: gives the place of a field, `file:line:column`, from the index of its layer and the path of field names
 Where = Callable[..., str]
 
-#: the release's own types → today's; "" where there is none
+#: the release's own types → today's; "" if there is none
 TYPES = {
     "IMAGE_SEG_DATA": "ImageSegData", "SEG_ACCURACY": "SegAccuracy", "INTERP": "Interp", "PADDING": "Padding",
     "MAT_WRITE": "MatWrite", "MAT_READ": "MatRead", "DENSE_CRF": "DenseCRF", "DOMINANT_CHANNEL": "DominantChannel",
@@ -34,16 +34,16 @@ _FIELDS = {
     "censor_label_param", "adaptive_bias_channel_param", "channel_aggregator_param", "ignore_overlay_param",
     "histogram_param", "euclidean_loss_param", "gain_channel_param", "onehot_param",
 }  # fmt: skip
-#: its fields inside messages that today's nets have too → what a net of today says instead
+#: its fields in messages that today's nets have too → what to use instead
 _INNER = {
     "convolution_param": {
-        "hole": "it is 'dilation' today",
-        "hole_h": "it is the first of two values of 'dilation' today",
-        "hole_w": "it is the second of two values of 'dilation' today",
+        "hole": "use 'dilation'",
+        "hole_h": "use the first of two values of 'dilation'",
+        "hole_w": "use the second of two values of 'dilation'",
     },
     "image_data_param": {
-        "has_label": "leave it out; 'label_type: NONE' says that a list has no labels",
-        "max_labels": "leave it out; it never did anything",
+        "has_label": "remove it; for a list without labels use 'label_type: NONE'",
+        "max_labels": "remove it; it never had an effect",
     },
 }
 
@@ -60,12 +60,12 @@ def is_deeplab_v1(layers: Iterable[Any]) -> bool:
 
 
 def _is_memory_with_sizes(layer: Any) -> bool:
-    """Whether this is a MEMORY_DATA as nets for use had it later: with a third top, the sizes before padding."""
+    """Whether this is a MEMORY_DATA of later deploy nets: with a third top, the image sizes before padding."""
     return _type_name(layer) == "MEMORY_DATA" and len(layer.top) == 3
 
 
 def refuse_in_today(layers: Iterable[Any], where: Where) -> None:
-    """Raise InputError at the first field of the release's inside a net of today, which says it otherwise."""
+    """Raise InputError for a field of this release in a net of today's form."""
     for place, layer in enumerate(layers):
         for message, name in _inner_fields(layer):
             raise InputError(
@@ -75,7 +75,7 @@ def refuse_in_today(layers: Iterable[Any], where: Where) -> None:
 
 
 def _inner_fields(layer: Any) -> Iterable[tuple[str, str]]:
-    """The release's fields that stand in messages of the layer, with the message."""
+    """(message, field) of this release's own fields in messages of the layer."""
     for message, names in _INNER.items():
         if layer.HasField(message):
             yield from ((message, name) for name in names if getattr(layer, message).HasField(name))
@@ -86,20 +86,26 @@ def _type_name(layer: Any) -> str:
 
 
 def deeplab_v1_to_v2(layers: list[Any], places: list[int], where: Where) -> list[Any]:
-    """Today's LayerParameters from the layers of such a net; `places` are their places in the file.
+    """Today's LayerParameters from the layers of such a net. Warns if `has_label: false` changes the labels.
 
-    Raises InputError for what has no counterpart: GAIN_CHANNEL, EUCLIDEAN_LOSS, and a softmaxloss_param with class
-    weights or several labels. Warns where `has_label: false` decides what the labels are.
+    Args:
+        layers: the old layers.
+        places: their indices in the file.
+        where: see `upgrade_net`.
+
+    Raises:
+        InputError: a part has no counterpart: GAIN_CHANNEL, EUCLIDEAN_LOSS, or a softmaxloss_param with class weights
+            or several ignored labels.
     """
     upgraded = [_Layer(layer, place, where).upgraded() for layer, place in zip(layers, places, strict=True)]
-    _spare_labels(upgraded)
+    _stop_label_gradients(upgraded)
     return upgraded
 
 
-def _spare_labels(layers: Iterable[Any]) -> None:
-    """Switch the gradient off for labels that the net makes from what it learns, as the recipes for weak labels do.
+def _stop_label_gradients(layers: Iterable[Any]) -> None:
+    """Switch off the gradient of labels that the net computes from learned layers, as in weak supervision.
 
-    The release's loss never gave its labels one; today's fails when it is asked.
+    This release's loss never computed a gradient of its labels; today's fails if it is requested.
     """
     learned: set[str] = set()
     for layer in layers:
@@ -110,7 +116,7 @@ def _spare_labels(layers: Iterable[Any]) -> None:
 
 
 class _Layer:
-    """One layer on its way: `old` is a copy that loses, step by step, what only the release knew."""
+    """One layer during its upgrade: `old` is a copy from which, step by step, this release's own fields are removed."""
 
     def __init__(self, layer: Any, place: int, where: Where) -> None:
         self.old = schema.V1LayerParameter()
@@ -134,7 +140,7 @@ class _Layer:
         self.ignored_label()
         self.labels()
         if self.kind == "ARGMAX" and not self.old.argmax_param.HasField("axis"):
-            self.old.argmax_param.axis = 1  # the release's was always for each pixel
+            self.old.argmax_param.axis = 1  # in this release always per pixel
         if self.old.strict_dim:
             self.old.ClearField("strict_dim")
         if self.kind in TYPES:
@@ -146,7 +152,7 @@ class _Layer:
         return new
 
     def as_input(self, new: Any) -> None:
-        """data, label and data_dim that the program hands over: an Input with their shapes."""
+        """Turn data, label and data_dim, which the program fills, into an Input with their shapes."""
         p = self.old.memory_data_param
         new.type = "Input"
         new.ClearField("memory_data_param")
@@ -154,20 +160,20 @@ class _Layer:
         for dims in ((n, p.channels, p.height, p.width), (n, 1, 1, 1), (n, 1, 1, 2)):
             new.input_param.shape.add(dim=dims)
         names = ", ".join(f"'{top}'" for top in new.top)
-        self.warn(f"becomes an Input, whose blobs ({names}) the program fills: MemoryData has no third top", "type")
+        self.warn(f"becomes an Input, whose blobs ({names}) the program must fill: MemoryData has no third top", "type")
         if self.old.HasField("transform_param"):
-            self.warn("an Input transforms nothing: the program subtracts the mean and scales", "transform_param")
+            self.warn("an Input transforms nothing: the program must subtract the mean and scale", "transform_param")
 
     def check(self) -> None:
-        """Refuse what no layer of today does."""
+        """Raise InputError for what no layer of today supports."""
         if self.kind == "GAIN_CHANNEL" or self.old.HasField("gain_channel_param"):
             path = "type" if self.kind == "GAIN_CHANNEL" else "gain_channel_param"
-            raise self.error("a GAIN_CHANNEL has no counterpart today; leave it out, or write a Scale layer", path)
+            raise self.error("GAIN_CHANNEL has no counterpart today; remove it, or use a Scale layer", path)
         if self.kind == "EUCLIDEAN_LOSS" or self.old.HasField("euclidean_loss_param"):
             path = "type" if self.kind == "EUCLIDEAN_LOSS" else "euclidean_loss_param"
             raise self.error(
-                "in DeepLab's first release this loss is divided by the number of values, today's EuclideanLoss by the "
-                "number of items: write the net with 'layer', and a loss_weight divided by C*H*W",
+                "DeepLab's first release divides this loss by the number of values, today's EuclideanLoss by the "
+                "number of items: write the net with 'layer', and divide loss_weight by C*H*W",
                 path,
             )
 
@@ -181,42 +187,42 @@ class _Layer:
             return
         if p.dilation or ("hole" in given and len(given) > 1):
             named = ", ".join([*given, *(["dilation"] if p.dilation else [])])
-            raise self.error(f"states {named}; wanted hole, or hole_h and hole_w", "convolution_param", given[-1])
+            raise self.error(f"has {named}; expected either hole, or hole_h and hole_w", "convolution_param", given[-1])
         values = [p.hole] if "hole" in given else [p.hole_h, p.hole_w]
         p.dilation.extend(values if len(set(values)) > 1 else values[:1])
         for name in given:
             p.ClearField(name)
 
     def ignored_label(self) -> None:
-        """softmaxloss_param becomes loss_param, whose default, VALID, is the release's normalization."""
+        """softmaxloss_param becomes loss_param; its default, VALID, is the normalization of this release."""
         if not self.old.HasField("softmaxloss_param"):
             return
         p = self.old.softmaxloss_param
         if p.weight_source:
             raise self.error(
-                f"weight_source '{p.weight_source}': SoftmaxWithLoss has no weights of classes; InfogainLoss with a "
-                "diagonal matrix has",
+                f"weight_source '{p.weight_source}': SoftmaxWithLoss does not support class weights; use InfogainLoss "
+                "with a diagonal matrix",
                 "softmaxloss_param",
                 "weight_source",
             )
         if len(p.ignore_label) > 1:
             labels = ", ".join(map(str, p.ignore_label))
             raise self.error(
-                f"ignores several labels ({labels}); SoftmaxWithLoss ignores one: give them one number in the label "
-                "files",
+                f"ignores several labels ({labels}); SoftmaxWithLoss supports one: use one number for all of them in "
+                "the label files",
                 "softmaxloss_param",
                 "ignore_label",
             )
         if self.old.HasField("loss_param"):
-            raise self.error("states both softmaxloss_param and loss_param", "softmaxloss_param")
+            raise self.error("has both softmaxloss_param and loss_param", "softmaxloss_param")
         if p.ignore_label:
             self.old.loss_param.ignore_label = p.ignore_label[0]
         self.old.ClearField("softmaxloss_param")
 
     def labels(self) -> None:
-        """has_label: false becomes label_type NONE, unless a label_type is stated; max_labels goes.
+        """has_label: false becomes label_type NONE, unless there is a label_type; max_labels is removed.
 
-        The release read neither field: without a label_type its lists had to have labels, which became 0.
+        This release ignored both fields: without a label_type its lists had to have labels, which became 0.
         """
         if not self.old.HasField("image_data_param"):
             return
@@ -224,8 +230,8 @@ class _Layer:
         if not p.has_label and not p.HasField("label_type"):
             p.label_type = p.NONE
             self.warn(
-                f"has_label is false: labels are not read (label_type: NONE), every pixel's is {p.ignore_label}; "
-                "DeepLab's first release ignored has_label and made it 0",
+                f"has_label is false: labels are not read (label_type: NONE), all pixels get {p.ignore_label}; "
+                "DeepLab's first release ignored has_label, and they got 0",
                 "image_data_param",
                 "has_label",
             )

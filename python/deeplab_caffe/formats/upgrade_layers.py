@@ -1,5 +1,7 @@
-"""Layers of 2013 (V0: one flat message, types in lower case) and 2014 (V1: enum types) as today's. Mirrors
-`upgrade_proto.cpp`."""
+"""Upgrade layers of 2013 (V0: one flat message, types in lower case) and 2014 (V1: enum types).
+
+Mirrors `upgrade_proto.cpp`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from typing import Any
 
 from ..errors import InputError
 from . import schema
+from .wiring import Wiring
 
 #: V0's type → V1's
 V0_TYPES = {
@@ -43,7 +46,7 @@ _BATCHED = {kind: message for kind, message in _SOURCES.items() if kind != "info
 _LRN = {"lrn": "lrn_param"}
 _IMAGES = {"images": "image_data_param"}
 _WINDOW = {"window_data": "window_data_param"}
-#: V0's field → its name today, and the message it goes to by type ("" stands for any type)
+#: V0's field → its name today, and by type the message that has it ("" for any type)
 V0_FIELDS: dict[str, tuple[str, dict[str, str]]] = {
     "num_output": ("num_output", _WEIGHTED),
     "biasterm": ("bias_term", _WEIGHTED),
@@ -89,14 +92,14 @@ def is_v0(layers: Iterable[Any]) -> bool:
 
 
 def without_padding(layers: list[Any], source: str) -> tuple[list[Any], list[int]]:
-    """V0's layers without those of type "padding", whose pad goes to the conv or pool behind; and their old places."""
-    made_by: dict[str, Any] = {}
+    """V0's layers without type "padding", whose pad moves to the conv or pool behind, and their old indices."""
+    wiring = Wiring(layers, one_state=True)
     kept, places = [], []
     for place, connection in enumerate(layers):
         copy = schema.V1LayerParameter()
         copy.CopyFrom(connection)
-        for i, name in enumerate(connection.bottom):
-            padding = made_by.get(name)
+        for i, makers in enumerate(wiring.makers[place]):
+            padding = layers[makers[0][0]] if makers else None
             if padding is None or padding.layer.type != "padding":
                 continue
             if copy.layer.type not in _SLIDING or len(copy.bottom) != 1 or len(padding.bottom) != 1:
@@ -109,19 +112,17 @@ def without_padding(layers: list[Any], source: str) -> tuple[list[Any], list[int
         if copy.layer.type != "padding":
             kept.append(copy)
             places.append(place)
-        for name in connection.top:
-            made_by[name] = connection
     return kept, places
 
 
 def v0_to_v1(connection: Any, source: str) -> Any:
-    """A V1 layer from a V0 connection; a field that does not suit the type is dropped with a warning."""
+    """A V1 layer from a V0 connection; a field that its type does not have is dropped with a warning."""
     old = connection.layer
     new = schema.V1LayerParameter(bottom=connection.bottom, top=connection.top)
     where = f"{source}: layer '{old.name}' ({old.type}): "
     if old.HasField("type"):
         if old.type not in V0_TYPES:
-            raise InputError(f"{where}unknown type of 2013; the types are {', '.join(sorted(V0_TYPES))}, padding")
+            raise InputError(f"{where}unknown type; the types of 2013 are {', '.join(sorted(V0_TYPES))}, padding")
         new.type = schema.V1LayerParameter.LayerType.Value(V0_TYPES[old.type])
     if old.HasField("name"):
         new.name = old.name
@@ -140,7 +141,7 @@ def _place(new: Any, kind: str, name: str, value: Any, where: str) -> None:
     field, messages = V0_FIELDS.get(name, ("", {}))
     message = messages.get(kind) or messages.get("")
     if message is None:
-        warnings.warn(f"{where}field '{name}' does not suit this type and is dropped", stacklevel=2)
+        warnings.warn(f"{where}this type has no field '{name}'; it is dropped", stacklevel=2)
         return
     target = getattr(new, message)
     current = getattr(target, field)
@@ -153,7 +154,7 @@ def _place(new: Any, kind: str, name: str, value: Any, where: str) -> None:
 
 
 def move_transformation(layer: Any) -> None:
-    """Scale, mean file, crop size and mirror of a V1 data layer go to its transform_param (in place)."""
+    """Move scale, mean file, crop size and mirror of a V1 data layer to its transform_param (in place)."""
     message = V1_DATA.get(schema.V1LayerParameter.LayerType.Name(layer.type))
     if message is None or not layer.HasField(message):
         return
@@ -168,7 +169,7 @@ def v1_to_v2(old: Any, source: str) -> Any:
     """Today's LayerParameter from a V1 layer."""
     new = schema.LayerParameter()
     if old.HasField("layer"):
-        raise InputError(f"{source}: layer '{old.name}': holds a layer of 2013 within one of 2014")
+        raise InputError(f"{source}: layer '{old.name}': has a layer of 2013 within one of 2014")
     if old.HasField("type"):
         new.type = V1_TYPES[schema.V1LayerParameter.LayerType.Name(old.type)]
     for descriptor, value in old.ListFields():

@@ -1,4 +1,4 @@
-"""What an upgrade changed, field by field."""
+"""The report of an upgrade: what changed, field by field."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-#: characters of a field that a report shows
+#: the most characters of a field that a report shows
 _SHOWN = 70
 
 
 @dataclass(frozen=True)
 class Change:
-    """One change: `old` as it stood at line and column (0 in a binary file), `new` as it is now; either may be empty.
+    """One change of a file.
 
-    layer: the name of the layer it lies in, "" outside of layers. note: why, where that is not plain.
+    Attributes:
+        line, column: the place of the old text, counted from 1 (0 in a binary file).
+        layer: the name of the layer around it, "" outside layers.
+        old, new: the text before and after; either may be empty.
+        note: the reason, if it is not obvious.
     """
 
     line: int
@@ -31,9 +35,14 @@ class Change:
 
 @dataclass
 class Upgrade:
-    """An upgraded file: its new text, the dialect it was in, what changed, and what the user should know.
+    """An upgraded file.
 
-    notes: whole messages, with their place where they have one.
+    Attributes:
+        source: the file.
+        text: its new text.
+        dialect: the dialect that it was in.
+        changes: what changed, in the order of the text.
+        notes: whole messages for the user, with their place if they have one.
     """
 
     source: str
@@ -43,7 +52,7 @@ class Upgrade:
     notes: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        """The report for programs: file, dialect, changes, notes."""
+        """The report as a dict for JSON: file, dialect, changes, notes."""
         changes = [vars(change) for change in self.changes]
         return {"file": self.source, "dialect": self.dialect, "changes": changes, "notes": self.notes}
 
@@ -51,7 +60,7 @@ class Upgrade:
         return json.dumps(self.as_dict(), indent=1, ensure_ascii=False)
 
     def __str__(self) -> str:
-        """The report for people: equal changes together, with the places of the first few."""
+        """The report as text: equal changes together, with the places of the first few."""
         count = len(self.changes)
         if not count and not self.notes:
             return f"{self.source}: {self.dialect}; nothing to upgrade"
@@ -69,6 +78,6 @@ def _places(changes: list[Change]) -> str:
 
 
 def shortened(text: str) -> str:
-    """A field's text on one line, not too long for a report."""
+    """The text of a field on one line, shortened for a report."""
     line = " ".join(text.split())
     return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"

@@ -1,149 +1,73 @@
-"""Upgrading a prototxt in its places: comments, order and layout stay, and every change is known.
+"""Upgrade the text of a prototxt in place: comments, order and layout are kept, and every change is reported.
 
-The message of the file is upgraded as everywhere (`upgrade.upgrade_net`); here its text is changed until it means that
-message. So there is one set of rules, and the result is checked against it. Template variables stay as they are.
+The message of the file is upgraded as everywhere else (`upgrade.upgrade_net`); then the text is edited until it means
+that message. So there is one set of rules, and the result is checked against it. Template variables stay as they are.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from ..errors import InputError
 from . import schema
-from .definition import is_solver
-from .edits import Edits, Offsets
-from .prototxt import Document, StandIns, to_message
+from .edits import Edits
+from .prototxt import Document
 from .tree import Block, Field, walk
-from .upgrade import dialect_of, upgrade_net, upgrade_solver
+from .upgrade import upgrade_solver
 from .upgrade_fields import Reconciler
-from .upgrade_report import Change, Upgrade, shortened
+from .upgrade_report import Change, Upgrade
+from .upgrade_text_steps import NET_FIELDS, TextUpgrade
 from .upgrade_text_v0 import flatten, move_transformations
 from .writer import format_field
 
-_NETS = ("net_param", "train_net_param", "test_net_param")
-#: fields that have had another name since 2015, with the same value; Caffe reads both
+#: fields that were renamed in 2015, with the same value; Caffe reads both names
 DEPRECATED = {("concat_param", "concat_dim"): "axis", ("slice_param", "slice_dim"): "axis"}
-#: fields whose lists `[a, b]` fall apart before the upgrade, since their elements go different ways
+#: fields whose lists `[a, b]` are split before the upgrade, because it moves their elements to different places
 _UNLISTED = {"blobs_lr", "weight_decay", "param", "blob_share_mode", "input", "input_dim", "input_shape"}
 _NET_INPUTS = ("input", "input_dim", "input_shape")
 
 
 def upgrade_document(document: Document) -> Upgrade:
-    """A net's or a solver's text in today's form, with what changed; the document is one without values.
+    """Upgrade the text of a net or a solver to today's form.
 
-    Raises InputError for what Caffe refuses too, for what has no counterpart today, and where a template variable
-    decides what becomes of a field.
+    Args:
+        document: a document that was parsed without values for its template variables.
+
+    Returns:
+        The new text, and what changed.
+
+    Raises:
+        InputError: the file is invalid in Caffe too, a part has no counterpart today, or the upgrade of a field
+            depends on the value of a template variable.
+
+    Example:
+        >>> print(upgrade_document(Document("layers { name: 'r' type: RELU bottom: 'a' top: 'a' }  # V1")).text)
+        layer { name: 'r' type: "ReLU" bottom: 'a' top: 'a' }  # V1
     """
-    run = Run(document)
-    wanted = run.upgraded_message(notes=True)
-    run.step(_unlist)
-    run.step(flatten)
-    run.step(move_transformations)
-    run.step(_to_today)
-    if run.message() != wanted:
+    upgrade = TextUpgrade(document)
+    wanted = upgrade.upgraded_message()
+    upgrade.step(_unlist)
+    upgrade.step(flatten)
+    upgrade.step(move_transformations)
+    upgrade.step(_to_today)
+    if upgrade.message() != wanted:
         raise InputError(
-            f"{document.filename}: cannot be upgraded with its layout kept; `deeplab prototxt format` first, or fill "
-            "in its variables"
+            f"{document.filename}: cannot be upgraded in this layout; run `deeplab prototxt format` first, or fill in "
+            "its template variables"
         )
-    run.step(_name_axes)
-    return Upgrade(document.filename, run.document.text, run.dialect, sorted(run.changes, key=_by_place), run.notes)
+    upgrade.step(_name_axes)
+    changes = sorted(upgrade.changes, key=_by_place)
+    return Upgrade(document.filename, upgrade.document.text, upgrade.dialect, changes, upgrade.notes)
 
 
 def _by_place(change: Change) -> tuple[int, int]:
     return change.line, change.column
 
 
-class Run:
-    """A file on its way: the document as it is now, and the way back to the places of the original."""
-
-    def __init__(self, document: Document) -> None:
-        self.original = self.document = document
-        self.is_solver = is_solver(document)
-        self.stand_ins = StandIns()
-        self.changes: list[Change] = []
-        self.notes: list[str] = []
-        self.dialect = ""
-        self._steps: list[Offsets] = []
-        self._at: dict[tuple[int, int], list[int]] = {}
-
-    def step(self, rewrite: Callable[[Run, Edits], None]) -> None:
-        """Change the document; `rewrite` gathers the changes."""
-        edits = Edits(self.document)
-        rewrite(self, edits)
-        if edits:
-            text, offsets = edits.applied()
-            self._steps.append(offsets)
-            self.document = Document(text, self.document.filename)
-
-    def nets(self) -> list[Block]:
-        """The blocks that define nets: the file itself, or those within a solver."""
-        if not self.is_solver:
-            return [self.document.root]
-        return [f.value for f in self.document.root.fields if f.name in _NETS and isinstance(f.value, Block)]
-
-    def log(self, offset: int, layer: str, old: str, new: str, note: str = "") -> None:
-        """Note a change at an offset of the present document."""
-        line, column = self.original.place(self._before(offset))
-        old, new = shortened(old), shortened(new)
-        here = self._at.setdefault((line, column), [])
-        for i in here:
-            if self.changes[i].new == old:  # changed by an earlier step, too
-                self.changes[i] = replace(self.changes[i], new=new, note=note or self.changes[i].note)
-                return
-        here.append(len(self.changes))
-        self.changes.append(Change(line, column, layer, old, new, note))
-
-    def where(self, offset: int) -> str:
-        """`file:line:column` of an offset of the present document, as it was in the original."""
-        return self.original.where(self._before(offset))
-
-    def _before(self, offset: int) -> int:
-        for step in reversed(self._steps):
-            offset = step.before(offset)
-        return offset
-
-    # -- messages
-
-    def message(self, block: Block | None = None) -> Any:
-        """The present file, or one net of it, as a message; numbers stand for template variables."""
-        kind = schema.SolverParameter if self.is_solver and block is None else schema.NetParameter
-        return to_message(self.document, kind(), block=block, stand_ins=self.stand_ins)
-
-    def upgraded_message(self, notes: bool = False) -> Any:
-        """The message that the file is to mean."""
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            message = self.message()
-            if not self.is_solver:
-                self.dialect = dialect_of(message)
-                self.upgrade(message, self.document.root)
-            else:
-                self.dialect = "solver"
-                upgrade_solver(message, self.original.filename)
-                params = [getattr(message, n) for n in _NETS[:2] if message.HasField(n)] + list(message.test_net_param)
-                blocks = [b.value for name in _NETS for b in self.document.root.all(name)]
-                for param, block in zip(params, blocks, strict=True):
-                    assert isinstance(block, Block)
-                    self.upgrade(param, block)
-        self.notes += [str(warning.message) for warning in caught]
-        return message
-
-    def upgrade(self, net: Any, block: Block) -> list[int | None]:
-        """Upgrade a net's message in place; faults and notes name the places of the original."""
-        elements = block.all("layers") or block.all("layer")
-
-        def where(place: int, *names: str) -> str:
-            return self.where(elements[place].within(*names).start)
-
-        return upgrade_net(net, self.original.filename, where)
-
-
-def _unlist(run: Run, edits: Edits) -> None:
-    """Write `name: [a, b]` as two fields where the upgrade moves elements."""
-    for net in run.nets():
+def _unlist(upgrade: TextUpgrade, edits: Edits) -> None:
+    """Write `name: [a, b]` as two fields if the upgrade moves its elements."""
+    for net in upgrade.nets():
         layers = [f.value for f in net.all("layers") if isinstance(f.value, Block)]
         inner = [f.value for block in layers for f in block.all("layer") if isinstance(f.value, Block)]
         for block in (net, *layers, *inner):
@@ -158,56 +82,57 @@ def _unlist(run: Run, edits: Edits) -> None:
                 edits.replace(start, end, " ".join(f"{name}{colon} {part}" for part in parts))
 
 
-def _to_today(run: Run, edits: Edits) -> None:
-    """From V1, DeepLab v1 and older forms of today's nets and solvers to today's."""
-    for net in run.nets():
-        _net_to_today(run, edits, net)
-    if run.is_solver:
-        old = run.message()
+def _to_today(upgrade: TextUpgrade, edits: Edits) -> None:
+    """Upgrade V1, DeepLab v1, and older forms of today's nets and solvers."""
+    for net in upgrade.nets():
+        _net_to_today(upgrade, edits, net)
+    if upgrade.is_solver:
+        old = upgrade.message()
         new = schema.SolverParameter()
         new.CopyFrom(old)
-        upgrade_solver(new, run.original.filename)
-        for name in _NETS:
+        upgrade_solver(new, upgrade.original.filename)
+        for name in NET_FIELDS:
             new.ClearField(name)
             old.ClearField(name)
-        rest = Block([f for f in run.document.root.fields if f.name not in _NETS], 0, len(run.document.text))
-        Reconciler(run, edits, "").reconcile(rest, old, new)
+        document = upgrade.document
+        rest = Block([f for f in document.root.fields if f.name not in NET_FIELDS], 0, len(document.text))
+        Reconciler(upgrade, edits, "").reconcile(rest, old, new)
 
 
-def _net_to_today(run: Run, edits: Edits, block: Block) -> None:
-    net = run.message(block)
+def _net_to_today(upgrade: TextUpgrade, edits: Edits, block: Block) -> None:
+    net = upgrade.message(block)
     elements, olds = block.all("layers") or block.all("layer"), list(net.layers or net.layer)
     olds = [_copy(layer) for layer in olds]
     for element in elements:
-        _check_type(run, element)
+        _check_type(upgrade, element)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the first upgrade has noted them
-        places = run.upgrade(net, block)
+        places = upgrade.to_today(net, block)
     inputs = [f for f in block.fields if f.name in _NET_INPUTS]
     for place, new in zip(places, net.layer, strict=True):
         if place is None:
-            _write_input(run, edits, block, inputs, new)
+            _write_input(upgrade, edits, block, inputs, new)
             inputs = []
             continue
         element = elements[place]
         assert isinstance(element.value, Block)
         if element.name == "layers":
             edits.rename(element, "layer")
-            run.log(element.start, new.name, "layers { … }", "layer { … }")
-        Reconciler(run, edits, new.name).reconcile(element.value, olds[place], new)
+            upgrade.log(element.start, new.name, "layers { … }", "layer { … }")
+        Reconciler(upgrade, edits, new.name).reconcile(element.value, olds[place], new)
     if inputs:
-        run.log(inputs[0].start, "", _sources(edits, inputs), "", "without shapes, Caffe takes it for no input")
+        upgrade.log(inputs[0].start, "", _sources(edits, inputs), "", "without shapes, Caffe ignores it")
         edits.remove_all(inputs)
 
 
-def _name_axes(run: Run, edits: Edits) -> None:
-    """Give deprecated fields their names of today."""
-    for block in walk(run.document.root.fields):
+def _name_axes(upgrade: TextUpgrade, edits: Edits) -> None:
+    """Rename deprecated fields."""
+    for block in walk(upgrade.document.root.fields):
         for field in block.value.fields if isinstance(block.value, Block) else []:
             today = DEPRECATED.get((block.name, field.name))
             if today is not None:
                 value = edits.source(field).partition(":")[2].strip()
-                run.log(field.start, "", edits.source(field), f"{today}: {value}")
+                upgrade.log(field.start, "", edits.source(field), f"{today}: {value}")
                 edits.rename(field, today)
 
 
@@ -217,19 +142,19 @@ def _copy(message: Any) -> Any:
     return copy
 
 
-def _check_type(run: Run, element: Field) -> None:
-    """A variable cannot be a layer's enum type: what the layer becomes depends on it."""
+def _check_type(upgrade: TextUpgrade, element: Field) -> None:
+    """Raise InputError for a template variable as a layer's enum type: the upgrade depends on the type."""
     kind = element.value.text_of("type") if isinstance(element.value, Block) else None
     if element.name == "layers" and kind and "${" in kind:
-        where = run.where(element.within("type").start)
-        raise InputError(f"{where}: type: {kind} decides what the layer becomes; set it")
+        where = upgrade.where(element.within("type").start)
+        raise InputError(f"{where}: type: {kind}: the upgrade depends on the layer's type; set it to a value")
 
 
-def _write_input(run: Run, edits: Edits, block: Block, inputs: list[Field], layer: Any) -> None:
-    """Put the Input layer in the place of the input fields, or first if layers stand before those."""
+def _write_input(upgrade: TextUpgrade, edits: Edits, block: Block, inputs: list[Field], layer: Any) -> None:
+    """Replace the input fields by an Input layer, which goes first if there are layers before those fields."""
     descriptor = schema.NetParameter.DESCRIPTOR.fields_by_name["layer"]
-    text = run.stand_ins.restore(format_field(descriptor, layer))
-    run.log(inputs[0].start, "input", _sources(edits, inputs), text)
+    text = format_field(descriptor, layer, upgrade.placeholders.texts)
+    upgrade.log(inputs[0].start, "input", _sources(edits, inputs), text)
     layers = block.all("layers") or block.all("layer")
     if layers and layers[0].start < inputs[0].start:
         edits.insert_before(layers[0], text + "\n")

@@ -1,24 +1,21 @@
-"""The text of V0's nets as V1's, and of V1's data layers as they state transformations since the end of 2013."""
+"""Text upgrades of V0 nets to V1, and of V1 data layers to transform_param (introduced at the end of 2013)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from .edits import Edits
 from .tree import Block, Field, Scalar
 from .upgrade_layers import MOVED, V0_FIELDS, V0_LAYER_LEVEL, V0_TYPES, V1_DATA
-
-if TYPE_CHECKING:
-    from .upgrade_text import Run
+from .upgrade_text_steps import TextUpgrade
 
 
-def flatten(run: Run, edits: Edits) -> None:
-    """Take V0's layers out of their connections, gather their flat fields into messages, and drop padding layers."""
-    for net in run.nets():
+def flatten(upgrade: TextUpgrade, edits: Edits) -> None:
+    """Unwrap V0's layers, group their flat fields into messages, and remove padding layers."""
+    for net in upgrade.nets():
         connections = [f for f in net.all("layers") if isinstance(f.value, Block) and f.value.last("layer")]
-        paddings = _Paddings(run, edits)
+        paddings = _Paddings(upgrade, edits)
         for connection in connections:
             assert isinstance(connection.value, Block)
             inner = connection.value.last("layer")
@@ -26,15 +23,15 @@ def flatten(run: Run, edits: Edits) -> None:
             if inner.value.text_of("type") == "padding":
                 paddings.take_out(connection.value, connection, inner.value)
             else:
-                _Connection(run, edits, connection.value, inner, inner.value).flatten(paddings)
+                _Connection(upgrade, edits, connection.value, inner, inner.value).flatten(paddings)
                 paddings.forget(connection.value)
 
 
 class _Paddings:
-    """Padding layers met so far: by their top, the pad as written and the bottom as written."""
+    """The padding layers so far: top → the pad and the bottom as written."""
 
-    def __init__(self, run: Run, edits: Edits) -> None:
-        self.run, self.edits = run, edits
+    def __init__(self, upgrade: TextUpgrade, edits: Edits) -> None:
+        self.upgrade, self.edits = upgrade, edits
         self.pads: dict[str, tuple[str, str]] = {}
 
     def take_out(self, outer: Block, element: Field, inner: Block) -> None:
@@ -43,11 +40,11 @@ class _Paddings:
             written = self._written(pad) if pad else "0"
             self.pads[top] = written, self._written(bottom)
         name = inner.text_of("name") or ""
-        self.run.log(element.start, name, self.edits.source(element), "", "its pad goes to the layer behind it")
+        self.upgrade.log(element.start, name, self.edits.source(element), "", "its pad moves to the layer behind it")
         self.edits.remove(element)
 
     def forget(self, outer: Block) -> None:
-        """What another layer makes under the same name is no padding layer's any more."""
+        """Forget padding layers whose top another layer overwrites."""
         for top in outer.all("top"):
             self.pads.pop(getattr(top.value, "text", ""), None)
 
@@ -55,11 +52,11 @@ class _Paddings:
         return self.edits.bare(field.value.start, field.value.end)
 
     def before(self, outer: Block) -> tuple[str, Field] | None:
-        """The pad that a layer takes over, and its bottom field; which is changed to the padding layer's own."""
+        """The pad that a layer takes over, and its bottom field, changed to the bottom of the padding layer."""
         for bottom in outer.all("bottom"):
             if isinstance(bottom.value, Scalar) and bottom.value.text in self.pads:
                 pad, source = self.pads[bottom.value.text]
-                self.run.log(bottom.start, "", self.edits.source(bottom), f"bottom: {source}")
+                self.upgrade.log(bottom.start, "", self.edits.source(bottom), f"bottom: {source}")
                 self.edits.set_value(bottom, source)
                 return pad, bottom
         return None
@@ -68,13 +65,13 @@ class _Paddings:
 class _Connection:
     """One connection around a layer."""
 
-    def __init__(self, run: Run, edits: Edits, outer: Block, field: Field, inner: Block) -> None:
-        self.run, self.edits, self.outer, self.field, self.inner = run, edits, outer, field, inner
+    def __init__(self, upgrade: TextUpgrade, edits: Edits, outer: Block, field: Field, inner: Block) -> None:
+        self.upgrade, self.edits, self.outer, self.field, self.inner = upgrade, edits, outer, field, inner
         self.name = inner.text_of("name") or ""
         self.kind = inner.text_of("type") or ""
         if "${" in self.kind:
-            place = run.where(field.within("type").start)
-            raise InputError(f"{place}: type: {self.kind} decides what the layer becomes; set it")
+            place = upgrade.where(field.within("type").start)
+            raise InputError(f"{place}: type: {self.kind}: the upgrade depends on the layer's type; set it to a value")
 
     def flatten(self, paddings: _Paddings) -> None:
         groups = self._groups()
@@ -88,10 +85,10 @@ class _Connection:
         kind = self.inner.last("type")
         if kind is not None:
             self.edits.set_value(kind, V0_TYPES[self.kind])
-            self.run.log(kind.start, self.name, self.edits.source(kind), f"type: {V0_TYPES[self.kind]}")
+            self.upgrade.log(kind.start, self.name, self.edits.source(kind), f"type: {V0_TYPES[self.kind]}")
 
     def _groups(self) -> dict[str, list[Field]]:
-        """The fields by the message that they go to; those that suit no message are taken out."""
+        """The fields by the message that they move to; fields that the type does not have are removed."""
         groups: dict[str, list[Field]] = {}
         for field in self.inner.fields:
             if field.name in V0_LAYER_LEVEL and (field.name != "hdf5_output_param" or self.kind == "hdf5_output"):
@@ -102,14 +99,14 @@ class _Connection:
                 groups.setdefault(message, []).append(field)
             elif not field.is_template:
                 source = self.edits.source(field)
-                self.run.log(field.start, self.name, source, "", "does not suit this type, and did nothing")
+                self.upgrade.log(field.start, self.name, source, "", "this type has no such field; it had no effect")
                 self.edits.remove(field)
         return groups
 
     # -- the layout
 
     def _unwrap(self, groups: dict[str, list[Field]]) -> None:
-        """Take `layer {` and its brace away, and move the lines within to the left."""
+        """Remove `layer {` and its closing brace, and unindent the lines within."""
         self.edits.cut(self.field.start, self.inner.start + 1)
         self.edits.cut(self.inner.end - 1, self.inner.end)
         outer = len(self.edits.indent_of(self.field.start))
@@ -128,7 +125,7 @@ class _Connection:
             yield from (line for line, _ in self.edits.lines_between(fields[0].start, fields[-1].end))
 
     def _first_run(self, fields: list[Field]) -> list[Field]:
-        """The first fields of a group that follow each other in the text."""
+        """The first fields of a group that are adjacent in the text."""
         order = [id(f) for f in self.inner.fields]
         run = fields[:1]
         for field in fields[1:]:
@@ -138,7 +135,7 @@ class _Connection:
         return run
 
     def _gather(self, message: str, fields: list[Field], pad: str | None) -> None:
-        """Put braces around the first fields of a group, and the others behind those."""
+        """Put braces around the first fields of a group, and move the others behind them."""
         run = self._first_run(fields)
         own_pad = next((f for f in fields if f.name == "pad"), None)
         if pad is not None and own_pad is not None:
@@ -148,7 +145,7 @@ class _Connection:
         extra += [f"pad: {pad}"] if pad is not None else []
         for field in fields:
             new = f"{message} {{ {self._renamed(field)}{self._value(field)} }}"
-            self.run.log(field.start, self.name, self.edits.source(field), new)
+            self.upgrade.log(field.start, self.name, self.edits.source(field), new)
         for field in fields[len(run) :]:
             self.edits.remove(field)
         if not run:
@@ -166,22 +163,22 @@ class _Connection:
         return self.edits.bare(field.name_end, field.end)
 
 
-def move_transformations(run: Run, edits: Edits) -> None:
-    """Put scale, mean file, crop size and mirror of V1's data layers into their transform_param."""
-    for net in run.nets():
+def move_transformations(upgrade: TextUpgrade, edits: Edits) -> None:
+    """Move scale, mean file, crop size and mirror of V1's data layers into their transform_param."""
+    for net in upgrade.nets():
         for layer in net.all("layers"):
             assert isinstance(layer.value, Block)
             data = layer.value.last(V1_DATA.get(layer.value.text_of("type") or "", ""))
             if data is not None and isinstance(data.value, Block):
                 moved = [f for f in data.value.fields if f.name in MOVED]
                 if moved:
-                    _move(run, edits, layer.value, data, moved)
+                    _move(upgrade, edits, layer.value, data, moved)
 
 
-def _move(run: Run, edits: Edits, layer: Block, data: Field, moved: list[Field]) -> None:
+def _move(upgrade: TextUpgrade, edits: Edits, layer: Block, data: Field, moved: list[Field]) -> None:
     name = layer.text_of("name") or ""
     for field in moved:
-        run.log(field.start, name, edits.source(field), f"transform_param {{ {edits.source(field)} }}")
+        upgrade.log(field.start, name, edits.source(field), f"transform_param {{ {edits.source(field)} }}")
     target = layer.last("transform_param")
     if target is None or not isinstance(target.value, Block):
         own_line = edits.begins_line(moved[0])

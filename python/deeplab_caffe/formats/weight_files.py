@@ -1,4 +1,4 @@
-"""Weight files of every form and dialect as one kind of object: layers by name, type and blobs."""
+"""Weight files of every container and dialect, read into one kind of object: layers by name, type and blobs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .upgrade_deeplab import TYPES as _DEEPLAB_V1_TYPES
 from .upgrade_layers import V0_TYPES, V1_TYPES
 from .weights import BlobArray, LayerWeights, encode_blob, encode_bytes, encode_varint
 
-#: types that tell whose file it is, where the layers are of today's form
+#: types that show which fork a file of today's form comes from
 _DEEPLAB_V2 = types_where(lambda row: DEEPLAB_V2 in row.known_to)
 _PSPNET = types_where(lambda row: PSPNET in row.known_to) - _DEEPLAB_V2
 #: from this number on DeepLab v1's types differ from those of BVLC's Caffe of 2014
@@ -27,10 +27,14 @@ _OWN_OFFSET = 1000
 
 @dataclass(frozen=True)
 class WeightFile:
-    """What a weight file holds.
+    """The content of a weight file.
 
-    container: "binary" or "HDF5". dialect: V0, V1, DeepLab v1, V2, DeepLab v2 or PSPNet; the last three differ in
-    their layer types alone, and HDF5 has no types, so there it is "". The types of layers are today's words.
+    Attributes:
+        path: the file.
+        container: "binary" or "HDF5".
+        dialect: V0, V1, DeepLab v1, V2, DeepLab v2 or PSPNet. The last three differ only in their layer types; HDF5
+            has no types, so there it is "".
+        layers: all layers, their types as today's names.
     """
 
     path: str
@@ -40,15 +44,17 @@ class WeightFile:
 
     @property
     def weighted(self) -> list[LayerWeights]:
-        """The layers that have blobs."""
+        """The layers with blobs."""
         return [layer for layer in self.layers if layer.blobs]
 
 
 def read_weight_file(path: str | os.PathLike[str]) -> WeightFile:
-    """Read a binary or HDF5 weight file of any dialect; arrays of a binary file are mapped, not loaded.
+    """Read a binary or HDF5 weight file of any dialect; arrays of a binary file are memory-mapped.
 
-    In HDF5 a parameter that an earlier layer owns is not repeated: such a layer has fewer blobs here. Raises InputError
-    where the file is missing, damaged or something else.
+    HDF5 does not repeat a parameter that an earlier layer owns: such a layer has fewer blobs here.
+
+    Raises:
+        InputError: the file is missing, damaged or not a weight file.
     """
     if weights_hdf5.is_hdf5(path):
         found = weights_hdf5.read_caffemodel(path)
@@ -73,13 +79,13 @@ def _dialect(layers: Iterable[LayerWeights]) -> str:
 
 
 def _is_deeplab_v1(layer: LayerWeights) -> bool:
-    """Number 39 is IMAGE_SEG_DATA there and DECONVOLUTION elsewhere, which has blobs."""
+    """Number 39 is IMAGE_SEG_DATA in DeepLab v1; elsewhere it is DECONVOLUTION, which has blobs."""
     number = int(layer.type or 0) if layer.type.isdecimal() else 0
     return number > _FIRST_OWN or (number == _FIRST_OWN and not layer.blobs)
 
 
 def _today(layer: LayerWeights, dialect: str) -> str:
-    """Today's word for a layer's type; what the file says where there is none."""
+    """Today's name of a layer's type, or what the file has if there is none."""
     if layer.form == "V2":
         return layer.type
     if layer.form == "V0":
@@ -95,10 +101,16 @@ def _today(layer: LayerWeights, dialect: str) -> str:
 def write_weight_file(
     path: str | os.PathLike[str], layers: Iterable[LayerWeights], name: str = "", form: str = "V2"
 ) -> None:
-    """Write layers, by name, type and blobs, as HDF5 where the path ends in .h5, else binary; real Caffe reads both.
+    """Write layers by name, type and blobs, which is all that a net needs to load them; real Caffe reads the file.
 
-    A net needs no more than that to load them. form: "V2", or "V1" for forks from before 2015: numbered types, and
-    four sizes for every blob, of layers that have some. Raises InputError for what a form cannot hold.
+    Args:
+        path: HDF5 if it ends in .h5, otherwise binary.
+        layers: the layers to write.
+        name: the net's name.
+        form: "V2", or "V1" for forks from before 2015: only layers with blobs, numbered types, four sizes per blob.
+
+    Raises:
+        InputError: the form cannot represent a layer.
     """
     if form == "V1":
         _write_v1(path, layers, name)
@@ -112,13 +124,13 @@ def write_weight_file(
 
 def _write_v1(path: str | os.PathLike[str], layers: Iterable[LayerWeights], name: str) -> None:
     if os.fspath(path).endswith(".h5"):
-        raise InputError(f"{path}: Caffe of the form V1 reads no HDF5; give a name without .h5")
+        raise InputError(f"{path}: V1 does not support HDF5; give a name without .h5")
     numbers = {today: schema.V1LayerParameter.LayerType.Value(old) for old, today in V1_TYPES.items()}
     with replacing(path) as temporary, temporary.open("wb") as file:
         file.write(encode_bytes(1, name.encode()))
         for layer in (layer for layer in layers if layer.blobs):
             if layer.type and layer.type not in numbers:
-                raise InputError(f"{path}: layer '{layer.name}': V1 has no type {layer.type}")
+                raise InputError(f"{path}: layer '{layer.name}': V1 does not support the type {layer.type}")
             head = encode_bytes(4, layer.name.encode())
             head += encode_varint(5 << 3) + encode_varint(numbers[layer.type]) if layer.type else b""
             file.write(encode_bytes(2, head + b"".join(encode_bytes(6, _legacy_blob(layer, b)) for b in layer.blobs)))
@@ -126,16 +138,16 @@ def _write_v1(path: str | os.PathLike[str], layers: Iterable[LayerWeights], name
 
 def _legacy_blob(layer: LayerWeights, blob: BlobArray) -> bytes:
     if blob.data.ndim > 4:
-        raise InputError(f"layer '{layer.name}': a blob of {blob.data.ndim} axes; V1 has four")
+        raise InputError(f"layer '{layer.name}': a blob has {blob.data.ndim} axes; V1 supports four")
     sizes = (1,) * (4 - blob.data.ndim) + blob.data.shape
     head = b"".join(encode_varint(i << 3) + encode_varint(size) for i, size in enumerate(sizes, 1))
     return head + encode_bytes(5, np.ascontiguousarray(blob.data, dtype="<f4").tobytes())
 
 
 def with_todays_shapes(layers: Iterable[LayerWeights]) -> list[LayerWeights]:
-    """The layers with blobs of four stated sizes in the shapes that today's layers have.
+    """The layers with blobs of four legacy sizes reshaped to what today's layers have.
 
-    Weights of convolutions keep their four axes, those of inner products have two, all else is a vector.
+    Weights of convolutions keep four axes, those of inner products get two, all others become vectors.
     """
     return [replace(x, blobs=[_modern(x, i, blob) for i, blob in enumerate(x.blobs)]) for x in layers]
 

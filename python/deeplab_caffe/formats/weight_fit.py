@@ -1,25 +1,29 @@
-"""What of a weight file a net would take: loaded, missing, left over, of another shape."""
+"""Compare a weight file with a net: which layers would be loaded, are missing, unused, or of another shape."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from ..arrays import Shape
 from ..errors import InputError
 from ..tables import table
 from .filler_types import FILLER_TYPES
 from .weight_files import WeightFile
-from .weight_shapes import Shape
 from .weights import LayerWeights
 
 
 @dataclass(frozen=True)
 class NetLayer:
-    """A layer of a net with parameters: its type, their shapes, and which of them an earlier layer owns.
+    """A layer of a net with parameters.
 
-    needs_weights: whether it is of no use with the values that its fillers give it (a bilinear Deconvolution is).
-    dilation, stride: of a convolution, in pixels of its bottom.
+    Attributes:
+        type: its type.
+        shapes: the shapes of its parameters.
+        borrowed: which of them an earlier layer owns.
+        needs_weights: False for layers that are useful with what their fillers give them (a bilinear Deconvolution).
+        dilation, stride: of a convolution, in pixels of its bottom.
     """
 
     type: str
@@ -32,7 +36,7 @@ class NetLayer:
 
 @dataclass(frozen=True)
 class Mismatch:
-    """A layer that both have, but not in the same shape: copying into it fails."""
+    """A layer that file and net have in different shapes, so that copying fails."""
 
     layer: str
     reason: str
@@ -40,11 +44,15 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class Fit:
-    """What copying a weight file into a net does, by layer names.
+    """The result of comparing a weight file with a net, by layer names.
 
-    loaded: get the file's values. missing: have parameters, of which the file says nothing; they keep what their
-    fillers give them. skipped: in the file, not in the net. mismatched: copying fails there, and nothing is copied.
-    uninitialized: those of `missing` that are of no use like that.
+    Attributes:
+        weights, net: the two files.
+        loaded: layers that get the file's values.
+        missing: layers with parameters that are not in the file; they keep what their fillers give them.
+        uninitialized: those of `missing` that are useless without weights.
+        skipped: layers that are in the file, but not in the net.
+        mismatched: layers of another shape; copying fails, and nothing is copied.
     """
 
     weights: str
@@ -57,14 +65,14 @@ class Fit:
 
     @property
     def is_whole(self) -> bool:
-        """Whether every layer that needs weights gets them and nothing is left over."""
+        """Whether every layer that needs weights gets them and nothing of the file is unused."""
         return not (self.uninitialized or self.skipped or self.mismatched)
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "is_whole": self.is_whole}
 
     def demand_initialized(self) -> None:
-        """Raise InputError where a layer that needs weights gets none: a net for use would compute nonsense."""
+        """Raise InputError if a layer that needs weights gets none: the net would compute nonsense."""
         if self.uninitialized:
             some = _shortened(self.uninitialized)
             raise InputError(
@@ -90,18 +98,20 @@ def _shortened(names: list[str], most: int = 12) -> str:
     return ", ".join(shown)
 
 
-def layers_of(net: Any) -> dict[str, NetLayer]:
-    """The layers with parameters of a net, of any engine, built or inferred: what `fit` compares a file with.
+def net_layers(named: Iterable[tuple[str, Any]], borrowed: Container[int] = ()) -> dict[str, NetLayer]:
+    """The layers with parameters among a net's layers: what `fit` compares a file with.
 
-    Who owns a shared parameter and what its filler is only the embedded engine tells.
+    Args:
+        named: the name of each layer and the layer, of any engine: its `type`, its `blobs` with their shapes and, if
+            the engine has it, its `param`, which says what the filler is.
+        borrowed: ids of the parameters that an earlier layer owns.
     """
-    owned_elsewhere = getattr(net, "borrowed", {})
     found: dict[str, NetLayer] = {}
-    for name, layer in zip(net._layer_names, net.layers, strict=True):
+    for name, layer in named:
         if len(layer.blobs) and name not in found:
             shapes = [tuple(blob.shape) for blob in layer.blobs]
-            borrowed = [id(blob) in owned_elsewhere for blob in layer.blobs]
-            found[name] = _with_param(NetLayer(layer.type, shapes, borrowed), getattr(layer, "param", None))
+            owned_elsewhere = [id(blob) in borrowed for blob in layer.blobs]
+            found[name] = _with_param(NetLayer(layer.type, shapes, owned_elsewhere), getattr(layer, "param", None))
     return found
 
 
@@ -119,7 +129,13 @@ def _is_final(filler: str) -> bool:
 
 
 def fit(file: WeightFile, net: str, layers: Mapping[str, NetLayer]) -> Fit:
-    """Compare a file with a net's layers that have parameters (name → layer), by Caffe's rules of copying."""
+    """Compare a weight file with a net, by Caffe's rules for copying weights.
+
+    Args:
+        file: the weight file.
+        net: the net's file, for messages.
+        layers: name → layer, the layers of the net with parameters (see `net_layers`).
+    """
     stored = {layer.name: layer for layer in file.weighted}
     result = Fit(file.path, net)
     for name, layer in layers.items():

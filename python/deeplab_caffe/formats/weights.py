@@ -1,8 +1,8 @@
-"""Weight files without a schema: `.caffemodel` and `.solverstate` by name, type and blobs alone.
+"""Binary weight files, `.caffemodel` and `.solverstate`, read and written without a schema.
 
-Field numbers of layer parameters differ between the forks, those of names and blobs do not, so nothing else is
-decoded (legacy-format facts: `layer` = 100, `layers` = 2; a blob's data = 5, shape = 7, legacy sizes 1 to 4,
-double_data = 8). Files are memory-mapped and values become arrays without a copy.
+The forks of Caffe differ in the field numbers of layer parameters, but not in those of names, types and blobs. So only
+these are decoded (field numbers: `layer` 100, `layers` 2; in a blob data 5, shape 7, legacy sizes 1 to 4,
+double_data 8). Files are memory-mapped, and values become arrays without a copy.
 """
 
 from __future__ import annotations
@@ -26,9 +26,13 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 @dataclass
 class BlobArray:
-    """One blob of a file: float32 `data` in its own shape; `legacy` if the file gives num/channels/height/width.
+    """One blob of a file.
 
-    dtype: what the values are in the file, float or double.
+    Attributes:
+        data: the values as float32, in the shape of the file.
+        legacy: whether the file gives the shape as num, channels, height, width.
+        diff: the gradient, if the file has one.
+        dtype: the type of the values in the file, "float" or "double".
     """
 
     data: np.ndarray
@@ -39,9 +43,13 @@ class BlobArray:
 
 @dataclass
 class LayerWeights:
-    """One layer of a weight file. `type` is a word (V2), a number's text (V1), or Caffe's oldest, in lower case (V0).
+    """One layer of a weight file.
 
-    form: which of the three the file has it in.
+    Attributes:
+        name: the layer's name.
+        type: its type: a word (V2), a number as text (V1), or a word in lower case (V0).
+        blobs: its parameters.
+        form: which of these the file uses: "V2", "V1" or "V0".
     """
 
     name: str
@@ -51,13 +59,14 @@ class LayerWeights:
 
 
 class _Damaged(ValueError):
-    """The bytes at an offset are not what the wire format wants."""
+    """The bytes at an offset are not valid in the wire format."""
 
 
 def read_caffemodel(path: str | os.PathLike[str]) -> list[LayerWeights]:
     """Every layer of a binary `.caffemodel` of any dialect, in order, with read-only arrays.
 
-    Raises InputError where the file is missing, truncated or not a caffemodel.
+    Raises:
+        InputError: the file is missing, truncated or not a caffemodel.
     """
     view = _map(path)
     layers: list[LayerWeights] = []
@@ -73,7 +82,7 @@ def read_caffemodel(path: str | os.PathLike[str]) -> list[LayerWeights]:
             f"{path}: truncated or not a .caffemodel: {error}{done}; the file has {len(view)} bytes"
         ) from None
     if not layers:
-        raise InputError(f"{path}: holds no layers; a .caffemodel was wanted")
+        raise InputError(f"{path}: has no layers; expected a .caffemodel")
     return layers
 
 
@@ -103,7 +112,7 @@ def _varint(view: Buffer, at: int) -> tuple[int, int]:
     result = shift = 0
     while True:
         if at >= len(view):
-            raise _Damaged(f"the data end within a number at byte {at}")
+            raise _Damaged(f"the data ends within a number at byte {at}")
         byte = view[at]
         at += 1
         result |= (byte & 0x7F) << shift
@@ -141,7 +150,7 @@ def _layer(view: Buffer, name: int, kind: int, blobs: int) -> LayerWeights:
 
 
 def _old_layer(view: Buffer) -> LayerWeights:
-    """A V1 layer, or V0's connection around a layer in field 1."""
+    """A V1 layer, or a V0 connection around a layer in field 1."""
     inner = [value for number, wire, value in fields(view) if number == 1 and wire == _BYTES]
     layer = _layer(inner[0], name=1, kind=2, blobs=50) if inner else _layer(view, name=4, kind=5, blobs=6)
     layer.form = "V0" if inner else "V1"
@@ -179,7 +188,7 @@ def _blob(view: Buffer) -> BlobArray:
 
 
 def _joined(values: dict[int, list[np.ndarray]], double: int, single: int) -> np.ndarray:
-    """Double values win over single ones; unpacked values come one by one."""
+    """Double values are preferred to single ones; unpacked values are separate fields."""
     parts = values.get(double) or values.get(single) or [np.zeros(0, np.float32)]
     whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
     return whole.astype(np.float32, copy=False)
@@ -202,7 +211,7 @@ def _dims(view: Any) -> list[int]:
 
 
 def encode_varint(value: int) -> bytes:
-    """A non-negative integer in the wire format."""
+    """A non-negative integer as a varint of the wire format."""
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
@@ -226,7 +235,7 @@ def encode_blob(data: np.ndarray, diff: np.ndarray | None = None) -> bytes:
 
 
 def write_caffemodel(path: str | os.PathLike[str], name: str, layers: list[tuple[bytes, list[bytes]]]) -> None:
-    """Write a NetParameter: its name, and for each layer the serialised definition and encoded blobs."""
+    """Write a binary `.caffemodel`: the net's name, and for each layer its serialised definition and encoded blobs."""
     with replacing(path) as temporary, temporary.open("wb") as file:
         file.write(encode_bytes(1, name.encode()))
         for definition, blobs in layers:
@@ -238,7 +247,7 @@ def write_caffemodel(path: str | os.PathLike[str], name: str, layers: list[tuple
 
 @dataclass
 class SolverState:
-    """What `.solverstate` holds."""
+    """The content of a `.solverstate`."""
 
     iter: int
     learned_net: str
@@ -247,7 +256,7 @@ class SolverState:
 
 
 def read_solverstate(path: str | os.PathLike[str]) -> SolverState:
-    """Read a binary `.solverstate`; InputError where it is missing or damaged."""
+    """Read a binary `.solverstate`; raises InputError if it is missing or damaged."""
     state = SolverState(0, "", [], 0)
     view = _map(path)
     try:

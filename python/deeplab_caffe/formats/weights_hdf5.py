@@ -1,8 +1,8 @@
 """Weight and state files in HDF5: `.caffemodel.h5` and `.solverstate.h5`. Mirrors `net.cpp` and `sgd_solver.cpp`.
 
-Weights: a group `/data` with one group per layer, parameterless ones too, and in it the datasets "0", "1", … in the
-blobs' own shapes; parameters that belong to an earlier layer are left out. With gradients a parallel group `/diff`
-that has them all. State: `iter`, `learned_net`, `current_step` and a group `history`.
+Weights: a group `/data` with one group per layer, also those without parameters, and in it the datasets "0", "1", … in
+the blobs' own shapes; parameters that an earlier layer owns are left out. With gradients also a group `/diff`, which
+has all of them. State: `iter`, `learned_net`, `current_step` and a group `history`.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from ..errors import InputError
 from ..files import replacing
 from .weights import SolverState
 
-#: what values may take: this many times the file's bytes (it may be compressed), and some
+#: the limit for the bytes of all values: so many times the size of the file (it may be compressed), plus some
 _MOST_PER_BYTE, _SLACK = 20, 1 << 26
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 @dataclass
 class LayerDatasets:
-    """One layer of a weight file: its float32 blobs by their number; a shared one may be missing."""
+    """One layer of a weight file: its float32 blobs by number; one that an earlier layer owns may be missing."""
 
     name: str
     data: dict[int, np.ndarray] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class LayerDatasets:
 
 
 def is_hdf5(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is HDF5, by its first bytes, or by the suffix .h5 where it cannot be read."""
+    """Whether a file is HDF5: by its first bytes, or by the suffix .h5 if it cannot be read."""
     try:
         with open(path, "rb") as file:
             return file.read(len(_SIGNATURE)) == _SIGNATURE
@@ -47,13 +47,14 @@ def is_hdf5(path: str | os.PathLike[str]) -> bool:
 def read_caffemodel(path: str | os.PathLike[str]) -> list[LayerDatasets]:
     """Every layer of a `.caffemodel.h5` in the file's order; a name with "/" may be stored as nested groups.
 
-    Raises InputError where the file is missing, damaged, or holds something else.
+    Raises:
+        InputError: the file is missing, damaged, or not a `.caffemodel.h5`.
     """
     with _open(path, "a .caffemodel.h5") as file:
         if not isinstance(file.get("data"), h5py.Group):
-            raise InputError(f"{path}: has no group 'data'; a .caffemodel.h5 was wanted")
+            raise InputError(f"{path}: has no group 'data'; expected a .caffemodel.h5")
         layers: dict[str, LayerDatasets] = {}
-        reader = _Reader(path)
+        reader = _DatasetReader(path)
         for kind in ("data", "diff"):
             if kind in file:
                 for name, arrays in reader.layers(file[kind]):
@@ -61,8 +62,8 @@ def read_caffemodel(path: str | os.PathLike[str]) -> list[LayerDatasets]:
         return list(layers.values())
 
 
-class _Reader:
-    """Reads datasets while they can be what the file holds: a few bytes may state any size, or be linked often."""
+class _DatasetReader:
+    """Reads datasets up to a limit by the file's size: a few bytes can claim any shape, or be linked many times."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = path
@@ -71,7 +72,7 @@ class _Reader:
     def layers(self, group: h5py.Group, prefix: str = "") -> Iterator[tuple[str, dict[int, np.ndarray]]]:
         for name, inner in group.items():
             if not isinstance(inner, h5py.Group):
-                raise InputError(f"{self.path}: '{inner.name}' is a dataset where the group of a layer was wanted")
+                raise InputError(f"{self.path}: '{inner.name}' is a dataset; expected the group of a layer")
             if any(isinstance(inner.get(key), h5py.Group) for key in inner):
                 yield from self.layers(inner, f"{prefix}{name}/")
             else:
@@ -79,21 +80,21 @@ class _Reader:
 
     def _number(self, key: str, group: h5py.Group) -> int:
         if not key.isdecimal():
-            raise InputError(f"{self.path}: '{group.name}/{key}' should be named by its number, 0 or 1 or …")
+            raise InputError(f"{self.path}: '{group.name}/{key}': expected the number of a blob as name: 0, 1, …")
         return int(key)
 
     def array(self, dataset: h5py.Dataset) -> np.ndarray:
         if dataset.dtype.kind not in "iuf":
-            raise InputError(f"{self.path}: '{dataset.name}' holds {dataset.dtype}, wanted numbers")
+            raise InputError(f"{self.path}: '{dataset.name}': expected numbers, got {dataset.dtype}")
         return np.asarray(self.values(dataset), dtype=np.float32)
 
     def values(self, dataset: h5py.Dataset) -> Any:
-        """A dataset as it is stored."""
+        """The values of a dataset as stored."""
         self.room -= dataset.size * max(4, dataset.dtype.itemsize)
         if self.room < 0:
             raise InputError(
-                f"{self.path}: '{dataset.name}' states the shape {dataset.shape}, more than a file of "
-                f"{os.path.getsize(self.path)} bytes holds"
+                f"{self.path}: '{dataset.name}' claims the shape {dataset.shape}, more than a file of "
+                f"{os.path.getsize(self.path)} bytes can hold"
             )
         return dataset[()]
 
@@ -111,23 +112,23 @@ def write_caffemodel(path: str | os.PathLike[str], layers: list[LayerDatasets], 
 
 
 def check_names(names: Iterable[str], source: object) -> None:
-    """Refuse layer names that HDF5 cannot hold: those with "/"."""
+    """Raise InputError for a layer name that HDF5 does not support: one with "/"."""
     for name in names:
         if "/" in name:
-            raise InputError(f"{source}: layer '{name}': HDF5 has no names with '/'; save as .caffemodel instead")
+            raise InputError(f"{source}: layer '{name}': HDF5 does not support '/' in names; save as .caffemodel")
 
 
 def read_solverstate(path: str | os.PathLike[str]) -> SolverState:
-    """Read a `.solverstate.h5`; raises InputError where it is missing or damaged."""
+    """Read a `.solverstate.h5`; raises InputError if it is missing or damaged."""
     with _open(path, "a .solverstate.h5") as file:
         missing = [name for name in ("iter", "current_step", "history") if name not in file]
         if missing:
-            raise InputError(f"{path}: has no '{missing[0]}'; a .solverstate.h5 was wanted")
+            raise InputError(f"{path}: has no '{missing[0]}'; expected a .solverstate.h5")
         history = file["history"]
         absent = [i for i in range(len(history)) if str(i) not in history]
         if absent:
-            raise InputError(f"{path}: 'history' has {len(history)} datasets, but none named '{absent[0]}'")
-        reader = _Reader(path)
+            raise InputError(f"{path}: 'history' has {len(history)} datasets, but '{absent[0]}' is missing")
+        reader = _DatasetReader(path)
         learned = bytes(reader.values(file["learned_net"])).split(b"\0")[0].decode() if "learned_net" in file else ""
         return SolverState(
             int(np.ravel(reader.values(file["iter"]))[0]),
@@ -151,7 +152,7 @@ def write_solverstate(path: str | os.PathLike[str], state: SolverState) -> None:
 
 @contextmanager
 def _writing(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
-    """An HDF5 file to fill, which is then written whole: the library itself does not survive a full disk."""
+    """An HDF5 file to fill in memory, then written whole: the library itself crashes on a full disk."""
     content = io.BytesIO()
     with h5py.File(content, "w") as file:
         yield file
@@ -160,8 +161,8 @@ def _writing(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
 
 
 @contextmanager
-def _open(path: str | os.PathLike[str], wanted: str) -> Iterator[h5py.File]:
-    """An HDF5 file for reading, with the library's errors as ours."""
+def _open(path: str | os.PathLike[str], expected: str) -> Iterator[h5py.File]:
+    """An HDF5 file for reading; errors of the library become InputErrors."""
     if not os.path.exists(path):
         raise InputError(f"Could not open file {path}: No such file or directory")
     try:
@@ -170,5 +171,5 @@ def _open(path: str | os.PathLike[str], wanted: str) -> Iterator[h5py.File]:
     except InputError:
         raise
     except (OSError, LookupError, RuntimeError, ValueError, TypeError, AttributeError, MemoryError) as error:
-        # h5py answers damaged bytes with any of these, depending on where they are
-        raise InputError(f"{path}: damaged or not {wanted}: {error}") from None
+        # h5py raises any of these for damaged bytes, depending on their place
+        raise InputError(f"{path}: damaged or not {expected}: {error}") from None

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
+from ..arrays import Shape
 from ..formats import schema
 from .analysis import Analysis, LayerAnalysis
 from .memory import Memory
-from .shapes import Shape
 from .sliding_windows import window_sizes
 
 _HEAD = (

@@ -9,12 +9,13 @@ from typing import Any
 from ..errors import InputError
 from ..formats import schema
 from ..formats.definition import definition_in, is_solver
-from ..formats.prototxt import Document, StandIns, to_message
+from ..formats.messages import Placeholders, to_message
+from ..formats.prototxt import Document
 from ..formats.tree import Block, Field
 from ..formats.upgrade import upgrade_solver
+from ..formats.wiring import Maker, Wiring
 from .diff_fields import ABSENT, FieldChange, changes
 from .diff_match import Matching
-from .wiring import Maker, Wiring
 
 
 @dataclass(frozen=True)
@@ -91,24 +92,24 @@ def diff_documents(before: Document, after: Document) -> PrototxtDifference:
 class _Comparison:
     def __init__(self, before: Document, after: Document) -> None:
         self.documents = before, after
-        self.stand_ins = StandIns()
+        self.placeholders = Placeholders(before, after)
         self.result = PrototxtDifference(before.filename, after.filename)
 
     def solvers(self) -> PrototxtDifference:
         messages = []
         for document in self.documents:
-            message = to_message(document, schema.SolverParameter(), stand_ins=self.stand_ins)
+            message = to_message(document, schema.SolverParameter(), placeholders=self.placeholders)
             upgrade_solver(message, document.filename)
             messages.append(message)
         roots = [document.root for document in self.documents]
-        self.result.top = [self._placed(change, roots, ("", "")) for change in changes(*messages)]
+        self.result.top = [self._placed(change, roots, ("", "")) for change in self._changes(*messages)]
         return self.result
 
     def nets(self) -> PrototxtDifference:
-        nets = [definition_in(document, self.stand_ins) for document in self.documents]
+        nets = [definition_in(document, self.placeholders) for document in self.documents]
         roots = [document.root for document in self.documents]
         skip = ("layer", "layers", "input", "input_dim", "input_shape")
-        top = changes(nets[0].param, nets[1].param, skip)
+        top = self._changes(nets[0].param, nets[1].param, skip)
         self.result.top = [self._placed(change, roots, ("", "")) for change in top]
         self.blocks = [_blocks(document) for document in self.documents]
         self.origins = [[entry.origin for entry in net.entries] for net in nets]
@@ -139,7 +140,7 @@ class _Comparison:
         if before != after:
             blocks = [self.blocks[k].get(place.where) for k, place in enumerate(places)]
             origins = places[0].where, places[1].where
-            found = [self._placed(c, blocks, origins) for c in changes(before, after, _left_out(before, after))]
+            found = [self._placed(c, blocks, origins) for c in self._changes(before, after, _left_out(before, after))]
         return LayerChange(*places, tuple(found), tuple(self._connections(i, j)), moved)
 
     # -- connections
@@ -185,13 +186,14 @@ class _Comparison:
         p = (self.matching.before, self.matching.after)[which].layers[layer]
         return LayerPlace(p.name, p.type, self.origins[which][layer])
 
+    def _changes(self, before: Any, after: Any, skip: Sequence[str] = ()) -> Iterator[FieldChange]:
+        return changes(before, after, skip, self.placeholders.texts)
+
     def _placed(self, change: FieldChange, blocks: Sequence[Block | None], around: tuple[str, str]) -> FieldChange:
-        """A change with the places of its values (the place `around` them if they are absent), and with its template
-        variables as they are written."""
+        """A change with the places of its values (the place `around` them if they are absent)."""
         found = zip(self.documents, blocks, around, strict=True)
         places = [_where(document, block, change.path) or place for document, block, place in found]
-        texts = [self.stand_ins.restore(text) for text in (change.before, change.after)]
-        return replace(change, before=texts[0], after=texts[1], where_before=places[0], where_after=places[1])
+        return replace(change, where_before=places[0], where_after=places[1])
 
 
 def _left_out(before: Any, after: Any) -> list[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from ..formats.messages import is_repeated
+from ..formats.scalar_values import is_repeated
 from ..formats.writer import format_field
 
 #: shown for a field that is not stated
@@ -35,78 +35,86 @@ class FieldChange:
         return f"{rest if rest and first.endswith('_param') else self.path} {self.before} → {self.after}"
 
 
-def changes(before: Any, after: Any, skip: Sequence[str] = ()) -> Iterator[FieldChange]:
-    """The fields whose meaning differs between two messages of one type, without places; `skip`: fields to ignore."""
-    yield from _changes(before, after, "", skip)
+def changes(
+    before: Any, after: Any, skip: Sequence[str] = (), texts: Mapping[int, str] | None = None
+) -> Iterator[FieldChange]:
+    """The fields whose meaning differs between two messages of one type, without places.
+
+    Args:
+        before, after: the messages.
+        skip: fields to ignore.
+        texts: numbers that stand for template variables → the variables; see `messages.Placeholders`.
+    """
+    yield from _Changes(texts or {}).of(before, after, "", skip)
 
 
-def _changes(before: Any, after: Any, prefix: str, skip: Sequence[str] = ()) -> Iterator[FieldChange]:
-    windows = _WINDOWS.get(before.DESCRIPTOR.name, {})
-    said_otherwise = {name for names, _ in windows.values() for name in names}
-    for name, (names, usual) in windows.items():
-        old, new = (_window(message, names, usual) for message in (before, after))
-        if old != new:
-            yield FieldChange(prefix + name, old, new)
-    stated = {d.name: d for message in (before, after) for d, _ in message.ListFields()}
-    for descriptor in sorted(stated.values(), key=lambda d: d.index):
-        if descriptor.name not in said_otherwise and descriptor.name not in skip:
-            yield from _field_changes(descriptor, before, after, prefix + descriptor.name)
+class _Changes:
+    def __init__(self, texts: Mapping[int, str]) -> None:
+        self._texts = texts
 
+    def of(self, before: Any, after: Any, prefix: str, skip: Sequence[str] = ()) -> Iterator[FieldChange]:
+        windows = _WINDOWS.get(before.DESCRIPTOR.name, {})
+        said_otherwise = {name for names, _ in windows.values() for name in names}
+        for name, (names, usual) in windows.items():
+            old, new = (self._window(message, names, usual) for message in (before, after))
+            if old != new:
+                yield FieldChange(prefix + name, old, new)
+        stated = {d.name: d for message in (before, after) for d, _ in message.ListFields()}
+        for descriptor in sorted(stated.values(), key=lambda d: d.index):
+            if descriptor.name not in said_otherwise and descriptor.name not in skip:
+                yield from self._field_changes(descriptor, before, after, prefix + descriptor.name)
 
-def _field_changes(descriptor: Any, before: Any, after: Any, path: str) -> Iterator[FieldChange]:
-    old, new = getattr(before, descriptor.name), getattr(after, descriptor.name)
-    if is_repeated(descriptor):
-        if descriptor.message_type is None:
-            values = [_listed(descriptor, values) for values in (old, new)]
-            if values[0] != values[1]:
-                yield FieldChange(path, *values)
-        elif descriptor.name in _SETS:
-            texts = [" ".join(sorted(_block_text(descriptor, m) for m in ms)) or ABSENT for ms in (old, new)]
-            if texts[0] != texts[1]:
-                yield FieldChange(path, *texts)
+    def _field_changes(self, descriptor: Any, before: Any, after: Any, path: str) -> Iterator[FieldChange]:
+        old, new = getattr(before, descriptor.name), getattr(after, descriptor.name)
+        if is_repeated(descriptor):
+            if descriptor.message_type is None:
+                values = [self._listed(descriptor, values) for values in (old, new)]
+                if values[0] != values[1]:
+                    yield FieldChange(path, *values)
+            elif descriptor.name in _SETS:
+                texts = [" ".join(sorted(self._block_text(descriptor, m) for m in ms)) or ABSENT for ms in (old, new)]
+                if texts[0] != texts[1]:
+                    yield FieldChange(path, *texts)
+            else:
+                usual = descriptor.message_type._concrete_class()
+                for i, (one, other) in enumerate(zip_longest(old, new, fillvalue=usual)):
+                    yield from self.of(one, other, f"{path}[{i}].")
+        elif descriptor.message_type is not None:
+            yield from self.of(old, new, f"{path}.")
         else:
-            usual = descriptor.message_type._concrete_class()
-            for i, (one, other) in enumerate(zip_longest(old, new, fillvalue=usual)):
-                yield from _changes(one, other, f"{path}[{i}].")
-    elif descriptor.message_type is not None:
-        yield from _changes(old, new, f"{path}.")
-    else:
-        texts = [_value(descriptor, message) for message in (before, after)]
-        same = old == new and (descriptor.has_default_value or ABSENT not in texts)
-        if not same:
-            yield FieldChange(path, *texts)
+            texts = [self._value(descriptor, message) for message in (before, after)]
+            same = old == new and (descriptor.has_default_value or ABSENT not in texts)
+            if not same:
+                yield FieldChange(path, *texts)
 
+    def _value(self, descriptor: Any, message: Any) -> str:
+        if message.HasField(descriptor.name):
+            return self._text(descriptor, getattr(message, descriptor.name))
+        return (
+            f"{self._text(descriptor, descriptor.default_value)} (default)" if descriptor.has_default_value else ABSENT
+        )
 
-def _value(descriptor: Any, message: Any) -> str:
-    if message.HasField(descriptor.name):
-        return _text(descriptor, getattr(message, descriptor.name))
-    return f"{_text(descriptor, descriptor.default_value)} (default)" if descriptor.has_default_value else ABSENT
+    def _listed(self, descriptor: Any, values: Sequence[Any]) -> str:
+        texts = [self._text(descriptor, value) for value in values]
+        return f"[{', '.join(texts)}]" if len(texts) > 1 else texts[0] if texts else ABSENT
 
+    def _text(self, descriptor: Any, value: Any) -> str:
+        return format_field(descriptor, value, self._texts).partition(": ")[2]
 
-def _listed(descriptor: Any, values: Sequence[Any]) -> str:
-    texts = [_text(descriptor, value) for value in values]
-    return f"[{', '.join(texts)}]" if len(texts) > 1 else texts[0] if texts else ABSENT
+    def _block_text(self, descriptor: Any, message: Any) -> str:
+        return format_field(descriptor, message, self._texts).partition(" ")[2]
 
-
-def _text(descriptor: Any, value: Any) -> str:
-    return format_field(descriptor, value).partition(": ")[2]
-
-
-def _block_text(descriptor: Any, message: Any) -> str:
-    return format_field(descriptor, message).partition(" ")[2]
-
-
-def _window(message: Any, names: Sequence[str], usual: str) -> str:
-    """A window size along all axes, in whichever fields it is stated: `3`, or `[3, 1]` for height and width."""
-    both, *sides = names
-    if any(message.HasField(side) for side in sides):
-        values = [getattr(message, side) for side in sides]
-    else:
-        value = getattr(message, both)
-        values = list(value) if hasattr(value, "__len__") else [value] if message.HasField(both) else []
-    if len(set(values)) > 1:
-        return f"[{', '.join(map(str, values))}]"
-    return str(values[0]) if values else usual
+    def _window(self, message: Any, names: Sequence[str], usual: str) -> str:
+        """A window size along all axes, in whichever fields it is stated: `3`, or `[3, 1]` for height and width."""
+        both, *sides = names
+        if any(message.HasField(side) for side in sides):
+            values = [getattr(message, side) for side in sides]
+        else:
+            value = getattr(message, both)
+            values = list(value) if hasattr(value, "__len__") else [value] if message.HasField(both) else []
+        if len(set(values)) > 1:
+            return f"[{', '.join(self._texts.get(v, str(v)) for v in values)}]"
+        return self._texts.get(values[0], str(values[0])) if values else usual
 
 
 _Windows = dict[str, tuple[tuple[str, ...], str]]

@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from typing import Any
 
+from ..formats.wiring import Wiring
 from .diff_fields import changes
-from .wiring import Wiring
 
 #: fields that identify and connect a layer rather than say what it computes
 IDENTITY = ("name", "bottom", "top", "param", "include", "exclude", "phase")

@@ -10,7 +10,7 @@ from typing import Any
 from ..caffe.layer_types.base import layer_class
 from ..caffe.net.splits import filter_layers
 from ..errors import InputError
-from ..formats import prototxt, schema
+from ..formats import messages, prototxt, schema
 from ..formats.definition import Definition, Entry, definition_in, definition_of, is_solver, net_path
 from ..formats.solver_types import SOLVER_TYPES
 from ..formats.upgrade import upgrade_solver
@@ -41,7 +41,7 @@ def read_source(path: str | os.PathLike[str], variables: Mapping[str, str] | Non
     document = prototxt.Document.read(path, variables)
     if not is_solver(document):
         return NetSource(definition_in(document))
-    solver = prototxt.to_message(document, schema.SolverParameter())
+    solver = messages.to_message(document, schema.SolverParameter())
     upgrade_solver(solver, str(path))
     given = [name for name in _NETS if solver.HasField(name)]
     if len(given) != 1:

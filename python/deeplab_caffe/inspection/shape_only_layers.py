@@ -10,15 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ..arrays import Shape, Size
 from ..caffe.blob import Blob
-from ..caffe.layer_types.base import Layer, Shape, layer_class
+from ..caffe.layer_types.base import Layer, layer_class
 from ..caffe.layer_types.python import python_layer
 from ..errors import InputError
 from ..formats.definition import Entry
 from ..permission import python_layers_allowed
 
 #: height and width
-Size = tuple[int, int]
 
 
 class Inputs:

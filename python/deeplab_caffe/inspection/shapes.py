@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..caffe.layer_types.base import Layer, Shape
+from ..arrays import Shape, Size
+from ..caffe.layer_types.base import Layer
 from ..caffe.net.net import Net
 from ..errors import InputError
 from ..formats.definition import Definition, Entry
 from .net_source import read_source, state_of
-from .shape_only_layers import Inputs, Size, shape_only_layer
+from .shape_only_layers import Inputs, shape_only_layer
 
 
 @dataclass

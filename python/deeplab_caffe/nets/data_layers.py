@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..arrays import Size
 from ..caffe.net_spec import Top, layers, params
 from ..formats import schema
 from .blocks import Spec
-from .input_sizes import Size
 from .net_context import NetContext
 
 _IGNORE = 255

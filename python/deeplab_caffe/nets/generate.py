@@ -9,9 +9,10 @@ from typing import get_args
 from ..data import Dataset, read_dataset
 from ..errors import InputError
 from ..formats.bvlc import to_bvlc
-from ..formats.prototxt import Document, nearest
+from ..formats.prototxt import Document
 from ..formats.signature import sign
 from ..formats.writer import format_message
+from ..spelling import did_you_mean
 from .blocks import Spec
 from .net_context import NetContext, Role
 from .option_flags import command_line
@@ -129,7 +130,7 @@ def _look_up(name: str) -> tuple[str, Variant]:
     if not slash or not dataset_name:
         raise InputError(f"got '{name}'; wanted <data set>/<model>, such as voc12/largefov")
     if model not in VARIANTS:
-        hint = nearest(model, list(VARIANTS)) or f"; known are: {', '.join(VARIANTS)}"
+        hint = did_you_mean(model, VARIANTS, f"; known are: {', '.join(VARIANTS)}")
         raise InputError(f"'{name}': there is no model '{model}'{hint}")
     return dataset_name, VARIANTS[model]
 

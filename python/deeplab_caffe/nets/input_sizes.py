@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..arrays import Size
 from ..errors import InputError
 
 #: (height, width) in pixels
-Size = tuple[int, int]
 
 
 @dataclass(frozen=True)

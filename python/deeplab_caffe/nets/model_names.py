@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from difflib import get_close_matches
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..errors import InputError
+from ..spelling import nearest_words, suggestion
 from .variants import VARIANTS
 
 #: data sets that targets call by a shorter name
@@ -69,11 +69,17 @@ def full_name(name: str) -> str:
     if found:
         return found
     is_model = name in VARIANTS
-    near = [target(d, name) for d in VARIANTS[name].datasets] if is_model else get_close_matches(name, known, 3)
-    hint = f"; did you mean {' or '.join(near)}?" if near else "; `deeplab list` shows all models"
+    near = [target(d, name) for d in VARIANTS[name].datasets] if is_model else _near(name, known)
+    hint = suggestion(near) if near else "; `deeplab list` shows all models"
     raise InputError(f"got '{name}'; wanted <data set>/<model> or <data set>_<model>, such as voc_largefov{hint}")
 
 
 def _datasets() -> list[str]:
     described = {path.stem for path in Path("datasets").glob("*.toml")}
     return sorted(described | {dataset for variant in VARIANTS.values() for dataset in variant.datasets})
+
+
+def _near(name: str, known: Iterable[str]) -> list[str]:
+    """Up to three known names: the nearest, and those that begin with it."""
+    near = nearest_words(name, known, 3)
+    return [*near, *(k for k in known if near and k.startswith(near[0]) and k not in near)][:3]

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from ..arrays import Size
 from ..data import Dataset, read_list
 from ..errors import InputError
 from .blocks import Style
-from .input_sizes import EIGHTH, Size, SizeRule, as_size
+from .input_sizes import EIGHTH, SizeRule, as_size
 from .options import GeneratorOptions
 from .solver_recipes import Recipe
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from ..arrays import Size
 from ..errors import InputError
-from .input_sizes import Size, as_size
+from .input_sizes import as_size
 from .solver_recipes import POLICIES
 
 #: the Caffe that nets are written for: DeepLab's (which the embedded one is too), or BVLC's

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..arrays import Size
 from ..formats import schema
 from ..formats.lr_policies import LR_POLICIES
-from .input_sizes import Size
 
 #: the learning rate policies of generated solvers
 POLICIES = ("step", "poly", "fixed")

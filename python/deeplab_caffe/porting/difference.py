@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import same_shape
 from ..formats.weight_files import WeightFile
-from ..formats.weight_shapes import same_shape
 from ..tables import table
 
 

@@ -13,7 +13,9 @@ from typing import Any
 from ..data.archive import unpack
 from ..data.download import download, file_sum
 from ..errors import InputError
-from ..formats.tree import nearest
+from ..files import put
+from ..locks import locked
+from ..spelling import did_you_mean
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -79,7 +81,7 @@ def _entry(where: str, name: str, table: Any) -> KnownWeights:
         raise InputError(f"{where}: got {table!r}; expected a table")
     for key, value in table.items():
         if key not in kinds:
-            raise InputError(f"{where}: there is no key '{key}'{nearest(key, list(kinds))}")
+            raise InputError(f"{where}: there is no key '{key}'{did_you_mean(key, kinds)}")
         if not isinstance(value, wanted[kinds[key]]):
             raise InputError(f"{where}: {key} is {value!r}; expected a {wanted[kinds[key]].__name__}")
     for key in ("title", "file", "urls"):
@@ -94,7 +96,7 @@ def _entry(where: str, name: str, table: Any) -> KnownWeights:
 def look_up(manifest: dict[str, KnownWeights], name: str) -> KnownWeights:
     """The entry of a name; raises InputError with the known names if there is none."""
     if name not in manifest:
-        raise InputError(f"unknown weights '{name}'{nearest(name, list(manifest))}; known: {', '.join(manifest)}")
+        raise InputError(f"unknown weights '{name}'{did_you_mean(name, manifest)}; known: {', '.join(manifest)}")
     return manifest[name]
 
 
@@ -118,6 +120,12 @@ def fetch(entry: KnownWeights, folder: str | os.PathLike[str], mirror: str | Non
         if not entry.archive:
             _check_sum(target, entry.sha256)
         return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with locked(target.with_name(f".{entry.file}.get.lock"), f"{target} is being fetched already"):
+        return _fetch_anywhere(entry, target, mirror)
+
+
+def _fetch_anywhere(entry: KnownWeights, target: Path, mirror: str | None) -> Path:
     failures = []
     for url in _places(entry, mirror):
         try:
@@ -152,7 +160,7 @@ def _fetch_from(url: str, entry: KnownWeights, target: Path) -> Path:
         unpack(packed, staging, entry.size * _MB, wanted=lambda name: name == entry.inside)
         if not (staging / entry.inside).is_file():
             raise InputError(f"{packed}: does not contain '{entry.inside}'")
-        os.replace(staging / entry.inside, target)
+        put(staging / entry.inside, target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     packed.unlink()

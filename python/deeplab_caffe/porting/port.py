@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import same_shape
 from ..errors import InputError
-from ..formats.prototxt import nearest
 from ..formats.weight_files import with_todays_shapes
 from ..formats.weight_fit import NetLayer
-from ..formats.weight_shapes import same_shape
 from ..formats.weights import BlobArray, LayerWeights
+from ..spelling import did_you_mean
 from ..tables import table
 from . import surgery, vgg16_head
 from .normalisation import fold_where_wanted, statistics, to_batch_norm, to_bn
@@ -144,7 +144,7 @@ def _renamed(layers: Layers, renames: Mapping[str, str], steps: list[PortStep]) 
         missing = [name for name in parts if name not in layers]
         if missing:
             raise InputError(
-                f"rename '{old}': the weights have no layer '{missing[0]}'{nearest(missing[0], list(layers))}"
+                f"rename '{old}': the weights have no layer '{missing[0]}'{did_you_mean(missing[0], layers)}"
             )
         found = _reformed([layers.pop(name) for name in parts], names)
         layers.update((layer.name, layer) for layer in found)

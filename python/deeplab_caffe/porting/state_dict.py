@@ -146,6 +146,8 @@ def _safetensors(path: str) -> StateDict:
     try:
         with safe_open(path, "pt") as file:
             return {name: _array(file.get_tensor(name), name, path) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except InputError:
+        raise
     except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise InputError(f"{path}: not a safetensors file, or damaged: {error}") from None
 

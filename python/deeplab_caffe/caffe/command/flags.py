@@ -83,12 +83,13 @@ class Flags:
         """A context in which nets import Python layers only if allowed, and the log goes where the flags say."""
         root = parallel.current().is_root
         log.init_log(self.minloglevel, stderr=root)
-        stream = log.open_in(self.log_dir, "caffe") if self.log_dir and root else None
+        stream = log.LogFile(self.log_dir, "caffe") if self.log_dir and root else None
         if stream:
             log.add_file(stream, details=True)
         try:
             with python_layers(self.allow_python_layers):
                 yield
+            log.open_files()
         finally:
             log.init_log(details=False)
             if stream:

@@ -10,9 +10,9 @@ import torch
 
 from ...errors import InputError
 from ...formats import schema
-from ...formats.weight_fit import layers_of
 from .. import log
 from ..net.net import Net
+from ..net.weights import weight_layers
 from ..solver.log import with_loss
 from .flags import Flags, use_one_device
 
@@ -36,7 +36,7 @@ def test(flags: Flags) -> None:
 def _load(net: Net, weights: str, allow_uninitialized: bool) -> None:
     """Copy the weights in; refuse those that say nothing of a layer that needs some, or name it in a warning."""
     loaded = net.copy_from(weights)
-    layers = layers_of(net)
+    layers = weight_layers(net)
     missing = [name for name, layer in layers.items() if name not in loaded and layer.needs_weights]
     if missing and not (allow_uninitialized and loaded):
         raise InputError(
@@ -55,6 +55,7 @@ def _score(net: Net, flags: Flags) -> None:
     sums: list[np.ndarray] = []
     for batch in range(count):
         loss += float(run())
+        log.open_files()
         net.deferred_checks.finish()
         values = [net.blobs[name].data.ravel() for name in net.outputs]
         _log_batch(batch, net.outputs, values)

@@ -35,6 +35,7 @@ def _warm_up(net: Net) -> None:
     last = len(net.layers) - 1
     log.info("Performing Forward", "caffe.cpp:355")
     log.info(f"Initial loss: {log.number(float(net.forward_range(0, last)))}", "caffe.cpp:360")
+    log.open_files()
     log.info("Performing Backward", "caffe.cpp:361")
     net.backward_range(last, 0)
     net.deferred_checks.finish()

@@ -21,7 +21,7 @@ from .flags import Flags
 def train(flags: Flags) -> None:
     """Train what --solver defines, on one device or several.
 
-    Raises InputError for flags, files or devices that will not do, and Stopped where Ctrl-C came at a moment at which
+    Raises InputError for invalid flags, files or devices, and Stopped where Ctrl-C came at a moment at which
     no snapshot could be written.
     """
     flags.require("train", "solver")
@@ -39,7 +39,7 @@ def train(flags: Flags) -> None:
 
 
 def _check_kind(flags: Flags, name: str, kind: str) -> None:
-    """Raise InputError where the file of a flag is not there, or its name says that it is the other kind of file."""
+    """Raise InputError where the file of a flag is missing, or its name says that it is the other kind of file."""
     value = getattr(flags, name)
     if not value:
         return
@@ -92,22 +92,30 @@ def _train(flags: Flags) -> None:
             solver = _prepared(flags)
         solver.action = signals
         _solve(solver)
+        if signals.code == 143 and solver.iter < solver.param.max_iter:
+            raise Stopped(_stopped(solver), signals.code)
+        if solver.is_root and solver.iter < solver.param.max_iter:
+            print(_stopped(solver), file=sys.stderr)
+
+
+def _stopped(solver: Solver) -> str:
+    """Where training was stopped, and how to go on."""
+    done = f"stopped at iteration {solver.iter} of {solver.param.max_iter}"
+    return f"{done}; {_how_to_go_on(solver.param.snapshot_prefix)}"
 
 
 def _solve(solver: Solver) -> None:
-    """Train to the end, or until a signal asks to stop; then say how to resume."""
+    """Train to the end, or until a signal asks to stop."""
     last, prefix = solver.param.max_iter, solver.param.snapshot_prefix
     try:
         log.info("Starting Optimization", "caffe.cpp:251")
         solver.solve()
-    except KeyboardInterrupt:
-        raise Stopped(f"interrupted at iteration {solver.iter} of {last}; {_how_to_go_on(prefix)}") from None
+    except KeyboardInterrupt as stop:
+        raise Stopped(f"interrupted at iteration {solver.iter} of {last}; {_how_to_go_on(prefix)}", stop) from None
     finally:
         for net in (solver.net, *solver.test_nets):
             net.close()
     log.info("Optimization Done.", "caffe.cpp:254")
-    if solver.is_root and solver.iter < last:
-        print(f"stopped at iteration {solver.iter} of {last}; {_how_to_go_on(prefix)}", file=sys.stderr)
 
 
 def _log_devices(flags: Flags) -> None:
@@ -135,8 +143,8 @@ def _prepared(flags: Flags) -> Solver:
             solver.restore(flags.snapshot)
         elif flags.weights:
             solver.load_weights(flags.weights)
-    except KeyboardInterrupt:
-        raise Stopped("interrupted while the nets were being built; nothing was trained") from None
+    except KeyboardInterrupt as stop:
+        raise Stopped("interrupted while the nets were being built; nothing was trained", stop) from None
     return solver
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from ...arrays import Shape
 from ...formats import schema
 from ..blob import Blob
-from .base import Shape, register
+from .base import register
 from .neuron import NeuronLayer
 
 

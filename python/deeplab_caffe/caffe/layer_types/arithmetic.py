@@ -9,9 +9,10 @@ from functools import reduce
 
 import torch
 
+from ...arrays import Shape
 from .. import mode
 from ..blob import Blob
-from .base import MANY, Layer, Shape, TensorLayer, register
+from .base import MANY, Layer, TensorLayer, register
 from .sharing import SharingLayer
 
 _PROD, _SUM, _MAX = 0, 1, 2

@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 
 import torch
 
+from ...arrays import Shape
 from ...formats import schema
 from .. import mode
 from ..blob import Blob
-from .layer import MANY, Layer, Shape
+from .layer import MANY, Layer
 from .registry import blobs_from_proto, layer_class, layer_type_list, register, registered
 
 #: bytes of a value

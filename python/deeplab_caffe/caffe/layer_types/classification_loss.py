@@ -12,9 +12,10 @@ import torch
 import torch.nn.functional as F
 from google.protobuf.message import DecodeError
 
+from ...arrays import Shape
 from ...formats import schema
 from ..blob import Blob
-from .base import LossLayer, Shape, register
+from .base import LossLayer, register
 from .label_check import check_labels
 from .loss import normalizer
 

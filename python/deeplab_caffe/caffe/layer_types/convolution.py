@@ -11,9 +11,10 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
+from ...arrays import Shape
 from .. import mode
 from ..blob import Blob
-from .base import MANY, Shape, TensorLayer, register
+from .base import MANY, TensorLayer, register
 from .window_layer import WindowLayer
 
 _CONVOLVE = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}

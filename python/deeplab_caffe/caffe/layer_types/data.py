@@ -9,10 +9,11 @@ import h5py
 import numpy as np
 import torch
 
+from ...arrays import Shape
 from ...errors import InputError
 from .. import log, mode
 from ..blob import Blob
-from .base import MANY, DataLayer, Layer, Shape, register
+from .base import MANY, DataLayer, Layer, register
 
 
 @register("Input")

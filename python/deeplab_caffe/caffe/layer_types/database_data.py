@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...arrays import Shape
 from ...errors import InputError
 from ...formats.database import open_database
 from ...formats.datum import datum_to_array, parse_datum
 from .. import log
 from ..blob import Blob
-from .base import Shape, register
+from .base import register
 from .read_ahead import ReadAheadLayer
 from .transformer import Transformer, check_moved_fields
 

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
+from ...arrays import Shape
 from ..blob import Blob
-from .base import Shape, register
+from .base import register
 from .convolution import Convolution
 from .reach import Reaches, TransposedReach
 

@@ -10,7 +10,7 @@ from ...errors import InputError
 
 
 class LabelError(InputError):
-    """A label that is no class and not ignored; `item` is its place in the batch."""
+    """A label that is neither a class nor ignored; `item` is its place in the batch."""
 
     def __init__(self, message: str, item: int, num_classes: int, ignored: Sequence[int]) -> None:
         super().__init__(message)

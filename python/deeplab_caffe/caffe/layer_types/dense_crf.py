@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from ...arrays import Shape
 from ...crf import GaussianTerm, MeanField, Pairwise, term_lattices
 from ...errors import InputError
 from ..blob import Blob
-from .base import Shape, register
+from .base import register
 from .gradientless import SilentLayer
 
 

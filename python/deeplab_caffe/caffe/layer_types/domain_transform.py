@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import torch
 
+from ...arrays import Shape
 from ..blob import Blob
-from .base import Shape, TensorLayer, register
+from .base import TensorLayer, register
 from .gradientless import SilentLayer
 
 #: the four passes of an iteration: the axis that the recursion runs along, and whether from its end

@@ -7,11 +7,12 @@ from typing import Any
 
 import torch
 
+from ...arrays import Shape
 from ...errors import InputError
 from ...formats import schema
 from ..blob import Blob
 from ..filler import fill
-from .base import MANY, DataLayer, Shape, register
+from .base import MANY, DataLayer, register
 
 _LEGACY = ("num", "channels", "height", "width")
 

@@ -7,17 +7,18 @@ from collections.abc import Sequence
 import h5py
 import numpy as np
 
+from ...arrays import Shape
 from ...files import replacing
 from ..blob import Blob
-from .base import Layer, Shape, register
+from .base import Layer, register
 
 
 @register("HDF5Output")
 class HDF5Output(Layer):
     """Bottoms data and label, of at most 4 axes and equal numbers of items, become 4-D datasets of those names.
 
-    An old file of the name `file_name` is emptied at set-up. As in Caffe there is one forward: a second one is an
-    error, because the datasets are there. The file is whole or empty at any time. No gradient.
+    An old file of the name `file_name` is replaced by the first forward; Caffe empties it when the net is built. As in
+    Caffe there is one forward: a second one is an error, because the datasets are there. No gradient.
     """
 
     bottoms = (2, 2)
@@ -28,7 +29,6 @@ class HDF5Output(Layer):
         self._path = self.param.hdf5_output_param.file_name
         if not self._path:
             self.fail("hdf5_output_param has no file_name")
-        self._write({})
 
     def shapes_without_data(
         self, bottoms: Sequence[Shape], tops: int, image: tuple[int, int] | None

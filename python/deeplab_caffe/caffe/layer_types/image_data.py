@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from ...arrays import Shape
 from ...data.images import read_pixels
 from ...data.lists import ListEntry, check_files, full_path, list_contents, read_numbered_list
 from ...errors import InputError
 from .. import log
 from ..blob import Blob
-from .base import Shape, register
+from .base import register
 from .read_ahead import ReadAheadLayer
 from .transformer import Transformer, check_moved_fields
 

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from ...arrays import Shape
 from .. import mode
 from ..blob import Blob
-from .base import Shape, TensorLayer, register
+from .base import TensorLayer, register
 from .gradientless import SilentLayer
 from .label_check import check_labels
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from ...arrays import Shape
 from ...data.images import read_pixels
 from ...data.labels import check_labels, read_label
 from ...data.lists import ListEntry, check_files, full_path, list_contents, read_list
@@ -15,7 +16,7 @@ from ...errors import InputError
 from ...formats import schema
 from .. import log
 from ..blob import Blob
-from .base import Shape, register
+from .base import register
 from .read_ahead import ReadAheadLayer
 
 _NONE, _IMAGE, _PIXEL = 0, 1, 2

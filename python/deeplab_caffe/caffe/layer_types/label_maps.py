@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 import torch
 
+from ...arrays import Shape
 from ..blob import Blob
-from .base import Shape, TensorLayer, register
+from .base import TensorLayer, register
 from .label_check import check_labels
 from .score_maps import check_maps
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, NoReturn
 
+from ...arrays import Shape
 from ...errors import InputError
 from ...formats import schema
 from ...formats.layer_facts import LAYER_FACTS, LayerFacts
@@ -13,7 +14,6 @@ from ..filler import check_filler, fill
 from .deferred_label_check import DeferredLabelCheck
 from .reach import SAME_PLACE, Reaches, WholeReach, plane
 
-Shape = tuple[int, ...]
 #: "any number"
 MANY = 10**6
 

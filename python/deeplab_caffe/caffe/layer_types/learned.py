@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
+from ...arrays import Shape
 from ...formats import schema
 from ..blob import Blob
-from .base import Layer, Shape, TensorLayer, register
+from .base import Layer, TensorLayer, register
 
 
 @register("Embed")

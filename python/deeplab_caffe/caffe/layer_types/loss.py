@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 
+from ...arrays import Shape
 from ..blob import Blob
-from .base import LossLayer, Shape, TensorLayer, register
+from .base import LossLayer, TensorLayer, register
 from .label_check import check_labels
 
 _FULL, _VALID, _BATCH_SIZE, _NONE = 0, 1, 2, 3

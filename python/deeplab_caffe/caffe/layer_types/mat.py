@@ -13,10 +13,11 @@ import numpy as np
 import scipy.io
 import torch
 
+from ...arrays import Shape
 from ...files import replacing
 from .. import mode
 from ..blob import Blob
-from .base import MANY, DataLayer, Layer, Shape, register
+from .base import MANY, DataLayer, Layer, register
 from .gradientless import SilentLayer
 
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from ...arrays import Shape
 from .. import log, mode
 from ..blob import Blob
-from .base import DataLayer, Shape, register
+from .base import DataLayer, register
 
 
 @register("MemoryData")

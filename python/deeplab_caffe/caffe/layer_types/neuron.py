@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
+from ...arrays import Shape
 from ...formats import schema
 from .. import mode
 from ..blob import Blob
-from .base import Shape, TensorLayer, register
+from .base import TensorLayer, register
 
 
 class NeuronLayer(TensorLayer):

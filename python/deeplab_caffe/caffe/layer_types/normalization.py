@@ -9,9 +9,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from ...arrays import Shape
 from ...formats import schema
 from ..blob import Blob
-from .base import Shape, TensorLayer, register
+from .base import TensorLayer, register
 
 
 @register("BatchNorm")

@@ -13,10 +13,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ...arrays import Shape
 from ...errors import InputError
 from ...permission import python_layers_allowed
 from .. import alias
-from .base import Layer, Shape, register
+from .base import Layer, register
 
 #: the layers that BVLC's Caffe lacks, in Python; a package next to this one
 _OURS = "deeplab_layers"

@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
+from ...arrays import Shape
 from ...errors import InputError
 from .. import mode
-from .base import DataLayer, Shape
+from .base import DataLayer
 
 _T = TypeVar("_T")
 

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import torch
 
 from ...errors import InputError
+from ...formats.foreign_types import about
 from ...formats.layer_facts import LAYER_FACTS
-from ...formats.prototxt import nearest
 from .. import mode
 from ..blob import BlobVec
 from .layer import Layer
@@ -59,7 +59,7 @@ def layer_class(param: Any, origin: str = "") -> type[Layer]:
     """The class of a layer's type; InputError that lists the known types where there is none."""
     if param.type not in _REGISTRY:
         where = f"{origin}: " if origin else ""
-        hint = nearest(param.type, list(_REGISTRY))
+        hint = about(param.type)
         known = ", ".join(layer_type_list())
         raise InputError(f"{where}layer '{param.name}': unknown type '{param.type}'{hint} (known types: {known})")
     return _REGISTRY[param.type]

@@ -9,8 +9,9 @@ from fractions import Fraction
 import torch
 import torch.nn.functional as F
 
+from ...arrays import Shape
 from ..blob import Blob
-from .base import Shape, TensorLayer, register
+from .base import TensorLayer, register
 from .reach import Reaches, ResampledReach, plane
 
 

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import torch
 
+from ...arrays import Shape
 from .. import mode
 from ..blob import Blob
 from .arithmetic import top_k
-from .base import Shape, TensorLayer, register
+from .base import TensorLayer, register
 from .label_check import check_labels
 
 

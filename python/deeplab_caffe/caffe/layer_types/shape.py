@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 import torch
 
+from ...arrays import Shape
 from ..blob import Blob
-from .base import MANY, Shape, TensorLayer, register
+from .base import MANY, TensorLayer, register
 from .reach import SAME_PLACE, Reaches, WindowReach
 from .sharing import SharingLayer
 

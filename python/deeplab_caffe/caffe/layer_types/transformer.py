@@ -8,10 +8,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ...arrays import Shape
 from ...errors import InputError
 from ...formats import schema
 from ...formats.datum import read_mean_file
-from .base import Shape
 
 #: fields of the old data parameters that moved to transform_param; Caffe reads them nowhere any more
 _MOVED = ("scale", "mean_file", "crop_size", "mirror")

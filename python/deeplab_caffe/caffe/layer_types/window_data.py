@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from ...arrays import Shape
 from ...data.lists import ListEntry, check_files
 from ...errors import InputError
 from .. import log
 from ..blob import Blob
-from .base import Shape, register
+from .base import register
 from .read_ahead import ReadAheadLayer
 from .transformer import check_moved_fields, read_means
 from .window_file import read_windows

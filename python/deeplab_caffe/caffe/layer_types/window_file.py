@@ -90,8 +90,9 @@ class _Reader:
         return InputError(f"{self.path}:{self.at}: '{self.lines[self.at - 1].strip()}': wanted {what}")
 
     def integer(self, what: str) -> int:
+        text = self.line(what)
         try:
-            return int(self.line(what))
+            return int(text)
         except ValueError:
             raise self.fail(what) from None
 

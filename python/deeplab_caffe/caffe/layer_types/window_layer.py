@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
-from .base import Shape, TensorLayer
+from ...arrays import Shape
+from .base import TensorLayer
 from .reach import Reaches, WindowReach
 
 

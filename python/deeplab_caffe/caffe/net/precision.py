@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from ...errors import InputError
-from ...formats.prototxt import nearest
+from ...spelling import did_you_mean
 from ..layer_types.base import TensorLayer
 from .step import NetStep
 
@@ -19,7 +19,7 @@ def dtype_of(precision: str) -> torch.dtype | None:
     """The dtype of a precision; InputError for an unknown name."""
     if precision not in PRECISIONS:
         known = ", ".join(PRECISIONS)
-        raise InputError(f"unknown precision '{precision}'{nearest(precision, list(PRECISIONS))} (wanted: {known})")
+        raise InputError(f"unknown precision '{precision}'{did_you_mean(precision, PRECISIONS)} (wanted: {known})")
     return PRECISIONS[precision]
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ...formats import prototxt, schema
+from ...formats import schema
 from ...formats.definition import Entry, is_included
+from ...formats.wiring import Maker, Wiring
+from ...spelling import did_you_mean
 
 
 def filter_layers(entries: Iterable[Entry], state: Any) -> list[Entry]:
@@ -31,38 +33,33 @@ def insert_splits(entries: list[Entry]) -> list[Entry]:
 
     A use is a bottom, or a stated loss weight. Names: `<blob>_<layer>_<top index>_split_<k>`.
     """
-    latest: dict[str, tuple[int, int]] = {}
-    made_by: dict[tuple[int, int], tuple[int, int]] = {}
-    uses: dict[tuple[int, int], int] = {}
+    wiring = Wiring([entry.param for entry in entries], one_state=True)
+    uses = {top: len(readers) for top, readers in wiring.readers.items()}
     for i, entry in enumerate(entries):
-        for j, name in enumerate(entry.param.bottom):
-            if name not in latest:
-                raise entry.error(_unknown_bottom(name, latest))
-            made_by[i, j] = latest[name]
-            uses[latest[name]] = uses.get(latest[name], 0) + 1
-        for j, name in enumerate(entry.param.top):
-            latest[name] = (i, j)
-            if j < len(entry.param.loss_weight) and entry.param.loss_weight[j]:
+        for name, makers in zip(entry.param.bottom, wiring.makers[i], strict=True):
+            if not makers:
+                raise entry.error(_unknown_bottom(name, entries[:i]))
+        for j, (_, weight) in enumerate(zip(entry.param.top, entry.param.loss_weight, strict=False)):
+            if weight:
                 uses[i, j] = uses.get((i, j), 0) + 1
-    return _with_splits(entries, made_by, uses)
+    return _with_splits(entries, wiring, uses)
 
 
-def _unknown_bottom(name: str, known: dict[str, Any]) -> str:
+def _unknown_bottom(name: str, before: list[Entry]) -> str:
+    known = list(dict.fromkeys(top for entry in before for top in entry.param.top))
     listed = f" (blobs so far: {', '.join(known)})" if 0 < len(known) <= 12 else ""
-    return f"bottom '{name}' is made by no layer before this one{prototxt.nearest(name, list(known))}{listed}"
+    return f"bottom '{name}' is made by no layer before this one{did_you_mean(name, known)}{listed}"
 
 
-def _with_splits(
-    entries: list[Entry], made_by: dict[tuple[int, int], tuple[int, int]], uses: dict[tuple[int, int], int]
-) -> list[Entry]:
+def _with_splits(entries: list[Entry], wiring: Wiring, uses: dict[Maker, int]) -> list[Entry]:
     result: list[Entry] = []
-    taken: dict[tuple[int, int], int] = {}
+    taken: dict[Maker, int] = {}
     tops = {(i, j): name for i, e in enumerate(entries) for j, name in enumerate(e.param.top)}
     names = {key: f"{blob}_{entries[key[0]].param.name}_{key[1]}_split" for key, blob in tops.items()}
     for i, entry in enumerate(entries):
         p = entry.param
         for j in range(len(p.bottom)):
-            source = made_by[i, j]
+            source = wiring.makers[i][j][0]
             if uses[source] > 1:
                 p.bottom[j] = f"{names[source]}_{taken.get(source, 0)}"
                 taken[source] = taken.get(source, 0) + 1

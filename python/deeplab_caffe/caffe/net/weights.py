@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ...formats import schema, weights_hdf5
+from ...formats.weight_fit import NetLayer, net_layers
 from ...formats.weights import LayerWeights, encode_blob, read_caffemodel, write_caffemodel
 from ...formats.weights_hdf5 import LayerDatasets, is_hdf5
 from .. import log
@@ -19,6 +20,11 @@ from .graph import NetGraph
 
 #: a parameter, the values that it gets, and their gradient if the file has one
 Copy = tuple[Blob, np.ndarray, "np.ndarray | None"]
+
+
+def weight_layers(net: NetGraph) -> dict[str, NetLayer]:
+    """The layers with parameters, by name: what a weight file is compared with (`formats.weight_fit.fit`)."""
+    return net_layers(((step.name, step.layer) for step in net.steps), net.borrowed)
 
 
 def copy_from(net: NetGraph, path: str | os.PathLike[str]) -> list[str]:

@@ -21,12 +21,16 @@ import torch
 import torch.distributed as dist
 from tqdm import tqdm
 
-from ...errors import InputError, NotFinite, Stopped
+from ...errors import InputError, NotFinite, Stopped, Terminated, stop_code
 from ...permission import allow_python_layers, python_layers_allowed
 from . import group
 
 #: seconds to wait for the worker that failed first to be noticed, and for the others to end
 _GRACE = 5.0
+#: seconds after which a worker that has only noted SIGTERM gets it again
+_AGAIN = 0.5
+#: how a worker that was stopped reports it: exit code → state
+_STOPS = {130: "stopped", 143: "terminated"}
 
 
 @dataclass
@@ -61,7 +65,7 @@ def run_in_processes(
 ) -> None:
     """Call a function in one new process per device, which form a group; see `parallel.run`.
 
-    SIGINT and SIGHUP are forwarded to the root, which tells the others. Whatever ends this process
+    SIGINT, SIGHUP and SIGTERM are forwarded to the root, which tells the others. Whatever ends this process
     ends the workers. Raises InputError where a worker fails or dies, and Stopped where they were asked to stop.
     """
     store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False, timeout=group.MEETING)
@@ -71,8 +75,9 @@ def run_in_processes(
             failed = _watch(workers)
         if failed is not None:
             _fail(failed, how_to_go_on)
-        if workers[0].state == "stopped":
-            raise Stopped(workers[0].message)
+        for code, state in _STOPS.items():
+            if workers[0].state == state:
+                raise Stopped(workers[0].message, code)
     finally:
         _end(workers)
 
@@ -128,7 +133,7 @@ def _fail(worker: _Worker, how_to_go_on: Callable[[], str]) -> NoReturn:
     if worker.state == "lost contact":
         raise InputError("; ".join(filter(None, [worker.message, how_to_go_on()])))
     if worker.state == "interrupted":
-        raise KeyboardInterrupt
+        raise Terminated if code == 143 else KeyboardInterrupt
     if code < 0:
         kind = f"was killed by {signal.Signals(-code).name}"
         kind += " (the system does that when memory runs out)" if -code == signal.SIGKILL else ""
@@ -141,12 +146,14 @@ def _fail(worker: _Worker, how_to_go_on: Callable[[], str]) -> NoReturn:
 
 def _end(workers: Sequence[_Worker]) -> None:
     """End all processes."""
+    for seconds in (_AGAIN, _GRACE):
+        for worker in workers:
+            if worker.process.is_alive():
+                worker.process.terminate()
+        deadline = time.monotonic() + seconds
+        for worker in workers:
+            worker.process.join(max(0.0, deadline - time.monotonic()))
     for worker in workers:
-        if worker.process.is_alive():
-            worker.process.terminate()
-    deadline = time.monotonic() + _GRACE
-    for worker in workers:
-        worker.process.join(max(0.0, deadline - time.monotonic()))
         if worker.process.is_alive():
             worker.process.kill()
             worker.process.join()
@@ -166,15 +173,20 @@ def _ignoring_interrupts() -> Iterator[None]:
 
 @contextmanager
 def _forwarding_signals(root: _Worker) -> Iterator[None]:
-    """SIGINT and SIGHUP go to the root once it works; before, they end everything, as SIGTERM always does."""
+    """Signals go to the root once it works; before, they end everything, as a second SIGTERM does."""
+    ending = False
 
     def forward(number: int, frame: FrameType | None) -> None:
         if root.state != "working":
             raise KeyboardInterrupt
         os.kill(root.pid, number)
 
-    def end(number: int, frame: FrameType | None) -> NoReturn:
-        sys.exit(128 + number)
+    def end(number: int, frame: FrameType | None) -> None:
+        nonlocal ending
+        if ending or root.state != "working":
+            raise Terminated
+        ending = True
+        os.kill(root.pid, number)
 
     with _handlers({signal.SIGINT: forward, signal.SIGHUP: forward, signal.SIGTERM: end}):
         yield
@@ -212,9 +224,10 @@ def _work(reports: Connection, place: _Place, function: Callable[..., None], arg
     """The main function of a worker process."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.setpgid(0, 0)  # a terminal's Ctrl-C goes to the process that watches, and from there to the root
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    signal.signal(signal.SIGTERM, _exit)
     tqdm.set_lock(threading.RLock())  # not a lock between processes: a killed worker would never release it
     allow_python_layers(place.python_layers)
+    code = 1
     try:
         store = dist.TCPStore("127.0.0.1", place.port, is_master=False, timeout=group.MEETING)
         with group.joined(store, place.rank, place.count, place.device, place.count):
@@ -223,22 +236,27 @@ def _work(reports: Connection, place: _Place, function: Callable[..., None], arg
             function(*arguments)
         outcome = "done", ""
     except Stopped as stop:
-        outcome = "stopped", str(stop)
+        outcome = _STOPS[stop.code], str(stop)
     except group.LostContact as error:
         outcome = "lost contact", str(error)
     except NotFinite as error:
         outcome = "not finite", str(error)
     except InputError as error:
         outcome = "input error", str(error)
-    except KeyboardInterrupt:
-        outcome = "interrupted", ""
+    except KeyboardInterrupt as stop:
+        code, outcome = stop_code(stop), ("interrupted", "")
     except Exception as error:
         traceback.print_exc()
         outcome = "crashed", f"{type(error).__name__}: {error}"
     reports.send(outcome)
     reports.close()
-    if outcome[0] not in ("done", "stopped"):
-        sys.exit(1)
+    if outcome[0] not in ("done", *_STOPS.values()):
+        sys.exit(code)
+
+
+def _exit(number: int, frame: FrameType | None) -> NoReturn:
+    signal.signal(number, signal.SIG_IGN)  # what is tidied up now is not disturbed
+    sys.exit(128 + number)
 
 
 def _end_with_parent() -> None:

@@ -47,7 +47,7 @@ def _chain(net: NetGraph, start: int, readers: Mapping[int, list[int]], held: se
 
 
 def _sole_follower(net: NetGraph, index: int, readers: Mapping[int, list[int]], held: set[int]) -> int | None:
-    """The next layer that touches a layer's top, if it reads only that, and nobody will miss what it read."""
+    """The next layer that touches a layer's top, if it reads only that and no other layer needs what it read."""
     blob = net.steps[index].tops[0]
     later = [i for i in readers[id(blob.data_memory)] if i > index]
     if not later:

@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from ..blob import Blob
 from ..layer_types.base import Layer, TensorLayer
 from ..layer_types.convolution import Convolution
-from .affine import folded
 
 #: a parameter's tensor, its version, and a copy where writing through a numpy view would leave the version alone
 _Seen = tuple[torch.Tensor, int, "torch.Tensor | None"]
@@ -104,3 +103,16 @@ def _same(seen: _Seen, tensor: torch.Tensor, viewed: bool) -> bool:
     if tensor is not before or tensor._version != version:
         return False
     return not viewed or (copy is not None and torch.equal(copy, tensor))
+
+
+def folded(
+    weight: torch.Tensor, bias: torch.Tensor | None, layers: Sequence[TensorLayer]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weight (N, …) and bias (N) of a convolution that does what affine layers after it did, float64."""
+    weight = weight.double()
+    bias = torch.zeros_like(weight[:, 0, 0, 0]) if bias is None else bias.double()
+    for layer in layers:
+        factor, shift = layer.factor_and_shift(*(blob.data_tensor().detach().double() for blob in layer.blobs))
+        weight = weight * factor.reshape(-1, 1, 1, 1)
+        bias = bias * factor + shift
+    return weight, bias

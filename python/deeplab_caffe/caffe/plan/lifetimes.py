@@ -1,4 +1,4 @@
-"""Which layers a plan needs, and after which step nobody reads a memory any more."""
+"""Which layers a plan needs, and after which operation a memory is no longer read."""
 
 from __future__ import annotations
 

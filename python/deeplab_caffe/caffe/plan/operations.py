@@ -14,7 +14,7 @@ from .convolution import FusedConvolution
 
 
 class Operation:
-    """Some layers of a net, run as one. frees: memory that nobody reads after it, and what to say of it."""
+    """Some layers of a net, run as one. frees: memory that is not read after it, each with the reason for messages."""
 
     def __init__(self, net: NetGraph, layers: Sequence[int]) -> None:
         self.net = net

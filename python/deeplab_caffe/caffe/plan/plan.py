@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ...errors import InputError
-from ...formats.prototxt import nearest
+from ...spelling import did_you_mean
 from .. import mode
 from ..net import batches, passes
 from ..net.graph import NetGraph
@@ -76,9 +76,9 @@ class Plan:
 
 
 def _known(net: NetGraph, names: Iterable[str]) -> list[str]:
-    """The names, each once; InputError for one that is no blob of the net."""
+    """The names, each once; InputError for a name that is not a blob of the net."""
     given = [names] if isinstance(names, str) else list(dict.fromkeys(names))
     for name in given:
         if name not in net.blobs:
-            raise InputError(f"the net has no blob '{name}' to plan for{nearest(name, list(net.blobs))}")
+            raise InputError(f"the net has no blob '{name}' to plan for{did_you_mean(name, net.blobs)}")
     return given

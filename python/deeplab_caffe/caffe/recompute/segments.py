@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...errors import InputError
-from ...formats.prototxt import nearest
+from ...spelling import did_you_mean
 from ..blob import Blob
 from ..layer_types.arithmetic import Split
 from ..layer_types.base import DataLayer, Layer, TensorLayer
@@ -84,7 +84,7 @@ def named_segments(net: NetGraph, ends: Sequence[str]) -> list[Range]:
     start = 0
     for name in ends:
         if name not in net.layer_dict:
-            raise InputError(f"recompute: the net has no layer '{name}'{nearest(name, list(net.layer_dict))}")
+            raise InputError(f"recompute: the net has no layer '{name}'{did_you_mean(name, net.layer_dict)}")
     for end in sorted(net.index_of(name) for name in ends):
         if end not in cuts:
             net.layers[end].fail(

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...formats.definition import SolverDefinition
 from ...formats.lr_policies import LR_POLICIES
-from ...formats.prototxt import nearest
+from ...spelling import did_you_mean
 
 
 def check(solver: SolverDefinition) -> None:
@@ -14,7 +14,7 @@ def check(solver: SolverDefinition) -> None:
     param = solver.param
     policy = param.lr_policy
     if policy not in LR_POLICIES:
-        hint = nearest(policy, list(LR_POLICIES))
+        hint = did_you_mean(policy, LR_POLICIES)
         raise solver.error("lr_policy", f"unknown lr_policy '{policy}'{hint} (the policies: {', '.join(LR_POLICIES)})")
     row = LR_POLICIES[policy]
     for field in row.positive:

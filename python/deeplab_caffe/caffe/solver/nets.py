@@ -6,7 +6,13 @@ import os
 from typing import Any
 
 from ...formats import schema
-from ...formats.definition import Definition, SolverDefinition, definition_of, read_definition
+from ...formats.definition import (
+    Definition,
+    SolverDefinition,
+    definition_of,
+    read_definition,
+    read_solver_definition,
+)
 from .. import log
 from ..net.net import Net
 
@@ -18,6 +24,13 @@ _TRAIN_WORDS = {
     "train_net": ("from train_net file: {}", "solver.cpp:81"),
     "train_net_param": ("specified in train_net_param.", "solver.cpp:77"),
 }
+
+
+def definition_of_solver(solver_file: str | os.PathLike[str] | SolverDefinition | Any) -> SolverDefinition:
+    """The definition in a file, itself, or around a SolverParameter."""
+    if isinstance(solver_file, str | os.PathLike):
+        return read_solver_definition(solver_file)
+    return solver_file if isinstance(solver_file, SolverDefinition) else SolverDefinition(solver_file, "solver")
 
 
 def train_net(solver: SolverDefinition) -> Net:

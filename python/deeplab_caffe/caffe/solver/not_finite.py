@@ -11,7 +11,8 @@ from ..net.step import NetStep
 
 #: what a solver does when its loss or a parameter is not finite: continue as Caffe does, also warn once, or stop
 POLICIES = ("continue", "warn", "stop")
-_ADVICE = "try a smaller base_lr or clip_gradients, and check the initial weights, the mean, the scale and the labels"
+#: what to do about it
+ADVICE = "try a smaller base_lr or clip_gradients, and check the initial weights, the mean, the scale and the labels"
 
 
 def finite(blob: Blob) -> bool:
@@ -42,4 +43,4 @@ def explanation(iteration: int, what: str, rate: float, steps: Sequence[NetStep]
     """
     place = first_not_finite(steps)
     origin = f"; first: {place}" if place else ""
-    return f"iteration {iteration}: {what} (learning rate {rate:g}){origin}; {_ADVICE}"
+    return f"iteration {iteration}: {what} (learning rate {rate:g}){origin}; {ADVICE}"

@@ -11,10 +11,11 @@ from typing import Any
 
 import torch
 
-from ...formats import prototxt
 from ...formats.definition import SolverDefinition
 from ...formats.solver_types import SOLVER_TYPES
-from .solver import Solver, definition_of_solver
+from ...spelling import did_you_mean
+from .nets import definition_of_solver
+from .solver import Solver
 
 
 class SGDSolver(Solver):
@@ -122,6 +123,6 @@ def get_solver(solver_file: str | os.PathLike[str] | SolverDefinition | Any) -> 
     definition = definition_of_solver(solver_file)
     kind = definition.param.type
     if kind not in SOLVERS:
-        known = f"{prototxt.nearest(kind, list(SOLVERS))} (known types: {', '.join(SOLVERS)})"
+        known = f"{did_you_mean(kind, SOLVERS)} (known types: {', '.join(SOLVERS)})"
         raise definition.error("type", f"unknown solver type '{kind}'{known}")
     return SOLVERS[kind](definition)

@@ -14,6 +14,8 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,32 +23,70 @@ import numpy as np
 import torch
 
 from ...errors import InputError
-from ...files import replacing
+from ...files import check_folder, replacing
 from ...formats import schema, weights, weights_hdf5
+from ...temporary_files import remove_dead_leftovers
 from .. import log, mode
 from ..layer_types.base import DataLayer
 from ..net.net import Net
 from .state import TrainingState
 
 
-def check_writable(prefix: str, source: str) -> None:
-    """Raise InputError at the start of training, not at the first snapshot; make the folder if it is missing."""
-    folder = os.path.dirname(prefix) or "."
-    try:
-        os.makedirs(folder, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        wrong = f"cannot write snapshots to '{prefix}_iter_…': {error.strerror}"
-        raise InputError(f"{source}: {wrong}; set another snapshot_prefix") from None
+class Place:
+    """Where the snapshots of a training will be; that they can be written is known before it has taken long.
+
+    Args:
+        prefix: the snapshot_prefix.
+        source: `file:line:column` of it, for messages.
+    """
+
+    def __init__(self, prefix: str, source: str) -> None:
+        self._prefix, self._source = prefix, source
+        self._folder = os.path.dirname(prefix) or "."
+        self._awaited = False
+
+    def check(self) -> None:
+        """Raise InputError where no file could be made; writes nothing, so that building a solver leaves no trace."""
+        self._awaited = True
+        with self._explained():
+            check_folder(self._folder)
+
+    def prepare(self) -> None:
+        """After a forward, from which on files may be written: make the folder, see that a file can be made there.
+
+        What trainings that were killed in a snapshot left is removed. All this once, and for snapshots alone; log files
+        are made, too.
+        """
+        log.open_files()
+        if not self._awaited:
+            return
+        self._awaited = False
+        with self._explained():
+            os.makedirs(self._folder, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self._folder):
+                pass
+        remove_dead_leftovers(self._folder, f"{os.path.basename(self._prefix)}_iter_")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            wrong = f"cannot write snapshots to '{self._prefix}_iter_…': {error.strerror}"
+            raise InputError(f"{self._source}: {wrong}; set another snapshot_prefix") from None
 
 
 def newest(prefix: str) -> str | None:
     """The `.solverstate` or `.solverstate.h5` of the latest snapshot under a prefix whose weights are there too."""
     files = glob.glob(f"{glob.escape(prefix)}_iter_*.solverstate*")
     found = [(int(m[1]), path) for path in files if (m := _ITER.search(path))]
-    whole = [pair for pair in found if os.path.exists(pair[1].replace(".solverstate", ".caffemodel"))]
+    whole = [pair for pair in found if os.path.exists(weights_of(pair[1]))]
     return max(whole)[1] if whole else None
+
+
+def weights_of(state: str) -> str:
+    """The file of weights beside a state."""
+    return ".caffemodel".join(state.rsplit(".solverstate", 1))
 
 
 def last(prefix: str) -> str:

@@ -12,7 +12,7 @@ import torch
 
 from ...errors import NotFinite
 from ...formats import schema, solver_types
-from ...formats.definition import SolverDefinition, read_solver_definition
+from ...formats.definition import SolverDefinition
 from ...formats.weights_hdf5 import check_names
 from .. import log, mode
 from ..blob import Blob
@@ -23,15 +23,8 @@ from ..parallel import group, startup
 from ..signals import Action
 from . import learning_rate, not_finite, regularization, snapshot
 from .log import Display, log_outputs
-from .nets import test_nets, train_net
+from .nets import definition_of_solver, test_nets, train_net
 from .state import TrainingState
-
-
-def definition_of_solver(solver_file: str | os.PathLike[str] | SolverDefinition | Any) -> SolverDefinition:
-    """The definition in a file, itself, or around a SolverParameter."""
-    if isinstance(solver_file, str | os.PathLike):
-        return read_solver_definition(solver_file)
-    return solver_file if isinstance(solver_file, SolverDefinition) else SolverDefinition(solver_file, "solver")
 
 
 class Solver(TrainingState):
@@ -54,6 +47,7 @@ class Solver(TrainingState):
         super().__init__(definition_of_solver(solver_file), group.current())
         if log.shows_details():
             log.detail(f"Initializing solver from parameters: \n{message_text(self.param)}", "solver.cpp:48")
+        self.place = snapshot.Place(self.param.snapshot_prefix, self.definition.where("snapshot_prefix"))
         self._check()
         if self.param.random_seed >= 0:
             mode.set_random_seed(self.param.random_seed)
@@ -83,7 +77,7 @@ class Solver(TrainingState):
             stated = p.regularization_type
             raise definition.error("regularization_type", f"regularization_type is '{stated}', wanted L1 or L2")
         if p.snapshot:
-            snapshot.check_writable(p.snapshot_prefix, definition.where("snapshot_prefix"))
+            self.place.check()
 
     def check_param(self) -> None:
         """Refuse a SolverParameter that this type of solver cannot use."""
@@ -121,7 +115,7 @@ class Solver(TrainingState):
             self.restore(state)
         p = self.param
         if p.snapshot_after_train:
-            snapshot.check_writable(p.snapshot_prefix, self.definition.where("snapshot_prefix"))
+            self.place.check()
         if not self.recent_losses:
             self.loss_start = self.iter
         self._step(p.max_iter)
@@ -187,6 +181,7 @@ class Solver(TrainingState):
         total: torch.Tensor | None = None
         for _ in range(self.param.iter_size):
             loss = self.net.forward_range(0, last)
+            self.place.prepare()
             self._check_finite(loss)
             self.net.backward_range(last, 0, release=True)
             total = loss if total is None else total + loss
@@ -257,6 +252,7 @@ class Solver(TrainingState):
                     log.info("Test interrupted.", "solver.cpp:387")
                     return
             loss = run().double() + loss
+            self.place.prepare()
             values = [net.blobs[name].data_tensor().detach().flatten() for name in net.outputs]
             sums = [a + b for a, b in zip(sums, values, strict=True)] if sums else [v.clone() for v in values]
         net.deferred_checks.finish()

@@ -7,7 +7,7 @@ from typing import Any
 
 from ... import engine
 from ...errors import InputError
-from ...formats.prototxt import nearest
+from ...spelling import did_you_mean
 from ..gflags import Flag, Program
 
 _COMMANDS = {
@@ -70,7 +70,7 @@ def run(flags: dict[str, Any], words: list[str]) -> None:
         )
     (name,) = words
     if name not in _COMMANDS:
-        raise InputError(f"unknown command '{name}'{nearest(name, list(_COMMANDS))} (commands: {', '.join(_COMMANDS)})")
+        raise InputError(f"unknown command '{name}'{did_you_mean(name, _COMMANDS)} (commands: {', '.join(_COMMANDS)})")
     if not engine.is_embedded():
         stated = {flag.name: flags[flag.name] for flag in PROGRAM.flags if flags[flag.name] != flag.default}
         engine.replace_by_installed("caffe", [name, *(f"--{key}={value}" for key, value in stated.items())])

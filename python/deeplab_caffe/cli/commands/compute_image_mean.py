@@ -16,7 +16,7 @@ PROGRAM = Program(
 def run(flags: dict[str, Any], words: list[str]) -> None:
     if len(words) not in (1, 2):
         raise InputError(f"expected INPUT_DB [OUTPUT_FILE] but got {len(words)} arguments; see --help")
-    from ...data.imageset import channel_means, compute_image_mean
+    from ...data.image_database import channel_means, compute_image_mean
 
     mean = compute_image_mean(words[0], flags["backend"], words[1] if len(words) > 1 else "")
     print(f"Number of channels: {len(mean)}")

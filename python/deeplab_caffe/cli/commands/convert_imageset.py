@@ -28,7 +28,7 @@ def run(flags: dict[str, Any], words: list[str]) -> None:
         raise InputError(f"expected ROOTFOLDER/ LISTFILE DB_NAME but got {len(words)} arguments; see --help")
     if bool(flags["resize_width"]) != bool(flags["resize_height"]):
         raise InputError("--resize_width and --resize_height must be used together")
-    from ...data.imageset import Conversion, convert_imageset
+    from ...data.image_database import Conversion, convert_imageset
 
     names = {"height": "resize_height", "width": "resize_width"}
     chosen = {name: flags[names.get(name, name)] for name in Conversion.__dataclass_fields__}

@@ -95,8 +95,8 @@ def run(arguments: argparse.Namespace) -> int:
             processes=arguments.processes,
             scheduler=arguments.scheduler,
         )
-    except KeyboardInterrupt:
-        raise Stopped("crf: interrupted; run the same command with --keep to continue") from None
+    except KeyboardInterrupt as stop:
+        raise Stopped("crf: interrupted; run the same command with --keep to continue", stop) from None
     kept = f", kept {len(found) - len(tasks)} existing results" if arguments.keep else ""
     print(f"refined {summary.done} images in {arguments.output}{kept}", flush=True)
     if summary.failures:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...data import Dataset
 from ...errors import InputError, Stopped
+from ...locks import locked_folder
 from .. import crf_flags
 
 if TYPE_CHECKING:
@@ -68,20 +70,36 @@ def _flag(name: str) -> str:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from ...experiment import pipeline
-    from ...experiment.stages.search import save_search, show_search
+    from ...experiment import lock, pipeline
 
     target = _target(arguments)
     if target is not None:
         pipeline.check_ready(target, "search")
     items, dataset, num_classes = _inputs(arguments)
     output = _output(arguments)
+    with ExitStack() as held:
+        if target is not None:
+            held.enter_context(lock(target))
+        held.enter_context(locked_folder(output, f"another search is writing into {output}"))
+        _search_and_save(arguments, (items, dataset, num_classes), target, output)
+
+
+def _search_and_save(
+    arguments: argparse.Namespace,
+    inputs: tuple[list[FileItem], Dataset | None, int],
+    target: Experiment | None,
+    output: Path,
+) -> None:
+    from ...experiment import pipeline
+    from ...experiment.stages.search import save_search, show_search
+
+    items, dataset, num_classes = inputs
     start = time.monotonic()
     try:
         result = _search(arguments, items, dataset, num_classes, output)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         kept = f"progress is kept in {output / 'search.journal'}"
-        raise Stopped(f"crf-search: interrupted; {kept}; run the same command again to continue") from None
+        raise Stopped(f"crf-search: interrupted; {kept}; run the same command again to continue", stop) from None
     save_search(result, output / "search.json")
     show_search(result, dataset.classes if dataset else ())
     print(f"{output}: wrote search.json, search.csv, search.png, parameters.json")

@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
     with replacing(arguments.output) as temporary:
         temporary.write_bytes(model.SerializeToString())
     if arguments.verify:
-        _verify(arguments, net, graph, rule)
+        _verify(arguments, net, graph, rule, model.SerializeToString())
     print(f"{arguments.output}: opset {OPSET}, {len(graph.nodes)} layers{f', images padded to {rule}' if rule else ''}")
 
 
@@ -55,12 +55,12 @@ def _size_rule(arguments: argparse.Namespace, graph: Graph) -> SizeRule:
     return size_rule.parsed(given) if given else size_rule.found(definition_named(arguments.net), scores)
 
 
-def _verify(arguments: argparse.Namespace, net: Any, graph: Graph, rule: SizeRule | None) -> None:
-    """Compare every blob at several sizes, with a model that outputs all; then the labels, with the written file."""
+def _verify(arguments: argparse.Namespace, net: Any, graph: Graph, rule: SizeRule | None, written: bytes) -> None:
+    """Compare every blob at several sizes, with a model that outputs all; then the labels, with the written model."""
     pictures = Pictures(arguments.image, export_common.preprocessing(arguments))
     runner = onnx_runner(net_model(graph, list(graph.values)).SerializeToString())
     result = verify(net, runner, pictures, arguments.tolerance)
     labels = None
     if rule:
-        labels = compare_labels(net, *graph.scores_of_image(), onnx_runner(arguments.output), pictures, rule.fit)
+        labels = compare_labels(net, *graph.scores_of_image(), onnx_runner(written), pictures, rule.fit)
     export_common.record(arguments, result, arguments.output, labels)

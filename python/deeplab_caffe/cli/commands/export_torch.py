@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ...errors import InputError
-from ...files import write_text
+from ...files import is_stream, write_text
 from ...porting.export.graph import graph_of
 from ...porting.export.pictures import Pictures
 from ...porting.export.runners import torch_runner
@@ -26,6 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     output = Path(arguments.output).with_suffix("")
+    if is_stream(arguments.output):
+        raise InputError(f"--output: {arguments.output} is not a file; expected a name for OUT.py and OUT.safetensors")
     if not output.name.isidentifier():
         raise InputError(f"--output: '{output.name}' is not a valid module name; expected letters, digits and _")
     net = export_common.net_with_weights(arguments)

@@ -10,7 +10,7 @@ from ...errors import InputError
 from ...files import write_text
 from ...formats.bvlc import to_bvlc
 from ...formats.prototxt import Document
-from ...formats.template_text import fill_in
+from ...formats.templates import fill_in
 from .. import template_flags
 from ..prototxt_files import for_each
 

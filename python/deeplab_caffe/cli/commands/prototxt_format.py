@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from ...files import write_text
-from ...formats.layout import format_document
+from ...formats.formatting import format_document
 from ...formats.prototxt import Document
-from ...formats.template_text import fill_in
+from ...formats.templates import fill_in
 from .. import template_flags
 from ..prototxt_files import for_each
 

@@ -10,10 +10,10 @@ from typing import Any
 from ...errors import InputError
 from ...files import replacing, write_text
 from ...formats.binary_net import DIALECTS, is_binary
-from ...formats.prototxt import Document, to_message
+from ...formats.messages import to_message
+from ...formats.prototxt import Document
 from ...formats.schema import NAMES
-from ...formats.template_text import fill_in
-from ...formats.templates import template_values
+from ...formats.templates import fill_in, template_values
 from ...formats.upgrade_binary import count_blobs, upgrade_binary
 from ...formats.upgrade_report import Upgrade
 from ...formats.upgrade_text import upgrade_document

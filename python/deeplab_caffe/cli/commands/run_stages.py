@@ -86,6 +86,8 @@ def _add_device_flags(parser: argparse.ArgumentParser) -> None:
     )
     uninitialized = "test a net even if some layers have no weights in the file"
     parser.add_argument("--allow-uninitialized", action="store_true", help=uninitialized)
+    diverged = "train and test with weights that hold NaN or infinity"
+    parser.add_argument("--allow-not-finite-weights", action="store_true", help=diverged)
     parser.add_argument("--workers", metavar="N", type=int, default=1, help="train with N processes on the CPU")
     lower = "bf16: compute in bfloat16, faster and less exact; weights stay float32"
     parser.add_argument("--precision", choices=("float32", "bf16"), default="float32", help=lower)
@@ -96,5 +98,6 @@ def _add_device_flags(parser: argparse.ArgumentParser) -> None:
 def _choose_device(arguments: argparse.Namespace, wants_gpu: bool) -> None:
     """Select the devices and the precision of the flags; without a device flag, the device of the solver."""
     engine.current().allow_uninitialized = arguments.allow_uninitialized
+    engine.current().allow_not_finite = arguments.allow_not_finite_weights
     engine.current().choose_precision(arguments.precision, arguments.recompute)
     engine.current().choose_device(arguments.gpu, wants_gpu, arguments.workers)

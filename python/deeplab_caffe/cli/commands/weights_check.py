@@ -6,8 +6,9 @@ import argparse
 import json
 
 from ... import caffe
+from ...caffe.net.weights import weight_layers
 from ...formats.weight_files import read_weight_file
-from ...formats.weight_fit import fit, layers_of
+from ...formats.weight_fit import fit
 from ...inspection.shapes import infer_shapes
 from ...porting.summary import summarise
 from .. import net_flags
@@ -32,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     phases = {"train": caffe.TRAIN, "test": caffe.TEST, None: None}
     shapes = infer_shapes(definition_named(arguments.net), phase=phases[arguments.phase])
     file = read_weight_file(arguments.file)
-    found = fit(file, arguments.net, layers_of(shapes.net))
+    found = fit(file, arguments.net, weight_layers(shapes.net))
     print_weight_warnings(summarise(file))
     print(json.dumps(found.to_json(), indent=1) if arguments.json else found)
     return 0 if found.is_whole else 1

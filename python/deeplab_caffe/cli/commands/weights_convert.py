@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ...errors import InputError
+from ...files import replacing
 from ...formats.weight_files import WeightFile, read_weight_file, with_todays_shapes, write_weight_file
 from ...porting.difference import compare
 
@@ -21,8 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     source = read_weight_file(arguments.file)
     layers = source.layers if arguments.form == "V1" else with_todays_shapes(source.layers)
-    write_weight_file(arguments.output, layers, form=arguments.form)
-    written = read_weight_file(arguments.output)
-    if not compare(WeightFile(arguments.file, "", "", layers), written).is_equal:
-        raise InputError(f"{arguments.output}: read back different values than were written; check the disk")
+    with replacing(arguments.output) as temporary:
+        write_weight_file(temporary, layers, form=arguments.form)
+        written = read_weight_file(temporary)
+        if not compare(WeightFile(arguments.file, "", "", layers), written).is_equal:
+            raise InputError(f"{arguments.output}: read back different values than were written; check the disk")
     print(f"{arguments.output}: {len(written.weighted)} layers with weights, equal to those of {arguments.file}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
+import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -11,10 +11,11 @@ from pathlib import Path
 
 from ... import caffe
 from ...caffe import log
+from ...caffe.net.weights import weight_layers
 from ...errors import InputError
-from ...files import write_text
+from ...files import replacing
 from ...formats.weight_files import WeightFile, read_weight_file, write_weight_file
-from ...formats.weight_fit import NetLayer, layers_of
+from ...formats.weight_fit import NetLayer
 from ...formats.weights import LayerWeights
 from ...inspection.shapes import infer_shapes
 from ...porting.difference import WeightsDifference, compare
@@ -26,6 +27,7 @@ from ...porting.summary import summarise
 from ...porting.surgery import CAFFE, TORCHVISION, Preprocessing
 from ...porting.torch_names import to_caffe, warnings
 from .. import net_flags
+from ..export_common import write_record
 from ..named_net import definition_named
 from ..weight_warnings import print_weight_warnings
 
@@ -61,21 +63,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    target = layers_of(infer_shapes(definition_named(arguments.to), phase=caffe.TEST).net)
+    target = weight_layers(infer_shapes(definition_named(arguments.to), phase=caffe.TEST).net)
     layers, images = _source(arguments.file, arguments.from_images, target)
     source = WeightFile(arguments.file, "", "", list(layers))
     print_weight_warnings(summarise(source))
     done = port(layers, target, _choices(arguments, images))
     if not done.layers:
         raise InputError(f"{arguments.file} has weights for no layer of {arguments.to}")
-    write_weight_file(arguments.output, done.layers, Path(arguments.output).stem)
-    print(done)
-    against_source = _proof(source, arguments.output, done)
+    with replacing(arguments.output) as temporary:
+        write_weight_file(temporary, done.layers, Path(arguments.output).stem)
+        print(done)
+        against_source = _proof(source, arguments.output, temporary, done)
+        activations = _activations(arguments, temporary, layers, images) if arguments.from_net else None
     print(f"{arguments.output}: {len(done.layers)} layers written and read back")
-    activations = _activations(arguments, layers, images) if arguments.from_net else None
     record = {"source": arguments.file, "net": arguments.to, **done.to_json(), "blobs": against_source.to_json()}
     record["activations"] = activations.to_json() if activations else None
-    write_text(f"{arguments.output}.json", json.dumps(record, indent=1) + "\n")
+    write_record(arguments.output, record)
 
 
 def _source(
@@ -113,23 +116,25 @@ def _numbers(text: str) -> list[int]:
         raise InputError(f"--classes: expected integers separated by commas but got '{text}'") from None
 
 
-def _proof(source: WeightFile, output: str, done: Ported) -> WeightsDifference:
+def _proof(source: WeightFile, output: str, temporary: Path, done: Ported) -> WeightsDifference:
     """Compare each written blob with the source's of that name, after checking that the file was written correctly."""
-    written = read_weight_file(output)
+    written = read_weight_file(temporary)
     if not compare(WeightFile("made", "", "", done.layers), written).is_equal:
         raise InputError(f"{output}: read back different values than were written; check the disk")
     return compare(source, written)
 
 
-def _activations(arguments: argparse.Namespace, layers: Sequence[LayerWeights], images: Preprocessing) -> Verification:
+def _activations(
+    arguments: argparse.Namespace, written: Path, layers: Sequence[LayerWeights], images: Preprocessing
+) -> Verification:
     """Compare the two nets on one image, each with its own preprocessing, and print the result."""
     log.set_stderr(False)
     net = caffe.Net(definition_named(arguments.to), caffe.TEST)
-    net.copy_from(arguments.output)
+    net.copy_from(os.fspath(written))
     other = caffe.Net(definition_named(arguments.from_net), caffe.TEST)
     with tempfile.TemporaryDirectory() as folder:
         whole = f"{folder}/source.caffemodel"
-        write_weight_file(whole, port(layers, layers_of(other)).layers)
+        write_weight_file(whole, port(layers, weight_layers(other)).layers)
         other.copy_from(whole)
     wanted = _PREPROCESSING[arguments.to_images]
     found = compare_nets(net, other, Pictures(arguments.image, wanted), Pictures(arguments.image, images))

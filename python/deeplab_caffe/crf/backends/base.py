@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..array_types import Float32
+from ...arrays import Float32
 
 #: an image (H, W) or (H, W, bands), and its unary energies (C, H, W)
 Pair = tuple[NDArray, Float32]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..array_types import Float32
+from ...arrays import Float32
 from ..kernels.exact_filter import filter_blocks
 from ..kernels.vector import LANES
 from ..lattice import term_features

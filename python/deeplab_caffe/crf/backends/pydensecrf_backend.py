@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Float32
 from ...errors import InputError
-from ..array_types import Float32
 from ..lattice import term_features
 from ..params import CRFParameters
 from .base import BackendOptions, Pair, labels_of

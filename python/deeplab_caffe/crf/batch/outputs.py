@@ -10,11 +10,11 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data.bin_maps import map_bin
-from ...data.labels import Palette, voc_palette
-from ...data.png_stream import PngStream
+from ...arrays import Float32, Palette, Size
+from ...data.bin_files import map_bin
+from ...data.indexed_png import IndexedPngWriter
+from ...data.labels import voc_palette
 from ...files import replacing, reserve
-from ..array_types import Float32, Size
 from .regions import Region
 
 Probabilities = Float32 | None
@@ -38,7 +38,7 @@ class _Png:
 
     def __init__(self, path: Path, size: Size, palette: Palette) -> None:
         self._file = path.open("wb")
-        self._stream = PngStream(self._file, *size, palette)
+        self._stream = IndexedPngWriter(self._file, *size, palette)
         self._band = np.empty((0, size[1]), np.uint8)
 
     def begin_band(self, height: int) -> None:

@@ -7,16 +7,18 @@ import functools
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ...data.large_images import IMAGE_SUFFIXES, find_images
+from ...data.images import IMAGE_SUFFIXES, find_images
 from ...data.score_maps import find_score_maps
 from ...errors import InputError
-from ...files import remove_leftovers, write_text
+from ...files import write_text
+from ...locks import locked_folder
 from ...progress import tracked
-from ..pool import open_pool
+from ...temporary_files import remove_leftovers
+from ..pool import WorkerPool, open_pool
 from .refiner import Refiner, Task
 
 RECORD = "crf.json"  # in the folder of the results: the parameters used
@@ -83,18 +85,26 @@ def refine_batch(
         quiet: no progress.
 
     Raises:
-        InputError: the results would overwrite the input or cannot be written, or the scheduler does not answer.
+        InputError: the results would overwrite the input or cannot be written, another batch is writing
+            them, or the scheduler does not answer.
     """
     _keep_inputs(tasks, refiner.folder)
     _prepare(refiner.folder)
+    make = functools.partial(_same, refiner)
+    with locked_folder(refiner.folder, f"another batch is writing into {refiner.folder}"):
+        return _refine(tasks, refiner, lambda: open_pool(make, workers, processes, scheduler), quiet)
+
+
+def _refine(
+    tasks: Sequence[Task | Failure], refiner: Refiner, opened: Callable[[], WorkerPool], quiet: bool
+) -> RefineSummary:
     _record(refiner)
     failures = [task for task in tasks if isinstance(task, Failure)]
     for failure in failures:
         _report(failure)
     wanted = [task for task in tasks if isinstance(task, Task)]
     files = [refiner.folder / f"{task.id}.{name}" for task in wanted for name in refiner.formats]
-    make = functools.partial(_same, refiner)
-    with _tidied(files), contextlib.closing(open_pool(make, workers, processes, scheduler)) as pool:
+    with _tidied(files), contextlib.closing(opened()) as pool:
         counted: Iterator = pool.run(wanted)
         for task, message in counted if quiet or not wanted else tracked(counted, "crf", len(wanted)):
             if message:

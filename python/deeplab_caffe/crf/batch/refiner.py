@@ -14,12 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data.labels import Palette
-from ...data.large_images import open_image
+from ...arrays import Palette, Size
+from ...data.images import open_image
 from ...data.score_maps import Kind
 from ...errors import InputError, Stopped
 from ...progress import Progress
-from ..array_types import Size
 from ..inference import check_image, check_inputs, crf_labels, dense_crf
 from ..params import CRFParameters, check_compact
 from ..pool import stopping

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Float32, Size
 from ...data.score_maps import Kind, kind_of, open_score_map
 from ...errors import InputError
-from ..array_types import Float32, Size
 from ..unary import bilinear_taps, input_size, resize_scores, unary_from_probabilities
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ..array_types import Float32, Size
+from ...arrays import Float32, Size
 from ..lattice import Lattice, build_lattice
 from ..mean_field import Beliefs, MeanField, Pairwise
 from ..params import CRFParameters, GaussianTerm

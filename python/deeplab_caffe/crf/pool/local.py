@@ -9,7 +9,9 @@ import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, nullcontext
 from itertools import chain, islice
+from multiprocessing import resource_tracker
 from typing import Any
 
 from .common import LostWorkers, WorkFactory, work
@@ -64,7 +66,8 @@ class LocalPool:
     def _submit(self, task: Any) -> Future | None:
         """None if the pool has lost a process."""
         try:
-            return self._pool.submit(work, self._token, self._make, task, self._stop)
+            with _interrupts_held() if self._processes else nullcontext():
+                return self._pool.submit(work, self._token, self._make, task, self._stop)
         except BrokenProcessPool:
             return None
 
@@ -77,3 +80,14 @@ class LocalPool:
 
 def _ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent ends the pool
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold SIGINT back while processes start: they inherit that, until `_ignore_interrupts` runs in them."""
+    resource_tracker.ensure_running()  # which would let SIGINT through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -13,8 +13,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ...arrays import Float32
 from ...errors import InputError
-from ..array_types import Float32
 from ..inference import check_image, check_unary
 from ..kernels import mean_field_passes as passes
 from ..kernels import pixel_rows

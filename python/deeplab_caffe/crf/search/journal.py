@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
+from ...locks import locked
 from .space import Setting
 
 Matrix = NDArray[np.int64]
@@ -40,29 +42,12 @@ class Journal:
             return
         self._path = Path(path)
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self._path.open("a+b", buffering=0)
-        try:
-            self._lock()
+        with contextlib.ExitStack() as opened:
+            busy = f"{self._path}: another search is using this journal"
+            opened.enter_context(locked(self._path.with_name(f".{self._path.name}.lock"), busy))
+            self._file = opened.enter_context(self._path.open("a+b", buffering=0))
             self._read()
-        except InputError:
-            self._file.close()
-            raise
-
-    def _lock(self) -> None:
-        """Lock the file for as long as this process lives."""
-        try:
-            import fcntl
-        except ImportError:  # not on this system
-            return
-        assert self._file is not None
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"{self._path}: another search is using this journal; wait for it to end, or name another file"
-            ) from None
-        except OSError:  # a file system without locks
-            return
+            self._opened = opened.pop_all()
 
     def _read(self) -> None:
         """Read the complete lines of the file, and cut off an incomplete last one."""
@@ -117,7 +102,7 @@ class Journal:
     def close(self) -> None:
         """Close the file, so that another search can use it."""
         if self._file is not None:
-            self._file.close()
+            self._opened.close()
 
 
 def _sparse(matrix: Matrix) -> tuple[list[Any], list[Any]]:

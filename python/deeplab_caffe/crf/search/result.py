@@ -67,8 +67,8 @@ class SearchResult:
         if self.at_edge:
             lines.append(
                 f"warning: the best lies on the edge of the range searched ({', '.join(self.at_edge)}), so a better "
-                "one may lie outside: search again with a wider or finer range; --extend continues in steps of the range "
-                "while values are above 0"
+                "one may lie outside: search again with a wider or finer range; --extend continues in steps of the "
+                "range while values are above 0"
             )
         return "\n".join(lines)
 
@@ -115,6 +115,8 @@ class SearchResult:
             best = CRFParameters(**values.pop("best"))
             lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
             return cls(rows, best, **{**values, **lists})
+        except InputError:
+            raise
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise InputError(f"not the result of a CRF search: {error}") from error
 

@@ -1,4 +1,4 @@
-"""The synthetic sample: a small data set drawn by rule, so that everything can be tried without a download."""
+"""The synthetic sample: a small generated data set, to try everything without a download."""
 
 from .sample import draw_sample
 from .scene import CLASSES, draw_image

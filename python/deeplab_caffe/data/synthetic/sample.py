@@ -19,7 +19,7 @@ from ..labels import voc_palette, write_label
 from ..lists import ListEntry, write_list
 from .scene import CLASSES, draw_image
 
-VERSION = 2  # raise it when the pictures or dataset.toml change: samples of older versions are then drawn again
+VERSION = 2  # increase it if the images or dataset.toml change: samples of older versions are then drawn again
 STAMP = "synthetic.json"
 
 
@@ -30,14 +30,19 @@ def draw_sample(
 
     JPEGImages/*.jpg, SegmentationClass/*.png (indices with VOC's colours, 255 on outlines),
     ImageSets/Segmentation/{train,val}.txt, list/{train,val}.txt for ImageSegData and list/*_id.txt.
-    A finished sample of the same version and settings is left as it is, if all its files are there; another one
-    made by this function is drawn anew.
+    A complete sample of the same version and settings is kept; another one made by this function is replaced.
+
+    Args:
+        folder: where to write it.
+        train, val: the number of images in each list.
+        seed: of the random numbers.
+        progress: show a progress bar.
 
     Raises:
-        InputError: the folder holds something that this function did not make, or a count is below 1.
+        InputError: the folder has files that this function did not write, or a count is below 1.
     """
     if train < 1 or val < 1:
-        raise InputError(f"synthetic sample: train={train}, val={val}; wanted at least one image in each")
+        raise InputError(f"synthetic sample: train={train}, val={val}; expected at least one image in each")
     folder = Path(folder)
     settings = {"version": VERSION, "train": train, "val": val, "seed": seed}
     if _stamp(folder) == {**settings, "finished": True} and all(path.is_file() for path in _files(folder, train + val)):
@@ -52,7 +57,7 @@ def draw_sample(
 
 
 def _stamp(folder: Path) -> dict[str, Any] | None:
-    """What the folder holds: None if nothing yet; InputError if something else than a sample."""
+    """The stamp of the sample in a folder; None if it is empty; InputError if it has other files."""
     path = folder / STAMP
     if path.is_file():
         try:
@@ -75,7 +80,7 @@ def _name(index: int) -> str:
 
 
 def _files(folder: Path, count: int) -> Iterator[Path]:
-    """All that a sample of so many images consists of, besides its stamp."""
+    """All files of a sample with so many images, except its stamp."""
     yield folder / "dataset.toml"
     for part in ("train", "val"):
         yield from (folder / "list" / f"{part}.txt", *_id_lists(folder, part))
@@ -96,7 +101,7 @@ def _label(folder: Path, index: int) -> Path:
 
 
 def _draw_images(folder: Path, count: int, seed: int, progress: bool) -> None:
-    """Draw all pictures and remove those of an earlier, larger sample."""
+    """Draw all images and remove those of an earlier, larger sample."""
     palette = voc_palette()
 
     def draw(index: int) -> None:

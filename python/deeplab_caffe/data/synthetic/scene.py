@@ -1,4 +1,4 @@
-"""One picture of the synthetic sample with its labels."""
+"""One image of the synthetic sample with its labels."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _FINE = 2  # the scene is drawn at twice its size and reduced, for soft edges an
 
 
 def draw_image(seed: int, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Picture number `index`: image (H, W, 3) RGB and labels (H, W), 0 background, 1..6 objects, 255 their outlines.
+    """Image number `index` (H, W, 3) RGB and its labels (H, W): 0 background, 1..6 objects, 255 their outlines.
 
-    The same numbers give the same picture, whatever was drawn before. Sides are 200 to 321 pixels.
+    The same seed and index always give the same image. Sides are 200 to 321 pixels.
     """
     rng = np.random.default_rng([seed, index])
     shape = _image_shape(rng)

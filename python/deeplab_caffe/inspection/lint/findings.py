@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ...errors import InputError
 from ...formats.edits import Edits
-from ...formats.prototxt import Document, nearest
+from ...formats.prototxt import Document
+from ...spelling import did_you_mean
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 SEVERITIES = (ERROR, WARNING, NOTE)
@@ -54,11 +56,16 @@ SCOPES = ("text", "net", "view", "solver", "pair", "nets")
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule: its name, how bad it is, what it finds in one line, what it looks at, and the function that looks."""
+    """One rule.
+
+    summary: what it finds, in a few words; reason: why that is a mistake; scope: what it looks at (one of SCOPES);
+    check: the function that looks.
+    """
 
     name: str
     severity: str
     summary: str
+    reason: str
     scope: str
     check: Callable[..., Iterable[Hit]]
     #: not applied unless it is selected
@@ -70,14 +77,18 @@ _Check = Callable[..., Iterator[Hit]]
 
 
 def rule(
-    name: str, severity: str, summary: str, scope: str = "view", optional: bool = False
+    name: str, severity: str, summary: str, scope: str = "view", optional: bool = False, reason: str = ""
 ) -> Callable[[_Check], _Check]:
-    """Decorator: put a function, which gets what its scope names and yields hits, into the table."""
+    """Decorator: put a function, which gets what its scope names and yields hits, into the table.
+
+    The function's docstring says why the mistake is one, unless `reason` does; docs/lint-rules.md shows it.
+    """
 
     def add(check: _Check) -> _Check:
         if name in RULES:
             raise ValueError(f"the rule {name} is defined twice")
-        RULES[name] = Rule(name, severity, summary, scope, check, optional)
+        why = reason or inspect.getdoc(check) or ""
+        RULES[name] = Rule(name, severity, summary, " ".join(why.split()), scope, check, optional)
         return check
 
     return add
@@ -102,7 +113,7 @@ def chosen(select: Iterable[str] = (), ignore: Iterable[str] = (), also: Iterabl
     select, ignore, also = set(select), set(ignore), set(also)
     for name in sorted(select | ignore | also):
         if name not in RULES:
-            raise InputError(f"there is no rule '{name}'{nearest(name, list(RULES))}; --list-rules lists them")
+            raise InputError(f"there is no rule '{name}'{did_you_mean(name, RULES)}; --list-rules lists them")
     wanted = select or {r.name for r in RULES.values() if not r.optional}
     return [r for r in RULES.values() if r.name in (wanted | also) - ignore]
 

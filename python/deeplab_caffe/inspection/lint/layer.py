@@ -12,8 +12,9 @@ from .findings import Fix, Hit
 class LintLayer:
     """One layer: its upgraded definition and its element in the text (None for an Input made of input fields).
 
-    incomplete: some of its values could not be read (a template variable without a value, a misspelled field), so not
-    all of its fields are known. is_old: its text is of an older dialect, whose fields differ from the definition's.
+    incomplete: some of its values could not be read (a template variable without a value, a misspelled field, an
+    unknown type), so not all of its fields are known. is_old: its text is of an older dialect, whose fields differ from
+    the definition's.
     """
 
     def __init__(

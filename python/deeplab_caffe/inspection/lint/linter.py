@@ -47,6 +47,7 @@ _SAID_BETTER = {
 
 @rule("syntax", ERROR, "a file that cannot be parsed", "text")
 def _syntax(subject: Any) -> Iterator[Hit]:
+    """Nothing else in a file can be checked until it can be parsed."""
     yield from ()  # a file that is parsed has none; `Linter.lint` makes the finding of the parser's error
 
 

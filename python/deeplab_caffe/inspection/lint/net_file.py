@@ -10,9 +10,12 @@ from pathlib import Path
 from ...errors import InputError
 from ...formats import schema
 from ...formats.definition import Definition, Entry, is_included
+from ...formats.foreign_types import is_known
 from ...formats.layer_facts import LOSS
-from ...formats.prototxt import Block, Document, Field, Problem, to_message
+from ...formats.messages import Problem, to_message
+from ...formats.prototxt import Block, Document, Field
 from ...formats.upgrade import dialect_of, upgrade_net
+from ...formats.wiring import Maker, Wiring
 from .findings import Fix, Hit
 from .layer import LintBlob, LintLayer
 from .shape_view import ShapeView
@@ -61,6 +64,7 @@ class NetFile:
         for i, (place, param) in enumerate(zip(places, self.param.layer, strict=True)):
             element = None if place is None else self.elements[place]
             lost = element is not None and any(element.start <= (at or 0) <= element.end for at in damaged)
+            lost |= not is_known(param.type)
             self.layers.append(LintLayer(self.document, i, param, element, lost, self.is_old))
 
     def hit(self, offset: int, message: str, advice: str, fix: Fix | None = None) -> Hit:
@@ -135,19 +139,19 @@ class View:
         self._connect()
 
     def _connect(self) -> None:
-        present: dict[str, LintBlob] = {}
-        for layer in self.layers:
-            read = [present.get(name) for name in layer.bottoms]
+        wiring = Wiring([layer.param for layer in self.layers], one_state=True)
+        made: dict[Maker, LintBlob] = {}
+        for place, layer in enumerate(self.layers):
+            read = [made[makers[0]] if makers else None for makers in wiring.makers[place]]
             for blob in read:
                 if blob is not None:
                     blob.readers.append(layer)
-            made = []
             for i, name in enumerate(layer.tops):
                 in_place = i < len(layer.bottoms) and layer.bottoms[i] == name
-                made.append(LintBlob(name, layer, i, read[i] if in_place else None))
-            present.update((blob.name, blob) for blob in made)
-            self.bottoms[layer.index], self.tops[layer.index] = read, made
-            self.blobs += made
+                made[place, i] = LintBlob(name, layer, i, read[i] if in_place else None)
+            self.bottoms[layer.index] = read
+            self.tops[layer.index] = [made[place, i] for i in range(len(layer.tops))]
+        self.blobs += made.values()
 
     @property
     def title(self) -> str:

@@ -20,6 +20,7 @@ _TAG = re.compile(r"\d+(?:_\d+)*[a-z]?\d*")
 
 @rule("relu-after-wrong-blob", WARNING, "an activation on a blob that already has one, or that its name does not match")
 def relu_after_wrong_blob(view: View) -> Iterator[Hit]:
+    """Copying a block and forgetting to change one name leaves one layer with two activations and another with none."""
     for layer in view.layers:
         if layer.facts.kind != ACTIVATION or not layer.bottoms:
             continue
@@ -78,6 +79,7 @@ def _is_activated(view: View, layer: LintLayer) -> bool:
 
 @rule("activation-on-scores", WARNING, "an activation or a Dropout between the last weights and the loss")
 def activation_on_scores(view: View) -> Iterator[Hit]:
+    """Scores may have any sign and size. A ReLU makes negative ones equal, and Dropout makes them noisy."""
     for loss in view.losses:
         if loss.type != "SoftmaxWithLoss":
             continue
@@ -90,6 +92,7 @@ def activation_on_scores(view: View) -> Iterator[Hit]:
 
 @rule("softmax-before-loss", WARNING, "a Softmax or Sigmoid before a loss that applies it itself")
 def softmax_before_loss(view: View) -> Iterator[Hit]:
+    """The loss applies softmax (sigmoid) itself. Applied twice, probabilities are nearly flat and training stalls."""
     for loss in view.losses:
         if loss.type not in ("SoftmaxWithLoss", "SigmoidCrossEntropyLoss"):
             continue
@@ -101,6 +104,7 @@ def softmax_before_loss(view: View) -> Iterator[Hit]:
 
 @rule("missing-activation", NOTE, "two layers with weights in a row, without an activation between them")
 def missing_activation(view: View) -> Iterator[Hit]:
+    """Two linear layers in a row can compute no more than one of them."""
     for layer in view.layers:
         if layer.type not in ("Convolution", "InnerProduct") or not layer.bottoms:
             continue

@@ -35,6 +35,7 @@ def _data_layers(view: View) -> Iterator[tuple[LintLayer, str, Any]]:
 
 @rule("data-source", ERROR, "a data layer without a source or a batch_size")
 def data_source(view: View) -> Iterator[Hit]:
+    """The layer cannot read anything."""
     for layer, param, p in _data_layers(view):
         if layer.type != "MemoryData" and not p.source:
             yield layer.hit("has no source", f"set it in {param}", param)
@@ -44,6 +45,7 @@ def data_source(view: View) -> Iterator[Hit]:
 
 @rule("moved-field", WARNING, "scale, mean_file, crop_size or mirror outside transform_param, where it has no effect")
 def moved_field(view: View) -> Iterator[Hit]:
+    """Since 2014 these fields belong to transform_param. Left where they were, they have no effect in Caffe."""
     for layer, param, p in _data_layers(view):
         for field in ("scale", "mean_file", "crop_size", "mirror"):
             if field in p.DESCRIPTOR.fields_by_name and p.HasField(field):
@@ -53,6 +55,7 @@ def moved_field(view: View) -> Iterator[Hit]:
 
 @rule("mean-values", ERROR, "mean values that do not match the image's channels, or both values and a file")
 def mean_values(view: View) -> Iterator[Hit]:
+    """One value counts for all channels, else each channel needs its own. A file and values contradict each other."""
     for layer in view.layers:
         t = layer.param.transform_param
         if t.mean_value and t.HasField("mean_file"):
@@ -65,6 +68,7 @@ def mean_values(view: View) -> Iterator[Hit]:
 
 @rule("shuffle", WARNING, "a training list that is not shuffled")
 def shuffle(view: View) -> Iterator[Hit]:
+    """Images that follow each other in a list are often alike; SGD needs batches that are mixed."""
     for layer, param, p in _data_layers(view) if view.trains else ():
         if param == "image_data_param" and not p.shuffle:
             yield layer.hit(
@@ -84,6 +88,7 @@ def _append(layer: LintLayer, param: str, text: str, edits: Edits) -> None:
 
 @rule("test-augmentation", WARNING, "mirroring, shuffling or random scaling in a test net, whose results then vary")
 def test_augmentation(view: View) -> Iterator[Hit]:
+    """Scores would differ from run to run and be lower than those of the unchanged images."""
     for layer, param, p in () if view.is_train else _data_layers(view):
         t = layer.param.transform_param
         for stated, path in (
@@ -104,6 +109,7 @@ def _remove_all(layer: LintLayer, path: tuple[str, str], edits: Edits) -> None:
 
 @rule("crop-missing", WARNING, "batches of several images without a crop_size, which must then all have one size")
 def crop_missing(view: View) -> Iterator[Hit]:
+    """A batch is one array; without a crop it cannot hold images of different sizes."""
     for layer, _, p in _data_layers(view):
         t = layer.param.transform_param
         if not _reads_a_list(layer) or (p.new_height and p.new_width):
@@ -115,6 +121,7 @@ def crop_missing(view: View) -> Iterator[Hit]:
 
 @rule("missing-file", NOTE, "a list or a mean file that does not exist (only with --files)", optional=True)
 def missing_file(view: View) -> Iterator[Hit]:
+    """Training would stop when it opens the file. Paths are relative to where it runs, so this check is on request."""
     for layer in view.layers:
         param = _reads(layer)
         p = getattr(layer.param, param) if param else None

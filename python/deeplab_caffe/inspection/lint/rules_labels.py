@@ -37,6 +37,10 @@ def _ignored(layer: LintLayer) -> list[int]:
 
 @rule("ignore-label", WARNING, "a loss or an accuracy without ignore_label, although the labels have one")
 def ignore_label(view: View) -> Iterator[Hit]:
+    """Images are padded to the crop, and pixels without a class are labelled, with the ignore label.
+
+    A loss that does not ignore it fails or learns the padding as a class.
+    """
     for layer, _, data in _judges(view):
         if not _ignored(layer):
             label = data.param.image_data_param.ignore_label
@@ -58,6 +62,7 @@ def _add_ignore_label(layer: LintLayer, param: str, label: int, edits: Edits) ->
 
 @rule("ignore-label-differs", WARNING, "a loss whose ignore_label is not the label that images are padded with")
 def ignore_label_differs(view: View) -> Iterator[Hit]:
+    """The padding would be taken for a label: an error, or a class that does not exist."""
     for layer, _, data in _judges(view):
         label, ignored = data.param.image_data_param.ignore_label, _ignored(layer)
         if ignored and label not in ignored:
@@ -67,6 +72,7 @@ def ignore_label_differs(view: View) -> Iterator[Hit]:
 
 @rule("ignore-label-is-class", WARNING, "an ignore_label that is one of the classes")
 def ignore_label_is_class(view: View) -> Iterator[Hit]:
+    """Pixels of that class would not be learned and not be counted."""
     for layer in view.layers:
         if not layer.facts.ignores or not layer.bottoms:
             continue
@@ -79,6 +85,7 @@ def ignore_label_is_class(view: View) -> Iterator[Hit]:
 
 @rule("class-count", WARNING, "scores with different numbers of classes for the same labels")
 def class_count(view: View) -> Iterator[Hit]:
+    """Two losses on the same labels need scores of the same classes."""
     first: dict[int, tuple[LintLayer, int]] = {}
     for layer, _, data in _judges(view):
         shape = view.shapes.of(view.bottom(layer, 0))
@@ -92,6 +99,7 @@ def class_count(view: View) -> Iterator[Hit]:
 
 @rule("label-type", ERROR, "labels per pixel from a data layer that does not read them")
 def label_type(view: View) -> Iterator[Hit]:
+    """With another label_type the data layer makes no label for each pixel, and the loss cannot be computed."""
     for layer, labels, data in _judges(view):
         kind = data.param.image_data_param.label_type
         if kind != schema.ImageDataParameter.PIXEL:
@@ -111,6 +119,7 @@ def _set_label_type(data: LintLayer, edits: Edits) -> None:
 
 @rule("label-gradient", ERROR, "a loss whose labels depend on learned layers, without propagate_down: false")
 def label_gradient(view: View) -> Iterator[Hit]:
+    """SoftmaxWithLoss has no gradient in its labels. Caffe stops in backward unless propagate_down says false."""
     if not view.trains:
         return
     learned: set[str] = set()

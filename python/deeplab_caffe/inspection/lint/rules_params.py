@@ -25,6 +25,7 @@ def _learned(view: View) -> list[LintLayer]:
 
 @rule("missing-filler", WARNING, "a new layer (one that learns faster, or makes the scores) without a weight_filler")
 def missing_filler(view: View) -> Iterator[Hit]:
+    """The default filler is constant 0. A layer that no weight file fills then starts at 0."""
     learned = _learned(view)
     usual = Counter(layer.multiplier(0) for layer in learned).most_common(1)
     scoring = _scoring(view)
@@ -56,6 +57,7 @@ def _is_one_value(filler: str) -> bool:
 
 @rule("constant-filler", WARNING, "weights that all start at the same value, and so stay equal")
 def constant_filler(view: View) -> Iterator[Hit]:
+    """All outputs compute the same and get the same gradient, so they stay equal for ever."""
     scoring = _scoring(view)  # the labels make their outputs differ
     for layer in _learned(view):
         constant = layer.weights.HasField("weight_filler") and _is_one_value(layer.weights.weight_filler.type)
@@ -68,6 +70,7 @@ def constant_filler(view: View) -> Iterator[Hit]:
 
 @rule("deconvolution-filler", WARNING, "a Deconvolution that neither learns nor has a filler: its output is 0")
 def deconvolution_filler(view: View) -> Iterator[Hit]:
+    """A frozen Deconvolution keeps its first values, and the default filler is 0: the output is 0."""
     for layer in view.layers if view.trains else []:
         frozen = layer.type == "Deconvolution" and layer.multiplier(0) == 0 and not layer.incomplete
         if frozen and not layer.weights.HasField("weight_filler"):
@@ -77,6 +80,8 @@ def deconvolution_filler(view: View) -> Iterator[Hit]:
 
 @rule("bias-multiplier", WARNING, "a bias without its own lr_mult, while other layers' biases learn at twice the rate")
 def bias_multiplier(view: View) -> Iterator[Hit]:
+    """Published nets learn biases at twice the rate and without weight decay; a layer that forgets it differs silently.
+    """
     learned = [layer for layer in _learned(view) if layer.weights.bias_term]
     doubled = [x for x in learned if len(x.param.param) > 1 and x.multiplier(1) == 2 * x.multiplier(0)]
     if len(doubled) < 2 or 2 * len(doubled) < len(learned):
@@ -91,6 +96,7 @@ def bias_multiplier(view: View) -> Iterator[Hit]:
 
 @rule("weight-multiplier", WARNING, "a layer without lr_mult, while the other layers have one")
 def weight_multiplier(view: View) -> Iterator[Hit]:
+    """Multipliers default to 1. Where all other layers state theirs, this one was probably forgotten."""
     learned = _learned(view)
     stating = [layer for layer in learned if any(spec.HasField("lr_mult") for spec in layer.param.param)]
     if len(stating) < 2 or 2 * len(stating) < len(learned):
@@ -103,6 +109,10 @@ def weight_multiplier(view: View) -> Iterator[Hit]:
 
 @rule("batch-norm-multiplier", WARNING, "a lr_mult for the statistics of a BatchNorm, which the solver must not change")
 def batch_norm_multiplier(view: View) -> Iterator[Hit]:
+    """The three parameters are running statistics.
+
+    BVLC's Caffe refuses another lr_mult; in others the solver would change them.
+    """
     for layer in view.layers:
         if layer.type != "BatchNorm":
             continue
@@ -132,6 +142,7 @@ def _set_zero(layer: LintLayer, index: int, edits: Edits) -> None:
 
 @rule("batch-norm-without-scale", NOTE, "a BatchNorm without a Scale after it, so mean and deviation stay fixed")
 def batch_norm_without_scale(view: View) -> Iterator[Hit]:
+    """BatchNorm only normalises in Caffe. The learned factor and offset of the paper are a Scale layer with a bias."""
     for layer in view.layers:
         if layer.type == "BatchNorm" and layer.tops:
             readers = view.tops[layer.index][0].readers
@@ -142,6 +153,7 @@ def batch_norm_without_scale(view: View) -> Iterator[Hit]:
 
 @rule("bias-before-batch-norm", NOTE, "a bias that the BatchNorm after it cancels")
 def bias_before_batch_norm(view: View) -> Iterator[Hit]:
+    """BatchNorm subtracts the mean, and the bias with it: the bias has no effect but takes memory and time."""
     for layer in _learned(view):
         if layer.weights.bias_term and layer.tops and layer.multiplier(1) != 0:
             readers = view.tops[layer.index][0].readers
@@ -157,6 +169,7 @@ def _subtracts_the_mean(layer: LintLayer) -> bool:
 
 @rule("nothing-learns", WARNING, "a training net in which every lr_mult is 0")
 def nothing_learns(view: View) -> Iterator[Hit]:
+    """Training would run to the end and change nothing."""
     layers = [layer for layer in view.layers if layer.weighted]
     frozen = all(layer.multiplier(0) == layer.multiplier(1) == 0 and not layer.incomplete for layer in layers)
     if view.trains and layers and frozen:
@@ -165,6 +178,7 @@ def nothing_learns(view: View) -> Iterator[Hit]:
 
 @rule("multiplier-range", ERROR, "a negative lr_mult or decay_mult, or a dropout_ratio outside 0 to 1")
 def multiplier_range(view: View) -> Iterator[Hit]:
+    """A negative lr_mult goes up the gradient; Dropout divides by 1 - ratio."""
     for layer in view.layers:
         for i, spec in enumerate(layer.param.param):
             for field in ("lr_mult", "decay_mult"):

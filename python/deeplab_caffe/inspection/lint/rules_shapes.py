@@ -8,16 +8,15 @@ from fractions import Fraction
 from functools import partial
 from math import lcm
 
+from ...arrays import Shape
 from ...formats.layer_facts import BY_AXIS, SAME
 from .findings import ERROR, WARNING, Hit, rule
 from .layer import LintBlob, LintLayer
 from .net_file import View
-from .shape_view import Shape
 
 Axes = Iterator[tuple[int, ...]]
 #: rule → the engine's errors that it reports; all others are reported by does-not-fit
 _KINDS = {
-    "unknown-type": re.compile(r"^unknown type"),
     "shared-shape": re.compile(r"which it shares it with"),
     "shared-multiplier": re.compile(r"^shared parameter"),
     "param-count": re.compile(r"param blocks, the layer has"),
@@ -27,7 +26,6 @@ _KINDS = {
     "in-place-type": re.compile(r"^cannot work in place(;|: Caffe)"),
 }
 _ADVICE = {
-    "unknown-type": "use an existing type",
     "shared-shape": "give the parameter another name, or both layers the same shape",
     "shared-multiplier": "set it once, or to the same value in each layer",
     "param-count": "remove the surplus ones",
@@ -49,19 +47,31 @@ def _faults(view: View, kind: str) -> Iterator[Hit]:
 
 _SUMMARIES = {
     "does-not-fit": "shapes or parameters with which a layer cannot be set up",
-    "unknown-type": "a layer type that does not exist",
     "shared-shape": "parameters with the same name and different shapes",
     "shared-multiplier": "parameters with the same name and different multipliers",
     "param-count": "more param blocks than the layer has parameters",
     "label-size": "scores and labels of different sizes",
     "filler": "a filler that does not exist, or does not support the parameter's shape",
 }
+_REASONS = {
+    "does-not-fit": "The engine cannot set the layer up; training or testing would stop with the same message.",
+    "shared-shape": "Layers that share a parameter use one array, so its shape must be the same in all of them.",
+    "shared-multiplier": "A shared parameter has one learning rate. Caffe refuses different values.",
+    "param-count": (
+        "A param block belongs to one parameter, in order. One too many means that something was misunderstood."
+    ),
+    "label-size": "The loss compares scores and labels position by position.",
+    "filler": "The parameter cannot be initialised.",
+}
 for _name, _summary in _SUMMARIES.items():
-    rule(_name, ERROR, _summary)(partial(_faults, kind=_name))
+    rule(_name, ERROR, _summary, reason=_REASONS[_name])(partial(_faults, kind=_name))
 
 
 @rule("dilation-pad", WARNING, "a dilated convolution whose pad does not keep the size")
 def dilation_pad(view: View) -> Iterator[Hit]:
+    """DeepLab's nets keep the size of the score map where they replace stride by dilation; another pad shifts or
+    shrinks it.
+    """
     for layer in view.layers:
         if layer.type != "Convolution" or layer.incomplete:
             continue
@@ -89,6 +99,7 @@ def _by_axis(kernel: Iterable[int], dilation: Iterable[int], pad: Iterable[int],
 
 @rule("crop-size", WARNING, "an image size that is not 8k + 1 (32k + 1 …), so that scores do not align with pixels")
 def crop_size(view: View) -> Iterator[Hit]:
+    """Interp aligns corners. With 8k + 1 pixels a stride of 8 puts scores exactly on pixels, without a shift."""
     if not any(layer.type == "Interp" for layer in view.layers):
         return
     spacings = _spacings(view)
@@ -170,6 +181,7 @@ def _window_step(layer: LintLayer) -> Fraction | None:
 
 @rule("output-size", WARNING, "scores resized to a size other than the image's")
 def output_size(view: View) -> Iterator[Hit]:
+    """Scores of another size than the image cannot be compared with its labels or given to the CRF."""
     if view.losses:
         return
     for blob in view.blobs:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...formats.lr_policies import LR_POLICIES
-from ...formats.prototxt import nearest
 from ...formats.solver_types import SOLVER_TYPES
+from ...spelling import did_you_mean
 from .findings import ERROR, WARNING, Hit, rule
 from .layer import LintLayer
 from .net_file import View, is_missing
@@ -28,6 +28,7 @@ def _unknown(solver: SolverFile, field: str) -> bool:
 
 @rule("solver-net", ERROR, "a solver without exactly one training net, or whose net cannot be read", "solver")
 def solver_net(solver: SolverFile) -> Iterator[Hit]:
+    """A solver needs exactly one training net."""
     if len(solver.given) != 1:
         message = f"has {', '.join(solver.given) or 'no training net'}; expected exactly one of {', '.join(NETS)}"
         yield solver.hit(
@@ -39,20 +40,22 @@ def solver_net(solver: SolverFile) -> Iterator[Hit]:
 
 @rule("solver-type", ERROR, "a solver type that does not exist", "solver")
 def solver_type(solver: SolverFile) -> Iterator[Hit]:
+    """No solver of this name exists."""
     kind = solver.param.type
     if kind not in SOLVER_TYPES:
-        advice = f"use one of {', '.join(SOLVER_TYPES)}{nearest(kind, list(SOLVER_TYPES))}"
+        advice = f"use one of {', '.join(SOLVER_TYPES)}{did_you_mean(kind, SOLVER_TYPES)}"
         yield solver.hit("type", f"unknown solver type '{kind}'", advice)
 
 
 @rule("lr-policy", ERROR, "an lr_policy that does not exist, or without a field that it needs", "solver")
 def lr_policy(solver: SolverFile) -> Iterator[Hit]:
+    """The learning rate cannot be computed. Caffe stops, or takes 0 for what is missing."""
     policy = solver.param.lr_policy
     if _unknown(solver, "lr_policy"):
         return
     if policy not in LR_POLICIES:
         what = f"unknown lr_policy '{policy}'" if policy else "lr_policy is missing"
-        advice = f"use one of {', '.join(LR_POLICIES)}{nearest(policy, list(LR_POLICIES))}"
+        advice = f"use one of {', '.join(LR_POLICIES)}{did_you_mean(policy, LR_POLICIES)}"
         yield solver.hit("lr_policy", what, advice)
         return
     for field in LR_POLICIES[policy].needs:
@@ -62,6 +65,7 @@ def lr_policy(solver: SolverFile) -> Iterator[Hit]:
 
 @rule("unused-solver-field", WARNING, "a field that the lr_policy does not use", "solver")
 def unused_solver_field(solver: SolverFile) -> Iterator[Hit]:
+    """The field has no effect under this policy, although it looks as if it had."""
     policy = solver.param.lr_policy
     for field in LR_POLICIES[policy].unused if policy in LR_POLICIES else ():
         if _states(solver, field):
@@ -70,6 +74,7 @@ def unused_solver_field(solver: SolverFile) -> Iterator[Hit]:
 
 @rule("schedule", WARNING, "learning rate steps that come too late or are not in order", "solver")
 def schedule(solver: SolverFile) -> Iterator[Hit]:
+    """A step after max_iter never happens; a step that is not later than the one before follows it at once."""
     p = solver.param
     if p.lr_policy == "step" and 0 < p.max_iter <= p.stepsize:
         message = f"the first step is at {p.stepsize}, but training ends at {p.max_iter}: the rate never falls"
@@ -97,6 +102,7 @@ _RANGES = {
 
 @rule("solver-value", ERROR, "a value of the solver that is missing or outside its range", "solver")
 def solver_value(solver: SolverFile) -> Iterator[Hit]:
+    """Training with such a value diverges, does nothing, or is refused."""
     for field, (wanted, is_valid) in _RANGES.items():
         required = field in ("base_lr", "max_iter") and not solver.block.last(field)
         if required:
@@ -109,6 +115,7 @@ def solver_value(solver: SolverFile) -> Iterator[Hit]:
 
 @rule("test-settings", ERROR, "test nets, test_iter and test_interval that do not match", "solver")
 def settings_of_tests(solver: SolverFile) -> Iterator[Hit]:
+    """Caffe refuses a solver whose test_iter does not match its test nets, and test nets without a test_interval."""
     p = solver.param
     nets = len(p.test_net) + len(p.test_net_param)
     shared = p.HasField("net") or p.HasField("net_param")
@@ -124,6 +131,7 @@ def settings_of_tests(solver: SolverFile) -> Iterator[Hit]:
 
 @rule("snapshot", WARNING, "snapshots that are never taken, or that cannot be written", "solver")
 def snapshot(solver: SolverFile) -> Iterator[Hit]:
+    """A training that cannot save its weights is lost. It is better to know that before it starts."""
     p = solver.param
     problem = _unwritable(p.snapshot_prefix)
     if problem:
@@ -151,6 +159,7 @@ def _unwritable(prefix: str) -> str:
 
 @rule("missing-weights", ERROR, "initial weights that do not exist", "solver")
 def missing_weights(solver: SolverFile) -> Iterator[Hit]:
+    """Training would stop when it opens the file."""
     for stated in solver.param.weights:
         for name in stated.split(","):
             if is_missing(name.strip()):
@@ -159,6 +168,7 @@ def missing_weights(solver: SolverFile) -> Iterator[Hit]:
 
 @rule("no-loss", ERROR, "a training net without a loss", "solver")
 def no_loss(solver: SolverFile) -> Iterator[Hit]:
+    """Without a loss there is no gradient and nothing is learned."""
     if solver.train is not None and solver.train.layers and not solver.train.losses:
         layer = solver.train.layers[-1]
         advice = "add one, such as SoftmaxWithLoss, or check the include rules"
@@ -170,17 +180,19 @@ def no_loss(solver: SolverFile) -> Iterator[Hit]:
 
 @rule("unshared-name", WARNING, "a test net's layer with weights whose name is not in the training net", "pair")
 def unshared_name(pair: tuple[View, View]) -> Iterator[Hit]:
+    """A test net takes its weights from the training net by layer name; this layer would keep its initial values."""
     train, other = pair
     names = {layer.name for layer in train.layers if layer.weighted}
     for layer in other.layers:
         if layer.weighted and layer.name not in names:
             path = train.file.document.filename
             message = f"has weights, but the training net {path} has no layer '{layer.name}' to learn them"
-            yield layer.hit(message, f"give both layers the same name{nearest(layer.name, sorted(names))}", "name")
+            yield layer.hit(message, f"give both layers the same name{did_you_mean(layer.name, sorted(names))}", "name")
 
 
 @rule("unshared-shape", ERROR, "a test net's layer whose weights have another shape in the training net", "pair")
 def unshared_shape(pair: tuple[View, View]) -> Iterator[Hit]:
+    """The weights of the training net cannot be copied into a layer of another shape."""
     train, other = pair
     known: dict[str, LintLayer] = {layer.name: layer for layer in train.layers}
     for layer in other.layers:

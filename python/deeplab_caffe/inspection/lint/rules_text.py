@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from ...formats import foreign_types
 from ...formats.edits import Edits
-from ...formats.prototxt import Block, Document, Field, Problem, walk
+from ...formats.messages import Problem
+from ...formats.prototxt import Block, Document, Field, walk
 from ...formats.solver_types import SOLVER_TYPES
 from ...formats.upgrade_text import DEPRECATED
 from .findings import ERROR, NOTE, WARNING, Fix, Hit, rule
@@ -52,12 +54,21 @@ def layer_at(document: Document, offset: int) -> str:
     return ""
 
 
+_REASONS = {
+    "unknown-field": (
+        "The engine refuses a field that the message does not have; Caffe's own parser stops there, too."
+    ),
+    "wrong-value": "A value of another kind, or a word that the enum does not have, cannot be read.",
+    "repeated-field": "Protobuf's text format refuses a second value of a field that is not repeated.",
+    "missing-field": "The layer has no default for a required field, so the net cannot be set up.",
+}
 for _kind, (_summary, _) in _PROBLEMS.items():
-    rule(_kind, ERROR, _summary, "text")(partial(_problems, kind=_kind))
+    rule(_kind, ERROR, _summary, "text", reason=_REASONS[_kind])(partial(_problems, kind=_kind))
 
 
 @rule("template-variable", NOTE, "a template variable without a value: what depends on it is not checked", "text")
 def template_variable(subject: Subject) -> Iterator[Hit]:
+    """Without a value the net cannot run, and what depends on the variable is not checked."""
     offsets = [problem.error.offset or 0 for problem in subject.problems if problem.kind == "template"]
     if isinstance(subject, SolverFile):
         offsets += [field.value.start for field in subject.unnamed]
@@ -78,6 +89,7 @@ def template_variable(subject: Subject) -> Iterator[Hit]:
     "net",
 )
 def old_dialect(file: NetFile) -> Iterator[Hit]:
+    """Old dialects are read, but documentation, editors and most tools know today's form only."""
     advice = f"run deeplab prototxt upgrade --in-place {file.document.filename}"
     if file.is_old and file.elements:
         yield file.hit(file.elements[0].start, f"the net is written in an old dialect, {file.dialect}", advice)
@@ -88,6 +100,7 @@ def old_dialect(file: NetFile) -> Iterator[Hit]:
 
 @rule("no-counterpart", ERROR, "a layer or field of an old dialect that has no counterpart today", "net")
 def no_counterpart(file: NetFile) -> Iterator[Hit]:
+    """The layer or field has no equivalent today, so the net cannot be upgraded or run."""
     if file.refused is not None:
         text = str(file.refused)
         offset, reason = _offset_of(file.document, text)
@@ -110,6 +123,7 @@ def _offset_of(document: Document, text: str) -> tuple[int, str]:
     "net",
 )
 def first_release_field(file: NetFile) -> Iterator[Hit]:
+    """In `layer { … }` these fields are not known to any Caffe; a `hole` that is ignored would change the net."""
     for element, stated, today in file.own_fields:
         layer = layer_at(file.document, element.start)
         message = f"'{stated.name}' belongs to the 'layers' of DeepLab's first release"
@@ -133,6 +147,7 @@ _SOLVER_TYPES = {row.old_word: name for name, row in SOLVER_TYPES.items()}
 
 @rule("deprecated-field", WARNING, "a field that another one has replaced", "text")
 def deprecated_field(subject: Subject) -> Iterator[Hit]:
+    """Caffe still reads the old field, but it may be dropped; two fields of one meaning may contradict each other."""
     if isinstance(subject, NetFile) and subject.is_old:
         return
     for block in walk(subject.block.fields):
@@ -156,3 +171,15 @@ def _deprecated(subject: Subject, stated: Field, today: str, fix: Fix) -> Hit:
 def _set_type(stated: Field, kind: str, edits: Edits) -> None:
     edits.rename(stated, "type")
     edits.set_value(stated, f'"{kind}"')
+
+
+@rule("unknown-type", ERROR, "a layer type that does not exist", "net")
+def unknown_type(file: NetFile) -> Iterator[Hit]:
+    """A type is found by its name, whose case counts. The types of other Caffes (SSD's Permute, R-CNN's ROIPooling …)
+    have no counterpart here; their own fields are not reported, and nothing in such a layer is fixed.
+    """
+    for layer in file.layers:
+        is_unread = not layer.type and layer.find("type") is not None  # another rule says why
+        if not foreign_types.is_known(layer.type) and not is_unread:
+            message = f"unknown type '{layer.type}'{foreign_types.about(layer.type)}"
+            yield layer.hit(message, "use an existing type", "type")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...formats.layer_facts import METRIC
-from ...formats.prototxt import nearest, nearest_word
+from ...formats.layer_facts import LAYER_FACTS, METRIC
+from ...spelling import did_you_mean, nearest_word
 from .findings import ERROR, WARNING, Hit, rule
 from .layer import LintBlob, LintLayer
 from .net_file import NetFile, View, is_loss
@@ -13,6 +13,7 @@ from .net_file import NetFile, View, is_loss
 
 @rule("unnamed-layer", WARNING, "a layer without a name, whose weights cannot be found", "net")
 def unnamed_layer(file: NetFile) -> Iterator[Hit]:
+    """Weights are saved and loaded by layer name, so nothing can load those of a layer without a name."""
     for layer in file.layers:
         if not layer.name and not layer.incomplete:
             yield layer.hit("the layer has no name", "add one: weights are found by name")
@@ -20,6 +21,7 @@ def unnamed_layer(file: NetFile) -> Iterator[Hit]:
 
 @rule("repeated-name", WARNING, "two layers with the same name: weights are loaded into the first only")
 def repeated_name(view: View) -> Iterator[Hit]:
+    """Weights are loaded by name into the first layer of that name; the second one keeps its initial values."""
     first: dict[str, LintLayer] = {}
     for layer in view.layers:
         before = first.setdefault(layer.name, layer)
@@ -34,6 +36,7 @@ def repeated_name(view: View) -> Iterator[Hit]:
 
 @rule("dangling-bottom", ERROR, "a bottom that no earlier layer makes")
 def dangling_bottom(view: View) -> Iterator[Hit]:
+    """A layer can read only what a layer before it has made; Caffe stops with `Unknown bottom blob`."""
     made: set[str] = set()
     all_tops = {top: layer for layer in view.layers for top in layer.tops}
     for layer in view.layers:
@@ -46,7 +49,7 @@ def dangling_bottom(view: View) -> Iterator[Hit]:
                     yield layer.hit(message, "move this layer behind that one", "bottom", i)
                 else:
                     message = f"bottom '{name}' is made by no layer before this one{_in(view)}"
-                    advice = "use the name of an existing blob" + nearest(name, sorted(made))
+                    advice = "use the name of an existing blob" + did_you_mean(name, sorted(made))
                     yield layer.hit(message, advice, "bottom", i)
         made.update(layer.tops)
 
@@ -58,6 +61,7 @@ def _in(view: View) -> str:
 
 @rule("repeated-top", ERROR, "a blob that two layers make, the second not in place")
 def repeated_top(view: View) -> Iterator[Hit]:
+    """Two layers that write one blob without reading it overwrite each other; Caffe refuses the net."""
     first: dict[str, LintBlob] = {}
     for blob in view.blobs:
         before = first.setdefault(blob.name, blob)
@@ -70,6 +74,7 @@ def repeated_top(view: View) -> Iterator[Hit]:
 
 @rule("unused-blob", WARNING, "a blob that no layer reads and that is not a result of the net", "net")
 def unused_blob(file: NetFile) -> Iterator[Hit]:
+    """A blob that nothing reads is often a misspelled connection. It costs memory, and Caffe logs it as an output."""
     used: dict[tuple[int, int], bool] = {}
     for view in file.views:
         reads_all = bool(view.losses)
@@ -100,6 +105,7 @@ def _like(file: NetFile, layer: LintLayer, i: int) -> str:
 
 @rule("in-place-shared", ERROR, "an in-place layer on a blob that another layer reads as well")
 def in_place_shared(view: View) -> Iterator[Hit]:
+    """The other layer would read the values before or after the change, depending on the order of the layers."""
     for blob in view.blobs:
         if blob.before is None:
             continue
@@ -111,15 +117,17 @@ def in_place_shared(view: View) -> Iterator[Hit]:
 
 @rule("in-place-type", ERROR, "an in-place layer of a type that cannot work in place")
 def in_place_type(view: View) -> Iterator[Hit]:
+    """The layer would overwrite values that it still has to read, or its top has another shape than its bottom."""
     for blob in view.blobs:
         layer = blob.maker
-        if blob.before is not None and layer.type and not layer.facts.in_place:
+        if blob.before is not None and layer.type in LAYER_FACTS and not layer.facts.in_place:
             message = f"{layer.type} cannot work in place, but its top '{blob.name}' is its bottom"
             yield layer.hit(message, "give its top another name", "top", blob.index)
 
 
 @rule("in-place-gradient", WARNING, "an in-place layer that overwrites what the layer before needs for its gradient")
 def in_place_gradient(view: View) -> Iterator[Hit]:
+    """Caffe computes that layer's gradient from its top, which has been overwritten by then: the gradient is wrong."""
     for blob in view.blobs if view.trains else []:
         before = blob.before.maker if blob.before is not None else None
         if before is not None and before.facts.caffe_reads_top:
@@ -129,6 +137,7 @@ def in_place_gradient(view: View) -> Iterator[Hit]:
 
 @rule("include-and-exclude", ERROR, "a layer with both include and exclude rules", "net")
 def include_and_exclude(file: NetFile) -> Iterator[Hit]:
+    """Caffe accepts include rules or exclude rules for a layer, not both."""
     for layer in file.layers:
         if layer.param.include and layer.param.exclude:
             yield layer.hit("has both include and exclude rules", "keep one kind", "exclude", 0)
@@ -136,6 +145,7 @@ def include_and_exclude(file: NetFile) -> Iterator[Hit]:
 
 @rule("never-included", WARNING, "a layer that its rules exclude from every state", "net")
 def never_included(file: NetFile) -> Iterator[Hit]:
+    """The layer takes part in no phase and stage that the net is used in: probably its rule is misspelled."""
     included = {layer.index for view in file.views for layer in view.layers}
     states = ", ".join(view.title for view in file.views)
     for layer in file.layers:
@@ -147,6 +157,7 @@ def never_included(file: NetFile) -> Iterator[Hit]:
 
 @rule("propagate-down-count", ERROR, "propagate_down or loss_weight values whose number is not that of the blobs")
 def propagate_down_count(view: View) -> Iterator[Hit]:
+    """The values are assigned to bottoms (tops for loss_weight) in order, so their number must match."""
     for layer in view.layers:
         for field, what, blobs in (("propagate_down", "bottom", layer.bottoms), ("loss_weight", "top", layer.tops)):
             count = len(getattr(layer.param, field))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ...arrays import Shape
 from ...errors import InputError
 from ...formats.definition import Definition
 from .layer import LintBlob, LintLayer
@@ -12,7 +13,6 @@ from .layer import LintBlob, LintLayer
 if TYPE_CHECKING:
     from ..shapes import LayerShapes
 
-Shape = tuple[int, ...]
 #: parts of engine errors that say nothing against a layer: it needs files, the user's code, or an omitted layer
 _NOT_ITS_FAULT = ("--input ", "--allow-python-layers", "is made by no layer")
 

@@ -9,7 +9,8 @@ from typing import Any
 from ...errors import InputError
 from ...formats import schema
 from ...formats.definition import net_path
-from ...formats.prototxt import Block, Document, Field, Problem, PrototxtError, to_message
+from ...formats.messages import Problem, to_message
+from ...formats.prototxt import Block, Document, Field, PrototxtError
 from .findings import Fix, Hit
 from .net_file import NetFile, View
 

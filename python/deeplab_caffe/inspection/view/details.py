@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ...arrays import Shape
 from ...formats.layer_facts import (
     ACTIVATION,
     ARRANGE,
@@ -22,7 +23,6 @@ from ...formats.layer_facts import (
 from ..analysis import Analysis, LayerAnalysis
 from ..analysis_text import bytes_text, number_text, pair_text, quantity, shape_text, window_text
 from ..receptive_fields import AxisPair, ReceptiveField, field_of_view
-from ..shapes import Shape
 from ..sliding_windows import window_sizes
 
 #: kinds of types → the class of their colour

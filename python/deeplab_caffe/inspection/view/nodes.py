@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..wiring import Wiring
+from ...formats.wiring import Wiring
 
 #: layers that belong to the block of the layer before them: pool4 to conv4's block
 _FOLLOWERS = re.compile(r"(relu|pool|norm|drop|bn|scale|bias)", re.IGNORECASE)

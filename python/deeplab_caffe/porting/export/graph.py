@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import numpy as np
 
+from ...arrays import Shape
 from ...caffe import TEST
 from ...caffe.layer_types.base import Layer
 from ...caffe.net.net import Net
@@ -17,7 +18,6 @@ from ...caffe.net.step import NetStep
 from ...errors import InputError
 from ...formats.layer_facts import DROPPED, IDENTITY
 
-Shape = tuple[int, ...]
 #: names that an attribute of a PyTorch module must not have
 _RESERVED = ("forward", "training", "state_dict", "to", "type", "float", "half", "train", "eval", "modules", "apply")
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from ...arrays import Size
 from ...caffe.net.net import Net
 from ...errors import InputError
 from .pictures import Pictures
-from .verification import Runner
+from .verification import Runner, compute_blobs
 
-Size = tuple[int, int]
 #: share of pixels that may differ, because their two best scores are so close that rounding decides
 _TOLERANCE = 1e-3
 
@@ -64,7 +64,7 @@ def compare_labels(
     margins = [(0, padded[axis] - size[axis]) for axis in (0, 1)]
     net.blobs[data].reshape(1, 3, *padded)
     net.blobs[data].data[...] = np.pad(image, ((0, 0), (0, 0), *margins))
-    net.forward()
+    compute_blobs(net)
     mine = _last_of_the_best(net.blobs[scores].data[0])[: size[0], : size[1]]
     net.blobs[data].reshape(*own)
     net.reshape()

@@ -1,7 +1,8 @@
 """DeepLab's .bin files: three int32 (rows, columns, channels), then the values with the row index fastest.
 
-The file does not state its values' type: its size tells float32 from double. DeepLab's scripts write float32
-probabilities for the CRF program, which writes int16 labels. Source: `SaveMatAsBin` and `densecrf` of DeepLab.
+The file does not have the type of its values; float32 and double are distinguished by the file's size. DeepLab's
+scripts write float32 probabilities for the CRF program, which writes int16 labels. Mirrors `SaveMatAsBin` and
+`densecrf` of DeepLab.
 """
 
 from __future__ import annotations
@@ -21,27 +22,33 @@ _FLOATS = ("<f4", "<f8")
 
 
 def open_bin(path: str | os.PathLike[str], dtype: str | None = None) -> NDArray[Any]:
-    """The values (channels, rows, columns), mapped and not read; float32 or double by the file's size.
+    """The values (channels, rows, columns) of a file, memory-mapped.
 
-    `dtype`, such as "<i2" for the labels that the CRF program writes, states the type instead.
-    Raises InputError for a file whose size is not what its header says.
+    Args:
+        path: the file.
+        dtype: the type of the values, such as "<i2" for labels of the CRF program; None decides between float32 and
+            double by the file's size.
+
+    Raises:
+        InputError: the file cannot be read, or its size does not match its header.
     """
     name = os.fspath(path)
     try:
         size = Path(path).stat().st_size
         header = np.fromfile(path, "<i4", 3)
     except OSError as error:
-        raise InputError(f"{name}: cannot be read: {error.strerror}") from None
+        raise InputError(f"{name}: cannot read the file: {error.strerror}") from None
     if header.size < 3 or header.min() < 1:
-        raise InputError(f"{name}: no .bin file: it must begin with rows, columns and channels as three int32")
+        raise InputError(f"{name}: not a .bin file: expected rows, columns and channels as three int32 at its start")
     rows, columns, channels = (int(n) for n in header)
     count = rows * columns * channels
-    wanted: list[np.dtype[Any]] = [np.dtype(name) for name in ([dtype] if dtype else _FLOATS)]
-    found = next((kind for kind in wanted if size == _HEADER + count * kind.itemsize), None)
+    expected: list[np.dtype[Any]] = [np.dtype(name) for name in ([dtype] if dtype else _FLOATS)]
+    found = next((kind for kind in expected if size == _HEADER + count * kind.itemsize), None)
     if found is None:
         raise InputError(
-            f"{name}: {size} bytes; {rows} x {columns} x {channels} values of {' or '.join(map(str, wanted))} need "
-            f"{' or '.join(str(_HEADER + count * kind.itemsize) for kind in wanted)}: it is cut off, or of another type"
+            f"{name}: truncated, or values of another type: it has {size} bytes, but {rows} x {columns} x {channels} "
+            f"values of {' or '.join(map(str, expected))} need "
+            f"{' or '.join(str(_HEADER + count * kind.itemsize) for kind in expected)}"
         )
     values = np.memmap(path, found, "r", _HEADER, (rows, columns, channels), "F")
     return values.transpose(2, 0, 1)
@@ -50,7 +57,7 @@ def open_bin(path: str | os.PathLike[str], dtype: str | None = None) -> NDArray[
 def map_bin(
     path: str | os.PathLike[str], shape: tuple[int, int, int], dtype: str, mode: Literal["r+", "w+"] = "r+"
 ) -> NDArray[Any]:
-    """A file of `shape` (channels, rows, columns), mapped for writing; "w+" makes it."""
+    """A file of `shape` (channels, rows, columns), memory-mapped for writing; mode "w+" creates it."""
     channels, rows, columns = shape
     if mode == "w+":
         with open(path, "wb") as file:
@@ -60,6 +67,6 @@ def map_bin(
 
 
 def write_bin(path: str | os.PathLike[str], values: NDArray[Any], dtype: str) -> None:
-    """Write values (channels, rows, columns), whole or not at all."""
+    """Write values (channels, rows, columns) as a .bin file, whole or not at all."""
     with replacing(path) as temporary:
         map_bin(temporary, (values.shape[0], values.shape[1], values.shape[2]), dtype, "w+")[:] = values

@@ -1,4 +1,4 @@
-"""Arrays that stay on disk: .npy files, and the values behind another format's header, mapped and not read."""
+"""Memory-mapped arrays: .npy files, and values behind the header of another format."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..errors import InputError
 
 
 def open_npy(path: Path, what: str) -> NDArray[Any]:
-    """The array of a .npy. `what` it should hold is for the message. Raises InputError that names the file."""
+    """Memory-map a .npy file; raises InputError `cannot <what>`, which names the file."""
     try:
         return np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError) as error:
@@ -20,7 +20,7 @@ def open_npy(path: Path, what: str) -> NDArray[Any]:
 
 
 def map_values(path: Path, what: str, dtype: DTypeLike, offset: int, shape: tuple[int, ...]) -> NDArray[Any]:
-    """Values from the byte `offset` on. Raises InputError that names the file."""
+    """Memory-map values from byte `offset` on; raises InputError `cannot <what>`, which names the file."""
     try:
         return np.memmap(path, dtype, "r", offset, shape)
     except (OSError, ValueError) as error:
@@ -30,7 +30,7 @@ def map_values(path: Path, what: str, dtype: DTypeLike, offset: int, shape: tupl
 def _unreadable(path: Path, what: str, error: Exception) -> InputError:
     reason = getattr(error, "strerror", None) or str(error)
     if "mmap length" in reason:
-        reason = f"it is cut off, at {path.stat().st_size} bytes"
+        reason = f"truncated, at {path.stat().st_size} bytes"
     elif "magic string" in reason:
-        reason = "it is no .npy file"
+        reason = "not a .npy file"
     return InputError(f"{path}: cannot {what}: {reason}")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deeplab_caffe.cli import main
-from deeplab_caffe.formats.layout import format_document
+from deeplab_caffe.formats.formatting import format_document
 from deeplab_caffe.formats.prototxt import Document
 from deeplab_caffe.formats.tree import same_fields
 from random_prototxt import random_prototxt

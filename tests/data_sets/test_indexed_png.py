@@ -11,21 +11,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab_caffe.data import png, read_label
+from deeplab_caffe.data import indexed_png, read_label
 from deeplab_caffe.errors import InputError
 
 _LABEL = np.random.default_rng(0).integers(0, 256, (7, 5), dtype=np.uint8)
 
 
-def _png(rows: bytes, colour: int = png.PALETTE, depth: int = 8, interlaced: int = 0, parts: int = 1) -> bytes:
+def _png(rows: bytes, colour: int = indexed_png.INDEXED, depth: int = 8, interlaced: int = 0, parts: int = 1) -> bytes:
     """A PNG of 5×7 pixels with these rows, filters included; its data in some parts."""
     packed = zlib.compress(rows)
     cuts = np.linspace(0, len(packed), parts + 1).astype(int)
     chunks = [(b"IHDR", struct.pack(">IIBBBBB", 5, 7, depth, colour, 0, 0, interlaced))]
-    chunks += [(b"PLTE", bytes(768))] if colour == png.PALETTE else []
+    chunks += [(b"PLTE", bytes(768))] if colour == indexed_png.INDEXED else []
     chunks += [(b"IDAT", packed[a:b]) for a, b in zip(cuts[:-1], cuts[1:], strict=True)] + [(b"IEND", b"")]
     text = b"".join(struct.pack(">I", len(c)) + k + c + struct.pack(">I", zlib.crc32(k + c)) for k, c in chunks)
-    return png.SIGNATURE + text
+    return indexed_png.SIGNATURE + text
 
 
 def _rows(kinds: list[int]) -> bytes:
@@ -39,17 +39,17 @@ def _rows(kinds: list[int]) -> bytes:
 
 
 @pytest.mark.parametrize("kind", [0, 1, 2])
-@pytest.mark.parametrize("colour", [png.GREY, png.PALETTE])
+@pytest.mark.parametrize("colour", [indexed_png.GREY, indexed_png.INDEXED])
 def test_rows_of_one_filter(kind, colour):
     data = _png(_rows([kind] * 7), colour, parts=3)
-    np.testing.assert_array_equal(png.decode_indices(data), _LABEL)
+    np.testing.assert_array_equal(indexed_png.decode_indices(data), _LABEL)
     np.testing.assert_array_equal(np.array(Image.open(io.BytesIO(data))), _LABEL)
 
 
 @pytest.mark.parametrize("kinds", [[0, 1, 2, 0, 1, 2, 0], [0, 0, 0, 0, 0, 0, 2]])
 def test_mixed_filters_are_left_to_others(tmp_path, kinds):
     data = _png(_rows(kinds))
-    assert png.decode_indices(data) is None
+    assert indexed_png.decode_indices(data) is None
     (tmp_path / "a.png").write_bytes(data)
     np.testing.assert_array_equal(read_label(tmp_path / "a.png"), _LABEL)
 
@@ -63,14 +63,15 @@ def test_what_pillow_and_opencv_write(tmp_path):
     cv2.imwrite(str(tmp_path / "opencv.png"), label)
     for name in ("grey", "palette", "opencv"):
         np.testing.assert_array_equal(read_label(tmp_path / f"{name}.png"), label)
-    assert png.decode_indices((tmp_path / "palette.png").read_bytes()) is not None
+    assert indexed_png.decode_indices((tmp_path / "palette.png").read_bytes()) is not None
 
 
 def test_unusual_kinds_are_left_to_others():
-    for data in (_png(bytes(7 * 11), depth=16, colour=png.GREY), _png(bytes(7 * 2), depth=1), _png(b"", interlaced=1)):
-        assert png.decode_indices(data) is None
-    assert png.read_header(b"\x89PNG") is None
-    assert png.read_header(_png(b""))[:4] == (5, 7, 8, png.PALETTE)
+    sixteen_bits = _png(bytes(7 * 11), depth=16, colour=indexed_png.GREY)
+    for data in (sixteen_bits, _png(bytes(7 * 2), depth=1), _png(b"", interlaced=1)):
+        assert indexed_png.decode_indices(data) is None
+    assert indexed_png.read_header(b"\x89PNG") is None
+    assert indexed_png.read_header(_png(b""))[:4] == (5, 7, 8, indexed_png.INDEXED)
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "too short", "too long", "checksum"])
@@ -84,6 +85,6 @@ def test_damaged_data_are_refused_by_all(tmp_path, damage):
     elif damage == "checksum":
         data[-17] ^= 255  # of the data
     (tmp_path / "a.png").write_bytes(data)
-    words = {"too short": "its data are less than 5×7 pixels take", "too long": "more than"}.get(damage, "")
+    words = {"too short": "it has less data than 5×7 pixels need", "too long": "it has more data than"}.get(damage, "")
     with pytest.raises(InputError, match=rf"a\.png: damaged label file: .*{words}"):
         read_label(tmp_path / "a.png")

@@ -1,4 +1,7 @@
-"""Databases of images, and their mean. Mirrors `tools/convert_imageset.cpp` and `tools/compute_image_mean.cpp`."""
+"""Write databases of images and compute their mean.
+
+Mirrors `tools/convert_imageset.cpp` and `tools/compute_image_mean.cpp`.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,15 @@ from .lists import ListEntry, check_files, full_path, read_numbered_list
 
 @dataclass(frozen=True)
 class Conversion:
-    """How images become datums.
+    """How images are converted to datums.
 
-    gray: one channel rather than three (BGR); shuffle: in random order; height, width: resize to so many pixels, 0
-    as they are; check_size: all must be of one size; encoded: keep them compressed, as encode_type ('png', 'jpg';
-    the type of each file if not stated).
+    Attributes:
+        gray: one channel instead of three (BGR).
+        shuffle: write them in random order.
+        height, width: resize to this many pixels; 0 keeps the size.
+        check_size: require all images to have one size.
+        encoded: store them compressed.
+        encode_type: the format of compressed images, 'png' or 'jpg'; that of each file if not given.
     """
 
     gray: bool = False
@@ -49,13 +56,20 @@ def convert_imageset(
     backend: str = "lmdb",
     conversion: Conversion = AS_THEY_ARE,
 ) -> int:
-    """Write the images of a list, lines `<image> <number>`, into a new database; returns how many.
+    """Write the images of a list into a new database; returns how many.
 
-    root_folder goes before the names as it is. Keys are the place in the list and the name: `00000000_cat.jpg`.
+    Keys are the index in the list and the name, as in `00000000_cat.jpg`.
+
+    Args:
+        root_folder: prepended to the names in the list as it is.
+        list_file: the list, lines `<image> <number>`.
+        database: the folder of the new database.
+        backend: "lmdb" or "leveldb".
+        conversion: how images are converted.
 
     Raises:
-        InputError: list or database will not do; with check_size, two sizes; images that cannot be read, named,
-            after all the others are in the database.
+        InputError: the list cannot be read, the database exists or cannot be written, or images differ in size (with
+            check_size). Images that cannot be read are named after all others are in the database.
     """
     entries = read_numbered_list(list_file)
     if conversion.shuffle:
@@ -72,8 +86,8 @@ def convert_imageset(
             key = f"{place:08d}_{entry.image}".encode("utf-8", "surrogateescape")
             store.put(key, datum.SerializeToString())
         if len(missing) == len(entries):
-            check_files(entries, root_folder, list_file, labels=False)  # which knows what may be wrong
-            raise InputError(f"{missing[0]}: OpenCV can read no image of the list")
+            check_files(entries, root_folder, list_file, labels=False)  # says what may be wrong
+            raise InputError(f"{missing[0]}: OpenCV cannot read any image of the list")
     if missing:
         shown = "".join(f"\n  {line}" for line in missing[:5]) + (
             f"\n  and {len(missing) - 5} more" * (len(missing) > 5)
@@ -85,12 +99,12 @@ def convert_imageset(
 
 
 def _datum(path: str, entry: ListEntry, conversion: Conversion) -> Any:
-    """The datum of an image file, or None where there is none that OpenCV can read."""
+    """The datum of an image file, or None if OpenCV cannot read it."""
     suffix = os.path.splitext(path)[1].lstrip(".").lower()
     kind = conversion.encode_type or (suffix if conversion.encoded else "")
     flags = cv2.IMREAD_GRAYSCALE if conversion.gray else cv2.IMREAD_COLOR
-    there = os.path.isfile(path)  # OpenCV would warn of each that is not
-    image = cv2.imread(path, flags | cv2.IMREAD_IGNORE_ORIENTATION) if there else None
+    exists = os.path.isfile(path)  # OpenCV would print a warning for each missing file
+    image = cv2.imread(path, flags | cv2.IMREAD_IGNORE_ORIENTATION) if exists else None
     if image is None:
         return None
     resized = bool(conversion.height and conversion.width)
@@ -118,15 +132,15 @@ def _compressed(image: NDArray[Any], kind: str) -> bytes:
     try:
         return cv2.imencode(f".{kind}", image)[1].tobytes()
     except cv2.error:
-        raise InputError(f"encode_type '{kind}': OpenCV cannot write such images; png and jpg it can") from None
+        raise InputError(f"encode_type '{kind}' is not supported by OpenCV; use png or jpg") from None
 
 
 def _checked(entry: ListEntry, datum: Any, first: tuple[str, int] | None) -> tuple[str, int]:
-    """The first image and the bytes of its pixels; InputError for one of another size."""
+    """The first image and the number of its values; raises InputError for an image of another size."""
     size = datum.channels * datum.height * datum.width if not datum.encoded else datum_to_array(datum).size
     if first and size != first[1]:
         raise InputError(
-            f"{entry.image}: {size} values, {first[0]} has {first[1]}; state resize_height and resize_width"
+            f"{entry.image}: has {size} values, but {first[0]} has {first[1]}; set resize_height and resize_width"
         )
     return first or (entry.image, size)
 
@@ -134,10 +148,15 @@ def _checked(entry: ListEntry, datum: Any, first: tuple[str, int] | None) -> tup
 def compute_image_mean(
     database: str, backend: str = "lmdb", output: str | os.PathLike[str] = ""
 ) -> NDArray[np.float32]:
-    """The mean image of a database, (C, H, W) float32 in the channels' order of the data (BGR).
+    """The mean image of a database: (C, H, W) float32, channels in the order of the data (BGR).
 
-    Written to `output` as `.binaryproto`, if given. Raises InputError for an empty database, a damaged record, or
-    images of two sizes.
+    Args:
+        database: the folder of the database.
+        backend: "lmdb" or "leveldb".
+        output: the `.binaryproto` file to write, if any.
+
+    Raises:
+        InputError: the database is empty, a record is damaged, or images differ in size.
     """
     store = open_database(database, backend)
     total: NDArray[np.float64] | None = None
@@ -146,7 +165,7 @@ def compute_image_mean(
         try:
             values = datum_to_array(parse_datum(store.get(key)))
             if total is not None and values.shape != total.shape:
-                raise InputError(f"is {_size(values.shape)}, those before are {_size(total.shape)}")
+                raise InputError(f"has the shape {_size(values.shape)}, those before have {_size(total.shape)}")
         except InputError as error:
             raise InputError(f"{database}: record '{key.decode('utf-8', 'backslashreplace')}': {error}") from None
         total = values.astype(np.float64) if total is None else total + values

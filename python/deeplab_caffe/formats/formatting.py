@@ -1,6 +1,6 @@
-"""The one canonical layout of a prototxt: that of the generated files, with every comment kept.
+"""`deeplab prototxt format`: the canonical layout of a prototxt, the one of the generated files; comments are kept.
 
-Order, numbers and template variables stay as they are written; strings get double quotes, blocks braces, and a list
+Order, numbers and template variables stay as written; strings get double quotes, blocks get braces, and a list
 `[a, b]` becomes a field for each element.
 """
 
@@ -17,14 +17,22 @@ _LAYERS = ("layer", "layers")
 
 
 def format_document(document: Document) -> str:
-    """The text of a document (one without values for its variables) in the canonical layout.
+    """The text of a document in the canonical layout. Formatting it again changes nothing.
 
-    Two-space indent; a small block stands on one line, a layer only if it holds nothing but scalars and no comment.
-    Within the file, a blank line precedes every comment and every block of several lines; of other blank lines between
-    the top fields one is kept. Formatting again changes nothing.
+    Blocks are indented by two spaces. A small block is on one line; a layer only if it has nothing but scalars and no
+    comment. At the top level, a blank line precedes every comment and every block of several lines; elsewhere between
+    top-level fields one blank line is kept.
+
+    Args:
+        document: a document that was parsed without values for its template variables.
+
+    Example:
+        >>> print(format_document(Document("name:'net' layer{name:'r' type:'ReLU' bottom:'a' top:'a'}  # r")), end="")
+        name: "net"
+        layer { name: "r" type: "ReLU" bottom: "a" top: "a" }  # r
     """
     lines: list[str] = []
-    items = _Reader(document).items(document.root)
+    items = _CommentPlacer(document).items(document.root)
     for item in items:
         block = item.lines(0)
         apart = bool(item.comments) or len(block) > 1
@@ -46,13 +54,13 @@ class _Comment:
 
 @dataclass
 class _Item:
-    """A field with the comments above it and the one behind it; without a field, the comments at a block's end."""
+    """A field with the comments above it and the one behind it; without a field, the comments at the end of a block."""
 
     entry: Field | None
     comments: list[_Comment] = field(default_factory=list)
     behind: str = ""
     blank_before: bool = False
-    #: of a block: its fields, and the comment behind its opening brace
+    #: for a block: its fields, and the comment behind its opening brace
     inner: list[_Item] = field(default_factory=list)
     opening: str = ""
 
@@ -87,7 +95,7 @@ class _Item:
         return self._inline_block()
 
     def _inline_block(self) -> str | None:
-        """The block as one line if it holds only scalars, or (but in a layer) nothing but one such block."""
+        """The block as one line if it has only scalars, or (except in a layer) exactly one such block."""
         assert self.entry is not None
         fields = [item.entry for item in self.inner if item.entry is not None]
         if any(f.is_template for f in fields):
@@ -106,8 +114,8 @@ def _scalar(value: Scalar) -> str:
     return quote(value.text if is_text else value.text.encode("utf-8", "surrogateescape"))
 
 
-class _Reader:
-    """Gives every comment of a document its field."""
+class _CommentPlacer:
+    """Assigns every comment of a document to a field."""
 
     def __init__(self, document: Document) -> None:
         self.text = document.text
@@ -132,14 +140,14 @@ class _Reader:
         return [*result, _Item(None, rest)] if rest else result
 
     def _own_lines(self, end: int) -> Iterator[_Comment]:
-        """The comments not yet given away that begin before an offset."""
+        """The comments not yet assigned that begin before an offset."""
         while self._next < len(self.comments) and self.comments[self._next][0] < end:
             offset, text = self.comments[self._next]
             self._next += 1
             yield _Comment(text.rstrip(), self._blank_before(offset))
 
     def _same_line(self, offset: int) -> str:
-        """The comment on the rest of a line, if there is nothing else before it; it is given away then."""
+        """The comment at the end of a line, if nothing else is before it; it counts as assigned then."""
         if self._next == len(self.comments):
             return ""
         start, text = self.comments[self._next]

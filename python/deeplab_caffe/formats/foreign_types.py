@@ -1,0 +1,65 @@
+"""Layer types of other Caffes (SSD's, R-CNN's, FlowNet's …), which this package does not have: type → where it is from.
+
+A message about such a type says so, instead of suggesting a type of ours whose name looks alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..spelling import did_you_mean
+from .layer_facts import LAYER_FACTS
+
+_CAFFES = {
+    "SSD": "AnnotatedData DetectionEvaluate DetectionOutput MultiBoxLoss Normalize Permute PriorBox VideoData",
+    "Fast R-CNN": "ROIPooling SmoothL1Loss",
+    "R-FCN": "BoxAnnotatorOHEM PSROIPooling SoftmaxWithLossOHEM SmoothL1LossOHEM",
+    "MNC": "MaskPooling MaskResize ROIWarping ROIWarpingTest",
+    "Mask R-CNN": "ROIAlign ROIAlignment",
+    "FlowNet": "BlackAugmentation ChannelNorm Correlation Correlation1D CustomData DataAugmentation Downsample "
+    "FloWriter FlowAugmentation FlowWarp GenerateAugmentationParameters ImgWriter L1Loss LpqLoss Mean Resample",
+    "SegNet": "DenseImageData",
+    "DeconvNet": "Unpooling",
+    "CRF-RNN": "MultiStageMeanfield",
+    "HED": "ImageLabelmapData",
+    "OpenPose": "CPMData ImResize Nms",
+    "YOLO": "EvalDetection RegionLoss Reorg YoloSeg Yolov3 Yolov3DetectionOutput",
+    "MobileNet": "ConvolutionDepthwise DepthwiseConvolution ReLU6",
+    "ShuffleNet": "ShuffleChannel",
+    "SENet": "Axpy",
+    "CReLU": "CReLU",
+    "SphereFace": "MarginInnerProduct",
+    "AM-Softmax": "LabelSpecificAdd",
+    "center loss": "CenterLoss",
+    "FaceNet": "TripletLoss",
+    "CTC": "CTCDecoder CTCGreedyDecoder CTCLoss WarpCTCLoss CtcDecoder WarpCTC",
+    "spatial transformer networks": "SpatialTransformer",
+    "3-D networks": "Convolution3D Deconvolution3D NdConvolution NdPooling Pooling3D VolumeData",
+    "C-LSTM": "Lstm Reverse Transpose",
+    "focal loss": "FocalLoss FocalLossSoftmax SoftmaxWithFocalLoss",
+    "NVIDIA's Caffe": "Axpby DetectNetTransformation L1LossNV",
+    "RetinaNet": "SigmoidCrossEntropyFocalLoss",
+    "Ristretto": "ConvolutionRistretto DeconvolutionRistretto FcRistretto LRNRistretto",
+    "several other Caffes": "BilinearInterpolation Cosine Flip Gather Local Maxout Mish MaskLayer Noise Resize RReLU "
+    "ROIPool SELU Select Sort Square Sqrt WeightedSoftmaxWithLoss",
+}
+#: type → the Caffe that has it
+FOREIGN_TYPES: Mapping[str, str] = {name: caffe for caffe, names in _CAFFES.items() for name in names.split()}
+
+
+def is_known(layer_type: str) -> bool:
+    """Whether this package has a layer type; a name with a template variable may be any type."""
+    return layer_type in LAYER_FACTS or "${" in layer_type
+
+
+def about(layer_type: str) -> str:
+    """What is known of a type that this package does not have, as the end of a message; may be empty.
+
+    Example:
+        >>> about("Permute"), about("Convolutoin")
+        (' (a layer of the Caffe of SSD)', "; did you mean 'Convolution'?")
+    """
+    caffe = FOREIGN_TYPES.get(layer_type)
+    if caffe is None:
+        return did_you_mean(layer_type, LAYER_FACTS)
+    return f" (a layer of {caffe if 'Caffe' in caffe else f'the Caffe of {caffe}'})"

@@ -1,0 +1,106 @@
+"""The state of a text upgrade: the document after each step, places in the original, and what changed."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from . import schema
+from .definition import is_solver
+from .edits import Edits, Offsets
+from .messages import Placeholders, to_message
+from .prototxt import Document
+from .tree import Block
+from .upgrade import dialect_of, upgrade_net, upgrade_solver
+from .upgrade_report import Change, shortened
+
+#: the fields of a solver that hold nets
+NET_FIELDS = ("net_param", "train_net_param", "test_net_param")
+
+
+class TextUpgrade:
+    """A file during its upgrade: its present document, and how offsets map to the original."""
+
+    def __init__(self, document: Document) -> None:
+        self.original = self.document = document
+        self.is_solver = is_solver(document)
+        self.placeholders = Placeholders()
+        self.changes: list[Change] = []
+        self.notes: list[str] = []
+        self.dialect = ""
+        self._steps: list[Offsets] = []
+        self._at: dict[tuple[int, int], list[int]] = {}
+
+    def step(self, rewrite: Callable[[TextUpgrade, Edits], None]) -> None:
+        """Change the document; `rewrite` collects the changes in the Edits that it gets."""
+        edits = Edits(self.document)
+        rewrite(self, edits)
+        if edits:
+            text, offsets = edits.applied()
+            self._steps.append(offsets)
+            self.document = Document(text, self.document.filename)
+
+    def nets(self) -> list[Block]:
+        """The blocks that define nets: the whole file, or those within a solver."""
+        if not self.is_solver:
+            return [self.document.root]
+        return [f.value for f in self.document.root.fields if f.name in NET_FIELDS and isinstance(f.value, Block)]
+
+    def log(self, offset: int, layer: str, old: str, new: str, note: str = "") -> None:
+        """Report a change at an offset of the present document."""
+        line, column = self.original.place(self._before(offset))
+        old, new = shortened(old), shortened(new)
+        here = self._at.setdefault((line, column), [])
+        for i in here:
+            if self.changes[i].new == old:  # changed by an earlier step as well
+                self.changes[i] = replace(self.changes[i], new=new, note=note or self.changes[i].note)
+                return
+        here.append(len(self.changes))
+        self.changes.append(Change(line, column, layer, old, new, note))
+
+    def where(self, offset: int) -> str:
+        """`file:line:column` in the original of an offset of the present document."""
+        return self.original.where(self._before(offset))
+
+    def _before(self, offset: int) -> int:
+        for step in reversed(self._steps):
+            offset = step.before(offset)
+        return offset
+
+    # -- messages
+
+    def message(self, block: Block | None = None) -> Any:
+        """The present file, or one of its nets, as a message, with placeholders for template variables."""
+        kind = schema.SolverParameter if self.is_solver and block is None else schema.NetParameter
+        return to_message(self.document, kind(), block=block, placeholders=self.placeholders)
+
+    def upgraded_message(self) -> Any:
+        """The message that the upgraded text must mean."""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            message = self.message()
+            if not self.is_solver:
+                self.dialect = dialect_of(message)
+                self.to_today(message, self.document.root)
+            else:
+                self.dialect = "solver"
+                upgrade_solver(message, self.original.filename)
+                single = [getattr(message, name) for name in NET_FIELDS[:2] if message.HasField(name)]
+                params = [*single, *message.test_net_param]
+                blocks = [b.value for name in NET_FIELDS for b in self.document.root.all(name)]
+                for param, block in zip(params, blocks, strict=True):
+                    assert isinstance(block, Block)
+                    self.to_today(param, block)
+        self.notes += [str(warning.message) for warning in caught]
+        return message
+
+    def to_today(self, net: Any, block: Block) -> list[int | None]:
+        """Upgrade the message of a net in place; errors and notes give places in the original."""
+        elements = block.all("layers") or block.all("layer")
+
+        def where(place: int, *names: str) -> str:
+            return self.where(elements[place].within(*names).start)
+
+        return upgrade_net(net, self.original.filename, where)
