@@ -2,7 +2,7 @@
 
 from ..formats.signature import is_untouched, made_by, signed_anew
 from .blocks import Spec, Style
-from .generate import experiment_folder, generate, list_names, prototxt_folder, trained_weights
+from .generate import check_options, experiment_folder, generate, list_names, prototxt_folder, trained_weights
 from .generated_files import SUMS, WriteResult, generated_pairs, regenerated, sum_lines, write_files
 from .input_sizes import SizeRule
 from .model_names import full_name, initial_weights, published_names, starts_from, target
@@ -28,6 +28,7 @@ __all__ = [
     "Variant",
     "WriteResult",
     "add_arguments",
+    "check_options",
     "command_line",
     "experiment_folder",
     "from_arguments",

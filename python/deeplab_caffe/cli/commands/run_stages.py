@@ -26,6 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help=force)
     different = "train and test even if the nets of train, test and deploy compute different things"
     parser.add_argument("--allow-different-nets", action="store_true", help=different)
+    forget = "demo only: remove an option from those saved in the experiment's folder"
+    parser.add_argument("--forget", metavar="OPTION", action="append", default=[], help=forget)
     _add_device_flags(parser)
     option_flags.add_arguments(parser.add_argument_group("options of the generated nets and solvers"))
 
@@ -51,12 +53,15 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _experiment(arguments: argparse.Namespace) -> Experiment:
     if arguments.name == "demo":
-        return demo(arguments.data, arguments.exp, option_flags.from_arguments(arguments), arguments.quick)
+        options, forget = option_flags.from_arguments(arguments), arguments.forget
+        return demo(arguments.data, arguments.exp, options, arguments.quick, forget)
     return published(full_name(arguments.name), _published_options(arguments))
 
 
 def _published_options(arguments: argparse.Namespace) -> GeneratorOptions:
     """The options of a published model, including --data and --exp."""
+    if arguments.forget:
+        raise InputError("--forget is only for 'demo'; published models save no options")
     if arguments.quick:
         raise InputError("--quick is only for 'demo'; use --iterations for a short training")
     options = option_flags.from_arguments(arguments)
