@@ -263,9 +263,7 @@ PLANTED: dict[str, list[Plant]] = {
             "train", "num_output: 5", "num_output: 5 group: 3", 'layer {\n  name: "fc8"', "do not divide into 3 groups"
         )
     ],
-    "unknown-type": [
-        Plant("train", 'type: "Pooling"', 'type: "Poling"', 'type: "Poling"', "did you mean 'Pooling'?")
-    ],
+    "unknown-type": [Plant("train", 'type: "Pooling"', 'type: "Poling"', 'type: "Poling"', "did you mean 'Pooling'?")],
     "shared-shape": [
         Plant("train", _PARAM, _SHARED, 'layer {\n  name: "conv2"', "which it shares it with, has (8, 3, 3, 3)", 2)
     ],
@@ -400,5 +398,47 @@ PLANTED: dict[str, list[Plant]] = {
             'name: "conv2"',
             "is (8, 8, 5, 5), but (8, 8, 3, 3)",
         )
+    ],
+    # nets of one model
+    "different-nets": [
+        Plant(
+            "test",
+            "pad: 2 dilation: 2",
+            "pad: 4 dilation: 4",
+            "dilation: 4",
+            "dilation is 4, but 2 in",
+        ),
+        Plant(
+            "test", 'pool1" pooling_param {', 'pool1" pooling_param { pool: AVE', "pool: AVE", "pool is AVE, but MAX"
+        ),
+        Plant("test", _RELU1, "", 'bottom: "conv1"', "reads conv1, but conv1 through ReLU in"),
+        Plant(
+            "test",
+            "mean_value: 104 mean_value: 117",
+            "mean_value: 104 mean_value: 100",
+            "mean_value: 100",
+            "mean_value is",
+        ),
+        Plant(
+            "test",
+            "crop_size: 33 mean",
+            "scale: 0.017 crop_size: 33 mean",
+            "scale: 0.017",
+            "scale is 0.017, but 1 (default)",
+        ),
+        Plant(
+            "test",
+            '"conv1" }',
+            '"conv1" relu_param { negative_slope: 0.1 } }',
+            "negative_slope",
+            "negative_slope is 0.1",
+        ),
+        Plant(
+            "test",
+            'type: "ReLU" bottom: "conv1"',
+            'type: "TanH" bottom: "conv1"',
+            'type: "TanH"',
+            'type is "TanH", but',
+        ),
     ],
 }

@@ -50,9 +50,7 @@ def find_score_maps(folder: str | os.PathLike[str]) -> dict[str, Path]:
         if image_id is None:
             continue
         if image_id in found:
-            raise InputError(
-                f"{path}: scores of '{image_id}' are also in {found[image_id].name}; remove one of them"
-            )
+            raise InputError(f"{path}: scores of '{image_id}' are also in {found[image_id].name}; remove one of them")
         found[image_id] = path
     if not found:
         raise InputError(f"{os.fspath(folder)}: no score maps; expected <id> with {', '.join(_READERS)}, or <id>/0.png")

@@ -16,7 +16,7 @@ from ..data import Dataset, read_dataset
 from ..data.synthetic import description
 from ..errors import InputError
 from ..files import write_text
-from ..nets import GeneratorOptions, check_options, command_line, experiment_folder, full_name, prototxt_folder
+from ..nets import GeneratorOptions, check_options, command_line, experiment_folder, look_up, prototxt_folder
 from ..spelling import did_you_mean
 from .folder import Experiment
 
@@ -53,7 +53,7 @@ def published(name: str, options: GeneratorOptions | None = None) -> Experiment:
         InputError: the data set has no TOML file, no model has this name, or an option does not fit.
     """
     options = options or GeneratorOptions()
-    name = full_name(name)
+    look_up(name)
     dataset_name, _, model = name.partition("/")
     file = Path(options.dataset or f"datasets/{dataset_name}.toml")
     if not file.is_file():

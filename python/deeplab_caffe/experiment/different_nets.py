@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ..errors import InputError
 from ..inspection.lint import Linter, chosen
-from ..nets import generated_pairs
+from ..nets import generated_pairs, prototxt_folder
 from .folder import Experiment
+from .hand_edits import origin_files
 
 RULE = "different-nets"
 
@@ -22,8 +23,9 @@ def refuse_different_nets(experiment: Experiment) -> None:
     found = Linter(chosen([RULE]), generator=generated_pairs).lint(train)
     if found:
         lines = [f"  {f.file}:{f.line}:{f.column}: {f.layer}: {f.message}" for f in found]
+        folder = prototxt_folder(experiment.origin) if origin_files(experiment) else experiment.prototxt
         ways = (
-            f"`deeplab prototxt sync {experiment.prototxt}` carries the edits of train.prototxt over to the others; "
+            f"`deeplab prototxt sync {folder}` carries the edits of train.prototxt over to the others; "
             "--allow-different-nets goes on as they are"
         )
         raise InputError("\n".join([f"{experiment.prototxt}: the nets compute different things:", *lines, ways]))

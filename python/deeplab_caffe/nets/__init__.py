@@ -5,7 +5,7 @@ from .blocks import Spec, Style
 from .generate import check_options, experiment_folder, generate, list_names, prototxt_folder, trained_weights
 from .generated_files import SUMS, WriteResult, generated_pairs, regenerated, sum_lines, write_files
 from .input_sizes import SizeRule
-from .model_names import full_name, initial_weights, published_names, starts_from, target
+from .model_names import full_name, initial_weights, look_up, published_names, starts_from, target
 from .net_context import NetContext, Role
 from .option_flags import add_arguments, command_line, from_arguments
 from .options import GeneratorOptions
@@ -38,6 +38,7 @@ __all__ = [
     "initial_weights",
     "is_untouched",
     "list_names",
+    "look_up",
     "made_by",
     "prototxt_folder",
     "published_names",

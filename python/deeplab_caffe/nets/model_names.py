@@ -68,7 +68,7 @@ def full_name(name: str) -> str:
 
     Args:
         name: `voc12/largefov`, or `voc_largefov`; the data set is one of the table, or one that datasets/<name>.toml
-            describes. Of a name with a slash, only the model is checked.
+            describes. A name with a slash is not checked; see `look_up`.
 
     Raises:
         InputError: the name is unknown; the message says which known names are nearest.
@@ -78,7 +78,6 @@ def full_name(name: str) -> str:
         'voc12/largefov'
     """
     if "/" in name:
-        look_up(name)
         return name
     pairs = [(dataset, model) for dataset in _datasets() for model in VARIANTS]
     known = {target(*pair): "/".join(pair) for pair in pairs}

@@ -95,7 +95,7 @@ class NetPair:
         documents = self.train.file.document, self.other.file.document
         for pair in self._generator(*documents) if self._generator else ():
             views = [_like(view, document) for view, document in zip((self.train, self.other), pair, strict=True)]
-            for item in NetPair(*views)._all():
+            for item in NetPair(views[0], views[1])._all():
                 made.setdefault(item.place, []).append(item)
         return made
 
@@ -196,7 +196,7 @@ def _beyond(item: Difference, made: Sequence[Difference]) -> Difference | None:
             return None
         numbers = [_number(text) for text in (own.before, own.after, item.before, item.after)]
         if None not in numbers and numbers[0] and numbers[2]:
-            made_before, made_after, before, after = numbers  # type: ignore[misc]
+            made_before, made_after, before, after = numbers
             wanted = before * made_after / made_before  # type: ignore[operator]
             if wanted == after:
                 return None

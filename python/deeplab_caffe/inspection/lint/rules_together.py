@@ -13,6 +13,12 @@ from .net_pair import Difference, NetPair, field_in
 
 @rule("different-nets", ERROR, "a layer that computes something else than in the training net of its weights", "nets")
 def different_nets(pair: NetPair) -> Iterator[Hit]:
+    """The weights fit and load, so nothing else tells that the net computes something else with them than was learned.
+
+    Compared are the nets of a solver, and train, train2, test and deploy of one folder: everything that changes what
+    is computed from an image. Sizes are compared relative to the image's. What the generator itself makes different
+    (a net of v3 tested at another output stride) is no finding.
+    """
     for item in pair.differences():
         where = place_in(pair.train.file.document, item)
         what = f"reads {item.after}" if item.path.startswith("bottom") else f"{item.field} is {item.after}"
