@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .bin_files import open_bin
+from .indexed_png import INDEXED, read_header
 from .mapped_arrays import open_npy
 
 Kind = Literal["auto", "scores", "probabilities"]
@@ -37,20 +38,27 @@ _LOOKED_AT = 1 << 20  # pixels
 def find_score_maps(folder: str | os.PathLike[str]) -> dict[str, Path]:
     """The score maps of a folder by image id, in the order of their names.
 
+    If there are none, those of its subfolders by their relative paths, such as video1/00000.
+
     Raises:
         InputError: the folder cannot be listed or has no score maps, or two have the same id.
     """
     found: dict[str, Path] = {}
     try:
         paths = sorted(Path(folder).iterdir())
+        if not any(map(_id_of, paths)):
+            paths = [path for path in sorted(Path(folder).rglob("*")) if not _id_of(path.parent)]
     except OSError as error:
         raise InputError(f"{os.fspath(folder)}: cannot list the folder of scores: {error.strerror}") from None
     for path in paths:
-        image_id = _id_of(path)
-        if image_id is None:
+        name = _id_of(path)
+        if name is None:
             continue
+        image_id = path.parent.relative_to(folder).joinpath(name).as_posix()
         if image_id in found:
-            raise InputError(f"{path}: scores of '{image_id}' are also in {found[image_id].name}; remove one of them")
+            raise InputError(
+                f"{path}: scores of '{image_id}' are also in {found[image_id].name}; remove one of them"
+            )
         found[image_id] = path
     if not found:
         raise InputError(f"{os.fspath(folder)}: no score maps; expected <id> with {', '.join(_READERS)}, or <id>/0.png")
@@ -159,7 +167,11 @@ def _read_folder(path: Path) -> NDArray[Any]:
 
 
 def _grey(path: Path) -> NDArray[np.float32]:
-    pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    data = np.fromfile(path, np.uint8)
+    header = read_header(data[:64].tobytes())
+    if header and header.colour == INDEXED:
+        raise InputError(f"{path}: a palette PNG, as label files are; expected probabilities as a grey PNG")
+    pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise InputError(f"{path}: cannot read scores: damaged or not a PNG")
     if pixels.ndim != 2:
