@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
 
     dataset = read_dataset(given.dataset) if given.dataset else None
-    image = read_image(given.photo)
+    image = read_image(given.photo, upright=dataset is None or dataset.exif != "ignore")
     net = caffe.Net(given.net, given.weights, caffe.TEST)
     scores = scores_of(net, image, dataset.mean if dataset else MEAN, given.scale)
     labels = scores.argmax(axis=0).astype(np.uint8)

@@ -309,6 +309,7 @@ PLANTED: dict[str, list[Plant]] = {
     "ignore-label-is-class": [
         Plant("train", _LOSS, "  loss_param { ignore_label: 0 }\n", "ignore_label: 0", "one of the 5 classes")
     ],
+    "one-class": [Plant("train", "num_output: 5", "num_output: 1", 'bottom: "fc8"', "the loss always 0")],
     "class-count": [
         Plant(
             "train",
@@ -335,6 +336,23 @@ PLANTED: dict[str, list[Plant]] = {
     "shuffle": [Plant("train", "    shuffle: true\n", "", "image_data_param", "in the same order")],
     "test-augmentation": [Plant("test", "crop_size: 33", "crop_size: 33 mirror: true", "mirror: true", "results vary")],
     "crop-missing": [Plant("train", "    crop_size: 33\n", "", "transform_param", "needs images of one size")],
+    "aborts-in-caffe": [
+        Plant(
+            "train",
+            "    mirror: true\n    crop_size: 33\n",
+            "    crop_height: 33\n    crop_width: 33\n",
+            "crop_height: 33",
+            "aborts at the first random crop",
+        ),
+        Plant("test", "crop_size: 33", "crop_size: 33 scale_factors: 0.5", "scale_factors", "the first scale_factors"),
+        Plant(
+            "train",
+            "    mean_value: 104\n    mean_value: 117\n    mean_value: 123\n",
+            "",
+            "transform_param",
+            "has no value to pad an image with",
+        ),
+    ],
     "missing-file": [Plant("train", "x", "x", 'source: "train.txt"', "'train.txt' does not exist")],
     # solvers
     "solver-net": [

@@ -130,6 +130,13 @@ def test_shuffle_changes_the_order_alone(tool, images):
     assert labels != sorted(labels) == list(range(40))
 
 
+def test_names_that_are_not_utf8_are_read(tool, images):
+    os.rename(b"img/a 0.png", b"img/\xdf.png")
+    Path("list.txt").write_bytes(b"\xdf.png 7\n")
+    assert tool("convert_imageset img/ list.txt db") == "Processed 1 files.\n"
+    assert list(_records("db")) == [b"00000000_\xdf.png"]
+
+
 def test_images_that_cannot_be_read_are_named_after_the_others_are_done(tool, images):
     Path("img/bad.png").write_bytes(b"no image")
     Path("list.txt").write_text("a 0.png 1\ngone.png 2\nbad.png 3\na 1.png 4\n")

@@ -13,6 +13,7 @@ import caffe
 from .images import ImageError, read_image, read_label, resize_linear, resize_nearest
 from .layer import TRAIN, PythonLayer, native
 
+_WORD = re.compile(u'"([^"]+)"(?=[ \t\r\n\v\f]|$)|([^ \t\r\n\v\f]+)')
 _INTEGER = re.compile(r"[-+]?\d+")
 
 
@@ -39,6 +40,7 @@ class ImageSegData(PythonLayer):
         "new_height": (int, 0),
         "new_width": (int, 0),
         "is_color": (bool, True),
+        "apply_exif": (bool, False),
         "label_type": (("NONE", "IMAGE", "PIXEL"), "IMAGE"),
         "ignore_label": (int, 255),
         "scale": (float, 1.0),
@@ -92,7 +94,7 @@ class ImageSegData(PythonLayer):
         p, pixel = self.p, self.p.label_type == "PIXEL"
         try:
             with io.open(p.source, encoding="utf-8-sig") as lines:
-                words = [[native(word) for word in line.split()] for line in lines]
+                words = [[native(word) for word in _split(line)] for line in lines]
         except (IOError, UnicodeDecodeError) as error:
             self.refuse("cannot read the list, source: '%s': %s" % (p.source, error))
         if not any(words):
@@ -192,7 +194,7 @@ class ImageSegData(PythonLayer):
 
     def _read_image(self, entry):
         try:
-            image = read_image(entry[1], self.p.is_color)
+            image = read_image(entry[1], self.p.is_color, self.p.apply_exif)
         except ImageError as error:
             self._refuse_entry(entry, str(error))
         if self.p.new_height:
@@ -218,6 +220,11 @@ class ImageSegData(PythonLayer):
 
     def _refuse_entry(self, entry, message):
         self.refuse("%s:%d: %s" % (self.p.source, entry[0], message))
+
+
+def _split(line):
+    """The words of a line of a list: they end at a blank; those in quotes may have blanks."""
+    return [quoted or plain for quoted, plain in _WORD.findall(line)]
 
 
 def _rescale(image, label, factor):

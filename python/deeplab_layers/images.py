@@ -24,14 +24,40 @@ class ImageError(ValueError):
     """A file that cannot be read as what was expected; the message begins with its path."""
 
 
-def read_image(path, is_color):
-    """The stored pixels of an image: (H, W, 3) BGR or (H, W, 1) grey, uint8. EXIF's orientation is not applied."""
+#: EXIF's tag of the orientation
+_ORIENTATION = 0x0112
+
+
+def read_image(path, is_color, upright=False):
+    """The pixels of an image: (H, W, 3) BGR or (H, W, 1) grey, uint8; as stored, or turned upright by EXIF."""
     if cv2 is None and Image is None:
         raise ImageError(_NEITHER)
     pixels = _read_by_opencv(path, is_color) if cv2 is not None else _read_by_pillow(path, is_color)
     if pixels is None:
         raise ImageError("%s does not exist or is not an image that can be read" % path)
+    if upright:
+        pixels = _turned(pixels, _orientation(path))
     return pixels if pixels.ndim == 3 else pixels[:, :, None]
+
+
+def _orientation(path):
+    """EXIF's orientation, 1 to 8; 1 for TIFFs too, which are always read upright."""
+    if Image is None:
+        raise ImageError("%s: Pillow is needed to read the orientation in EXIF data; install it" % path)
+    try:
+        image = Image.open(path)
+        exif = image.getexif() if hasattr(image, "getexif") else getattr(image, "_getexif", dict)()
+        value = (exif or {}).get(_ORIENTATION, 1)
+    except Exception:  # Pillow raises almost anything on damaged EXIF data, which says nothing about the pixels
+        return 1
+    return value if image.format != "TIFF" and value in range(1, 9) else 1
+
+
+def _turned(pixels, orientation):
+    """Pixels as stored, turned upright: transposed for 5 to 8, then flipped."""
+    pixels = pixels.swapaxes(0, 1) if orientation >= 5 else pixels
+    pixels = pixels[::-1] if orientation in (3, 4, 7, 8) else pixels
+    return np.ascontiguousarray(pixels[:, ::-1] if orientation in (2, 3, 6, 7) else pixels)
 
 
 def _read_by_opencv(path, is_color):

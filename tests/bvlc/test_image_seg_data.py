@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
 
 from bvlc.dialects import in_bvlc, net_of
 from deeplab_caffe import caffe
@@ -231,3 +232,28 @@ def test_palettes_need_pillow(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     for i in range(5):
         cv2.imwrite(f"l{i}.png", np.full((12, 10), i, np.uint8))
     assert [label[0, 0] for _, label in _items(_net("batch_size: 1"), 3)] == [0, 1, 2]
+
+
+def test_images_are_turned_and_quoted_names_read_as_in_the_native_layer(
+    library: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 8, 3), np.uint8)
+    lines = []
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        Image.fromarray(pixels).save(f"a {orientation}.png", exif=exif)
+        lines.append(f'"a {orientation}.png" 0\n')
+    Path("list.txt").write_text("".join(lines))
+    source = 'source: "list.txt" label_type: IMAGE apply_exif: true batch_size: 8'
+    text = (
+        'layer { name: "data" type: "ImageSegData" top: "data" top: "label" '
+        f"transform_param {{ crop_size: 8 }} image_data_param {{ {source} }} }}"
+    )
+    nets = [net_of(net, caffe.TEST) for net in (text, in_bvlc(text))]
+    for net in nets:
+        net.forward()
+    np.testing.assert_array_equal(nets[0].blobs["data"].data, nets[1].blobs["data"].data)
+    turned = np.asarray(ImageOps.exif_transpose(Image.open("a 6.png")))[:, :, ::-1].transpose(2, 0, 1)
+    np.testing.assert_array_equal(nets[1].blobs["data"].data[5][:, :8, :5], turned)

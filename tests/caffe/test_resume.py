@@ -116,7 +116,7 @@ def test_a_run_without_a_stated_seed_resumes_as_well(folder):
     resumed.net.close()
 
 
-def test_the_state_is_written_last_and_alone_suffices(folder):
+def test_the_state_is_written_last_and_alone_suffices(folder, logged):
     solver = caffe.get_solver("straight.prototxt")
     solver.step(3)
     side = folder / "out" / "straight_iter_3.resume.json"
@@ -129,6 +129,7 @@ def test_the_state_is_written_last_and_alone_suffices(folder):
     resumed.restore(str(state))
     assert resumed.iter == 3
     assert torch.equal(_parameters(resumed)[0], _parameters(solver)[0])
+    assert "straight_iter_3.resume.json does not exist, so the data start again" in "".join(logged())
     solver.net.close()
 
 

@@ -10,11 +10,12 @@ import cv2
 import numpy as np
 import pytest
 import scipy.io
+from PIL import Image
 
 from deeplab_caffe.cli import main
 from deeplab_caffe.crf import CRFParameters, crf_labels, dense_crf, resize_scores
 from deeplab_caffe.crf.batch import Failure, Refiner, RefineSummary, batch_tasks, refine_batch
-from deeplab_caffe.data import read_label
+from deeplab_caffe.data import read_label, write_label
 from deeplab_caffe.data.bin_files import open_bin, write_bin
 from deeplab_caffe.data.score_maps import open_score_map
 from deeplab_caffe.errors import InputError
@@ -281,3 +282,36 @@ def test_pickles_and_other_shapes_are_refused(tmp_path):
 def test_a_grey_png_is_the_probability_of_class_1_of_two(tmp_path):
     cv2.imwrite(str(tmp_path / "a.png"), np.array([[0, 51, 255]], np.uint8))
     np.testing.assert_allclose(open_score_map(tmp_path / "a.png"), [[[1, 0.8, 0]], [[0, 0.2, 1]]], atol=1e-6)
+
+
+def test_folders_of_videos_are_refined_under_their_relative_paths(folders, tmp_path):
+    scores, images, out, expected = folders
+    for folder, suffix in ((scores, ".npy"), (images, ".png")):
+        (tmp_path / f"nested{suffix}/v1").mkdir(parents=True)
+        path = next(path for path in folder.iterdir() if path.name.startswith("c."))
+        (tmp_path / f"nested{suffix}/v1/{path.name}").write_bytes(path.read_bytes())
+    tasks = batch_tasks(tmp_path / "nested.npy", tmp_path / "nested.png")
+    assert refine_batch(tasks, Refiner(PARAMETERS, out), quiet=True) == RefineSummary(1, ())
+    np.testing.assert_array_equal(read_label(out / "v1/c.png"), expected["c"])
+
+
+def test_images_that_are_not_upright_are_turned_or_warned_of(folders, capsys):
+    scores, images, out, expected = folders
+    upright = np.asarray(Image.open(images / "c.png"))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.rot90(upright)).save(images / "c.png", exif=exif)
+    (images.parent / "ids.txt").write_text("c\n")
+    command = ["crf", "--scores", str(scores), "--images", str(images), "-o", str(out)]
+    command += ["--list", str(images.parent / "ids.txt")]
+    main(command)
+    assert "the EXIF data of 1 of 1 images, such as" in capsys.readouterr().err
+    (task,) = batch_tasks(scores, images, ["c"], upright=True)
+    refine_batch([task], Refiner(PARAMETERS, out), quiet=True)
+    np.testing.assert_array_equal(read_label(out / "c.png"), expected["c"])
+
+
+def test_a_palette_png_is_not_a_score_map(tmp_path):
+    write_label(tmp_path / "a.png", np.zeros((2, 3), np.uint8))
+    with pytest.raises(InputError, match=r"a\.png: a palette PNG, as label files are; expected probabilities"):
+        open_score_map(tmp_path / "a.png")

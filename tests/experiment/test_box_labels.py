@@ -1,5 +1,7 @@
 """`deeplab box-labels`: label files and lists made from boxes."""
 
+import shutil
+
 import cv2
 import numpy as np
 import pytest
@@ -93,3 +95,14 @@ def test_annotations_of_voc(toy):
 def test_what_is_missing(toy, capsys, words, message):
     assert main(["box-labels", str(toy / "toy.toml"), *words]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_images_of_one_name_in_two_folders_have_two_labels(toy):
+    for folder in ("x", "y"):
+        (toy / folder).mkdir()
+        (toy / "a.png").rename(toy / folder / "a.png") if folder == "y" else shutil.copy(toy / "a.png", toy / "x/a.png")
+    cv2.imwrite(str(toy / "m.png"), np.zeros((48, 48), np.uint8))
+    (toy / "train.txt").write_text("/x/a.png /l.png\n/y/a.png /m.png\n")
+    assert main(["box-labels", str(toy / "toy.toml"), "--kind", "rect", "--from-labels"]) == 0
+    labels = [read_label(toy / f"SegmentationClassBboxRect/{folder}/a.png") for folder in ("x", "y")]
+    assert labels[0].any() and not labels[1].any()

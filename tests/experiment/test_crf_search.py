@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from deeplab_caffe import cli
+from deeplab_caffe.data import write_label
 from deeplab_caffe.nets import is_untouched
 
 SMALL = ["--sigma-alpha", "10:10:20", "--w1", "4", "--sigma-beta", "4:5", "--iterations", "2"]
@@ -99,3 +100,16 @@ def test_what_cannot_be_searched_is_one_line(
     assert cli.main(["crf-search", *flags]) == 2
     said = capsys.readouterr().err
     assert message in said and said.count("\n") == 1 and "Traceback" not in said
+
+
+def test_labels_that_make_no_sense_are_noticed(tested: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["crf-search", *FOLDERS, "--dataset", "tiny.toml", *SMALL, "--max-images", "2"]
+    for path in (tested / "labels").iterdir():
+        write_label(path, np.zeros((40, 48), np.uint8))
+    assert cli.main(command) == 0
+    assert "warning: labels: every pixel of all 2 labels is 0 'ground': scores on this list" in capsys.readouterr().err
+    for path in (tested / "labels").iterdir():
+        write_label(path, np.full((40, 48), 255, np.uint8))
+    assert cli.main(command) == 2
+    assert "labels: every pixel of all 2 labels is 255" in (error := capsys.readouterr().err)
+    assert "there is nothing to score" in error

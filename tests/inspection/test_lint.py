@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 import lint_nets
 from deeplab_caffe.cli import main
+from deeplab_caffe.formats.bvlc import to_bvlc
+from deeplab_caffe.formats.prototxt import Document
 from deeplab_caffe.formats.templates import template_values
 from deeplab_caffe.inspection.lint import RULES, Linter, as_text, chosen
 from deeplab_caffe.nets import generate, write_files
@@ -230,7 +233,7 @@ _FOREIGN = """layer { name: "data" type: "Input" top: "data" input_param { shape
 layer { name: "norm" type: "Normalize" bottom: "data" top: "norm" norm_param { across_spatial: false } }
 layer { name: "perm" type: "Permute" bottom: "norm" top: "perm" permute_param { order: 0 order: 2 } }
 layer { name: "flip" type: "Flip" bottom: "perm" top: "flip" flip_param { flip_width: true } clip_parm { min: 0 } }
-layer { name: "swish" type: "Swwish" bottom: "data" top: "data" swish_parm { beta: 1 } }
+layer { name: "swish" type: "Swwish" bottom: "data" top: "swish" swish_parm { beta: 1 } }
 """
 
 
@@ -271,7 +274,103 @@ def test_other_commands_name_the_type_of_another_caffe(tmp_path, capsys, command
     path = tmp_path / "ssd.prototxt"
     path.write_text(_FOREIGN)
     code = main(["prototxt", command, str(path)])
-    message = "2:27: layer 'norm' (Normalize): unknown type 'Normalize' (a layer of the Caffe of SSD), with the field"
+    message = "2:28: layer 'norm' (Normalize): unknown type 'Normalize' (a layer of the Caffe of SSD), with the field"
     out, err = capsys.readouterr()
     assert (code, "did you mean" in err) == (0 if command == "format" else 2, False)
     assert message in err or command == "format"
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        'layer { name: "big" type: "Tile" bottom: "data" top: "big" tile_param { tiles: 2000000000 } }',
+        'layer { name: "big" type: "DummyData" top: "big" dummy_data_param { shape { dim: [65536, 65536] } } }',
+        'layer { name: "big" type: "Input" top: "big" input_param { shape { dim: [65536, 65536] } } }',
+        'layer { name: "big" type: "Convolution" bottom: "data" top: "big"\n'
+        "  convolution_param { num_output: 2000000000 kernel_size: 1 } }",
+    ],
+)
+def test_a_blob_that_is_too_large_is_found_at_its_layer(tmp_path, capsys, layer):
+    path = tmp_path / "net.prototxt"
+    path.write_text(_FOREIGN.splitlines()[0] + "\n" + layer)
+    (finding,) = [f for f in Linter(chosen()).lint(path) if f.rule == "does-not-fit"]
+    assert finding.line == 2 and finding.layer.startswith("big (") and "fewer than 2**31 elements" in finding.message
+    assert main(["prototxt", "inspect", str(path)]) == 2
+    assert f"{path}:2:1: layer 'big' (" in capsys.readouterr().err
+
+
+def test_a_net_of_many_layers_in_place_takes_time_in_proportion(tmp_path):
+    def steps(count: int) -> int:
+        path = tmp_path / f"{count}.prototxt"
+        relu = 'layer {{ name: "r{}" type: "ReLU" bottom: "data" top: "data" }}\n'
+        path.write_text(_FOREIGN.splitlines()[0] + "\n" + "".join(relu.format(i) for i in range(count)))
+        calls = 0
+
+        def count_calls(frame: object, event: str, _: object) -> None:
+            nonlocal calls
+            calls += event == "call"
+
+        sys.setprofile(count_calls)
+        try:
+            Linter(chosen(), shapes=False).lint(path)
+        finally:
+            sys.setprofile(None)
+        return calls
+
+    assert steps(400) < 2.5 * steps(200)
+
+
+def test_a_file_that_cannot_be_read_is_not_one_without_findings(tmp_path, capsys):
+    lint_nets.write(tmp_path)
+    assert _lint(tmp_path / "none.prototxt") == 2
+    assert capsys.readouterr().out == "1 file could not be read\n"
+    assert _lint(tmp_path, tmp_path / "none.prototxt", tmp_path / "neither.prototxt") == 2
+    assert capsys.readouterr().out == "nothing found; 2 files could not be read\n"
+    assert _lint(tmp_path / "none.prototxt", "--format", "json") == 2
+    assert json.loads(capsys.readouterr().out) == []
+
+
+@pytest.mark.parametrize(
+    ("transform", "phase", "count"),
+    [
+        ("crop_height: 9 crop_width: 9 mean_value: 1", "TRAIN", 1),
+        ("crop_height: 9 crop_width: 9 mean_value: 1 mirror: true", "TRAIN", 0),
+        ("crop_height: 9 crop_width: 9 mean_value: 1", "TEST", 0),
+        ("crop_size: 9 mean_value: 1 scale_factors: 1 scale_factors: 0.5", "TRAIN", 0),
+        ("crop_size: 9 mean_value: 1 scale_factors: 1 scale_factors: 0.5", "TEST", 1),
+        ("crop_size: 9 mean_value: 1 scale_factors: 1 scale_factors: 0.5 mirror: true", "TEST", 0),
+        ("crop_size: 9 mirror: true", "TRAIN", 1),
+        ("crop_size: 9", "TEST", 1),
+        ("mean_value: 0 crop_size: 9", "TEST", 0),
+        ("crop_height: 9 crop_width: 9", "TRAIN", 2),
+    ],
+)
+def test_what_aborts_a_cpp_caffe(tmp_path, transform, phase, count):
+    path = tmp_path / "net.prototxt"
+    path.write_text(
+        f'layer {{ name: "d" type: "ImageSegData" top: "d" top: "l" include {{ phase: {phase} }} transform_param '
+        f'{{ {transform} }} image_data_param {{ source: "s" batch_size: 1 label_type: PIXEL }} }}'
+    )
+    assert _count(path, "aborts-in-caffe") == count
+    path.write_text(to_bvlc(Document(path.read_text())))
+    assert _count(path, "aborts-in-caffe") == 0  # the Python layer has random numbers, and pads with 0
+
+
+def _count(path: Path, name: str) -> int:
+    return len(Linter(chosen([name])).lint(path))
+
+
+@pytest.mark.parametrize("name", ["voc12/largefov", "voc12/semi_em_fixed", "voc12/dt_edgenet"])
+def test_nothing_is_found_in_generated_nets_for_bvlcs_caffe(tmp_path, name):
+    for file, text in generate(name).items():
+        (tmp_path / file).write_text(to_bvlc(Document(text, file)))
+    assert [f for f in Linter(chosen()).lint(tmp_path / "solver.prototxt") if f.severity != "note"] == []
+    assert _found(tmp_path / "deploy.prototxt") == []
+
+
+def test_python_layers_of_ours_are_checked_as_what_they_are(tmp_path):
+    lint_nets.write(tmp_path, "train", _RIGHT, _WRONG)
+    train = tmp_path / "train.prototxt"
+    train.write_text(to_bvlc(Document(train.read_text())))
+    (finding,) = Linter(chosen()).lint(train)
+    assert finding.rule == "ignore-label-differs" and not finding.fixable

@@ -136,11 +136,15 @@ class SyncedMemory:
         self._host_is_newer = False
 
 
+class ShapeError(InputError):
+    """A shape that no blob can have."""
+
+
 class Blob:
     """An N-D float32 array `data` and its gradient `diff`, both row-major numpy views that are live.
 
     Raises:
-        InputError: for more than 32 axes, a negative size, or 2**31 elements and more.
+        ShapeError: for more than 32 axes, a negative size, or 2**31 elements and more.
 
     Example:
         >>> blob = Blob((2, 3))
@@ -181,11 +185,11 @@ class Blob:
         """Change the shape. Memory that suffices is kept with its contents; if it must grow, both become zero."""
         dims = tuple(operator.index(d) for d in shape)
         if len(dims) > _MAX_AXES:
-            raise InputError(f"a blob has at most {_MAX_AXES} axes, got {len(dims)}")
+            raise ShapeError(f"a blob has at most {_MAX_AXES} axes, got {len(dims)}")
         if any(d < 0 for d in dims):
-            raise InputError(f"the sizes of a blob must not be negative, got {dims}")
+            raise ShapeError(f"the sizes of a blob must not be negative, got {dims}")
         if math.prod(dims) > _MAX_COUNT:
-            raise InputError(f"a blob must have fewer than 2**31 elements, got {dims}")
+            raise ShapeError(f"a blob must have fewer than 2**31 elements, got {dims}")
         self._shape = dims
 
     def _legacy(self, axis: int) -> int:

@@ -43,6 +43,7 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
     ],
     "data": [
         ("voc-data", "voc_data", "download PASCAL VOC 2012 and the SBD labels; write the lists"),
+        ("convert-labels", "convert_labels", "write label files with other values, as plain 8-bit grey"),
         ("box-labels", "box_labels", "make label maps from bounding boxes: rectangles, or segmented by the CRF"),
     ],
     "weights": [

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..data import Dataset, list_id, read_dataset, read_list
+from ..data import Dataset, list_ids, read_dataset, read_list
 from ..errors import InputError
+
+if TYPE_CHECKING:
+    from ..crf.batch import Failure, Task
 
 
 def add_inputs(parser: argparse._ArgumentGroup) -> None:
@@ -22,6 +27,8 @@ def add_inputs(parser: argparse._ArgumentGroup) -> None:
         "size of the net's input (H x W, or one number for both); smaller maps are enlarged to it; image: the image's"
     )
     parser.add_argument("--size", metavar="HxW", help=text)
+    text = "turn images as their EXIF data says, or not (default: exif of --dataset, else a warning)"
+    parser.add_argument("--exif", choices=("apply", "ignore"), help=text)
     parser.add_argument("--dataset", help="name or TOML file of a data set: classes, colours, ignore label")
 
 
@@ -65,9 +72,34 @@ def dataset(name: str | None) -> Dataset | None:
     return read_dataset(name if name.endswith(".toml") else f"datasets/{name}.toml")
 
 
+def tasks(arguments: argparse.Namespace) -> list[Task | Failure]:
+    """The images with score maps: those in the folders and in the list."""
+    from ..crf.batch import Task, batch_tasks
+
+    described = dataset(arguments.dataset)
+    exif = arguments.exif or (described.exif if described else "")
+    scores, images = absolute(arguments.scores), absolute(arguments.images)
+    found = batch_tasks(scores, images, ids(arguments.list), exif == "apply")
+    if not exif:
+        _warn_of_turned_images([task.image for task in found if isinstance(task, Task)])
+    return found
+
+
+def _warn_of_turned_images(images: Sequence[Path]) -> None:
+    from ..data.images import not_upright
+
+    if turned := not_upright(images):
+        print(
+            f"warning: the EXIF data of {len(turned)} of {len(images)} images, such as {turned[0]}, say that the "
+            "stored pixels are not upright; they are used as stored. If the scores are of the upright images, use "
+            "--exif apply; --exif ignore says that they are not",
+            file=sys.stderr,
+        )
+
+
 def ids(path: str | None) -> Sequence[str] | None:
-    """The ids in the file of --list: the first word of each line, without folder and suffix."""
-    return None if path is None else [list_id(entry) for entry in read_list(Path(path), needs_label=False)]
+    """The ids in the file of --list: the first word of each line, as `list_ids` makes ids of it."""
+    return None if path is None else list_ids(read_list(Path(path), needs_label=False))
 
 
 def absolute(path: str) -> Path:

@@ -4,7 +4,7 @@ from .dataset import Dataset, read_dataset, write_dataset
 from .image_statistics import crop_for, largest_image, mean_bgr
 from .images import image_size, read_image
 from .labels import check_labels, read_label, voc_palette, write_label
-from .lists import ListEntry, check_files, full_path, hold_out, list_id, read_list, write_list
+from .lists import ListEntry, check_files, full_path, hold_out, list_id, list_ids, read_list, write_list
 from .voc import build_augmented, prepare_voc, write_voc_lists
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "image_size",
     "largest_image",
     "list_id",
+    "list_ids",
     "mean_bgr",
     "prepare_voc",
     "read_dataset",

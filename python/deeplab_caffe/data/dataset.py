@@ -43,6 +43,7 @@ class Dataset:
         crop, test_size: (height, width) in pixels, hints for generators, or None.
         obtain: how to get the files, shown when they are missing.
         file: the TOML file.
+        exif: what to do with the orientation in the images' EXIF data: "apply" it, "ignore" it, or "" if not stated.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Dataset:
     test_size: tuple[int, int] | None
     obtain: str
     file: Path
+    exif: str = ""
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], root: str | os.PathLike[str] | None = None) -> Dataset:
@@ -72,7 +74,7 @@ class Dataset:
         path = Path(path)
         table = _load(path)
         folder = path.parent
-        base = Path(root) if root is not None else folder / table.get("root", ".")
+        base = Path(root) if root is not None else folder / os.path.expanduser(table.get("root", "."))
         classes = tuple(table["classes"])
         return cls(
             name=table["name"],
@@ -87,11 +89,17 @@ class Dataset:
             test_size=tuple(table["test_size"]) if "test_size" in table else None,
             obtain=table.get("obtain", "").strip(),
             file=path,
+            exif=table.get("exif", ""),
         )
 
     @property
     def num_classes(self) -> int:
         return len(self.classes)
+
+    @property
+    def upright(self) -> bool:
+        """Whether all readers turn the images as their EXIF data says."""
+        return self.exif == "apply"
 
     def list_path(self, name: str) -> Path:
         """The file of list `name`; raises InputError, which names the known lists, if there is none."""
@@ -121,6 +129,8 @@ class Dataset:
         if not absent:
             return None
         lines = [f"{self.title} is incomplete ({self.file}). Missing:", *(f"  {item}" for item in absent)]
+        if "\\" in "".join(map(str, [self.root, *self.lists.values()])):
+            lines.append("Write paths with '/', not with backslashes.")
         lines.append(self.obtain or "Put the files there, or change root and lists in the file above.")
         return "\n".join(lines)
 
@@ -148,6 +158,7 @@ def write_dataset(dataset: Dataset, path: str | os.PathLike[str]) -> None:
     lines += [f"root = {relative(dataset.root)}", f"classes = {_toml(list(dataset.classes))}"]
     lines += [f"palette = {dataset.palette[: dataset.num_classes].tolist()}", f"ignore_label = {dataset.ignore_label}"]
     lines += [f"mean = {list(dataset.mean)}"]
+    lines += [f"exif = {_toml(dataset.exif)}"] if dataset.exif else []
     for key in ("crop", "test_size"):
         if getattr(dataset, key):
             lines.append(f"{key} = {list(getattr(dataset, key))}")
@@ -198,6 +209,7 @@ _KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "classes": (_is_names, "a list of 1 to 256 names"),
     "palette": (_is_colours, "a list of [red, green, blue], each 0..255"),
     "ignore_label": (lambda v: type(v) is int and 0 <= v <= 255, "a number 0..255"),
+    "exif": (lambda v: v in ("apply", "ignore"), "'apply' or 'ignore' the orientation in the images' EXIF data"),
     "mean": (lambda v: _is_numbers(v, 3), "three numbers: blue, green, red"),
     "lists": (lambda v: isinstance(v, dict) and all(map(_is_text, v.values())), "a table of name = file"),
     "crop": (_is_pair, "[height, width]"),
@@ -235,7 +247,7 @@ def _palette(path: Path, colours: list[list[int]], num_classes: int) -> Palette:
 
 def _list_path(word: str, root: Path, folder: Path) -> Path:
     """The list under the root, else beside the TOML file, whichever exists; under the root if neither does."""
-    places = [Path(os.path.normpath(place / word)) for place in (root, folder)]
+    places = [Path(os.path.normpath(place / os.path.expanduser(word))) for place in (root, folder)]
     return next((place for place in places if place.is_file()), places[0])
 
 

@@ -21,6 +21,7 @@ from ..formats.database import open_database
 from ..formats.database_writer import new_database
 from ..formats.datum import array_to_datum, datum_to_array, parse_datum, write_mean_file
 from ..progress import tracked
+from .images import read_pixels
 from .lists import ListEntry, check_files, full_path, read_numbered_list
 
 
@@ -102,14 +103,14 @@ def _datum(path: str, entry: ListEntry, conversion: Conversion) -> Any:
     """The datum of an image file, or None if OpenCV cannot read it."""
     suffix = os.path.splitext(path)[1].lstrip(".").lower()
     kind = conversion.encode_type or (suffix if conversion.encoded else "")
-    flags = cv2.IMREAD_GRAYSCALE if conversion.gray else cv2.IMREAD_COLOR
-    exists = os.path.isfile(path)  # OpenCV would print a warning for each missing file
-    image = cv2.imread(path, flags | cv2.IMREAD_IGNORE_ORIENTATION) if exists else None
-    if image is None:
+    try:
+        image = read_pixels(path, colour=not conversion.gray)
+    except InputError:
         return None
     resized = bool(conversion.height and conversion.width)
     if resized:
-        image = cv2.resize(image, (conversion.width, conversion.height), interpolation=cv2.INTER_LINEAR)
+        size = (conversion.width, conversion.height)
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
     label = int(entry.label or 0)
     if not kind:
         datum = array_to_datum(image[None] if image.ndim == 2 else image.transpose(2, 0, 1), label)

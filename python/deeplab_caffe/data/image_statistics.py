@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 import cv2
@@ -33,10 +34,16 @@ def mean_bgr(
 
 
 def largest_image(
-    entries: Sequence[ListEntry], root_folder: str | os.PathLike[str], progress: bool = False
+    entries: Sequence[ListEntry],
+    root_folder: str | os.PathLike[str],
+    progress: bool = False,
+    upright: bool = False,
 ) -> tuple[int, int]:
-    """The largest height and the largest width (pixels) of the images in a list, read from their headers."""
-    sizes = list(_map(image_size, entries, root_folder, progress, "image sizes"))
+    """The largest height and the largest width (pixels) of the images in a list, read from their headers.
+
+    upright: after turning them as their EXIF data says.
+    """
+    sizes = list(_map(partial(image_size, upright=upright), entries, root_folder, progress, "image sizes"))
     return max(height for height, _ in sizes), max(width for _, width in sizes)
 
 

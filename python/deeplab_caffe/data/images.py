@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import struct
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -13,29 +17,34 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import InputError
+from ..files import cpus
+from .indexed_png import SIGNATURE
 from .mapped_arrays import map_values, open_npy
 
 #: suffixes of image files; those that are memory-mapped come first
 IMAGE_SUFFIXES = (".npy", ".ppm", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+_ORIENTATION = 0x0112  # EXIF's tag
 _WHAT = "read the image"
 _PPM = re.compile(rb"P6(?:\s+#[^\n]*\n|\s)+(\d+)\s+(\d+)\s+255\s")
 
 
-def read_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
-    """The pixels of an image file as stored: (H, W, 3) RGB.
+def read_image(path: str | os.PathLike[str], upright: bool = False) -> NDArray[np.uint8]:
+    """The pixels of an image file: (H, W, 3) RGB.
 
-    The orientation in EXIF data is not applied: labels are drawn on the stored pixels, and ImageSegData trains on them.
+    Args:
+        path: the file.
+        upright: turn the image as its EXIF data says; otherwise the pixels are those stored.
 
     Raises:
         InputError: the file is missing or damaged; names it.
     """
-    return np.asarray(cv2.cvtColor(read_pixels(path), cv2.COLOR_BGR2RGB), np.uint8)
+    return np.asarray(cv2.cvtColor(read_pixels(path, upright=upright), cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def read_pixels(path: str | os.PathLike[str], colour: bool = True) -> NDArray[np.uint8]:
-    """The pixels of an image file as stored, decoded by OpenCV as in Caffe: (H, W, 3) BGR, or (H, W) grey.
+def read_pixels(path: str | os.PathLike[str], colour: bool = True, upright: bool = False) -> NDArray[np.uint8]:
+    """The pixels of an image file, decoded by OpenCV as in Caffe: (H, W, 3) BGR, or (H, W) grey.
 
-    Python's global lock is released while decoding.
+    Python's global lock is released while decoding. upright: as in `read_image`.
 
     Raises:
         InputError: the file is missing or damaged; names it.
@@ -48,37 +57,111 @@ def read_pixels(path: str | os.PathLike[str], colour: bool = True) -> NDArray[np
         raise InputError(f"{os.fspath(path)}: cannot read the image: {getattr(error, 'strerror', error)}") from None
     if image is None:
         raise InputError(f"{os.fspath(path)}: cannot read the image: damaged, or a format that OpenCV does not support")
-    return np.asarray(image, np.uint8)
+    pixels = np.asarray(image, np.uint8)
+    return _turned(pixels, image_header(path).orientation) if upright else pixels
 
 
-def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
-    """(height, width) in pixels of an image file as stored, from its header; raises InputError if it cannot be read."""
+class ImageHeader(NamedTuple):
+    """Size in pixels as stored, and the orientation in the EXIF data: 1 upright or not stated, 2 to 8 not upright."""
+
+    height: int
+    width: int
+    orientation: int
+
+
+def image_header(path: str | os.PathLike[str], with_orientation: bool = True) -> ImageHeader:
+    """The header of an image file; raises InputError if it cannot be read.
+
+    with_orientation: read the EXIF data too; otherwise the orientation is given as 1.
+    """
     try:
         with Image.open(path) as image:
             width, height = image.size
+            return ImageHeader(height, width, _orientation(image) if with_orientation else 1)
     except (OSError, Image.DecompressionBombError) as error:
         raise InputError(f"{os.fspath(path)}: cannot read the image: {error}") from None
-    return height, width
+
+
+def _orientation(image: Image.Image) -> int:
+    """1 where the EXIF data is missing, damaged or invalid, and for TIFFs, which are always read upright."""
+    if image.format == "TIFF":
+        return 1
+    try:
+        exif = _exif_of_png(image) if image.format == "PNG" else image.getexif()
+        value = exif.get(_ORIENTATION, 1)
+    except Exception:  # Pillow raises almost anything on damaged EXIF data, which says nothing about the pixels
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _exif_of_png(image: Image.Image) -> Image.Exif:
+    """Found without decoding the pixels, after which it may stand, and for which Pillow would decode them."""
+    exif, file = Image.Exif(), image.fp  # type: ignore[attr-defined]
+    file.seek(len(SIGNATURE))
+    while len(head := file.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", head)
+        if kind == b"eXIf":
+            exif.load(b"Exif\0\0" + file.read(length))
+            break
+        file.seek(length + 4, os.SEEK_CUR)
+    return exif
+
+
+def _turned(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Pixels (H, W, …) as stored, turned upright: transposed for 5 to 8, then flipped."""
+    pixels = pixels.swapaxes(0, 1) if orientation >= 5 else pixels
+    rows, columns = (-1 if orientation in flipped else 1 for flipped in ((3, 4, 7, 8), (2, 3, 6, 7)))
+    return np.ascontiguousarray(pixels[::rows, ::columns])
+
+
+def image_size(path: str | os.PathLike[str], upright: bool = False) -> tuple[int, int]:
+    """(height, width) in pixels of an image file, from its header; raises InputError if it cannot be read.
+
+    upright: after turning it as its EXIF data says.
+    """
+    header = image_header(path, with_orientation=upright)
+    turned = upright and header.orientation >= 5
+    return (header.width, header.height) if turned else (header.height, header.width)
 
 
 def find_images(folder: str | os.PathLike[str]) -> dict[str, Path]:
     """The images of a folder by file name without suffix; of several suffixes the first in IMAGE_SUFFIXES.
 
+    If there are none, those of its subfolders by their relative paths, such as video1/00000.
+
     Raises:
         InputError: the folder cannot be listed.
     """
+    folder = Path(folder)
     try:
-        paths = [path for path in Path(folder).iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+        paths = _images_in(folder.iterdir()) or _images_in(folder.rglob("*"))
     except OSError as error:
         raise InputError(f"{os.fspath(folder)}: cannot list the folder of images: {error.strerror}") from None
     ranked = sorted(paths, key=lambda path: IMAGE_SUFFIXES.index(path.suffix.lower()), reverse=True)
-    return {path.stem: path for path in ranked}
+    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in ranked}
 
 
-def open_image(path: str | os.PathLike[str]) -> NDArray[Any]:
+def _images_in(paths: Iterable[Path]) -> list[Path]:
+    return [path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES]
+
+
+def not_upright(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
+    """The images whose EXIF data say that the stored pixels are not upright; files that cannot be read are left out."""
+
+    def is_turned(path: str | os.PathLike[str]) -> bool:
+        with contextlib.suppress(InputError):
+            return image_header(path).orientation != 1
+        return False
+
+    listed = list(paths)
+    with ThreadPoolExecutor(min(8, cpus())) as pool:
+        return [os.fspath(path) for path, turned in zip(listed, pool.map(is_turned, listed), strict=True) if turned]
+
+
+def open_image(path: str | os.PathLike[str], upright: bool = False) -> NDArray[Any]:
     """The pixels of an image: (H, W, 3) RGB, or for a .npy as stored, (H, W) or (H, W, bands).
 
-    Files .npy and binary .ppm are memory-mapped, so they may be larger than the memory.
+    Files .npy and binary .ppm are memory-mapped, so they may be larger than the memory. upright: as in `read_image`.
 
     Raises:
         InputError: the file is missing or damaged, or not an image; names it.
@@ -90,7 +173,7 @@ def open_image(path: str | os.PathLike[str]) -> NDArray[Any]:
         mapped = _open_ppm(path)
         if mapped is not None:
             return mapped
-    return read_image(path)
+    return read_image(path, upright)
 
 
 def _open_npy(path: Path) -> NDArray[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from typing import Any
 
 import cv2
@@ -56,7 +57,11 @@ def read_label(path: str | os.PathLike[str]) -> Label:
 
 
 def check_labels(
-    label: NDArray[np.integer[Any]], num_classes: int, ignore_label: int | None, path: str | os.PathLike[str]
+    label: NDArray[np.integer[Any]],
+    num_classes: int,
+    ignore_label: int | None,
+    path: str | os.PathLike[str],
+    others: Collection[int] = (),
 ) -> None:
     """Check that all labels are in 0..num_classes-1 or equal to `ignore_label`.
 
@@ -65,6 +70,7 @@ def check_labels(
         num_classes: the number of classes.
         ignore_label: the label of pixels that do not count, or None.
         path: the file, for the message.
+        others: values of the other labels of its list, which help to tell the likely cause.
 
     Raises:
         InputError: names the file, the invalid values, the number of pixels and the likely cause.
@@ -82,7 +88,7 @@ def check_labels(
     raise InputError(
         f"{os.fspath(path)}: label value{'s' if len(bad) > 1 else ''} {shown} in {pixels} of {label.size} pixels; "
         f"expected 0..{num_classes - 1} or the ignore label ({'none set' if ignore_label is None else ignore_label}). "
-        + _likely_cause(bad, num_classes, ignore_label)
+        + _likely_cause(bad, {*map(int, values), *others}, num_classes, ignore_label)
     )
 
 
@@ -109,6 +115,22 @@ def write_label(path: str | os.PathLike[str], label: NDArray[np.integer[Any]], p
     image.putpalette(colours.tobytes())
     with replacing(path) as temporary:
         image.save(temporary, format="PNG")
+
+
+def write_grey_label(path: str | os.PathLike[str], label: Label) -> None:
+    """Write class indices (H, W) uint8 as a plain 8-bit grey PNG, which every reader takes as the indices themselves.
+
+    A C++ Caffe reads a palette PNG, as `write_label` writes it, as the grey values of its colours.
+    """
+    with replacing(path) as temporary:
+        Image.fromarray(np.ascontiguousarray(label, dtype=np.uint8)).save(temporary, format="PNG")
+
+
+def is_grey(path: str | os.PathLike[str]) -> bool:
+    """Whether a C++ Caffe reads the class indices of a label file: a PNG of 8-bit grey, or no PNG at all."""
+    with open(path, "rb") as file:
+        header = indexed_png.read_header(file.read(64))
+    return header is None or (header.colour == indexed_png.GREY and header.depth == 8)
 
 
 def voc_palette(num_colours: int = 256) -> Palette:
@@ -163,12 +185,28 @@ def _not_indices(path: str | os.PathLike[str], what: str) -> InputError:
     )
 
 
-def _likely_cause(bad: list[int], num_classes: int, ignore_label: int | None) -> str:
+def _likely_cause(bad: list[int], values: Collection[int], num_classes: int, ignore_label: int | None) -> str:
+    """Why values are invalid. values: all that occur, in this label or in others of its list."""
     if bad == [255] and ignore_label != 255:
         return "255 usually marks pixels without a label: set ignore_label to 255"
+    if num_classes == 19 and set(values) - {255} <= set(range(34)):
+        return (
+            "These are Cityscapes' ids (*_labelIds.png) instead of its 19 train ids (*_labelTrainIds.png): "
+            "deeplab convert-labels FOLDER -o NEW_FOLDER --cityscapes"
+        )
+    if set(values) - {ignore_label} == {0, *bad} and len(bad) == 1 and bad[0] > num_classes:
+        return (
+            f"Labels of only 0 and {bad[0]} are masks: write the object as class 1: "
+            f"deeplab convert-labels FOLDER -o NEW_FOLDER --map {bad[0]}=1"
+        )
     greys = {int(v) for v in _luma(voc_palette(21))}
     if len(bad) > 1 and set(bad) - {255} <= greys:
         return "These are the grey values of VOC's colours: the file has colours instead of class indices"
+    if bad == [num_classes] and 0 not in values:
+        return (
+            f"The labels count the {num_classes} classes from 1: subtract 1: "
+            "deeplab convert-labels FOLDER -o NEW_FOLDER --subtract 1"
+        )
     if len(bad) >= 5 or max(bad) >= 2 * num_classes + 20:
         return "The file seems to have grey values or colours instead of class indices, or the ignore label is wrong"
     return f"Either num_output is too small (the file needs {max(bad) + 1} classes) or the ignore label is wrong"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import zlib
@@ -9,8 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..errors import InputError
-from ..files import write_text
+from ..files import replacing
+from .list_advice import advice, advice_for_word
 
+_WORD = re.compile(r'"([^"]+)"(?=[ \t\r\v\f]|$)|([^ \t\r\v\f]+)')
 _INTEGER = re.compile(r"\s*([-+]?\d+)")
 _NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
@@ -27,6 +30,9 @@ class ListEntry:
 def read_list(path: str | os.PathLike[str], needs_label: bool = True) -> list[ListEntry]:
     """Read a list file; the first word is the image, the second the label, the rest is ignored.
 
+    Words end at a blank; names that have one are written in quotes: "my image.jpg" "my label.png". Bytes that are not
+    UTF-8 are kept, as Python's file names have them.
+
     Args:
         path: the list file.
         needs_label: False for lists of images only (label_type: NONE); a second word is kept if there is one.
@@ -36,8 +42,7 @@ def read_list(path: str | os.PathLike[str], needs_label: bool = True) -> list[Li
             line.
     """
     try:
-        with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
-            lines = file.read().splitlines()
+        lines = _lines(path)
     except OSError as error:
         raise InputError(f"{os.fspath(path)}: cannot read the list: {error.strerror}") from None
     if strange := next((n for n, line in enumerate(lines, 1) if _NO_TEXT.search(line)), None):
@@ -59,8 +64,7 @@ def read_numbered_list(path: str | os.PathLike[str]) -> list[ListEntry]:
         InputError: the list cannot be read or is empty, or a line has no such number; names list and line.
     """
     try:
-        with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
-            lines = file.read().splitlines()
+        lines = _lines(path)
     except OSError as error:
         raise InputError(f"source: '{os.fspath(path)}': cannot read the list: {error.strerror}") from None
     if not any(line.strip() for line in lines):
@@ -77,8 +81,26 @@ def read_numbered_list(path: str | os.PathLike[str]) -> list[ListEntry]:
 
 
 def write_list(path: str | os.PathLike[str], entries: Iterable[ListEntry]) -> None:
-    """Write entries as a list file, whole or not at all."""
-    write_text(path, "".join(e.image + (f" {e.label}" if e.label is not None else "") + "\n" for e in entries))
+    """Write entries as a list file, whole or not at all; names with a blank in quotes."""
+    words = ([e.image] if e.label is None else [e.image, e.label] for e in entries)
+    text = "".join(" ".join(map(_quoted, line)) + "\n" for line in words)
+    with replacing(path) as temporary:
+        temporary.write_bytes(text.encode("utf-8", "surrogateescape"))
+
+
+def _lines(path: str | os.PathLike[str]) -> list[str]:
+    """Split at line ends alone: names may have what Unicode calls a line end, such as U+0085. Raises OSError."""
+    with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
+        return file.read().removesuffix("\n").split("\n")
+
+
+def _words(line: str) -> list[str]:
+    """The words of a line: they end at ASCII blanks, as in C++, not at U+00A0; those in quotes may have blanks."""
+    return [quoted or plain for quoted, plain in _WORD.findall(line)]
+
+
+def _quoted(word: str) -> str:
+    return f'"{word}"' if re.search(r"[ \t\r\v\f]", word) else word
 
 
 def full_path(root_folder: str | os.PathLike[str], word: str) -> str:
@@ -102,6 +124,25 @@ def list_id(entry: ListEntry) -> str:
     return os.path.splitext(os.path.basename(entry.image))[0]
 
 
+def list_ids(entries: Sequence[ListEntry]) -> list[str]:
+    """The id of each entry of a list: the image's file name, or its relative path if different images share a name.
+
+    Folders that all images share are left out of relative paths.
+
+    Example:
+        >>> list_ids([ListEntry("/JPEGImages/a/00000.jpg", None, 1), ListEntry("/JPEGImages/b/00000.jpg", None, 2)])
+        ['a/00000', 'b/00000']
+        >>> list_ids([ListEntry("/JPEGImages/a/00000.jpg", None, 1), ListEntry("/JPEGImages/b/00001.jpg", None, 2)])
+        ['00000', '00001']
+    """
+    names = [list_id(entry) for entry in entries]
+    images = [os.path.normpath("/" + entry.image.lstrip("/")) for entry in entries]
+    if len(set(names)) == len(set(images)):
+        return names
+    common = os.path.commonpath([os.path.dirname(image) for image in images])
+    return [os.path.splitext(os.path.relpath(image, common))[0] for image in images]
+
+
 def hold_out(
     entries: Sequence[ListEntry], part: float = 0.1, blocks: int = 5
 ) -> tuple[list[ListEntry], list[ListEntry]]:
@@ -112,22 +153,25 @@ def hold_out(
 
     Args:
         entries: the list.
-        part: the share to hold out, 0..1; at least one line is held out and one is kept.
+        part: the share to hold out, 0..1; at least one line is held out and one is kept. Of repeated lines of an image
+            either all are kept, or one is held out and none kept.
         blocks: the number of blocks.
 
     Raises:
         InputError: the list has fewer than two lines, or `part` is not between 0 and 1.
     """
+    every, entries = entries, list({entry.image: entry for entry in reversed(entries)}.values())[::-1]
     if len(entries) < 2 or not 0 < part < 1:
-        raise InputError(f"cannot hold out {part:g} of {len(entries)} lines; expected a share 0..1 of at least two")
+        raise InputError(f"cannot hold out {part:g} of {len(entries)} images; expected a share 0..1 of at least two")
     count = min(max(round(len(entries) * part), 1), len(entries) - 1)
     blocks = min(blocks, count)
     held: set[int] = set()
     for block in range(blocks):
         end = len(entries) * (block + 1) // blocks
         held.update(range(end - (count * (block + 1) // blocks - count * block // blocks), end))
-    rest = [entry for place, entry in enumerate(entries) if place not in held]
-    return rest, [entries[place] for place in sorted(held)]
+    chosen = [entries[place] for place in sorted(held)]
+    images = {entry.image for entry in chosen}
+    return [entry for entry in every if entry.image not in images], chosen
 
 
 def check_files(
@@ -158,26 +202,24 @@ def check_files(
         more = f"\n  and {len(missing) - 5} more" if len(missing) > 5 else ""
         raise InputError(
             f"{os.fspath(list_path)}: {len(missing)} of {count} files do not exist:{shown}{more}\n"
-            + _advice(missing[0][1], root_folder)
+            + advice(missing[0][1], root_folder, _line(list_path, missing[0][0]))
         )
 
 
+def _line(path: str | os.PathLike[str], number: int) -> list[str]:
+    """The words of a line of a list; none if it cannot be read any more."""
+    with contextlib.suppress(OSError, IndexError):
+        return _words(_lines(path)[number - 1])
+    return []
+
+
 def _entry(path: str | os.PathLike[str], number: int, line: str, needs_label: bool) -> ListEntry:
-    words = line.split()
+    words = _words(line)
     if not words:
         raise InputError(f"{os.fspath(path)}:{number}: blank line; expected '<image> <label>': remove the line")
     if len(words) == 1 and needs_label:
         raise InputError(
             f"{os.fspath(path)}:{number}: '{words[0]}' has no label; expected '<image> <label>'. "
-            "Lists without labels can only be used for prediction (in ImageSegData, label_type: NONE)"
+            + advice_for_word(words[0])
         )
     return ListEntry(words[0], words[1] if len(words) > 1 else None, number)
-
-
-def _advice(word: str, root_folder: str | os.PathLike[str]) -> str:
-    root = os.fspath(root_folder)
-    if root and not word.startswith("/") and not root.endswith("/") and os.path.isfile(f"{root}/{word}"):
-        return f"root_folder and file name are joined as they are: end root_folder with a slash ('{root}/')"
-    if root and not os.path.isdir(root):
-        return f"The root folder '{root}' does not exist: put the data there or correct root_folder"
-    return "Check root_folder, and that the data set is complete"

@@ -19,7 +19,7 @@ from ..locks import locked_folder
 from ..progress import tracked
 from .archive import unpack
 from .download import check_sums, download
-from .labels import check_labels, read_label, write_label
+from .labels import check_labels, read_label, write_grey_label
 from .lists import ListEntry, write_list
 
 COUNTS = {"train": 1464, "val": 1449, "trainval": 2913, "train_aug": 10582, "trainval_aug": 12031}
@@ -89,7 +89,7 @@ def _prepare(folder: Path, source: str | None, fetch: bool) -> Path:
 
 
 def build_augmented(voc: str | os.PathLike[str], sbd: str | os.PathLike[str], progress: bool = True) -> list[str]:
-    """Write SegmentationClassAug in a VOC folder: one indexed PNG for each image that VOC or SBD labels.
+    """Write SegmentationClassAug in a VOC folder: one 8-bit grey PNG for each image that VOC or SBD labels.
 
     If both have a label, VOC's is used, with its border of 255. Existing files are kept.
 
@@ -114,7 +114,7 @@ def build_augmented(voc: str | os.PathLike[str], sbd: str | os.PathLike[str], pr
         source = voc / "SegmentationClass" / f"{name}.png" if name in own else sbd / "cls" / f"{name}.mat"
         label = read_label(source) if name in own else read_sbd_label(source)
         check_labels(label, 21, 255, source)
-        write_label(target, label)
+        write_grey_label(target, label)
 
     names = sorted(own | theirs)
     with ThreadPoolExecutor(max(2, cpus())) as pool:

@@ -142,6 +142,8 @@ def _solve(solver: Solver, weights: Path | None, allow_not_finite: bool) -> None
 
 def _restore(solver: Solver, state: str) -> None:
     _say(solver, f"resuming from {state}")
+    if warning := snapshot.without_side_state(state):
+        _say(solver, f"warning: {warning}")
     try:
         solver.restore(state)
     except InputError as error:

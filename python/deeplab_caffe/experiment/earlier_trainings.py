@@ -21,12 +21,14 @@ class Snapshots:
         log_file: the log of their training, which moves with them.
         prefix: the solver's snapshot_prefix.
         wanted: hash of everything that the training which is wanted now depends on.
+        former: the same hash as earlier releases made it.
     """
 
     marker: Path
     log_file: Path
     prefix: Path
     wanted: str
+    former: str = ""
 
     @property
     def must_move(self) -> bool:
@@ -40,6 +42,7 @@ class Snapshots:
             self._move_away()
             if kept is not None:
                 self._take_back(kept)
+        if self._read(self.marker).get("inputs") != self.wanted:
             write_text(self.marker, json.dumps({"inputs": self.wanted}) + "\n")
 
     def forget(self) -> None:
@@ -66,7 +69,7 @@ class Snapshots:
         return str(stated.get("inputs") or stated.get("forgotten") or "")
 
     def _is_wanted(self, marker: Path) -> bool:
-        return self._read(marker).get("inputs") == self.wanted
+        return self._read(marker).get("inputs", "") in {self.wanted, self.former} - {""}
 
     def _kept(self) -> Path | None:
         """The newest folder with the snapshots of the wanted training; None if it is to start from the beginning."""
@@ -93,7 +96,7 @@ class Snapshots:
         for path in [*present, *([self.log_file] if self.log_file.exists() else [])]:
             path.rename(folder / path.name)
         write_text(folder / self.marker.name, json.dumps({"inputs": self._made_of(self.marker)}) + "\n")
-        what = "net, list, solver or initial weights have changed"
+        what = "net, list, images, labels, solver or initial weights have changed"
         print(f"{what}; the snapshots of the earlier training were moved to {folder}", flush=True)
 
     def _take_back(self, folder: Path) -> None:

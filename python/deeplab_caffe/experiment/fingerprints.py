@@ -6,13 +6,16 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..files import cpus, write_text
 from ..formats import schema
 from ..formats.messages import to_message
 from ..formats.prototxt import Document
+from ..progress import tracked
 
 #: solver fields that affect logging and snapshots but not the result
 _NOT_LEARNED = ("display", "snapshot", "snapshot_format", "snapshot_diff", "debug_info", "solver_mode", "device_id")
@@ -31,7 +34,7 @@ def fingerprint(inputs: Iterable[Any]) -> str:
     total = hashlib.sha256()
     for item in inputs:
         if isinstance(item, Path):
-            total.update(f"{item.name} {_content(item)}\n".encode())
+            total.update(f"{item.name} {_content(item)}\n".encode("utf-8", "surrogateescape"))
         else:
             total.update(f"{json.dumps(item, sort_keys=True, default=str)}\n".encode())
     return total.hexdigest()
@@ -76,9 +79,46 @@ def file_states(paths: Iterable[str]) -> str:
     """A hash of the sizes and modification times of many files, which are not read."""
     total = hashlib.sha256()
     for path in paths:
-        try:
-            state = os.stat(path)
-            total.update(f"{path} {state.st_size} {state.st_mtime_ns}\n".encode())
-        except OSError:
-            total.update(f"{path} absent\n".encode())
+        total.update(f"{path} {_state(path) or 'absent'}\n".encode("utf-8", "surrogateescape"))
     return total.hexdigest()
+
+
+def file_contents(paths: Iterable[str], cache: Path) -> str:
+    """A hash of the contents of many files, not of their names.
+
+    Args:
+        paths: the files, in order; one that cannot be read counts as absent.
+        cache: JSON file with the hash of each file as of its size and modification time, so that only files that have
+            changed are read again.
+    """
+    listed = list(dict.fromkeys(paths))
+    known = _read_cache(cache)
+    states = {path: _state(path) for path in listed}
+    new = [path for path in listed if states[path] and known.get(path, [None])[0] != states[path]]
+    if new:
+        known |= {path: [str(states[path]), digest] for path, digest in zip(new, _contents(new), strict=True)}
+        write_text(cache, json.dumps(known) + "\n")
+    return fingerprint(known[path][1] if states[path] else "absent" for path in listed)
+
+
+def _contents(paths: Sequence[str]) -> list[str]:
+    with ThreadPoolExecutor(cpus()) as pool:
+        return list(tracked(pool.map(_content, map(Path, paths)), "files read", len(paths), unit="file"))
+
+
+def _state(path: str) -> str | None:
+    """Size and modification time of a file; None if there is no such file."""
+    try:
+        state = os.stat(path)
+    except OSError:
+        return None
+    return f"{state.st_size} {state.st_mtime_ns}"
+
+
+def _read_cache(path: Path) -> dict[str, list[str]]:
+    """{file: [state, hash]}; empty if there is none, or it is damaged."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {name: [str(state), str(digest)] for name, (state, digest) in found.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from ..arrays import Label
 from ..crf import CRFParameters, crf_labels, preset
-from ..data import Dataset, ListEntry, image_size, list_id, read_image, read_label, write_label, write_list
+from ..data import Dataset, ListEntry, image_size, list_ids, read_image, read_label, write_list
 from ..data.boxes import BACKGROUND, Box, boxes_of_labels, read_boxes, rectangles
+from ..data.labels import write_grey_label
 from ..errors import InputError
 from ..files import cpus
 from ..progress import tracked
@@ -58,46 +59,55 @@ def write_box_labels(job: BoxLabels, lists: Sequence[str]) -> list[Path]:
         InputError: a list, image or annotation is missing or invalid.
     """
     entries = {name: job.dataset.entries(name, needs_label=job.annotations is None) for name in lists}
+    ids = _ids(job.dataset, lists)
     images = list({entry.image: entry for listed in entries.values() for entry in listed}.values())
+    write = partial(_write_label, job, ids)
     with ThreadPoolExecutor(cpus()) as pool:
-        for _ in tracked(pool.map(partial(_write_label, job), images), f"boxes, {job.kind}", len(images), unit="image"):
+        for _ in tracked(pool.map(write, images), f"boxes, {job.kind}", len(images), unit="image"):
             pass
-    return [_write_list(job, name, listed) for name, listed in entries.items()]
+    return [_write_list(job, ids, name, listed) for name, listed in entries.items()]
 
 
-def _word(job: BoxLabels, entry: ListEntry) -> str:
+def _ids(dataset: Dataset, lists: Sequence[str]) -> dict[str, str]:
+    """The id of each image of all lists of a data set, so that it does not depend on the lists of this call."""
+    names = [name for name, path in dataset.lists.items() if name in lists or path.is_file()]
+    entries = [entry for name in names for entry in dataset.entries(name, needs_label=False)]
+    return dict(zip((entry.image for entry in entries), list_ids(entries), strict=True))
+
+
+def _word(job: BoxLabels, entry: ListEntry, image_id: str) -> str:
     """The path of an image's label as written in a list: with a leading slash if the image's path has one."""
-    return f"{'/' * entry.image.startswith('/')}{FOLDERS[job.kind]}/{list_id(entry)}.png"
+    return f"{'/' * entry.image.startswith('/')}{FOLDERS[job.kind]}/{image_id}.png"
 
 
-def _write_list(job: BoxLabels, name: str, entries: Sequence[ListEntry]) -> Path:
+def _write_list(job: BoxLabels, ids: Mapping[str, str], name: str, entries: Sequence[ListEntry]) -> Path:
     path = job.dataset.list_path(name)
     path = path.with_name(f"{path.stem}_bbox_{job.kind}{path.suffix}")
-    write_list(path, [replace(entry, label=_word(job, entry)) for entry in entries])
+    write_list(path, [replace(entry, label=_word(job, entry, ids[entry.image])) for entry in entries])
     return path
 
 
-def _write_label(job: BoxLabels, entry: ListEntry) -> None:
-    path = Path(job.dataset.path_of(_word(job, entry)))
+def _write_label(job: BoxLabels, ids: Mapping[str, str], entry: ListEntry) -> None:
+    path = Path(job.dataset.path_of(_word(job, entry, ids[entry.image])))
     if path.is_file() and not job.force:
         return
-    boxes, size = _boxes(job, entry)
+    boxes, size = _boxes(job, entry, ids[entry.image])
     label = rectangles(boxes, size)
     if job.kind == "seg" and boxes:
-        label = segmented(read_image(job.dataset.path_of(entry.image)), boxes, job.crf)
+        label = segmented(read_image(job.dataset.path_of(entry.image), job.dataset.upright), boxes, job.crf)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_label(path, label, job.dataset.palette)
+        write_grey_label(path, label)
     except OSError as error:
         raise InputError(f"{path}: cannot write the label: {error.strerror}") from None
 
 
-def _boxes(job: BoxLabels, entry: ListEntry) -> tuple[list[Box], tuple[int, int]]:
+def _boxes(job: BoxLabels, entry: ListEntry, image_id: str) -> tuple[list[Box], tuple[int, int]]:
     if job.annotations is None:
         label = read_label(job.dataset.path_of(entry.label or ""))
         return boxes_of_labels(label, job.dataset.ignore_label), (label.shape[0], label.shape[1])
-    size = image_size(job.dataset.path_of(entry.image))
-    return read_boxes(job.annotations / f"{list_id(entry)}.xml", job.dataset.classes, size), size
+    size = image_size(job.dataset.path_of(entry.image), job.dataset.upright)
+    return read_boxes(job.annotations / f"{image_id}.xml", job.dataset.classes, size), size
 
 
 def segmented(image: NDArray[np.uint8], boxes: Sequence[Box], parameters: CRFParameters) -> Label:

@@ -5,34 +5,33 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..data import ListEntry, list_id
+from ..data import ListEntry, list_id, list_ids
 from ..errors import InputError
 
 #: file that is written last into a folder of results
 DONE = "done.json"
 
 
-def unique_ids(entries: Iterable[ListEntry], path: Path) -> list[str]:
-    """The id of every entry of a list: the image's name without folder and suffix.
+def unique_ids(entries: Sequence[ListEntry], path: Path) -> list[str]:
+    """The id of every entry of a list, which names its results (see `list_ids`).
 
     Args:
         entries: the entries, in order.
         path: the list's file, for messages.
 
     Raises:
-        InputError: two entries have the same id.
+        InputError: two entries are of the same image.
     """
     seen: dict[str, int] = {}
-    for entry in entries:
-        image_id = list_id(entry)
+    for entry, image_id in zip(entries, list_ids(entries), strict=True):
         if image_id in seen:
             raise InputError(
-                f"{path}:{entry.line}: duplicate image name '{image_id}', first used in line {seen[image_id]}; result "
-                "files are named after it, so it must be unique"
+                f"{path}:{entry.line}: duplicate image name '{list_id(entry)}', first used in line "
+                f"{seen[image_id]}; result files are named after it, so it must be unique"
             )
         seen[image_id] = entry.line
     return list(seen)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,16 @@ class Entry:
     def error(self, message: str) -> InputError:
         where = f"{self.origin}: " if self.origin else ""
         return InputError(f"{where}layer '{self.param.name}' ({self.param.type}): {message}")
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Within a `with` block, every InputError names this layer and its place."""
+        try:
+            yield
+        except InputError as error:
+            if f"layer '{self.param.name}'" in str(error):
+                raise
+            raise self.error(str(error)) from None
 
 
 @dataclass

@@ -8,8 +8,9 @@ from typing import Any
 
 from .bvlc_schema import MODULE, PYTHON_TYPES
 from .edits import Edits
-from .messages import is_repeated, to_message
+from .messages import to_message
 from .prototxt import Document
+from .scalar_values import is_repeated
 from .schema import LayerParameter
 from .tree import Block
 from .writer import quote
@@ -38,34 +39,67 @@ def parameters(layer: Any) -> dict[str, Any]:
 
 
 def native(layer: Any) -> Any:
-    """A LayerParameter whose Python layer of ours is written as the type that it stands for; others as they are.
-
-    Keys of its param_str that the type's messages do not have, or with values that do not fit, are left out.
-    """
+    """A LayerParameter of `deeplab_layers` as one of the type that it implements, in a copy; others as they are."""
     if layer_type(layer) == layer.type:
         return layer
     changed = LayerParameter()
     changed.CopyFrom(layer)
-    changed.ClearField("python_param")
-    changed.type = layer_type(layer)
-    for key, value in parameters(layer).items():
-        for message in (getattr(changed, name) for name in PYTHON_TYPES.get(changed.type, ())):
-            if key in message.DESCRIPTOR.fields_by_name:
-                _set(message, key, value)
+    to_native(changed)
     return changed
 
 
-def _set(message: Any, name: str, value: Any) -> None:
-    descriptor = message.DESCRIPTOR.fields_by_name[name]
+#: parameters of the Python layers alone: a Caffe has settings of its own for them
+_PYTHONS_OWN = frozenset({"seed", "phase"})
+
+
+def to_native(layer: Any) -> bool:
+    """Turn a LayerParameter of `deeplab_layers` into one of the type that it implements, in place.
+
+    Returns:
+        Whether it is one now; False for any other layer, and for a param_str that does not fit the type.
+
+    Example:
+        >>> layer = LayerParameter(type="Python")
+        >>> layer.python_param.module, layer.python_param.layer = "deeplab_layers", "Interp"
+        >>> layer.python_param.param_str = '{"zoom_factor": 8}'
+        >>> to_native(layer), layer.type, layer.interp_param.zoom_factor
+        (True, 'Interp', 8)
+    """
+    name = layer_type(layer)
+    if layer.type != "Python" or name not in PYTHON_TYPES:
+        return False
+    native = LayerParameter()
+    native.CopyFrom(layer)
+    native.ClearField("python_param")
+    native.type = name
+    messages = [getattr(native, field) for field in reversed(PYTHON_TYPES[name])]  # transform_param comes first
+    stated = {key: value for key, value in parameters(layer).items() if key not in _PYTHONS_OWN}
     try:
-        if is_repeated(descriptor):
-            getattr(message, name).extend(value if isinstance(value, list | tuple) else [value])
-        elif descriptor.enum_type is not None and isinstance(value, str):
-            setattr(message, name, descriptor.enum_type.values_by_name[value].number)
-        else:
-            setattr(message, name, value)
-    except (TypeError, ValueError, KeyError):
+        for key, value in stated.items():
+            _set(next(m for m in messages if key in m.DESCRIPTOR.fields_by_name), key, value)
+    except (StopIteration, TypeError, ValueError, AttributeError):  # the Python layer itself says what is wrong
+        return False
+    layer.CopyFrom(native)
+    return True
+
+
+def _set(message: Any, name: str, value: Any) -> None:
+    """Set a field of a message to a value of a param_str: a number, a word, a dict, or a list of them."""
+    descriptor = message.DESCRIPTOR.fields_by_name[name]
+    if descriptor.message_type is not None:
+        for key, inner in value.items():
+            _set(getattr(message, name), key, inner)
         return
+    if descriptor.enum_type is not None:
+        value = (
+            descriptor.enum_type.values_by_name[value].number if value in descriptor.enum_type.values_by_name else None
+        )
+    if is_repeated(descriptor):
+        getattr(message, name).extend(value if isinstance(value, (list, tuple)) else [value])
+    elif value is None:
+        raise ValueError(name)
+    else:
+        setattr(message, name, value)
 
 
 def parsed(param_str: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from ..caffe.net.splits import filter_layers
 from ..errors import InputError
 from ..formats import messages, prototxt, schema
 from ..formats.definition import Definition, Entry, definition_in, definition_of, is_solver, net_path
+from ..formats.python_layers import to_native
 from ..formats.solver_types import SOLVER_TYPES
 from ..formats.upgrade import upgrade_solver
 
@@ -35,9 +36,18 @@ class NetSource:
 def read_source(path: str | os.PathLike[str], variables: Mapping[str, str] | None = None) -> NetSource:
     """Read the prototxt of a net in any dialect, or of a solver with its training net.
 
+    Python layers of `deeplab_layers` become the types that they implement.
+
     Raises:
         InputError: if a file cannot be read, or a solver does not name exactly one training net.
     """
+    found = _read(path, variables)
+    for entry in found.definition.entries:
+        to_native(entry.param)
+    return found
+
+
+def _read(path: str | os.PathLike[str], variables: Mapping[str, str] | None) -> NetSource:
     document = prototxt.Document.read(path, variables)
     if not is_solver(document):
         return NetSource(definition_in(document))

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..arrays import Shape, Size
-from ..caffe.blob import Blob
+from ..caffe.blob import Blob, ShapeError
 from ..caffe.layer_types.base import Layer, layer_class
-from ..caffe.layer_types.python import python_layer
+from ..caffe.layer_types.python import is_ours, python_layer
 from ..errors import InputError
 from ..formats.definition import Entry
 from ..permission import python_layers_allowed
@@ -68,7 +68,7 @@ def shape_only_layer(entry: Entry, inputs: Inputs) -> Layer:
     """The layer of a definition; a shape-only one if it uses files, databases or the user's code."""
     p = entry.param
     cls = layer_class(p, entry.origin)
-    if p.type == "Python" and python_layers_allowed():
+    if p.type == "Python" and (python_layers_allowed() or is_ours(p.python_param.module)):
         return python_layer(p, p.phase, entry.origin)
     if p.bottom and cls.shapes_without_data is Layer.shapes_without_data:
         return cls(p, p.phase, entry.origin)
@@ -94,7 +94,7 @@ def _shape_only(cls: type[Layer], inputs: Inputs) -> type[Layer]:
             try:
                 super().setup(bottom, top)
             except InputError as error:
-                if bottom:
+                if bottom or isinstance(error, ShapeError):
                     raise
                 raise InputError(f"{error}; to state its shapes: --input {self.param.top[0]}=1,3,321,321") from None
 

@@ -152,7 +152,8 @@ class ShapeNet(Net):
             super()._add_layer(entry, *so_far)
         elif self._lost.isdisjoint(entry.param.bottom):
             try:
-                super()._add_layer(entry, *so_far)
+                with entry.named():
+                    super()._add_layer(entry, *so_far)
             except InputError as error:
                 self.errors.append(error)
                 self._lost.update(entry.param.top)

@@ -44,6 +44,7 @@ def images_and_labels(
         "batch_size": context.recipe.batch_size if training else 1,
         "label_type": labels,
     }
+    source |= {"apply_exif": True} if context.dataset.upright else {}
     source |= {"shuffle": True} if training else {}
     source |= {"ignore_label": context.dataset.ignore_label} if context.dataset.ignore_label != _IGNORE else {}
     n.section(f"images: BGR minus the mean, {_treatment(context)}")

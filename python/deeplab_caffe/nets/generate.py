@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from typing import get_args
 
 from ..data import Dataset, read_dataset
+from ..data.label_statistics import check_class_count
 from ..errors import InputError
 from ..formats.bvlc import to_bvlc
 from ..formats.prototxt import Document
@@ -53,6 +54,7 @@ def generate(name: str, options: GeneratorOptions | None = None, dataset: Datase
     dataset = dataset or read_dataset(options.dataset or f"datasets/{dataset_name}.toml")
     if dataset.name != dataset_name:
         raise InputError(f"{dataset.file} describes '{dataset.name}', but '{name}' asks for '{dataset_name}'")
+    check_class_count(dataset.classes, str(dataset.file))
     _refuse_unread(name, variant, options)
     contexts = _contexts(name, options, dataset)
     texts = {role: _net_text(name, variant, context) for role, context in contexts.items()}

@@ -64,7 +64,7 @@ class ImageData(ReadAheadLayer):
         p = self.param.image_data_param
         path = full_path(p.root_folder, entry.image)
         try:
-            image = read_pixels(path, p.is_color)
+            image = read_pixels(path, p.is_color, p.apply_exif)
             if p.new_height:
                 image = np.asarray(cv2.resize(image, (p.new_width, p.new_height), interpolation=cv2.INTER_LINEAR))
             planes = image[None] if image.ndim == 2 else image.transpose(2, 0, 1)

@@ -126,7 +126,7 @@ class ImageSegData(ReadAheadLayer):
         """(H, W, channels) uint8, BGR."""
         p = self.param.image_data_param
         try:
-            image = read_pixels(full_path(p.root_folder, entry.image), p.is_color)
+            image = read_pixels(full_path(p.root_folder, entry.image), p.is_color, p.apply_exif)
         except InputError as error:
             raise InputError(f"{self.where(entry)}{error}") from None
         if p.new_height:

@@ -43,7 +43,7 @@ def python_layer(param: Any, phase: int, origin: str) -> Layer:
     """
     p = param.python_param
     where = f"{origin + ': ' if origin else ''}layer '{param.name}' (Python): "
-    if not python_layers_allowed() and not _is_ours(p.module):
+    if not python_layers_allowed() and not is_ours(p.module):
         raise InputError(
             f"{where}would import the module '{p.module}', that is, run its code; if you trust it, say "
             "--allow-python-layers"
@@ -64,7 +64,7 @@ def python_layer(param: Any, phase: int, origin: str) -> Layer:
     return layer
 
 
-def _is_ours(module: str) -> bool:
+def is_ours(module: str) -> bool:
     """Whether a module is the package that comes with this one, and not another of the same name."""
     spec = importlib.util.find_spec(_OURS) if module == _OURS else None
     ours = Path(__file__).parents[3] / _OURS / "__init__.py"

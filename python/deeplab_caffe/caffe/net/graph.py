@@ -47,7 +47,8 @@ class NetGraph:
         available: dict[str, None] = {}
         needs: dict[int, bool] = {}
         for entry in entries:
-            self._add_layer(entry, made, available, needs, params)
+            with entry.named():
+                self._add_layer(entry, made, available, needs, params)
         self.learnable_params = params.learnable
         #: parameters (by id) that belong to an earlier layer
         self.borrowed = params.borrowed

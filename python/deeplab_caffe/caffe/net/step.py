@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...errors import InputError
 from ..blob import Blob
 from ..layer_types.base import Layer
 
@@ -32,4 +33,9 @@ class NetStep:
 
     def reshape(self) -> None:
         """Let the layer give its tops their shapes."""
-        self.layer.reshape(self.bottoms, self.tops)
+        try:
+            self.layer.reshape(self.bottoms, self.tops)
+        except InputError as error:
+            if f"layer '{self.name}'" in str(error):
+                raise
+            self.layer.fail(str(error))

@@ -170,6 +170,19 @@ def restore(solver: TrainingState, path: str) -> None:
     side = Path(path.removesuffix(".h5")).with_suffix(".resume.json")
     if side.exists():
         _restore_side_state(solver, side)
+    else:
+        log.warning(f"{path}: {without_side_state(path)}")
+
+
+def without_side_state(path: str) -> str:
+    """What it means that a snapshot has no side file; "" if it has one."""
+    side = Path(path.removesuffix(".h5")).with_suffix(".resume.json")
+    if side.exists():
+        return ""
+    return (
+        f"{side} does not exist, so the data start again from the beginning of the list and random numbers anew: as in "
+        "Caffe, the resumed training sees other images than the interrupted one would have"
+    )
 
 
 def _model_beside(path: str, learned_net: str) -> str:

@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     if not arguments.scores or not arguments.images:
         raise InputError("--scores and --images are both required; or name an experiment: deeplab crf NAME")
-    found = _tasks(arguments)
+    found = crf_flags.tasks(arguments)
     tasks = [task for task in found if not (arguments.keep and _is_done(task.id, arguments))]
     refiner = _refiner(arguments, len(tasks))
     _check_record(arguments, crf_flags.absolute(arguments.output))
@@ -104,14 +104,6 @@ def run(arguments: argparse.Namespace) -> int:
         more = f" and {len(summary.failures) - _NAMED} more" if len(summary.failures) > _NAMED else ""
         print(f"{len(summary.failures)} images failed: {', '.join(named)}{more}", file=sys.stderr)
     return 1 if summary.failures else 0
-
-
-def _tasks(arguments: argparse.Namespace):
-    """The images to refine: those in the folders and in the list."""
-    from ...crf.batch import batch_tasks
-
-    scores, images = crf_flags.absolute(arguments.scores), crf_flags.absolute(arguments.images)
-    return batch_tasks(scores, images, crf_flags.ids(arguments.list))
 
 
 def _is_done(image_id: str, arguments: argparse.Namespace) -> bool:

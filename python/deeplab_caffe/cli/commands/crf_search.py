@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -76,6 +77,8 @@ def run(arguments: argparse.Namespace) -> None:
     if target is not None:
         pipeline.check_ready(target, "search")
     items, dataset, num_classes = _inputs(arguments)
+    if arguments.name is None:
+        _examine_labels(arguments, items, dataset, num_classes)
     output = _output(arguments)
     with ExitStack() as held:
         if target is not None:
@@ -107,6 +110,19 @@ def _search_and_save(
         save_search(result, target.search_result)
         pipeline.note_finished(target, "search", time.monotonic() - start)
         print(f"{target.crf_parameters}: the stage crf of {target.name} now uses this result")
+
+
+def _examine_labels(
+    arguments: argparse.Namespace, items: list[FileItem], dataset: Dataset | None, num_classes: int
+) -> None:
+    """Refuse labels that make no sense, and warn of what may make none; the stage data does so for an experiment."""
+    from ...crf.search import choose_evenly
+    from ...crf.search.label_check import examine_labels
+
+    classes = dataset.classes if dataset else [f"class {number}" for number in range(num_classes)]
+    ignored = dataset.ignore_label if dataset else arguments.ignore_label
+    for text in examine_labels(choose_evenly(items, arguments.max_images), classes, ignored, arguments.labels):
+        print(f"warning: {text}", file=sys.stderr, flush=True)
 
 
 def _search(
@@ -196,20 +212,17 @@ def _classes(items: list[FileItem]) -> int:
 
 
 def _folder_items(arguments: argparse.Namespace) -> list[FileItem]:
-    from ...crf.batch import Failure, batch_tasks
+    from ...crf.batch import Failure
     from ...crf.search import FileItem
     from ...data import image_size
 
     size: Any = crf_flags.net_size(arguments.size)
     labels = crf_flags.absolute(arguments.labels)
-    tasks = batch_tasks(
-        crf_flags.absolute(arguments.scores), crf_flags.absolute(arguments.images), crf_flags.ids(arguments.list)
-    )
     items = []
-    for task in tasks:
+    for task in crf_flags.tasks(arguments):
         if isinstance(task, Failure):
             raise InputError(task.message)
-        net_size = image_size(task.image) if size == "image" else size
+        net_size = image_size(task.image, task.upright) if size == "image" else size
         label = labels / f"{task.id}.png"
-        items.append(FileItem(str(task.image), str(task.scores), str(label), net_size, arguments.kind))
+        items.append(FileItem(str(task.image), str(task.scores), str(label), net_size, arguments.kind, task.upright))
     return items

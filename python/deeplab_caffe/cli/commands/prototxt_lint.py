@@ -51,24 +51,32 @@ def run(arguments: argparse.Namespace) -> int:
             break
         print(f"fixed {fixed} in {', '.join(sorted(files))}", file=sys.stderr)
         findings, failed = _lint(arguments, paths, values)
-    text = FORMATS[arguments.format](findings)
+    text = _report(arguments.format, findings, failed, len(paths))
     if text:
         print(text)
     counted = [f for f in findings if arguments.strict or f.severity != "note"]
     return 2 if failed else 1 if counted else 0
 
 
-def _lint(arguments: argparse.Namespace, paths: list[Path], values: Mapping[str, str]) -> tuple[list[Finding], bool]:
-    """The findings of all files, and whether a file was invalid."""
+def _report(form: str, findings: list[Finding], failed: int, files: int) -> str:
+    """The findings; as text, with the number of files that could not be read."""
+    if not failed or form != "text":
+        return FORMATS[form](findings)
+    unread = f"{failed} file{'s' * (failed != 1)} could not be read"
+    return unread if failed == files else f"{FORMATS[form](findings)}; {unread}"
+
+
+def _lint(arguments: argparse.Namespace, paths: list[Path], values: Mapping[str, str]) -> tuple[list[Finding], int]:
+    """The findings of all files, and how many files could not be read."""
     rules = chosen(_names(arguments.select), _names(arguments.ignore), ["missing-file"] if arguments.look else [])
     linter = Linter(rules, values, shapes=not arguments.no_shapes, generator=_generator)
     findings: list[Finding] = []
-    failed = False
+    failed = 0
     for path in paths:
         try:
             findings += linter.lint(path)
         except InputError as error:
-            failed = True
+            failed += 1
             print(error, file=sys.stderr)
     return findings, failed
 

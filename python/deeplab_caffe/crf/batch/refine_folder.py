@@ -39,9 +39,14 @@ class RefineSummary(NamedTuple):
 
 
 def batch_tasks(
-    scores: str | os.PathLike[str], images: str | os.PathLike[str], ids: Sequence[str] | None = None
+    scores: str | os.PathLike[str],
+    images: str | os.PathLike[str],
+    ids: Sequence[str] | None = None,
+    upright: bool = False,
 ) -> list[Task | Failure]:
     """The tasks for the score maps of a folder, all of them or those in `ids`; a map without an image is a failure.
+
+    upright: images are turned as their EXIF data says.
 
     Raises InputError if a folder cannot be listed, or no image has a score map.
     """
@@ -52,7 +57,8 @@ def batch_tasks(
             f"{os.fspath(scores)} and {os.fspath(images)} have no names in common, for instance {chosen[0]}; wanted "
             f"score maps <id>.npy (or .mat, .npz, .bin, .png) and images <id> with {', '.join(IMAGE_SUFFIXES)}"
         )
-    return [_task(image_id, maps, pictures, Path(scores), Path(images)) for image_id in chosen]
+    found = (_task(image_id, maps, pictures, Path(scores), Path(images)) for image_id in chosen)
+    return [task._replace(upright=upright) if isinstance(task, Task) else task for task in found]
 
 
 def _task(

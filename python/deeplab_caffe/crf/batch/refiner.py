@@ -32,11 +32,12 @@ _LOOKED_AT = 1 << 20  # pixels
 
 
 class Task(NamedTuple):
-    """One image of a batch; results are `<id>.<format>`."""
+    """One image of a batch, turned as its EXIF data says if `upright`; results are `<id>.<format>`."""
 
     id: str
     scores: Path
     image: Path
+    upright: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class Refiner:
 
     def refine(self, task: Task) -> None:
         """Refine one image and write its files, whole or not at all. Raises InputError."""
-        image = open_image(task.image)
+        image = open_image(task.image, task.upright)
         size = (image.shape[0], image.shape[1])
         net_size: Any = size if self.size == "image" else self.size
         scores = image_scores(task.scores, self.kind, net_size, size)
@@ -164,7 +165,7 @@ class Refiner:
     def _tile(
         self, task: Task, image: NDArray, scores: ImageScores, part: Region, grown: Region
     ) -> tuple[NDArray, Probabilities]:
-        pixels = open_image(task.image) if isinstance(image, np.memmap) else image
+        pixels = open_image(task.image, task.upright) if isinstance(image, np.memmap) else image
         try:
             # sigma_beta 0: the levels have been checked
             given = check_inputs(np.array(pixels[grown.slices]), scores.reopened().unary(grown), sigma_beta=0)

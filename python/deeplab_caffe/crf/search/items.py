@@ -48,6 +48,7 @@ class FileItem:
     `size` (H, W) is that of the net's input, to which the scores are enlarged before they are cropped to the image at
     the top left; for example (513, 513) for scores of 65 x 65. Without it the scores must have the size of the image,
     or be larger by padding at the right and the bottom. `kind`: whether the map holds scores or probabilities.
+    `upright`: the image is turned as its EXIF data says.
     """
 
     image: str
@@ -55,6 +56,7 @@ class FileItem:
     label: str
     size: tuple[int, int] | None = None
     kind: Kind = "scores"
+    upright: bool = False
 
     @property
     def name(self) -> str:
@@ -63,7 +65,7 @@ class FileItem:
 
     def load(self) -> Sample:
         """Read the three files. Raises InputError that names the file."""
-        image = read_image(self.image)
+        image = read_image(self.image, self.upright)
         label = read_label(self.label)
         scores = open_score_map(self.scores)
         if kind_of(scores, self.scores, self.kind) == "probabilities":
@@ -72,7 +74,7 @@ class FileItem:
 
     def digest(self) -> str:
         """A hash of the files' bytes and of how they are read. Raises InputError for a file that cannot be read."""
-        total = hashlib.blake2b(repr((self.size, self.kind)).encode(), digest_size=16)
+        total = hashlib.blake2b(repr((self.size, self.kind, *["upright"] * self.upright)).encode(), digest_size=16)
         scores = Path(self.scores)
         parts = sorted(scores.glob("*.png")) if scores.is_dir() else [scores]
         for path in (Path(self.image), *parts, Path(self.label)):

@@ -12,13 +12,14 @@ from ...crf.search import FileItem, SearchResult
 from ...data import write_label
 from ...files import cpus, write_text
 from ...progress import tracked
+from ..fingerprints import file_states
 from ..folder import Experiment
 from ..results import DONE, empty_folder
-from .search import scored_items
+from .search import files_read, scored_items
 
 
 def crf_inputs(experiment: Experiment) -> Sequence[Any]:
-    return [experiment.search_result]
+    return [experiment.search_result, file_states(files_read(experiment, experiment.test_list))]
 
 
 def crf_outputs(experiment: Experiment) -> list[Path]:
@@ -40,12 +41,14 @@ def crf(experiment: Experiment) -> None:
 def _refine(experiment: Experiment, folder: Path) -> None:
     dataset = experiment.dataset()
     items = scored_items(experiment, dataset, experiment.test_list)
+    scores = experiment.scores(experiment.test_list)
     parameters = CRFParameters.load(experiment.crf_parameters)
 
     def refine(item: FileItem) -> None:
         sample = item.load()
         labels = crf_labels(sample.image, sample.unary, parameters)
-        write_label(folder / f"{Path(item.scores).stem}.png", labels, dataset.palette)
+        image_id = Path(item.scores).relative_to(scores).with_suffix("")
+        write_label(folder / f"{image_id}.png", labels, dataset.palette)
 
     with ThreadPoolExecutor(cpus()) as pool:
         for _ in tracked(pool.map(refine, items), "crf", len(items), unit="image"):

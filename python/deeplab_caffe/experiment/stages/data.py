@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ...data import (
     Dataset,
     ListEntry,
     check_files,
-    check_labels,
     crop_for,
     hold_out,
-    image_size,
     largest_image,
     read_dataset,
-    read_label,
     read_list,
     write_dataset,
     write_list,
 )
+from ...data.label_statistics import LabelCounts, check_class_count, examine, histogram
 from ...data.synthetic import draw_sample
 from ...errors import InputError
-from ...files import cpus
 from ...nets import list_names
-from ...progress import tracked
+from ..check_lists import check_list
 from ..fingerprints import file_states
 from ..folder import Experiment
+from ..labels_for_cpp import check_grey, for_cpp, grey_copies
 from ..results import unique_ids
 
 #: training crop of the demo if the data set defines none
@@ -37,14 +37,15 @@ _CROP = (225, 225)
 
 
 def data_inputs(experiment: Experiment) -> Sequence[Any]:
+    grey = ["labels of 8-bit grey"] if for_cpp(experiment) else []
     if experiment.synthetic:
-        return [dict(experiment.synthetic), experiment.hold_out]
+        return [dict(experiment.synthetic), experiment.hold_out, *grey]
     dataset = read_dataset(experiment.dataset_file)
     names = _list_names(experiment, dataset)
     files = [dataset.lists[name] for name in names if name in dataset.lists]
     entries = [entry for path in files if path.is_file() for entry in read_list(path, needs_label=False)]
     words = [word for entry in entries for word in (entry.image, entry.label) if word]
-    return [experiment.dataset_file, experiment.hold_out, *files, file_states(map(dataset.path_of, words))]
+    return [experiment.dataset_file, experiment.hold_out, *files, *grey, file_states(map(dataset.path_of, words))]
 
 
 def data_outputs(experiment: Experiment) -> list[Path]:
@@ -72,16 +73,18 @@ def prepare_data(experiment: Experiment) -> None:
     message = dataset.missing(names)
     if message:
         raise InputError(message)
+    check_class_count(dataset.classes, str(dataset.file))
     entries = {name: dataset.entries(name) for name in names}
+    unique_ids(entries[experiment.test_list], dataset.lists[experiment.test_list])
     for name in names:
-        unique_ids(entries[name], dataset.lists[name])
         check_files(entries[name], dataset.root_folder(entries[name][0].image), dataset.lists[name])
-        _check_labels(entries[name], dataset, name)
+    labels = _check_labels(experiment, dataset, entries)
     tested = list(entries[experiment.test_list])
     if experiment.hold_out:
-        entries[names[0]], entries["heldout"] = hold_out(entries[names[0]], experiment.hold_out)
+        labels |= _hold_out(experiment, entries, labels[names[0]])
         tested += entries["heldout"]
-    size = largest_image(tested, dataset.root_folder(tested[0].image))
+    _judge(experiment, dataset, labels)
+    size = largest_image(tested, dataset.root_folder(tested[0].image), upright=dataset.upright)
     needed = dataset.test_size or crop_for(size)
     if size[0] > needed[0] or size[1] > needed[1]:
         raise InputError(
@@ -90,6 +93,9 @@ def prepare_data(experiment: Experiment) -> None:
         )
     if experiment.hold_out:
         _write_prepared(experiment, dataset, entries, needed)
+    elif for_cpp(experiment):
+        for name in names:
+            check_grey(dataset.lists[name], dataset.root_folder(entries[name][0].image))
     counts = ", ".join(f"{len(e)} {name}" for name, e in entries.items())
     print(f"{dataset.title}: {counts} images; {dataset.num_classes} classes; largest {size[1]}×{size[0]} pixels")
 
@@ -98,35 +104,48 @@ def _write_prepared(
     experiment: Experiment, dataset: Dataset, entries: dict[str, list[ListEntry]], test_size: tuple[int, int]
 ) -> None:
     lists = {name: experiment.folder / "list" / f"{name}.txt" for name in entries}
+    if for_cpp(experiment):
+        entries = {name: grey_copies(experiment, dataset, listed) for name, listed in entries.items()}
     for name, path in lists.items():
         write_list(path, entries[name])
     prepared = replace(dataset, lists=lists, test_size=test_size, crop=dataset.crop or _CROP)
     write_dataset(prepared, experiment.prepared_dataset)
 
 
-def _check_labels(entries: Sequence[ListEntry], dataset: Dataset, name: str) -> None:
-    """Read every label once, so that an invalid value is found now and not during training."""
-
-    def check(entry: ListEntry) -> None:
-        path = dataset.path_of(entry.label or "")
-        try:
-            label = read_label(path)
-            check_labels(label, dataset.num_classes, dataset.ignore_label, path)
-            _check_size(label.shape, path, dataset.path_of(entry.image))
-        except InputError as error:
-            raise InputError(f"{dataset.lists[name]}:{entry.line}: {error}") from None
-
-    labelled = [entry for entry in entries if entry.label is not None]
-    with ThreadPoolExecutor(max(2, cpus())) as pool:
-        for _ in tracked(pool.map(check, labelled), f"labels of {name}", len(labelled), unit="image"):
-            pass
+def _check_labels(
+    experiment: Experiment, dataset: Dataset, entries: Mapping[str, Sequence[ListEntry]]
+) -> dict[str, LabelCounts]:
+    """Read every image's header and every label, and count the values of each list."""
+    trained = _trained_lists(experiment, dataset)
+    return {name: check_list(dataset, name, listed, name in trained) for name, listed in entries.items()}
 
 
-def _check_size(size: tuple[int, ...], path: str, image_path: str) -> None:
-    """Check that a label has the size of its image."""
-    height, width = image_size(image_path)
-    if size != (height, width):
-        raise InputError(
-            f"label {path} is {size[1]}×{size[0]} pixels, but its image {image_path} is {width}×{height}; "
-            "both must have the same size"
-        )
+def _trained_lists(experiment: Experiment, dataset: Dataset) -> dict[str, bool]:
+    """The lists that are trained on, and whether stage 1 does so."""
+    roles = list_names(experiment.name, experiment.options, dataset)
+    first = {name for role, name in roles.items() if role in ("train", "weak")}
+    return {name: name in first for role, name in roles.items() if role != "test"}
+
+
+def _hold_out(
+    experiment: Experiment, entries: dict[str, list[ListEntry]], counts: LabelCounts
+) -> dict[str, LabelCounts]:
+    """Split the training list, the first one; returns what the labels of both parts hold."""
+    name = next(iter(entries))
+    rows = dict(zip(entries[name], counts.files, strict=True))
+    entries[name], entries["heldout"] = hold_out(entries[name], experiment.hold_out)
+    parts = {part: np.stack([rows[entry] for entry in entries[part]]) for part in (name, "heldout")}
+    held = replace(counts, files=parts["heldout"], trained=False, where=f"images held out of {counts.where}")
+    return {name: replace(counts, files=parts[name]), "heldout": held}
+
+
+def _judge(experiment: Experiment, dataset: Dataset, labels: Mapping[str, LabelCounts]) -> None:
+    """Show what the labels hold; refuse what makes no sense, and warn of what may make none."""
+    print(f"labels, in percent of the pixels and in images:\n{histogram(labels)}", flush=True)
+    first = _trained_lists(experiment, dataset)
+    taught = [counts for name, counts in labels.items() if first.get(name)]
+    found = examine(taught, [counts for name, counts in labels.items() if not first.get(name)])
+    if found.errors:
+        raise InputError("\n".join(found.errors))
+    for text in found.warnings:
+        print(f"warning: {text}", file=sys.stderr, flush=True)

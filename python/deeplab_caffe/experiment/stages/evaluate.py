@@ -15,12 +15,17 @@ from ...data import Dataset, ListEntry, read_label
 from ...errors import InputError
 from ...evaluation import Scores, confusion_matrix
 from ...files import cpus, write_text
+from ..fingerprints import file_states
 from ..folder import Experiment
 from ..results import read_json, unique_ids
 
 
 def evaluate_inputs(experiment: Experiment) -> Sequence[Any]:
-    return [experiment.dataset().classes]
+    dataset, name = experiment.dataset(), experiment.test_list
+    folders = (experiment.result(name), experiment.result(name, crf=True))
+    results = [str(path) for folder in folders for path in sorted(folder.rglob("*.png"))]
+    labels = [dataset.path_of(entry.label or "") for entry in dataset.entries(name)]
+    return [dataset.classes, file_states(labels), file_states(results)]
 
 
 def evaluate_outputs(experiment: Experiment) -> list[Path]:

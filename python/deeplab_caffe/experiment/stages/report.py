@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ...crf.search import SearchResult
-from ...data import Dataset, ListEntry, list_id, read_image, read_label
+from ...crf.search import SearchResult, choose_evenly
+from ...data import Dataset, ListEntry, list_ids, read_image, read_label
 from ...errors import InputError
 from ...evaluation import Example, Report, TrainingStage, read_train_log, write_report
 from ...formats.definition import read_definition, read_solver
@@ -64,15 +64,14 @@ def show_path(experiment: Experiment) -> None:
 def _examples(experiment: Experiment, dataset: Dataset, crf: bool) -> list[Example]:
     """A few images, at even intervals in the test list."""
     entries = dataset.entries(experiment.test_list)
-    count = min(EXAMPLES, len(entries))
-    return [_example(experiment, dataset, entries[i * len(entries) // count], crf) for i in range(count)]
+    named = choose_evenly(list(zip(entries, list_ids(entries), strict=True)), EXAMPLES)
+    return [_example(experiment, dataset, entry, name, crf) for entry, name in named]
 
 
-def _example(experiment: Experiment, dataset: Dataset, entry: ListEntry, crf: bool) -> Example:
-    name = list_id(entry)
+def _example(experiment: Experiment, dataset: Dataset, entry: ListEntry, name: str, crf: bool) -> Example:
     return Example(
-        name,
-        read_image(dataset.path_of(entry.image)),
+        name.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),  # a page has no bytes that are not UTF-8
+        read_image(dataset.path_of(entry.image), dataset.upright),
         read_label(dataset.path_of(entry.label or "")),
         read_label(experiment.result(experiment.test_list) / f"{name}.png"),
         read_label(experiment.result(experiment.test_list, crf=True) / f"{name}.png") if crf else None,

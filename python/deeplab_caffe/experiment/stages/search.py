@@ -7,19 +7,30 @@ from pathlib import Path
 from typing import Any
 
 from ...crf.search import FileItem, SearchOptions, SearchResult, coarse_to_fine, heat_map
-from ...data import Dataset
+from ...data import Dataset, list_ids
 from ...files import cpus
+from ..fingerprints import file_states
 from ..folder import Experiment
 from ..results import DONE, read_json, unique_ids
 
 
 def search_inputs(experiment: Experiment) -> Sequence[Any]:
-    return [experiment.search_images, repr(experiment.search_space)]
+    read = file_states(files_read(experiment, experiment.search_list))
+    return [experiment.search_images, repr(experiment.search_space), read]
 
 
 def search_outputs(experiment: Experiment) -> list[Path]:
     result = experiment.search_result
     return [result, result.with_suffix(".csv"), experiment.heat_map, experiment.crf_parameters]
+
+
+def files_read(experiment: Experiment, name: str) -> list[str]:
+    """The images, score maps and labels of a list."""
+    dataset = experiment.dataset()
+    entries = dataset.entries(name)
+    scores = (str(experiment.scores(name) / f"{image_id}.npy") for image_id in list_ids(entries))
+    words = (word for entry in entries for word in (entry.image, entry.label) if word)
+    return [*map(dataset.path_of, words), *scores]
 
 
 def search(experiment: Experiment) -> None:
@@ -69,6 +80,7 @@ def scored_items(experiment: Experiment, dataset: Dataset, name: str) -> list[Fi
             str(experiment.scores(name) / f"{image_id}.npy"),
             dataset.path_of(entry.label or ""),
             (height, width),
+            upright=dataset.upright,
         )
         for entry, image_id in zip(entries, unique_ids(entries, dataset.lists[name]), strict=True)
     ]

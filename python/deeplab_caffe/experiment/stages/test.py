@@ -25,6 +25,7 @@ from .. import provenance
 from ..different_nets import refuse_different_nets
 from ..fingerprints import file_states, net_meaning
 from ..folder import Experiment
+from ..net_inputs import check_data_layers
 from ..results import DONE, empty_folder, unique_ids
 from .train import final_weights
 
@@ -63,6 +64,7 @@ def test(experiment: Experiment) -> None:
 
 def _score_list(experiment: Experiment, dataset: Dataset, name: str, weights: Path) -> None:
     net_file = _test_net(experiment, dataset, name)
+    check_data_layers(net_file, dataset)
     net = engine.current().test_net(net_file, weights)
     scores_blob, size = _score_blob(net, net_file)
     run_net = engine.current().runner(net, scores_blob)
@@ -77,7 +79,8 @@ def _score_list(experiment: Experiment, dataset: Dataset, name: str, weights: Pa
     def keep(scores: np.ndarray, entry: ListEntry, image_id: str) -> None:
         with replacing(scores_folder / f"{image_id}.npy") as temporary:
             np.save(temporary, scores)
-        labels = resize_scores(scores, size, image_size(dataset.path_of(entry.image))).argmax(0)
+        image = image_size(dataset.path_of(entry.image), dataset.upright)
+        labels = resize_scores(scores, size, image).argmax(0)
         write_label(result / f"{image_id}.png", labels, dataset.palette)
 
     pending: list[Future[None]] = []

@@ -11,14 +11,14 @@ from ...engine import Training
 from ...errors import InputError
 from ...formats import schema
 from ...formats.definition import read_definition, read_solver
-from ...formats.python_layers import layer_type, parameters
 from ...nets import initial_weights, prototxt_folder, published_names, starts_from, trained_weights
 from .. import provenance
 from ..different_nets import refuse_different_nets
 from ..earlier_trainings import Snapshots
-from ..fingerprints import fingerprint, net_meaning, solver_meaning
+from ..fingerprints import file_contents, fingerprint, net_meaning, solver_meaning
 from ..folder import Experiment
 from ..hand_edits import hand_edits
+from ..net_inputs import check_data_layers, files, sources
 
 
 def train_inputs(experiment: Experiment) -> Sequence[Any]:
@@ -29,19 +29,12 @@ def train2_inputs(experiment: Experiment) -> Sequence[Any]:
     return _inputs(experiment, "2")
 
 
-def _inputs(experiment: Experiment, stage: str) -> list[Any]:
-    """Everything the result depends on: solver, net, lists, initial weights."""
+def _inputs(experiment: Experiment, stage: str, with_files: bool = True) -> list[Any]:
+    """Everything the result depends on: solver, net, lists, initial weights, and the images and labels."""
     net = experiment.prototxt / f"train{stage}.prototxt"
     solver = experiment.prototxt / f"solver{stage}.prototxt"
-    return [solver_meaning(solver), net_meaning(net), *_sources(net), *_initial_weights(experiment, stage)]
-
-
-def _sources(net: Path) -> list[Path]:
-    """The list files that a net reads."""
-    if not net.is_file():
-        return []
-    layers = read_definition(net).param.layer
-    return [Path(parameters(p).get("source", "")) for p in layers if layer_type(p) == "ImageSegData"]
+    contents = [file_contents(files(net), experiment.folder / "stages" / "contents.json")] if with_files else []
+    return [solver_meaning(solver), net_meaning(net), *sources(net), *contents, *_initial_weights(experiment, stage)]
 
 
 def _initial_weights(experiment: Experiment, stage: str) -> list[Path]:
@@ -144,11 +137,12 @@ def _train(experiment: Experiment, stage: str, weights: Path | None) -> None:
     solver_file = experiment.prototxt / f"solver{stage}.prototxt"
     for path, lines in hand_edits(experiment).items():
         print(f"{path}, edited by hand: {'; '.join(lines)}", flush=True)
+    check_data_layers(experiment.prototxt / f"train{stage}.prototxt", experiment.dataset())
     snapshots = _snapshots(experiment, stage)
     log_file, begin = experiment.log(f"train{stage}"), snapshots.begin
     engine.current().train(Training(solver_file, log_file, weights, begin, try_first=snapshots.must_move))
     net = experiment.prototxt / f"train{stage}.prototxt"
-    provenance.record(final_weights(experiment, stage), _sources(net), weights)
+    provenance.record(final_weights(experiment, stage), sources(net), weights)
 
 
 def forget(experiment: Experiment) -> None:
@@ -163,8 +157,7 @@ def forget2(experiment: Experiment) -> None:
 
 def _snapshots(experiment: Experiment, stage: str) -> Snapshots:
     """The snapshots of a stage, and what the training that is wanted now is made of."""
-    solver = experiment.prototxt / f"solver{stage}.prototxt"
-    marker, log_file = experiment.model / f"train{stage}.json", experiment.log(f"train{stage}")
-    return Snapshots(
-        marker, log_file, Path(read_solver(solver).snapshot_prefix), fingerprint(_inputs(experiment, stage))
-    )
+    prefix = Path(read_solver(experiment.prototxt / f"solver{stage}.prototxt").snapshot_prefix)
+    wanted = fingerprint(_inputs(experiment, stage))
+    former = fingerprint(_inputs(experiment, stage, with_files=False))  # of version 0.1.0
+    return Snapshots(experiment.model / f"train{stage}.json", experiment.log(f"train{stage}"), prefix, wanted, former)

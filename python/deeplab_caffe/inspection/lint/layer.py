@@ -13,8 +13,8 @@ class LintLayer:
     """One layer: its upgraded definition and its element in the text (None for an Input made of input fields).
 
     incomplete: some of its values could not be read (a template variable without a value, a misspelled field, an
-    unknown type), so not all of its fields are known. is_old: its text is of an older dialect, whose fields differ from
-    the definition's.
+    unknown type), so not all of its fields are known. is_old: its text has other fields
+    than the definition: it is of an older dialect, or a Python layer of deeplab_layers (see `is_python`).
     """
 
     def __init__(
@@ -42,6 +42,11 @@ class LintLayer:
     def in_place(self) -> bool:
         """Whether it overwrites its first bottom."""
         return bool(self.bottoms and self.tops and self.bottoms[0] == self.tops[0])
+
+    @property
+    def is_python(self) -> bool:
+        """Whether it is written as a Python layer; for one of deeplab_layers, `type` is what it implements."""
+        return self.block is not None and self.block.text_of("type") == "Python"
 
     @property
     def block(self) -> Block | None:

@@ -14,6 +14,7 @@ from ...formats.foreign_types import is_known
 from ...formats.layer_facts import LOSS
 from ...formats.messages import Problem, to_message
 from ...formats.prototxt import Block, Document, Field
+from ...formats.python_layers import to_native
 from ...formats.upgrade import dialect_of, upgrade_net
 from ...formats.wiring import Maker, Wiring
 from .findings import Fix, Hit
@@ -65,7 +66,8 @@ class NetFile:
             element = None if place is None else self.elements[place]
             lost = element is not None and any(element.start <= (at or 0) <= element.end for at in damaged)
             lost |= not is_known(param.type)
-            self.layers.append(LintLayer(self.document, i, param, element, lost, self.is_old))
+            is_other = to_native(param) or self.is_old  # deeplab_layers' Python layers are linted as what they are
+            self.layers.append(LintLayer(self.document, i, param, element, lost, is_other))
 
     def hit(self, offset: int, message: str, advice: str, fix: Fix | None = None) -> Hit:
         """A hit outside of layers."""

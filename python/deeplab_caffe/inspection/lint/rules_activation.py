@@ -15,19 +15,21 @@ _BETWEEN = types_where(lambda row: row.kind == NORMALISATION or row.in_use == ID
 #: types through which the scores of classes are followed, with what does not belong there
 _SCORES = types_where(lambda row: row.keeps_scores or row.in_use == IDENTITY or row.kind == ACTIVATION)
 _MOVES = types_where(lambda row: row.keeps_labels)
+_ByTag = dict[str | None, list[LintLayer]]
 _TAG = re.compile(r"\d+(?:_\d+)*[a-z]?\d*")
 
 
 @rule("relu-after-wrong-blob", WARNING, "an activation on a blob that already has one, or that its name does not match")
 def relu_after_wrong_blob(view: View) -> Iterator[Hit]:
     """Copying a block and forgetting to change one name leaves one layer with two activations and another with none."""
+    weighted = _weighted_by_tag(view)
     for layer in view.layers:
         if layer.facts.kind != ACTIVATION or not layer.bottoms:
             continue
         blob = view.bottom(layer, 0)
         if blob is None:
             continue
-        named = _named_for_another(view, layer, blob)
+        named = _named_for_another(view, weighted, layer, blob)
         earlier = _activated(view, blob)
         if earlier is not None:
             missing = f"; '{named}' has none" if named else ""
@@ -48,15 +50,24 @@ def _activated(view: View, blob: LintBlob) -> LintLayer | None:
     return blob.maker if blob.maker.facts.kind == ACTIVATION else None
 
 
-def _named_for_another(view: View, layer: LintLayer, blob: LintBlob) -> str | None:
+def _named_for_another(view: View, weighted: _ByTag, layer: LintLayer, blob: LintBlob) -> str | None:
     """`conv5_3` for a relu5_3 that reads conv5_2, if conv5_3 is a weighted layer's blob that no activation reads."""
     tag = _tag(layer.name)
     if tag is None or tag == _tag(blob.name) or tag in blob.name:
         return None
-    for other in view.layers:
-        if other.weighted and other.tops and _tag(other.name) == tag and not _is_activated(view, other):
+    for other in weighted.get(tag, ()):
+        if not _is_activated(view, other):
             return other.tops[0]
     return None
+
+
+def _weighted_by_tag(view: View) -> _ByTag:
+    """The weighted layers of a view with tops, by the tag in their names."""
+    found: _ByTag = {}
+    for layer in view.layers:
+        if layer.weighted and layer.tops:
+            found.setdefault(_tag(layer.name), []).append(layer)
+    return found
 
 
 def _tag(name: str) -> str | None:

@@ -119,6 +119,41 @@ def crop_missing(view: View) -> Iterator[Hit]:
             yield layer.hit(message, "set transform_param { crop_size: … }", "transform_param")
 
 
+@rule("aborts-in-caffe", WARNING, "what runs here but aborts, or reads wrong memory, in DeepLab's C++ Caffe")
+def aborts_in_caffe(view: View) -> Iterator[Hit]:
+    """The C++ ImageSegData has random numbers only with mirror, or with crop_size in training, and pads images with
+    mean_value without asking whether there is one. Its DenseCRF reads a third bottom in any case.
+    """
+    for layer in view.layers:
+        if layer.type in _ABORTS and not layer.incomplete and not layer.is_python:
+            for message, advice, path in _ABORTS[layer.type](view, layer):
+                yield layer.hit(f"DeepLab's C++ Caffe {message}", advice, *path)
+
+
+def _aborting_data(view: View, layer: LintLayer) -> Iterator[_Abort]:
+    t = layer.param.transform_param
+    has_random_numbers = t.mirror or (view.is_train and t.crop_size)
+    by_sides = t.crop_height and t.crop_width and not t.crop_size
+    if view.is_train and by_sides and not has_random_numbers:
+        message = "aborts at the first random crop: with crop_height and crop_width it needs mirror"
+        yield message, "set mirror: true, or crop_size", ("transform_param", "crop_height")
+    elif t.scale_factors and not has_random_numbers:
+        yield "aborts at the first scale_factors: it needs mirror", "remove it", ("transform_param", "scale_factors")
+    if (t.crop_size or by_sides) and not t.mean_value and not t.HasField("mean_file"):
+        message = "has no value to pad an image with that is smaller than the crop, and aborts or pads with any numbers"
+        yield message, "set mean_value (0 subtracts nothing)", ("transform_param",)
+
+
+def _aborting_crf(view: View, layer: LintLayer) -> Iterator[_Abort]:
+    if len(layer.bottoms) == 2:
+        yield "reads a third bottom, the image, in any case", "give it the image as the third bottom", ("bottom", 1)
+
+
+#: what happens, what to do, and the field
+_Abort = tuple[str, str, tuple[str | int, ...]]
+_ABORTS = {"ImageSegData": _aborting_data, "DenseCRF": _aborting_crf}
+
+
 @rule("missing-file", NOTE, "a list or a mean file that does not exist (only with --files)", optional=True)
 def missing_file(view: View) -> Iterator[Hit]:
     """Training would stop when it opens the file. Paths are relative to where it runs, so this check is on request."""

@@ -83,6 +83,18 @@ def ignore_label_is_class(view: View) -> Iterator[Hit]:
                 yield layer.hit(message, "set a label that is not a class", layer.facts.ignores, "ignore_label")
 
 
+@rule("one-class", ERROR, "a SoftmaxWithLoss over one class")
+def one_class(view: View) -> Iterator[Hit]:
+    """The softmax of a single score is 1, so the loss is 0 and nothing is learned, whatever the labels are."""
+    for layer in view.layers:
+        if layer.type != "SoftmaxWithLoss" or not layer.bottoms:
+            continue
+        p, shape = layer.param.softmax_param, view.shapes.of(view.bottom(layer, 0))
+        if shape and -len(shape) <= p.axis < len(shape) and shape[p.axis] == 1:
+            message = "its scores have one class: their softmax is 1 and the loss always 0"
+            yield layer.hit(message, "set num_output: 2, with the background as class 0", "bottom", 0)
+
+
 @rule("class-count", WARNING, "scores with different numbers of classes for the same labels")
 def class_count(view: View) -> Iterator[Hit]:
     """Two losses on the same labels need scores of the same classes."""
