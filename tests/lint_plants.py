@@ -432,8 +432,8 @@ PLANTED: dict[str, list[Plant]] = {
         Plant("test", _RELU1, "", 'bottom: "conv1"', "reads conv1, but conv1 through ReLU in"),
         Plant(
             "test",
-            "mean_value: 104 mean_value: 117",
-            "mean_value: 104 mean_value: 100",
+            "mean_value: 117 mean_value: 123",
+            "mean_value: 117 mean_value: 100",
             "mean_value: 100",
             "mean_value is",
         ),
