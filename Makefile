@@ -9,11 +9,11 @@ BIN    := $(VENV)/bin
 STAGES := data prototxt train train2 test search crf evaluate report
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test demo list voc_data conformance fuzz prototxt bench bench_peers bench_gpu docs clean
+.PHONY: help setup lint test test-newest test-oldest demo list voc_data conformance fuzz prototxt bench bench_peers bench_gpu docs clean
 .SUFFIXES:
 
 help:  ## list the targets
-	@grep -hE '^[a-z_]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z_-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
 	@echo "  make voc_largefov   any model on any data set, as <data set>_<model>; make list shows them"
 	@echo "  stages of demo and of every model, as in make demo.train: $(STAGES)"
 
@@ -22,8 +22,8 @@ help:  ## list the targets
 setup: $(VENV)/.installed pydensecrf  ## make .venv and install the package with pinned dependencies
 
 $(VENV)/.installed: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v < (3, 14) else \
-	  f"Python {v[0]}.{v[1]} is not supported: 3.10 to 3.13 is wanted; say make setup PYTHON=python3.11")'
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v < (3, 15) else \
+	  f"Python {v[0]}.{v[1]} is not supported: 3.10 to 3.14 is wanted; say make setup PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
@@ -42,6 +42,23 @@ lint: $(VENV)/.installed  ## check style and types (ruff, mypy)
 
 test: $(VENV)/.installed  ## run the tests
 	$(BIN)/pytest
+
+# Environments of their own, beside $(VENV), with the newest and the oldest versions that pyproject.toml allows:
+#   make test-newest PYTHON=python3.14 TESTS=tests/formats WITH="torch==2.13.0+cpu"
+# The oldest PyTorch and numpy have wheels for Python 3.10 to 3.12.
+test-newest:  ## run the tests with the newest versions of all dependencies, in .venv-newest
+	$(PYTHON) -m venv .venv-newest
+	.venv-newest/bin/pip install --quiet --disable-pip-version-check --upgrade -e '.[dev]' $(WITH)
+	.venv-newest/bin/pip list --disable-pip-version-check
+	.venv-newest/bin/pytest $(TESTS)
+
+test-oldest:  ## run the tests with the lower bounds of pyproject.toml, in .venv-oldest
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/pip install --quiet --disable-pip-version-check tomli
+	.venv-oldest/bin/python .ci/lower_bounds.py pyproject.toml > .venv-oldest/bounds.txt
+	.venv-oldest/bin/pip install --quiet --disable-pip-version-check -c .venv-oldest/bounds.txt -e '.[dev]' $(WITH)
+	.venv-oldest/bin/pip list --disable-pip-version-check
+	.venv-oldest/bin/pytest $(TESTS)
 
 # -- experiments
 
@@ -84,7 +101,7 @@ docs: $(VENV)/.installed  ## write the generated pages of docs/ again (models, l
 	@$(BIN)/deeplab list --markdown docs/models.md
 	@PYTHONPATH=tests $(BIN)/python tests/lint_rules_page.py
 
-fuzz: $(VENV)/.installed  ## read 100,000 mutated files: each must be read or refused
+fuzz: $(VENV)/.installed  ## read thousands of damaged files with every reader: each must be read or refused
 	@$(BIN)/python tests/fuzz.py
 
 prototxt: $(VENV)/.installed  ## write the nets in prototxt/ again (hand-edited files stay, unless FORCE=1), and all sums
@@ -105,5 +122,5 @@ bench_gpu: $(VENV)/.installed  ## on a CUDA device: agreement with the recording
 	$(BIN)/python bench/train.py --device cuda --batch 10 --net prototxt/voc12/resnet101_msc/train.prototxt
 
 clean:  ## remove the virtual environment and caches, not data or experiments
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-newest .venv-oldest .pytest_cache .mypy_cache .ruff_cache
 	find python tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -31,6 +31,7 @@ GROUND = (
     "locks",
     "permission",
     "progress",
+    "reading",
     "spelling",
     "tables",
     "temporary_files",

@@ -48,7 +48,7 @@ def nearest_words(word: str, known: Iterable[str], count: int) -> list[str]:
 
 
 def nearest_fields(name: str, known: Iterable[str]) -> list[str]:
-    """The known names of fields that are near, the nearest first; words that two names share do not count.
+    """The known names of fields that are nearest, if any are near; words that two names share do not count.
 
     So `norm_param` is not near `lrn_param`, and `pad_t` not near `pad_h`.
 
@@ -56,8 +56,8 @@ def nearest_fields(name: str, known: Iterable[str]) -> list[str]:
         >>> nearest_fields("num_ouput", ["num_output", "name"]), nearest_fields("pad_t", ["pad_h", "pad_w"])
         (['num_output'], [])
     """
-    near = ((_field_slips(name, k), k) for k in known)
-    return [k for far, k in sorted((far, k) for far, k in near if far is not None)]
+    near = {k: far for k in known if (far := _field_slips(name, k)) is not None}
+    return sorted(k for k, far in near.items() if far == min(near.values()))
 
 
 def _field_slips(name: str, other: str) -> int | None:

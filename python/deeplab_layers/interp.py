@@ -4,11 +4,11 @@ from __future__ import absolute_import, division
 
 import numpy as np
 
-from .layer import PythonLayer
+from .layer import PythonLayer, shape_of
 
 
 class Interp(PythonLayer):
-    """Corner-aligned bilinear resampling of (N, C, H, W).
+    """Corner-aligned bilinear resampling of (N, C, H, W); axes that are missing at the end count as 1.
 
     The size comes from shrink_factor, zoom_factor, both (first shrunk, then zoomed, resampled once) or height and
     width; pads (0 or negative) crop first. Shrinking labels by s subsamples them exactly if (size - 1) is a multiple
@@ -35,13 +35,19 @@ class Interp(PythonLayer):
                 self.refuse("%s is %d, expected 1 or more" % (name, factor))
 
     def reshape(self, bottom, top):
-        n, c, h, w = self.shape4(bottom[0])
+        n, c, h, w = self.shape = self._four_axes(bottom[0])
         pads = self.p.pad_beg + self.p.pad_end
         self.cropped = (h + pads, w + pads)
         self.size = self._size()
         if min(self.cropped) < 1 or min(self.size) < 1:
             self.refuse("bottom %s would become %s after cropping to %s" % ((n, c, h, w), self.size, self.cropped))
         top[0].reshape(n, c, *self.size)
+
+    def _four_axes(self, blob):
+        shape = shape_of(blob)
+        if len(shape) > 4:
+            self.refuse("bottom %s has %d axes, expected at most 4 (N, C, H, W)" % (shape, len(shape)))
+        return shape + (1,) * (4 - len(shape))
 
     def _size(self):
         shrink, zoom = self.p.shrink_factor, self.p.zoom_factor
@@ -61,7 +67,7 @@ class Interp(PythonLayer):
         return array[:, :, begin : begin + self.cropped[0], begin : begin + self.cropped[1]]
 
     def forward(self, bottom, top):
-        x = self._window(bottom[0].data)
+        x = self._window(bottom[0].data.reshape(self.shape))
         if self.size != self.cropped:
             x = _blend(x, 3, self.size[1])
             x = _blend(x, 2, self.size[0])
@@ -79,7 +85,7 @@ class Interp(PythonLayer):
             d = d.transpose(0, 2, 1).reshape((n, c) + self.cropped)
         diff = bottom[0].diff
         diff[...] = 0
-        self._window(diff)[...] = d
+        self._window(diff.reshape(self.shape))[...] = d
 
 
 def _shrunk(size, factor):

@@ -43,7 +43,7 @@ def _build(layer: str, param_str: str, *arrays: np.ndarray, tops: int = 1, phase
         ("Interp", "{'zoom_factor': 2, 'pad_beg': 1}", [_MAPS], "must be 0 or negative"),
         ("Interp", "", [_MAPS], "has no size"),
         ("Interp", "{'zoom_factor': 2, 'pad_end': -9}", [_MAPS], "after cropping"),
-        ("Interp", "{'zoom_factor': 2}", [_MAPS[0]], "has 3 axes, expected 4"),
+        ("Interp", "{'zoom_factor': 2}", [_MAPS[None]], "has 5 axes, expected at most 4"),
         ("Interp", "{'zoom_factor': 2}", [_MAPS, _MAPS], "has 2 bottoms, expected 1"),
         ("SegAccuracy", "{'reset': 1}", [_MAPS, _LABELS], "reset: 1, expected true or false"),
         ("SegAccuracy", "{'metric': 'IOU'}", [_MAPS, _LABELS], "expected one of PixelAccuracy"),

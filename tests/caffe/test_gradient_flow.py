@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from deeplab_caffe import caffe
+from small_nets import blob, layer
 
 _IN = (
     'layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 } } }'
@@ -124,3 +125,33 @@ def test_two_losses_add_their_gradients(train):
     np.testing.assert_allclose(both.params["a"][0].diff, 2.25 * single.params["a"][0].diff, rtol=1e-5, atol=1e-7)
     last = len(both.layers) - 1
     assert both._forward(0, last) == pytest.approx(2.25 * single._forward(0, len(single.layers) - 1), rel=1e-6)
+
+
+@pytest.mark.parametrize("slope", [0, 0.5])
+def test_the_gradient_of_a_sum_through_a_relu_in_place(net, slope):
+    """All elements of that gradient lie in one place of memory: the ReLU must not write over them."""
+    filler = 'weight_filler { type: "constant" value: 1 }'
+    built = net(
+        blob("data", (1, 1, 3, 3))
+        + layer("Convolution", "conv", "data", f"convolution_param {{ num_output: 1 kernel_size: 1 {filler} }}")
+        + layer("ReLU", "relu", "conv", f"relu_param {{ negative_slope: {slope} }}", "conv")
+        + layer("Reduction", "sum", "conv", "loss_weight: 1"),
+        caffe.TRAIN,
+    )
+    built.blobs["data"].data[...] = np.arange(-4, 5).reshape(3, 3)
+    built.forward()
+    built.backward()
+    weight, bias = built.params["conv"]
+    assert (weight.diff.item(), bias.diff.item()) == (10 - 10 * slope, 4 + 5 * slope)
+
+
+def test_the_gradient_of_a_parameter_that_is_summed_can_be_changed(net):
+    built = net(
+        'layer { name: "p" type: "Parameter" top: "p" parameter_param { shape { dim: 2 dim: 3 } } }'
+        + layer("Reduction", "sum", "p", "loss_weight: 1"),
+        caffe.TRAIN,
+    )
+    built.forward()
+    built.backward()
+    built.params["p"][0].diff_tensor().mul_(2)
+    assert built.params["p"][0].diff.tolist() == [[2, 2, 2], [2, 2, 2]]

@@ -87,7 +87,7 @@ def test_errors(net, data, tmp_path):
     (tmp_path / "list.txt").write_text("\n")
     _fails(net, f"hdf5_data_param {{ {source} batch_size: 1 }}", "is empty; wanted the names of .h5 files")
     (tmp_path / "list.txt").write_text("gone.h5")
-    _fails(net, f"hdf5_data_param {{ {source} batch_size: 1 }}", "cannot read 'gone.h5', named in")
+    _fails(net, f"hdf5_data_param {{ {source} batch_size: 1 }}", "names, 'gone.h5': No such file")
     with h5py.File(tmp_path / "uneven.h5", "w") as file:
         file["x"], file["y"] = np.zeros(2), np.zeros(3)
     (tmp_path / "list.txt").write_text(str(tmp_path / "uneven.h5"))

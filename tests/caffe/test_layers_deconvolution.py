@@ -7,6 +7,7 @@ import pytest
 
 from cases import values
 from deeplab_caffe.errors import InputError
+from tolerances import assert_same_sums
 
 
 def _net(layer, more: str, array, **fields):
@@ -87,3 +88,33 @@ def test_bottoms_keep_their_channels(layer):
     net.blobs["in0"].reshape(1, 3, 3, 3)
     with pytest.raises(InputError, match=r"bottom \(1, 3, 3, 3\) does not fit weights for 2 input channels"):
         net.forward()
+
+
+@pytest.mark.parametrize("kind", ["Convolution", "Deconvolution"])
+@pytest.mark.parametrize(("dilation", "summed"), [("dilation: 0", (2, 3)), ("dilation: [0, 1]", 2)])
+def test_dilation_0_puts_a_kernel_on_one_place(layer, kind, dilation, summed):
+    """C++ reads the same pixel for each element of the kernel: the size is that of one element, the weights add up."""
+    x, weight = values(2, 4, 6, 5), values(4, 2, 3, 3)
+    one = weight.sum(summed, keepdims=True)
+    built = {}
+    for array, more in ((weight, dilation), (one, "")):
+        sizes = f"kernel_size: [{array.shape[2]}, {array.shape[3]}] stride: 2 pad: 1 {more}"
+        text = f'type: "{kind}" convolution_param {{ num_output: 4 group: 2 bias_term: false {sizes} }}'
+        net = built[more] = layer(text, x, back=True, run=False)
+        net.params["layer"][0].data[...] = array
+        net.forward()
+        net.backward(top=values(*net.blobs["top"].shape))
+    zero, wanted = built[dilation], built[""]
+    for name in ("top", "in0"):
+        assert_same_sums(zero.blobs[name].data, wanted.blobs[name].data)
+        assert_same_sums(zero.blobs[name].diff, wanted.blobs[name].diff)
+    gradient = wanted.params["layer"][0].diff
+    assert_same_sums(zero.params["layer"][0].diff, np.broadcast_to(gradient, weight.shape))
+    assert_same_sums(zero.plan().forward()["top"], wanted.blobs["top"].data)
+
+
+def test_im2col_with_dilation_0(layer):
+    x = values(1, 2, 3, 3)
+    built = layer('type: "Im2col" convolution_param { kernel_size: 2 dilation: 0 stride: 2 }', x)
+    wanted = np.repeat(x[:, :, ::2, ::2], 4, 1).astype(np.float32)
+    np.testing.assert_array_equal(built.blobs["top"].data, wanted)

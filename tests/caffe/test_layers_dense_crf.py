@@ -37,7 +37,7 @@ def test_no_iterations_are_softmax(layer):
 
 def test_it_is_the_inference_of_the_crf_library(layer):
     scores = values(2, 4, 10, 12, low=-2, high=2)
-    image = values(2, 3, 10, 12, low=-120, high=150)
+    image = values(2, 3, 10, 12, low=0, high=255)
     net = _net(layer, "max_iter: 5 " + _PAIR, scores, _sizes((10, 12), (500, 500)), image)
     for n in range(2):
         colours = image[n].transpose(1, 2, 0).astype(np.float32)

@@ -133,7 +133,7 @@ def test_a_crop_does_not_share_memory_with_its_bottom(layer):
         ("shrink_factor: 0", (1, 1, 4, 4), "shrink_factor is 0, wanted 1 or more"),
         ("zoom_factor: 2 pad_beg: -4", (1, 1, 4, 4), "after cropping to (0, 0)"),
         ("height: 0 width: 3", (1, 1, 4, 4), "bottom (1, 1, 4, 4) would become (0, 3)"),
-        ("zoom_factor: 2", (1, 4, 4), "bottom (1, 4, 4) has 3 axes, wanted 4 (N, C, H, W)"),
+        ("zoom_factor: 2", (1, 1, 1, 4, 4), "bottom (1, 1, 1, 4, 4) has 5 axes, expected at most 4 (N, C, H, W)"),
     ],
 )
 def test_interp_errors(layer, text, shape, expected):
@@ -141,3 +141,23 @@ def test_interp_errors(layer, text, shape, expected):
         _interp(layer, np.zeros(shape), text)
     assert "net.prototxt:2:1: layer 'layer' (Interp): " in str(caught.value)
     assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 5), (2, 3), (4,)])
+def test_axes_that_a_bottom_of_interp_lacks_count_as_one(layer, shape):
+    """C++ reads (N, C, H) as (N, C, H, 1); the top has four axes."""
+    x = np.arange(float(np.prod(shape))).reshape(shape)
+    full = x.reshape(*shape, *(1,) * (4 - len(shape)))
+    for text in ("zoom_factor: 3", "height: 4 width: 2", "shrink_factor: 2"):
+        found, wanted = _interp(layer, x, text, back=True), _interp(layer, full, text, back=True)
+        np.testing.assert_array_equal(found.blobs["top"].data, wanted.blobs["top"].data)
+        for built in (found, wanted):
+            built.backward(top=np.ones(built.blobs["top"].shape))
+        assert found.blobs["in0"].diff.shape == shape
+        np.testing.assert_array_equal(found.blobs["in0"].diff.ravel(), wanted.blobs["in0"].diff.ravel())
+
+
+def test_interp_along_three_axes_by_hand(layer):
+    built = _interp(layer, [[[0.0, 2, 6]]], "zoom_factor: 2")
+    assert built.blobs["top"].shape == (1, 1, 5, 1)
+    assert built.blobs["top"].data.ravel().tolist() == [0, 1, 2, 4, 6]

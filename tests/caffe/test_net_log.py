@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 
 from deeplab_caffe import caffe
 from deeplab_caffe.caffe import log
@@ -20,6 +21,14 @@ layer { name: "b" type: "InnerProduct" bottom: "a" top: "b" param { name: "w" }
 layer { name: "loss" type: "EuclideanLoss" bottom: "a" bottom: "t" loss_weight: 0.5 }
 layer { name: "soft" type: "Softmax" bottom: "a" top: "soft" }
 """
+
+
+@pytest.fixture(autouse=True)
+def _as_recorded():
+    """The places are those of the Caffe that was recorded."""
+    log.set_dialect("rc3")
+    yield
+    log.set_dialect("bvlc")
 
 
 def test_lines_of_a_net(net, detailed):
@@ -54,7 +63,7 @@ def test_lines_of_a_net(net, detailed):
 def test_the_definition_is_what_the_state_leaves(net, detailed, tmp_path):
     net(_NET, caffe.TEST, level=2, stages=["é"])
     text = (tmp_path / "details.txt").read_text()
-    definition = text[: text.index("Creating layer")].split("\n", 1)[1]
+    definition = text[text.index("from parameters: ") : text.index("Creating layer")].split("\n", 1)[1]
     start = 'name: "pair"\nstate {\n  phase: TEST\n  level: 2\n  stage: "\\303\\251"\n}\nlayer {\n'
     assert definition.startswith(start)
     assert 'name: "b"' not in definition and "split" not in definition

@@ -210,7 +210,8 @@ def test_solvers_need_a_place_to_meet():
             caffe.set_multiprocess(False)
     finally:
         caffe.set_solver_count(1)
-    assert os.path.isdir(caffe.NCCL.new_uid())
+    uid = caffe.NCCL.new_uid()
+    assert isinstance(uid, bytes) and os.path.isdir(uid)
 
 
 class _Solver:

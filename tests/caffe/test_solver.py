@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from deeplab_caffe import caffe
+from deeplab_caffe.caffe import log
 from deeplab_caffe.caffe.signals import Action
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats import weights
@@ -129,7 +130,8 @@ def test_average_loss_is_what_is_displayed(solver, logged):
     assert losses == ["2", "1", "1"]
 
 
-def test_display_lines(solver, logged):
+def test_display_lines(solver, logged, monkeypatch):
+    monkeypatch.setattr(log, "_dialect", "rc3")
     built = solver("display: 2 max_iter: 4 snapshot_after_train: false")
     built.solve()
     assert [line for line in logged() if line.startswith(("    Train", "Iteration", "Opt", "Solv"))] == [
@@ -145,9 +147,8 @@ def test_display_lines(solver, logged):
     ]
 
 
-def test_display_lines_may_tell_the_speed(solver, logged):
+def test_display_lines_tell_the_speed(solver, logged):
     built = solver("display: 2 max_iter: 3 snapshot_after_train: false")
-    built.show_speed = True
     built.solve()
     timed = [line for line in logged() if "iter/s" in line]
     number = r"[\d.e+-]+"

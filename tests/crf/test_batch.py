@@ -105,7 +105,7 @@ def test_small_maps_are_enlarged_to_the_size_stated(folders, scene):
     assert summary.done == 0 and "state the size of the net's input with --size" in summary.failures[0].message
     assert refine(folders, size="image").done == 3
     np.testing.assert_array_equal(read_label(out / "b.png"), expected["b"])
-    assert refine(folders, size=(60, 60)).done == 3
+    assert refine(folders, size=(60, 78)).done == 3
     assert (read_label(out / "b.png") != expected["b"]).any()
 
 

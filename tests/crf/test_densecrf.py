@@ -165,7 +165,20 @@ def test_more_utils():
         (lambda m: utils.unary_from_labels(LABELS + 0.5, 9, 0.5), "type float64, wanted whole numbers"),
         (lambda m: utils.unary_from_labels(LABELS, 9, 1.0), "gt_prob is 1.0"),
         (lambda m: utils.unary_from_labels(LABELS, 1, 0.5), "n_labels is 1"),
-        (lambda m: utils.unary_from_softmax(-SOFTMAX), "wanted finite probabilities"),
+        (lambda m: utils.unary_from_softmax(-SOFTMAX), "values from -.* wanted probabilities, 0 to 1"),
+        (lambda m: utils.unary_from_softmax(np.full_like(SOFTMAX, np.nan)), r"probabilities hold nan at \(0, 0\)"),
+        (lambda m: utils.unary_from_softmax(UNARY * 5), "scores need a softmax first"),
+        (lambda m: utils.unary_from_softmax(LABELS), "class indices unary_from_labels"),
+        (lambda m: utils.unary_from_softmax(SOFTMAX[:1]), "wanted .* two classes or more"),
+        (lambda m: utils.create_pairwise_bilateral((3, 4), (7, 8, 9, 1), IMAGE, 2), "schan has 4 deviations"),
+        (lambda m: utils.create_pairwise_bilateral((3, 4), (7, 0, 9), IMAGE, 2), r"schan is \(7, 0, 9\), wanted"),
+        (lambda m: m.addPairwiseBilateral(3, 0, IMAGE, 3), "srgb is 0, wanted standard deviations above 0"),
+        (lambda m: m.addPairwiseBilateral(3, (3, 3), IMAGE, 3), "srgb has 2 numbers, wanted one number or 3"),
+        (lambda m: m.addPairwiseBilateral(0, 3, IMAGE, 3), "sxy is 0, wanted"),
+        (lambda m: m.addPairwiseGaussian((3, 3, 3), 3), "sxy has 3 numbers, wanted one number or 2"),
+        (lambda m: m.addPairwiseGaussian(3, np.nan), "compat is nan, wanted finite numbers"),
+        (lambda m: m.setUnaryEnergy(np.full_like(UNARY, np.inf)), "excludes every class at variable 0"),
+        (lambda m: (m.setUnaryEnergy(UNARY), m.inference(2.5)), "2.5 iterations, wanted a whole number"),
         (lambda m: utils.unary_from_softmax(SOFTMAX, scale=2), "scale is 2"),
         (lambda m: utils.create_pairwise_gaussian((3,), (4, 5)), "1 deviations for 2 axes"),
     ],
@@ -173,6 +186,33 @@ def test_more_utils():
 def test_arguments_that_do_not_fit_are_refused(call, message):
     with pytest.raises(InputError, match=message):
         call(densecrf.DenseCRF2D(WIDTH, HEIGHT, CLASSES))
+
+
+def test_a_negative_number_of_iterations_is_none_as_in_pydensecrf():
+    model = program(densecrf, {"compat": 3, "kernel": "DIAG_KERNEL", "normalization": "NORMALIZE_AFTER"})
+    expected = np.exp(-UNARY) / np.exp(-UNARY).sum(0)
+    np.testing.assert_allclose(model.inference(-1), expected, rtol=1e-5)
+
+
+def test_channels_without_a_deviation_are_not_scaled_as_in_pydensecrf():
+    features = utils.create_pairwise_bilateral((3, 4), (7, 8), IMAGE, 2)
+    np.testing.assert_allclose(features[2:], utils.create_pairwise_bilateral((3, 4), (7, 8, 1), IMAGE, 2)[2:])
+
+
+def test_what_interpolation_leaves_outside_of_0_to_1_is_clipped_as_in_pydensecrf():
+    overshot = np.array([[-0.04, 0.5], [1.04, 0.5]])
+    np.testing.assert_allclose(utils.unary_from_softmax(overshot), -np.log([[1e-5, 0.5], [1, 0.5]]), rtol=1e-5)
+    assert np.isfinite(utils.unary_from_softmax(np.eye(2))).all()  # one-hot, softened by clip
+    with pytest.warns(UserWarning, match="sum to 0.2..1.8, expected 1; they are used in proportion"):
+        utils.unary_from_softmax(np.array([[0.9, 0.1], [0.9, 0.1]]))
+    with pytest.raises(InputError, match="values from -0.04"):
+        utils.unary_from_softmax(overshot, clip=None)
+
+
+def test_probabilities_as_energies_are_a_warning():
+    model = densecrf.DenseCRF2D(WIDTH, HEIGHT, CLASSES)
+    with pytest.warns(UserWarning, match="it holds probabilities"):
+        model.setUnaryEnergy(SOFTMAX)
 
 
 def test_the_former_paths_have_the_same_functions():

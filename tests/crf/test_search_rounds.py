@@ -20,7 +20,7 @@ from deeplab_caffe.crf.search import (
 )
 from deeplab_caffe.crf.search.grid_search import gain_interval
 from deeplab_caffe.errors import InputError
-from deeplab_caffe.evaluation import Scores
+from deeplab_caffe.evaluation import Scores, confusion_matrix
 
 FIXED = {"fine_w1": "0", "fine_sigma_alpha": "0", "fine_sigma_beta": "0", "iterations": 6}
 SPACE = SearchSpace(w1="3:5", sigma_alpha="10:10:30", sigma_beta="3:5", **FIXED)
@@ -102,21 +102,24 @@ def test_the_interval_is_that_of_resampled_images():
     assert gain_interval(before[:1], after[:1]) is None
 
 
-def test_resampled_means_leave_out_classes_that_occur_in_no_label():
+def test_resampled_means_count_a_class_that_is_only_predicted_as_0():
     matrices = [np.diag([5, 0]), np.array([[3, 2], [0, 0]])]
     low, high = gain_interval([np.diag([5, 0])] * 2, matrices)
-    assert low == pytest.approx(3 / 5 - 1)
+    assert low == pytest.approx((3 / 5 + 0) / 2 - 1)
     assert high == pytest.approx(0)
 
 
-def test_a_class_in_no_label_cannot_make_the_crf_look_good():
+def test_the_mean_of_a_search_is_that_of_evaluate():
     label = np.zeros((8, 8), np.int64)
     scores = np.zeros((3, 8, 8), np.float32)
     scores[0], scores[1, 2:, 2:], scores[2, 0, 0] = 1, 2, 2  # class 2 is only predicted, and the CRF removes it
     item = ArrayItem(np.zeros((8, 8, 3), np.uint8), scores, np.where(np.arange(8) < 2, label, 1), None)
     found = coarse_to_fine([item], 3, SearchSpace(w1="3", sigma_alpha="10", sigma_beta="5"), SearchOptions(quiet=True))
-    assert found.classes_before[2] is None and found.classes_after[2] is None
-    assert found.baseline_mean_iou == pytest.approx(np.mean(found.classes_before[:2]))
+    assert found.classes_before[2] == 0 and found.classes_after[2] is None
+    before = Scores.from_matrix(confusion_matrix(item.label, scores.argmax(0), 3))
+    assert found.baseline_mean_iou == pytest.approx(before.mean_iou) == pytest.approx(np.mean(found.classes_before))
+    assert found.best_mean_iou == pytest.approx(np.mean(found.classes_after[:2]))
+    assert "the mean without CRF is over 3 classes, also c" in found.class_table("abc")
 
 
 FOUND = SearchResult(
@@ -153,6 +156,9 @@ def test_the_summary_counts_what_was_scored_and_what_was_screened():
 
 
 def test_the_table_of_classes_leaves_out_what_does_not_occur():
-    table = FOUND.class_table(["sky", "road"]).splitlines()
+    first, *table = FOUND.class_table(["sky", "road"]).splitlines()
+    assert first.startswith("IoU in %; the mean is over the classes that occur in the labels or the predictions")
+    changed = dataclasses.replace(FOUND, classes_after=(0.6, 0.0)).class_table(["sky", "road"]).splitlines()
+    assert changed[1] == "the mean with CRF is over 2 classes, also road"
     assert table[1].split() == ["sky", "50.00", "60.00", "+10.00"]
     assert table[2].split() == ["road", "-", "-", "-"]

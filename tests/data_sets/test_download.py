@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import socket
 
 import pytest
@@ -163,4 +164,15 @@ def test_lines_on_the_way(url, path, capsys, monkeypatch):
     monkeypatch.setattr("deeplab_caffe.progress.LINE_SECONDS", 0.0)
     download(url, path)
     first, *_, last = capsys.readouterr().err.splitlines()
-    assert first.startswith("a.bin: 0.1 of 0.3 MB (21 %), ") and first.endswith(" left") and "(100 %)" in last
+    assert re.match(r"a\.bin: 0\.\d of 0\.3 MB \(\d\d? %\), ", first) and first.endswith(" left")
+    assert "(100 %)" in last
+
+
+def test_a_server_that_sends_too_much_or_too_slowly(url, path, monkeypatch):
+    with pytest.raises(InputError, match="sends more than 0 MB, the most that is expected"):
+        download(url, path, limit=1000)
+    assert not path.exists() and not path.with_name("a.bin.part").exists()
+    monkeypatch.setattr("deeplab_caffe.data.download.SLOW_SECONDS", 0.0)
+    monkeypatch.setattr("deeplab_caffe.data.download.SLOW_BYTES", 1e15)
+    with pytest.raises(InputError, match=r"the server is too slow: \d+ bytes in 0 s"):
+        download(url, path)

@@ -72,7 +72,11 @@ def test_json_is_valid_and_has_null_for_absent_classes():
 def test_table_with_one_and_two_columns():
     scores, perfect = Scores.from_matrix(np.array(MATRIX)), Scores.from_matrix(np.eye(4, dtype=int))
     assert "b                            40.00" in scores.table(list("abcd"))
-    both = scores.table(list("abcd"), perfect).splitlines()
+    first, differing, *both = scores.table(list("abcd"), perfect).splitlines()
+    assert first == "IoU in %; the mean is over the classes that occur in the labels or the predictions " + (
+        "(predicted but in no label: 0)"
+    )
+    assert differing == "the mean after CRF is over 4 classes, also d"
     assert both[0].split() == ["before", "CRF", "after", "CRF", "change"]
     assert both[1].split() == ["a", "33.33", "100.00", "+66.67"]
     assert both[4].split() == ["d", "-", "100.00", "-"]

@@ -96,7 +96,7 @@ def test_strides_that_stand_elsewhere_are_told(tmp_path: Path, capsys: pytest.Ca
         (["--classes", "a"], "--classes: expected integers separated by commas but got 'a'"),
         (["--rename", "a"], "--rename: got 'a'; expected OLD=NEW"),
         (["--rename", "conv9=x"], "the weights have no layer 'conv9'"),
-        (["--map", "none.txt"], "none.txt: cannot be read"),
+        (["--map", "none.txt"], "none.txt: cannot read the new names"),
     ],
 )
 def test_bad_flags(

@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from ..errors import InputError
 from ..formats import schema
+from ..reading import reading
 from .proto import caffe_pb2  # noqa: F401 - scripts say caffe.io.caffe_pb2
 
 __all__ = [
@@ -95,11 +96,9 @@ def load_image(filename: str | os.PathLike[str], color: bool = True) -> np.ndarr
 
     Gray from colour is 0.2125 R + 0.7154 G + 0.0721 B. Raises InputError if it is missing or not an image.
     """
-    try:
-        with Image.open(filename) as file:
-            values = _unit_values(file)
-    except (OSError, SyntaxError) as error:
-        raise InputError(f"cannot read the image {filename}: {error}") from None
+    cannot = "cannot read the image {path}: {reason}"
+    with reading(filename, damaged=cannot, cannot=cannot), Image.open(filename) as file:
+        values = _unit_values(file)
     if values.ndim == 2:
         values = values[:, :, np.newaxis]
         return (np.tile(values, (1, 1, 3)) if color else values).astype(np.float32)

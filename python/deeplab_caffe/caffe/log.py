@@ -1,7 +1,7 @@
 """Log lines in the form of glog, which Caffe writes and people's parsers read.
 
 A line says where in Caffe's sources it comes from (`solver.cpp:228]`), for some parsers go by that: callers give the
-place that the line has in the Caffe that was recorded, or in the release that DeepLab v2 stands on.
+place that the line has in the Caffe that was recorded, DeepLab v2 on 1.0-rc3. BVLC 1.0 has the same lines elsewhere.
 """
 
 from __future__ import annotations
@@ -23,6 +23,22 @@ from typing import NamedTuple, TextIO
 from . import mode
 
 _INFO, _WARNING, _ERROR = 0, 1, 2
+#: whose lines are written: BVLC Caffe 1.0's, or those of 1.0-rc3 and before, DeepLab's among them
+DIALECTS = ("bvlc", "rc3")
+_dialect = "bvlc"
+#: where lines of 1.0-rc3 are in BVLC 1.0, by file; those that are not here have not moved, or not far
+_MOVED = {
+    "caffe.cpp": {210: 211, 217: 218, 222: 223},
+    "net.cpp": {
+        58: 51, 100: 84, 150: 122, 157: 129, 160: 132, 165: 137, 226: 198, 228: 200, 270: 242, 283: 255, 322: 294,
+        395: 367, 408: 380, 434: 406, 493: 465, 774: 744,
+    },
+    "sgd_solver.cpp": {106: 105},
+    "solver.cpp": {
+        48: 44, 60: 56, 77: 73, 81: 77, 86: 82, 91: 87, 181: 172, 228: 218, 244: 237, 279: 272, 280: 273, 317: 310,
+        322: 315, 337: 330, 405: 397, 455: 447,
+    },
+}  # fmt: skip
 
 
 class _File(NamedTuple):
@@ -88,13 +104,22 @@ def _write(level: int, message: str, place: str, detail: bool = False) -> None:
     # Month and day without the year: the parsers in circulation are older than the glog that writes the year too.
     stamp = time.strftime("%m%d %H:%M:%S", time.localtime(now))
     micro, thread = int(now % 1 * 1e6), threading.get_native_id()
-    line = f"{'IWEF'[level]}{stamp}.{micro:06d} {thread:5d} {place or _place_of_caller()}] {message}\n"
+    place = _moved(place) if place else _place_of_caller()
+    line = f"{'IWEF'[level]}{stamp}.{micro:06d} {thread:5d} {place}] {message}\n"
     for file in _files:
         if file.details or not detail:
             file.stream.write(line)
             file.stream.flush()
     if _to_stderr and _least_level <= level and (_details_to_stderr or not detail):
         sys.stderr.write(line)
+
+
+def _moved(place: str) -> str:
+    """Where a line of 1.0-rc3 is in the present dialect's Caffe."""
+    if _dialect == "rc3":
+        return place
+    file, line = place.split(":")
+    return f"{file}:{_MOVED.get(file, {}).get(int(line), line)}"
 
 
 def _place_of_caller() -> str:
@@ -189,6 +214,17 @@ def silent() -> Iterator[None]:
         yield
     finally:
         _to_stderr, _files[:] = before
+
+
+def set_dialect(name: str) -> None:
+    """Write the lines of one of DIALECTS."""
+    global _dialect
+    _dialect = name
+
+
+def dialect() -> str:
+    """Whose lines are written, one of DIALECTS."""
+    return _dialect
 
 
 def init_log(level: int = 0, stderr: bool = True, details: bool = True) -> None:

@@ -18,15 +18,21 @@ if TYPE_CHECKING:
 
 def add_inputs(parser: argparse._ArgumentGroup) -> None:
     """Add the flags for score maps and images."""
+    from ..crf import DEFAULT_CONFIDENCE
+    from ..data.score_kinds import KINDS
+
     parser.add_argument("--scores", metavar="FOLDER", help="score maps: <id>.npy, .npz, .mat, .bin, .png or <id>/0.png")
     parser.add_argument("--images", metavar="FOLDER", help="images <id>.jpg, .png, .ppm, .npy ...")
     parser.add_argument("--list", metavar="FILE", help="use only these: a list of ids, or of images and labels")
-    text = "what the score maps contain; auto: .bin, .png probabilities, .mat scores, others by value (%(default)s)"
-    parser.add_argument("--kind", choices=("auto", "scores", "probabilities"), default="auto", help=text)
+    text = "; ".join(f"{kind}: {meaning}" for kind, meaning in KINDS.items())
+    parser.add_argument("--kind", choices=tuple(KINDS), default="auto", help=f"what the maps contain: {text} (auto)")
+    text = "probability that labels are right (%(default)s)"
+    parser.add_argument("--confidence", type=float, default=DEFAULT_CONFIDENCE, metavar="P", help=text)
     text = (
         "size of the net's input (H x W, or one number for both); smaller maps are enlarged to it; image: the image's"
     )
     parser.add_argument("--size", metavar="HxW", help=text)
+    parser.add_argument("--classes", type=int, metavar="N", help="number of classes, without --dataset")
     text = "turn images as their EXIF data says, or not (default: exif of --dataset, else a warning)"
     parser.add_argument("--exif", choices=("apply", "ignore"), help=text)
     parser.add_argument("--dataset", help="name or TOML file of a data set: classes, colours, ignore label")
@@ -100,6 +106,14 @@ def _warn_of_turned_images(images: Sequence[Path]) -> None:
 def ids(path: str | None) -> Sequence[str] | None:
     """The ids in the file of --list: the first word of each line, as `list_ids` makes ids of it."""
     return None if path is None else list_ids(read_list(Path(path), needs_label=False))
+
+
+def check_labels_flags(arguments: argparse.Namespace) -> None:
+    """Check --classes and --confidence."""
+    if arguments.classes is not None and arguments.classes < 2:
+        raise InputError(f"--classes: expected at least 2 but got {arguments.classes}")
+    if not 0 < arguments.confidence < 1:
+        raise InputError(f"--confidence: expected more than 0 and less than 1 but got {arguments.confidence:g}")
 
 
 def absolute(path: str) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import re
 import signal
 import sys
 import threading
@@ -18,15 +19,20 @@ from typing import Any
 from ..errors import InputError, NotFinite, Stopped, Terminated, stop_code
 from ..files import is_standard_output
 from ..permission import python_layers
+from ..reading import reason_of
 from ..spelling import did_you_mean, nearest_word
 from .command_table import COMMANDS, Command
 from .gflags import run_program
+from .terminal import printable
 
 _HELP = ("-h", "--help")
 #: exit codes of a command that Ctrl-C or SIGTERM stopped
 _STOPPED = (130, 143)
 #: exit code of a training that is no longer finite
 _NOT_FINITE = 3
+#: commands whose output is that of the user's script
+_OWN_OUTPUT = (["run"],)
+_MEMORY = re.compile(r"out of memory|allocate|not enough memory|insufficient memory", re.I)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,6 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # its warnings name no file; our messages do
     words = list(sys.argv[1:] if arguments is None else arguments)
+    with nullcontext() if words[:1] in _OWN_OUTPUT else printable():
+        code = _main(words)
+    if code in _STOPPED and arguments is None:
+        _leave_at_once(code)
+    return code
+
+
+def _main(words: list[str]) -> int:
     if words[:1] == ["--version"]:
         from .. import __version__
 
@@ -60,10 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _without_command(words)
     with warnings.catch_warnings(), terminating():
         warnings.showwarning = _show_warning
-        code = guarded("deeplab", lambda: run(f"deeplab {command.name}", command, rest))
-    if code in _STOPPED and arguments is None:
-        _leave_at_once(code)
-    return code
+        return guarded("deeplab", lambda: run(f"deeplab {command.name}", command, rest))
 
 
 def run(program: str, command: Command, words: Sequence[str]) -> int | None:
@@ -101,8 +112,8 @@ def _messages_apart_from(parsed: argparse.Namespace) -> AbstractContextManager[A
 def guarded(program: str, function: Callable[[], int | None]) -> int:
     """Call a function that returns an exit code, and turn its exceptions into messages and exit codes.
 
-    Invalid input (InputError, OSError) becomes one line on stderr and 2, a training that is no longer finite one and 3.
-    A stop becomes 130 or 143. Other exceptions are bugs and pass through.
+    Invalid input (InputError, OSError) and too little memory become one line on stderr and 2, a training that is no
+    longer finite one and 3. A stop becomes 130 or 143. Other exceptions are bugs and pass through.
 
     Args:
         program: the name in front of messages.
@@ -119,6 +130,12 @@ def guarded(program: str, function: Callable[[], int | None]) -> int:
         where = f"{error.filename}: " if error.filename else ""
         print(f"{program}: error: {where}{error.strerror or error}", file=sys.stderr)
         return 2
+    except (MemoryError, RuntimeError, ValueError) as error:
+        message = _input_fault(error)
+        if not message:
+            raise
+        print(f"{program}: error: {message}", file=sys.stderr)
+        return 2
     except NotFinite as error:
         print(f"{program}: error: {error}", file=sys.stderr)
         return _NOT_FINITE
@@ -128,6 +145,13 @@ def guarded(program: str, function: Callable[[], int | None]) -> int:
     except KeyboardInterrupt as stop:
         print(f"{program}: interrupted", file=sys.stderr)
         return stop_code(stop)
+
+
+def _input_fault(error: Exception) -> str:
+    """The message for an exception that is no bug: too little memory, or a zero byte in a path; otherwise empty."""
+    if isinstance(error, MemoryError) or _MEMORY.search(str(error)):  # libraries have several errors for this
+        return f"out of memory: {reason_of(error)}"
+    return "the path of a file contains a zero byte" if "embedded null" in str(error) else ""
 
 
 @contextmanager

@@ -7,10 +7,18 @@ from .inference import BACKENDS, crf_batch, crf_labels, dense_crf
 from .lattice import Lattice, bilateral_lattice, build_lattice, position_lattice, term_lattices
 from .mean_field import Beliefs, MeanField, Pairwise, active_classes
 from .params import PRESETS, CRFParameters, GaussianTerm, Preset, preset
-from .unary import resize_scores, unary_from_labels, unary_from_probabilities, unary_from_scores
+from .unary import (
+    DEFAULT_CONFIDENCE,
+    resize_scores,
+    unary_from_labels,
+    unary_from_probabilities,
+    unary_from_scores,
+    unary_from_sigmoids,
+)
 
 __all__ = [
     "BACKENDS",
+    "DEFAULT_CONFIDENCE",
     "PRESETS",
     "Beliefs",
     "CRFParameters",
@@ -32,4 +40,5 @@ __all__ = [
     "unary_from_labels",
     "unary_from_probabilities",
     "unary_from_scores",
+    "unary_from_sigmoids",
 ]

@@ -121,7 +121,8 @@ def check_inputs(image: ArrayLike, unary: ArrayLike, *, sigma_beta: float = 255.
 def check_image(image: ArrayLike, sigma_beta: float = 255.0, size: tuple[int, ...] = ()) -> NDArray:
     """The image as an array (H, W) or (H, W, bands) of levels 0 to 255. Raises InputError.
 
-    Features from 0 to 1 need a `sigma_beta` below 1: with another the image was probably divided by 255 by mistake.
+    Float features below 0 or nearly all within 3 need a `sigma_beta` below 1: with another the image was probably
+    divided by 255, or normalised for a net, by mistake.
     `size` (H, W), if known, distinguishes an image of three rows and many bands from (3, H, W).
     """
     image = np.asarray(image)
@@ -135,30 +136,38 @@ def check_image(image: ArrayLike, sigma_beta: float = 255.0, size: tuple[int, ..
         raise InputError(f"CRF: the image has type {image.dtype}, wanted uint8, or float with levels 0 to 255")
     if not np.isfinite(image).all():
         raise InputError("CRF: the image holds NaN or infinite values")
-    if image.dtype.kind == "f" and sigma_beta >= 1 and 0 < image.max() <= 1 and image.min() >= 0:
+    if image.dtype.kind == "f" and sigma_beta >= 1 and (cause := _not_levels(image)):
         raise InputError(
-            f"CRF: the image is float with levels {image.min():.3g} to {image.max():.3g}; it was probably divided by "
-            "255. sigma_beta is in levels of 0 to 255: multiply the image by 255 (or, for features, give sigma_beta in "
-            "their units, below 1)"
+            f"CRF: the image is float with levels {image.min():.3g} to {image.max():.3g}; it was probably {cause}. "
+            "sigma_beta is in levels of 0 to 255: give the image in them (or, for features, give sigma_beta in their "
+            "units, below 1)"
         )
     return image
 
 
-def check_unary(unary: ArrayLike, *, from_zero_to_one: bool = False) -> Float32:
+def _not_levels(image: NDArray) -> str:
+    """Why values are probably not levels of 0 to 255; empty if they are."""
+    low, high = image.min(), image.max()
+    if low < 0:
+        return "normalised for a net (mean subtracted)"
+    if 0 < high <= 1:
+        return "divided by 255"
+    small = np.count_nonzero(image <= 3) > 0.99 * image.size
+    return "normalised for a net" if small and high > 0 and (image != np.rint(image)).any() else ""
+
+
+def check_unary(unary: ArrayLike, *, any_values: bool = False) -> Float32:
     """The energies (C, H, W) as float32 without infinite values. Raises InputError.
 
-    Values from 0 to 1 that sum to 1 over the classes are probably probabilities, and refused unless `from_zero_to_one`.
+    Probabilities, their logarithms, one-hot maps, class indices and a single class are refused unless `any_values`.
     """
     unary = np.asarray(unary)
     if unary.ndim != 3 or 0 in unary.shape:
         raise InputError(f"CRF: the unary has shape {unary.shape}, wanted (classes, height, width)")
     if unary.dtype.kind not in "fiu":
         raise InputError(f"CRF: the unary has type {unary.dtype}, wanted float32")
-    if not from_zero_to_one and _looks_like_probabilities(unary):
-        raise InputError(
-            "CRF: the unary is from 0 to 1 and sums to 1 over the classes, so it holds probabilities; wanted energies: "
-            "use unary_from_probabilities"
-        )
+    if not any_values:
+        _refuse_other_values(unary)
     unary = np.ascontiguousarray(unary, dtype=np.float32)
     # One sum is cheaper than testing every value; it is finite only if all values are.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -166,12 +175,34 @@ def check_unary(unary: ArrayLike, *, from_zero_to_one: bool = False) -> Float32:
     return unary if finite else _without_infinity(unary)
 
 
-def _looks_like_probabilities(unary: NDArray) -> bool:
-    """Whether every pixel of every 16th row could be a distribution over the classes."""
-    sample = unary[:, ::16]
-    if len(unary) < 2 or unary.dtype.kind != "f" or not (sample >= 0).all():
-        return False
-    return bool(np.abs(sample.sum(axis=0, dtype=np.float64) - 1).max() < 1e-4)
+def _refuse_other_values(unary: NDArray) -> None:
+    """Refuse what is not energies by the look of every 16th row."""
+    if len(unary) == 1:
+        raise InputError(
+            "CRF: the unary has one class; wanted the energies of all classes: for the probability p of class 1 of "
+            "two, use unary_from_sigmoids(p)"
+        )
+    if what := unlike_energies(unary):
+        raise InputError(f"CRF: the unary {what}")
+
+
+def unlike_energies(unary: NDArray) -> str:
+    """What a unary (C, H, W) holds instead of energies, with what to do; empty if it holds energies."""
+    sample = unary[:, ::16].astype(np.float32)
+    if len(sample) < 2 or not np.isfinite(sample).all():
+        return ""
+    if (sample >= 0).all() and _are_1(sample):
+        return (
+            "is from 0 to 1 and sums to 1 over the classes, so it holds probabilities; wanted energies: use "
+            "unary_from_probabilities (for one-hot maps unary_from_labels)"
+        )
+    if (sample <= 0).all() and _are_1(np.exp(sample)):
+        return "holds log-probabilities; wanted energies, their negative"
+    return ""
+
+
+def _are_1(values: NDArray) -> bool:
+    return bool(np.abs(values.sum(axis=0, dtype=np.float64) - 1).max() < 1e-4)
 
 
 def _without_infinity(unary: Float32) -> Float32:

@@ -8,11 +8,11 @@ import numbers
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import InputError
 from ..files import write_text
+from ..reading import read_text, reason_of
 
 NORMALIZATIONS = ("after", "symmetric")
 
@@ -163,8 +163,8 @@ class CRFParameters:
         """The inverse of `to_json`; also takes Caffe's names. Raises InputError for unknown or missing names."""
         try:
             values = json.loads(text)
-        except ValueError as error:
-            raise InputError(f"CRF parameters: not JSON: {error}") from error
+        except Exception as error:
+            raise InputError(f"CRF parameters: not JSON: {reason_of(error)}") from error
         if not isinstance(values, dict):
             raise InputError(f"CRF parameters: expected a JSON object, got {type(values).__name__}")
         ours = {caffe: name for name, caffe in _CAFFE_NAMES.items()}
@@ -183,10 +183,9 @@ class CRFParameters:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> CRFParameters:
         """Read a file that `save` wrote. Raises InputError with the file's name."""
+        text = read_text(path, "the CRF parameters")
         try:
-            return cls.from_json(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"{path}: cannot read the CRF parameters: {error.strerror}") from error
+            return cls.from_json(text)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..arrays import Float32, Size
 from ..errors import InputError
 from .kernels.bilinear_rows import blend_rows
+
+#: the probability that a given label is right, unless stated
+DEFAULT_CONFIDENCE = 0.7
 
 
 def unary_from_scores(scores: ArrayLike) -> Float32:
@@ -42,21 +48,32 @@ def unary_from_probabilities(probabilities: ArrayLike) -> Float32:
         Energies (C, H, W), float32.
 
     Raises:
-        InputError: values that are not finite, or negative, or do not sum to 1 over a pixel's classes within 1e-3.
+        InputError: one class, values that are not finite, below -0.001, or do not sum to 1 over a pixel's classes
+            within 0.005, or only zeros and ones (hard labels: use unary_from_labels).
     """
     probabilities = _class_maps(probabilities, "probabilities")
     _refuse_not_finite(probabilities, "probabilities")
-    if probabilities.min() < 0:
+    if len(probabilities) == 1:
+        raise InputError(
+            "CRF: probabilities of one class; wanted one map for each class: for the probability p of class 1 of two, "
+            "stack 1 - p and p"
+        )
+    if probabilities.min() < -1e-3:
         raise InputError(
             f"CRF: probabilities hold {probabilities.min():.6g}; wanted 0..1 (for scores use unary_from_scores)"
         )
     error = np.abs(probabilities.sum(axis=0) - 1)
-    if error.max() > 1e-3:
+    if error.max() > 5e-3:
         row, column = np.unravel_index(int(error.argmax()), error.shape)
         total = probabilities[:, row, column].sum()
         raise InputError(
             f"CRF: probabilities of the pixel at row {row}, column {column} sum to {total:.6g}, "
             "wanted 1 (for scores use unary_from_scores)"
+        )
+    if error.size > 1 and not error.any() and np.isin(probabilities, (0, 1)).all():
+        raise InputError(
+            "CRF: probabilities are only 0 and 1, so they are hard labels, of which the CRF would change nothing; use "
+            "unary_from_labels(probabilities.argmax(axis=0), classes, confidence)"
         )
     return -np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
 
@@ -101,19 +118,109 @@ def unary_from_labels(labels: ArrayLike, classes: int, confidence: float, unsure
     return energies
 
 
+def unary_from_sigmoids(probabilities: ArrayLike) -> Float32:
+    """Energies -log p of independent probabilities, which need not sum to 1; mean field normalises them.
+
+    Args:
+        probabilities: (C, H, W) in 0..1; one channel is the probability of class 1 of two.
+
+    Returns:
+        Energies (C, H, W), or (2, H, W), float32.
+
+    Raises:
+        InputError: values are not in 0..1.
+    """
+    values = _class_maps(probabilities, "sigmoid probabilities")
+    _refuse_not_finite(values, "sigmoid probabilities")
+    if values.min() < -1e-3 or values.max() > 1 + 1e-3:
+        raise InputError(
+            f"CRF: sigmoid probabilities are from {values.min():.6g} to {values.max():.6g}; wanted 0 to 1 (for values "
+            "before the sigmoid use kind logits)"
+        )
+    values = np.concatenate([1 - values, values]) if len(values) == 1 else values
+    return -np.log(np.maximum(values, np.finfo(np.float32).tiny))
+
+
+def unary_of_kind(
+    values: NDArray[Any], kind: str, classes: int = 2, confidence: float = DEFAULT_CONFIDENCE, unsure: int | None = 255
+) -> Float32:
+    """Energies of a score map, up to a constant per pixel.
+
+    Args:
+        values: (C, H, W), or one channel of class indices.
+        kind: what they are; see `data.score_kinds`.
+        classes, confidence, unsure: for labels; see `unary_from_labels`. One-hot maps have `classes` channels.
+
+    Raises:
+        InputError: the values do not fit the kind.
+    """
+    if kind == "labels":
+        return unary_from_labels(_indices(values), classes, confidence, unsure)
+    return _ENERGIES[kind](values)
+
+
+def _logits(values: NDArray[Any]) -> Float32:
+    """Energies of scores; one channel z is that of class 1 of two, of probability 1 / (1 + exp(-z))."""
+    values = np.asarray(values, np.float32)
+    return np.concatenate([np.zeros_like(values), -values]) if len(values) == 1 else -values
+
+
+def _indices(values: NDArray[Any]) -> NDArray[np.integer]:
+    """The class indices (H, W) of one channel, or of one-hot maps."""
+    values = np.asarray(values)
+    if len(values) > 1:
+        if not np.isin(values, (0, 1)).all() or not (values.sum(axis=0) == 1).all():
+            raise InputError("CRF: labels must be one channel of class indices, or one-hot: a single 1 at each pixel")
+        return values.argmax(axis=0)
+    if values.dtype.kind == "f" and (values == np.rint(values)).all():
+        values = values.astype(np.int64)
+    return values[0]
+
+
+#: constants per pixel do not change mean field, so -scores stands for -log softmax(scores)
+_ENERGIES: dict[str, Callable[[NDArray[Any]], Float32]] = {
+    "scores": _logits,
+    "logits": _logits,
+    "log-probabilities": _logits,
+    "probabilities": unary_from_probabilities,
+    "sigmoid": unary_from_sigmoids,
+}
+
+
 def input_size(maps: tuple[int, ...], stated: Size | None, image: Size) -> Size:
     """The size of the net's input, to which maps (C, h, w) are enlarged: `stated`, or the maps' own size.
 
-    Raises InputError if the image is larger.
+    Raises InputError if the image is larger, or if the map cannot come from an input of that size.
     """
     height, width = stated or maps[1:]
-    if height >= image[0] and width >= image[1]:
-        return height, width
+    if height < image[0] or width < image[1]:
+        raise InputError(
+            f"the {'input of the net' if stated else 'score map'} is {height} x {width} (H x W), smaller than the "
+            f"image, {image[0]} x {image[1]}; state the size of the net's input with --size, or --size image if the "
+            "map covers the image"
+        )
+    if stated:
+        _check_strides(maps, stated, image)
+    return height, width
+
+
+def _check_strides(maps: tuple[int, ...], size: Size, image: Size) -> None:
+    """Refuse a size at which the net's stride, input over map, would differ between height and width."""
+    least, most = zip(*(_strides(*pair) for pair in zip(size, maps[1:], strict=True)), strict=True)
+    if max(least) <= min(most):
+        return
+    down, across = (length / count for length, count in zip(size, maps[1:], strict=True))
+    turned = " (stated as height x width; are they exchanged?)" if size[0] != size[1] and size != image else ""
+    whole = "; the map does not cover the image alone: state the size of the net's input" if size == image else ""
     raise InputError(
-        f"the {'input of the net' if stated else 'score map'} is {height} x {width} (H x W), smaller than the image, "
-        f"{image[0]} x {image[1]}; state the size of the net's input with --size, or --size image if the map covers "
-        "the image"
+        f"the score map is {maps[1]} x {maps[2]} (H x W) and the size of the net's input {size[0]} x {size[1]}"
+        f"{turned}, so its stride would be {down:.2f} down and {across:.2f} across{whole}; check --size"
     )
+
+
+def _strides(length: int, count: int) -> tuple[float, float]:
+    """The strides at which a net may make `count` outputs of `length` inputs, however it rounds and pads."""
+    return length / (count + 1), length / max(count - 1, 0.5)
 
 
 def resize_scores(scores: ArrayLike, size: tuple[int, int], crop: tuple[int, int] | None = None) -> Float32:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import lzma
 import os
 import posixpath
 import shutil
 import stat
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,8 +17,8 @@ from typing import IO
 from ..errors import InputError
 from ..files import put
 from ..progress import Progress
+from ..reading import check_plain, reason_of
 
-_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, RuntimeError)
 _ENTRY_COST = 512  # bytes added for each entry, so that empty entries count towards the limit too
 
 
@@ -62,16 +60,23 @@ def unpack(
         folder.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(staging, ignore_errors=True)  # left by a killed process
         staging.mkdir()
+        check_plain(archive)
         _Unpacker(archive, staging, size_limit, wanted).run(progress)
         _move_into(staging, folder)
     except InputError:
         raise
-    except _DAMAGE as error:
-        raise InputError(f"{archive}: damaged or truncated ({error}); remove it and download it again") from None
     except OSError as error:
-        raise InputError(f"{archive}: cannot unpack into {folder}: {error}") from None
+        if error.errno:
+            raise InputError(f"{archive}: cannot unpack into {folder}: {error}") from error
+        raise _damage(archive, error) from error
+    except Exception as error:
+        raise _damage(archive, error) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _damage(archive: Path, error: Exception) -> InputError:
+    return InputError(f"{archive}: damaged or truncated ({reason_of(error)}); remove it and download it again")
 
 
 class _Unpacker:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..files import replacing, reserve
+from ..reading import reading
 
 _HEADER = 12
 _FLOATS = ("<f4", "<f8")
@@ -33,11 +34,9 @@ def open_bin(path: str | os.PathLike[str], dtype: str | None = None) -> NDArray[
         InputError: the file cannot be read, or its size does not match its header.
     """
     name = os.fspath(path)
-    try:
+    with reading(path):
         size = Path(path).stat().st_size
         header = np.fromfile(path, "<i4", 3)
-    except OSError as error:
-        raise InputError(f"{name}: cannot read the file: {error.strerror}") from None
     if header.size < 3 or header.min() < 1:
         raise InputError(f"{name}: not a .bin file: expected rows, columns and channels as three int32 at its start")
     rows, columns, channels = (int(n) for n in header)
@@ -50,7 +49,8 @@ def open_bin(path: str | os.PathLike[str], dtype: str | None = None) -> NDArray[
             f"values of {' or '.join(map(str, expected))} need "
             f"{' or '.join(str(_HEADER + count * kind.itemsize) for kind in expected)}"
         )
-    values = np.memmap(path, found, "r", _HEADER, (rows, columns, channels), "F")
+    with reading(path):
+        values = np.memmap(path, found, "r", _HEADER, (rows, columns, channels), "F")
     return values.transpose(2, 0, 1)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..arrays import Label
 from ..errors import InputError
+from ..reading import reading
 
 BACKGROUND = 0
 
@@ -58,13 +59,9 @@ def read_boxes(path: str | os.PathLike[str], classes: Sequence[str], size: tuple
     Raises:
         InputError: the file is missing or not such an XML file, or names an unknown class; names the file.
     """
-    try:
+    with reading(path, "the annotation", "damaged annotation"):
         objects = xml.parse(path).getroot().findall("object")
-    except OSError as error:
-        raise InputError(f"{os.fspath(path)}: cannot read the annotation: {error.strerror}") from None
-    except xml.ParseError as error:
-        raise InputError(f"{os.fspath(path)}: damaged annotation: {error}") from None
-    boxes = [_box(path, item, classes, size) for item in objects]
+        boxes = [_box(path, item, classes, size) for item in objects]
     return [box for box in boxes if box.bottom > box.top and box.right > box.left]
 
 

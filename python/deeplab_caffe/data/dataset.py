@@ -16,14 +16,15 @@ import numpy as np
 from ..arrays import Palette
 from ..errors import InputError
 from ..files import write_text
+from ..reading import read_toml, reading
 from ..spelling import did_you_mean
 from .labels import voc_palette
 from .lists import ListEntry, full_path, read_list
 
 if sys.version_info >= (3, 11):
-    import tomllib
+    pass
 else:
-    import tomli as tomllib
+    pass
 
 VGG_MEAN = (104.008, 116.669, 122.675)
 
@@ -137,7 +138,8 @@ class Dataset:
 
 def read_dataset(path: str | os.PathLike[str], root: str | os.PathLike[str] | None = None) -> Dataset:
     """`Dataset.read` as a function."""
-    return Dataset.read(path, root)
+    with reading(path, "the data set description", "not a data set description"):
+        return Dataset.read(path, root)
 
 
 def write_dataset(dataset: Dataset, path: str | os.PathLike[str]) -> None:
@@ -219,12 +221,7 @@ _KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 def _load(path: Path) -> dict[str, Any]:
     """The TOML table of a file, with known and valid keys."""
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot read the data set description: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not valid TOML: {error}") from None
+    table = read_toml(path, "the data set description")
     for key, value in table.items():
         if key not in _KEYS:
             raise InputError(f"{path}: unknown key '{key}'{_suggested(key, _KEYS)}")

@@ -23,6 +23,9 @@ from ..progress import Progress
 
 PAUSES = (1.0, 3.0, 10.0)  # seconds before each further attempt
 TIMEOUT = 30.0  # seconds without data
+MOST = 1 << 36  # bytes: larger than any file that is known
+SLOW_SECONDS, SLOW_BYTES = 60.0, 1000.0  # a server that sends fewer bytes per second for so long is given up
+_ATTEMPTS = 1000  # with new data each
 _BLOCK = 1 << 16
 _PASSING = (408, 429, 500, 502, 503, 504)  # HTTP status codes for which another attempt may succeed
 
@@ -42,6 +45,7 @@ def download(
     sha256: str | None = None,
     progress: bool = True,
     advise: bool = True,
+    limit: int = MOST,
 ) -> Path:
     """Download `url` to `path`; returns the path.
 
@@ -55,9 +59,11 @@ def download(
         md5, sha256: expected checksums in hexadecimal; None is not checked.
         progress: show a progress bar.
         advise: end an error message with what to download by hand and where to put it.
+        limit: the most bytes that are taken from the server.
 
     Raises:
-        InputError: no such file, no network, a wrong checksum, or no disk space; or another process is fetching it.
+        InputError: no such file, no network, a server that is too slow or sends more than `limit`, a wrong checksum, or
+            no disk space; or another process is fetching it.
     """
     target = Path(path)
     sums = {"md5": md5, "sha256": sha256}
@@ -74,7 +80,7 @@ def download(
         with locked(target.with_name(f".{target.name}.lock"), f"{target} is being fetched already"):
             if not checkable:
                 part.unlink(missing_ok=True)
-            _Transfer(url, part, checkable, progress).run()
+            _Transfer(url, part, checkable, progress, limit).run()
             if wrong := _wrong_sum(part, sums):
                 part.unlink()
                 raise _Failed(f"this is not the expected file: {wrong}. It was removed; trying again may help")
@@ -121,17 +127,18 @@ class _Transfer:
     """One download with all its attempts.
 
     resumable: whether to resume a part of unknown origin, because a checksum will show whether it was right.
+    limit: the most bytes.
     """
 
-    def __init__(self, url: str, part: Path, resumable: bool, progress: bool) -> None:
-        self.url, self.part, self.resumable, self.progress = url, part, resumable, progress
+    def __init__(self, url: str, part: Path, resumable: bool, progress: bool, limit: int) -> None:
+        self.url, self.part, self.resumable, self.progress, self.limit = url, part, resumable, progress, limit
         self.validator: str | None = None  # identifies the version of the file on the server
         self.received = False
 
     def run(self) -> None:
         """Try until the file is complete. Only attempts without new data count towards giving up."""
         best, failures = self._size(), 0
-        while True:
+        for _ in range(_ATTEMPTS):
             try:
                 return self._attempt()
             except _Cut as cut:
@@ -141,6 +148,7 @@ class _Transfer:
                     raise _Failed(f"{cut}; gave up after {failures} attempts without new data") from None
                 self._say(f"{cut}; trying again in {PAUSES[failures]:.0f} s")
                 time.sleep(PAUSES[failures])
+        raise _Failed(f"the connection broke {_ATTEMPTS} times")
 
     def _attempt(self) -> None:
         start = self._size() if self.resumable or self.validator else 0
@@ -192,26 +200,39 @@ class _Transfer:
         free = shutil.disk_usage(self.part.parent).free
         if total is not None and total - start > free:
             raise _Failed(f"{total - start} bytes to download, but only {free} bytes are free in {self.part.parent}")
+        self._check_size(total or 0)
         name = self.part.name.removesuffix(".part")
         with (
             open(self.part, "ab" if start else "wb") as file,
             Progress(name, total, start, "B", self.progress) as progress,
         ):
             for block in self._blocks(response):
-                file.write(block)
                 start += len(block)
+                self._check_size(start)
+                file.write(block)
                 progress.reach(start)
+
+    def _check_size(self, size: int) -> None:
+        if size > self.limit:
+            self._forget()
+            raise _Failed(
+                f"the server sends more than {self.limit / 1e6:.0f} MB, the most that is expected; this is not the "
+                "expected file"
+            )
 
     def _blocks(self, response: IO[bytes]) -> Iterator[bytes]:
         """The blocks of the response; reading errors are kept apart from errors of writing the file."""
+        read = getattr(response, "read1", response.read)  # `read` waits for a whole block
+        pace = _Pace()
         while True:
             try:
-                block = response.read(_BLOCK)
+                block = read(_BLOCK)
             except (OSError, http.client.HTTPException) as error:
                 raise _Cut(f"the connection broke ({_words(error)})") from None
             if not block:
                 return
             self.received = True
+            pace.add(len(block))
             yield block
 
     def _failure(self, error: Exception) -> _Failed:
@@ -232,6 +253,22 @@ class _Transfer:
     def _say(self, text: str) -> None:
         if self.progress:
             print(f"{self.url}: {text}", file=sys.stderr, flush=True)
+
+
+class _Pace:
+    """Raises _Failed when too few bytes came within SLOW_SECONDS."""
+
+    def __init__(self) -> None:
+        self._since, self._bytes = time.monotonic(), 0
+
+    def add(self, count: int) -> None:
+        self._bytes += count
+        passed = time.monotonic() - self._since
+        if passed < SLOW_SECONDS:
+            return
+        if self._bytes < SLOW_BYTES * passed:
+            raise _Failed(f"the server is too slow: {self._bytes} bytes in {passed:.0f} s")
+        self._since, self._bytes = time.monotonic(), 0
 
 
 def _content_range(text: str) -> tuple[int | None, int | None]:

@@ -104,7 +104,7 @@ def _datum(path: str, entry: ListEntry, conversion: Conversion) -> Any:
     suffix = os.path.splitext(path)[1].lstrip(".").lower()
     kind = conversion.encode_type or (suffix if conversion.encoded else "")
     try:
-        image = read_pixels(path, colour=not conversion.gray)
+        image: NDArray[Any] = read_pixels(path, colour=not conversion.gray)
     except InputError:
         return None
     resized = bool(conversion.height and conversion.width)

@@ -18,6 +18,7 @@ from PIL import Image
 
 from ..errors import InputError
 from ..files import cpus
+from ..reading import reading
 from .indexed_png import SIGNATURE
 from .mapped_arrays import map_values, open_npy
 
@@ -50,11 +51,9 @@ def read_pixels(path: str | os.PathLike[str], colour: bool = True, upright: bool
         InputError: the file is missing or damaged; names it.
     """
     flags = cv2.IMREAD_COLOR if colour else cv2.IMREAD_GRAYSCALE
-    try:
+    with reading(path, "the image", "cannot read the image"):
         data = np.fromfile(path, np.uint8)
         image = cv2.imdecode(data, flags | cv2.IMREAD_IGNORE_ORIENTATION) if data.size else None
-    except (OSError, ValueError, cv2.error) as error:
-        raise InputError(f"{os.fspath(path)}: cannot read the image: {getattr(error, 'strerror', error)}") from None
     if image is None:
         raise InputError(f"{os.fspath(path)}: cannot read the image: damaged, or a format that OpenCV does not support")
     pixels = np.asarray(image, np.uint8)
@@ -74,12 +73,9 @@ def image_header(path: str | os.PathLike[str], with_orientation: bool = True) ->
 
     with_orientation: read the EXIF data too; otherwise the orientation is given as 1.
     """
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-            return ImageHeader(height, width, _orientation(image) if with_orientation else 1)
-    except (OSError, Image.DecompressionBombError) as error:
-        raise InputError(f"{os.fspath(path)}: cannot read the image: {error}") from None
+    with reading(path, "the image", "cannot read the image"), Image.open(path) as image:
+        width, height = image.size
+        return ImageHeader(height, width, _orientation(image) if with_orientation else 1)
 
 
 def _orientation(image: Image.Image) -> int:
@@ -185,11 +181,9 @@ def _open_npy(path: Path) -> NDArray[Any]:
 
 def _open_ppm(path: Path) -> NDArray[np.uint8] | None:
     """A binary PPM of 8 bits, memory-mapped; None for another kind, which OpenCV may support."""
-    try:
+    with reading(path, "the image", "cannot read the image"):
         with path.open("rb") as file:
             match = _PPM.match(file.read(1024))
-    except OSError as error:
-        raise InputError(f"{path}: cannot {_WHAT}: {error.strerror or error}") from None
-    if match is None:
-        return None
-    return map_values(path, _WHAT, np.uint8, match.end(), (int(match[2]), int(match[1]), 3))
+        if match is None:
+            return None
+        return map_values(path, _WHAT, np.uint8, match.end(), (int(match[2]), int(match[1]), 3))

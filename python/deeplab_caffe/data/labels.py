@@ -9,11 +9,12 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from ..arrays import Label, Palette
 from ..errors import InputError
 from ..files import replacing
+from ..reading import reading
 from . import indexed_png
 
 _PNG_COLOUR_NAMES = {2: "RGB", 4: "grey with alpha", 6: "RGB with alpha"}
@@ -29,11 +30,13 @@ def read_label(path: str | os.PathLike[str]) -> Label:
     Raises:
         InputError: the file is missing or damaged, or has colours, 16-bit values or JPEG compression.
     """
-    try:
-        with open(path, "rb") as file:
-            data = file.read()
-    except OSError as error:
-        raise InputError(f"{os.fspath(path)}: cannot read the label file: {error.strerror}") from None
+    with reading(path, "the label file", "damaged label file"):
+        return _read_label(path)
+
+
+def _read_label(path: str | os.PathLike[str]) -> Label:
+    with open(path, "rb") as file:
+        data = file.read()
     header = indexed_png.read_header(data)
     if header is None:
         return _read_other(path)
@@ -42,10 +45,7 @@ def read_label(path: str | os.PathLike[str]) -> Label:
         raise _not_indices(path, f"an {_PNG_COLOUR_NAMES[colour]} PNG, {depth} bits per channel")
     if depth == 16:
         raise _not_indices(path, "a 16-bit PNG")
-    try:
-        label = indexed_png.decode_indices(data)
-    except ValueError as error:
-        raise InputError(f"{os.fspath(path)}: damaged label file: {error}") from None
+    label = indexed_png.decode_indices(data)
     if label is not None:
         return label
     if colour == indexed_png.GREY and depth == 8:
@@ -155,7 +155,7 @@ def _read_other(path: str | os.PathLike[str]) -> Label:
             kind, mode = image.format, image.mode
     except Image.DecompressionBombError as error:
         raise _too_large(path, error) from None
-    except (UnidentifiedImageError, OSError):
+    except Exception:  # Pillow raises almost anything on damaged bytes
         raise InputError(f"{os.fspath(path)}: not an image file, or damaged; expected an 8-bit PNG") from None
     if kind == "JPEG":
         raise _not_indices(path, f"a JPEG (mode {mode}), whose compression changes values,")
@@ -170,8 +170,6 @@ def _read_with_pillow(path: str | os.PathLike[str]) -> Label:
             return np.array(image, dtype=np.uint8)
     except Image.DecompressionBombError as error:
         raise _too_large(path, error) from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"{os.fspath(path)}: damaged label file: {error}") from None
 
 
 def _too_large(path: str | os.PathLike[str], error: Exception) -> InputError:

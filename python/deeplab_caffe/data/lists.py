@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ..errors import InputError
 from ..files import replacing
+from ..reading import reading
 from .list_advice import advice, advice_for_word
 
 _WORD = re.compile(r'"([^"]+)"(?=[ \t\r\v\f]|$)|([^ \t\r\v\f]+)')
@@ -41,10 +42,8 @@ def read_list(path: str | os.PathLike[str], needs_label: bool = True) -> list[Li
         InputError: the file cannot be read, is not text, is empty, or a line is blank or has no label; names list and
             line.
     """
-    try:
+    with reading(path, "the list"):
         lines = _lines(path)
-    except OSError as error:
-        raise InputError(f"{os.fspath(path)}: cannot read the list: {error.strerror}") from None
     if strange := next((n for n, line in enumerate(lines, 1) if _NO_TEXT.search(line)), None):
         raise InputError(
             f"{os.fspath(path)}:{strange}: not a text file; expected a list, one '<image> <label>' per line"
@@ -63,10 +62,8 @@ def read_numbered_list(path: str | os.PathLike[str]) -> list[ListEntry]:
     Raises:
         InputError: the list cannot be read or is empty, or a line has no such number; names list and line.
     """
-    try:
+    with reading(path, cannot="source: '{path}': cannot read the list: {reason}"):
         lines = _lines(path)
-    except OSError as error:
-        raise InputError(f"source: '{os.fspath(path)}': cannot read the list: {error.strerror}") from None
     if not any(line.strip() for line in lines):
         raise InputError(f"{os.fspath(path)}: the list is empty; expected one '<image> <label>' per line")
     entries = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,28 +11,31 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..errors import InputError
+from ..reading import reading
 
 
 def open_npy(path: Path, what: str) -> NDArray[Any]:
     """Memory-map a .npy file; raises InputError `cannot <what>`, which names the file."""
-    try:
+    with _reading(path, what):
         return np.lib.format.open_memmap(path, mode="r")
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, what, error) from None
 
 
 def map_values(path: Path, what: str, dtype: DTypeLike, offset: int, shape: tuple[int, ...]) -> NDArray[Any]:
     """Memory-map values from byte `offset` on; raises InputError `cannot <what>`, which names the file."""
-    try:
+    with _reading(path, what):
         return np.memmap(path, dtype, "r", offset, shape)
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, what, error) from None
 
 
-def _unreadable(path: Path, what: str, error: Exception) -> InputError:
-    reason = getattr(error, "strerror", None) or str(error)
-    if "mmap length" in reason:
-        reason = f"truncated, at {path.stat().st_size} bytes"
-    elif "magic string" in reason:
-        reason = "not a .npy file"
-    return InputError(f"{path}: cannot {what}: {reason}")
+@contextmanager
+def _reading(path: Path, what: str) -> Iterator[None]:
+    """As `reading`, with NumPy's messages in plain words."""
+    try:
+        with reading(path, damaged=f"cannot {what}", cannot=f"{{path}}: cannot {what}: {{reason}}"):
+            yield
+    except InputError as error:
+        reason = str(error.__cause__)
+        if "mmap length" in reason or "larger than file size" in reason:
+            raise InputError(f"{path}: cannot {what}: truncated, at {path.stat().st_size} bytes") from None
+        if "magic string" in reason:
+            raise InputError(f"{path}: cannot {what}: not a .npy file") from None
+        raise

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import scipy.io
 
 from ..arrays import Label
 from ..errors import InputError
 from ..files import cpus, write_text
+from ..formats.mat_files import read_mat
 from ..locks import locked_folder
 from ..progress import tracked
+from ..reading import read_text, reading
 from .archive import unpack
 from .download import check_sums, download
 from .labels import check_labels, read_label, write_grey_label
@@ -130,15 +131,16 @@ def read_sbd_label(path: str | os.PathLike[str]) -> Label:
     Raises:
         InputError: the file is missing, damaged or not a label of SBD.
     """
+    if not os.path.exists(path):
+        raise InputError(f"{os.fspath(path)}: does not exist; unpack SBD's {SBD_ARCHIVE.name} again")
     try:
-        label = scipy.io.loadmat(os.fspath(path), variable_names=["GTcls"])["GTcls"][0, 0]["Segmentation"]
-    except FileNotFoundError:
-        raise InputError(f"{os.fspath(path)}: does not exist; unpack SBD's {SBD_ARCHIVE.name} again") from None
-    except Exception as error:  # loadmat raises many kinds of errors for damaged files
+        with reading(path):
+            label = np.asarray(read_mat(path, "GTcls")["Segmentation"])
+    except InputError as error:
+        reason = str(error).removeprefix(f"{os.fspath(path)}: ")
         raise InputError(
-            f"{os.fspath(path)}: damaged or not a label of SBD ({type(error).__name__}: {error}); "
-            f"unpack {SBD_ARCHIVE.name} again"
-        ) from None
+            f"{os.fspath(path)}: damaged or not a label of SBD ({reason}); unpack {SBD_ARCHIVE.name} again"
+        ) from error
     if label.ndim != 2 or not label.size or label.dtype != np.uint8:
         raise InputError(
             f"{os.fspath(path)}: expected GTcls.Segmentation (H, W) uint8, got {label.dtype} of shape {label.shape}"
@@ -188,7 +190,7 @@ def _sbd_ids(sbd: Path) -> list[str]:
     for path in paths:
         if not path.is_file():
             raise InputError(f"{path}: does not exist; expected SBD's folder 'dataset' with train.txt, val.txt and cls")
-    return [name for path in paths for name in path.read_text(encoding="utf-8").split()]
+    return [name for path in paths for name in read_text(path, "the list").split()]
 
 
 def _missing_of_voc(voc: Path) -> list[Path]:
@@ -247,7 +249,7 @@ def _print_counts(voc: Path) -> None:
     counts = {}
     for name in COUNTS:
         path = voc / "list" / f"{name}_id.txt"
-        counts[name] = len(path.read_text(encoding="utf-8").split()) if path.is_file() else 0
+        counts[name] = len(read_text(path, "the list").split()) if path.is_file() else 0
     print(f"{voc}: images in the lists: " + ", ".join(f"{name} {count}" for name, count in counts.items()))
     for name, count in counts.items():
         if count != COUNTS[name]:
@@ -260,7 +262,7 @@ def _read_ids(root: Path, part: str, required: bool) -> list[str]:
         if required:
             raise InputError(f"{path}: does not exist; expected a VOC 2012 folder with ImageSets and JPEGImages")
         return []
-    return path.read_text(encoding="utf-8").split()
+    return read_text(path, "the list").split()
 
 
 def _write(root: Path, part: str, ids: Iterable[str], labels: str | None) -> list[Path]:

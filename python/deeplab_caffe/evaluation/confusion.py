@@ -85,17 +85,21 @@ class Scores:
         """Compute the scores of a (C, C) matrix with ground truth in rows (Long et al. 2015, section 5)."""
         matrix = np.asarray(matrix, np.float64)
         hits, truth = np.diag(matrix), matrix.sum(1)
-        union = truth + matrix.sum(0) - hits
-        iou = np.divide(hits, union, out=np.full(len(hits), np.nan), where=union > 0)
+        iou = class_ious(hits, truth, matrix.sum(0))
         recall = hits[truth > 0] / truth[truth > 0]
         total = truth.sum()
         return cls(
-            mean_iou=_mean(iou[union > 0]),
+            mean_iou=float(mean_iou(iou)),
             per_class_iou=iou,
             pixel_accuracy=float(hits.sum() / total) if total else math.nan,
             mean_accuracy=_mean(recall),
             frequency_weighted_iou=float((truth * np.nan_to_num(iou)).sum() / total) if total else math.nan,
         )
+
+    @property
+    def classes(self) -> list[int]:
+        """The classes that the mean IoU is over."""
+        return [int(number) for number in np.flatnonzero(~np.isnan(self.per_class_iou))]
 
     def to_json(self, class_names: Sequence[str]) -> dict[str, Any]:
         """A dict for `json.dumps`; NaN becomes None. InputError if the number of class names differs."""
@@ -111,7 +115,7 @@ class Scores:
         other: Scores | None = None,
         headings: tuple[str, str] = ("before CRF", "after CRF"),
     ) -> str:
-        """A plain-text table in percent.
+        """A plain-text table in percent, under a line that says which classes the mean is over.
 
         Args:
             class_names: C names.
@@ -124,7 +128,10 @@ class Scores:
         names = [*class_names, *_SUMMARY.values()]
         rows = [[*s.per_class_iou.tolist(), *(getattr(s, key) for key in _SUMMARY)] for s in columns]
         width = max(map(len, names))
-        lines = [" " * width + "".join(f"{h:>12}" for h in headings) + f"{'change':>9}"] if other else []
+        lines = [f"IoU in %; {MEAN_IOU_RULE}"]
+        if other:
+            lines += differing_classes(class_names, self.per_class_iou, other.per_class_iou, headings)
+            lines += [" " * width + "".join(f"{h:>12}" for h in headings) + f"{'change':>9}"]
         for place, name in enumerate(names):
             if place == len(class_names):
                 lines.append("-" * (width + 12 * len(columns) + (9 if other else 0)))
@@ -138,6 +145,48 @@ class Scores:
             raise InputError(
                 f"expected {len(self.per_class_iou)} class names, one for each IoU, but got {len(class_names)}"
             )
+
+
+#: the rule of VOC's devkit and of FCN, for every table of this package
+MEAN_IOU_RULE = (
+    "the mean is over the classes that occur in the labels or the predictions (predicted but in no label: 0)"
+)
+
+
+def class_ious(
+    hits: NDArray[np.float64], truth: NDArray[np.float64], found: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """IoU of each class, NaN for those that occur neither in the labels nor in the predictions.
+
+    Args:
+        hits: (..., C) pixels of a class that are predicted as it.
+        truth: (..., C) pixels of a class in the labels.
+        found: (..., C) pixels that are predicted as it.
+    """
+    union = truth + found - hits
+    return np.divide(hits, union, out=np.full(np.shape(hits), np.nan), where=union > 0)
+
+
+def mean_iou(ious: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean (...) of IoUs (..., C) over the classes that are not NaN; NaN if there are none."""
+    counted = ~np.isnan(ious)
+    count = counted.sum(axis=-1)
+    return np.divide(np.where(counted, ious, 0).sum(axis=-1), count, out=np.full(count.shape, np.nan), where=count > 0)
+
+
+def differing_classes(
+    class_names: Sequence[str],
+    first: Sequence[float | None] | NDArray[np.float64],
+    second: Sequence[float | None] | NDArray[np.float64],
+    headings: tuple[str, str],
+) -> list[str]:
+    """A line for each of two columns of IoUs that averages over classes that the other does not; none: NaN or None."""
+    occurs = [~np.isnan(np.array(column, np.float64)) for column in (first, second)]
+    lines = []
+    for heading, own, other in zip(headings, occurs, occurs[::-1], strict=True):
+        if names := [class_names[number] for number in np.flatnonzero(own & ~other)]:
+            lines.append(f"the mean {heading} is over {own.sum()} classes, also {', '.join(names)}")
+    return lines
 
 
 _SUMMARY = {

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..files import replacing, write_text
+from ..reading import read_bytes
 from . import figures
-from .confusion import Scores
+from .confusion import MEAN_IOU_RULE, Scores, differing_classes
 from .figures import Rgb
 from .training_curves import TrainingStage, loss_curve
 
@@ -101,6 +102,7 @@ def write_report(report: Report, path: str | os.PathLike[str]) -> list[Path]:
         legend=_legend(report),
         headline=_headline(report),
         classes=_class_rows(report),
+        mean_over=_mean_over(report),
         pictures={name: _data_uri(content, "png") for name, content in pictures.items()},
         duration=_duration,
     )
@@ -149,10 +151,7 @@ def _pictures(report: Report) -> dict[str, bytes]:
     if report.training:
         pictures["loss"] = loss_curve(report.training)
     if report.heat_map is not None:
-        try:
-            pictures["search"] = Path(report.heat_map).read_bytes()
-        except OSError as error:
-            raise InputError(f"{os.fspath(report.heat_map)}: cannot read the heat map: {error.strerror}") from None
+        pictures["search"] = read_bytes(report.heat_map, "the heat map")
     return pictures
 
 
@@ -216,6 +215,15 @@ def _class_rows(report: Report) -> list[dict[str, Any]]:
             texts.append("–" if np.isnan(sum(values)) else f"{100 * (values[1] - values[0]):+.1f}")
         rows.append({"name": name, "colour": tuple(map(int, report.palette[k])), "values": texts})
     return rows
+
+
+def _mean_over(report: Report) -> list[str]:
+    """Which classes the mean IoU is over, and where the two columns differ."""
+    lines = [MEAN_IOU_RULE]
+    if report.before is not None and report.after is not None:
+        columns = report.before.per_class_iou, report.after.per_class_iou
+        lines += differing_classes(report.class_names, *columns, ("before CRF", "after CRF"))
+    return lines
 
 
 def _duration(seconds: float) -> str:

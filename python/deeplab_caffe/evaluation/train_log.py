@@ -12,17 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..reading import reading
 
 # The date is mmdd, or yyyymmdd since glog 0.5; other text, such as a scheduler's time, may precede it.
 _PREFIX = re.compile(r"^.*?\b[IWEF](\d{4})?(\d\d)(\d\d) (\d\d):(\d\d):(\d\d)\.(\d+)\s+\d+ [^\]\s]+:\d+\] ?")
 _NUMBER = r"([-+]?(?:1\.#\w+|\d+\.?\d*(?:e[-+]?\d+)?|nan|inf))(?:\(\w+\))?"
 _TOP = r"([^=]*\S)"
-_ITERATION = re.compile(rf"Iteration (\d+)\b[^=]*, (loss|lr) = {_NUMBER}", re.I)
-_TESTING = re.compile(r"Iteration (\d+), Testing net(?: \(#(\d+)\))?")
+_ITERATION = re.compile(rf"Iteration (\d{{1,10}})\b[^=]*, (loss|lr) = {_NUMBER}", re.I)
+_TESTING = re.compile(r"Iteration (\d{1,10}), Testing net(?: \(#(\d+)\))?")
 _OUTPUT = re.compile(rf"(Train|Test) net output #(\d+): {_TOP} = {_NUMBER}", re.I)
 _SCORE = re.compile(rf"Test score #(\d+): {_NUMBER}", re.I)
 _TEST_LOSS = re.compile(rf"Test loss: {_NUMBER}", re.I)
-_BATCH = re.compile(rf"Batch (\d+), {_TOP} = {_NUMBER}", re.I)
+_BATCH = re.compile(rf"Batch (\d{{1,10}}), {_TOP} = {_NUMBER}", re.I)
 
 Column = dict[int, float]
 
@@ -63,15 +64,12 @@ def read_train_log(*paths: str | os.PathLike[str]) -> TrainLog:
     """
     reader = _Reader()
     for path in paths:
-        try:
-            with open(path, encoding="utf-8", errors="replace") as file:
-                reader.read(file)
-        except OSError as error:
-            raise InputError(f"{os.fspath(path)}: cannot read the log: {error.strerror}") from None
-    if not reader.log.columns:
+        with reading(path, "the log"), open(path, encoding="utf-8", errors="replace") as file:
+            reader.read(file)
+    if not reader.result().columns:
         names = ", ".join(os.fspath(path) for path in paths)
         raise InputError(f"{names}: no line 'Iteration N, loss = ...'; expected the log of a training with display > 0")
-    return reader.log
+    return reader.result()
 
 
 def parse_train_log(text: str) -> TrainLog:
@@ -84,7 +82,7 @@ def parse_train_log(text: str) -> TrainLog:
     """
     reader = _Reader()
     reader.read(text.splitlines(keepends=True))
-    return reader.log
+    return reader.result()
 
 
 class _Reader:
@@ -107,6 +105,10 @@ class _Reader:
                 self._clock.set(prefix)
                 text = text[prefix.end() :]
             self._line(text.rstrip(), cut=not line.endswith("\n"))
+
+    def result(self) -> TrainLog:
+        """The log without columns of which a step back has left nothing."""
+        return TrainLog({name: column for name, column in self.log.columns.items() if column}, self.log.seconds)
 
     def _line(self, text: str, cut: bool) -> None:
         for pattern, take in _LINES:

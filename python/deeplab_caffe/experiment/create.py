@@ -17,6 +17,7 @@ from ..data.synthetic import description
 from ..errors import InputError
 from ..files import write_text
 from ..nets import GeneratorOptions, check_options, command_line, experiment_folder, look_up, prototxt_folder
+from ..reading import read_json, reason_of
 from ..spelling import did_you_mean
 from .folder import Experiment
 
@@ -216,18 +217,19 @@ def _remembered(folder: Path, forget: Sequence[str] = ()) -> dict[str, Any]:
     """The settings saved in an experiment's folder; empty if it is new. Options to forget are removed from it."""
     path = folder / _SAVED
     try:
-        before = dict(json.loads(path.read_text()))
+        before = dict(read_json(path)) if forget or path.exists() else {}
         options = dict(before.get("options", {}))
-    except FileNotFoundError:
-        before, options = {}, {}
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"{path}: invalid ({error}); remove it to start with new settings") from None
-    for option in forget:
-        _forget(option.replace("-", "_"), options, path)
-    try:
+        for option in forget:
+            _forget(option.replace("-", "_"), options, path)
         GeneratorOptions(**options)
-    except (TypeError, InputError) as error:
-        raise InputError(f"{path}: invalid ({error}); --forget OPTION removes one, or remove the file") from None
+        if not isinstance(before.get("data"), str | None):
+            raise TypeError(f"data is {before['data']!r}; expected a path")
+    except Exception as error:
+        if forget and isinstance(error, InputError):
+            raise
+        reason = reason_of(error.__cause__ or error)
+        ways = "remove it to start with new settings, or one option with --forget OPTION"
+        raise InputError(f"{path}: invalid ({reason}); {ways}") from error
     if forget:
         before["options"] = options
         write_text(path, json.dumps(before, indent=1) + "\n")

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..errors import InputError
 from ..files import write_text
+from ..reading import read_json
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,8 @@ class Snapshots:
     @staticmethod
     def _read(marker: Path) -> dict[str, Any]:
         try:
-            stated = json.loads(marker.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            stated = read_json(marker)
+        except InputError:
             return {}
         return stated if isinstance(stated, dict) else {}
 

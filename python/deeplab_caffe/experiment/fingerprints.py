@@ -16,6 +16,7 @@ from ..formats import schema
 from ..formats.messages import to_message
 from ..formats.prototxt import Document
 from ..progress import tracked
+from ..reading import read_json
 
 #: solver fields that affect logging and snapshots but not the result
 _NOT_LEARNED = ("display", "snapshot", "snapshot_format", "snapshot_diff", "debug_info", "solver_mode", "device_id")
@@ -110,7 +111,7 @@ def _state(path: str) -> str | None:
     """Size and modification time of a file; None if there is no such file."""
     try:
         state = os.stat(path)
-    except OSError:
+    except (OSError, ValueError):  # a name that cannot exist
         return None
     return f"{state.st_size} {state.st_mtime_ns}"
 
@@ -118,7 +119,7 @@ def _state(path: str) -> str | None:
 def _read_cache(path: Path) -> dict[str, list[str]]:
     """{file: [state, hash]}; empty if there is none, or it is damaged."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path)
         return {name: [str(state), str(digest)] for name, (state, digest) in found.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (InputError, ValueError, TypeError, AttributeError):
         return {}

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..data import read_list
 from ..errors import InputError
 from ..files import write_text
+from ..reading import read_json, reason_of
 
 
 def record_path(weights: Path) -> Path:
@@ -29,10 +30,11 @@ def trained_on(weights: Path) -> dict[str, list[str]]:
     if not path.is_file():
         return {}
     try:
-        lists = json.loads(path.read_text())["lists"]
+        lists = read_json(path)["lists"]
         return {str(name): [str(image) for image in images] for name, images in lists.items()}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: damaged ({error}); remove it to continue without it") from None
+    except Exception as error:
+        reason = reason_of(error.__cause__ or error)
+        raise InputError(f"{path}: damaged ({reason}); remove it to continue without it") from error
 
 
 def warning(weights: Path, name: str, images: Iterable[str]) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import errno
 import os
 import shutil
 from collections.abc import Sequence
@@ -11,6 +11,8 @@ from typing import Any
 
 from ..data import ListEntry, list_id, list_ids
 from ..errors import InputError
+from ..reading import read_json as _read_json
+from ..reading import reason_of
 
 #: file that is written last into a folder of results
 DONE = "done.json"
@@ -46,12 +48,13 @@ def empty_folder(folder: Path) -> None:
 
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object that an earlier stage wrote; InputError if it is missing or damaged."""
+    if not path.exists():
+        raise InputError(f"{path}: cannot read the file: {os.strerror(errno.ENOENT)}; run its stage first")
     try:
-        value = json.loads(path.read_text())
-    except OSError as error:
-        raise InputError(f"{path}: cannot read the file: {error.strerror}; run its stage first") from None
-    except ValueError as error:
-        raise InputError(f"{path}: damaged ({error}); run the stage that writes it again, with --force") from None
+        value = _read_json(path)
+    except InputError as error:
+        reason = reason_of(error.__cause__ or error)
+        raise InputError(f"{path}: damaged ({reason}); run the stage that writes it again, with --force") from error
     if not isinstance(value, dict):
         raise InputError(f"{path}: damaged; run the stage that writes it again, with --force")
     return value

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files import write_text
+from ..reading import read_json
 from .folder import Experiment
 
 #: the stages, in the order in which they run
@@ -32,10 +33,11 @@ def write_record(experiment: Experiment, name: str, inputs: str, seconds: float)
 def read_record(experiment: Experiment, name: str) -> dict[str, Any] | None:
     """The record of a finished stage: "inputs" and "seconds"; None if it is not finished or the record is damaged."""
     try:
-        record = json.loads(record_path(experiment, name).read_text())
-    except (OSError, ValueError):
+        record = read_json(record_path(experiment, name))
+        record["seconds"] = float(record["seconds"])
+        return record if isinstance(record["inputs"], str) else None
+    except Exception:  # damaged: the stage runs again
         return None
-    return record if isinstance(record, dict) and {"inputs", "seconds"} <= set(record) else None
 
 
 def durations(experiment: Experiment) -> dict[str, float]:

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from google.protobuf.message import DecodeError
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from ..errors import InputError
+from ..reading import CANNOT_OPEN, reading
 from . import schema
 from .layer_facts import facts_of
 from .weights import encode_bytes, encode_varint, fields
@@ -67,18 +67,10 @@ def read_binary_net(path: str | os.PathLike[str], dialect: str | None = None) ->
     Raises:
         InputError: the file is damaged, matches no dialect, or matches two with different meanings.
     """
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"Could not open file {path}: {error.strerror}") from None
-    try:
-        parts = list(fields(memoryview(data)))
+    with reading(path, damaged="damaged or not a binary net", cannot=CANNOT_OPEN):
+        parts = list(fields(memoryview(Path(path).read_bytes())))
         net = schema.NetParameter.FromString(_translated(parts, dialect, str(path)))
         unknown = list(_unknown(net))
-    except InputError:
-        raise
-    except (ValueError, DecodeError) as error:
-        raise InputError(f"{path}: damaged or not a binary net: {error}") from None
     if not net.layer and not net.layers:
         raise InputError(f"{path}: has no layers; expected a binary net")
     for name, number in unknown:

@@ -23,7 +23,7 @@ from .writer import format_float, format_message
 #: the loss of DeepLab's first release with class weights or several ignored labels
 _WEIGHTED_LOSS = "WeightedSoftmaxWithLoss"
 _NOT_LEARNED = "param { lr_mult: 0 decay_mult: 0 }"
-_WITHOUT_EFFECT = {"update_global_stats": "false"}
+_WITHOUT_EFFECT = {"update_global_stats": "false", "apply_exif": "false"}
 
 
 def to_bvlc(document: Document) -> str:

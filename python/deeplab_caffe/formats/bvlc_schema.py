@@ -25,6 +25,6 @@ LACKING: Mapping[str, frozenset[str]] = {
     "LayerParameter": params_beyond_bvlc(lambda row: True) | {"strict_dim"},
     "BatchNormParameter": frozenset({"update_global_stats"}),
     "ConvolutionParameter": frozenset({"hole", "hole_h", "hole_w"}),
-    "ImageDataParameter": frozenset({"has_label", "ignore_label", "label_type", "max_labels"}),
+    "ImageDataParameter": frozenset({"apply_exif", "has_label", "ignore_label", "label_type", "max_labels"}),
     "TransformationParameter": frozenset({"crop_height", "crop_width", "scale_factors"}),
 }

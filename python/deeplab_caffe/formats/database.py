@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-import lmdb
-
 from ..errors import InputError
+from ..reading import reading, reason_of
+from .lmdb_pages import LmdbFile
 
 
 class Database(Protocol):
@@ -55,39 +56,29 @@ def _kind(path: str) -> str | None:
 
 
 class _Lmdb:
-    """An LMDB environment, opened without its lock file: nothing is written to the folder."""
+    """An LMDB, read without its lock file: nothing is written to the folder."""
 
     def __init__(self, path: str) -> None:
-        self.path = path
-        try:
-            self._env = lmdb.open(path, readonly=True, create=False, lock=False)
-        except lmdb.Error as error:
-            raise InputError(f"{path}: cannot open the LMDB: {error}") from None
-        # Reading beyond the end of a memory-mapped file would kill the process.
-        size = os.path.getsize(os.path.join(path, "data.mdb"))
-        expected = (self._env.info()["last_pgno"] + 1) * self._env.stat()["psize"]
-        if size < expected:
-            raise InputError(f"{path}: data.mdb is truncated: expected {expected} bytes, got {size}; copy it again")
+        self.path = os.path.join(path, "data.mdb")
+        with reading(self.path, "the LMDB", "cannot open the LMDB"):
+            self._file = LmdbFile(self.path)
+
+    def _reading(self) -> AbstractContextManager[None]:
+        return reading(self.path, "the LMDB", "the LMDB is damaged")
 
     def __len__(self) -> int:
-        return int(self._env.stat()["entries"])
+        return self._file.entries
 
     def keys(self) -> Iterator[bytes]:
-        try:
-            with self._env.begin() as transaction, transaction.cursor() as cursor:
-                yield from cursor.iternext(keys=True, values=False)
-        except lmdb.Error as error:
-            raise InputError(f"{self.path}: the LMDB is damaged: {error}") from None
+        with self._reading():
+            yield from self._file.keys()
 
     def get(self, key: bytes) -> bytes:
-        try:
-            with self._env.begin() as transaction:
-                value = transaction.get(key)
-        except lmdb.Error as error:
-            raise InputError(f"{self.path}: the LMDB is damaged: {error}") from None
+        with self._reading():
+            value = self._file.get(key)
         if value is None:
             raise InputError(f"{self.path}: record {key!r} is missing")
-        return bytes(value)
+        return value
 
 
 class _LevelDb:
@@ -101,10 +92,12 @@ class _LevelDb:
         return sum(1 for _ in self.keys())
 
     def keys(self) -> Iterator[bytes]:
-        yield from self._database.iterator(include_value=False)
+        with reading(self.path, "the LevelDB", "the LevelDB is damaged"):
+            yield from self._database.iterator(include_value=False)
 
     def get(self, key: bytes) -> bytes:
-        value = self._database.get(key)
+        with reading(self.path, "the LevelDB", "the LevelDB is damaged"):
+            value = self._database.get(key)
         if value is None:
             raise InputError(f"{self.path}: record {key!r} is missing")
         return bytes(value)
@@ -127,7 +120,7 @@ def _leveldb(path: str) -> _LevelDb:
     if database is None:
         try:
             database = _LevelDb(path, plyvel.DB(path, create_if_missing=False))
-        except plyvel.Error as error:
-            raise InputError(f"{path}: cannot open the LevelDB: {error}") from None
+        except Exception as error:
+            raise InputError(f"{path}: cannot open the LevelDB: {reason_of(error)}") from error
         _open_leveldbs[key] = database
     return database

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import math
 import os
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from google.protobuf.message import DecodeError
 
 from ..errors import InputError
 from ..files import replacing
+from ..reading import reading, reason_of
 from . import schema
 
 
@@ -23,7 +24,7 @@ def parse_datum(value: bytes) -> Any:
     datum = schema.Datum()
     try:
         datum.ParseFromString(value)
-    except DecodeError:
+    except Exception:
         raise InputError(f"not a Datum, or truncated ({len(value)} bytes)") from None
     return datum
 
@@ -75,13 +76,8 @@ def read_mean_file(path: str | os.PathLike[str]) -> np.ndarray:
         InputError: the file cannot be read, is not a BlobProto, or is not a single image.
     """
     blob = schema.BlobProto()
-    try:
-        with open(path, "rb") as file:
-            blob.ParseFromString(file.read())
-    except OSError as error:
-        raise InputError(f"{os.fspath(path)}: cannot read the mean file: {error.strerror}") from None
-    except DecodeError:
-        raise InputError(f"{os.fspath(path)}: not a mean file (BlobProto), or truncated") from None
+    with reading(path, "the mean file", "not a mean file (BlobProto), or truncated"):
+        blob.ParseFromString(Path(path).read_bytes())
     values = np.array(blob.double_data or blob.data, dtype=np.float32)
     legacy = any(blob.HasField(f) for f in ("num", "channels", "height", "width"))
     shape = (blob.num, blob.channels, blob.height, blob.width) if legacy else tuple(blob.shape.dim)
@@ -107,7 +103,10 @@ def _decoded(data: bytes, color: bool | None) -> np.ndarray:
     flags = {None: cv2.IMREAD_UNCHANGED, True: cv2.IMREAD_COLOR, False: cv2.IMREAD_GRAYSCALE}[color]
     if color is not None:
         flags |= cv2.IMREAD_IGNORE_ORIENTATION
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    except Exception as error:  # OpenCV: too large, or out of memory
+        raise InputError(f"OpenCV cannot read the encoded image: {reason_of(error)}") from error
     if image is None:
         raise InputError(f"OpenCV cannot read the encoded image ({len(data)} bytes)")
     if image.dtype != np.uint8:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,23 +140,35 @@ _NETS_FIELDS, _SOLVERS_FIELDS = (m.DESCRIPTOR.fields_by_name for m in (schema.Ne
 _SOLVERS_OWN = set(_SOLVERS_FIELDS) - set(_NETS_FIELDS)
 
 
-def is_included(layer: Any, state: Any) -> bool:
-    """Whether the include and exclude rules of a LayerParameter include it in a net in this NetState."""
+def meets(state: Any, rule: Any) -> bool:
+    """Whether a NetState meets every condition of a NetStateRule."""
+    return unmet_condition(state, rule) is None
+
+
+def unmet_condition(state: Any, rule: Any) -> str | None:
+    """The first condition of a NetStateRule that a NetState does not meet, in Caffe's words; None if it meets all."""
+    if rule.HasField("phase") and rule.phase != state.phase:
+        return f"The NetState phase ({state.phase}) differed from the phase ({rule.phase})"
+    if rule.HasField("min_level") and state.level < rule.min_level:
+        return f"The NetState level ({state.level}) is above the min_level ({rule.min_level})"  # Caffe's own mistake
+    if rule.HasField("max_level") and state.level > rule.max_level:
+        return f"The NetState level ({state.level}) is above the max_level ({rule.max_level})"
+    lacking = next((f"did not contain stage '{s}'" for s in rule.stage if s not in state.stage), None)
+    unwanted = next((f"contained a not_stage '{s}'" for s in rule.not_stage if s in state.stage), None)
+    return f"The NetState {lacking or unwanted}" if lacking or unwanted else None
+
+
+def is_included(layer: Any, state: Any, meets: Callable[[Any, Any], bool] = meets) -> bool:
+    """Whether the include and exclude rules of a LayerParameter include it in a net in this NetState.
+
+    Args:
+        layer: a LayerParameter.
+        state: a NetState.
+        meets: called with the state and each rule until the question is answered.
+    """
     if layer.include:
         return any(meets(state, rule) for rule in layer.include)
     return not any(meets(state, rule) for rule in layer.exclude)
-
-
-def meets(state: Any, rule: Any) -> bool:
-    """Whether a NetState meets every condition of a NetStateRule."""
-    stages = set(state.stage)
-    return (
-        (not rule.HasField("phase") or rule.phase == state.phase)
-        and (not rule.HasField("min_level") or state.level >= rule.min_level)
-        and (not rule.HasField("max_level") or state.level <= rule.max_level)
-        and all(s in stages for s in rule.stage)
-        and not any(s in stages for s in rule.not_stage)
-    )
 
 
 def net_path(solver: str | os.PathLike[str], net: str) -> str:

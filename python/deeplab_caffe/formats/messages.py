@@ -190,9 +190,9 @@ class _Filler:
         former = _FORMER.get((owner.name, item.name))
         near = nearest_fields(item.name, [f.name for f in owner.fields])
         near = [name for name in near if _is_alike(item, owner.fields_by_name[name])]
-        hint = f"; {former[0]}" if former else suggestion(near[:1]) if near else ""
+        hint = f"; {former[0]}" if former else suggestion(near) if near else ""
         start = item.listed.start if item.listed else item.start
-        instead = former[1] if former else near[0] if near else None
+        instead = former[1] if former else near[0] if len(near) == 1 else None
         if instead is not None and not _fits(item, block, owner.fields_by_name[instead]):
             instead = None
         self._fail(

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from ..reading import CANNOT_OPEN, reading
 from .tree import VARIABLE, Block, Field, Listing, PrototxtError, Scalar, walk
 
 __all__ = ["Block", "Document", "Field", "PrototxtError", "Scalar", "Variable", "walk"]
@@ -43,6 +44,9 @@ class Variable(NamedTuple):
     offset: int
     name: str
     quote: str
+
+
+_NO_PROTOTXT = "{path}: expected a prototxt, but {reason}"
 
 
 class Document:
@@ -86,15 +90,8 @@ class Document:
     @classmethod
     def read(cls, path: str | os.PathLike[str], variables: Mapping[str, str] | None = None) -> Document:
         """Parse a file; raises PrototxtError if it is missing, not text, or not prototxt."""
-        try:
-            text = Path(path).read_bytes().decode("utf-8-sig")
-        except OSError as error:
-            raise PrototxtError(f"Could not open file {path}: {error.strerror}") from None
-        except UnicodeDecodeError as error:
-            raise PrototxtError(
-                f"{path}: expected a prototxt, but byte {error.start} is not UTF-8 text (is this a binary file?)"
-            ) from None
-        return cls(text, str(path), variables)
+        with reading(path, damaged=_NO_PROTOTXT, cannot=CANNOT_OPEN, kind=PrototxtError):
+            return cls(Path(path).read_bytes().decode("utf-8-sig"), str(path), variables)
 
     def place(self, offset: int) -> tuple[int, int]:
         """Line and column of an offset, both counted from 1."""

@@ -19,6 +19,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..files import replacing
+from ..reading import CANNOT_OPEN, reading
 
 Buffer = memoryview
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
@@ -68,19 +69,18 @@ def read_caffemodel(path: str | os.PathLike[str]) -> list[LayerWeights]:
     Raises:
         InputError: the file is missing, truncated or not a caffemodel.
     """
-    view = _map(path)
     layers: list[LayerWeights] = []
-    try:
-        for number, kind, value in fields(view):
-            if number == 100 and kind == _BYTES:
-                layers.append(_layer(value, name=1, kind=2, blobs=7))
-            elif number == 2 and kind == _BYTES:
-                layers.append(_old_layer(value))
-    except _Damaged as error:
-        done = f" after layer '{layers[-1].name}'" if layers else ""
-        raise InputError(
-            f"{path}: truncated or not a .caffemodel: {error}{done}; the file has {len(view)} bytes"
-        ) from None
+    with reading(path, damaged="truncated or not a .caffemodel", cannot=CANNOT_OPEN):
+        view = _map(path)
+        try:
+            for number, kind, value in fields(view):
+                if number == 100 and kind == _BYTES:
+                    layers.append(_layer(value, name=1, kind=2, blobs=7))
+                elif number == 2 and kind == _BYTES:
+                    layers.append(_old_layer(value))
+        except _Damaged as error:
+            done = f" after layer '{layers[-1].name}'" if layers else ""
+            raise _Damaged(f"{error}{done}; the file has {len(view)} bytes") from None
     if not layers:
         raise InputError(f"{path}: has no layers; expected a .caffemodel")
     return layers
@@ -124,13 +124,10 @@ def _varint(view: Buffer, at: int) -> tuple[int, int]:
 
 
 def _map(path: str | os.PathLike[str]) -> Buffer:
-    try:
-        with open(path, "rb") as file:
-            if os.fstat(file.fileno()).st_size == 0:
-                raise InputError(f"{path}: the file is empty")
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    except OSError as error:
-        raise InputError(f"Could not open file {path}: {error.strerror}") from None
+    with open(path, "rb") as file:
+        if os.fstat(file.fileno()).st_size == 0:
+            raise InputError(f"{path}: the file is empty")
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def _text(value: Any) -> str:
@@ -203,6 +200,8 @@ def _dims(view: Any) -> list[int]:
                 size, at = _varint(value, at)
                 dims.append(size)
         elif number == 1:
+            if wire != _VARINT:
+                raise _Damaged(f"a dim of wire type {wire}")
             dims.append(value)
     return dims
 
@@ -258,20 +257,25 @@ class SolverState:
 def read_solverstate(path: str | os.PathLike[str]) -> SolverState:
     """Read a binary `.solverstate`; raises InputError if it is missing or damaged."""
     state = SolverState(0, "", [], 0)
-    view = _map(path)
-    try:
-        for number, wire, value in fields(view):
+    with reading(path, damaged="truncated or not a .solverstate", cannot=CANNOT_OPEN):
+        for number, wire, value in fields(_map(path)):
+            if number <= 4 and wire != (_BYTES if number in (2, 3) else _VARINT):
+                raise _Damaged(f"field {number} has wire type {wire}")
             if number == 1 and wire == _VARINT:
-                state.iter = value
+                state.iter = _int32(value)
             elif number == 2 and wire == _BYTES:
                 state.learned_net = _text(value)
             elif number == 3 and wire == _BYTES:
                 state.history.append(_blob(value).data)
             elif number == 4 and wire == _VARINT:
-                state.current_step = value
-    except _Damaged as error:
-        raise InputError(f"{path}: truncated or not a .solverstate: {error}") from None
+                state.current_step = _int32(value)
     return state
+
+
+def _int32(value: int) -> int:
+    if value >= 2**31:
+        raise _Damaged(f"an iteration of {value}")
+    return value
 
 
 def write_solverstate(path: str | os.PathLike[str], state: SolverState) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..files import replacing
+from ..reading import CANNOT_OPEN, check_plain, reading
 from .weights import SolverState
 
 #: the limit for the bytes of all values: so many times the size of the file (it may be compressed), plus some
@@ -38,6 +39,7 @@ class LayerDatasets:
 def is_hdf5(path: str | os.PathLike[str]) -> bool:
     """Whether a file is HDF5: by its first bytes, or by the suffix .h5 if it cannot be read."""
     try:
+        check_plain(path)
         with open(path, "rb") as file:
             return file.read(len(_SIGNATURE)) == _SIGNATURE
     except OSError:
@@ -51,13 +53,14 @@ def read_caffemodel(path: str | os.PathLike[str]) -> list[LayerDatasets]:
         InputError: the file is missing, damaged, or not a `.caffemodel.h5`.
     """
     with _open(path, "a .caffemodel.h5") as file:
-        if not isinstance(file.get("data"), h5py.Group):
+        content = dict(members(file, path))
+        if not isinstance(content.get("data"), h5py.Group):
             raise InputError(f"{path}: has no group 'data'; expected a .caffemodel.h5")
         layers: dict[str, LayerDatasets] = {}
         reader = _DatasetReader(path)
         for kind in ("data", "diff"):
-            if kind in file:
-                for name, arrays in reader.layers(file[kind]):
+            if isinstance(content.get(kind), h5py.Group):
+                for name, arrays in reader.layers(content[kind]):
                     getattr(layers.setdefault(name, LayerDatasets(name)), kind).update(arrays)
         return list(layers.values())
 
@@ -68,15 +71,25 @@ class _DatasetReader:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = path
         self.room = _MOST_PER_BYTE * os.path.getsize(path) + _SLACK
+        self._seen: set[int] = set()
 
     def layers(self, group: h5py.Group, prefix: str = "") -> Iterator[tuple[str, dict[int, np.ndarray]]]:
-        for name, inner in group.items():
+        self._visit(group)
+        for name, inner in members(group, self.path):
             if not isinstance(inner, h5py.Group):
                 raise InputError(f"{self.path}: '{inner.name}' is a dataset; expected the group of a layer")
-            if any(isinstance(inner.get(key), h5py.Group) for key in inner):
+            content = dict(members(inner, self.path))
+            if any(isinstance(item, h5py.Group) for item in content.values()):
                 yield from self.layers(inner, f"{prefix}{name}/")
             else:
-                yield prefix + name, {self._number(key, inner): self.array(inner[key]) for key in inner}
+                yield prefix + name, {self._number(key, inner): self.array(item) for key, item in content.items()}
+
+    def _visit(self, group: h5py.Group) -> None:
+        """Refuse a group that was read before: groups that are linked to each other would never end."""
+        address = h5py.h5o.get_info(group.id).addr
+        if address in self._seen:
+            raise InputError(f"{self.path}: '{group.name}' is linked in several places; expected a tree of groups")
+        self._seen.add(address)
 
     def _number(self, key: str, group: h5py.Group) -> int:
         if not key.isdecimal():
@@ -121,15 +134,16 @@ def check_names(names: Iterable[str], source: object) -> None:
 def read_solverstate(path: str | os.PathLike[str]) -> SolverState:
     """Read a `.solverstate.h5`; raises InputError if it is missing or damaged."""
     with _open(path, "a .solverstate.h5") as file:
-        missing = [name for name in ("iter", "current_step", "history") if name not in file]
+        content = dict(members(file, path))
+        missing = [name for name in ("iter", "current_step", "history") if name not in content]
         if missing:
             raise InputError(f"{path}: has no '{missing[0]}'; expected a .solverstate.h5")
-        history = file["history"]
+        history = dict(members(content["history"], path))
         absent = [i for i in range(len(history)) if str(i) not in history]
         if absent:
             raise InputError(f"{path}: 'history' has {len(history)} datasets, but '{absent[0]}' is missing")
         reader = _DatasetReader(path)
-        learned = bytes(reader.values(file["learned_net"])).split(b"\0")[0].decode() if "learned_net" in file else ""
+        learned = bytes(reader.values(file["learned_net"])).split(b"\0")[0].decode() if "learned_net" in content else ""
         return SolverState(
             int(np.ravel(reader.values(file["iter"]))[0]),
             learned,
@@ -163,13 +177,25 @@ def _writing(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
 @contextmanager
 def _open(path: str | os.PathLike[str], expected: str) -> Iterator[h5py.File]:
     """An HDF5 file for reading; errors of the library become InputErrors."""
-    if not os.path.exists(path):
-        raise InputError(f"Could not open file {path}: No such file or directory")
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except InputError:
-        raise
-    except (OSError, LookupError, RuntimeError, ValueError, TypeError, AttributeError, MemoryError) as error:
-        # h5py raises any of these for damaged bytes, depending on their place
-        raise InputError(f"{path}: damaged or not {expected}: {error}") from None
+    with reading(path, damaged=f"damaged or not {expected}", cannot=CANNOT_OPEN), h5py.File(path, "r") as file:
+        yield file
+
+
+def members(group: h5py.Group, path: str | os.PathLike[str], only: str = "") -> Iterator[tuple[str, Any]]:
+    """(name, group or dataset) of everything in a group, or of one name.
+
+    Raises:
+        InputError: a link that leads to another file or nowhere, or a dataset whose values lie outside the file. Such
+            a file would show the content of any file on this machine.
+    """
+    for name in [only] if only else group:
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise InputError(f"{path}: '{group.name}/{name}' is a link, which is not supported; expected the values")
+        yield name, check_inside(group[name], path)
+
+
+def check_inside(item: Any, path: str | os.PathLike[str]) -> Any:
+    """Return a group or dataset; InputError if its values lie in another file or are put together from others."""
+    if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
+        raise InputError(f"{path}: '{item.name}' has its values outside the file, which is not supported")
+    return item

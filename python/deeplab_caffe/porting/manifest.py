@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,16 +14,14 @@ from ..data.download import download, file_sum
 from ..errors import InputError
 from ..files import put
 from ..locks import locked
+from ..reading import read_toml
 from ..spelling import did_you_mean
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 #: environment variable with a mirror: an address, or a folder with the files under their own names
 MIRROR = "DEEPLAB_MIRROR"
 _MB = 1_000_000
+#: bytes that a download may have beyond the stated size, and the most without one
+_SLACK, _MOST = 1 << 24, 1 << 32
 
 
 @dataclass(frozen=True)
@@ -65,12 +62,7 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, KnownWeights]:
     Raises:
         InputError: if the file cannot be read, or an entry is invalid.
     """
-    try:
-        tables = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot read the manifest of weights: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: {error}") from None
+    tables = read_toml(path, "the manifest of weights")
     return {name: _entry(f"{path}: [{name}]", name, table) for name, table in tables.items()}
 
 
@@ -146,7 +138,7 @@ def _places(entry: KnownWeights, mirror: str | None) -> Iterator[str]:
 def _fetch_from(url: str, entry: KnownWeights, target: Path) -> Path:
     if not entry.archive:
         whole = entry.sha256 if len(entry.sha256) == 64 else None
-        download(url, target, sha256=whole, advise=False)
+        download(url, target, sha256=whole, advise=False, limit=_most(entry))
         try:
             _check_sum(target, entry.sha256)
         except InputError:
@@ -156,7 +148,8 @@ def _fetch_from(url: str, entry: KnownWeights, target: Path) -> Path:
     packed = target.with_name(f"{entry.name}-{url.rpartition('/')[2]}")
     staging = target.with_name(f".{entry.name}-unpacked")
     try:
-        download(url, packed, sha256=entry.sha256 if len(entry.sha256) == 64 else None, advise=False)
+        whole = entry.sha256 if len(entry.sha256) == 64 else None
+        download(url, packed, sha256=whole, advise=False, limit=_most(entry))
         unpack(packed, staging, entry.size * _MB, wanted=lambda name: name == entry.inside)
         if not (staging / entry.inside).is_file():
             raise InputError(f"{packed}: does not contain '{entry.inside}'")
@@ -165,6 +158,11 @@ def _fetch_from(url: str, entry: KnownWeights, target: Path) -> Path:
         shutil.rmtree(staging, ignore_errors=True)
     packed.unlink()
     return target
+
+
+def _most(entry: KnownWeights) -> int:
+    """The most bytes that a server may send: the size in the manifest is rounded, and an archive has a frame."""
+    return 2 * entry.size * _MB + _SLACK if entry.size else _MOST
 
 
 def _check_sum(path: Path, digits: str) -> None:

@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from ..errors import InputError
 from ..formats.weight_files import with_todays_shapes
 from ..formats.weight_fit import NetLayer
 from ..formats.weights import BlobArray, LayerWeights
+from ..reading import read_text
 from ..spelling import did_you_mean
 from ..tables import table
 from . import surgery, vgg16_head
@@ -119,10 +119,7 @@ def read_renames(path: str | os.PathLike[str] | None, given: Iterable[str] = ())
     """Old name → new name, from a file of lines `old new` (with # comments) and from words `old=new`, which win."""
     renames: dict[str, str] = {}
     if path is not None:
-        try:
-            lines = Path(path).read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}: cannot be read: {error}") from None
+        lines = read_text(path, "the new names").splitlines()
         for number, line in enumerate(lines, 1):
             words = line.partition("#")[0].split()
             if words and len(words) != 2:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import struct
 import zipfile
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from ..errors import InputError
 from ..files import replacing
 from ..formats.weight_files import WeightFile, read_weight_file
 from ..formats.weights import BlobArray, LayerWeights
+from ..reading import CANNOT_OPEN, reading
 
 #: name of a parameter or statistic → float32 values
 StateDict = dict[str, np.ndarray]
@@ -68,11 +68,8 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     """The metadata of a safetensors file; empty for any other file."""
     if not _is_safetensors(path):
         return {}
-    try:
-        with safe_open(path, "pt") as file:
-            return dict(file.metadata() or {})
-    except (SafetensorError, OSError, ValueError) as error:
-        raise InputError(f"{os.fspath(path)}: not a safetensors file, or damaged: {error}") from None
+    with reading(path, damaged="not a safetensors file, or damaged"), safe_open(path, "pt") as file:
+        return dict(file.metadata() or {})
 
 
 def modules_of(state: StateDict) -> dict[str, StateDict]:
@@ -95,7 +92,7 @@ def to_layers(metadata: Mapping[str, str], state: Mapping[str, np.ndarray], wher
             LayerWeights(str(name), str(kind), [BlobArray(state[f"{attribute}.{x}"]) for x in parameters])
             for attribute, (name, kind, parameters) in json.loads(metadata["caffe_layers"]).items()
         ]
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except Exception as error:
         raise InputError(f"{where}: 'caffe_layers' in its metadata does not describe its tensors: {error!r}") from None
 
 
@@ -122,11 +119,8 @@ def read_any(path: str) -> WeightFile:
 
 def is_state_dict(path: str | os.PathLike[str]) -> bool:
     """Whether a file is a state dict's, by its first bytes."""
-    try:
-        with open(path, "rb") as file:
-            head = file.read(4)
-    except OSError as error:
-        raise InputError(f"Could not open file {os.fspath(path)}: {error.strerror}") from None
+    with reading(path, cannot=CANNOT_OPEN), open(path, "rb") as file:
+        head = file.read(4)
     return head == b"PK\3\4" or head[:2] == b"\x80\x02" or _is_safetensors(path)
 
 
@@ -134,35 +128,33 @@ def _is_safetensors(path: str | os.PathLike[str]) -> bool:
     """By its name, or by a JSON header after eight bytes that state its length."""
     if os.fspath(path).endswith(".safetensors"):
         return True
-    try:
-        with open(path, "rb") as file:
-            head = file.read(9)
-            return head[8:] == b"{" and int.from_bytes(head[:8], "little") <= os.fstat(file.fileno()).st_size
-    except OSError as error:
-        raise InputError(f"Could not open file {os.fspath(path)}: {error.strerror}") from None
+    with reading(path, cannot=CANNOT_OPEN), open(path, "rb") as file:
+        head = file.read(9)
+        return head[8:] == b"{" and int.from_bytes(head[:8], "little") <= os.fstat(file.fileno()).st_size
 
 
 def _safetensors(path: str) -> StateDict:
-    try:
-        with safe_open(path, "pt") as file:
-            return {name: _array(file.get_tensor(name), name, path) for name in file.keys()}  # noqa: SIM118 - no mapping
-    except InputError:
-        raise
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
-        raise InputError(f"{path}: not a safetensors file, or damaged: {error}") from None
+    with reading(path, damaged="not a safetensors file, or damaged"), safe_open(path, "pt") as file:
+        return {name: _array(file.get_tensor(name), name, path) for name in file.keys()}  # noqa: SIM118 - no mapping
 
 
 def _checkpoint(path: str) -> StateDict:
     _check_unpacked_size(path)
+    with reading(path, damaged="not a PyTorch checkpoint, or damaged"):
+        return _tensors(_load(path), path)
+
+
+def _load(path: str) -> Any:
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise InputError(
             f"{path}: contains more than plain tensors, so reading it could run code from the file; save only its "
             "state_dict(), or use safetensors"
         ) from None
-    except (OSError, RuntimeError, ValueError, LookupError, EOFError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: not a PyTorch checkpoint, or damaged: {error}") from None
+
+
+def _tensors(loaded: Any, path: str) -> StateDict:
     for key in _KEYS:
         if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping):
             loaded = loaded[key]
@@ -176,7 +168,7 @@ def _check_unpacked_size(path: str) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(member.file_size for member in archive.infolist())
-    except (OSError, zipfile.BadZipFile, RuntimeError, ValueError, LookupError, struct.error):
+    except Exception:
         return  # PyTorch's own reader reports what is wrong, or reads the older format
     packed = os.path.getsize(path)
     if size > 4 * packed + _SLACK:

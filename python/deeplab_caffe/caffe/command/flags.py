@@ -24,8 +24,8 @@ class Flags:
     solver, model, snapshot, weights, out_weights: files; gpu: `0,1` or `all`; phase: TRAIN or TEST; stage: names with
     commas between; workers: how many processes train together on the CPU; precision: of the passes, float32 or bf16;
     plain: test layer by layer, keeping every blob; allow_uninitialized: test
-    with layers that the weights say nothing of; recompute: keep few activations in training; speed: whether the
-    lines of the loss tell it; log_dir: a folder that gets the log too.
+    with layers that the weights say nothing of; recompute: keep few activations in training; log: whose log's lines
+    are written, bvlc or rc3; log_dir: a folder that gets the log too.
     """
 
     solver: str = ""
@@ -45,7 +45,7 @@ class Flags:
     plain: bool = False
     allow_uninitialized: bool = False
     recompute: bool = False
-    speed: bool = False
+    log: str = "bvlc"
     allow_python_layers: bool = False
     minloglevel: int = 0
     log_dir: str = ""
@@ -82,7 +82,10 @@ class Flags:
     def in_force(self) -> Iterator[None]:
         """A context in which nets import Python layers only if allowed, and the log goes where the flags say."""
         root = parallel.current().is_root
+        if self.log not in log.DIALECTS:
+            raise InputError(f"--log={self.log}: expected {' or '.join(log.DIALECTS)}")
         log.init_log(self.minloglevel, stderr=root)
+        log.set_dialect(self.log)
         stream = log.LogFile(self.log_dir, "caffe") if self.log_dir and root else None
         if stream:
             log.add_file(stream, details=True)
@@ -92,6 +95,7 @@ class Flags:
             log.open_files()
         finally:
             log.init_log(details=False)
+            log.set_dialect("bvlc")
             if stream:
                 log.remove_file(stream)
                 stream.close()

@@ -15,7 +15,7 @@ from ...arrays import Shape
 from ...formats import schema
 from ..blob import Blob
 from .base import register
-from .neuron import NeuronLayer
+from .neuron import NeuronLayer, may_hold_nan
 
 
 @register("AbsVal")
@@ -39,7 +39,7 @@ class BNLL(NeuronLayer):
 
 @register("Clip")
 class Clip(NeuronLayer):
-    """min(max(x, `min`), `max`); the gradient passes where min <= x <= max. Both must be stated."""
+    """max(`min`, min(x, `max`)), `min` at NaN; the gradient passes where min <= x <= max. Both must be stated."""
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         missing = [field for field in ("min", "max") if not self.param.clip_param.HasField(field)]
@@ -47,8 +47,9 @@ class Clip(NeuronLayer):
             self.fail(f"clip_param lacks {' and '.join(missing)}")
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
-        p = self.param.clip_param
-        return [bottoms[0].clamp(p.min, p.max)]
+        p, x = self.param.clip_param, bottoms[0]
+        y = x.clamp(p.min, p.max)
+        return [torch.where(x.isnan(), p.min, y) if may_hold_nan(x) else y]
 
 
 @register("ELU")
@@ -136,7 +137,7 @@ class Power(NeuronLayer):
 class PReLU(NeuronLayer):
     """max(x, 0) + a · min(x, 0) with a learned slope a for each channel (axis 1), or one with `channel_shared`.
 
-    Blob: slope (C), or () if shared; filler default 0.25. The gradient at 0 is that of the negative side.
+    Blob: slope (C), or () if shared; filler default 0.25. The gradient at 0 is that of the negative side, and 0 at NaN.
     """
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
@@ -153,7 +154,8 @@ class PReLU(NeuronLayer):
         return [bottoms[0]]
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
-        return [F.prelu(bottoms[0], params[0])]
+        x = bottoms[0]
+        return [F.prelu(torch.where(x.isnan(), x.detach(), x) if may_hold_nan(x) else x, params[0])]
 
 
 @register("Sigmoid")

@@ -168,7 +168,7 @@ class TensorLayer(Layer):
         propagate_down: Sequence[bool],
         bottom: Sequence[Blob],
     ) -> None:
-        """Put gradients where they belong, never two blobs on one memory."""
+        """Put gradients where they belong, never two blobs or two elements on one memory."""
         taken = {_memory(d) for d in top_diffs}
         for tensor, blob, flag in zip(inputs, bottom, propagate_down, strict=True):
             if not flag:
@@ -176,19 +176,25 @@ class TensorLayer(Layer):
             gradient = grads.get(id(tensor))
             if gradient is None:
                 gradient = torch.zeros_like(tensor)
-            elif _memory(gradient) in taken:
+            elif _memory(gradient) in taken or _repeats(gradient):
                 gradient = gradient.clone()
             taken.add(_memory(gradient))
             blob.set_diff(gradient)
         for tensor, blob in zip(params, self.blobs, strict=True):
             gradient = grads.get(id(tensor))
             if gradient is not None:
-                blob.diff_memory.accumulate(gradient.clone() if _memory(gradient) in taken else gradient)
+                shared = _memory(gradient) in taken or _repeats(gradient)
+                blob.diff_memory.accumulate(gradient.clone() if shared else gradient)
 
 
 def _memory(tensor: torch.Tensor) -> int:
     """The allocation that a tensor lies in; a slice lies in that of the whole."""
     return tensor.untyped_storage().data_ptr()
+
+
+def _repeats(tensor: torch.Tensor) -> bool:
+    """Whether elements share memory, as in the gradient of a sum: nothing can be written into it."""
+    return any(stride == 0 and size > 1 for stride, size in zip(tensor.stride(), tensor.shape, strict=True))
 
 
 def _full(tensor: torch.Tensor) -> torch.Tensor:

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from google.protobuf.message import DecodeError
 
 from ...arrays import Shape
 from ...formats import schema
@@ -145,12 +144,8 @@ class InfogainLoss(LossLayer):
             self._stored = self._read(p.source)
 
     def _read(self, source: str) -> torch.Tensor:
-        try:
+        with self.reading(source, "the matrix H (a BlobProto), source:"):
             proto = schema.BlobProto.FromString(Path(source).read_bytes())
-        except OSError as error:
-            self.fail(f"cannot read the matrix H, source: '{source}': {error.strerror}")
-        except DecodeError:
-            self.fail(f"source: '{source}' is not a BlobProto")
         return torch.tensor(proto.double_data or proto.data, dtype=torch.float64)
 
     def top_shapes(self, *bottoms: Shape) -> list[Shape]:

@@ -88,7 +88,8 @@ class Convolution(WindowLayer):
             # Whatever follows inherits the layout; convolution and pooling are up to several times faster in it.
             x = x.contiguous(memory_format=torch.channels_last)
         group = self.param.convolution_param.group
-        return _CONVOLVE[self.spatial](self.filled(x), weight, bias, self.stride, self.pad, self.dilation, group)
+        function, weight, dilation = _CONVOLVE[self.spatial], self.added_up(weight), self.positive_dilation
+        return function(self.filled(x), weight, bias, self.stride, self.pad, dilation, group)
 
     def _multiply(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         """The same as a product with the columns, for a number of spatial axes that PyTorch has no convolution for."""

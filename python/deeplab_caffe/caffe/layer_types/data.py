@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ...arrays import Shape
-from ...errors import InputError
+from ...formats.weights_hdf5 import members
 from .. import log, mode
 from ..blob import Blob
 from .base import MANY, DataLayer, Layer, register
@@ -61,10 +61,8 @@ class HDF5Data(DataLayer):
         if p.batch_size < 1:
             self.fail("batch_size is 0 or not stated, wanted a positive number")
         log.detail(f"Loading list of HDF5 filenames from: {p.source}", "hdf5_data_layer.cpp:79")
-        try:
-            self.files = Path(p.source).read_text().split()
-        except (OSError, UnicodeError) as error:
-            self.fail(f"cannot read the list of files, source: '{p.source}': {getattr(error, 'strerror', error)}")
+        with self.reading(p.source, "the list of files, source:"):
+            self.files = Path(p.source).read_text(encoding="utf-8-sig").split()
         if not self.files:
             self.fail(f"the list '{p.source}' is empty; wanted the names of .h5 files")
         log.detail(f"Number of HDF5 files: {len(self.files)}", "hdf5_data_layer.cpp:93")
@@ -85,13 +83,9 @@ class HDF5Data(DataLayer):
 
     def _open(self) -> None:
         path = self.files[self._order[self._file]]
-        try:
-            with h5py.File(path, "r") as file:
-                self._rows = [self._read(file, name) for name in self.param.top]
-        except InputError:
-            raise
-        except Exception as error:  # damaged bytes make h5py raise almost anything
-            self.fail(f"cannot read '{path}', named in '{self.param.hdf5_data_param.source}': {error}")
+        what = f"a file that '{self.param.hdf5_data_param.source}' names,"
+        with self.reading(path, what), h5py.File(path, "r") as file:
+            self._rows = [self._read(file, name) for name in self.param.top]
         counts = {len(rows) for rows in self._rows}
         if len(counts) != 1 or 0 in counts:
             self.fail(f"{path}: the datasets have {sorted(counts)} rows, wanted one number of rows, above 0")
@@ -105,10 +99,11 @@ class HDF5Data(DataLayer):
         """The rows of a dataset."""
         if name not in file:
             self.fail(f"{file.filename} has no dataset '{name}' (it has {', '.join(sorted(file))})")
-        if not isinstance(file[name], h5py.Dataset) or not file[name].shape:
+        rows = dict(members(file, file.filename, only=name))[name]
+        if not isinstance(rows, h5py.Dataset) or not rows.shape:
             self.fail(f"{file.filename}: '{name}' is not a dataset of rows")
-        log.detail_once(f"Datatype class: H5T_{_CLASSES.get(file[name].dtype.kind, 'OTHER')}", "hdf5.cpp:32")
-        return np.asarray(file[name], dtype=np.float32)
+        log.detail_once(f"Datatype class: H5T_{_CLASSES.get(rows.dtype.kind, 'OTHER')}", "hdf5.cpp:32")
+        return np.asarray(rows, dtype=np.float32)
 
     def _check_shapes(self, path: str) -> None:
         """Rows must be of one shape in all files: batches run across them."""

@@ -16,8 +16,8 @@ from ...formats.datum import datum_to_array, parse_datum
 from .. import log
 from ..blob import Blob
 from .base import register
+from .data_transformer import DataTransformer, check_moved_fields
 from .read_ahead import ReadAheadLayer
-from .transformer import Transformer, check_moved_fields
 
 _BACKENDS = ("leveldb", "lmdb")
 
@@ -52,7 +52,7 @@ class Data(ReadAheadLayer):
         if t.force_color and t.force_gray:
             self.fail("states both force_color and force_gray")
         self.guarded(lambda: check_moved_fields(p, "data_param"))
-        self._transformer = self.guarded(lambda: Transformer(t, self.phase))
+        self._transformer = self.guarded(lambda: DataTransformer(t, self.phase))
         self._database = self.guarded(lambda: open_database(p.source, _BACKENDS[p.backend]))
         log.detail(f"Opened {_BACKENDS[p.backend]} {p.source}", f"db_{_BACKENDS[p.backend]}.cpp:35")
         self._keys: Iterator[bytes] = self._database.keys()

@@ -58,4 +58,5 @@ class Deconvolution(Convolution):
             return F.conv_transpose1d(x.unsqueeze(2), weight.unsqueeze(2), bias, groups=group).squeeze(2)
         if self.spatial == 2 and x.device.type == "cpu":
             x = x.contiguous(memory_format=torch.channels_last)  # several times faster, with groups above all
-        return _TRANSPOSED[self.spatial](x, weight, bias, self.stride, self.pad, 0, group, self.dilation)
+        function, weight = _TRANSPOSED[self.spatial], self.added_up(weight)
+        return function(x, weight, bias, self.stride, self.pad, 0, group, self.positive_dilation)

@@ -15,8 +15,8 @@ from ...errors import InputError
 from .. import log
 from ..blob import Blob
 from .base import register
+from .data_transformer import DataTransformer, check_moved_fields
 from .read_ahead import ReadAheadLayer
-from .transformer import Transformer, check_moved_fields
 
 
 class _Item(NamedTuple):
@@ -42,7 +42,7 @@ class ImageData(ReadAheadLayer):
         if t.force_color or t.force_gray:
             log.info(self.describe() + "force_color and force_gray are for encoded datums; is_color decides here")
         self.guarded(lambda: check_moved_fields(p, "image_data_param"))
-        self._transformer = self.guarded(lambda: Transformer(t, self.phase))
+        self._transformer = self.guarded(lambda: DataTransformer(t, self.phase))
         log.detail(f"Opening file {p.source}", "image_data_layer.cpp:38")
         self._entries = self.guarded(lambda: read_numbered_list(p.source))
         log.detail(f"A total of {len(self._entries)} images.", "image_data_layer.cpp:53")

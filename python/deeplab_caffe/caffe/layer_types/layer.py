@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar, NoReturn
 
 from ...arrays import Shape
 from ...errors import InputError
 from ...formats import schema
 from ...formats.layer_facts import LAYER_FACTS, LayerFacts
+from ...reading import reading
 from ..blob import Blob, BlobVec
 from ..filler import check_filler, fill
 from .deferred_label_check import DeferredLabelCheck
 from .reach import SAME_PLACE, Reaches, WholeReach, plane
 
+_CANNOT_READ = "cannot read {what}'{path}': {reason}"
 #: "any number"
 MANY = 10**6
 
@@ -154,6 +157,22 @@ class Layer:
     def fail(self, message: str) -> NoReturn:
         """Raise InputError that names file, line, layer and type."""
         raise InputError(self.describe() + message)
+
+    @contextmanager
+    def reading(self, path: str, what: str = "") -> Iterator[None]:
+        """As `reading.reading`, for a file that the layer names; the error also names file, line and layer.
+
+        Args:
+            path: the file.
+            what: what it is, and the field that names it: "the list, source:".
+        """
+        try:
+            with reading(path, what and f"{what} ", _CANNOT_READ, _CANNOT_READ):
+                yield
+        except InputError as error:
+            if str(error).startswith(self.describe()):
+                raise
+            self.fail(str(error))
 
     def describe(self) -> str:
         where = f"{self.origin}: " if self.origin else ""

@@ -15,6 +15,7 @@ import torch
 
 from ...arrays import Shape
 from ...files import replacing
+from ...formats.mat_files import read_mat
 from .. import mode
 from ..blob import Blob
 from .base import MANY, DataLayer, Layer, register
@@ -25,10 +26,8 @@ def _names(layer: Layer, source: str, strip: int) -> list[str]:
     """The first word of each line of a list file, without its last `strip` characters."""
     if strip < 0:
         layer.fail(f"strip is {strip}, wanted 0 or more")
-    try:
+    with layer.reading(source, "the list, source:"):
         lines = Path(source).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        layer.fail(f"cannot read the list, source: '{source}': {getattr(error, 'strerror', None) or error}")
     words = [(number, line.split()[0]) for number, line in enumerate(lines, 1) if line.strip()]
     if not words:
         layer.fail(f"the list '{source}' is empty; wanted a name on each line")
@@ -139,14 +138,8 @@ class MatRead(DataLayer):
     def _read(self, item: int, top: int) -> np.ndarray:
         """(C, H, W), float32."""
         path = self._path(item, top)
-        try:
-            data = scipy.io.loadmat(path, variable_names=["data"], appendmat=False)["data"]
-        except OSError as error:
-            self.fail(f"cannot read '{path}': {error.strerror or error}")
-        except KeyError:
-            self.fail(f"'{path}' has no variable 'data'")
-        except Exception as error:  # whatever SciPy raises for a file that is not a valid MAT file
-            self.fail(f"'{path}' is not a MAT file of version 5: {error}")
+        with self.reading(path):
+            data = read_mat(path, "data")
         if not isinstance(data, np.ndarray) or data.dtype not in (np.float32, np.float64) or data.ndim > 4:
             kind = f"{data.dtype} with {data.ndim} axes" if isinstance(data, np.ndarray) else type(data).__name__
             self.fail(f"'{path}': data is {kind}, wanted single with at most 4 axes [W, H, C, N]")

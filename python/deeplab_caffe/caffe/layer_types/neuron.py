@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +24,7 @@ class NeuronLayer(TensorLayer):
 
 @register("ReLU")
 class ReLU(NeuronLayer):
-    """max(x, 0) + negative_slope · min(x, 0); the gradient at 0 is that of the negative side.
+    """max(x, 0) + negative_slope · min(x, 0); the gradient at 0 is that of the negative side, and 0 at NaN.
 
     In place it writes over its bottom where it may, and over the top's diff: the signs that its gradient needs are
     those of the result as well, unless the slope is negative.
@@ -43,11 +44,7 @@ class ReLU(NeuronLayer):
             super().backward(top, propagate_down, bottom)
         elif propagate_down[0]:
             slope, values = self.param.relu_param.negative_slope, bottom[0].data_tensor()
-            diff = top[0].diff_tensor()
-            if slope:
-                torch.ops.aten.leaky_relu_backward.grad_input(diff, values, slope, True, grad_input=diff)
-            else:
-                torch.ops.aten.threshold_backward.grad_input(diff, values, 0, grad_input=diff)
+            _relu_gradient(top[0].diff_tensor(), values, slope, over=True)
 
     def kept_bytes(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
         return 0 if self._over(bottom, top) else super().kept_bytes(bottom, top)
@@ -56,8 +53,39 @@ class ReLU(NeuronLayer):
         return self.overwrites and self.param.relu_param.negative_slope >= 0
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
-        slope = self.param.relu_param.negative_slope
-        return [F.leaky_relu(bottoms[0], slope) if slope else F.relu(bottoms[0])]
+        return [_RectifiedLinear.apply(bottoms[0], self.param.relu_param.negative_slope)]
+
+
+class _RectifiedLinear(torch.autograd.Function):
+    """ReLU's values, and Caffe's gradient: PyTorch's lets the gradient through where the value is NaN."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, slope: float) -> torch.Tensor:
+        y = F.leaky_relu(x, slope) if slope else F.relu(x)
+        ctx.slope = slope
+        ctx.save_for_backward(x if slope else y)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, diff: torch.Tensor) -> tuple[torch.Tensor, None]:  # type: ignore[override]
+        return _relu_gradient(diff, *ctx.saved_tensors, ctx.slope), None
+
+
+def _relu_gradient(diff: torch.Tensor, values: torch.Tensor, slope: float, over: bool = False) -> torch.Tensor:
+    """diff · ((x > 0) + slope · (x ≤ 0)), which is 0 at NaN; `over`: it replaces diff. values: x or the result."""
+    gradient = torch.ops.aten.leaky_relu_backward
+    if over:
+        gradient = gradient.grad_input(diff, values, slope, True, grad_input=diff)
+    else:
+        gradient = gradient(diff, values, slope, False)
+    if slope and may_hold_nan(values):
+        gradient.masked_fill_(values.isnan(), 0)
+    return gradient
+
+
+def may_hold_nan(x: torch.Tensor) -> bool:
+    """Whether a tensor's sum is NaN; on CUDA always true, because asking would wait for the device."""
+    return x.device.type != "cpu" or bool(x.sum().isnan())
 
 
 @register("Dropout")

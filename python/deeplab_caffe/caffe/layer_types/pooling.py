@@ -16,7 +16,6 @@ from .base import TensorLayer, register
 from .reach import Reaches, WindowReach
 
 _MAX, _AVE, _STOCHASTIC = 0, 1, 2
-_LOWEST = torch.finfo(torch.float32).min
 
 
 @register("Pooling")
@@ -110,13 +109,26 @@ class Pooling(TensorLayer):
         direct = all(self._as_torch(x.shape[2 + a], sizes[a], a) for a in (0, 1))
         if self.method == _AVE:
             return [self._average(x, sizes, direct)]
+        return self._maxima(x, sizes, direct)
+
+    def _maxima(self, x: torch.Tensor, sizes: tuple[int, ...], direct: bool) -> list[torch.Tensor]:
+        """The maxima, which begin at the lowest number, so that NaN never wins; with a second top their places too."""
+        tops = self._largest(x, sizes, direct)
+        if x.device.type != "cpu" or tops[0].detach().sum().isfinite():
+            return tops  # nearly always: PyTorch would have passed NaN on
+        lowest = _lowest(x)
+        y, *index = self._largest(torch.where(x > lowest, x, lowest), sizes, direct)
+        return [y, *(torch.where(y.detach() > lowest, places, -1) for places in index)]
+
+    def _largest(self, x: torch.Tensor, sizes: tuple[int, ...], direct: bool) -> list[torch.Tensor]:
+        """PyTorch's maxima, and their places if there is a second top."""
         masked = len(self.param.top) > 1
+        if direct and not masked:
+            return [F.max_pool2d(x, self.kernel, self.stride, self.pad, ceil_mode=True)]
         if direct:
-            if not masked:
-                return [F.max_pool2d(x, self.kernel, self.stride, self.pad, ceil_mode=True)]
             y, index = F.max_pool2d(x, self.kernel, self.stride, self.pad, ceil_mode=True, return_indices=True)
             return [y, index.float()]
-        padded = self._to_windows(x, sizes, _LOWEST)
+        padded = self._to_windows(x, sizes, _lowest(x))
         y, index = F.max_pool2d(padded, self.kernel, self.stride, return_indices=True)
         rows = index // padded.shape[3] - self.pad[0]
         columns = index % padded.shape[3] - self.pad[1]
@@ -162,6 +174,10 @@ class Pooling(TensorLayer):
         draw = torch.rand(running[:, :, :1].shape, device=x.device, generator=mode.generator(x.device))
         chosen = (running < draw * running[:, :, -1:]).sum(2, keepdim=True).clamp(max=windows.shape[2] - 1)
         return windows.gather(2, chosen).squeeze(2)
+
+
+def _lowest(x: torch.Tensor) -> float:
+    return torch.finfo(x.dtype).min
 
 
 @register("SPP")

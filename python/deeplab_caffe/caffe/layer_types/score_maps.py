@@ -79,11 +79,8 @@ class ChannelAggregator(TensorLayer):
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         path = self.param.channel_aggregator_param.label_map_file
-        try:
+        with self.reading(path, "the groups of channels, label_map_file:"):
             lines = Path(path).read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or error
-            self.fail(f"cannot read the groups of channels, label_map_file: '{path}': {reason}")
         if not lines:
             self.fail(f"'{path}' is empty; wanted the channels of each output on a line of its own")
         self.groups = [self._group(f"{path}:{number}", line) for number, line in enumerate(lines, 1)]

@@ -13,11 +13,12 @@ import numpy as np
 from ...arrays import Shape
 from ...data.lists import ListEntry, check_files
 from ...errors import InputError
+from ...reading import read_bytes, reading
 from .. import log
 from ..blob import Blob
 from .base import register
+from .data_transformer import check_moved_fields, read_means
 from .read_ahead import ReadAheadLayer
-from .transformer import check_moved_fields, read_means
 from .window_file import read_windows
 
 
@@ -164,16 +165,18 @@ class WindowData(ReadAheadLayer):
         """The bytes of an image file."""
         p = self.param.window_data_param
         image = self.windows.images[index]
+        path = p.root_folder + image.path
         try:
-            return np.fromfile(p.root_folder + image.path, np.uint8)
-        except OSError as error:
-            raise InputError(f"{p.source}:{image.line}: {p.root_folder}{image.path}: {error.strerror}") from None
+            return np.frombuffer(read_bytes(path, cannot="{path}: {reason}"), np.uint8)
+        except InputError as error:
+            raise InputError(f"{p.source}:{image.line}: {error}") from error
 
     def _image(self, entry: int) -> np.ndarray:
-        index = int(self.windows.image[entry])
+        index, p = int(self.windows.image[entry]), self.param.window_data_param
         data = self._bytes[index] if index in self._bytes else self._file(index)
         flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-        image = cv2.imdecode(data, flags) if data.size else None
+        with reading(p.root_folder + self.windows.images[index].path):
+            image = cv2.imdecode(data, flags) if data.size else None
         if image is None:
             raise InputError(f"{self.where(entry)}is not an image that OpenCV can read")
         return image

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import InputError
+from ...reading import reading
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,13 @@ def read_windows(path: str) -> Windows:
 
     A window is a line of class, overlap and box. Raises InputError, with the line, for anything else.
     """
-    try:
-        with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
-            lines = file.read().rstrip().split("\n")
-    except OSError as error:
-        raise InputError(f"source: '{path}': cannot read the window file: {error.strerror}") from None
+    with reading(path, "the window file", cannot="source: '{path}': cannot read {what}: {reason}"):
+        return _read_windows(path)
+
+
+def _read_windows(path: str) -> Windows:
+    with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
+        lines = file.read().rstrip().split("\n")
     reader = _Reader(path, lines)
     images: list[WindowImage] = []
     rows: list[np.ndarray] = []

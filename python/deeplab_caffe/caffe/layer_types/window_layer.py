@@ -16,7 +16,8 @@ from .reach import Reaches, WindowReach
 class WindowLayer(TensorLayer):
     """A layer with `convolution_param`, whose windows lie on the axes behind `axis` (default 1), the channels.
 
-    `read_windows` sets channel_axis, channels, spatial (number of axes), kernel, stride, pad and dilation.
+    `read_windows` sets channel_axis, channels, spatial (number of axes), kernel, stride, pad and dilation. With
+    dilation 0 all elements of a kernel lie on the first one's place, as in Caffe.
     """
 
     def read_windows(self, shape: Shape) -> None:
@@ -48,7 +49,7 @@ class WindowLayer(TensorLayer):
             sizes = tuple(stated)
         else:
             self.fail(f"states {field} {len(stated)} times, wanted once, or once for each of {self.spatial} axes")
-        if default != 0 and 0 in sizes:
+        if field in ("kernel_size", "stride") and 0 in sizes:
             self.fail(f"{field} is {sizes}, wanted positive numbers")
         return sizes
 
@@ -84,13 +85,24 @@ class WindowLayer(TensorLayer):
         ]
         return F.pad(x, [edge for lack in reversed(lacks) for edge in (0, lack)]) if any(lacks) else x
 
+    @property
+    def positive_dilation(self) -> tuple[int, ...]:
+        """The dilation for weights of `added_up`: PyTorch has no 0."""
+        return tuple(max(d, 1) for d in self.dilation)
+
+    def added_up(self, weight: torch.Tensor) -> torch.Tensor:
+        """Weights (A, B, k…) where the dilation is 0 added up to one, as all lie on one place."""
+        axes = [axis for axis, d in enumerate(self.dilation, 2) if d == 0]
+        return weight.sum(axes, keepdim=True) if axes else weight
+
     def columns(self, x: torch.Tensor) -> torch.Tensor:
         """The windows of x (B, C, spatial…) as (B, C · Πk, Π counts), zeros in the padding."""
         x = self.filled(x)
         if any(self.pad):
             x = F.pad(x, [edge for p in reversed(self.pad) for edge in (p, p)])
         for axis, (k, s, d) in enumerate(zip(self.kernel, self.stride, self.dilation, strict=True), 2):
-            x = x.unfold(axis, d * (k - 1) + 1, s)[..., ::d]
+            x = x.unfold(axis, d * (k - 1) + 1, s)
+            x = x[..., ::d] if d else x.expand(*x.shape[:-1], k)
         counts = x.shape[2 : 2 + self.spatial]
         order = (0, 1, *range(2 + self.spatial, 2 + 2 * self.spatial), *range(2, 2 + self.spatial))
         return x.permute(order).reshape(x.shape[0], x.shape[1] * math.prod(self.kernel), math.prod(counts))

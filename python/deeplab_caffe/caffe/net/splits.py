@@ -6,26 +6,35 @@ Mirrors `net.cpp` (FilterNet, StateMeetsRule) and `insert_splits.cpp`.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from ...formats import schema
-from ...formats.definition import Entry, is_included
+from ...formats.definition import Entry, is_included, unmet_condition
 from ...formats.wiring import Maker, Wiring
 from ...spelling import did_you_mean
+from .. import log
 
 
 def filter_layers(entries: Iterable[Entry], state: Any) -> list[Entry]:
-    """The layers whose include and exclude rules the state meets, copied."""
+    """The layers whose include and exclude rules the state meets, copied; the log gets the rules that it does not."""
     kept = []
     for entry in entries:
         p = entry.param
         if p.include and p.exclude:
             raise entry.error("states both include and exclude rules")
-        if is_included(p, state):
+        if is_included(p, state, partial(_meets, layer=p.name)):
             copy = schema.LayerParameter()
             copy.CopyFrom(p)
             kept.append(Entry(copy, entry.origin))
     return kept
+
+
+def _meets(state: Any, rule: Any, layer: str) -> bool:
+    unmet = unmet_condition(state, rule)
+    if unmet:
+        log.detail(f"{unmet} specified by a rule in layer {layer}", "net.cpp:322")
+    return unmet is None
 
 
 def insert_splits(entries: list[Entry]) -> list[Entry]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import secrets
 import shutil
 import tempfile
@@ -31,8 +32,8 @@ def set_multiprocess(on: bool) -> None:
 
 
 def has_nccl() -> bool:
-    """Whether NCCL can average gradients over several solvers: always, because gloo does it where NCCL is missing."""
-    return dist.is_available()
+    """Whether NCCL averages gradients, which needs CUDA. `NCCL` works without it as well: gloo averages then."""
+    return torch.cuda.is_available() and dist.is_available() and dist.is_nccl_available()
 
 
 class NCCL:
@@ -44,27 +45,30 @@ class NCCL:
     `bcast` where they train something else than the root.
     """
 
-    def __init__(self, solver: startup.TrainingSolver, uid: str) -> None:
+    def __init__(self, solver: startup.TrainingSolver, uid: bytes | str) -> None:
         self._solver = solver
         solver.synchronised = True
         if solver_count() > 1:
             self._meet(uid)
         self._average = GradientAverage(solver.group, solver.net, solver.param.iter_size)
 
-    def _meet(self, uid: str) -> None:
-        folder = Path(uid)
+    def _meet(self, uid: bytes | str) -> None:
+        folder = Path(os.fsdecode(uid))
         if not folder.is_dir():
-            raise InputError(f"NCCL(solver, uid): the folder '{uid}' does not exist; make one with NCCL.new_uid()")
+            raise InputError(f"NCCL(solver, uid): the folder '{folder}' does not exist; make one with NCCL.new_uid()")
         store = dist.FileStore(str(folder / "store"), solver_count())
         self._membership = group.joined(store, solver_rank(), solver_count(), mode.device(), solver_count())
         self._solver.group = self._membership.__enter__()
 
     @staticmethod
-    def new_uid() -> str:
-        """A place where the solvers of this machine can meet: a new folder, which goes when this program ends."""
+    def new_uid() -> bytes:
+        """A name to hand to all solvers of this machine, bytes as in pycaffe on Python 3.
+
+        It is that of a new folder where they meet, which is removed when this program ends.
+        """
         folder = tempfile.mkdtemp(prefix=f"solvers-{secrets.token_hex(4)}-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        return folder
+        return os.fsencode(folder)
 
     def bcast(self) -> None:
         """Give all solvers the root's weights, history and seed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import cast
 
@@ -32,7 +33,7 @@ class FusedConvolution:
         self._watch = Watch([blob for layer in (layers[0], *self._affine) for blob in layer.blobs])
         self._weight = torch.empty(0)
         self._bias: torch.Tensor | None = None
-        self._packed = False
+        self._packed = self._finite = False
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         layer = self._convolution
@@ -43,37 +44,53 @@ class FusedConvolution:
             return self._by_packed_weights(x)
         if self._packed:
             self._fold()
-        y = F.conv2d(x, self._weight, self._bias, *self._geometry())
+        return self._rectified(F.conv2d(x, self._weight, self._bias, *self._geometry()))
+
+    def _rectified(self, y: torch.Tensor) -> torch.Tensor:
         if self._slope is None:
             return y
         return F.leaky_relu_(y, self._slope) if self._slope else y.relu_()
 
     def _geometry(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], int]:
         layer = self._convolution
-        return layer.stride, layer.pad, layer.dilation, layer.param.convolution_param.group
+        return layer.stride, layer.pad, layer.positive_dilation, layer.param.convolution_param.group
 
     def _fold(self) -> None:
         weight, *rest = (blob.data_tensor().detach() for blob in self._convolution.blobs)
-        bias = rest[0] if rest else None
+        weight, bias = self._convolution.added_up(weight), rest[0] if rest else None
         if self._affine:
             weight, bias = folded(weight, bias, self._affine)
         self._weight = weight.to(self._dtype, memory_format=torch.channels_last)
         self._bias = None if bias is None else bias.to(self._dtype)
+        self._finite = all(bool(p.sum().isfinite()) for p in (self._weight, self._bias) if p is not None)
         self._packed = False
 
     def _by_packed_weights(self, x: torch.Tensor) -> torch.Tensor:
-        """As oneDNN computes it fastest: weights in a layout of its own, the ReLU in the same pass."""
+        """As oneDNN computes it fastest: weights in a layout of its own, the ReLU in the same pass where safe."""
         stride, pad, dilation, group = self._geometry()
         if not self._packed:
             self._weight = torch.ops.mkldnn._reorder_convolution_weight(
                 self._weight, pad, stride, dilation, group, list(x.shape)
             )
             self._packed = True
-        rectifier = "none" if self._slope is None else "leaky_relu" if self._slope else "relu"
-        slopes = [self._slope] if self._slope else []
-        return torch.ops.mkldnn._convolution_pointwise(
+        fused = self._fuses_rectifier(x)
+        rectifier = "none" if not fused else "leaky_relu" if self._slope else "relu"
+        slopes = [self._slope] if fused and self._slope else []
+        y = torch.ops.mkldnn._convolution_pointwise(
             x, self._weight, self._bias, pad, stride, dilation, group, rectifier, slopes, ""
         )
+        return y if fused else self._rectified(y)
+
+    def _fuses_rectifier(self, x: torch.Tensor) -> bool:
+        """Whether the ReLU may be part of the convolution: oneDNN's makes 0 of NaN (its leaky ReLU does not).
+
+        So what is read must be finite. To see that costs less than another pass over a result of no fewer values.
+        """
+        if self._slope is None or self._slope:
+            return self._slope is not None
+        layer = self._convolution
+        values = layer.param.convolution_param.num_output * math.prod(layer.window_counts(tuple(x.shape)))
+        return self._finite and x[0].numel() <= values and bool(x.sum().isfinite())
 
 
 def _packs(dtype: torch.dtype) -> bool:

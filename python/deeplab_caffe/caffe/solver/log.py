@@ -18,7 +18,7 @@ class Display:
 
     def show(self, solver: TrainingState) -> None:
         """The lines of the present iteration, after its passes."""
-        speed = f" ({self._speed(solver)})" if solver.show_speed else ""
+        speed = "" if log.dialect() == "rc3" else f" ({self._speed(solver)})"
         log.info(f"Iteration {solver.iter}{speed}, loss = {log.number(solver.smoothed_loss)}", "solver.cpp:228")
         solver.net.deferred_checks.finish()
         blobs = [solver.net.blobs[name] for name in solver.net.outputs]

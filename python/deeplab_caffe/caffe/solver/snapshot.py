@@ -25,6 +25,7 @@ import torch
 from ...errors import InputError
 from ...files import check_folder, replacing
 from ...formats import schema, weights, weights_hdf5
+from ...reading import read_json, reason_of
 from ...temporary_files import remove_dead_leftovers
 from .. import log, mode
 from ..layer_types.base import DataLayer
@@ -224,7 +225,7 @@ def _restore_random(states: dict[str, str]) -> None:
 
 def _restore_side_state(solver: TrainingState, path: Path) -> None:
     try:
-        side = json.loads(path.read_text())
+        side = read_json(path)
         if side["iter"] != solver.iter:
             raise ValueError(f"it is of iteration {side['iter']}, the state of {solver.iter}")
         mode.set_random_seed(side["seed"])
@@ -238,5 +239,6 @@ def _restore_side_state(solver: TrainingState, path: Path) -> None:
                     layer.seek(position)
         solver.recent_losses = [torch.tensor(x) for x in side["losses"]]
         solver.loss_start = side["loss_start"]
-    except (KeyError, ValueError, TypeError, RuntimeError) as error:
-        raise InputError(f"{path}: damaged side file ({error}); remove it to resume as Caffe does") from None
+    except Exception as error:
+        reason = reason_of(error.__cause__ or error)
+        raise InputError(f"{path}: damaged side file ({reason}); remove it to resume as Caffe does") from None

@@ -21,8 +21,6 @@ class TrainingState:
     """
 
     type = ""
-    #: whether the lines of the loss tell the speed, as BVLC Caffe's do since 1.0
-    show_speed = False
 
     net: Net
     test_nets: list[Net]

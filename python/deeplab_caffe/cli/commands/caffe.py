@@ -47,7 +47,7 @@ PROGRAM = Program(
         Flag("plain", False, "train, test: test layer by layer instead of with the planned execution"),
         Flag("allow_uninitialized", False, "test: allow layers that have no weights in the file"),
         Flag("recompute", False, "train: keep few activations and recompute the others: less memory, more time"),
-        Flag("speed", False, "train: log iterations per second with the loss, like BVLC Caffe 1.0"),
+        Flag("log", "bvlc", "form of the log: bvlc, as BVLC Caffe 1.0 writes it, or rc3, as DeepLab v2's Caffe does"),
         Flag("allow_python_layers", False, "let nets import and run the modules of their Python layers"),
         Flag(
             "log_dir",

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
+from ...data import Dataset
 from ...errors import InputError, Stopped
 from .. import crf_flags
 
@@ -126,13 +127,23 @@ def _refiner(arguments: argparse.Namespace, images: int):
         crf_flags.absolute(arguments.output),
         tuple(dict.fromkeys(arguments.format)),
         None if dataset is None else dataset.palette,
-        arguments.kind,
+        _reading(arguments, dataset),
         crf_flags.net_size(arguments.size),
         arguments.tile,
         arguments.overlap,
         arguments.compact,
         threads=max(1, count // max(1, images)) if arguments.processes else count,
     )
+
+
+def _reading(arguments: argparse.Namespace, dataset: Dataset | None):
+    """How the score maps are read."""
+    from ...crf.batch import MapReading
+
+    crf_flags.check_labels_flags(arguments)
+    classes = arguments.classes if dataset is None else dataset.num_classes
+    ignored = 255 if dataset is None else dataset.ignore_label
+    return MapReading(arguments.kind, arguments.confidence, classes, ignored)
 
 
 def _check_record(arguments: argparse.Namespace, folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from .. import crf_flags
 
 if TYPE_CHECKING:
     from ...crf.search import FileItem, SearchResult, SearchSpace
+    from ...data.score_kinds import Kind
     from ...experiment import Experiment
 
 _RANGES = ("w1", "sigma_alpha", "sigma_beta")
@@ -35,7 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     inputs = parser.add_argument_group("input")
     crf_flags.add_inputs(inputs)
     inputs.add_argument("--labels", metavar="FOLDER", help="ground truth <id>.png")
-    inputs.add_argument("--classes", type=int, metavar="N", help="number of classes, without --dataset")
     text = "label of ignored pixels, without --dataset (%(default)s)"
     inputs.add_argument("--ignore-label", type=int, default=255, metavar="N", help=text)
     inputs.add_argument(
@@ -139,10 +140,11 @@ def _search(
         arguments.extend,
         arguments.compact,
     )
+    space = _space(arguments)
     return coarse_to_fine(
-        items,
+        items if arguments.scores is None else _with_kinds(items, num_classes, arguments),
         num_classes,
-        _space(arguments),
+        space,
         options,
         ignore_label=dataset.ignore_label if dataset else arguments.ignore_label,
         journal=output / "search.journal",
@@ -200,15 +202,40 @@ def _inputs(arguments: argparse.Namespace) -> tuple[list[FileItem], Dataset | No
         return scored_items(experiment, dataset, experiment.search_list), dataset, dataset.num_classes
     if not all(folders):
         raise InputError("crf-search: expected an experiment's NAME, or --scores, --images and --labels")
+    crf_flags.check_labels_flags(arguments)
     given = crf_flags.dataset(arguments.dataset)
     items = _folder_items(arguments)
-    return items, given, given.num_classes if given else arguments.classes or _classes(items)
+    classes = given.num_classes if given else arguments.classes or _classes(items, arguments.kind)
+    return items, given, classes
 
 
-def _classes(items: list[FileItem]) -> int:
+def _classes(items: list[FileItem], kind: Kind) -> int:
     from ...data.score_maps import open_score_map
 
-    return int(open_score_map(items[0].scores).shape[0])
+    first = items[0].scores
+    if (classes := len(open_score_map(first, kind))) > 1:
+        return classes
+    if kind == "sigmoid":
+        return 2
+    raise InputError(f"{first}: has one channel; state the number of classes with --classes or --dataset")
+
+
+def _with_kinds(items: list[FileItem], classes: int, arguments: argparse.Namespace) -> list[FileItem]:
+    """The items that are searched on, with what their score maps contain, which is printed."""
+    from dataclasses import replace
+
+    from ...crf.batch import described_kinds
+    from ...crf.search import choose_evenly
+    from ...data.score_kinds import kind_of
+    from ...data.score_maps import open_score_map
+
+    found, kinds = [], Counter[str]()
+    for item in choose_evenly(items, arguments.max_images):
+        kind = kind_of(open_score_map(item.scores, arguments.kind), item.scores, arguments.kind)
+        kinds[kind] += 1
+        found.append(replace(item, kind=kind, confidence=arguments.confidence, classes=classes))
+    print(described_kinds(kinds, arguments.confidence), flush=True)
+    return found
 
 
 def _folder_items(arguments: argparse.Namespace) -> list[FileItem]:

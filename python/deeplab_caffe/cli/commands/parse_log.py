@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import InputError
 from ...files import replacing, write_text
+from ..terminal import write_content
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,6 +66,6 @@ def _names(paths: Sequence[str]) -> list[str]:
 
 def _write(target: str, text: str) -> None:
     if target == "-":
-        sys.stdout.write(text)
+        write_content(text)
     else:
         write_text(target, text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from ...errors import InputError
@@ -13,6 +12,7 @@ from ...formats.prototxt import Document
 from ...formats.templates import fill_in
 from .. import template_flags
 from ..prototxt_files import for_each
+from ..terminal import write_content
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         text = to_bvlc(document)
         target = path if arguments.in_place else Path(arguments.output) / path.name if arguments.output else None
         if target is None:
-            sys.stdout.write(text)
+            write_content(text)
         elif target in written:
             raise InputError(f"{path}: {target} was already written by this command; convert one folder at a time")
         elif target != path or text != document.text:

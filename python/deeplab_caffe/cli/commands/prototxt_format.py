@@ -7,12 +7,15 @@ import difflib
 import sys
 from pathlib import Path
 
+from ...errors import InputError
 from ...files import write_text
 from ...formats.formatting import format_document
 from ...formats.prototxt import Document
 from ...formats.templates import fill_in
+from ...reading import reason_of
 from .. import template_flags
 from ..prototxt_files import for_each
+from ..terminal import write_content
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,17 +37,24 @@ def run(arguments: argparse.Namespace) -> int:
     values = template_flags.values(arguments) if arguments.fill else None
 
     def format_file(path: Path) -> bool:
-        document = Document(sys.stdin.read(), "<stdin>") if str(path) == "-" else Document.read(path)
+        document = Document(_stdin(), "<stdin>") if str(path) == "-" else Document.read(path)
         present = document.text
         if values is not None:
             document = Document(fill_in(document, values), document.filename)
         wanted = format_document(document)
         if str(path) == "-" and not (arguments.check or arguments.diff):
-            sys.stdout.write(wanted)
+            write_content(wanted)
             return False
         return present != wanted and _handle(path, present, wanted, arguments)
 
     return for_each(arguments.files, format_file)
+
+
+def _stdin() -> str:
+    try:
+        return sys.stdin.buffer.read().decode("utf-8-sig") if hasattr(sys.stdin, "buffer") else sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise InputError(f"<stdin>: {reason_of(error)}") from None
 
 
 def _handle(path: Path, present: str, wanted: str, arguments: argparse.Namespace) -> bool:

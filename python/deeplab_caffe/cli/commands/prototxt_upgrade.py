@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ...errors import InputError
 from ...files import replacing, write_text
 from ...formats.binary_net import DIALECTS, is_binary
 from ...formats.messages import to_message
@@ -17,7 +16,9 @@ from ...formats.templates import fill_in, template_values
 from ...formats.upgrade_binary import count_blobs, upgrade_binary
 from ...formats.upgrade_report import Upgrade
 from ...formats.upgrade_text import upgrade_document
+from ...reading import CANNOT_OPEN, reading
 from .. import template_flags
+from ..terminal import write_content
 
 _BINARY_SUFFIXES = (".caffemodel", ".binaryproto", ".pb")
 
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
         upgrade, net = _upgrade_text(path, arguments), None
     target = path if arguments.in_place else Path(arguments.output) if arguments.output else None
     if target is None:
-        sys.stdout.write(upgrade.text)
+        write_content(upgrade.text)
     elif binary and arguments.in_place or target.suffix in _BINARY_SUFFIXES:
         _write_binary(target, _message(upgrade) if net is None else net)
         net = None
@@ -68,11 +69,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _is_binary(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return is_binary(file.read(65536))
-    except OSError as error:
-        raise InputError(f"Could not open file {path}: {error.strerror}") from None
+    with reading(path, cannot=CANNOT_OPEN), path.open("rb") as file:
+        return is_binary(file.read(65536))
 
 
 def _upgrade_text(path: Path, arguments: argparse.Namespace) -> Upgrade:

@@ -1,8 +1,9 @@
 """The CRF on folders of score maps and images, and on images that are larger than the memory."""
 
 from .outputs import FORMATS
-from .refine_folder import RECORD, Failure, RefineSummary, batch_tasks, refine_batch
+from .refine_folder import RECORD, Failure, RefineSummary, batch_tasks, described_kinds, refine_batch
 from .refiner import Refiner, Task
+from .regions import MapReading
 from .tiles import DEFAULT_OVERLAP, DEFAULT_TILE
 
 __all__ = [
@@ -11,9 +12,11 @@ __all__ = [
     "FORMATS",
     "RECORD",
     "Failure",
+    "MapReading",
     "RefineSummary",
     "Refiner",
     "Task",
     "batch_tasks",
+    "described_kinds",
     "refine_batch",
 ]

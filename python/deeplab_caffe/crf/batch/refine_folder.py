@@ -7,7 +7,8 @@ import functools
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -112,11 +113,27 @@ def _refine(
     files = [refiner.folder / f"{task.id}.{name}" for task in wanted for name in refiner.formats]
     with _tidied(files), contextlib.closing(opened()) as pool:
         counted: Iterator = pool.run(wanted)
-        for task, message in counted if quiet or not wanted else tracked(counted, "crf", len(wanted)):
-            if message:
-                failures.append(Failure(task.id, message))
+        kinds: Counter[str] = Counter()
+        for task, outcome in counted if quiet or not wanted else tracked(counted, "crf", len(wanted)):
+            if outcome.message:
+                failures.append(Failure(task.id, outcome.message))
                 _report(failures[-1])
+            else:
+                kinds[outcome.kind] += 1
+    if not quiet:
+        print(described_kinds(kinds, refiner.reading.confidence), flush=True)
     return RefineSummary(len(tasks) - len(failures), tuple(failures))
+
+
+def described_kinds(kinds: Mapping[str, int], confidence: float) -> str:
+    """What the score maps contain, in one line: the number of maps of each kind."""
+    named = [
+        f"{kind} ({count} map{'s' * (count != 1)}{f', right with probability {confidence:g}' * (kind == 'labels')})"
+        for kind, count in sorted(kinds.items())
+    ]
+    return f"score maps contain {' and '.join(named) or 'nothing'}" + (
+        "; all of a folder should contain the same: state it with --kind" if len(named) > 1 else ""
+    )
 
 
 def _record(refiner: Refiner) -> None:

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from ...arrays import Palette, Size
 from ...data.images import open_image
-from ...data.score_maps import Kind
+from ...data.score_kinds import Kind
 from ...errors import InputError, Stopped
 from ...progress import Progress
 from ..inference import check_image, check_inputs, crf_labels, dense_crf
 from ..params import CRFParameters, check_compact
 from ..pool import stopping
 from .outputs import Output, Probabilities, outputs
-from .regions import ImageScores, Region, image_scores
+from .regions import ImageScores, MapReading, Region, image_scores
 from .tiles import DEFAULT_OVERLAP, bands, default_tile, infer_region
 
 #: only one image at a time is processed in tiles, which keep all threads busy
@@ -40,6 +40,13 @@ class Task(NamedTuple):
     upright: bool = False
 
 
+class Outcome(NamedTuple):
+    """What became of a task: the kind of its score map, or the error message."""
+
+    kind: Kind | None
+    message: str | None
+
+
 @dataclass(frozen=True)
 class Refiner:
     """Refines score maps with the CRF.
@@ -49,7 +56,7 @@ class Refiner:
         folder: where the results are written, as `<id>.<format>`.
         formats: some of `FORMATS`.
         palette: the colours of PNGs; None for those of VOC.
-        kind: whether maps hold scores or probabilities (see `score_maps.kind_of`).
+        reading: what the maps contain (see `data.score_kinds`), and how labels are read.
         size: (H, W) of the net's input, to which smaller maps are enlarged; "image" for the image's size; None if maps
             are not enlarged.
         tile: the side of a tile in pixels, margins included; None for 1024 or 6 margins; 0 for no tiles. Images of up
@@ -67,7 +74,7 @@ class Refiner:
     folder: Path
     formats: tuple[str, ...] = ("png",)
     palette: Palette | None = None
-    kind: Kind = "auto"
+    reading: MapReading = MapReading()
     size: Size | str | None = None
     tile: int | None = None
     overlap: float = DEFAULT_OVERLAP
@@ -96,24 +103,24 @@ class Refiner:
         """The side of a tile in pixels, margins included; 0 for no tiles."""
         return default_tile(self.margin) if self.tile is None else self.tile
 
-    def __call__(self, task: Task) -> str | None:
-        """Refine one image. Returns the error message, or None if there is none."""
+    def __call__(self, task: Task) -> Outcome:
+        """Refine one image."""
         try:
-            self.refine(task)
+            return Outcome(self.refine(task), None)
         except InputError as error:
-            return str(error)
+            message = str(error)
         except OSError as error:  # errors of reading are InputErrors
-            return f"{self.folder / task.id}: cannot be written: {error.strerror or error}"
+            message = f"{self.folder / task.id}: cannot be written: {error.strerror or error}"
         except MemoryError as error:
-            return f"{task.image}: out of memory ({error}); use fewer workers, or a smaller tile"
-        return None
+            message = f"{task.image}: out of memory ({error}); use fewer workers, or a smaller tile"
+        return Outcome(None, message)
 
-    def refine(self, task: Task) -> None:
-        """Refine one image and write its files, whole or not at all. Raises InputError."""
+    def refine(self, task: Task) -> Kind:
+        """Refine one image and write its files, whole or not at all; the kind of its map. Raises InputError."""
         image = open_image(task.image, task.upright)
         size = (image.shape[0], image.shape[1])
         net_size: Any = size if self.size == "image" else self.size
-        scores = image_scores(task.scores, self.kind, net_size, size)
+        scores = image_scores(task.scores, self.reading, net_size, size)
         if "png" in self.formats and scores.classes > 256:
             raise InputError(f"{task.scores}: {scores.classes} classes do not fit into a PNG; use --format bin or npy")
         with outputs(self.folder / task.id, self.formats, size, scores.classes, self.palette) as files:
@@ -125,6 +132,7 @@ class Refiner:
                 whole = Region(0, 0, *size)
                 with _band(files, size[0]):
                     _put(files, whole, *self._in_one_piece(task, image, scores.unary(whole)))
+        return scores.kind
 
     def _in_one_piece(self, task: Task, image: NDArray, unary: NDArray) -> tuple[NDArray, Probabilities]:
         try:

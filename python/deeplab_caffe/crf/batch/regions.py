@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Float32, Size
-from ...data.score_maps import Kind, kind_of, open_score_map
+from ...data.score_kinds import Kind, kind_of
+from ...data.score_maps import open_score_map
 from ...errors import InputError
-from ..unary import bilinear_taps, input_size, resize_scores, unary_from_probabilities
+from ..unary import DEFAULT_CONFIDENCE, bilinear_taps, input_size, resize_scores, unary_of_kind
 
 
 class Region(NamedTuple):
@@ -33,19 +34,47 @@ class Region(NamedTuple):
         return self.bottom - self.top, self.right - self.left
 
 
-def image_scores(path: Path, kind: Kind, net_size: Size | None, image: Size) -> ImageScores:
+class MapReading(NamedTuple):
+    """How score maps are read: what they contain, and for labels `unary_from_labels`' arguments.
+
+    `classes`: None for as many as the labels of a map need.
+    """
+
+    kind: Kind = "auto"
+    confidence: float = DEFAULT_CONFIDENCE
+    classes: int | None = None
+    ignore_label: int | None = 255
+
+
+def image_scores(path: Path, reading: MapReading, net_size: Size | None, image: Size) -> ImageScores:
     """The score map of an image of size (H, W).
 
     `net_size`: the size of the net's input, to which a smaller map is enlarged before its top left part is taken.
     Without it the map must have the size of the image, or be larger by padding at the right and the bottom.
     Raises InputError that names the file.
     """
-    values = open_score_map(path)
+    values = open_score_map(path, reading.kind)
+    kind = kind_of(values, path, reading.kind)
     try:
         full = input_size(values.shape, net_size, image)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    return ImageScores(path, kind_of(values, path, kind), full, values)
+    if kind == "labels" and full != values.shape[1:]:
+        raise InputError(
+            f"{path}: labels of {values.shape[1]} x {values.shape[2]} (H x W) cannot be enlarged to "
+            f"{full[0]} x {full[1]}; they must have the size of the image"
+        )
+    return ImageScores(path, kind, full, values, _classes(values, kind, reading), reading)
+
+
+def _classes(values: NDArray[Any], kind: Kind, reading: MapReading) -> int:
+    """The number of classes of a map."""
+    if len(values) > 1:
+        return len(values)
+    if kind != "labels":
+        return 2
+    known = values[values != reading.ignore_label]
+    return reading.classes or max(2, int(known.max(initial=1)) + 1)
 
 
 class ImageScores(NamedTuple):
@@ -56,21 +85,24 @@ class ImageScores(NamedTuple):
     #: the size that the map is enlarged to
     full: Size
     values: NDArray[Any]
-
-    @property
-    def classes(self) -> int:
-        """C."""
-        return int(self.values.shape[0])
+    classes: int
+    reading: MapReading
 
     def reopened(self) -> ImageScores:
         """The same file, mapped again, so that pages that were read before are freed."""
-        return self if not isinstance(self.values, np.memmap) else self._replace(values=open_score_map(self.path))
+        if not isinstance(self.values, np.memmap):
+            return self
+        return self._replace(values=open_score_map(self.path, self.reading.kind))
 
     def unary(self, region: Region) -> Float32:
         """Energies (C, h, w) of a region, up to a constant per pixel. Raises InputError that names the file."""
         try:
-            values = enlarged(self.values, self.full, region)
-            return -values if self.kind == "scores" else unary_from_probabilities(values)
+            if self.kind == "labels":
+                values: NDArray[Any] = np.asarray(self.values[(slice(None), *region.slices)])
+            else:
+                values = enlarged(self.values, self.full, region)
+            confidence, unsure = self.reading.confidence, self.reading.ignore_label
+            return unary_of_kind(values, self.kind, self.classes, confidence, unsure)
         except InputError as error:
             raise InputError(f"{self.path}: {error}") from None
 

@@ -6,6 +6,8 @@ The functions of `pydensecrf.utils` are in `deeplab_caffe.crf.pydensecrf.utils`.
 
 from __future__ import annotations
 
+import operator
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -15,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...arrays import Float32
 from ...errors import InputError
-from ..inference import check_image, check_unary
+from ..inference import check_image, check_unary, unlike_energies
 from ..kernels import mean_field_passes as passes
 from ..kernels import pixel_rows
 from ..kernels.vector import LANES, parts_of
@@ -102,7 +104,24 @@ class DenseCRF:
             raise InputError(
                 f"DenseCRF: the unary energy has shape {energy.shape}, wanted {self._shape} (classes, variables)"
             )
-        self._unary = check_unary(energy[:, None], from_zero_to_one=True)[:, 0]
+        self._unary = self._checked(energy)
+
+    def _checked(self, energy: NDArray) -> Float32:
+        """Finite energies; pydensecrf's programs may use any, so what looks like probabilities is a warning only."""
+        if energy.dtype.kind not in "fiu":
+            raise InputError(f"DenseCRF: the unary energy has type {energy.dtype}, wanted float32")
+        wrong = np.isnan(energy) | np.isneginf(energy)
+        if wrong.any():
+            label, variable = np.argwhere(wrong)[0]
+            raise InputError(
+                f"DenseCRF: the unary holds {energy[label, variable]} at class {label}, variable {variable}; energies "
+                "must be finite, or +inf to exclude a class"
+            )
+        if (excluded := np.isposinf(energy).all(axis=0)).any():
+            raise InputError(f"DenseCRF: the unary excludes every class at variable {int(excluded.argmax())}")
+        if what := unlike_energies(energy[:, :, None]):
+            warnings.warn(f"DenseCRF: the unary {what}", stacklevel=3)
+        return check_unary(energy[:, None], any_values=True)[:, 0]
 
     def addPairwiseEnergy(
         self,
@@ -127,26 +146,29 @@ class DenseCRF:
         KernelType(kernel)
         weights = np.asarray(compat, np.float32)
         classes = self._shape[0]
-        if weights.shape not in ((), (classes,), (classes, classes)) or not np.isfinite(weights).all():
+        if weights.shape not in ((), (classes,), (classes, classes)):
             raise InputError(
                 f"DenseCRF: compat has shape {weights.shape}, wanted a number, {classes} numbers or a matrix "
-                f"{classes} x {classes}, all finite"
+                f"{classes} x {classes}"
             )
+        if not np.isfinite(weights).all():
+            raise InputError(f"DenseCRF: compat is {compat!r}, wanted finite numbers")
         if weights.ndim == 2:
             weights = np.float32(0.5) * (weights + weights.T)
         self._terms.append(_CompatibilityTerm(lattice, weights, _NORMALIZATIONS[NormalizationType(normalization)]))
 
     def inference(self, n_iterations: int) -> Float32:
-        """Beliefs Q (classes, variables) after `n_iterations` iterations."""
+        """Beliefs Q (classes, variables) after `n_iterations` iterations; none for 0 or less, as in pydensecrf."""
+        count = max(0, _whole(n_iterations))
         energy = self._energy()
         if self._terms and all(term.compat.ndim == 0 for term in self._terms):
             pairwise = Pairwise([term.lattice for term in self._terms])
             weights = [float(term.compat) for term in self._terms]
             kinds = [term.normalization for term in self._terms]
-            beliefs = MeanField(energy[:, None]).run(pairwise, weights, int(n_iterations), kinds)
+            beliefs = MeanField(energy[:, None]).run(pairwise, weights, count, kinds)
             return beliefs.probabilities()[:, 0]
         q, *buffers = self.startInference()
-        for _ in range(n_iterations):
+        for _ in range(count):
             self.stepInference(q, *buffers)
         return q
 
@@ -189,7 +211,7 @@ class DenseCRF2D(DenseCRF):
         normalization: int = NORMALIZE_SYMMETRIC,
     ) -> None:
         """Add a term over position; `sxy` standard deviations in pixels, one or (x, y)."""
-        across, down = map(float, np.broadcast_to(np.asarray(sxy, np.float32), 2))
+        across, down = map(float, deviations("DenseCRF2D: sxy", sxy, 2))
         self._add(position_lattice(*self._size, (across, down)), compat, kernel, normalization)
 
     def addPairwiseBilateral(
@@ -203,12 +225,15 @@ class DenseCRF2D(DenseCRF):
     ) -> None:
         """Add a term over position and colour of `rgbim` (h, w, bands); `srgb` in levels, one or one for each band."""
         image = check_image(rgbim, size=self._size)
+        bands = 1 if image.ndim == 2 else image.shape[2]
+        across, down = map(float, deviations("DenseCRF2D: sxy", sxy, 2))
+        colour = deviations("DenseCRF2D: srgb", srgb, bands)
         if image.shape[:2] != self._size:
             raise InputError(
                 f"DenseCRF2D: the image is {image.shape[0]} x {image.shape[1]} (H x W) and the model "
                 f"{self._size[0]} x {self._size[1]}"
             )
-        self._add(bilateral_lattice(image, sxy, srgb), compat, kernel, normalization)
+        self._add(bilateral_lattice(image, (across, down), colour.tolist()), compat, kernel, normalization)
 
 
 def gaussian_filter(lattice: Lattice, values: Float32, normalization: str = "after") -> Float32:
@@ -229,6 +254,24 @@ def gaussian_filter(lattice: Lattice, values: Float32, normalization: str = "aft
     filtered = np.empty(maps.shape, np.float32)
     passes.slice_maps(parts, pairwise.corners, layout.places, layout.weights, taken, strength, splatted, filtered)
     return filtered
+
+
+def deviations(what: str, given: ArrayLike, count: int) -> Float32:
+    """`count` standard deviations, of one number or of as many. Raises InputError."""
+    values = np.asarray(given, np.float32)
+    if values.shape not in ((), (count,)):
+        found = f"{values.size} numbers" if values.ndim == 1 else f"shape {values.shape}"
+        raise InputError(f"{what} has {found}, wanted one number or {count}")
+    if not (np.isfinite(values) & (values > 0)).all():
+        raise InputError(f"{what} is {given!r}, wanted standard deviations above 0")
+    return np.broadcast_to(values, count)
+
+
+def _whole(iterations: int) -> int:
+    try:
+        return operator.index(iterations)
+    except TypeError:
+        raise InputError(f"DenseCRF: {iterations!r} iterations, wanted a whole number") from None
 
 
 def _softmax(logits: Float32) -> Float32:

@@ -6,10 +6,11 @@ Energies are (classes, variables), features (d, variables) in standard deviation
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ...arrays import Float32
 from ...errors import InputError
@@ -46,11 +47,17 @@ def compute_unary(labels: ArrayLike, M: int, GT_PROB: float = 0.5) -> Float32:
 def unary_from_softmax(sm: ArrayLike, scale: float | None = None, clip: float | None = 1e-5) -> Float32:
     """-log of probabilities `sm` (classes, ...), mixed with the uniform distribution and clipped from below.
 
-    `scale`: the share of `sm` in the mix, 1 or None for all. `clip`: the lower bound; None for none.
+    `scale`: the share of `sm` in the mix, 1 or None for all. `clip`: the lower bound; None for none. As in pydensecrf,
+    what interpolation leaves a little outside of 0..1 is clipped, and sums other than 1 are a warning only, because
+    mean field normalises them. Raises InputError for what cannot be probabilities: scores, class indices, one channel.
     """
     sm = np.asarray(sm)
-    if sm.ndim < 1 or not sm.size or not np.isfinite(sm).all() or sm.min() < 0:
-        raise InputError(f"unary_from_softmax: wanted finite probabilities (classes, ...), got shape {sm.shape}")
+    if sm.ndim < 2 or len(sm) < 2 or not sm.size:
+        raise InputError(
+            f"unary_from_softmax: the probabilities have shape {sm.shape}, wanted (classes, ...) with two classes or "
+            "more; for the probability p of class 1 of two, stack 1 - p and p"
+        )
+    sm = _probabilities(sm, clip)
     if scale is not None:
         if not 0 < scale <= 1:
             raise InputError(f"unary_from_softmax: scale is {scale}, wanted more than 0 and at most 1")
@@ -59,6 +66,32 @@ def unary_from_softmax(sm: ArrayLike, scale: float | None = None, clip: float | 
         sm = np.clip(sm, clip, 1.0)
     with np.errstate(divide="ignore"):  # an impossible class has infinite energy
         return -np.log(sm).reshape(len(sm), -1).astype(np.float32)
+
+
+_OVERSHOOT = 0.25  # of cubic and Lanczos interpolation beyond 0 and 1
+
+
+def _probabilities(sm: NDArray, clip: float | None) -> NDArray:
+    """Probabilities as pydensecrf takes them. Raises InputError for values that are none."""
+    if sm.dtype.kind not in "biuf":
+        raise InputError(f"unary_from_softmax: the probabilities have type {sm.dtype}, wanted numbers")
+    if not np.isfinite(sm).all():
+        bad = np.argwhere(~np.isfinite(sm))[0]
+        raise InputError(f"unary_from_softmax: the probabilities hold {sm[tuple(bad)]} at {tuple(bad.tolist())}")
+    beyond = 1e-6 if clip is None else _OVERSHOOT
+    if sm.min() < -beyond or sm.max() > 1 + _OVERSHOOT:
+        raise InputError(
+            f"unary_from_softmax: values from {sm.min():.4g} to {sm.max():.4g}, wanted probabilities, 0 to 1; scores "
+            "need a softmax first, class indices unary_from_labels"
+        )
+    total = sm.sum(axis=0, dtype=np.float64)
+    if np.abs(total - 1).max() > 0.05:
+        warnings.warn(
+            f"unary_from_softmax: probabilities of a pixel sum to {total.min():.3g}..{total.max():.3g}, expected 1; "
+            "they are used in proportion",
+            stacklevel=3,
+        )
+    return np.maximum(sm, 0) if clip is None else sm
 
 
 def softmax_to_unary(sm: ArrayLike, GT_PROB: float = 1) -> Float32:
@@ -71,16 +104,33 @@ def create_pairwise_gaussian(sdims: Sequence[float], shape: Sequence[int]) -> Fl
     if len(sdims) != len(shape):
         raise InputError(f"create_pairwise_gaussian: {len(sdims)} deviations for {len(shape)} axes")
     position = np.indices(shape, dtype=np.float32)
-    position /= np.asarray(sdims, np.float32).reshape(-1, *[1] * len(shape))
+    position /= _deviations("create_pairwise_gaussian: sdims", sdims, len(shape)).reshape(-1, *[1] * len(shape))
     return position.reshape(len(shape), -1)
 
 
 def create_pairwise_bilateral(
     sdims: Sequence[float], schan: float | Sequence[float], img: ArrayLike, chdim: int = -1
 ) -> Float32:
-    """Features of position, then of the channels of `img` over `schan`; `chdim` is their axis, -1 for none."""
+    """Features of position, then of the channels of `img` over `schan`; `chdim` is their axis, -1 for none.
+
+    As in pydensecrf, axes and channels beyond the deviations given are in units of 1.
+    """
     image = np.asarray(img, np.float32)
     channels = image[None] if chdim == -1 else np.moveaxis(image, chdim, 0)
-    position = create_pairwise_gaussian(sdims, channels.shape[1:])
-    deviations = np.broadcast_to(np.asarray(schan, np.float32), len(channels))
-    return np.concatenate([position, channels.reshape(len(channels), -1) / deviations[:, None]])
+    axes = channels.shape[1:]
+    across = _deviations("create_pairwise_bilateral: sdims", sdims, len(axes))
+    position = create_pairwise_gaussian(across.tolist(), axes)
+    colour = _deviations("create_pairwise_bilateral: schan", schan, len(channels))
+    return np.concatenate([position, channels.reshape(len(channels), -1) / colour[:, None]])
+
+
+def _deviations(what: str, given: ArrayLike, count: int) -> Float32:
+    """`count` standard deviations: one number for all, or numbers, followed by 1."""
+    values = np.asarray(given, np.float32)
+    if values.ndim > 1 or values.size > count:
+        raise InputError(f"{what} has {values.size} deviations, wanted at most {count}")
+    if not (np.isfinite(values) & (values != 0)).all():
+        raise InputError(f"{what} is {given!r}, wanted standard deviations other than 0")
+    if values.ndim == 0:
+        return np.full(count, values, np.float32)
+    return np.concatenate([values, np.ones(count - values.size, np.float32)])

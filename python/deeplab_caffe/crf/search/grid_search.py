@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ...evaluation import Scores
+from ...evaluation import Scores, class_ious, mean_iou
 from ...progress import Progress
 from ..params import check_compact
 from ..pool import WorkerPool, open_pool
@@ -84,7 +84,7 @@ def coarse_to_fine(
     """Score every setting of the coarse grid, then of a finer grid around its best, by mean IoU.
 
     The mean IoU of a setting comes from one confusion matrix, summed over all images. It is over the classes that occur
-    in the labels, the same for every setting. Of equal settings the first is the best.
+    in the labels or in the setting's predictions, as everywhere. Of equal settings the first is the best.
 
     Args:
         items: images with scores and labels.
@@ -193,8 +193,7 @@ class _Search:
         return [self.journal[_key(digest, budget), setting] for digest in self.digests]
 
     def _mean_iou(self, setting: Setting | None, budget: Budget) -> float:
-        ious = _class_ious(self._matrices(setting, budget))
-        return math.nan if np.isnan(ious).all() else float(np.nanmean(ious))
+        return float(mean_iou(_class_ious(self._matrices(setting, budget))))
 
     def _evaluate(self, settings: Sequence[Setting | None], budget: Budget, title: str) -> None:
         """Evaluate what is missing in the journal for these settings."""
@@ -233,9 +232,8 @@ def _hash(text: str) -> str:
 
 
 def _class_ious(matrices: Sequence[Matrix]) -> NDArray[np.float64]:
-    """(C,): IoU of each class over all images, NaN for those that occur in no label."""
-    total = np.sum(matrices, axis=0)
-    return np.where(total.sum(1) > 0, Scores.from_matrix(total).per_class_iou, np.nan)
+    """(C,): IoU of each class over all images, NaN for those that occur neither in labels nor in predictions."""
+    return Scores.from_matrix(np.sum(matrices, axis=0)).per_class_iou
 
 
 def _or_zero(mean_iou: float) -> float:
@@ -261,11 +259,9 @@ def gain_interval(before: list[Matrix], after: list[Matrix], share: float = 0.95
 def mean_ious(drawn: NDArray[np.float64], matrices: list[Matrix]) -> NDArray[np.float64]:
     """Mean IoU (R,) of each row of `drawn` (R, images), how often each image counts; `matrices` are theirs, (C, C).
 
-    The mean is over the classes that occur in the labels drawn.
+    The mean is over the classes that occur in the labels or the predictions drawn.
     """
     hits = drawn @ np.array([np.diag(matrix) for matrix in matrices], np.float64)
     truth = drawn @ np.array([matrix.sum(1) for matrix in matrices], np.float64)
     found = drawn @ np.array([matrix.sum(0) for matrix in matrices], np.float64)
-    union = truth + found - hits
-    iou = np.divide(hits, union, out=np.zeros_like(hits), where=union > 0)
-    return (iou * (truth > 0)).sum(1) / np.maximum((truth > 0).sum(1), 1)
+    return mean_iou(class_ious(hits, truth, found))

@@ -11,12 +11,15 @@ from typing import NamedTuple, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Size
 from ...data.images import read_image
 from ...data.labels import read_label
-from ...data.score_maps import Kind, kind_of, open_score_map
+from ...data.score_kinds import Kind, kind_of
+from ...data.score_maps import open_score_map
 from ...errors import InputError
+from ...reading import read_bytes
 from ..inference import check_inputs
-from ..unary import input_size, resize_scores
+from ..unary import DEFAULT_CONFIDENCE, input_size, resize_scores, unary_of_kind
 
 
 class Sample(NamedTuple):
@@ -47,15 +50,18 @@ class FileItem:
 
     `size` (H, W) is that of the net's input, to which the scores are enlarged before they are cropped to the image at
     the top left; for example (513, 513) for scores of 65 x 65. Without it the scores must have the size of the image,
-    or be larger by padding at the right and the bottom. `kind`: whether the map holds scores or probabilities.
-    `upright`: the image is turned as its EXIF data says.
+    or be larger by padding at the right and the bottom. `kind`: what the map contains. Hard labels of `classes` classes
+    are right with probability `confidence`, those that are 255 unknown. `upright`: the image is turned as its EXIF data
+    says.
     """
 
     image: str
     scores: str
     label: str
-    size: tuple[int, int] | None = None
+    size: Size | None = None
     kind: Kind = "scores"
+    confidence: float = DEFAULT_CONFIDENCE
+    classes: int | None = None
     upright: bool = False
 
     @property
@@ -67,21 +73,25 @@ class FileItem:
         """Read the three files. Raises InputError that names the file."""
         image = read_image(self.image, self.upright)
         label = read_label(self.label)
-        scores = open_score_map(self.scores)
-        if kind_of(scores, self.scores, self.kind) == "probabilities":
-            scores = np.log(np.maximum(scores, np.finfo(np.float32).tiny))
-        return _sample(image, scores, label, self.size, self.name)
+        maps = open_score_map(self.scores, self.kind)
+        kind = kind_of(maps, self.scores, self.kind)
+        if kind != "labels":
+            return _sample(image, maps, label, self.size, self.name, kind)
+        try:
+            unary = unary_of_kind(maps, kind, self.classes or len(maps), self.confidence)
+        except InputError as error:
+            raise InputError(f"{self.scores}: {error}") from None
+        return _sample(image, -unary, label, None, self.name)
 
     def digest(self) -> str:
         """A hash of the files' bytes and of how they are read. Raises InputError for a file that cannot be read."""
-        total = hashlib.blake2b(repr((self.size, self.kind, *["upright"] * self.upright)).encode(), digest_size=16)
+        labels = [self.confidence, self.classes] if self.kind != "scores" else []
+        read_as = (self.size, self.kind, *labels, *["upright"] * self.upright)
+        total = hashlib.blake2b(repr(read_as).encode(), digest_size=16)
         scores = Path(self.scores)
         parts = sorted(scores.glob("*.png")) if scores.is_dir() else [scores]
         for path in (Path(self.image), *parts, Path(self.label)):
-            try:
-                total.update(hashlib.blake2b(path.read_bytes()).digest())
-            except OSError as error:
-                raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+            total.update(hashlib.blake2b(read_bytes(path)).digest())
         return total.hexdigest()
 
 
@@ -92,7 +102,7 @@ class ArrayItem:
     image: NDArray
     scores: NDArray
     label: NDArray
-    size: tuple[int, int] | None = None
+    size: Size | None = None
     name: str = "arrays"
 
     def load(self) -> Sample:
@@ -107,16 +117,18 @@ class ArrayItem:
         return total.hexdigest()
 
 
-def _sample(image: NDArray, scores: NDArray, label: NDArray, size: tuple[int, int] | None, name: str) -> Sample:
+def _sample(
+    image: NDArray, maps: NDArray, label: NDArray, size: Size | None, name: str, kind: Kind = "scores"
+) -> Sample:
     height, width = image.shape[:2]
     if label.shape != (height, width):
         raise InputError(f"{name}: the image is {height} x {width} (H x W) and the label {label.shape}")
-    if scores.ndim != 3:
-        raise InputError(f"{name}: the scores have shape {scores.shape}, wanted (classes, height, width)")
+    if maps.ndim != 3:
+        raise InputError(f"{name}: the scores have shape {maps.shape}, wanted (classes, height, width)")
     try:
-        full = input_size(scores.shape, size, (height, width))
-        # A constant per pixel does not change mean field, so -scores is equivalent to -log softmax(scores).
-        return Sample(*check_inputs(image, -resize_scores(scores, full, (height, width))), label)
+        full = input_size(maps.shape, size, (height, width))
+        unary = unary_of_kind(resize_scores(maps, full, (height, width)), kind)
+        return Sample(*check_inputs(image, unary), label)
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
 

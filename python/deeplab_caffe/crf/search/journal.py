@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ...locks import locked
+from ...reading import check_plain
 from .space import Setting
 
 Matrix = NDArray[np.int64]
@@ -41,6 +42,8 @@ class Journal:
         if path is None:
             return
         self._path = Path(path)
+        if self._path.exists():
+            check_plain(self._path)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as opened:
             busy = f"{self._path}: another search is using this journal"
@@ -74,11 +77,10 @@ class Journal:
         checksum, _, text = line.partition(b" ")
         if checksum != _checksum(text):
             return False
-        digest, classes, counted = json.loads(text)
-        for setting, places, counts in counted:
-            matrix = np.zeros((classes, classes), np.int64)
-            matrix.flat[places] = counts
-            self._matrices[digest, Setting(*setting) if setting else None] = matrix
+        try:
+            self._matrices.update(_matrices(text))
+        except Exception:  # the checksum is right, but it was not a search that wrote it
+            return False
         return True
 
     def __contains__(self, key: Key) -> bool:
@@ -112,3 +114,14 @@ def _sparse(matrix: Matrix) -> tuple[list[Any], list[Any]]:
 
 def _checksum(text: bytes) -> bytes:
     return b"%08x" % zlib.crc32(text)
+
+
+def _matrices(text: bytes) -> dict[Key, Matrix]:
+    """The matrices in the JSON of a line."""
+    digest, classes, counted = json.loads(text)
+    found: dict[Key, Matrix] = {}
+    for setting, places, counts in counted:
+        matrix = np.zeros((classes, classes), np.int64)
+        matrix.flat[places] = counts
+        found[digest, Setting(*setting) if setting else None] = matrix
+    return found

@@ -8,11 +8,12 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
+from ...evaluation import MEAN_IOU_RULE, differing_classes
 from ...files import replacing, write_text
+from ...reading import read_text, reason_of
 from ...tables import table
 from ..params import CRFParameters
 
@@ -35,9 +36,10 @@ class ScoredSetting:
 class SearchResult:
     """All settings with their mean IoU, the best, and the mean IoU without CRF on the same images.
 
-    Mean IoUs are fractions, over the classes that occur in the labels. `at_edge` names the parameters whose best value
-    is the first or last of those tried. `gain_interval` contains the gain in 95 % of bootstrap resamples of the images;
-    None for a single image. `classes_before`, `classes_after`: IoU of each class, None if it occurs in no label.
+    Mean IoUs are fractions, over the classes that occur in the labels or the predictions. `at_edge` names the
+    parameters whose best value is the first or last of those tried. `gain_interval` contains the gain in 95 % of
+    bootstrap resamples of the images; None for a single image. `classes_before`, `classes_after`: IoU of each class,
+    None if it occurs neither in the labels nor in the predictions.
     """
 
     rows: tuple[ScoredSetting, ...]
@@ -99,7 +101,10 @@ class SearchResult:
         names = names or [str(number) for number in range(len(self.classes_before))]
         rows = [_class_row(*row) for row in zip(names, self.classes_before, self.classes_after, strict=True)]
         mean = _class_row("mean IoU", self.baseline_mean_iou, self.best_mean_iou)
-        return "\n".join(table(("class", ">without CRF", ">with CRF", ">change"), [*rows, mean]))
+        headings = ("without CRF", "with CRF")
+        notes = differing_classes(names, self.classes_before, self.classes_after, headings)
+        lines = table(("class", *(f">{heading}" for heading in headings), ">change"), [*rows, mean])
+        return "\n".join([f"IoU in %; {MEAN_IOU_RULE}", *notes, *lines])
 
     def to_json(self) -> str:
         """The whole result as JSON."""
@@ -114,11 +119,13 @@ class SearchResult:
             rows = tuple(ScoredSetting(**row) for row in values.pop("rows"))
             best = CRFParameters(**values.pop("best"))
             lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-            return cls(rows, best, **{**values, **lists})
+            result = cls(rows, best, **{**values, **lists})
+            result.summary(), result.class_table()  # values of other types fail here
+            return result
         except InputError:
             raise
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise InputError(f"not the result of a CRF search: {error}") from error
+        except Exception as error:
+            raise InputError(f"not the result of a CRF search: {reason_of(error)}") from error
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write `to_json` to a file, whole or not at all."""
@@ -127,10 +134,9 @@ class SearchResult:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> SearchResult:
         """Read a file that `save` wrote. Raises InputError with the file's name."""
+        text = read_text(path, "the result of the search")
         try:
-            return cls.from_json(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+            return cls.from_json(text)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
 

@@ -15,6 +15,7 @@ import numpy as np
 from ...errors import InputError
 from ...files import cpus, replacing, write_text
 from ...progress import tracked
+from ...reading import read_json
 from ..labels import voc_palette, write_label
 from ..lists import ListEntry, write_list
 from .scene import CLASSES, draw_image
@@ -61,8 +62,8 @@ def _stamp(folder: Path) -> dict[str, Any] | None:
     path = folder / STAMP
     if path.is_file():
         try:
-            stamp = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
+            stamp = read_json(path)
+        except InputError:
             stamp = None
         if isinstance(stamp, dict) and "version" in stamp:
             return stamp

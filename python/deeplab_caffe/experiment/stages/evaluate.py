@@ -15,6 +15,7 @@ from ...data import Dataset, ListEntry, read_label
 from ...errors import InputError
 from ...evaluation import Scores, confusion_matrix
 from ...files import cpus, write_text
+from ...reading import reading
 from ..fingerprints import file_states
 from ..folder import Experiment
 from ..results import read_json, unique_ids
@@ -61,7 +62,8 @@ def read_scores(experiment: Experiment) -> tuple[Scores, Scores | None]:
     """The scores that `evaluate` wrote: before the CRF, and after it (None if the CRF is not used)."""
     record = read_json(experiment.evaluation)
     before, after = (record.get(f"confusion_{when}") for when in ("before", "after"))
-    return Scores.from_matrix(np.array(before)), Scores.from_matrix(np.array(after)) if after else None
+    with reading(experiment.evaluation, damaged="damaged; run the stage evaluate again, with --force"):
+        return Scores.from_matrix(np.array(before)), Scores.from_matrix(np.array(after)) if after else None
 
 
 def count_folder(dataset: Dataset, list_name: str, folder: Path) -> np.ndarray:

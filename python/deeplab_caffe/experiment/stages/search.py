@@ -80,6 +80,7 @@ def scored_items(experiment: Experiment, dataset: Dataset, name: str) -> list[Fi
             str(experiment.scores(name) / f"{image_id}.npy"),
             dataset.path_of(entry.label or ""),
             (height, width),
+            "net",
             upright=dataset.upright,
         )
         for entry, image_id in zip(entries, unique_ids(entries, dataset.lists[name]), strict=True)

@@ -80,7 +80,8 @@ def deconvolution_filler(view: View) -> Iterator[Hit]:
 
 @rule("bias-multiplier", WARNING, "a bias without its own lr_mult, while other layers' biases learn at twice the rate")
 def bias_multiplier(view: View) -> Iterator[Hit]:
-    """Published nets learn biases at twice the rate and without weight decay; a layer that forgets it differs silently."""
+    """Published nets learn biases at twice the rate and without weight decay; a layer that forgets it differs silently.
+    """
     learned = [layer for layer in _learned(view) if layer.weights.bias_term]
     doubled = [x for x in learned if len(x.param.param) > 1 and x.multiplier(1) == 2 * x.multiplier(0)]
     if len(doubled) < 2 or 2 * len(doubled) < len(learned):

@@ -24,6 +24,8 @@ def _convolution(g: OnnxGraph, node: Node) -> None:
     layer: Any = node.layer
     if layer.spatial != 2 or layer.channel_axis != 1:
         node.fail("is not a convolution over (N, C, H, W); others are not supported in exports")
+    if 0 in layer.dilation:
+        node.fail("has dilation 0, which PyTorch and ONNX do not support")
     g.add(
         "Conv" if node.type == "Convolution" else "ConvTranspose",
         [node.bottoms[0], *g.parameters(node)],
@@ -122,6 +124,8 @@ def _pooling(g: OnnxGraph, node: Node) -> None:
 
 @writes("Interp")
 def _interp(g: OnnxGraph, node: Node) -> None:
+    if len(node.bottom_shapes[0]) != 4:
+        node.fail("is not an Interp of (N, C, H, W); other axes are not supported in exports")
     p = node.layer.param.interp_param
     x = node.bottoms[0]
     if p.pad_beg or p.pad_end:

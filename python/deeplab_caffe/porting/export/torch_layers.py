@@ -71,6 +71,8 @@ def _convolution(node: Node) -> Written:
     layer: Any = node.layer
     if layer.spatial != 2 or layer.channel_axis != 1:
         node.fail("is not a convolution over (N, C, H, W); others are not supported in exports")
+    if 0 in layer.dilation:
+        node.fail("has dilation 0, which PyTorch and ONNX do not support")
     p = layer.param.convolution_param
     given = {"stride": layer.stride, "padding": layer.pad, "dilation": layer.dilation, "groups": (p.group,)}
     options = {name: _pair(values) for name, values in given.items()} | {"bias": len(node.blobs) > 1}
@@ -155,6 +157,8 @@ def _pooling(node: Node) -> Written:
 
 @_writes("Interp")
 def _interp(node: Node) -> Written:
+    if len(node.bottom_shapes[0]) != 4:
+        node.fail("is not an Interp of (N, C, H, W); other axes are not supported in exports")
     p = node.layer.param.interp_param
     shrink, zoom = p.HasField("shrink_factor"), p.HasField("zoom_factor")
     given: dict[str, Any] = {"pads": (p.pad_beg, p.pad_end)}

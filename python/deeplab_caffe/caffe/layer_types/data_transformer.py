@@ -47,7 +47,7 @@ def check_mean_values(values: np.ndarray | None, channels: int) -> None:
         )
 
 
-class Transformer:
+class DataTransformer:
     """Mirror, crop, (pixel − mean) · scale on images (C, H, W) of uint8 or float32.
 
     The mirror is drawn first, in TEST too; then the crop: in TRAIN at random, in TEST in the centre. A mean file is

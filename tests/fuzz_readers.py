@@ -1,0 +1,381 @@
+"""Every reader of a user's file, and a real file for each, which `fuzz.py` damages."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import tarfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import cv2
+import numpy as np
+import scipy.io
+import torch
+from PIL import Image, PngImagePlugin
+from safetensors.torch import save_file
+
+from deeplab_caffe import caffe
+from deeplab_caffe.caffe.layer_types.window_file import read_windows
+from deeplab_caffe.caffe.solver import snapshot
+from deeplab_caffe.crf.params import CRFParameters
+from deeplab_caffe.crf.search.journal import Journal
+from deeplab_caffe.crf.search.result import ScoredSetting, SearchResult
+from deeplab_caffe.data import archive, bin_files, boxes, images, labels, lists, score_maps, voc
+from deeplab_caffe.data.dataset import read_dataset
+from deeplab_caffe.data.score_kinds import kind_of
+from deeplab_caffe.errors import InputError
+from deeplab_caffe.evaluation import log_tables, read_train_log
+from deeplab_caffe.experiment import create, provenance, stage_records
+from deeplab_caffe.experiment.stages.evaluate import read_scores
+from deeplab_caffe.formats import datum, schema
+from deeplab_caffe.formats.database import open_database
+from deeplab_caffe.formats.formatting import format_document
+from deeplab_caffe.formats.messages import to_message
+from deeplab_caffe.formats.prototxt import Document
+from deeplab_caffe.formats.templates import fill_in
+from deeplab_caffe.formats.upgrade_binary import upgrade_binary
+from deeplab_caffe.formats.upgrade_text import upgrade_document
+from deeplab_caffe.formats.weight_files import read_weight_file
+from deeplab_caffe.formats.weights import read_caffemodel, read_solverstate
+from deeplab_caffe.formats.weights_hdf5 import read_solverstate as read_solverstate_h5
+from deeplab_caffe.inspection.lint import Linter, chosen
+from deeplab_caffe.porting.manifest import read_manifest
+from deeplab_caffe.porting.port import read_renames
+from deeplab_caffe.porting.state_dict import read_metadata, read_state_dict
+from deeplab_caffe.porting.summary import summarise
+from deeplab_caffe.porting.torch_names import to_caffe
+from stores import write_lmdb
+
+DATA = Path(__file__).parent / "data" / "conformance"
+SOLVER, LOG = DATA / "solvers" / "sgd_step", DATA / "train_log"
+ROOT = DATA.parent.parent.parent
+
+
+@dataclass(frozen=True)
+class Target:
+    """A reader: what it reads, the name of its file (a path within the folder), the reader, and a real file."""
+
+    what: str
+    name: str
+    read: Callable[[Path], object]
+    original: bytes
+
+
+# -- readers that do more than call one function
+
+
+def _format(path: Path) -> None:
+    text = format_document(Document.read(path))
+    assert format_document(Document(text)) == text
+
+
+def _lmdb(path: Path) -> None:
+    database = open_database(str(path.parent), "lmdb")
+    for value in map(database.get, database.keys()):
+        with contextlib.suppress(InputError):  # the layer adds where the record is
+            datum.datum_to_array(datum.parse_datum(value))
+
+
+def _state_dict(path: Path) -> None:
+    read_metadata(path)
+    to_caffe(read_state_dict(path), str(path))
+
+
+def _fill(path: Path) -> None:
+    values = {"TRAIN_LIST": "a", "WEIGHTS": "b", "LR": "0.1"}
+    fill_in(Document.read(path), values, whole=False)
+
+
+def _log(path: Path) -> None:
+    log = read_train_log(path)
+    log_tables.summary([("a", log)]), log_tables.csv_text([("a", log)]), log_tables.json_text([("a", log)])
+
+
+def _unpack(path: Path) -> None:
+    archive.unpack(path, path.parent / "unpacked", 1 << 22, progress=False)
+
+
+def _journal(path: Path) -> None:
+    journal = Journal(path)
+    journal._file.close()
+
+
+def _score_map(path: Path) -> None:
+    values = score_maps.open_score_map(path)
+    kind_of(values, path)
+    np.asarray(values).sum()
+
+
+def _hdf5_data(path: Path) -> None:
+    (path.parent / "rows.txt").write_text(f"{path}\n")
+    source = f'source: "{path.parent}/rows.txt" batch_size: 2'
+    _net(path, f'layer {{ name: "d" type: "HDF5Data" top: "data" hdf5_data_param {{ {source} }} }}').forward()
+
+
+def _mat_read(path: Path) -> None:
+    (path.parent / "names.txt").write_text("map\n")
+    source = f'source: "{path.parent}/names.txt" prefix: "{path.parent}/"'
+    _net(path, f'layer {{ name: "d" type: "MatRead" top: "data" mat_read_param {{ {source} }} }}').forward()
+
+
+def _net(path: Path, text: str) -> caffe.Net:
+    prototxt = path.with_suffix(".net.prototxt")
+    prototxt.write_text(text)
+    return caffe.Net(str(prototxt), caffe.TEST)
+
+
+@cache
+def _solver() -> Any:
+    net = 'layer { name: "d" type: "DummyData" top: "d" dummy_data_param { shape { dim: 1 } } }'
+    parameter = schema.SolverParameter()
+    to_message(Document(f'net_param {{ {net} }} base_lr: 1 lr_policy: "fixed"'), parameter)
+    net = SimpleNamespace(layer_dict={})
+    return SimpleNamespace(iter=6, net=net, test_nets=[], recent_losses=[], loss_start=0, param=parameter)
+
+
+def _side_file(path: Path) -> None:
+    snapshot._restore_side_state(_solver(), path)
+
+
+def _experiment(path: Path) -> Any:
+    return SimpleNamespace(folder=path.parent.parent, evaluation=path)
+
+
+# -- real files
+
+
+def _content(save: Callable[[Any], object]) -> bytes:
+    buffer = io.BytesIO()
+    save(buffer)
+    return buffer.getvalue()
+
+
+def _pixels(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 20, shape, dtype=np.uint8)
+
+
+def _image(kind: str, *shape: int, **options: Any) -> bytes:
+    return _content(lambda file: Image.fromarray(_pixels(*shape)).save(file, kind, **options))
+
+
+def _palette_png() -> bytes:
+    image = Image.fromarray(_pixels(24, 32))
+    image.putpalette(labels.voc_palette().tobytes())
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Title", "a label", zip=True)
+    text.add_itxt("Author", "somebody", "en", "Autor")
+    image.info.pop("transparency", None)
+    again = [image.copy()]
+    return _content(lambda file: image.save(file, "PNG", pnginfo=text, save_all=True, append_images=again, bits=4))
+
+
+def _lmdb_file(folder: Path) -> bytes:
+    sizes = [(3, 4, 5), (3, 40, 50), (1, 2, 2)] * 60
+    path = write_lmdb(folder / "made.db", [datum.array_to_datum(_pixels(*s), 1).SerializeToString() for s in sizes])
+    return (path / "data.mdb").read_bytes()
+
+
+def _state(folder: Path, **options: Any) -> bytes:
+    names = ("features.0", "features.28", "classifier.0")
+    state = {f"{name}.{part}": torch.ones(2, 2) for name in names for part in ("weight", "bias")}
+    if options.get("safe"):
+        save_file(state, folder / "state")
+        return (folder / "state").read_bytes()
+    return _content(lambda file: torch.save(state, file, **options))
+
+
+def _mean() -> bytes:
+    blob = schema.BlobProto(num=1, channels=3, height=2, width=2, data=range(12))
+    return bytes(blob.SerializeToString())
+
+
+def _tar(mode: str) -> bytes:
+    def save(file: Any) -> None:
+        with tarfile.open(fileobj=file, mode=mode) as tar:
+            for name in ("a/b.txt", "a/c.txt"):
+                info = tarfile.TarInfo(name)
+                info.size = 600
+                tar.addfile(info, io.BytesIO(bytes(600)))
+
+    return _content(save)
+
+
+def _zip() -> bytes:
+    def save(file: Any) -> None:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+            packed.writestr("a/b.txt", "text" * 100)
+            packed.writestr("a/c.txt", "text" * 100)
+
+    return _content(save)
+
+
+def _journal_file(folder: Path) -> bytes:
+    journal = Journal(folder / "made.journal")
+    journal.add("abc", [None], [np.eye(3, dtype=np.int64)])
+    journal._file.close()
+    return (folder / "made.journal").read_bytes()
+
+
+def _mat(value: Any, name: str = "data", **options: Any) -> bytes:
+    return _content(lambda file: scipy.io.savemat(file, {name: value}, **options))
+
+
+def _boxes() -> bytes:
+    box = "<bndbox><xmin>3</xmin><ymin>4</ymin><xmax>12</xmax><ymax>20</ymax></bndbox>"
+    return f"<annotation><object><name>cat</name>{box}</object></annotation>".encode()
+
+
+def _window_file() -> bytes:
+    return b"# 0\na.png\n3\n20\n30\n2\n1 0.9 2 2 9 9\n0 0.1 4 4 8 8\n# 1\nb.png\n3\n20\n30\n1\n1 0.9 2 2 9 9\n"
+
+
+def _jsons() -> dict[str, bytes]:
+    crf = CRFParameters(5, 50, 5)
+    values = {
+        "resume": {"iter": 6, "seed": 1, "random": {}, "positions": [{"d": 3}], "losses": [0.5], "loss_start": 0},
+        "stage": {"inputs": "0123456789abcdef", "seconds": 12.5},
+        "trained_on": {"lists": {"list/train.txt": ["a.jpg", "b.jpg"]}},
+        "experiment": {"data": None, "quick": True, "options": {"iterations": 100}},
+        "evaluation": {"confusion_before": [[5, 1], [2, 7]], "confusion_after": [[6, 0], [1, 8]]},
+    }
+    return {"crf": crf.to_json().encode(), **{name: json.dumps(value).encode() for name, value in values.items()}}
+
+
+def _search_result() -> bytes:
+    rows = (ScoredSetting("coarse", 5.0, 50.0, 5.0, 0.5),)
+    best = CRFParameters(5, 50, 5)
+    result = SearchResult(rows, best, 0.5, 0.4, 9, ("w1",), (0.1, 0.2), (0.4, 0.3), (0.5, None))
+    return result.to_json().encode()
+
+
+def targets(folder: Path) -> list[Target]:
+    """All readers; `folder` is for files that are made on the way."""
+    return [*_texts(), *_weights(folder), *_pictures(), *_values(folder), *_records(folder)]
+
+
+def _texts() -> list[Target]:
+    net = b"".join(
+        line for line in (SOLVER / "net.prototxt").read_bytes().splitlines(keepends=True) if b"HDF5Data" not in line
+    )
+    data = b'\nlayer { name: "data" type: "Input" top: "data" top: "target"\n'
+    data += b"  input_param { shape { dim: 2 dim: 3 dim: 8 dim: 8 } shape { dim: 2 dim: 3 } } }"
+    net = net.replace(b'name: "toy"', b'name: "toy"' + data)
+    legacy = DATA.parent / "legacy"
+    solver = (SOLVER / "solver.prototxt").read_bytes()
+    template = net.replace(b"dim: 8", b"dim: ${SIZE}").replace(b"toy", b"${NAME}")
+    return [
+        Target("net", "net.prototxt", lambda p: to_message(Document.read(p), schema.NetParameter()), net),
+        Target("net, built", "net.prototxt", lambda p: caffe.Net(str(p), caffe.TEST), net),
+        Target("solver", "s.prototxt", lambda p: to_message(Document.read(p), schema.SolverParameter()), solver),
+        Target("net, formatted", "net.prototxt", _format, net),
+        Target("template", "net.prototxt.in", _fill, template),
+        Target("net of 2013, upgraded", "v0.prototxt", _upgrade, (legacy / "v0.prototxt").read_bytes()),
+        Target("net of DeepLab v1, upgraded", "v1.prototxt", _upgrade, (legacy / "deeplab_v1.prototxt").read_bytes()),
+        Target("net, linted", "net.prototxt", lambda p: Linter(chosen()).lint(p), net),
+        Target("list", "list.txt", lists.read_list, b"/a.jpg /a.png\n/b.jpg /b.png\n" * 9),
+        Target("list with numbers", "list.txt", lists.read_numbered_list, b"a.jpg 3\nb c.jpg 4\n" * 9),
+        Target("new names", "names.txt", read_renames, b"conv1 first # comment\nconv2 second\n" * 3),
+        Target("window file", "windows.txt", lambda p: read_windows(str(p)), _window_file()),
+        Target("log", "train.log", _log, (LOG / "train.log").read_bytes()[:20000]),
+        Target("data set (TOML)", "d.toml", read_dataset, next((ROOT / "datasets").glob("voc12.toml")).read_bytes()),
+        Target("manifest (TOML)", "m.toml", read_manifest, (ROOT / "models" / "weights.toml").read_bytes()),
+        Target("boxes (XML)", "a.xml", lambda p: boxes.read_boxes(p, ["background", "cat"], (40, 50)), _boxes()),
+    ]
+
+
+def _upgrade(path: Path) -> None:
+    upgrade_document(Document(upgrade_document(Document.read(path)).text))
+
+
+def _weights(folder: Path) -> list[Target]:
+    model = (SOLVER / "snap_iter_6.caffemodel").read_bytes()
+    v1 = next((DATA.parent / "formats").rglob("v1.caffemodel")).read_bytes()
+    h5 = (LOG / "snap_iter_6.caffemodel.h5").read_bytes()
+    state = (SOLVER / "snap_iter_6.solverstate").read_bytes()
+    return [
+        Target("caffemodel", "w.caffemodel", read_caffemodel, model),
+        Target("caffemodel of 2014", "w.caffemodel", read_caffemodel, v1),
+        Target("caffemodel, shown", "w.caffemodel", lambda p: str(summarise(read_weight_file(p))), model),
+        Target("binary net", "w.caffemodel", upgrade_binary, model),
+        Target("caffemodel.h5", "w.caffemodel.h5", lambda p: str(summarise(read_weight_file(p))), h5),
+        Target("solverstate", "s.solverstate", read_solverstate, state),
+        Target("solverstate.h5", "s.h5", read_solverstate_h5, (LOG / "snap_iter_6.solverstate.h5").read_bytes()),
+        Target("PyTorch, zip", "w.pth", _state_dict, _state(folder)),
+        Target("PyTorch, pickle", "w.pth", _state_dict, _state(folder, _use_new_zipfile_serialization=False)),
+        Target("safetensors", "w.safetensors", _state_dict, _state(folder, safe=True)),
+        Target("mean file", "mean.binaryproto", datum.read_mean_file, _mean()),
+    ]
+
+
+def _pictures() -> list[Target]:
+    png, grey = _image("PNG", 24, 32, 3), _image("PNG", 24, 32)
+    ppm = b"P6\n32 24\n255\n" + _pixels(24, 32, 3).tobytes()
+    webp, bmp = (cv2.imencode(kind, _pixels(24, 32, 3))[1].tobytes() for kind in (".webp", ".bmp"))
+    return [
+        Target("image, PNG", "a.png", images.open_image, png),
+        Target("image, JPEG", "a.jpg", images.open_image, _image("JPEG", 24, 32, 3)),
+        Target("image, TIFF", "a.tif", images.open_image, _image("TIFF", 24, 32, 3)),
+        Target("image, WebP", "a.webp", images.open_image, webp),
+        Target("image, BMP", "a.bmp", images.open_image, bmp),
+        Target("image, PPM", "a.ppm", lambda p: np.asarray(images.open_image(p)).sum(), ppm),
+        Target("image, .npy", "a.npy", lambda p: np.asarray(images.open_image(p)).sum(), _content_npy(24, 32, 3)),
+        Target("size of an image", "a.png", images.image_size, _palette_png()),
+        Target("image of pycaffe", "a.png", caffe.io.load_image, png),
+        Target("label, palette PNG", "a.png", labels.read_label, _palette_png()),
+        Target("label, grey PNG", "a.png", labels.read_label, grey),
+        Target("label, TIFF", "a.tif", labels.read_label, _image("TIFF", 24, 32)),
+        Target("label, SBD's .mat", "a.mat", voc.read_sbd_label, _mat({"Segmentation": _pixels(24, 32)}, "GTcls")),
+    ]
+
+
+def _content_npy(*shape: int) -> bytes:
+    return _content(lambda file: np.save(file, _pixels(*shape)))
+
+
+def _values(folder: Path) -> list[Target]:
+    scores = 5 * np.random.default_rng(0).standard_normal((3, 6, 8), np.float32)
+    blob = scores.transpose(2, 1, 0)
+    header = np.array([6, 8, 3], "<i4").tobytes()
+    rows = (SOLVER / "data.h5").read_bytes()
+    npz = _content(lambda file: np.savez_compressed(file, scores))
+    return [
+        Target("scores, .npy", "a.npy", _score_map, _content(lambda file: np.save(file, scores))),
+        Target("scores, .npz", "a.npz", _score_map, npz),
+        Target("scores, .mat", "a.mat", _score_map, _mat(blob)),
+        Target("scores, compressed .mat", "a.mat", _score_map, _mat(blob, do_compression=True)),
+        Target("scores, .bin", "a.bin", _score_map, header + scores.tobytes()),
+        Target("labels, .bin", "a.bin", lambda p: bin_files.open_bin(p, "<i2"), header + bytes(2 * 6 * 8 * 3)),
+        Target("scores, PNG", "a.png", _score_map, _image("PNG", 6, 8)),
+        Target("layer HDF5Data", "rows.h5", _hdf5_data, rows),
+        Target("layer MatRead", "map_blob_0.mat", _mat_read, _mat(blob)),
+        Target("LMDB", "db/data.mdb", _lmdb, _lmdb_file(folder)),
+    ]
+
+
+def _records(folder: Path) -> list[Target]:
+    made = _jsons()
+    record = lambda p: stage_records.read_record(_experiment(p), "test")  # noqa: E731
+    return [
+        Target("archive, tar", "a.tar", _unpack, _tar("w")),
+        Target("archive, tar.gz", "a.tgz", _unpack, _tar("w:gz")),
+        Target("archive, zip", "a.zip", _unpack, _zip()),
+        Target("search, journal", "a.journal", _journal, _journal_file(folder)),
+        Target("search, result (JSON)", "search.json", SearchResult.load, _search_result()),
+        Target("CRF parameters (JSON)", "parameters.json", CRFParameters.load, made["crf"]),
+        Target("resume (JSON)", "a_iter_6.resume.json", _side_file, made["resume"]),
+        Target("stage (JSON)", "stages/test.json", record, made["stage"]),
+        Target("trained_on (JSON)", "w.trained_on.json", _trained_on, made["trained_on"]),
+        Target("experiment (JSON)", "experiment.json", lambda p: create._remembered(p.parent), made["experiment"]),
+        Target("evaluation (JSON)", "evaluation.json", lambda p: read_scores(_experiment(p)), made["evaluation"]),
+    ]
+
+
+def _trained_on(path: Path) -> None:
+    provenance.trained_on(path.with_name("w.caffemodel"))
