@@ -417,4 +417,46 @@ PLANTED: dict[str, list[Plant]] = {
             "is (8, 8, 5, 5), but (8, 8, 3, 3)",
         )
     ],
+    # nets of one model
+    "different-nets": [
+        Plant(
+            "test",
+            "pad: 2 dilation: 2",
+            "pad: 4 dilation: 4",
+            "dilation: 4",
+            "dilation is 4, but 2 in",
+        ),
+        Plant(
+            "test", 'pool1" pooling_param {', 'pool1" pooling_param { pool: AVE', "pool: AVE", "pool is AVE, but MAX"
+        ),
+        Plant("test", _RELU1, "", 'bottom: "conv1"', "reads conv1, but conv1 through ReLU in"),
+        Plant(
+            "test",
+            "mean_value: 117 mean_value: 123",
+            "mean_value: 117 mean_value: 100",
+            "mean_value: 100",
+            "mean_value is",
+        ),
+        Plant(
+            "test",
+            "crop_size: 33 mean",
+            "scale: 0.017 crop_size: 33 mean",
+            "scale: 0.017",
+            "scale is 0.017, but 1 (default)",
+        ),
+        Plant(
+            "test",
+            '"conv1" }',
+            '"conv1" relu_param { negative_slope: 0.1 } }',
+            "negative_slope",
+            "negative_slope is 0.1",
+        ),
+        Plant(
+            "test",
+            'type: "ReLU" bottom: "conv1"',
+            'type: "TanH" bottom: "conv1"',
+            'type: "TanH"',
+            'type is "TanH", but',
+        ),
+    ],
 }

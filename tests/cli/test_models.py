@@ -10,8 +10,8 @@ import pytest
 
 from deeplab_caffe.cli import main
 from deeplab_caffe.cli.commands import prototxt_all
+from deeplab_caffe.formats.signature import sign
 from deeplab_caffe.nets import VARIANTS
-from deeplab_caffe.nets.signature import sign
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -42,6 +42,11 @@ def _edit(changes: dict[str, str]) -> None:
 
 
 def _deeplab(stage: str, *flags: str) -> int:
+    """Run a stage; the training net alone is edited, which must be allowed."""
+    return _strictly(stage, "--allow-different-nets", *flags)
+
+
+def _strictly(stage: str, *flags: str) -> int:
     return cli.main([stage, "voc_largefov", "--data", "tiny.toml", *SMALL.split(), *flags])
 
 
@@ -72,6 +77,29 @@ def test_another_edit_trains_anew(edited, capsys):
     assert _deeplab("train") == 0
     assert "the snapshots of the earlier training were moved to" in capsys.readouterr().out
     assert list(_fc6("exper/tiny/largefov/prototxt/train.prototxt").dilation) == [4]
+
+
+def test_an_edit_of_the_training_net_alone_is_refused_until_it_is_carried_over(edited, capsys):
+    assert _strictly("train") == 2
+    error = capsys.readouterr().err
+    folder = "exper/tiny/largefov/prototxt"
+    line = Path(folder, "train.prototxt").read_text().splitlines().index("    dilation: 6") + 1
+    fc6 = f"fc6 (Convolution): dilation is 12, but 6 in {folder}/train.prototxt:{line}, whose weights this net uses"
+    assert f"{folder}: the nets compute different things:" in error
+    assert re.search(rf"{folder}/test.prototxt:\d+:\d+: {re.escape(fc6)}\n", error)
+    assert re.search(rf"{folder}/deploy.prototxt:\d+:\d+: {re.escape(fc6)}\n", error)
+    assert "`deeplab prototxt sync prototxt/voc12/largefov` carries the edits" in error
+    assert "--allow-different-nets goes on as they are" in error and not Path("exper/tiny/largefov/model").exists()
+    assert cli.main(["prototxt", "sync", "prototxt/voc12/largefov"]) == 0
+    assert _strictly("train") == 0
+    assert list(_fc6(f"{folder}/test.prototxt").dilation) == list(_fc6(f"{folder}/deploy.prototxt").pad) == [6]
+    assert _strictly("test") == 0
+    _edit({"dilation: 6": "dilation: 4", "pad: 6": "pad: 4"})
+    assert _strictly("test") == 0  # the nets of the experiment are still equal
+    test = Path(folder, "test.prototxt")
+    test.write_text(test.read_text().replace("dilation: 6", "dilation: 5").replace("pad: 6", "pad: 5"))
+    assert _strictly("test") == 2
+    assert "test.prototxt" in capsys.readouterr().err
 
 
 def test_what_cannot_be_carried_over_is_an_error(edited, capsys):

@@ -3,8 +3,8 @@
 import pytest
 
 from deeplab_caffe.errors import InputError
+from deeplab_caffe.formats.signature import sign
 from deeplab_caffe.nets import is_untouched, write_files
-from deeplab_caffe.nets.signature import sign
 
 
 def files(body):

@@ -14,6 +14,8 @@ import platform
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple, TextIO
@@ -199,6 +201,19 @@ def set_stderr(on: bool) -> None:
     """Whether lines go to stderr."""
     global _to_stderr
     _to_stderr = on
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """A context in which nothing is logged."""
+    global _to_stderr
+    before = _to_stderr, list(_files)
+    _to_stderr = False
+    _files.clear()
+    try:
+        yield
+    finally:
+        _to_stderr, _files[:] = before
 
 
 def set_dialect(name: str) -> None:

@@ -6,6 +6,8 @@ import ctypes
 import os
 import secrets
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -162,6 +164,19 @@ def generator(where: torch.device | None = None) -> torch.Generator:
     if where not in _generators:
         _generators[where] = torch.Generator(where).manual_seed(_seed + _solver_rank)
     return _generators[where]
+
+
+@contextmanager
+def random_numbers_kept() -> Iterator[None]:
+    """A context whose random numbers do not change those that are drawn after it."""
+    before = {where: made.get_state() for where, made in _generators.items()}
+    try:
+        yield
+    finally:
+        _generators.clear()
+        for where, state in before.items():
+            _generators[where] = torch.Generator(where)
+            _generators[where].set_state(state)
 
 
 def generators() -> list[tuple[torch.device, torch.Generator]]:

@@ -67,6 +67,7 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
         ("prototxt format", "prototxt_format", "format prototxt files"),
         ("prototxt inspect", "prototxt_inspect", "show shapes, parameters, cost, memory and receptive fields of a net"),
         ("prototxt diff", "prototxt_diff", "compare two nets or two solvers by meaning"),
+        ("prototxt sync", "prototxt_sync", "carry an edit of one net over to the other nets of its model"),
         ("prototxt view", "prototxt_view", "draw a net, or two and their differences, as a page for the browser"),
     ],
     "Caffe": [

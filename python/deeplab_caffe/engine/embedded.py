@@ -12,13 +12,14 @@ import numpy as np
 from tqdm import tqdm
 
 from .. import caffe
-from ..caffe import log, parallel
+from ..caffe import log, mode, parallel
 from ..caffe.signals import SignalHandler
 from ..caffe.solver import snapshot
+from ..caffe.solver.nets import train_net
 from ..caffe.solver.rules import get_solver
 from ..caffe.solver.solver import Solver
 from ..errors import InputError, Stopped
-from ..formats.definition import read_solver
+from ..formats.definition import read_solver, read_solver_definition
 from ..permission import python_layers
 from .interface import Engine, Training, demand_finite, starting_table
 
@@ -84,12 +85,28 @@ def _train(training: Training, how: _How) -> None:
         if not solver.net.learnable_params:
             raise InputError(f"{training.solver_file}: the training net has no parameters to learn")
         if solver.is_root:
+            if training.try_first:
+                _compute_one_batch(training)
             training.prepare()
         solver.group.meet()
         with _logging(training.log_file) if solver.is_root else nullcontext():
             _solve(solver, training.weights, how.allow_not_finite)
     finally:
         solver.net.close()
+
+
+def _compute_one_batch(training: Training) -> None:
+    """Build the net, load its weights and compute a batch, as training will; nothing of it stays or is logged."""
+    print("the net has changed: trying one batch before the earlier training is moved", flush=True)
+    with log.silent(), mode.random_numbers_kept():
+        net = train_net(read_solver_definition(training.solver_file))
+        try:
+            if training.weights:
+                net.copy_from(training.weights)
+            net.forward()
+            net.backward()
+        finally:
+            net.close()
 
 
 @contextmanager

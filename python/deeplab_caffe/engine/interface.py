@@ -27,12 +27,15 @@ class Training:
         weights: initial weights, used if there is no snapshot; None: the net's fillers.
         prepare: called when the solver has been created, before anything is read or written; may move old snapshots
             and the log.
+        try_first: whether the net must load the weights and compute one batch before `prepare` is called, so that
+            nothing is moved for a training that cannot begin.
     """
 
     solver_file: Path
     log_file: Path
     weights: Path | None
     prepare: Callable[[], None]
+    try_first: bool = False
 
 
 class Engine(ABC):

@@ -6,6 +6,8 @@ C++ Caffe ends the process on an error. Therefore layer types, and whether weigh
 from __future__ import annotations
 
 import importlib
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,6 +40,7 @@ class System(Engine):
     def __init__(self) -> None:
         self.caffe = _imported()
         self._layers_allowed = True
+        self._gpu = ""
 
     @contextmanager
     def python_layers(self, allowed: bool) -> Iterator[None]:
@@ -59,6 +62,7 @@ class System(Engine):
             if wants_gpu:
                 print("the solver requests a GPU, but the CPU is used; use --gpu N for a GPU", file=sys.stderr)
         elif gpu.isdigit():
+            self._gpu = gpu
             self.caffe.set_device(int(gpu))
             self.caffe.set_mode_gpu()
         else:
@@ -88,6 +92,8 @@ class System(Engine):
         for net_file in {param.net, param.train_net, *param.test_net} - {""}:
             self._check_layers(Path(net_file))
         Path(param.snapshot_prefix).parent.mkdir(parents=True, exist_ok=True)
+        if training.try_first:
+            _compute_one_batch(training, self._gpu)
         with _plain_errors(training.solver_file):
             solver = self.caffe.get_solver(str(training.solver_file))
             if not solver.net.params:
@@ -137,6 +143,33 @@ def _plain_errors(where: Path | str) -> Iterator[None]:
         raise
     except RuntimeError as error:
         raise InputError(f"{where}: {error}") from None
+
+
+#: computes one batch of training: solver, weights or "", GPU or ""
+_ONE_BATCH = """
+import sys, caffe
+solver, weights, gpu = sys.argv[1:]
+caffe.set_device(int(gpu)) if gpu else None
+caffe.set_mode_gpu() if gpu else caffe.set_mode_cpu()
+net = caffe.get_solver(solver).net
+net.copy_from(weights) if weights else None
+net.forward()
+net.backward()
+"""
+
+
+def _compute_one_batch(training: Training, gpu: str) -> None:
+    """Compute a batch in a process of its own, which an error in C++ ends; InputError with its last line."""
+    print("the net has changed: trying one batch before the earlier training is moved", flush=True)
+    words = [str(training.solver_file), str(training.weights or ""), gpu]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(
+        [sys.executable, "-c", _ONE_BATCH, *words], env=environment, capture_output=True, text=True, errors="replace"
+    )
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("***")]
+        failed = [line for line in lines if "Check failed" in line] or lines[-1:] or [f"exit code {done.returncode}"]
+        raise InputError(f"{training.solver_file}: the net cannot be trained, nothing was moved: {failed[0].strip()}")
 
 
 def _load(net: Any, path: Path) -> None:

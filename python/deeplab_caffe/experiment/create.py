@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..crf.search import SearchSpace
-from ..data import read_dataset
+from ..data import Dataset, read_dataset
+from ..data.synthetic import description
 from ..errors import InputError
 from ..files import write_text
-from ..nets import GeneratorOptions, command_line, experiment_folder, prototxt_folder
+from ..nets import GeneratorOptions, check_options, command_line, experiment_folder, look_up, prototxt_folder
 from ..reading import read_json, reason_of
+from ..spelling import did_you_mean
 from .folder import Experiment
 
 #: Options of the demo: a quarter of the channels, batch normalization, random initial weights. base_lr: the classifier
@@ -47,16 +51,20 @@ def published(name: str, options: GeneratorOptions | None = None) -> Experiment:
         options: options of the generated nets and solvers.
 
     Raises:
-        InputError: the data set has no TOML file, or no model has this name.
+        InputError: the data set has no TOML file, no model has this name, or an option does not fit.
     """
     options = options or GeneratorOptions()
+    look_up(name)
     dataset_name, _, model = name.partition("/")
     file = Path(options.dataset or f"datasets/{dataset_name}.toml")
     if not file.is_file():
         expected = "; expected <data set>/<model>, or 'demo'" if not options.dataset else ""
         hint = "; run `make demo.data` to draw it" if file == SYNTHETIC_FOLDER / "dataset.toml" else expected
         raise InputError(f"'{name}': the data set description {file} does not exist{hint}")
-    described = read_dataset(file).name
+    dataset = read_dataset(file)
+    described = dataset.name
+    if options.stated():
+        check_options(f"{described}/{model}", options, _without_files(dataset))
     if described != dataset_name:
         return _on_other_data(f"{described}/{model}", name, options, file)
     return Experiment(
@@ -85,7 +93,11 @@ def _on_other_data(name: str, origin: str, options: GeneratorOptions, file: Path
 
 
 def demo(
-    data: str | None = None, folder: str | None = None, options: GeneratorOptions | None = None, quick: bool = False
+    data: str | None = None,
+    folder: str | None = None,
+    options: GeneratorOptions | None = None,
+    quick: bool = False,
+    forget: Sequence[str] = (),
 ) -> Experiment:
     """The demo: the whole pipeline with a narrow net, on the synthetic sample or on another data set.
 
@@ -97,9 +109,11 @@ def demo(
         folder: folder of the experiment; None: `exper/demo`, or `exper/<data set>`.
         options: override the demo's own options.
         quick: make everything as short as possible, with every stage still running.
+        forget: names of saved options that are removed from the saved settings.
 
     Raises:
-        InputError: the folder is a file, holds an experiment on other data, or its saved settings are damaged.
+        InputError: the folder is a file, holds an experiment on other data, its saved settings are damaged, or an
+            option does not fit.
 
     Example:
         >>> experiment = demo(folder="exper/new", quick=True)
@@ -112,7 +126,7 @@ def demo(
     base = Path(folder)
     if base.exists() and not base.is_dir():
         raise InputError(f"EXP: {base} is a file; expected the folder of an experiment")
-    before = _remembered(base)
+    before = _remembered(base, forget)
     if before and data and before.get("data") != data:
         held = before.get("data") or "the synthetic sample"
         raise InputError(f"{base} holds an experiment on {held}; use another folder for {data} (EXP=, --exp)")
@@ -128,15 +142,19 @@ def demo(
     synthetic = {} if data else {"train": 48, "val": 12} if quick else {"train": 240, "val": 60}
     drawn = SYNTHETIC_FOLDER.with_name("synthetic_quick") if quick else SYNTHETIC_FOLDER
     file = Path(data) if data else drawn / "dataset.toml"
+    name = f"{'synthetic' if synthetic else read_dataset(file).name}/largefov"
+    iterations = 20 if quick else 600 if synthetic else 1500
+    chosen = _demo_options(stated, base, iterations)
+    _check_demo(name, [chosen, _demo_options(given, base, iterations)], _described(file, bool(synthetic)), kept)
     space = SearchSpace()
     if quick:
         space = SearchSpace(w1="3:2:5", sigma_alpha="30:40:70", sigma_beta="4", fine_sigma_alpha="-8:8:8")
     return Experiment(
-        name=f"{'synthetic' if synthetic else read_dataset(file).name}/largefov",
+        name=name,
         folder=base,
         prototxt=base / "prototxt",
         dataset_file=file,
-        options=_demo_options(stated, base, iterations=20 if quick else 600 if synthetic else 1500),
+        options=chosen,
         hold_out=0.1,
         synthetic=synthetic,
         search_images=4 if quick else 20,
@@ -154,24 +172,79 @@ def _demo_options(stated: Mapping[str, Any], base: Path, iterations: int) -> Gen
     return replace(DEMO_OPTIONS, **{**chosen, **folders})
 
 
-def _remembered(folder: Path) -> dict[str, Any]:
-    """The settings saved in an experiment's folder; empty if it is new."""
-    path = folder / "experiment.json"
+def _check_demo(name: str, options: Sequence[GeneratorOptions], dataset: Dataset, kept: Mapping[str, Any]) -> None:
+    """Check the options before anything is done with them or saved.
+
+    Args:
+        name: `<data set>/<model>`.
+        options: those to check, and the same without the saved ones.
+        dataset: the data set without the list that is held out.
+        kept: the saved ones.
+    """
+    lists = {**dataset.lists, "heldout": Path("heldout.txt")}
+    dataset = _without_files(replace(dataset, lists=lists))
     try:
-        before = dict(read_json(path))
-        GeneratorOptions(**before.get("options", {}))
+        check_options(name, options[0], dataset)
+    except InputError as error:
+        check_options(name, options[1], dataset)
+        saved = ", ".join(f"{option} {value}" for option, value in kept.items())
+        file = Path(options[0].experiment or "", _SAVED)
+        raise InputError(
+            f"{error}; saved in {file} from an earlier call: {saved}; --forget OPTION removes one"
+        ) from None
+
+
+def _without_files(dataset: Dataset) -> Dataset:
+    """The data set with lists that do not exist, so that they are not read."""
+    return replace(dataset, lists={name: Path(os.devnull, name) for name in dataset.lists})
+
+
+def _described(file: Path, synthetic: bool) -> Dataset:
+    """The data set of a file; the synthetic sample may not be drawn yet."""
+    if not synthetic:
+        return read_dataset(file)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, file.name)
+        path.write_text(description(), encoding="utf-8")
+        return replace(read_dataset(path), file=file)
+
+
+#: the file of an experiment's saved settings
+_SAVED = "experiment.json"
+
+
+def _remembered(folder: Path, forget: Sequence[str] = ()) -> dict[str, Any]:
+    """The settings saved in an experiment's folder; empty if it is new. Options to forget are removed from it."""
+    path = folder / _SAVED
+    try:
+        before = dict(read_json(path)) if forget or path.exists() else {}
+        options = dict(before.get("options", {}))
+        for option in forget:
+            _forget(option.replace("-", "_"), options, path)
+        GeneratorOptions(**options)
         if not isinstance(before.get("data"), str | None):
             raise TypeError(f"data is {before['data']!r}; expected a path")
     except Exception as error:
-        if not path.exists():
-            return {}
+        if forget and isinstance(error, InputError):
+            raise
         reason = reason_of(error.__cause__ or error)
-        raise InputError(f"{path}: invalid ({reason}); remove it to start with new settings") from error
+        ways = "remove it to start with new settings, or one option with --forget OPTION"
+        raise InputError(f"{path}: invalid ({reason}); {ways}") from error
+    if forget:
+        before["options"] = options
+        write_text(path, json.dumps(before, indent=1) + "\n")
     return before
+
+
+def _forget(option: str, options: dict[str, Any], path: Path) -> None:
+    if option not in options:
+        known = f"saved are: {', '.join(options)}" if options else "no options are saved"
+        raise InputError(f"--forget {option}: {path} has no such option{did_you_mean(option, options)}; {known}")
+    del options[option]
 
 
 def remember(experiment: Experiment) -> None:
     """Save the settings of this call in the experiment's folder, for later calls."""
-    path, text = experiment.folder / "experiment.json", json.dumps(experiment.remembered, indent=1) + "\n"
+    path, text = experiment.folder / _SAVED, json.dumps(experiment.remembered, indent=1) + "\n"
     if experiment.remembered and (not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != text):
         write_text(path, text)

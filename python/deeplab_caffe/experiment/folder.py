@@ -30,6 +30,7 @@ class Experiment:
         remembered: settings saved in the folder, which later commands on it reuse.
         command: the command that runs the whole experiment.
         origin: `<data set>/<model>` whose manual edits this experiment on other data takes over, or "".
+        allow_different_nets: whether to train and test nets that compute different things.
 
     Example:
         >>> from pathlib import Path
@@ -51,6 +52,7 @@ class Experiment:
     remembered: Mapping[str, Any] = field(default_factory=dict)
     command: str = ""
     origin: str = ""
+    allow_different_nets: bool = False
 
     # -- paths
 

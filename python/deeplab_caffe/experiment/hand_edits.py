@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..formats.prototxt import Document
+from ..formats.signature import EDITS_OF
 from ..inspection.diff import diff_documents
 from ..inspection.diff_text import summary
 from ..inspection.transplant import transplant
@@ -55,7 +56,7 @@ def with_edits(experiment: Experiment, files: Mapping[str, str]) -> dict[str, st
         edited = Document.read(path)
         target = Document(files[path.name], f"{experiment.prototxt / path.name}")
         text = transplant(regenerated(edited), edited, target, _OWN)
-        carried[path.name] = signed_anew(text, f"With the manual edits of {path}.")
+        carried[path.name] = signed_anew(text, f"{EDITS_OF}{path}.")
     return carried
 
 

@@ -38,6 +38,16 @@ def parameters(layer: Any) -> dict[str, Any]:
     return stated
 
 
+def native(layer: Any) -> Any:
+    """A LayerParameter of `deeplab_layers` as one of the type that it implements, in a copy; others as they are."""
+    if layer_type(layer) == layer.type:
+        return layer
+    changed = LayerParameter()
+    changed.CopyFrom(layer)
+    to_native(changed)
+    return changed
+
+
 #: parameters of the Python layers alone: a Caffe has settings of its own for them
 _PYTHONS_OWN = frozenset({"seed", "phase"})
 

@@ -233,17 +233,26 @@ _OTHERWISE = {
 
 def _where(document: Document, block: Block | None, path: str) -> str:
     """The place of the field at a path, or of the innermost present field around it; else an empty text."""
-    if block is None:
-        return ""
-    start: int | None = None
+    found = field_at(block, path)
+    return "" if found is None else document.where(found.start)
+
+
+def field_at(block: Block | None, path: str) -> Field | None:
+    """The field at a path, or the innermost present field around it, in the spelling of any dialect; None if none is.
+
+    Args:
+        block: the fields of a layer, a net or a solver.
+        path: as in FieldChange, such as "convolution_param.pad" or "param[1].lr_mult".
+    """
+    found: Field | None = None
     for part in path.split("."):
         name, _, index = part.rstrip("]").partition("[")
-        found = _child(block, name, int(index or -1)) if block is not None else None
-        if found is None:
+        inner = _child(block, name, int(index or -1)) if block is not None else None
+        if inner is None:
             break
-        start = found.start
+        found = inner
         block = found.value if isinstance(found.value, Block) else None
-    return "" if start is None else document.where(start)
+    return found
 
 
 def _child(block: Block, name: str, index: int) -> Field | None:

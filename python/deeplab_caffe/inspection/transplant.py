@@ -40,10 +40,68 @@ def transplant(before: Document, after: Document, target: Document, own: Sequenc
     return text
 
 
+class FieldCarrier:
+    """Carries fields of one document over to another, as edits of that."""
+
+    def __init__(self, source: Document, edits: Edits) -> None:
+        self.source, self.edits = source, edits
+
+    def field(self, path: str, source: Block, place: Block) -> None:
+        """Set a field of a layer to what it is in the layer `source`; `path` as in FieldChange."""
+        *outer, last = path.split(".")
+        for part in outer:
+            inner, present = _child(source, part), _child(place, part)
+            if inner is None or present is None:
+                self._replace(place, [present] if present else [], [inner] if inner else [])
+                return
+            source, place = _block(inner), _block(present)
+        name, _, index = last.partition("[")
+        names = next((group for group in _TOGETHER if name in group), (name,))
+        old, new = ([f for f in block.fields if f.name in names] for block in (place, source))
+        if index:
+            i = int(index.rstrip("]"))
+            old, new = old[i : i + 1], new[i : i + 1]
+        self._replace(place, old, new)
+
+    def value(self, path: str, text: str, place: Block) -> None:
+        """Set a field of a layer to a value, as it is to be written."""
+        *outer, last = path.split(".")
+        for i, part in enumerate(outer):
+            present = _child(place, part)
+            if present is None:
+                self.edits.append(place, " { ".join([*outer[i:], f"{last}: {text}"]) + " }" * (len(outer) - i))
+                return
+            place = _block(present)
+        names = next((group for group in _TOGETHER if last in group), (last,))
+        self._put(place, [f for f in place.fields if f.name in names], [f"{last}: {text}"])
+
+    def _replace(self, place: Block, old: list[Field], new: list[Field]) -> None:
+        self._put(place, old, [self.text(field) for field in new])
+
+    def _put(self, place: Block, old: list[Field], texts: list[str]) -> None:
+        if old and texts:
+            self.edits.put(old[0], " ".join(texts) if len(texts) > 1 else texts[0])
+            self.edits.remove_all(old[1:])
+        elif texts:
+            self.edits.append(place, "\n".join(texts))
+        else:
+            self.edits.remove_all(old)
+
+    def text(self, field: Field) -> str:
+        """A field of the source as it is written, without its indentation."""
+        value = self.source.text[field.value.start : field.value.end]
+        if isinstance(field.value, Block):
+            lines = Edits(self.source).source(field).splitlines()
+            depth = len(Edits(self.source).indent_of(field.start))
+            return "\n".join([lines[0], *(line[depth:] for line in lines[1:])])
+        return f"{field.name}: {value}"
+
+
 class _Work:
     def __init__(self, before: Document, after: Document, target: Document, own: Sequence[str]) -> None:
         self.before, self.after, self.target, self.own = before, after, target, own
         self.edits = Edits(target)
+        self.carrier = FieldCarrier(after, self.edits)
         self.difference = diff_documents(before, after)
 
     def changed(self) -> str:
@@ -91,42 +149,8 @@ class _Work:
     # -- fields
 
     def _field(self, change: FieldChange, source: Block, place: Block) -> None:
-        """Set a field of the target to what it is in the edited net."""
-        if self._is_own(change):
-            return
-        *outer, last = change.path.split(".")
-        for part in outer:
-            inner, present = _child(source, part), _child(place, part)
-            if inner is None or present is None:
-                self._replace(place, [present] if present else [], [inner] if inner else [])
-                return
-            source, place = _block(inner), _block(present)
-        name, _, index = last.partition("[")
-        names = next((group for group in _TOGETHER if name in group), (name,))
-        old, new = ([f for f in block.fields if f.name in names] for block in (place, source))
-        if index:
-            i = int(index.rstrip("]"))
-            old, new = old[i : i + 1], new[i : i + 1]
-        self._replace(place, old, new)
-
-    def _replace(self, place: Block, old: list[Field], new: list[Field]) -> None:
-        texts = [self._text(field) for field in new]
-        if old and texts:
-            self.edits.put(old[0], " ".join(texts) if len(texts) > 1 else texts[0])
-            self.edits.remove_all(old[1:])
-        elif texts:
-            self.edits.append(place, "\n".join(texts))
-        else:
-            self.edits.remove_all(old)
-
-    def _text(self, field: Field) -> str:
-        """A field of the edited net as it is written, without its indentation."""
-        value = self.after.text[field.value.start : field.value.end]
-        if isinstance(field.value, Block):
-            lines = Edits(self.after).source(field).splitlines()
-            depth = len(Edits(self.after).indent_of(field.start))
-            return "\n".join([lines[0], *(line[depth:] for line in lines[1:])])
-        return f"{field.name}: {value}"
+        if not self._is_own(change):
+            self.carrier.field(change.path, source, place)
 
     # -- layers
 
@@ -134,7 +158,7 @@ class _Work:
         """Insert a new layer behind the layer that it follows in the edited net."""
         layers = self.after.root.all("layer")
         place = next(i for i, other in enumerate(layers) if other is layer)
-        text = self._text(layer)
+        text = self.carrier.text(layer)
         known = {_name(other) for other in self.target.root.all("layer")}
         before = next((other for other in reversed(layers[:place]) if _name(other) in known), None)
         if before is None:

@@ -1,14 +1,14 @@
 """Generators of nets and solvers: functions from tops to tops that are composed, and a table of variants."""
 
+from ..formats.signature import is_untouched, made_by, signed_anew
 from .blocks import Spec, Style
-from .generate import experiment_folder, generate, list_names, prototxt_folder, trained_weights
-from .generated_files import SUMS, WriteResult, regenerated, sum_lines, write_files
+from .generate import check_options, experiment_folder, generate, list_names, prototxt_folder, trained_weights
+from .generated_files import SUMS, WriteResult, generated_pairs, regenerated, sum_lines, write_files
 from .input_sizes import SizeRule
-from .model_names import full_name, initial_weights, published_names, starts_from, target
+from .model_names import full_name, initial_weights, look_up, published_names, starts_from, target
 from .net_context import NetContext, Role
 from .option_flags import add_arguments, command_line, from_arguments
 from .options import GeneratorOptions
-from .signature import is_untouched, made_by, signed_anew
 from .solver_recipes import Recipe
 from .variant import Score, Variant
 from .variants import FAMILIES, VARIANTS
@@ -28,14 +28,17 @@ __all__ = [
     "Variant",
     "WriteResult",
     "add_arguments",
+    "check_options",
     "command_line",
     "experiment_folder",
     "from_arguments",
     "full_name",
     "generate",
+    "generated_pairs",
     "initial_weights",
     "is_untouched",
     "list_names",
+    "look_up",
     "made_by",
     "prototxt_folder",
     "published_names",

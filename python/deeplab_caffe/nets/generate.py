@@ -11,13 +11,13 @@ from ..data.label_statistics import check_class_count
 from ..errors import InputError
 from ..formats.bvlc import to_bvlc
 from ..formats.prototxt import Document
+from ..formats.signature import sign
 from ..formats.writer import format_message
-from ..spelling import did_you_mean
 from .blocks import Spec
+from .model_names import look_up
 from .net_context import NetContext, Role
 from .option_flags import command_line
 from .options import GeneratorOptions
-from .signature import sign
 from .solver_recipes import Recipe, solver
 from .variant import SPECIAL_OPTIONS, Variant
 from .variants import VARIANTS
@@ -50,7 +50,7 @@ def generate(name: str, options: GeneratorOptions | None = None, dataset: Datase
         InputError: the model, a list or an option is unknown or does not fit.
     """
     options = options or GeneratorOptions()
-    dataset_name, variant = _look_up(name)
+    dataset_name, variant = look_up(name)
     dataset = dataset or read_dataset(options.dataset or f"datasets/{dataset_name}.toml")
     if dataset.name != dataset_name:
         raise InputError(f"{dataset.file} describes '{dataset.name}', but '{name}' asks for '{dataset_name}'")
@@ -92,7 +92,7 @@ def list_names(name: str, options: GeneratorOptions, dataset: Dataset) -> dict[s
 
 def _contexts(name: str, options: GeneratorOptions, dataset: Dataset) -> dict[str, NetContext]:
     """The context of each net, by its role."""
-    variant = _look_up(name)[1]
+    variant = look_up(name)[1]
     contexts = {role: _context(variant, role, options, dataset) for role in get_args(Role)}
     if not _has_stage2(variant, contexts["train2"]):
         del contexts["train2"]
@@ -103,6 +103,20 @@ def _context(variant: Variant, role: Role, options: GeneratorOptions, dataset: D
     stage = 2 if role == "train2" else 1
     recipe = _with_options(variant.recipe(stage, dataset.name), options, stage)
     return NetContext(role, dataset, options, recipe, variant.sizes)
+
+
+def check_options(name: str, options: GeneratorOptions, dataset: Dataset) -> None:
+    """Check a model's name and options without writing a net.
+
+    Raises:
+        InputError: the model, a list or an option is unknown or does not fit.
+    """
+    _refuse_unread(name, look_up(name)[1], options)
+    for context in _contexts(name, options, dataset).values():
+        assert context.size
+        if context.role != "deploy":
+            assert context.list_name
+    list_names(name, options, dataset)
 
 
 def prototxt_folder(name: str, options: GeneratorOptions | None = None) -> str:
@@ -122,19 +136,8 @@ def trained_weights(name: str) -> str:
         >>> trained_weights("voc12/largefov")
         'exper/voc12/largefov/model/train_iter_20000.caffemodel'
     """
-    dataset_name, variant = _look_up(name)
+    dataset_name, variant = look_up(name)
     return f"{experiment_folder(name)}/model/train_iter_{variant.recipe(1, dataset_name).iterations}.caffemodel"
-
-
-def _look_up(name: str) -> tuple[str, Variant]:
-    """The name of the data set and the row of the table for `<data set>/<model>`."""
-    dataset_name, slash, model = name.partition("/")
-    if not slash or not dataset_name:
-        raise InputError(f"got '{name}'; wanted <data set>/<model>, such as voc12/largefov")
-    if model not in VARIANTS:
-        hint = did_you_mean(model, VARIANTS, f"; known are: {', '.join(VARIANTS)}")
-        raise InputError(f"'{name}': there is no model '{model}'{hint}")
-    return dataset_name, VARIANTS[model]
 
 
 def _refuse_unread(name: str, variant: Variant, options: GeneratorOptions) -> None:

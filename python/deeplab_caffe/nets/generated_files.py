@@ -12,10 +12,10 @@ from pathlib import Path
 from ..errors import InputError
 from ..files import write_text
 from ..formats.prototxt import Document
+from ..formats.signature import digest, is_untouched, made_by, stated_sum
 from . import option_flags
 from .generate import generate
 from .model_names import full_name
-from .signature import digest, is_untouched, made_by, stated_sum
 
 #: files that an earlier run with other options may have left
 _OPTIONAL = ("train2.prototxt", "solver2.prototxt")
@@ -129,6 +129,40 @@ def regenerated(document: Document) -> Document:
     Raises:
         InputError: the header names no command, or one that does not make a file of this name.
     """
+    files = _by_its_command(document)
+    name = Path(document.filename).name
+    if name not in files:
+        raise InputError(f"{document.filename}: its command makes {', '.join(files)}; was the file renamed?")
+    return Document(files[name], f"{document.filename} (generated)")
+
+
+def generated_pairs(one: Document, other: Document, strict: bool = False) -> list[tuple[Document, Document]]:
+    """Two nets of one model as the commands in their headers make them: a pair for each command that makes both.
+
+    Raises:
+        InputError: if `strict`, a command cannot be run again, for example in another folder than before.
+    """
+    names = [_as_generated(Path(document.filename).name) for document in (one, other)]
+    pairs = []
+    for command, document in {made_by(document.text): document for document in (one, other)}.items():
+        try:
+            files = {} if command is None else _by_its_command(document)
+        except InputError as error:
+            if strict:
+                raise InputError(f"{error}; run this in the folder in which the net was generated") from None
+            continue
+        if all(name in files for name in names):
+            pairs.append((Document(files[names[0]], names[0]), Document(files[names[1]], names[1])))
+    return pairs
+
+
+def _as_generated(name: str) -> str:
+    """The generated file that a file was made from: `test_heldout.prototxt`, of another list, from test.prototxt."""
+    return "test.prototxt" if name.startswith("test_") else name
+
+
+def _by_its_command(document: Document) -> dict[str, str]:
+    """All files that the command in a file's header makes."""
     command = made_by(document.text)
     if command is None:
         raise InputError(f"{document.filename}: has no header '# Made by: deeplab prototxt …'; was it generated?")
@@ -138,10 +172,6 @@ def regenerated(document: Document) -> Document:
     parser.add_argument("--exp")
     try:
         given = parser.parse_args(shlex.split(command))
-        files = generate(full_name(given.name), option_flags.from_arguments(given))
+        return generate(full_name(given.name), option_flags.from_arguments(given))
     except InputError as error:
         raise InputError(f"{document.filename}: {error}") from None
-    name = Path(document.filename).name
-    if name not in files:
-        raise InputError(f"{document.filename}: its command makes {', '.join(files)}; was the file renamed?")
-    return Document(files[name], f"{document.filename} (generated)")

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..errors import InputError
-from ..spelling import nearest_words, suggestion
+from ..spelling import did_you_mean, nearest_words, suggestion
+from .variant import Variant
 from .variants import VARIANTS
 
 #: data sets that targets call by a shorter name
@@ -23,6 +24,21 @@ def target(dataset: str, model: str) -> str:
     return f"{_SHORT.get(dataset, dataset)}_{model}"
 
 
+def look_up(name: str) -> tuple[str, Variant]:
+    """The name of the data set and the row of the table for `<data set>/<model>`.
+
+    Raises:
+        InputError: there is no such model; the message says which known names are nearest.
+    """
+    dataset_name, slash, model = name.partition("/")
+    if not slash or not dataset_name:
+        raise InputError(f"got '{name}'; wanted <data set>/<model>, such as voc12/largefov")
+    if model not in VARIANTS:
+        hint = did_you_mean(model, VARIANTS, f"; known are: {', '.join(VARIANTS)}")
+        raise InputError(f"'{name}': there is no model '{model}'{hint}")
+    return dataset_name, VARIANTS[model]
+
+
 def published_names() -> Iterator[str]:
     """`<data set>/<model>` of every row of the table, on every data set that its publication reports."""
     for model, variant in VARIANTS.items():
@@ -37,14 +53,14 @@ def starts_from(name: str) -> str | None:
         >>> starts_from("voc12/fcn8s"), starts_from("voc12/largefov")
         ('voc12/fcn16s', None)
     """
-    dataset, _, model = name.partition("/")
-    before = VARIANTS[model].starts_from
+    dataset = name.partition("/")[0]
+    before = look_up(name)[1].starts_from
     return before if before is None or "/" in before else f"{dataset}/{before}"
 
 
 def initial_weights(name: str) -> str:
     """The initial weights of `<data set>/<model>`, in words."""
-    return VARIANTS[name.partition("/")[2]].initial
+    return look_up(name)[1].initial
 
 
 def full_name(name: str) -> str:
@@ -52,7 +68,7 @@ def full_name(name: str) -> str:
 
     Args:
         name: `voc12/largefov`, or `voc_largefov`; the data set is one of the table, or one that datasets/<name>.toml
-            describes. A name with a slash is not checked.
+            describes. A name with a slash is not checked; see `look_up`.
 
     Raises:
         InputError: the name is unknown; the message says which known names are nearest.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...errors import InputError
+from ...formats.prototxt import Document
 from ...inspection.lint import FORMATS, Finding, Linter, chosen, fix_file, rule_table
 from .. import template_flags
 from ..prototxt_files import expanded
@@ -68,7 +69,7 @@ def _report(form: str, findings: list[Finding], failed: int, files: int) -> str:
 def _lint(arguments: argparse.Namespace, paths: list[Path], values: Mapping[str, str]) -> tuple[list[Finding], int]:
     """The findings of all files, and how many files could not be read."""
     rules = chosen(_names(arguments.select), _names(arguments.ignore), ["missing-file"] if arguments.look else [])
-    linter = Linter(rules, values, shapes=not arguments.no_shapes)
+    linter = Linter(rules, values, shapes=not arguments.no_shapes, generator=_generator)
     findings: list[Finding] = []
     failed = 0
     for path in paths:
@@ -78,6 +79,12 @@ def _lint(arguments: argparse.Namespace, paths: list[Path], values: Mapping[str,
             failed += 1
             print(error, file=sys.stderr)
     return findings, failed
+
+
+def _generator(one: Document, other: Document) -> Sequence[tuple[Document, Document]]:
+    from ...nets import generated_pairs  # only nets that differ need it
+
+    return generated_pairs(one, other)
 
 
 def _names(lists: list[str]) -> list[str]:

@@ -24,6 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="demo only: as short as possible")
     force = "run the stage even if it is finished (manually edited nets are kept, unless FORCE=1)"
     parser.add_argument("--force", action="store_true", help=force)
+    different = "train and test even if the nets of train, test and deploy compute different things"
+    parser.add_argument("--allow-different-nets", action="store_true", help=different)
+    forget = "demo only: remove an option from those saved in the experiment's folder"
+    parser.add_argument("--forget", metavar="OPTION", action="append", default=[], help=forget)
     _add_device_flags(parser)
     option_flags.add_arguments(parser.add_argument_group("options of the generated nets and solvers"))
 
@@ -39,7 +43,7 @@ def run(arguments: argparse.Namespace) -> None:
         )
     if arguments.caffe:
         engine.choose(arguments.caffe)
-    experiment = _experiment(arguments)
+    experiment = replace(_experiment(arguments), allow_different_nets=arguments.allow_different_nets)
     computes = stage in ("all", "train", "train2", "test")
     with engine.current().python_layers(arguments.allow_python_layers):
         wants_gpu = computes and experiment.options.solver_mode != "CPU"
@@ -49,12 +53,15 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _experiment(arguments: argparse.Namespace) -> Experiment:
     if arguments.name == "demo":
-        return demo(arguments.data, arguments.exp, option_flags.from_arguments(arguments), arguments.quick)
+        options, forget = option_flags.from_arguments(arguments), arguments.forget
+        return demo(arguments.data, arguments.exp, options, arguments.quick, forget)
     return published(full_name(arguments.name), _published_options(arguments))
 
 
 def _published_options(arguments: argparse.Namespace) -> GeneratorOptions:
     """The options of a published model, including --data and --exp."""
+    if arguments.forget:
+        raise InputError("--forget is only for 'demo'; published models save no options")
     if arguments.quick:
         raise InputError("--quick is only for 'demo'; use --iterations for a short training")
     options = option_flags.from_arguments(arguments)

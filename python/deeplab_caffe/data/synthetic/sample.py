@@ -52,7 +52,7 @@ def draw_sample(
     _draw_images(folder, train + val, seed, progress)
     _write_lists(folder, "train", range(train))
     _write_lists(folder, "val", range(train, train + val))
-    write_text(folder / "dataset.toml", _description())
+    write_text(folder / "dataset.toml", description())
     _write_stamp(folder, settings, finished=True)
     return folder / "dataset.toml"
 
@@ -132,7 +132,8 @@ def _write_lists(folder: Path, part: str, indices: Sequence[int]) -> None:
         write_text(path, "".join(f"{name}\n" for name in names))
 
 
-def _description() -> str:
+def description() -> str:
+    """The text of dataset.toml."""
     classes = ", ".join(json.dumps(name) for name in CLASSES)
     return f"""# Written with the images beside it by deeplab_caffe.data.synthetic.
 name = "synthetic"

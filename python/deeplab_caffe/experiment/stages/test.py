@@ -22,6 +22,7 @@ from ...formats.python_layers import layer_type, with_source
 from ...nets import signed_anew
 from ...progress import tracked
 from .. import provenance
+from ..different_nets import refuse_different_nets
 from ..fingerprints import file_states, net_meaning
 from ..folder import Experiment
 from ..net_inputs import check_data_layers
@@ -50,11 +51,13 @@ def test(experiment: Experiment) -> None:
     """Run the test net over the lists and write score maps, at the net's resolution, and predicted labels.
 
     Raises:
-        InputError: the weights are missing or do not fit the net, or the net has no single output of scores.
+        InputError: the weights are missing or do not fit the net, the nets compute different things, or the net has no
+            single output of scores.
     """
     weights = final_weights(experiment)
     if not weights.is_file():
         raise InputError(f"{weights} does not exist; run the stage train first")
+    refuse_different_nets(experiment)
     for name in lists(experiment):
         _score_list(experiment, experiment.dataset(), name, weights)
 

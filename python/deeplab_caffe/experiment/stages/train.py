@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ... import engine
 from ...engine import Training
 from ...errors import InputError
-from ...files import write_text
 from ...formats import schema
 from ...formats.definition import read_definition, read_solver
 from ...nets import initial_weights, prototxt_folder, published_names, starts_from, trained_weights
-from ...reading import read_json
 from .. import provenance
+from ..different_nets import refuse_different_nets
+from ..earlier_trainings import Snapshots
 from ..fingerprints import file_contents, fingerprint, net_meaning, solver_meaning
 from ..folder import Experiment
 from ..hand_edits import hand_edits
@@ -136,59 +133,31 @@ def _check_fillers(experiment: Experiment, weights: Path) -> None:
 
 
 def _train(experiment: Experiment, stage: str, weights: Path | None) -> None:
+    refuse_different_nets(experiment)
     solver_file = experiment.prototxt / f"solver{stage}.prototxt"
     for path, lines in hand_edits(experiment).items():
         print(f"{path}, edited by hand: {'; '.join(lines)}", flush=True)
     check_data_layers(experiment.prototxt / f"train{stage}.prototxt", experiment.dataset())
-    prefix = read_solver(solver_file).snapshot_prefix
-    prepare = partial(_move_old_snapshots, experiment, stage, prefix)
-    engine.current().train(Training(solver_file, experiment.log(f"train{stage}"), weights, prepare))
+    snapshots = _snapshots(experiment, stage)
+    log_file, begin = experiment.log(f"train{stage}"), snapshots.begin
+    engine.current().train(Training(solver_file, log_file, weights, begin, try_first=snapshots.must_move))
     net = experiment.prototxt / f"train{stage}.prototxt"
     provenance.record(final_weights(experiment, stage), sources(net), weights)
 
 
-# -- snapshots of earlier trainings
-
-
 def forget(experiment: Experiment) -> None:
     """Make stage 1 start from the beginning: its snapshots will be moved to another folder."""
-    write_text(experiment.model / "train.json", "{}\n")
+    _snapshots(experiment, "").forget()
 
 
 def forget2(experiment: Experiment) -> None:
     """Make stage 2 start from the beginning: its snapshots will be moved to another folder."""
-    write_text(experiment.model / "train2.json", "{}\n")
+    _snapshots(experiment, "2").forget()
 
 
-def _move_old_snapshots(experiment: Experiment, stage: str, prefix: str) -> None:
-    """Move snapshots that cannot be resumed, since what they were trained on or with changed, to a new folder."""
-    marker = experiment.model / f"train{stage}.json"
-    present = {"inputs": fingerprint(_inputs(experiment, stage))}
-    try:
-        before = read_json(marker)
-    except InputError:
-        before = None
-    if before == present:
-        return
-    if before == {"inputs": fingerprint(_inputs(experiment, stage, with_files=False))}:  # of version 0.1.0
-        write_text(marker, json.dumps(present) + "\n")
-        return
-    stem = Path(prefix)
-    pattern = re.compile(rf"{re.escape(stem.name)}_iter_\d+\.\w")
-    old = [path for path in stem.parent.glob("*") if pattern.match(path.name)]
-    if old:
-        log_file = experiment.log(f"train{stage}")
-        aside = _new_folder(stem.parent)
-        for path in [*old, *([log_file] if log_file.exists() else [])]:
-            path.rename(aside / path.name)
-        what = "net, list, images, labels, solver or initial weights have changed"
-        print(f"{what}; the snapshots of the earlier training were moved to {aside}", flush=True)
-    write_text(marker, json.dumps(present) + "\n")
-
-
-def _new_folder(parent: Path) -> Path:
-    """Create the next folder of before-1, before-2, …"""
-    numbers = [int(m[1]) for path in parent.glob("before-*") if (m := re.fullmatch(r"before-(\d+)", path.name))]
-    folder = parent / f"before-{max(numbers, default=0) + 1}"
-    folder.mkdir(parents=True)
-    return folder
+def _snapshots(experiment: Experiment, stage: str) -> Snapshots:
+    """The snapshots of a stage, and what the training that is wanted now is made of."""
+    prefix = Path(read_solver(experiment.prototxt / f"solver{stage}.prototxt").snapshot_prefix)
+    wanted = fingerprint(_inputs(experiment, stage))
+    former = fingerprint(_inputs(experiment, stage, with_files=False))  # of version 0.1.0
+    return Snapshots(experiment.model / f"train{stage}.json", experiment.log(f"train{stage}"), prefix, wanted, former)

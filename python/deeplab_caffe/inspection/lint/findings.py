@@ -49,8 +49,9 @@ class Finding:
         return self.fix is not None
 
 
-#: the things that rules look at: a file's text, a net as a whole, a net in one state, a solver, a solver's nets
-SCOPES = ("text", "net", "view", "solver", "pair")
+#: the things that rules look at: a file's text, a net as a whole, a net in one state, a solver, a solver's nets,
+#: two nets of one model
+SCOPES = ("text", "net", "view", "solver", "pair", "nets")
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from ...errors import InputError
 from ...files import write_text
 from ...formats.definition import is_solver
 from ...formats.edits import Edits
@@ -18,10 +20,12 @@ from . import (
     rules_shapes,
     rules_solver,
     rules_text,
+    rules_together,
     rules_wiring,
 )
 from .findings import ERROR, RULES, Finding, Hit, Rule, finding, rule
-from .net_file import NetFile
+from .net_file import NetFile, View
+from .net_pair import Generator, NetPair
 from .silence import Silences
 from .solver_file import SolverFile
 
@@ -29,6 +33,7 @@ __all__ = ["Linter", "fix_file"]
 #: modules that register their rules on import
 _TABLES = (
     rules_text, rules_wiring, rules_activation, rules_params, rules_shapes, rules_labels, rules_data, rules_solver,
+    rules_together,
 )  # fmt: skip
 #: a rule is silent about a layer if one of these rules, which explain more, has a finding there
 _SAID_BETTER = {
@@ -36,6 +41,7 @@ _SAID_BETTER = {
         "in-place-type", "in-place-shared", "repeated-top", "propagate-down-count", "moved-field", "data-source",
         "mean-values", "multiplier-range", "include-and-exclude",
     },
+    "different-nets": {"unshared-shape"},
 }  # fmt: skip
 
 
@@ -52,6 +58,7 @@ class Linter:
         rules: the rules to apply.
         values: values of template variables, by name.
         shapes: whether to infer shapes, which needs the engine.
+        generator: knows which differences between nets are made by the generator, if they were edited since.
 
     Example:
         >>> import tempfile
@@ -64,17 +71,26 @@ class Linter:
         [(1, 'dangling-bottom')]
     """
 
-    def __init__(self, rules: Sequence[Rule], values: Mapping[str, str] | None = None, shapes: bool = True) -> None:
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        values: Mapping[str, str] | None = None,
+        shapes: bool = True,
+        generator: Generator | None = None,
+    ) -> None:
         self._rules = rules
         self._values = values
         self._shapes = shapes
+        self._generator = generator
+        self._compared: set[tuple[str, str]] = set()
         self._nets: dict[str, NetFile] = {}
         self._linted: set[tuple[str, int]] = set()
 
     def lint(self, path: str | os.PathLike[str]) -> list[Finding]:
         """The findings in a net's or a solver's file, and in the nets that the solver names.
 
-        A net that was linted before yields no findings again.
+        Nets that stand beside the training net (test, deploy …) are compared with it. A net that was linted before
+        yields no findings again.
 
         Raises:
             InputError: if the file does not exist or is not text.
@@ -86,14 +102,15 @@ class Linter:
                 raise
             return self._unparsed([error])
         if not is_solver(document):
-            return self._sorted(self._net(self._keep(str(path), document)))
+            file = self._keep(str(path), document)
+            return self._sorted([*self._net(file), *self._beside(file)])
         solver = SolverFile(document, self._read, self._shapes)
         hits = [*self._apply("text", solver), *self._apply("solver", solver)]
         for file in solver.files:
             file.look_at([view for view in (solver.train, *solver.tests) if view is not None and view.file is file])
             hits += self._net(file)
         for other in [*solver.tests, *solver.others] if solver.train else []:
-            hits += self._apply("pair", (solver.train, other))
+            hits += [*self._apply("pair", (solver.train, other)), *self._compare(solver.train, other)]
         return [*self._unparsed(solver.unparsed), *self._sorted(hits)]
 
     def _unparsed(self, errors: Iterable[PrototxtError]) -> list[Finding]:
@@ -123,7 +140,40 @@ class Linter:
         for train in trains[:1]:
             for other in file.views:
                 hits += self._apply("pair", (train, other)) if other is not train else []
+                hits += self._apply("nets", NetPair(train, other, self._generator)) if other is not train else []
         return hits
+
+    # -- nets of one model
+
+    def _beside(self, file: NetFile) -> list[tuple[Rule, Hit]]:
+        """What a net computes differently than the training net beside it; of a training net, what the others do."""
+        own = Path(file.document.filename)
+        files = rules_together.model_files(own)
+        if not any(r.scope == "nets" for r in self._rules) or len(files) < 2:
+            return []
+        train = self._view(files[0])
+        others = files[1:] if own == files[0] else [own]
+        views = [view for other in others if (view := self._view(other)) is not None]
+        return [hit for view in views if train is not None for hit in self._compare(train, view)]
+
+    def _view(self, path: Path) -> View | None:
+        """The net of a file in the state that it is used in: training with a loss, if it has one by its name."""
+        try:
+            views = self._read(str(path)).views
+        except InputError:
+            return None
+        trains = [view for view in views if view.trains]
+        return trains[0] if trains and "train" in path.stem else views[-1]
+
+    def _compare(self, train: View | None, other: View) -> list[tuple[Rule, Hit]]:
+        """Apply the rules about two nets of one model, once to each two files."""
+        if train is None:
+            return []
+        key = (os.path.realpath(train.file.document.filename), os.path.realpath(other.file.document.filename))
+        if key in self._compared:
+            return []
+        self._compared.add(key)
+        return self._apply("nets", NetPair(train, other, self._generator))
 
     def _apply(self, scope: str, subject: Any) -> list[tuple[Rule, Hit]]:
         return [(r, hit) for r in self._rules if r.scope == scope for hit in r.check(subject)]

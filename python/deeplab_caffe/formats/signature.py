@@ -7,6 +7,8 @@ import re
 
 _SUM = re.compile(r"^# sha256: ([0-9a-f]{64})\n", re.MULTILINE)
 _COMMAND = re.compile(r"^# Made by: deeplab prototxt (.+)$", re.MULTILINE)
+#: how the remark begins in a file that was generated with another one's manual edits
+EDITS_OF = "With the manual edits of "
 _INVITATION = "Edit it as you like: the command then keeps this file, unless FORCE=1."
 
 
@@ -43,6 +45,11 @@ def is_untouched(text: str) -> bool:
     """Whether a file is still as it was generated: its header has a sum, and the rest of the file has that sum."""
     match = _SUM.search(text)
     return match is not None and match[1] == digest(_SUM.sub("", text, count=1))
+
+
+def takes_edits_over(text: str) -> bool:
+    """Whether a file was signed anew with the manual edits of another one, which its sum does not tell."""
+    return EDITS_OF in text
 
 
 def stated_sum(text: str) -> str | None:

@@ -1,0 +1,53 @@
+"""The rule about nets of one model, which must compute the same: a training net, and those that use its weights."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...formats.prototxt import Document
+from .findings import ERROR, Hit, rule
+from .net_pair import Difference, NetPair, field_in
+
+
+@rule("different-nets", ERROR, "a layer that computes something else than in the training net of its weights", "nets")
+def different_nets(pair: NetPair) -> Iterator[Hit]:
+    """The weights fit and load, so nothing else tells that the net computes something else with them than was learned.
+
+    Compared are the nets of a solver, and train, train2, test and deploy of one folder: everything that changes what
+    is computed from an image. Sizes are compared relative to the image's. What the generator itself makes different
+    (a net of v3 tested at another output stride) is no finding.
+    """
+    for item in pair.differences():
+        where = place_in(pair.train.file.document, item)
+        what = f"reads {item.after}" if item.path.startswith("bottom") else f"{item.field} is {item.after}"
+        message = f"{what}, but {item.before} in {where}, whose weights this net uses"
+        field = field_in(item.layer, item.path)
+        advice = "make the nets equal: `deeplab prototxt sync` carries an edit over"
+        yield Hit(item.layer.document, field.start if field else 0, item.layer.title, message, advice)
+
+
+def place_in(document: Document, item: Difference) -> str:
+    """`train.prototxt:228`, the line of a difference in the training net."""
+    field = field_in(item.learned, item.path)
+    line, _ = document.place(field.start if field else 0)
+    return f"{document.filename}:{line}"
+
+
+#: the names of the nets of a model in one folder, perhaps with a word before or behind; training nets first
+_ROLES = ("train", "train_val", "trainval", "train_test", "train2", "val", "test", "deploy")
+_NAME = re.compile(rf"(.*?_)?({'|'.join(sorted(_ROLES, key=len, reverse=True))})(_.*)?")
+
+
+def model_files(path: Path) -> list[Path]:
+    """The nets of the model that a file belongs to, by their names in its folder, a training net first.
+
+    `train.prototxt` belongs with train2, test and deploy, `lenet_train_test.prototxt` with `lenet_deploy`. Empty if the
+    file's name is none of these.
+    """
+    own = _NAME.fullmatch(path.stem)
+    if own is None or path.suffix != ".prototxt":
+        return []
+    names = [f"{own[1] or ''}{role}{own[3] or ''}.prototxt" for role in _ROLES]
+    return [file for name in names if (file := path.with_name(name)).is_file()]
