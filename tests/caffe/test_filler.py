@@ -100,3 +100,16 @@ def test_a_layer_with_a_wrong_filler_says_which_it_is(layer):
     text = 'type: "InnerProduct" inner_product_param { num_output: 1 weight_filler { type: "msr" } }'
     with pytest.raises(InputError, match=r"net\.prototxt:2:1: layer 'layer' \(InnerProduct\): unknown filler"):
         layer(text, [[1.0]])
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"type": "gaussian", "std": math.nan},
+        {"type": "uniform", "min": math.nan},
+        {"type": "uniform", "min": -math.inf, "max": 1},
+    ],
+)
+def test_bounds_and_deviations_that_are_no_numbers(fields):
+    with pytest.raises(InputError, match=f"the {fields['type']} filler needs"):
+        _fill(**fields)

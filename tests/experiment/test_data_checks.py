@@ -14,7 +14,10 @@ import pytest
 from PIL import Image
 
 from deeplab_caffe import cli, engine
-from deeplab_caffe.data import read_label, write_label
+from deeplab_caffe.data import read_label, read_list, write_label
+from deeplab_caffe.data.images import read_pixels
+from deeplab_caffe.data.label_conversion import value_table
+from deeplab_caffe.errors import InputError
 from deeplab_caffe.experiment import demo, labels_for_cpp
 from deeplab_caffe.experiment.fingerprints import file_contents
 from deeplab_caffe.nets import GeneratorOptions
@@ -68,6 +71,71 @@ def test_one_class_is_refused_by_data_and_generator(tiny: Path, deeplab: Run, ca
     assert "tiny.toml: classes has one entry, 'red'" in capsys.readouterr().err
     assert cli.main(["prototxt", "tiny/largefov", "--dataset", "tiny.toml"]) == 2
     assert "tiny.toml: classes has one entry, 'red'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('classes = ["ground", "red", "red"]', "classes 1 and 2 are both named 'red'"),
+        ('classes = ["ground", " ", "red"]', "class 1 has no name"),
+        ('classes = ["ground", "red", "blue"]\nmean = [0.485, 0.456, 0.406]', "not of 0..1"),
+        ('classes = ["ground", "red", "blue"]\nmean = [nan, 1, 1]', "three numbers 0..255"),
+    ],
+)
+def test_a_data_set_that_cannot_be_meant(line: str, words: str, tiny: Path, deeplab: Run, capsys: Captured) -> None:
+    text = (tiny / "tiny.toml").read_text().replace('classes = ["ground", "red", "blue"]', line)
+    (tiny / "tiny.toml").write_text(text)
+    assert deeplab("data") == 2
+    assert words in capsys.readouterr().err
+
+
+def test_images_that_are_trained_on_and_scored_are_warned_of(tiny: Path, deeplab: Run, capsys: Captured) -> None:
+    (tiny / "val.txt").write_text((tiny / "train.txt").read_text())
+    assert deeplab("data") == 0
+    assert "images are also in list 'val' (val.txt), such as" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_an_image_that_ends_early_is_refused(suffix: str, tiny: Path, deeplab: Run, capsys: Captured) -> None:
+    entry = read_list(tiny / "train.txt")[1]
+    image = tiny / entry.image.lstrip("/")
+    noise = np.random.default_rng(0).integers(0, 256, (*read_pixels(image).shape[:2], 3), np.uint8)
+    encoded = cv2.imencode(suffix, noise)[1].tobytes()
+    image.write_bytes(encoded + b"something behind the end, as some cameras write")
+    assert deeplab("data") == 0
+    image.write_bytes(encoded[: len(encoded) // 2])
+    assert deeplab("data") == 2
+    message = capsys.readouterr().err
+    assert f"train.txt:2: ./{entry.image.lstrip('/')}" in message and "truncated" in message
+
+
+@pytest.mark.parametrize(
+    ("line", "words"), [("# my list", "Lists have no comments"), ("{image} /labels", "is a folder; expected an image")]
+)
+def test_lines_of_lists_that_name_no_files(line: str, words: str, tiny: Path, deeplab: Run, capsys: Captured) -> None:
+    image = read_list(tiny / "train.txt")[0].image
+    lines = (tiny / "train.txt").read_text()
+    (tiny / "train.txt").write_text(line.format(image=image) + "\n" + lines)
+    assert deeplab("data") == 2
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["dataset", "experiment", "folder"])
+def test_the_demo_refuses_options_that_it_would_override(name: str, tiny: Path) -> None:
+    with pytest.raises(InputError, match=f"--{name}: not an option of the demo; use --"):
+        demo("tiny.toml", "exp", GeneratorOptions(**{name: "tiny.toml"}))
+
+
+@pytest.mark.parametrize("flags", [("--dataset", "--data"), ("--experiment", "--exp")])
+def test_options_that_mean_the_same_but_differ(flags: tuple[str, str], tiny: Path, capsys: Captured) -> None:
+    assert cli.main(["data", "voc12/largefov", flags[0], "a", flags[1], "b"]) == 2
+    assert f"{flags[1]} b and {flags[0]} a contradict each other" in capsys.readouterr().err
+
+
+def test_label_values_do_not_wrap_around(tiny: Path, capsys: Captured) -> None:
+    assert value_table({}, subtract=-10)[[0, 245, 246, 255]].tolist() == [10, 255, 255, 255]
+    assert cli.main(["convert-labels", "labels", "-o", "new", "--subtract", "300"]) == 2
+    assert "--subtract: expected -255..255 but got 300" in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -374,3 +374,20 @@ def test_python_layers_of_ours_are_checked_as_what_they_are(tmp_path):
     train.write_text(to_bvlc(Document(train.read_text())))
     (finding,) = Linter(chosen()).lint(train)
     assert finding.rule == "ignore-label-differs" and not finding.fixable
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'layer { name: "c" type: "Convolution" bottom: "d" top: "c" convolution_param '
+        "{ num_output: 4 kernel_size: 3 Kernel_Size: 5 } }",
+        'layer { name: "c" type: "Convolution" bottom: "d" top: "c" convolution_param '
+        "{ num_output: 4 kernel_size: 3 hole: 4 dilation: 2 } }",
+        'net: "n.prototxt" base_lr: 1 lr_policy: "fixed" solver_type: ADAM type: "SGD"',
+    ],
+)
+def test_a_field_is_not_renamed_to_one_that_is_stated(tmp_path, text):
+    path = tmp_path / "a.prototxt"
+    path.write_text(text)
+    assert _lint(path, "--fix", "--no-shapes") != 0
+    assert path.read_text() == text

@@ -75,9 +75,9 @@ def check_filler(shape: tuple[int, ...], filler: Any) -> None:
         raise InputError(f"'sparse' goes with the gaussian filler only, not with '{kind}'")
     if not row.one_value and 0 in shape:
         raise InputError(f"the {kind} filler needs a blob that is not empty, got {shape}")
-    if kind == "uniform" and filler.min > filler.max:
-        raise InputError(f"the uniform filler needs min <= max, got {filler.min:g} and {filler.max:g}")
-    if kind == "gaussian" and filler.std < 0:
+    if kind == "uniform" and not -math.inf < filler.min <= filler.max < math.inf:
+        raise InputError(f"the uniform filler needs finite min <= max, got {filler.min:g} and {filler.max:g}")
+    if kind == "gaussian" and not filler.std >= 0:  # nor NaN
         raise InputError(f"the gaussian filler needs a std of 0 or more, got {filler.std:g}")
     if row.square_kernels and (len(shape) != 4 or shape[2] != shape[3]):
         raise InputError(f"the {kind} filler needs a 4-D blob with a square kernel, got {shape}")

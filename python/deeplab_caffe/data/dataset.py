@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -203,6 +204,13 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
+def _is_mean(value: Any) -> bool:
+    """Means of pixels 0..1, which other programs use, are not ones of 0..255; [0, 0, 0] and [1, 1, 1] may be meant."""
+    if not _is_numbers(value, 3) or not all(0 <= v <= 255 for v in value):
+        return False
+    return max(value) >= 1 or not any(value)
+
+
 _KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "name": (_is_folder_name, "letters a-z, digits, '_', '-' and '.', as it names folders (title may be any text)"),
     "title": (_is_text, "a string"),
@@ -212,7 +220,7 @@ _KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "palette": (_is_colours, "a list of [red, green, blue], each 0..255"),
     "ignore_label": (lambda v: type(v) is int and 0 <= v <= 255, "a number 0..255"),
     "exif": (lambda v: v in ("apply", "ignore"), "'apply' or 'ignore' the orientation in the images' EXIF data"),
-    "mean": (lambda v: _is_numbers(v, 3), "three numbers: blue, green, red"),
+    "mean": (_is_mean, "three numbers 0..255: blue, green, red of pixels 0..255, not of 0..1"),
     "lists": (lambda v: isinstance(v, dict) and all(map(_is_text, v.values())), "a table of name = file"),
     "crop": (_is_pair, "[height, width]"),
     "test_size": (_is_pair, "[height, width]"),
@@ -227,11 +235,22 @@ def _load(path: Path) -> dict[str, Any]:
             raise InputError(f"{path}: unknown key '{key}'{_suggested(key, _KEYS)}")
         valid, wanted = _KEYS[key]
         if not valid(value):
-            raise InputError(f"{path}: {key} = {value!r}; expected {wanted}")
+            raise InputError(f"{path}: {key} = {textwrap.shorten(repr(value), 200)}; expected {wanted}")
     for key in ("name", "classes"):
         if key not in table:
             raise InputError(f"{path}: missing key '{key}'; expected {_KEYS[key][1]}")
+    _check_names(path, table["classes"])
     return table
+
+
+def _check_names(path: Path, classes: list[str]) -> None:
+    """Refuse classes that tables of results could not tell apart."""
+    for number, name in enumerate(classes):
+        if not name.strip():
+            raise InputError(f"{path}: class {number} has no name; expected one for each index from 0")
+        if name in classes[:number]:
+            first = classes.index(name)
+            raise InputError(f"{path}: classes {first} and {number} are both named '{name}'; expected different names")
 
 
 def _palette(path: Path, colours: list[list[int]], num_classes: int) -> Palette:

@@ -78,6 +78,17 @@ def image_header(path: str | os.PathLike[str], with_orientation: bool = True) ->
         return ImageHeader(height, width, _orientation(image) if with_orientation else 1)
 
 
+def check_complete(path: str | os.PathLike[str]) -> None:
+    """Raise InputError for a JPEG or PNG that ends early, whose missing part OpenCV, as in Caffe, fills with grey."""
+    with reading(path, "the image", "cannot read the image"):
+        data = Path(path).read_bytes()
+        jpeg_ends = data[:2] != b"\xff\xd8" or data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda")  # after the last scan
+        png_ends = not data.startswith(SIGNATURE) or b"IEND" in data[-64:]
+        if not (jpeg_ends and png_ends):  # what seems to lack its end may have unusual bytes behind it
+            with Image.open(path) as image:
+                image.load()
+
+
 def _orientation(image: Image.Image) -> int:
     """1 where the EXIF data is missing, damaged or invalid, and for TIFFs, which are always read upright."""
     if image.format == "TIFF":

@@ -25,11 +25,11 @@ def value_table(changed: Mapping[int, int], subtract: int = 0, others: int | Non
 
     Args:
         changed: old → new values.
-        subtract: from all other values but 255; values below 0 become 255.
+        subtract: from all other values but 255; values below 0 or above 255 become 255.
         others: the new value of all values that are not in `changed`; None: they stay.
     """
     table = np.arange(256) - subtract
-    table[table < 0], table[255] = 255, 255
+    table[(table < 0) | (table > 255)], table[255] = 255, 255
     if others is not None:
         table[:] = others
     for old, new in changed.items():

@@ -17,7 +17,9 @@ from ..files import replacing
 from ..reading import reading
 from . import indexed_png
 
-_PNG_COLOUR_NAMES = {2: "RGB", 4: "grey with alpha", 6: "RGB with alpha"}
+_PNG_COLOUR_NAMES = {2: "an RGB PNG", 4: "a grey PNG with alpha", 6: "an RGB PNG with alpha"}
+_ADVICE = {4: "Save its grey channel alone, as an 8-bit PNG, if that has the class indices"}
+_COLOURS = "It is probably a colour image of the labels: map its colours back to indices and save an 8-bit PNG"
 
 
 def read_label(path: str | os.PathLike[str]) -> Label:
@@ -42,9 +44,10 @@ def _read_label(path: str | os.PathLike[str]) -> Label:
         return _read_other(path)
     depth, colour = header.depth, header.colour
     if colour in _PNG_COLOUR_NAMES:
-        raise _not_indices(path, f"an {_PNG_COLOUR_NAMES[colour]} PNG, {depth} bits per channel")
+        what = f"{_PNG_COLOUR_NAMES[colour]}, {depth} bits per channel,"
+        raise _not_indices(path, what, _ADVICE.get(colour, _COLOURS))
     if depth == 16:
-        raise _not_indices(path, "a 16-bit PNG")
+        raise _not_indices(path, "a 16-bit PNG", "If its values are class indices, save them with 8 bits")
     label = indexed_png.decode_indices(data)
     if label is not None:
         return label
@@ -176,11 +179,9 @@ def _too_large(path: str | os.PathLike[str], error: Exception) -> InputError:
     return InputError(f"{os.fspath(path)}: the label file is too large for Pillow ({error}); save it as an 8-bit PNG")
 
 
-def _not_indices(path: str | os.PathLike[str], what: str) -> InputError:
-    return InputError(
-        f"{os.fspath(path)}: {what} is not a label file; expected class indices, 8-bit grey or with a palette. "
-        "It is probably a colour image of the labels: map its colours back to indices and save an 8-bit PNG"
-    )
+def _not_indices(path: str | os.PathLike[str], what: str, advice: str = _COLOURS) -> InputError:
+    expected = "expected class indices, 8-bit grey or with a palette"
+    return InputError(f"{os.fspath(path)}: {what} is not a label file; {expected}. {advice}")
 
 
 def _likely_cause(bad: list[int], values: Collection[int], num_classes: int, ignore_label: int | None) -> str:

@@ -70,6 +70,16 @@ def _backslash(missing: _Missing) -> str | None:
     return "Write paths with '/', not with backslashes" if "\\" in missing.word else None
 
 
+def _folder(missing: _Missing) -> str | None:
+    if not os.path.isdir(missing.root + missing.word):
+        return None
+    return f"'{missing.word}' is a folder; expected an image or a label file"
+
+
+def _comment(missing: _Missing) -> str | None:
+    return "Lists have no comments: remove the line" if missing.line[:1] and missing.line[0].startswith("#") else None
+
+
 def _comma(missing: _Missing) -> str | None:
     return _COMMA if "," in missing.word else None
 
@@ -89,7 +99,9 @@ def _no_root(missing: _Missing) -> str | None:
 
 
 _RULES: tuple[Callable[[_Missing], str | None], ...] = (
+    _comment,
     _no_slash,
+    _folder,
     _home,
     _absolute,
     _backslash,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Dataset, ListEntry, check_labels, read_label
-from ..data.images import ImageHeader, image_header
+from ..data.images import ImageHeader, check_complete, image_header
 from ..data.label_statistics import LabelCounts, value_counts
 from ..errors import InputError
 from ..files import cpus
@@ -52,6 +52,7 @@ def check_list(dataset: Dataset, name: str, entries: Sequence[ListEntry], traine
         try:
             label = read_label(path)
             header = image_header(dataset.path_of(entry.image))
+            check_complete(dataset.path_of(entry.image))
             seen = _Seen(value_counts(label).astype(np.uint32), (label.shape[0], label.shape[1]), header)
             if dataset.exif or header.orientation == 1:
                 _check_size(seen, dataset, entry)

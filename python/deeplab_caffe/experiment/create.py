@@ -131,6 +131,7 @@ def demo(
         held = before.get("data") or "the synthetic sample"
         raise InputError(f"{base} holds an experiment on {held}; use another folder for {data} (EXP=, --exp)")
     given = (options or GeneratorOptions()).stated()
+    _refuse_others_options(given)
     kept = {name: value for name, value in before.get("options", {}).items() if name not in given}
     if kept:
         print(f"{base}, settings as before: {', '.join(f'{name} {value}' for name, value in kept.items())}", flush=True)
@@ -162,6 +163,13 @@ def demo(
         remembered={"data": data, "quick": quick, "options": stated},
         command=shlex.join(command),
     )
+
+
+def _refuse_others_options(given: Mapping[str, Any]) -> None:
+    """The demo has options of its own for files; others would be overridden."""
+    own = {"dataset": "--data FILE", "experiment": "--exp FOLDER", "folder": "--exp FOLDER, in which they lie"}
+    for name in own.keys() & given.keys():
+        raise InputError(f"--{name}: not an option of the demo; use {own[name]}")
 
 
 def _demo_options(stated: Mapping[str, Any], base: Path, iterations: int) -> GeneratorOptions:

@@ -249,8 +249,13 @@ def _is_alike(item: Field, descriptor: Any) -> bool:
 
 
 def _fits(item: Field, block: Block, descriptor: Any) -> bool:
-    """Whether a field of a block may be renamed: what it says is valid there, and the block has no such field yet."""
-    is_free = is_repeated(descriptor) or not block.all(descriptor.name)
+    """Whether a field of a block may be renamed: what it says is valid there, and the block has no such field yet.
+
+    A second name or message may be added to a list, but not a second number: kernel_size, pad and their like then
+    mean one number for each axis.
+    """
+    is_list = is_repeated(descriptor) and TYPE_NAMES.get(descriptor.type) in ("string", None)
+    is_free = is_list or not block.all(descriptor.name)
     if isinstance(item.value, Scalar) and is_free:
         return "${" in item.value.text or converted(descriptor, item.value) is not None
     return is_free and isinstance(item.value, Block) and bool(item.value.fields) and _is_alike(item, descriptor)

@@ -34,6 +34,8 @@ def run(arguments: argparse.Namespace) -> None:
         changed, others = {**CITYSCAPES, **changed}, 255
     if others is not None and not 0 <= others <= 255:
         raise InputError(f"--others: expected 0..255 but got {others}")
+    if abs(arguments.subtract) > 255:
+        raise InputError(f"--subtract: expected -255..255 but got {arguments.subtract}")
     count = convert_labels(arguments.folder, arguments.output, value_table(changed, arguments.subtract, others))
     print(f"wrote {count} labels to {arguments.output}")
 

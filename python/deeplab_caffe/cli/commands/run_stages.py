@@ -65,6 +65,14 @@ def _published_options(arguments: argparse.Namespace) -> GeneratorOptions:
     if arguments.quick:
         raise InputError("--quick is only for 'demo'; use --iterations for a short training")
     options = option_flags.from_arguments(arguments)
+    for flag, value, other, stated in (
+        ("--data", arguments.data, "--dataset", options.dataset),
+        ("--exp", arguments.exp, "--experiment", options.experiment),
+    ):
+        if value and stated and value != stated:
+            raise InputError(
+                f"{flag} {value} and {other} {stated} contradict each other; they mean the same: state one"
+            )
     options = replace(options, dataset=arguments.data) if arguments.data else options
     return replace(options, experiment=arguments.exp) if arguments.exp else options
 

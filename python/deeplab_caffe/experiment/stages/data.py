@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -26,7 +27,7 @@ from ...data.label_statistics import LabelCounts, check_class_count, examine, hi
 from ...data.synthetic import draw_sample
 from ...errors import InputError
 from ...nets import list_names
-from ..check_lists import check_list
+from ..check_lists import check_list, where
 from ..fingerprints import file_states
 from ..folder import Experiment
 from ..labels_for_cpp import check_grey, for_cpp, grey_copies
@@ -84,6 +85,7 @@ def prepare_data(experiment: Experiment) -> None:
         labels |= _hold_out(experiment, entries, labels[names[0]])
         tested += entries["heldout"]
     _judge(experiment, dataset, labels)
+    _warn_of_trained_images(experiment, dataset, entries)
     size = largest_image(tested, dataset.root_folder(tested[0].image), upright=dataset.upright)
     needed = dataset.test_size or crop_for(size)
     if size[0] > needed[0] or size[1] > needed[1]:
@@ -98,6 +100,24 @@ def prepare_data(experiment: Experiment) -> None:
             check_grey(dataset.lists[name], dataset.root_folder(entries[name][0].image))
     counts = ", ".join(f"{len(e)} {name}" for name, e in entries.items())
     print(f"{dataset.title}: {counts} images; {dataset.num_classes} classes; largest {size[1]}×{size[0]} pixels")
+
+
+def _warn_of_trained_images(
+    experiment: Experiment, dataset: Dataset, entries: Mapping[str, Sequence[ListEntry]]
+) -> None:
+    """Warn of images that are trained on and scored: the scores then say little about other images."""
+    tested = {dataset.path_of(entry.image): entry for entry in entries[experiment.test_list]}
+    tested = {os.path.realpath(path): entry for path, entry in tested.items()}
+    for name in _trained_lists(experiment, dataset):
+        both = [entry for entry in entries[name] if os.path.realpath(dataset.path_of(entry.image)) in tested]
+        if both and name != experiment.test_list:
+            print(
+                f"warning: {where(dataset, name)}: {len(both)} of {len(entries[name])} images are also in "
+                f"{where(dataset, experiment.test_list)}, such as {both[0].image} in line {both[0].line}: the scores "
+                "are of images that the net was trained on. Remove them from one of the lists",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 def _write_prepared(

@@ -130,8 +130,15 @@ def first_release_field(file: NetFile) -> Iterator[Hit]:
         if today is None:
             yield Hit(file.document, stated.start, layer, message, "remove it", partial(_remove, stated))
         else:
-            fix = partial(_rename, stated, today) if stated.name == "hole" else None
+            free = stated.name == "hole" and not _states(element, stated, today)
+            fix = partial(_rename, stated, today) if free else None
             yield Hit(file.document, stated.start, layer, message, f"write '{today}'", fix)
+
+
+def _states(element: Field, stated: Field, name: str) -> bool:
+    """Whether the block of a layer that has a field has one of another name too."""
+    blocks = [block.value for block in walk([element]) if isinstance(block.value, Block)]
+    return any(stated in block.fields and block.all(name) for block in blocks)
 
 
 def _remove(stated: Field, edits: Edits) -> None:
@@ -155,15 +162,17 @@ def deprecated_field(subject: Subject) -> Iterator[Hit]:
             for stated in block.value.fields:
                 today, scalar = DEPRECATED.get((block.name, stated.name)), scalar_of(stated)
                 if today is not None and scalar is not None:
-                    yield _deprecated(subject, stated, f"{today}: {scalar.text}", partial(_rename, stated, today))
+                    fix = None if block.value.all(today) else partial(_rename, stated, today)
+                    yield _deprecated(subject, stated, f"{today}: {scalar.text}", fix)
     for stated in subject.block.all("solver_type"):
         scalar = scalar_of(stated)
         kind = _SOLVER_TYPES.get(scalar.text) if scalar else None
         if kind:
-            yield _deprecated(subject, stated, f'type: "{kind}"', partial(_set_type, stated, kind))
+            fix = None if subject.block.all("type") else partial(_set_type, stated, kind)
+            yield _deprecated(subject, stated, f'type: "{kind}"', fix)
 
 
-def _deprecated(subject: Subject, stated: Field, today: str, fix: Fix) -> Hit:
+def _deprecated(subject: Subject, stated: Field, today: str, fix: Fix | None) -> Hit:
     layer = layer_at(subject.document, stated.start)
     return Hit(subject.document, stated.start, layer, f"'{stated.name}' is deprecated", f"write '{today}'", fix)
 
