@@ -30,7 +30,7 @@ def call_and_interrupt(stage: str, exp: str, *flags: str) -> int:
 
     def interrupt() -> None:
         log = Path(exp, "log", "train.log")
-        while not (log.exists() and "Iteration 8, loss" in log.read_text()):
+        while not (log.exists() and "Iteration 8 (" in log.read_text()):
             time.sleep(0.02)
         os.kill(os.getpid(), signal.SIGINT)
 
