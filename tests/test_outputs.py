@@ -277,3 +277,12 @@ def test_a_writer_within_another_writes_the_same_file(tmp_path):
             inner.write_text("x")
         assert outer.read_text() == "x" and not (tmp_path / "a.txt").exists()
     assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_a_page_does_not_replace_the_net_that_it_shows(tmp_path, capsys):
+    net = tmp_path / "net.prototxt"
+    net.write_text('layer { name: "a" type: "Input" top: "a" input_param { shape { dim: 1 } } }')
+    text = net.read_text()
+    assert cli.main(["prototxt", "view", str(net), "-o", str(net)]) == 2
+    assert f"{net}: is also the input; choose another output file" in capsys.readouterr().err
+    assert net.read_text() == text

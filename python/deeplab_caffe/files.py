@@ -14,11 +14,12 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from .errors import InputError
 from .temporary_files import remove_dead_leftovers, temporary_name, unfinished
 
 _LINKS = 40  # that are followed
@@ -95,6 +96,13 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write `text` as UTF-8 to `path`, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def check_not_an_input(output: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]]) -> None:
+    """Raise InputError where an output of another format would replace a file that was read."""
+    for name in inputs:
+        if os.path.exists(output) and os.path.exists(name) and os.path.samefile(output, name):
+            raise InputError(f"{output}: is also the input; choose another output file")
 
 
 def is_stream(path: str | os.PathLike[str]) -> bool:

@@ -7,7 +7,7 @@ import sys
 import webbrowser
 from pathlib import Path
 
-from ...files import write_text
+from ...files import check_not_an_input, write_text
 from ...formats.prototxt import Document
 from ...inspection.analysis import Analysis, analyse
 from ...inspection.diff import PrototxtDifference, diff_documents
@@ -32,11 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     settings = net_flags.net_settings(arguments)
     names = [name for name in (arguments.file, arguments.after) if name]
+    path = Path(arguments.output or Path(arguments.file).with_suffix(".html"))
+    check_not_an_input(path, names)
     analyses = [analyse(name, tolerant=True, **settings) for name in names]
     for analysis in analyses:
         for error in analysis.shapes.errors:
             print(error, file=sys.stderr)
-    path = Path(arguments.output or Path(arguments.file).with_suffix(".html"))
     write_text(path, page(analyses, _difference(analyses, arguments)))
     print(f"wrote {path}")
     if arguments.open:
