@@ -92,7 +92,7 @@ def test_needs_numpy_alone(path: Path) -> None:
             imported |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:
             imported.add((node.module or "").split(".")[0])
-    standard = {"__future__", "ast", "io", "json", "math", "os", "re", "struct", "zlib"}
+    standard = {"__future__", "ast", "io", "json", "math", "os", "re", "shutil", "struct", "zlib"}
     assert imported <= standard | {"caffe", "numpy", "cv2", "PIL"}
 
 

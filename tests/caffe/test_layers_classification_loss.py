@@ -204,7 +204,7 @@ def test_infogain_of_a_label_that_is_no_class(layer):
 
 def test_a_file_that_is_no_blob(layer, tmp_path):
     (tmp_path / "h").write_bytes(b"\xff\xff\xff")
-    with pytest.raises(InputError, match="is not a BlobProto"):
+    with pytest.raises(InputError, match=r"cannot read the matrix H \(a BlobProto\), source: .*Error parsing message"):
         layer(
             f'type: "InfogainLoss" infogain_loss_param {{ source: "{tmp_path}/h" }}', np.ones((1, 2)), np.array([0.0])
         )

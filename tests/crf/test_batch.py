@@ -128,7 +128,7 @@ def divide(scores, images):
 
 
 DAMAGE = {
-    "a corrupt .mat": (spoil_mat, r"b\.mat: cannot read scores"),
+    "a corrupt .mat": (spoil_mat, r"b\.mat: is not a MAT file of version 5"),
     "a cut .npy": (lambda s, i: cut(s / "b.npy"), r"b\.npy: cannot read scores: truncated, at 200 bytes"),
     "a zip file": (lambda s, i: (s / "b.npy").write_bytes(b"PK\3\4" + bytes(96)), r"b\.npy: .*: not a \.npy file"),
     "a cut .ppm": (cut_ppm, r"b\.ppm: cannot read the image: truncated, at 200 bytes"),

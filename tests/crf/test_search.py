@@ -294,7 +294,7 @@ def test_items_that_do_not_fit_are_refused(items, change, message):
 def test_files_that_cannot_be_read_are_named(tmp_path):
     path = tmp_path / "a.npy"
     path.write_bytes(b"nothing")
-    with pytest.raises(InputError, match="b.jpg: cannot be read"):
+    with pytest.raises(InputError, match="b.jpg: cannot read the file: No such file"):
         coarse_to_fine([FileItem(str(tmp_path / "b.jpg"), str(path), str(path))], CLASSES, SPACE, QUIET)
     with pytest.raises(InputError, match="a.npy: cannot read the image"):
         FileItem(str(path), str(path), str(path)).load()

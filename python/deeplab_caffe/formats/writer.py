@@ -63,7 +63,8 @@ def format_field(descriptor: Any, value: Any, texts: Mapping[int, str] | None = 
 def format_float(value: float, double: bool = False) -> str:
     """The shortest text that reads back as the same float32 (or float64): `0.0005`, `1`, `1e-5`.
 
-    Exponents are used below 1e-4 and from 1e16. No library's printing is used: it changes between versions.
+    Exponents are used below 1e-4 (where the float32 nearest to 0.0001 lies) and from 1e16. No library's printing is used:
+    it changes between versions.
 
     Example:
         >>> format_float(0.1), format_float(9900001), format_float(1e-5), format_float(-math.inf)
@@ -74,7 +75,7 @@ def format_float(value: float, double: bool = False) -> str:
     if not math.isfinite(value) or value == 0:
         return f"{value:g}"
     sign, (digits, exponent) = "-" if value < 0 else "", _shortest(abs(value), cast)
-    if not -4 <= exponent < 16:
+    if not 1e-4 <= abs(value) < 1e16:
         return f"{sign}{digits[0]}{'.' * (len(digits) > 1)}{digits[1:]}e{exponent}"
     if exponent < 0:
         return f"{sign}0.{'0' * (-exponent - 1)}{digits}"
