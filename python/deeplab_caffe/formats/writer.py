@@ -63,8 +63,8 @@ def format_field(descriptor: Any, value: Any, texts: Mapping[int, str] | None = 
 def format_float(value: float, double: bool = False) -> str:
     """The shortest text that reads back as the same float32 (or float64): `0.0005`, `1`, `1e-5`.
 
-    Exponents are used below 1e-4 (where the float32 nearest to 0.0001 lies) and from 1e16. No library's printing is used:
-    it changes between versions.
+    Exponents are used below 1e-4 (where the float32 nearest to 0.0001 lies) and from 1e16. No library's printing is
+    used: it changes between versions.
 
     Example:
         >>> format_float(0.1), format_float(9900001), format_float(1e-5), format_float(-math.inf)
