@@ -249,6 +249,9 @@ def test_result_files_round_trip(result, tmp_path):
     (tmp_path / "bad.json").write_text("{}")
     with pytest.raises(InputError, match=r"bad.json: not the result of a CRF search"):
         SearchResult.load(tmp_path / "bad.json")
+    (tmp_path / "bad.json").write_text("4")
+    with pytest.raises(InputError, match=r"bad.json: not the result of a CRF search: expected a JSON object, got int"):
+        SearchResult.load(tmp_path / "bad.json")
 
 
 def test_heat_map_marks_the_best(result, tmp_path):

@@ -37,6 +37,10 @@ def _virtual(file):
     file.create_group("data/conv").create_virtual_dataset("0", layout)
 
 
+def _named_type(file):
+    file["data/conv/0"] = np.dtype("f4")
+
+
 @pytest.mark.parametrize(
     ("make", "what"),
     [
@@ -44,6 +48,7 @@ def _virtual(file):
         (_external_values, "values outside the file"),
         (_external_link, "is a link"),
         (_virtual, "values outside the file"),
+        (_named_type, "'/data/conv/0' is a Datatype; expected a dataset"),
     ],
 )
 def test_refused(tmp_path, make, what):

@@ -103,6 +103,8 @@ class _DatasetReader:
 
     def values(self, dataset: h5py.Dataset) -> Any:
         """The values of a dataset as stored."""
+        if not isinstance(dataset, h5py.Dataset):
+            raise InputError(f"{self.path}: '{dataset.name}' is a {type(dataset).__name__}; expected a dataset")
         self.room -= dataset.size * max(4, dataset.dtype.itemsize)
         if self.room < 0:
             raise InputError(

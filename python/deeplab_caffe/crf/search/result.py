@@ -114,7 +114,9 @@ class SearchResult:
     def from_json(cls, text: str) -> SearchResult:
         """The inverse of `to_json`. Raises InputError for other text."""
         try:
-            values: dict[str, Any] = json.loads(text)
+            values: Any = json.loads(text)
+            if not isinstance(values, dict):
+                raise InputError(f"not the result of a CRF search: expected a JSON object, got {type(values).__name__}")
             values.pop("helps", None)
             rows = tuple(ScoredSetting(**row) for row in values.pop("rows"))
             best = CRFParameters(**values.pop("best"))
