@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..formats.encoded_images import decode_image
 from ..formats.mat_files import read_mat
 from ..reading import reading
 from .bin_files import open_bin
@@ -241,7 +242,7 @@ def _grey(path: Path) -> NDArray[Any]:
         raise InputError(
             f"{path}: a palette PNG, as label files are; expected probabilities as a grey PNG (--kind labels: labels)"
         )
-    pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    pixels = decode_image(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise InputError(f"{path}: cannot read scores: damaged or not a PNG")
     if pixels.ndim != 2:
