@@ -23,7 +23,7 @@ from ..reading import reason_of
 from ..spelling import did_you_mean, nearest_word
 from .command_table import COMMANDS, Command
 from .gflags import run_program
-from .terminal import printable
+from .terminal import printable, shortened
 
 _HELP = ("-h", "--help")
 #: exit codes of a command that Ctrl-C or SIGTERM stopped
@@ -121,7 +121,7 @@ def guarded(program: str, function: Callable[[], int | None]) -> int:
     try:
         return function() or 0
     except InputError as error:
-        print(f"{program}: error: {error}", file=sys.stderr)
+        print(f"{program}: error: {shortened(str(error))}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of the output, such as `head`, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
