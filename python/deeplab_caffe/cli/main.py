@@ -23,6 +23,7 @@ from ..reading import reason_of
 from ..spelling import did_you_mean, nearest_word
 from .command_table import COMMANDS, Command
 from .gflags import run_program
+from .parser import Parser
 from .terminal import printable, shortened
 
 _HELP = ("-h", "--help")
@@ -93,7 +94,7 @@ def run(program: str, command: Command, words: Sequence[str]) -> int | None:
     if hasattr(module, "PROGRAM"):
         with python_layers(False):
             return run_program(module.PROGRAM, module.run, words)
-    parser = argparse.ArgumentParser(prog=program, description=f"{command.help[0].upper()}{command.help[1:]}.")
+    parser = Parser(prog=program, description=f"{command.help[0].upper()}{command.help[1:]}.")
     parser.set_defaults(command=command.name)
     module.add_arguments(parser)
     parsed = parser.parse_args(words)
