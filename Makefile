@@ -14,6 +14,7 @@ STAGES := data prototxt train train2 test search crf evaluate report
 
 help:  ## list the targets
 	@grep -hE '^[a-z_-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@echo "  make NAME_data      build a data set in data/: $(DATA_SETS)"
 	@echo "  make voc_largefov   any model on any data set, as <data set>_<model>; make list shows them"
 	@echo "  stages of demo and of every model, as in make demo.train: $(STAGES)"
 

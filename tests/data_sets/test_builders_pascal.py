@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import shutil
 import tarfile
 import zipfile
 from dataclasses import replace
@@ -168,7 +169,18 @@ def test_images_without_a_label_are_left_out(data, capsys):
     assert build("pascal_context", data) == 0
     out, err = capsys.readouterr()
     assert "train 1, val 2" in out
-    assert "1 images of train have no annotation and are left out, the first is" in err and f"{TRAIN[0]}.mat" in err
+    assert "warning: left out are 1 images without an annotation, first " in err and f"{TRAIN[0]}.mat" in err
+    fakes.context_label(data / f"pascal_context/trainval/{TRAIN[0]}.mat", 0)
+    assert build("pascal_context", data) == 0
+    assert "train 2, val 2" in capsys.readouterr().out
+
+
+def test_finished_labels_are_enough(data, capsys):
+    """As they come from elsewhere, or when the archive was removed to save space."""
+    for name in TRAIN + VAL:
+        write_label(voc2010.root_of(data) / f"SegmentationClassContext/{name}.png", np.zeros((HEIGHT, WIDTH)))
+    assert build("pascal_context", data, "--no-download") == 0
+    assert "train 2, val 2" in capsys.readouterr().out
 
 
 def test_all_missing_pieces_are_named_at_once(tmp_path, capsys):
@@ -245,6 +257,9 @@ def test_images_without_persons_are_read_once(data, monkeypatch):
     build("person_part", data)
     assert sorted(read) == sorted(TRAIN + VAL)
     read.clear()
+    shutil.rmtree(data / "pascal_part")
+    assert build("person_part", data, "--no-download") == 0, "nothing is left to read"
+    fakes.parts(data)
     (voc2010.root_of(data) / f"SegmentationPart/{VAL[0]}.png").unlink()
     build("person_part", data)
     assert read == [VAL[0]]
@@ -255,7 +270,7 @@ def test_an_interruption_keeps_what_was_read(data, monkeypatch, capsys):
     original = person_part.read_parts_label
 
     def interrupted(path):
-        if path.stem == VAL[0]:
+        if path.stem == VAL[1]:  # the last one
             raise KeyboardInterrupt
         return original(path)
 
@@ -316,6 +331,9 @@ def test_the_authors_labels_are_used_where_they_are(data, capsys):
     assert (root / "list/person_train.txt").read_text() == line
     assert (label(root, "SegmentationPartAuthors", TRAIN[1]) == 4).all()
     assert build("person_part", data) == 0
+    assert "already there" in capsys.readouterr().out
+    shutil.rmtree(data / "pascal_person_part")
+    assert build("person_part", data) == 0, "labels do not become others because an archive was removed"
     assert "already there" in capsys.readouterr().out
     assert build("person_part", data, "--labels", "parts") == 0
     assert "/SegmentationPart/" in (root / "list/person_train.txt").read_text()

@@ -69,6 +69,14 @@ def test_empty_structs_and_text(tmp_path):
     assert read_mat(tmp_path / "a.mat", "data") == {"none": [], "text": "", "some": "x"}
 
 
+def test_a_small_file_does_not_take_the_memory(tmp_path):
+    scipy.io.savemat(tmp_path / "a.mat", {"data": np.zeros(10**6)}, do_compression=True)
+    assert (tmp_path / "a.mat").stat().st_size < 10**4
+    with pytest.raises(InputError, match=r"a\.mat: .*a variable of 8000\d\d\d bytes; expected at most 5000000"):
+        read_mat(tmp_path / "a.mat", "data", 5 * 10**6)
+    assert read_mat(tmp_path / "a.mat", "data", 10**7).shape == (1, 10**6)
+
+
 @pytest.mark.parametrize(
     ("value", "what"),
     [(np.array([1j]), "not an array of real numbers"), ("text", "not an array of real"), ({"a": [{}, {}]}, "")],

@@ -31,8 +31,13 @@ _MOST_DEEP = 20
 _Element = tuple[int, memoryview]
 
 
-def read_mat(path: str | os.PathLike[str], name: str) -> Any:
+def read_mat(path: str | os.PathLike[str], name: str, limit: int = 1 << 32) -> Any:
     """A variable of a `.mat` file of version 5, compressed or not.
+
+    Args:
+        path: the file.
+        name: of the variable.
+        limit: the most bytes that a compressed variable may have; the format allows no more than 4 GiB.
 
     Returns:
         A numeric array with MATLAB's axes and type; for a struct of one element a dict of its fields, for one of more
@@ -50,18 +55,20 @@ def read_mat(path: str | os.PathLike[str], name: str) -> Any:
         if order is None:
             raise InputError(f"{path}: is not a MAT file of version 5")
         for kind, body in _elements(memoryview(content)[128:], order):
-            parts = _parts(kind, body, order)
+            parts = _parts(kind, body, order, limit)
             if len(parts) >= 3 and bytes(parts[2][1]) == name.encode():
                 return _value(parts, order)
     raise InputError(f"{path}: has no variable '{name}'")
 
 
-def _parts(kind: int, body: memoryview, order: str) -> list[_Element]:
+def _parts(kind: int, body: memoryview, order: str, limit: int) -> list[_Element]:
     """The elements of a variable; empty for an element that is not a variable."""
     if kind == _COMPRESSED:
         unpacker = zlib.decompressobj()
         head = unpacker.decompress(body, 8)
         kind, size = struct.unpack(order + "II", head)
+        if size > limit:
+            raise ValueError(f"a variable of {size} bytes; expected at most {limit}")
         body = memoryview(unpacker.decompress(unpacker.unconsumed_tail, size)) if size else memoryview(b"")
         if len(body) < size:
             raise ValueError("a compressed variable is truncated")

@@ -53,21 +53,33 @@ _LINE = re.compile(r"\s*(\d+)\s*:\s*(\S.*?)\s*")
 def _build(request: Request) -> Built:
     folder, root = request.folder, voc2010.root_of(request.folder)
     count = obtain(request, voc2010.need(folder), Need(ARCHIVE, lambda: _missing(folder)))
-    annotations, names = _annotations(folder) or folder, _names_file(folder) or folder
-    table = class_table(names, names.with_name("59_labels.txt"))
-    ids = {part: voc2010.ids(root, part) for part in voc2010.PARTS}
-    voc2010.warn_unlabelled(ids, annotations, ".mat")
-    sources = {name: annotations / f"{name}.mat" for images in ids.values() for name in images}
+    if unlabelled := _unlabelled(root):
+        count += _write_labels(unlabelled, root, folder, request.progress)
+    count += voc2010.write_lists_of(root, LABELS, voc2010.split(root))
+    return Built(root, count_lines(root, COUNTS), count)
+
+
+def _write_labels(names: list[str], root: Path, folder: Path, progress: bool) -> int:
+    annotations, names_file = _annotations(folder) or folder, _names_file(folder) or folder
+    table = class_table(names_file, names_file.with_name("59_labels.txt"))
 
     def label_of(name: str) -> Label:
-        label = read_context_label(sources[name], table)
-        voc2010.check_size(label, sources[name], root, name)
+        source = annotations / f"{name}.mat"
+        label = read_context_label(source, table)
+        voc2010.check_size(label, source, root, name)
         return label
 
-    targets = {name: root / LABELS / f"{name}.png" for name, source in sources.items() if source.is_file()}
-    count += write_labels(targets, label_of, LABELS, progress=request.progress)
-    count += voc2010.write_lists_of(root, LABELS, ids)
-    return Built(root, count_lines(root, COUNTS), count)
+    targets = {name: _label(root, name) for name in voc2010.annotated(names, annotations)}
+    return write_labels(targets, label_of, LABELS, progress=progress)
+
+
+def _label(root: Path, name: str) -> Path:
+    return root / LABELS / f"{name}.png"
+
+
+def _unlabelled(root: Path) -> list[str]:
+    """The images whose label is not written yet."""
+    return [name for names in voc2010.split(root).values() for name in names if not _label(root, name).is_file()]
 
 
 BUILDER = Builder(
@@ -133,7 +145,7 @@ def read_context_label(path: str | os.PathLike[str], table: Label) -> Label:
     Raises:
         InputError: the file is missing, damaged or has other values.
     """
-    label = read_mat(path, "LabelMap")
+    label = read_mat(path, "LabelMap", voc2010.LARGEST)
     if not isinstance(label, np.ndarray) or label.ndim != 2 or not label.size:
         what = f"{label.dtype} of shape {label.shape}" if isinstance(label, np.ndarray) else type(label).__name__
         raise InputError(f"{os.fspath(path)}: expected LabelMap (H, W) of numbers, got {what}; {_AGAIN}")
@@ -162,6 +174,8 @@ def _names_file(folder: Path) -> Path | None:
 
 
 def _missing(folder: Path) -> list[Path]:
-    base = folder / "pascal_context"
+    root, base = voc2010.root_of(folder), folder / "pascal_context"
+    if not voc2010.missing_lists(root) and not _unlabelled(root):
+        return []
     lacking = [] if _names_file(folder) else [base / "labels.txt"]
     return lacking + ([] if _annotations(folder) else [base / "trainval" / "*.mat"])

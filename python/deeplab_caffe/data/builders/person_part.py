@@ -98,34 +98,53 @@ BUILDER = Builder(
 def _build_from_parts(request: Request) -> Built:
     folder, root = request.folder, voc2010.root_of(request.folder)
     count = obtain(request, voc2010.need(folder), Need(ARCHIVE, lambda: _missing(folder)))
-    annotations = _annotations(folder) or folder
-    ids = {part: voc2010.ids(root, part) for part in voc2010.PARTS}
-    voc2010.warn_unlabelled(ids, annotations, ".mat")
-    sources = {name: annotations / f"{name}.mat" for images in ids.values() for name in images}
-    record = root / LABELS / WITHOUT
-    without = set(read_text(record, "the list").split()) if record.is_file() else set()
-    known = len(without)
+    without = _without(root)
+    try:
+        count += _write_labels(_unread(root), without, folder, request.progress)
+    finally:
+        _record(root / LABELS / WITHOUT, without)
+    count += voc2010.write_lists_of(root, LABELS, _named(voc2010.split(root)))
+    return Built(root, count_lines(root, COUNTS), count)
+
+
+def _write_labels(names: list[str], without: set[str], folder: Path, progress: bool) -> int:
+    """Write the labels of images; those that have no person are added to `without`."""
+    root, annotations = voc2010.root_of(folder), _annotations(folder) or folder
 
     def label_of(name: str) -> Label | None:
-        label = read_parts_label(sources[name])
+        source = annotations / f"{name}.mat"
+        label = read_parts_label(source)
         if label is None:
             without.add(name)
         else:
-            voc2010.check_size(label, sources[name], root, name)
+            voc2010.check_size(label, source, root, name)
         return label
 
-    targets = {
-        name: root / LABELS / f"{name}.png"
-        for name, source in sources.items()
-        if name not in without and source.is_file()
-    }
-    try:
-        count += write_labels(targets, label_of, LABELS, progress=request.progress)
-    finally:
-        if len(without) > known:
-            write_text(record, "".join(f"{name}\n" for name in sorted(without)))
-    count += voc2010.write_lists_of(root, LABELS, _named(ids))
-    return Built(root, count_lines(root, COUNTS), count)
+    targets = {name: _label(root, name) for name in voc2010.annotated(names, annotations)}
+    return write_labels(targets, label_of, LABELS, progress=progress)
+
+
+def _label(root: Path, name: str) -> Path:
+    return root / LABELS / f"{name}.png"
+
+
+def _without(root: Path) -> set[str]:
+    """The images that were read and have no person."""
+    record = root / LABELS / WITHOUT
+    return set(read_text(record, "the list").split()) if record.is_file() else set()
+
+
+def _unread(root: Path) -> list[str]:
+    """The images of which it is not known yet whether they have persons."""
+    names, without = [name for part in voc2010.split(root).values() for name in part], _without(root)
+    return [name for name in names if name not in without and not _label(root, name).is_file()]
+
+
+def _record(path: Path, names: set[str]) -> None:
+    """Write the names of images to a file, unless it has them."""
+    content = "".join(f"{name}\n" for name in sorted(names))
+    if names and not (path.is_file() and path.read_text(encoding="utf-8") == content):
+        write_text(path, content)
 
 
 def _named(ids: Mapping[str, list[str]]) -> dict[str, list[str]]:
@@ -157,7 +176,7 @@ def read_parts_label(path: str | os.PathLike[str]) -> Label | None:
 
 
 def _parts_of_persons(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
-    anno = read_mat(path, "anno")
+    anno = read_mat(path, "anno", voc2010.LARGEST)
     if not isinstance(anno, dict) or "objects" not in anno:
         raise _not_annotation(path, "anno has no field 'objects'")
     for thing in _rows(anno["objects"]):
@@ -184,7 +203,9 @@ def _annotations(folder: Path) -> Path | None:
 
 
 def _missing(folder: Path) -> list[Path]:
-    return [] if _annotations(folder) else [folder / "pascal_part" / "Annotations_Part" / "*.mat"]
+    root = voc2010.root_of(folder)
+    done = not voc2010.missing_lists(root) and not _unread(root)
+    return [] if done or _annotations(folder) else [folder / "pascal_part" / "Annotations_Part" / "*.mat"]
 
 
 # -- the authors' merged labels
@@ -203,7 +224,7 @@ def _build_from_authors(request: Request) -> Built:
         voc2010.check_size(label, source, root, name)
         return label
 
-    targets = {name: root / AUTHORS_LABELS / f"{name}.png" for names in ids.values() for name in names}
+    targets = {name: _copied_label(folder, name) for names in ids.values() for name in names}
     count += write_labels(targets, label_of, AUTHORS_LABELS, progress=request.progress)
     count += voc2010.write_lists_of(root, AUTHORS_LABELS, _named(ids))
     return Built(root, count_lines(root, COUNTS), count)
@@ -213,11 +234,25 @@ def _authors_label(folder: Path, name: str) -> Path:
     return folder / "pascal_person_part" / "pascal_person_part_gt" / f"{name}.png"
 
 
+def _copied_label(folder: Path, name: str) -> Path:
+    return voc2010.root_of(folder) / AUTHORS_LABELS / f"{name}.png"
+
+
 def _authors_list(folder: Path, part: str) -> Path:
-    """train_id.txt, of names, or train.txt, of lines such as "/JPEGImages/ID.jpg /…/ID.png"."""
+    """train_id.txt, of names, or train.txt, of lines "/JPEGImages/ID.jpg /…/ID.png"; or the list that was made of it."""
     lists = folder / "pascal_person_part" / "pascal_person_part_trainval_list"
-    names = lists / f"{part}_id.txt"
-    return names if names.is_file() else lists / f"{part}.txt"
+    there = [path for path in (lists / f"{part}_id.txt", lists / f"{part}.txt") if path.is_file()]
+    made = _made_list(folder, part)
+    return there[0] if there else made if _names_authors_labels(made) else lists / f"{part}_id.txt"
+
+
+def _made_list(folder: Path, part: str) -> Path:
+    return voc2010.root_of(folder) / "list" / f"person_{part}.txt"
+
+
+def _names_authors_labels(path: Path) -> bool:
+    """Whether a list was made of the authors' labels."""
+    return path.is_file() and f" /{AUTHORS_LABELS}/" in read_text(path, "the list").partition("\n")[0]
 
 
 def _authors_ids(folder: Path, part: str) -> list[str]:
@@ -228,4 +263,5 @@ def _authors_ids(folder: Path, part: str) -> list[str]:
 def _missing_of_authors(folder: Path) -> list[Path]:
     if lists := absent([_authors_list(folder, part) for part in voc2010.PARTS]):
         return lists
-    return absent([_authors_label(folder, name) for part in voc2010.PARTS for name in _authors_ids(folder, part)])
+    names = [name for part in voc2010.PARTS for name in _authors_ids(folder, part)]
+    return absent([_authors_label(folder, name) for name in names if not _copied_label(folder, name).is_file()])

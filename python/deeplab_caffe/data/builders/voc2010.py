@@ -21,6 +21,8 @@ ARCHIVE = Piece(
     md5="da459979d0c395079b5c75ee67908abb",
 )
 PARTS = ("train", "val")
+#: the most bytes of an annotation of one image: its masks are a few hundred kB each
+LARGEST = 1 << 28
 
 
 def root_of(folder: Path) -> Path:
@@ -33,14 +35,24 @@ def need(folder: Path) -> Need:
     return Need(ARCHIVE, lambda: _missing(root_of(folder)))
 
 
+def missing_lists(root: Path) -> list[Path]:
+    """The lists of the split that are not there."""
+    return absent([_split(root, part) for part in PARTS])
+
+
 def _missing(root: Path) -> list[Path]:
-    if lists := absent([_split(root, part) for part in PARTS]):
+    if lists := missing_lists(root):
         return lists
     return absent([image_of(root, name) for part in PARTS for name in ids(root, part)])
 
 
 def _split(root: Path, part: str) -> Path:
     return root / "ImageSets" / "Main" / f"{part}.txt"
+
+
+def split(root: Path) -> dict[str, list[str]]:
+    """The images of train and val."""
+    return {part: ids(root, part) for part in PARTS}
 
 
 def ids(root: Path, part: str) -> list[str]:
@@ -68,16 +80,14 @@ def first_folder(places: Iterable[Path], pattern: str) -> Path | None:
     return next((place for place in places if next(place.glob(pattern), None)), None)
 
 
-def warn_unlabelled(names: Mapping[str, list[str]], annotations: Path, suffix: str) -> None:
-    """Say how many images of each part of the split have no annotation."""
-    for part, images in names.items():
-        lacking = [name for name in images if not (annotations / (name + suffix)).is_file()]
-        if lacking:
-            print(
-                f"warning: {len(lacking)} images of {part} have no annotation and are left out, the first is "
-                f"{annotations / (lacking[0] + suffix)}",
-                file=sys.stderr,
-            )
+def annotated(names: Iterable[str], annotations: Path) -> list[str]:
+    """Those of the images that have a `.mat` in the folder of annotations; says how many have none."""
+    names = list(names)
+    lacking = [name for name in names if not (annotations / f"{name}.mat").is_file()]
+    if lacking:
+        first = annotations / f"{lacking[0]}.mat"
+        print(f"warning: left out are {len(lacking)} images without an annotation, first {first}", file=sys.stderr)
+    return sorted(set(names) - set(lacking))
 
 
 def write_lists_of(root: Path, labels: str, names: Mapping[str, Iterable[str]]) -> int:
