@@ -65,7 +65,7 @@ AUTHORS_ARCHIVE = Piece(
 def _build(request: Request) -> Built:
     authors = _uses_authors(request)
     built = (_build_from_authors if authors else _build_from_parts)(request)
-    print(f"labels: the authors' own, in {AUTHORS_LABELS}" if authors else f"labels: PASCAL-Part's, merged, in {LABELS}")
+    print(f"labels: the authors' own, {AUTHORS_LABELS}" if authors else f"labels: PASCAL-Part's, merged, {LABELS}")
     return built
 
 
