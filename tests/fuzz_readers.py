@@ -16,6 +16,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import PIL
 import scipy.io
 import torch
 from PIL import Image, PngImagePlugin
@@ -175,7 +176,8 @@ def _palette_png() -> bytes:
     text.add_itxt("Author", "somebody", "en", "Autor")
     image.info.pop("transparency", None)
     again = [image.copy()]
-    return _content(lambda file: image.save(file, "PNG", pnginfo=text, save_all=True, append_images=again, bits=4))
+    bits = 8 if PIL.__version__ < "10.4" else 4  # which older ones do not write for animations
+    return _content(lambda file: image.save(file, "PNG", pnginfo=text, save_all=True, append_images=again, bits=bits))
 
 
 def _lmdb_file(folder: Path) -> bytes:
