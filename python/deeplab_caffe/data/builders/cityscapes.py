@@ -27,7 +27,7 @@ class _Split(NamedTuple):
 
     name: str
     labels: str
-    count: int
+    size: int
 
 
 _SPLITS = (
@@ -46,7 +46,7 @@ _LISTS = {
     "train_coarse": ("train", "train_extra"),
     "trainval_coarse": ("train", "val", "train_extra"),
 }
-COUNTS = {name: sum(split.count for split in _SPLITS if split.name in parts) for name, parts in _LISTS.items()}
+COUNTS = {name: sum(split.size for split in _SPLITS if split.name in parts) for name, parts in _LISTS.items()}
 
 
 def _is_wanted(name: str) -> bool:

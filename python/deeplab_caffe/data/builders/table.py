@@ -11,11 +11,13 @@ from typing import Any
 from ...errors import InputError
 from ...locks import locked_folder
 from ...spelling import did_you_mean
-from . import cityscapes, cityscapes_half, voc12
+from . import cityscapes, cityscapes_half, coco, coco80, voc12
 from .request import Builder, Built, Request
 
 #: every data set that can be built; a new one is a module with a BUILDER, and a row here
-BUILDERS: dict[str, Builder] = {module.BUILDER.name: module.BUILDER for module in (voc12, cityscapes, cityscapes_half)}
+BUILDERS: dict[str, Builder] = {
+    module.BUILDER.name: module.BUILDER for module in (voc12, cityscapes, cityscapes_half, coco, coco80)
+}
 
 
 def find_builder(name: str) -> Builder:
