@@ -91,7 +91,10 @@ def test_from_a_server_to_the_lists(tmp_path, server, archives, capsys):
     asked = len(server.asked)
     assert voc_data(data, "--source", server.address + "/mirror") == 0
     assert len(server.asked) == asked, "what is there is not fetched again"
-    assert "unpacking" not in capsys.readouterr().err
+    out, err = capsys.readouterr()
+    assert "already there; images in the lists: train 2" in out and "unpacking" not in err
+    assert main(["dataset", "voc12", "--folder", str(data)]) == 0, "another name of the same command"
+    assert capsys.readouterr().out == out
 
 
 def test_from_a_folder(tmp_path, archives, capsys):

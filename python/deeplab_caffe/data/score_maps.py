@@ -159,7 +159,7 @@ def _stacked(maps: dict[int, NDArray[Any]], path: Path) -> NDArray[Any]:
 
 def _read_mat(path: Path, kind: Kind) -> NDArray[Any]:
     data = read_mat(path, "data")
-    if isinstance(data, dict):
+    if not isinstance(data, np.ndarray):
         raise InputError(f"{path}: 'data' is a struct; expected an array [W, H, C, 1]")
     if data.ndim > 4 or data.ndim == 4 and data.shape[3] != 1:
         raise InputError(f"{path}: expected data of shape [W, H, C, 1], got {data.shape}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
@@ -33,10 +34,10 @@ def serving(words: Sequence[str]) -> ModuleType:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.description = _DESCRIPTION
-    commands = {f"deeplab {name}": COMMANDS[name].help for name in (f"dataset {word}" for word in _other_commands())}
-    parser.epilog = "\n".join(["For any data set:", *(f"  {name}  {text}" for name, text in commands.items())])
-    parser.epilog = parser.epilog if commands else None
+    parser.description = textwrap.fill(_DESCRIPTION, 100)
+    others = [COMMANDS[f"dataset {word}"] for word in _other_commands()]
+    lines = [f"  deeplab {command.name:22s}  {command.help}" for command in others]
+    parser.epilog = "\n".join(["for any data set:", *lines]) if lines else None
     parser.set_defaults(dataset=None, usage=parser)
     names = parser.add_subparsers(title="data sets", metavar="NAME", dest="dataset")
     for builder in BUILDERS.values():

@@ -11,10 +11,10 @@ from pathlib import Path, PurePosixPath
 from ...errors import InputError
 from ...files import replacing
 from ..archive import unpack
-from ..download import check_sums, download
+from ..download import MOST, check_sums, download
 from .request import Request
 
-_PLAIN_LIMIT = 1 << 20  # bytes of a file that is no archive and whose size is not known
+_SMALL = 1 << 24  # bytes: what a file may have whose size is not known, or that is small
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,13 @@ def _all_of(faults: Sequence[str]) -> str:
 
 def _obtain(request: Request, need: Need) -> None:
     piece = need.piece
-    packed = _find(piece, request)
+    packed, source = find(piece, request), request.source_folder
+    if source and not source.is_dir():
+        raise InputError(f"{source}: no such folder; expected one with {piece.name}, or a URL: http://…")
     if packed:
         check_sums(packed, piece.md5)
+    elif source:
+        raise _Missing(f"{source / piece.name}: does not exist; download {piece.url or piece.page} and put it there")
     elif request.fetch and not piece.page:
         packed = _fetch(piece, request)
     else:
@@ -110,23 +114,18 @@ def _obtain(request: Request, need: Need) -> None:
 def _fetch(piece: Piece, request: Request) -> Path:
     base = request.source.rstrip("/") + f"/{piece.local}" if request.source else piece.url
     print(f"downloading {base}", file=sys.stderr)
-    limit = {} if piece.limit or piece.size else {"limit": _PLAIN_LIMIT}
+    limit = max(2 * piece.size, _SMALL) if piece.size or not piece.limit else MOST
     try:
-        return download(base, request.folder / piece.local, piece.md5, **limit)
+        return download(base, request.folder / piece.local, piece.md5, limit=limit)
     except InputError as error:
         raise _Missing(f"{error} ({size_of(piece)})" if piece.size else str(error)) from error
 
 
-def _find(piece: Piece, request: Request) -> Path | None:
+def find(piece: Piece, request: Request) -> Path | None:
     """The path of a piece that exists already: in the folder `source`, or below the data folder."""
     source = request.source_folder
-    if source and not source.is_dir():
-        raise InputError(f"{source}: no such folder; expected one with {piece.name}, or a URL: http://…")
     places = [*([source / piece.local, source / piece.name] if source else []), request.folder / piece.local]
-    found = next((place for place in places if place.is_file()), None)
-    if source and not found:
-        raise _Missing(f"{source / piece.name}: does not exist; download {piece.url or piece.page} and put it there")
-    return found
+    return next((place for place in places if place.is_file()), None)
 
 
 def _advice(need: Need, request: Request) -> str:

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ...arrays import Label
-from ...files import cpus, write_text
+from ...files import cpus, replacing
 from ...progress import tracked
 from ...reading import read_text
 from ..labels import write_label
-from ..lists import ListEntry, write_list
+from ..lists import ListEntry, list_bytes, list_id
 
 T = TypeVar("T")
 
 
 def write_labels(
     targets: Mapping[T, Path],
-    label_of: Callable[[T], Label],
+    label_of: Callable[[T], Label | None],
     title: str,
     write: Callable[[Path, Label], Any] = write_label,
     progress: bool = True,
@@ -31,7 +30,8 @@ def write_labels(
 
     Args:
         targets: the file to write for each image.
-        label_of: makes the label (H, W) uint8 of an image; called in several threads. It checks what it reads.
+        label_of: makes the label (H, W) uint8 of an image, or None, and nothing is written for it; called in several
+            threads. It checks what it reads.
         title: for the progress bar.
         write: writes a label to a path: `write_label` with VOC's palette, or `write_grey_label`.
         progress: show a progress bar.
@@ -44,14 +44,15 @@ def write_labels(
     """
     todo = {image: path for image, path in targets.items() if not path.is_file()}
 
-    def make(image: T) -> None:
-        write(todo[image], label_of(image))
+    def make(image: T) -> int:
+        label = label_of(image)
+        if label is not None:
+            write(todo[image], label)
+        return int(label is not None)
 
     with ThreadPoolExecutor(max(2, cpus())) as pool:
         made = pool.map(make, todo)
-        for _ in tracked(made, title, len(todo)) if progress and todo else made:
-            pass
-    return len(todo)
+        return sum(tracked(made, title, len(todo)) if progress and todo else made)
 
 
 def write_lists(root: Path, name: str, entries: Iterable[tuple[str, str | None]], with_ids: bool = True) -> int:
@@ -67,20 +68,21 @@ def write_lists(root: Path, name: str, entries: Iterable[tuple[str, str | None]]
         The number of files that did not have this content before.
     """
     lines = [ListEntry(image, label, line) for line, (image, label) in enumerate(entries, 1)]
-    path = root / "list" / f"{name}.txt"
-    count = _changed(path, lambda: write_list(path, lines))
+    contents = {f"{name}.txt": list_bytes(lines)}
     if with_ids:
-        ids = "".join(f"{os.path.splitext(os.path.basename(entry.image))[0]}\n" for entry in lines)
-        path_of_ids = root / "list" / f"{name}_id.txt"
-        count += _changed(path_of_ids, lambda: write_text(path_of_ids, ids))
-    return count
+        contents[f"{name}_id.txt"] = "".join(f"{list_id(entry)}\n" for entry in lines).encode(
+            "utf-8", "surrogateescape"
+        )
+    return sum(_write_if_new(root / "list" / file, content) for file, content in contents.items())
 
 
-def _changed(path: Path, write: Callable[[], Any]) -> int:
-    """Call `write` and say whether the content of `path` is another one, as 1 or 0."""
-    before = path.read_bytes() if path.is_file() else None
-    write()
-    return int(path.read_bytes() != before)
+def _write_if_new(path: Path, content: bytes) -> int:
+    """Write a file, unless it has this content already; returns 1 if it was written, otherwise 0."""
+    if path.is_file() and path.read_bytes() == content:
+        return 0
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+    return 1
 
 
 def count_lines(root: Path, names: Iterable[str]) -> dict[str, int]:
