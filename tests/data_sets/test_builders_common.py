@@ -13,7 +13,7 @@ from deeplab_caffe.cli.command_table import COMMANDS, Command
 from deeplab_caffe.data import read_label
 from deeplab_caffe.data.builders import BUILDERS, Builder, Built, Option, Request, build_dataset, table
 from deeplab_caffe.data.builders.pieces import Need, Piece, absent, obtain, size_of
-from deeplab_caffe.data.builders.written import write_labels, write_lists
+from deeplab_caffe.data.builders.written import read_names, write_labels, write_lists
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.locks import locked_folder
 
@@ -170,6 +170,16 @@ def test_labels_are_written_once_and_gone_on_with(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"{k}.png" for k in (0, 1, 2, 4, 5)]
     assert (read_label(targets[5]) == 5).all()
     assert write_labels(targets, make, "labels", progress=False) == 0
+
+
+@pytest.mark.parametrize("name", ["../b", "/b", "a\\b", ".b"])
+def test_names_that_lead_elsewhere_are_refused(tmp_path, name):
+    """They would be written to."""
+    (tmp_path / "train.txt").write_text(f"a 1\n\n{name} -1\n")
+    with pytest.raises(InputError, match=r"train\.txt:3: '.*b': expected the name of an image without folder"):
+        read_names(tmp_path / "train.txt")
+    (tmp_path / "train.txt").write_text("2008_000002  1\n2008_000003 -1\n")
+    assert read_names(tmp_path / "train.txt") == ["2008_000002", "2008_000003"]
 
 
 def test_lists_are_written_only_if_they_change(tmp_path):

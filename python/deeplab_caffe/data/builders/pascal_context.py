@@ -47,7 +47,7 @@ ARCHIVE = Piece(
 _AGAIN = f"unpack PASCAL-Context's {ARCHIVE.name} again"
 _OTHER_SPELLING = {ours: other for other, ours in SPELLINGS.items()}
 _MOST = 9999  # more than there are labels; the table of classes is as long as the largest
-_LINE = re.compile(r"\s*(\d+)\s*:\s*(\S.*?)\s*")
+_LINE = re.compile(r"\s*(\d{1,4})\s*:\s*(\S.*?)\s*")
 
 
 def _build(request: Request) -> Built:

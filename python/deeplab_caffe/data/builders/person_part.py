@@ -25,7 +25,7 @@ from ..labels import check_labels, read_label
 from . import voc2010
 from .pieces import Need, Piece, absent, find, obtain
 from .request import Builder, Built, Option, Request
-from .written import count_lines, write_labels
+from .written import count_lines, read_names, write_labels
 
 COUNTS = {"person_train": 1716, "person_val": 1817}
 #: the merged parts, in the order of datasets/person_part.toml from class 1 on, and the parts that they are made of
@@ -63,7 +63,11 @@ AUTHORS_ARCHIVE = Piece(
 
 
 def _build(request: Request) -> Built:
-    return (_build_from_authors if _uses_authors(request) else _build_from_parts)(request)
+    if _uses_authors(request):
+        print(f"labels: the authors' own, in {AUTHORS_LABELS}")
+        return _build_from_authors(request)
+    print(f"labels: merged from PASCAL-Part's, in {LABELS}")
+    return _build_from_parts(request)
 
 
 def _uses_authors(request: Request) -> bool:
@@ -131,7 +135,7 @@ def _label(root: Path, name: str) -> Path:
 def _without(root: Path) -> set[str]:
     """The images that were read and have no person."""
     record = root / LABELS / WITHOUT
-    return set(read_text(record, "the list").split()) if record.is_file() else set()
+    return set(read_names(record)) if record.is_file() else set()
 
 
 def _unread(root: Path) -> list[str]:
@@ -239,7 +243,7 @@ def _copied_label(folder: Path, name: str) -> Path:
 
 
 def _authors_list(folder: Path, part: str) -> Path:
-    """train_id.txt, of names, or train.txt, of lines "/JPEGImages/ID.jpg /…/ID.png"; or the list that was made of it."""
+    """train_id.txt, of names, or train.txt, of lines "/JPEGImages/ID.jpg /…/ID.png"; or the list made of it."""
     lists = folder / "pascal_person_part" / "pascal_person_part_trainval_list"
     there = [path for path in (lists / f"{part}_id.txt", lists / f"{part}.txt") if path.is_file()]
     made = _made_list(folder, part)

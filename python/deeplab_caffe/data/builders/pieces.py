@@ -73,8 +73,8 @@ def obtain(request: Request, *needs: Need) -> int:
         try:
             _obtain(request, need)
             count += 1
-        except _Missing as absent:
-            faults.append(str(absent))
+        except _Missing as fault:
+            faults.append(str(fault))
     if faults:
         raise InputError(faults[0] if len(faults) == 1 else _all_of(faults))
     return count
@@ -107,8 +107,8 @@ def _obtain(request: Request, need: Need) -> None:
         with replacing(place) as temporary:
             shutil.copyfile(packed, temporary)
     if left := need.missing():
-        done = "unpacked, but" if piece.limit else "found, but"
-        raise InputError(f"{packed}: {done} {len(left)} files are still missing, the first is {left[0]}")
+        done = "unpacked" if piece.limit else "found"
+        raise InputError(f"{packed}: {done}, but {len(left)} files are still missing, the first is {left[0]}")
 
 
 def _fetch(piece: Piece, request: Request) -> Path:

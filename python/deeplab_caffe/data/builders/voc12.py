@@ -12,25 +12,25 @@ import numpy as np
 from ...arrays import Label
 from ...errors import InputError
 from ...formats.mat_files import read_mat
-from ...reading import read_text, reading
+from ...reading import reading
 from ..labels import check_labels, read_label, write_grey_label
 from .pieces import Need, Piece, absent, obtain
 from .request import Builder, Built, Request
-from .written import count_lines, write_labels, write_lists
+from .written import count_lines, read_names, write_labels, write_lists
 
 COUNTS = {"train": 1464, "val": 1449, "trainval": 2913, "train_aug": 10582, "trainval_aug": 12031}
 
 VOC_ARCHIVE = Piece(
     "VOCtrainval_11-May-2012.tar",
     "http://host.robots.ox.ac.uk/pascal/VOC/voc2012/VOCtrainval_11-May-2012.tar",
-    size=1999639040,
+    size=2_000_000_000,
     limit=4 * 10**9,
     md5="6cd6e144f989b92b3379bac3b3de84fd",
 )
 SBD_ARCHIVE = Piece(
     "benchmark.tgz",
     "http://www.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/semantic_contours/benchmark.tgz",
-    size=1419539633,
+    size=1_400_000_000,
     limit=8 * 10**9,
     md5="82b4d87ceb2ed10f6038a1cba92111cb",
     # Its images are those of VOC; its instances and code are not needed.
@@ -180,7 +180,7 @@ def _sbd_ids(sbd: Path) -> list[str]:
     for path in paths:
         if not path.is_file():
             raise InputError(f"{path}: does not exist; expected SBD's folder 'dataset' with train.txt, val.txt and cls")
-    return [name for path in paths for name in read_text(path, "the list").split()]
+    return [name for path in paths for name in read_names(path)]
 
 
 def _missing_of_voc(voc: Path) -> list[Path]:
@@ -206,4 +206,4 @@ def _read_ids(root: Path, part: str, required: bool) -> list[str]:
         if required:
             raise InputError(f"{path}: does not exist; expected a VOC 2012 folder with ImageSets and JPEGImages")
         return []
-    return read_text(path, "the list").split()
+    return read_names(path)

@@ -8,15 +8,14 @@ from pathlib import Path
 
 from ...arrays import Label
 from ...errors import InputError
-from ...reading import read_text
 from ..images import image_header
 from .pieces import Need, Piece, absent
-from .written import write_lists
+from .written import read_names, write_lists
 
 ARCHIVE = Piece(
     "VOCtrainval_03-May-2010.tar",
     "http://host.robots.ox.ac.uk/pascal/VOC/voc2010/VOCtrainval_03-May-2010.tar",
-    size=1348628480,
+    size=1_300_000_000,
     limit=3 * 10**9,
     md5="da459979d0c395079b5c75ee67908abb",
 )
@@ -57,8 +56,7 @@ def split(root: Path) -> dict[str, list[str]]:
 
 def ids(root: Path, part: str) -> list[str]:
     """The names of the images of VOC 2010's train or val: all that are annotated for detection, 4,998 and 5,105."""
-    lines = read_text(_split(root, part), "the list").splitlines()
-    return [line.split()[0] for line in lines if line.strip()]
+    return read_names(_split(root, part))
 
 
 def image_of(root: Path, name: str) -> Path:

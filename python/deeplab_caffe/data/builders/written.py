@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ...arrays import Label
+from ...errors import InputError
 from ...files import cpus, replacing
 from ...progress import tracked
 from ...reading import read_text
@@ -83,6 +84,20 @@ def _write_if_new(path: Path, content: bytes) -> int:
     with replacing(path) as temporary:
         temporary.write_bytes(content)
     return 1
+
+
+def read_names(path: Path) -> list[str]:
+    """The names of images in a list: the first word of each line.
+
+    Raises:
+        InputError: the list cannot be read, or a name could lead out of the folder of images; names list and line.
+    """
+    lines = enumerate(read_text(path, "the list").splitlines(), 1)
+    found = [(number, line.split()[0]) for number, line in lines if line.strip()]
+    for number, name in found:
+        if "/" in name or "\\" in name or name.startswith("."):
+            raise InputError(f"{path}:{number}: '{name}': expected the name of an image without folder, as 2008_000002")
+    return [name for _, name in found]
 
 
 def count_lines(root: Path, names: Iterable[str]) -> dict[str, int]:
