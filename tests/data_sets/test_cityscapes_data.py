@@ -137,6 +137,11 @@ def test_labels_may_lie_elsewhere(streets):
     (root / "d.toml").write_text('name = "d"\nclasses = ["a", "b"]\n[lists]\ntrain = "list/train.txt"\n')
     dataset = read_dataset(root / "d.toml")
     assert all(Path(dataset.path_of(entry.label)).is_file() for entry in dataset.entries("train"))
+    half = build_dataset("cityscapes_half", streets, options={"labels_in": str(chosen)})
+    halves = read_dataset(root / "d.toml", half)
+    for entry in halves.entries("train"):
+        path = Path(halves.path_of(entry.label)).resolve()
+        assert half in path.parents and read_label(path).shape == (HEIGHT // 2, WIDTH // 2)
 
 
 def test_coarse_labels_make_three_more_lists(streets):

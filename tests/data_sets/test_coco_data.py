@@ -301,6 +301,11 @@ FULL = HEIGHT * WIDTH
         (set_first("image_id", 10**30), "expected image_id, category_id|expected a number of pixels"),
         (set_first("area", "much"), "expected a number of pixels as area"),
         (set_first("area", float("nan")), "expected a number of pixels as area"),
+        (
+            lambda data: change(data, lambda t: t["annotations"].append("x")),
+            "expected image_id, category_id, .* got 'x'",
+        ),
+        (lambda data: change(data, lambda t: t["images"].append([3])), "in 'images': expected id, .* got \\[3\\]"),
         (set_first("iscrowd", 2), "expected image_id, category_id, iscrowd"),
         (set_first("segmentation", []), r"annotation of image 34 at byte \d+: segmentation is \[\]"),
         (set_first("segmentation", [[1, 2, 3, 4]]), "expected .* at least three corners"),

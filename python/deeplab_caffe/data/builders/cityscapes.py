@@ -160,7 +160,8 @@ def _items(root: Path, split: _Split, chosen: Path | None) -> list[_Item]:
         for name in _files(where, LabelFiles.SUFFIXES)
     }
     _name_difference(split.name, images, labels, "image", "label")
-    _name_difference(split.name, labels, images, "label", "image")
+    if images:
+        _name_difference(split.name, labels, images, "label", "image")
     return [_Item(path, labels[name]) for name, path in images.items() if name in labels]
 
 

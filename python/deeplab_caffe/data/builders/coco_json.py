@@ -102,8 +102,8 @@ class _Index:
 
     def annotation(self, item: Item) -> None:
         image, category, area = (self._field(item, key) for key in ("image_id", "category_id", "area"))
-        crowd = item.value.get("iscrowd", 0)
-        if not (type(image) is type(category) is int and crowd in (0, 1) and "segmentation" in item.value):
+        crowd, segmentation = self._field(item, "iscrowd") or 0, self._field(item, "segmentation")
+        if not (type(image) is type(category) is int and crowd in (0, 1) and segmentation is not None):
             raise self._fault(item, "image_id, category_id, iscrowd (0 or 1) and segmentation of an annotation")
         if type(area) not in (int, float) or not 0 <= area < _MOST_PIXELS or max(abs(image), abs(category)) >> 62:
             raise self._fault(item, "a number of pixels as area")
