@@ -63,11 +63,10 @@ AUTHORS_ARCHIVE = Piece(
 
 
 def _build(request: Request) -> Built:
-    if _uses_authors(request):
-        print(f"labels: the authors' own, in {AUTHORS_LABELS}")
-        return _build_from_authors(request)
-    print(f"labels: merged from PASCAL-Part's, in {LABELS}")
-    return _build_from_parts(request)
+    authors = _uses_authors(request)
+    built = (_build_from_authors if authors else _build_from_parts)(request)
+    print(f"labels: the authors' own, {AUTHORS_LABELS}" if authors else f"labels: PASCAL-Part's, merged, {LABELS}")
+    return built
 
 
 def _uses_authors(request: Request) -> bool:
