@@ -96,7 +96,7 @@ voc_data: $(VENV)/.installed  ## fetch PASCAL VOC 2012 and SBD's labels into dat
 	@$(BIN)/deeplab dataset voc12 $(ARGS)
 
 # make cityscapes_data: any data set that `deeplab dataset` builds
-DATA_SETS := pascal_context person_part cityscapes coco coco80
+DATA_SETS := pascal_context person_part cityscapes cityscapes_half coco coco80
 .PHONY: $(DATA_SETS:%=%_data)
 $(DATA_SETS:%=%_data): %_data: $(VENV)/.installed
 	@$(BIN)/deeplab dataset $* $(ARGS)

@@ -30,7 +30,7 @@ from deeplab_caffe.crf.params import CRFParameters
 from deeplab_caffe.crf.search.journal import Journal
 from deeplab_caffe.crf.search.result import ScoredSetting, SearchResult
 from deeplab_caffe.data import archive, bin_files, boxes, images, labels, lists, score_maps
-from deeplab_caffe.data.builders import pascal_context, person_part, voc12
+from deeplab_caffe.data.builders import cityscapes_polygons, coco_json, coco_labels, pascal_context, person_part, voc12
 from deeplab_caffe.data.dataset import read_dataset
 from deeplab_caffe.data.score_kinds import kind_of
 from deeplab_caffe.errors import InputError
@@ -240,6 +240,16 @@ def _window_file() -> bytes:
     return b"# 0\na.png\n3\n20\n30\n2\n1 0.9 2 2 9 9\n0 0.1 4 4 8 8\n# 1\nb.png\n3\n20\n30\n1\n1 0.9 2 2 9 9\n"
 
 
+_RUNS = {"size": [24, 32]}
+
+
+def _instances(path: Path) -> None:
+    found = coco_json.read_instances(path)
+    with open(path, "rb") as file:
+        for number in found.images:
+            coco_labels.draw_label(found, file.fileno(), number, dict.fromkeys(found.categories, 1))
+
+
 def _jsons() -> dict[str, bytes]:
     crf = CRFParameters(5, 50, 5)
     values = {
@@ -247,6 +257,27 @@ def _jsons() -> dict[str, bytes]:
         "stage": {"inputs": "0123456789abcdef", "seconds": 12.5},
         "trained_on": {"lists": {"list/train.txt": ["a.jpg", "b.jpg"]}},
         "experiment": {"data": None, "quick": True, "options": {"iterations": 100}},
+        "instances": {
+            "info": {"year": 2017},
+            "images": [{"id": 9, "file_name": "9.jpg", "height": 24, "width": 32}],
+            "annotations": [
+                {"image_id": 9, "category_id": 1, "iscrowd": 0, "area": 50.5, "segmentation": [[1, 2, 9.5, 2, 9.5, 8]]},
+                {
+                    "image_id": 9,
+                    "category_id": 1,
+                    "iscrowd": 1,
+                    "area": 90,
+                    "segmentation": _RUNS | {"counts": [9, 759]},
+                },
+                {"image_id": 9, "category_id": 1, "iscrowd": 0, "area": 9, "segmentation": _RUNS | {"counts": "9gg0"}},
+            ],
+            "categories": [{"id": 1, "name": "person"}],
+        },
+        "polygons": {
+            "imgHeight": 24,
+            "imgWidth": 32,
+            "objects": [{"label": "cargroup", "polygon": [[1, 2], [30, 2], [9, 20]]}, {"label": "sky", "deleted": 1}],
+        },
         "evaluation": {"confusion_before": [[5, 1], [2, 7]], "confusion_after": [[6, 0], [1, 8]]},
     }
     return {"crf": crf.to_json().encode(), **{name: json.dumps(value).encode() for name, value in values.items()}}
@@ -399,6 +430,8 @@ def _records(folder: Path) -> list[Target]:
         Target("stage (JSON)", "stages/test.json", record, made["stage"]),
         Target("trained_on (JSON)", "w.trained_on.json", _trained_on, made["trained_on"]),
         Target("experiment (JSON)", "experiment.json", lambda p: create._remembered(p.parent), made["experiment"]),
+        Target("COCO's instances (JSON)", "instances.json", _instances, made["instances"]),
+        Target("Cityscapes' polygons (JSON)", "polygons.json", cityscapes_polygons.draw_polygons, made["polygons"]),
         Target("evaluation (JSON)", "evaluation.json", lambda p: read_scores(_experiment(p)), made["evaluation"]),
     ]
 

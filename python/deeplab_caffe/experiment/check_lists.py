@@ -66,7 +66,8 @@ def check_list(dataset: Dataset, name: str, entries: Sequence[ListEntry], traine
     _check_orientation(dataset, name, entries, found)
     files = np.stack([seen.counts for seen in found])
     _check_values(dataset, name, entries, files)
-    return LabelCounts(where(dataset, name), files, dataset.classes, dataset.ignore_label, trained)
+    paths = [entry.label or "" for entry in entries]
+    return LabelCounts(where(dataset, name), files, dataset.classes, dataset.ignore_label, trained, paths)
 
 
 def where(dataset: Dataset, name: str) -> str:

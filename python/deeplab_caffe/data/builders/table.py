@@ -11,11 +11,12 @@ from typing import Any
 from ...errors import InputError
 from ...locks import locked_folder
 from ...spelling import did_you_mean
-from . import pascal_context, person_part, voc12
+from . import cityscapes, cityscapes_half, coco, coco80, pascal_context, person_part, voc12
 from .request import Builder, Built, Request
 
-#: every data set that can be built; a new one is a module with a BUILDER, and a row here
-BUILDERS: dict[str, Builder] = {module.BUILDER.name: module.BUILDER for module in (voc12, pascal_context, person_part)}
+_MODULES = (voc12, pascal_context, person_part, cityscapes, cityscapes_half, coco, coco80)
+#: every data set that can be built; a new one is a module with a BUILDER, and a row in the line above
+BUILDERS: dict[str, Builder] = {module.BUILDER.name: module.BUILDER for module in _MODULES}
 
 
 def find_builder(name: str) -> Builder:
