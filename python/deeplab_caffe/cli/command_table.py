@@ -41,6 +41,10 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
     "CRF": [
         ("crf-search", "crf_search", "search CRF parameters for any score maps, on one machine or many"),
     ],
+    "scoring": [
+        ("score", "score", "score any folder of label maps: IoU, accuracies, confusion matrix, trimap"),
+        ("compare", "compare", "compare results: a page of differences per class and per image"),
+    ],
     "data": [
         ("voc-data", "voc_data", "download PASCAL VOC 2012 and the SBD labels; write the lists"),
         ("convert-labels", "convert_labels", "write label files with other values, as plain 8-bit grey"),
