@@ -1,5 +1,6 @@
 """Evaluation: scores of label maps, training logs, figures and the report. Works on files and arrays, without nets."""
 
+from . import score_files
 from .bootstrap import gain_interval, gain_intervals
 from .confusion import (
     MEAN_IOU_RULE,
@@ -51,6 +52,7 @@ __all__ = [
     "png",
     "read_train_log",
     "refuse",
+    "score_files",
     "side_by_side",
     "trimap_curves",
     "trimap_picture",
