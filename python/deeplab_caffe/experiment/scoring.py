@@ -63,10 +63,10 @@ def ground_truth(dataset: Dataset, list_name: str, labels: str | os.PathLike[str
 
 def _list_path(dataset: Dataset, name: str) -> Path:
     path = Path(name)
+    if name in dataset.lists and not path.is_file():
+        return dataset.lists[name]
     if os.path.lexists(path):
         return path
-    if name in dataset.lists:
-        return dataset.lists[name]
     known = ", ".join(dataset.lists) or "none"
     raise InputError(f"--list {name}: no such file, and no list of {dataset.file} (lists: {known})")
 
@@ -171,7 +171,7 @@ def count_folder(
     dataset: Dataset, list_name: str, folder: Path, trimap: Trimap | None = None, what: str = "score"
 ) -> Counts:
     """Count the results <id>.png of an experiment's folder against the ground truth of a list of the data set."""
-    truth = ground_truth(dataset, list_name)
+    truth = ground_truth(dataset, str(dataset.list_path(list_name)))
     return count_results(truth, find_files(folder, truth.entries, "results"), trimap, what)
 
 
