@@ -152,8 +152,13 @@ def test_files_are_found_whichever_way_they_are_named(toy: Path) -> None:
     assert found[3]["mean_iou"] == 1  # the results against themselves
 
 
-def grey_palette_file(path: str) -> None:
+def in_colours(path: str) -> None:
+    """The palette's colours in place of indices."""
     Image.fromarray(voc_palette()[read_label(path)]).save(path)
+
+
+def in_three_channels(path: str) -> None:
+    Image.fromarray(np.repeat(read_label(path)[..., None], 3, axis=2)).save(path)
 
 
 @pytest.mark.parametrize(
@@ -161,18 +166,19 @@ def grey_palette_file(path: str) -> None:
     [
         (
             lambda: Path("a/i3.png").unlink(),
-            r"1 of 6 results are missing:\n  a/i3\.png\na: expected a PNG file for each",
+            r"1 of 6 results missing:\n  a/i3\.png\na: expected a PNG file for each",
         ),
-        (lambda: Path("labels/i1.png").unlink(), r"1 of 6 labels are missing:\n  labels/i1\.png"),
+        (lambda: Path("labels/i1.png").unlink(), r"1 of 6 labels missing:\n  labels/i1\.png"),
         (lambda: write_label("a/i2.png", np.zeros((9, 8), np.uint8)), r"a/i2\.png: 8×9 .*labels/i2\.png is 48×36"),
         (lambda: write_label("a/i2.png", np.full((36, 48), 7)), r"a/i2\.png: value 7 in \d+ of the \d+ pixels.*0\.\.3"),
         (lambda: write_label("labels/i4.png", np.full((36, 48), 9)), r"labels/i4\.png: label value 9 in 1728 of 1728"),
         (lambda: Path("a/i5.png").write_bytes(b"no image"), r"a/i5\.png: not an image file"),
         (
-            lambda: grey_palette_file("a/i0.png"),
+            lambda: in_colours("a/i0.png"),
             r"a/i0\.png: a colour image with the palette's colours.*convert-labels",
         ),
-        (lambda: grey_palette_file("labels/i0.png"), r"labels/i0\.png: a colour image with the palette's colours"),
+        (lambda: in_colours("labels/i0.png"), r"labels/i0\.png: a colour image with the palette's colours"),
+        (lambda: in_three_channels("a/i0.png"), r"a/i0\.png: a colour image whose three channels are equal"),
         (lambda: Path("id.txt").write_text("i1\ni1\n"), r"id\.txt:2: duplicate image name 'i1'"),
         (lambda: Path("id.txt").unlink(), r"--list id\.txt: no such file, and no list of toy\.toml \(lists: val\)"),
     ],

@@ -57,7 +57,7 @@ def ground_truth(dataset: Dataset, list_name: str, labels: str | os.PathLike[str
         files = find_files(labels, entries, "labels", lambda entry: entry.label)
     else:
         files = [Path(dataset.path_of(entry.label or "")) for entry in entries]
-        _check_exist(files, "label files do not exist", f"{path}: check `root` in {dataset.file}, or use --labels")
+        _check_exist(files, "label files missing", f"{path}: check `root` in {dataset.file}, or use --labels")
     return Truth(dataset, str(path), tuple(entries), tuple(ids), tuple(files))
 
 
@@ -109,7 +109,7 @@ def find_files(
             best, most = files, found
         if found == len(entries):
             return best
-    _check_exist(best, f"{what} are missing", f"{folder}: expected a PNG file for each line of the list")
+    _check_exist(best, f"{what} missing", f"{folder}: expected a PNG file for each line of the list")
     return best
 
 
@@ -180,17 +180,26 @@ def read_indices(path: Path, dataset: Dataset) -> Label:
     try:
         return read_label(path)
     except InputError as error:
-        colours = _colours(path)
-        known = {tuple(colour) for colour in dataset.palette.tolist()} & colours
-        if len(known) < 2 or 2 * len(known) < len(colours):
+        cause = _cause_in_colours(_colours(path), dataset)
+        if not cause:
             raise
+        raise InputError(f"{path}: {cause}") from error
+
+
+def _cause_in_colours(colours: set[tuple[int, ...]], dataset: Dataset) -> str:
+    """What an image in place of label indices is, by its colours; empty if that cannot be told."""
+    known = {tuple(colour) for colour in dataset.palette.tolist()} & colours
+    if len(known) >= 2 and 2 * len(known) >= len(colours):
         others = sorted(colours - known)
         rest = f", the others are {', '.join(map(str, others[:_SHOWN_COLOURS]))}" if others else ""
-        raise InputError(
-            f"{path}: a colour image with the palette's colours in place of class indices: {len(known)} of its "
-            f"{len(colours)} colours are of the palette{rest}. `deeplab dataset convert-labels` turns colours into "
-            "indices by the palette of the data set's TOML file"
-        ) from error
+        return (
+            f"a colour image with the palette's colours in place of class indices: {len(known)} of its {len(colours)} "
+            f"colours are of the palette{rest}. Make indices of it: deeplab dataset convert-labels FOLDER -o NEW_FOLDER "
+            f"--dataset {dataset.file}"
+        )
+    if colours and all(len(set(colour)) == 1 for colour in colours):
+        return "a colour image whose three channels are equal; save one of them alone, as an 8-bit grey PNG"
+    return ""
 
 
 def _colours(path: Path) -> set[tuple[int, ...]]:
