@@ -56,3 +56,4 @@ def test_help_of_a_command(capsys):
         main(["help", "train"])
     assert stop.value.code == 0
     assert "usage: deeplab train" in capsys.readouterr().out
+

@@ -194,8 +194,8 @@ def _cause_in_colours(colours: set[tuple[int, ...]], dataset: Dataset) -> str:
         rest = f", the others are {', '.join(map(str, others[:_SHOWN_COLOURS]))}" if others else ""
         return (
             f"a colour image with the palette's colours in place of class indices: {len(known)} of its {len(colours)} "
-            f"colours are of the palette{rest}. Make indices of it: deeplab dataset convert-labels FOLDER -o NEW_FOLDER "
-            f"--dataset {dataset.file}"
+            f"colours are of the palette{rest}. Make indices of it: deeplab dataset convert-labels FOLDER "
+            f"-o NEW_FOLDER --dataset {dataset.file}"
         )
     if colours and all(len(set(colour)) == 1 for colour in colours):
         return "a colour image whose three channels are equal; save one of them alone, as an 8-bit grey PNG"

@@ -53,7 +53,7 @@ def _recorded_trimap(record: dict[str, Any]) -> Trimap | None:
         return None
     try:
         return Trimap(tuple(int(row["width"]) for row in found["before"]), str(found["from"]))
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, InputError):
         return None
 
 
