@@ -21,13 +21,15 @@ import torch
 from PIL import Image, PngImagePlugin
 from safetensors.torch import save_file
 
+import pascal_fakes
 from deeplab_caffe import caffe
 from deeplab_caffe.caffe.layer_types.window_file import read_windows
 from deeplab_caffe.caffe.solver import snapshot
 from deeplab_caffe.crf.params import CRFParameters
 from deeplab_caffe.crf.search.journal import Journal
 from deeplab_caffe.crf.search.result import ScoredSetting, SearchResult
-from deeplab_caffe.data import archive, bin_files, boxes, images, labels, lists, score_maps, voc
+from deeplab_caffe.data import archive, bin_files, boxes, images, labels, lists, score_maps
+from deeplab_caffe.data.builders import pascal_context, person_part, voc12
 from deeplab_caffe.data.dataset import read_dataset
 from deeplab_caffe.data.score_kinds import kind_of
 from deeplab_caffe.errors import InputError
@@ -331,8 +333,25 @@ def _pictures() -> list[Target]:
         Target("label, palette PNG", "a.png", labels.read_label, _palette_png()),
         Target("label, grey PNG", "a.png", labels.read_label, grey),
         Target("label, TIFF", "a.tif", labels.read_label, _image("TIFF", 24, 32)),
-        Target("label, SBD's .mat", "a.mat", voc.read_sbd_label, _mat({"Segmentation": _pixels(24, 32)}, "GTcls")),
+        Target("label, SBD's .mat", "a.mat", voc12.read_sbd_label, _mat({"Segmentation": _pixels(24, 32)}, "GTcls")),
+        Target("label, PASCAL-Context's .mat", "a.mat", _context_label, _mat(_pixels(24, 32), "LabelMap")),
+        Target("names of PASCAL-Context", "labels.txt", _context_names, pascal_fakes.context_names().encode()),
+        Target("label, PASCAL-Part's .mat", "a.mat", person_part.read_parts_label, _mat(_annotation(), "anno")),
     ]
+
+
+def _context_label(path: Path) -> None:
+    pascal_context.read_context_label(path, np.arange(256, dtype=np.uint8))
+
+
+def _context_names(path: Path) -> None:
+    pascal_context.class_table(path, path.with_name("59_labels.txt"))
+
+
+def _annotation() -> np.ndarray:
+    part = pascal_fakes.mask_of
+    things = (pascal_fakes.thing("person", head=part(0), lfoot=part(2)), pascal_fakes.thing("bottle", cap=part(1)))
+    return pascal_fakes.struct_array({"imname": "a", "objects": pascal_fakes.struct_array(*things)})
 
 
 def _grey(values: np.ndarray) -> bytes:

@@ -46,7 +46,8 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
         ("compare", "compare", "compare results: a page of differences per class and per image"),
     ],
     "data": [
-        ("voc-data", "voc_data", "download PASCAL VOC 2012 and the SBD labels; write the lists"),
+        ("dataset", "dataset_build", "build a published data set: find or download it, convert labels, write lists"),
+        ("voc-data", "voc_data", "another name of `dataset voc12`: PASCAL VOC 2012 and the SBD labels"),
         ("convert-labels", "convert_labels", "write label files with other values, as plain 8-bit grey"),
         ("box-labels", "box_labels", "make label maps from bounding boxes: rectangles, or segmented by the CRF"),
     ],
