@@ -293,6 +293,50 @@ def test_comparisons_that_cannot_be_made_are_refused(
     assert not Path("compare").exists()
 
 
+@pytest.fixture
+def evaluated(toy: Path) -> Path:
+    """The folder of an experiment as `evaluate` leaves it: a before the CRF, b after it."""
+    record = {"list": "val", "dataset_file": "toy.toml", "before": {"mean_iou": 0.5}, "after": {"mean_iou": 0.6}}
+    Path("exp").mkdir()
+    Path("exp/evaluation.json").write_text(json.dumps(record))
+    shutil.copytree("a", "exp/result/val")
+    shutil.copytree("b", "exp/result_crf/val")
+    return toy
+
+
+def test_experiments_say_their_list_and_data_set(evaluated: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["compare", "exp", "-o", "one"]) == 0
+    assert "after CRF against before CRF: mean IoU +" in capsys.readouterr().out
+    assert cli.main(["compare", "a", "exp", "-o", "two"]) == 0
+    assert "exp against a: mean IoU +" in capsys.readouterr().out
+    assert cli.main(["compare", "exp/result/val", "exp/result_crf/val", "-o", "three"]) == 0
+    assert "result_crf/val against result/val: mean IoU +" in capsys.readouterr().out
+
+
+def test_experiments_on_other_images_or_classes_are_refused(
+    evaluated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree("exp", "other")
+    Path("few.txt").write_text("".join(Path("pairs.txt").read_text().splitlines(keepends=True)[:3]))
+    toml = Path("toy.toml").read_text()
+    for changed, message in (
+        (toml.replace("pairs.txt", "few.txt"), "were evaluated on different lists"),
+        (toml.replace("green", "grey"), "have different classes"),
+    ):
+        Path("other/dataset.toml").write_text(changed.replace('"toy"', '"toy"\nroot = ".."', 1))
+        assert cli.main(["compare", "exp", "other"]) == 2
+        assert message in capsys.readouterr().err
+    for damaged, message in (("{", "damaged"), ("[]", "damaged"), ('{"list": 3, "before": {}}', "damaged")):
+        Path("other/evaluation.json").write_text(damaged)
+        assert cli.main(["compare", "exp", "other"]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_a_list_without_labels_needs_a_folder_of_them(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["score", "--results", "a", "--list", "id.txt", "--dataset", "toy.toml"]) == 2
+    assert "id.txt:1: no label in the list; say where the ground truth is with --labels" in capsys.readouterr().err
+
+
 # -- the stage evaluate
 
 

@@ -51,7 +51,11 @@ def ground_truth(dataset: Dataset, list_name: str, labels: str | os.PathLike[str
         InputError: the list cannot be read, names an image twice or no labels, or label files are missing.
     """
     path = _list_path(dataset, list_name)
-    entries = [_with_suffix(entry) for entry in read_list(path, needs_label=labels is None)]
+    entries = [_with_suffix(entry) for entry in read_list(path, needs_label=False)]
+    if labels is None and (bare := next((entry for entry in entries if entry.label is None), None)):
+        raise InputError(
+            f"{path}:{bare.line}: the list names no label; say where the ground truth is with --labels DIR"
+        )
     ids = unique_ids(entries, path)
     if labels is not None:
         files = find_files(labels, entries, "labels", lambda entry: entry.label)
