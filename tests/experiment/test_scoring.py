@@ -334,7 +334,7 @@ def test_experiments_on_other_images_or_classes_are_refused(
 
 def test_a_list_without_labels_needs_a_folder_of_them(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["score", "--results", "a", "--list", "id.txt", "--dataset", "toy.toml"]) == 2
-    assert "id.txt:1: no label in the list; say where the ground truth is with --labels" in capsys.readouterr().err
+    assert "id.txt:1: the list names no label; say where the ground truth is with --labels" in capsys.readouterr().err
 
 
 # -- the stage evaluate
