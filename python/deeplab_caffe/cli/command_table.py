@@ -41,6 +41,10 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
     "CRF": [
         ("crf-search", "crf_search", "search CRF parameters for any score maps, on one machine or many"),
     ],
+    "scoring": [
+        ("score", "score", "score any folder of label maps: IoU, accuracies, confusion matrix, trimap"),
+        ("compare", "compare", "compare results: a page of differences per class and per image"),
+    ],
     "data": [
         ("dataset", "dataset_build", "build a published data set: find or download it, convert labels, write lists"),
         ("voc-data", "voc_data", "another name of `dataset voc12`: PASCAL VOC 2012 and the SBD labels"),

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..crf.search import SearchSpace
 from ..data import Dataset, read_dataset
+from ..evaluation import Trimap
 from ..nets import GeneratorOptions, list_names
 
 
@@ -31,6 +32,8 @@ class Experiment:
         command: the command that runs the whole experiment.
         origin: `<data set>/<model>` whose manual edits this experiment on other data takes over, or "".
         allow_different_nets: whether to train and test nets that compute different things.
+        trimap: bands that the stage evaluate scores as well, or None.
+        keep_trimap: without a trimap, use that of the last evaluation, if it had one.
 
     Example:
         >>> from pathlib import Path
@@ -53,6 +56,8 @@ class Experiment:
     command: str = ""
     origin: str = ""
     allow_different_nets: bool = False
+    trimap: Trimap | None = None
+    keep_trimap: bool = True
 
     # -- paths
 

@@ -12,6 +12,7 @@ from ...errors import InputError
 from ...experiment import STAGES, Experiment, demo, published
 from ...experiment import run as run_stages
 from ...nets import GeneratorOptions, full_name, generate, option_flags, prototxt_folder, write_files
+from .. import score_flags
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--allow-different-nets", action="store_true", help=different)
     forget = "demo only: remove an option from those saved in the experiment's folder"
     parser.add_argument("--forget", metavar="OPTION", action="append", default=[], help=forget)
+    if parser.get_default("command") in ("evaluate", "all"):
+        score_flags.add_trimap(parser.add_argument_group("scores"), remembered=True)
     _add_device_flags(parser)
     option_flags.add_arguments(parser.add_argument_group("options of the generated nets and solvers"))
 
@@ -44,6 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.caffe:
         engine.choose(arguments.caffe)
     experiment = replace(_experiment(arguments), allow_different_nets=arguments.allow_different_nets)
+    experiment = replace(experiment, **score_flags.kept_trimap(arguments))
     computes = stage in ("all", "train", "train2", "test")
     with engine.current().python_layers(arguments.allow_python_layers):
         wants_gpu = computes and experiment.options.solver_mode != "CPU"
