@@ -31,6 +31,7 @@ class Experiment:
         command: the command that runs the whole experiment.
         origin: `<data set>/<model>` whose manual edits this experiment on other data takes over, or "".
         allow_different_nets: whether to train and test nets that compute different things.
+        show: ids of the images that the report shows; empty: a few at even intervals in the test list.
 
     Example:
         >>> from pathlib import Path
@@ -53,6 +54,7 @@ class Experiment:
     command: str = ""
     origin: str = ""
     allow_different_nets: bool = False
+    show: tuple[str, ...] = ()
 
     # -- paths
 

@@ -81,7 +81,7 @@ STAGES = {
             report.report,
             report.report_inputs,
             report.report_outputs,
-            after=("search", "evaluate"),
+            after=("test", "search", "crf", "evaluate"),
             show=report.show_path,
         ),
     )
@@ -211,7 +211,9 @@ def _inputs(experiment: Experiment, stage: Stage) -> str:
 
 
 def _inputs_of(experiment: Experiment, name: str, needed_by: Stage) -> str:
-    """The inputs' hash of a finished stage; InputError if it is not finished."""
+    """The inputs' hash of a finished stage, or why there is none; InputError if it is not finished."""
+    if reason := STAGES[name].skipped(experiment):
+        return reason
     record = read_record(experiment, name)
     if record is None:
         raise InputError(f"stage {needed_by.name} of {experiment.folder}: stage {name} is not finished; run it first")

@@ -11,6 +11,7 @@ from ...caffe import parallel
 from ...errors import InputError
 from ...experiment import STAGES, Experiment, demo, published
 from ...experiment import run as run_stages
+from ...experiment.report_pictures import check_shown
 from ...nets import GeneratorOptions, full_name, generate, option_flags, prototxt_folder, write_files
 
 
@@ -28,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--allow-different-nets", action="store_true", help=different)
     forget = "demo only: remove an option from those saved in the experiment's folder"
     parser.add_argument("--forget", metavar="OPTION", action="append", default=[], help=forget)
+    if parser.get_default("command") in ("report", "all"):
+        text = "the images that the report shows: ids such as 2007_000033, separated by commas"
+        parser.add_argument("--show", metavar="ID,…", help=text)
     _add_device_flags(parser)
     option_flags.add_arguments(parser.add_argument_group("options of the generated nets and solvers"))
 
@@ -44,6 +48,9 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.caffe:
         engine.choose(arguments.caffe)
     experiment = replace(_experiment(arguments), allow_different_nets=arguments.allow_different_nets)
+    if shown := getattr(arguments, "show", None):
+        experiment = replace(experiment, show=tuple(word.strip() for word in shown.split(",") if word.strip()))
+        check_shown(experiment)
     computes = stage in ("all", "train", "train2", "test")
     with engine.current().python_layers(arguments.allow_python_layers):
         wants_gpu = computes and experiment.options.solver_mode != "CPU"
