@@ -157,7 +157,7 @@ def galleries():
     weights = np.stack([RAMP, 1 - RAMP])
     return [
         attention_gallery([("one", IMAGE, weights)], ["1", "1/2"]),
-        edge_gallery([("one", IMAGE, RAMP)], learnt=True),
+        edge_gallery([("one", IMAGE, RAMP, IMAGE)], learnt=True),
         belief_gallery([beliefs()]),
     ]
 
@@ -178,8 +178,8 @@ def test_attention_has_a_map_for_each_scale_in_common_colours():
 def test_edges_are_dark_on_white_and_flat_ones_are_drawn_too():
     _, pictures = galleries()[1].rows[0]
     assert pictures[1][1][0, 0].tolist() == [255] * 3 and pictures[1][1][0, -1].tolist() == [0] * 3
-    assert "EdgeNet" in galleries()[1].text and "gradients" in edge_gallery([("one", IMAGE, RAMP)], False).text
-    flat = edge_gallery([("one", IMAGE, np.ones((30, 45)))], learnt=True)
+    assert "EdgeNet" in galleries()[1].text and "gradients" in edge_gallery([("one", IMAGE, RAMP, IMAGE)], False).text
+    flat = edge_gallery([("one", IMAGE, np.ones((30, 45)), IMAGE)], learnt=True)
     assert (flat.rows[0][1][1][1] == 255).all()
 
 
@@ -202,7 +202,7 @@ def test_galleries_are_in_the_page_and_beside_it_and_old_ones_go(tmp_path):
     text = files[0].read_text()
     for words in ("Attention to scale", "scale 1/2", "EdgeNet", "belief after 10 iterations", "one: cat"):
         assert words in text
-    assert text.count("<img") == 3 + 3 + 2 + 2 * 3
+    assert text.count("<img") == 3 + 3 + 3 + 2 * 3
     write_report(report(), tmp_path / "index.html")
     assert [f.name for f in tmp_path.iterdir()] == ["index.html"]
 

@@ -53,17 +53,20 @@ def attention_gallery(images: Iterable[tuple[str, Rgb, NDArray[np.floating]]], s
     return Gallery("attention", "Attention to scale", text, rows)
 
 
-def edge_gallery(images: Sequence[tuple[str, Rgb, NDArray[np.floating]]], learnt: bool) -> Gallery:
+def edge_gallery(images: Sequence[tuple[str, Rgb, NDArray[np.floating], Rgb]], learnt: bool) -> Gallery:
     """The edges that stop the domain transform.
 
     Args:
-        images: (name, (H, W, 3) RGB, edges (H, W), 0 or more).
+        images: (name, (H, W, 3) RGB, edges (H, W), 0 or more, (H, W, 3) RGB of the filtered result).
         learnt: whether a net made them, or they are gradients of the image.
 
     Source: Domain Transform, Fig. 1 and 4.
     """
-    low, high = _range([edges for _, _, edges in images])
-    rows = [(name, [("image", image), ("edges", heat(edges, low, high, "gray_r"))]) for name, image, edges in images]
+    low, high = _range([edges for _, _, edges, _ in images])
+    rows = [
+        (name, [("image", image), ("edges", heat(edges, low, high, "gray_r")), ("result", result)])
+        for name, image, edges, result in images
+    ]
     made = "EdgeNet learnt them together with the scores" if learnt else "They are the gradients of the image"
     colours = f"White: at most {low:.3g}, black: at least {high:.3g}."
     text = f"Where the domain transform stops spreading scores. {made}. {colours}"

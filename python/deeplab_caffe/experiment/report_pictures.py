@@ -120,7 +120,13 @@ def _net_gallery(experiment: Experiment, dataset: Dataset, found: MapBlob, shown
     images = [(each.text, _image(dataset, each), values) for each, values in zip(shown, maps, strict=True)]
     if found.kind == "attention":
         return attention_gallery(images, found.channels)
-    return edge_gallery([(name, image, values[0]) for name, image, values in images], found.kind == "edges")
+    results = [_coloured(dataset, _result(experiment, each)) for each in shown]
+    filtered = [(name, image, values[0], result) for (name, image, values), result in zip(images, results, strict=True)]
+    return edge_gallery(filtered, learnt=found.kind == "edges")
+
+
+def _coloured(dataset: Dataset, labels: np.ndarray) -> np.ndarray:
+    return colour_labels(labels, dataset.palette, dataset.ignore_label)
 
 
 def test_record(experiment: Experiment) -> Mapping[str, object]:
@@ -153,7 +159,7 @@ def _beliefs(experiment: Experiment, dataset: Dataset, shown: Shown, parameters:
     for probabilities in belief_maps(image, _unary(experiment, shown, image.shape[:2]), parameters, iterations):
         beliefs.append(probabilities[number].copy())
         margins.append(_margin(probabilities, number))
-    coloured = colour_labels(labels, dataset.palette, dataset.ignore_label)
+    coloured = _coloured(dataset, labels)
     return ClassBeliefs(shown.text, dataset.classes[number], image, coloured, iterations, beliefs, margins)
 
 
