@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -20,6 +21,7 @@ from deeplab_caffe.data import read_label, voc_palette, write_label
 from deeplab_caffe.data.archive_entries import Limits, read_entries
 from deeplab_caffe.data.submission import SERVERS
 from deeplab_caffe.errors import InputError
+from deeplab_caffe.locks import locked_folder
 
 VOC_IDS = ("2008_000001", "2008_000004", "2008_000009")
 VOC_SIZES = ((20, 30), (24, 16), (20, 30))
@@ -115,6 +117,9 @@ def test_the_archive_has_the_results_after_the_crf_and_is_accepted(voc: Path, ca
             image = Image.open(io.BytesIO(archive.extractfile(f"{FOLDER}/{name}.png").read()))
             assert image.mode == "P" and image.getpalette() == voc_palette().ravel().tolist()
             np.testing.assert_array_equal(image, read_label(voc / f"result_crf/test/{name}.png"))
+    record = json.loads(Path(f"{path}.json").read_text())
+    assert record["weights"] == "train_iter_2.caffemodel" and record["crf"] is True and record["images"] == 3
+    assert record["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     code, text = submit(capsys, "voc12", "--check", str(path))
     assert code == 0 and f"{path}: accepted: 3 images, comp6" in text
 
@@ -127,6 +132,12 @@ def test_the_same_results_give_the_same_bytes(voc: Path, capsys) -> None:
         for path in voc.rglob("*.png"):
             os.utime(path, (1, 1))
     assert made[0] == made[1]
+
+
+def test_while_a_stage_writes_there_is_nothing_to_submit(voc: Path, capsys) -> None:
+    with locked_folder(voc, "busy"):
+        code, text = submit(capsys, "voc12", str(voc))
+    assert code == 2 and f"the experiment {voc} is in use" in text
 
 
 def test_without_crf_and_competition_5(voc: Path, capsys) -> None:

@@ -27,7 +27,7 @@ def belief_maps(
     Raises:
         InputError: the arrays do not fit together or hold NaN.
 
-    Source: DeepLab v1 and v2, Fig. 5.
+    Source: DeepLab v2, Fig. 5.
 
     Example:
         >>> import numpy as np

@@ -8,7 +8,7 @@ import stat
 import tarfile
 import zipfile
 from collections.abc import Iterator
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, cast
 
 from ..errors import InputError
 from ..reading import check_plain, reason_of
@@ -107,9 +107,9 @@ def _zip_entries(raw: IO[bytes]) -> Iterator[_Member]:
 
 def _tar_entries(raw: IO[bytes], start: bytes) -> Iterator[_Member]:
     plain = gzip.GzipFile(fileobj=raw) if start[:2] == b"\x1f\x8b" else raw
-    with tarfile.open(fileobj=_Pieces(plain), mode="r:") as tar:  # type: ignore[arg-type]
+    with tarfile.open(fileobj=cast(IO[bytes], _Pieces(plain)), mode="r:") as tar:
         while (info := tar.next()) is not None:
-            tar.members = []  # type: ignore[attr-defined]  # which would keep every entry
+            tar.members = []  # type: ignore[attr-defined]  # they would keep every entry
             if info.isdir():
                 continue
             kind = "file" if info.isreg() else "a link" if info.issym() or info.islnk() else "a device"

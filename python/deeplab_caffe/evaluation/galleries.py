@@ -40,7 +40,7 @@ def attention_gallery(images: Iterable[tuple[str, Rgb, NDArray[np.floating]]], s
         images: (name, (H, W, 3) RGB, weights (S, H, W), whose sum over S is 1).
         scales: S names, such as "1/2".
 
-    Source: Attention to Scale, Fig. 1 and 5.
+    Source: Attention to Scale (arXiv 1511.03339), section 3.2.
     """
     rows = [
         (name, [("image", image), *((f"scale {s}", heat(w, 0, 1)) for s, w in zip(scales, weights, strict=True))])
@@ -60,7 +60,7 @@ def edge_gallery(images: Sequence[tuple[str, Rgb, NDArray[np.floating], Rgb]], l
         images: (name, (H, W, 3) RGB, edges (H, W), 0 or more, (H, W, 3) RGB of the filtered result).
         learnt: whether a net made them, or they are gradients of the image.
 
-    Source: Domain Transform, Fig. 1 and 4.
+    Source: Domain Transform (arXiv 1511.03328).
     """
     low, high = _range([edges for _, _, edges, _ in images])
     rows = [

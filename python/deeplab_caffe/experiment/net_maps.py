@@ -79,7 +79,7 @@ def compute_maps(
     Raises:
         InputError: the weights do not fit, or an image is larger than the net's input.
     """
-    with tempfile.TemporaryDirectory(prefix="maps-", dir=experiment.folder) as folder:
+    with tempfile.TemporaryDirectory(prefix="maps-") as folder:
         listed, net_file = Path(folder, "list.txt"), Path(folder, "test.prototxt")
         write_list(listed, entries)
         write_text(net_file, with_source(Document.read(experiment.prototxt / "test.prototxt"), listed.as_posix()))

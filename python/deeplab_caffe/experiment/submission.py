@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..data import Dataset, read_dataset
 from ..errors import InputError
+from ..locks import locked_folder
 from ..nets import experiment_folder, full_name
 from .results import DONE, read_json
 
@@ -56,6 +59,16 @@ def described(folder: Path, file: Path, classes: int) -> Dataset:
             f"{folder}: {dataset.title} ({file}) has {dataset.num_classes} classes; the server's data set has {classes}"
         )
     return dataset
+
+
+@contextlib.contextmanager
+def undisturbed(folder: Path) -> Iterator[None]:
+    """A context in which no stage of an experiment writes; InputError if one does. A read-only folder needs no lock."""
+    if not os.access(folder, os.W_OK):
+        yield
+        return
+    with locked_folder(folder, f"the experiment {folder} is in use"):
+        yield
 
 
 def results_on(folder: Path, list_name: str, crf: bool = True) -> FoundResults:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
+from ... import __version__
 from ...data import Dataset, read_dataset
 from ...data.submission import SERVERS, Checked, Results, Server, check_archive, images_to_submit, write_archive
 from ...errors import InputError
-from ...experiment.submission import described, experiment_place, results_on
+from ...experiment.submission import described, experiment_place, results_on, undisturbed
+from ...files import write_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +59,8 @@ def run(arguments: argparse.Namespace) -> None:
         _submit_experiment(arguments, server)
     elif arguments.check:
         dataset = _dataset(arguments, server)
-        checked = check_archive(server, _images(arguments, server, dataset), arguments.check, arguments.competition)
+        images = _images(server, dataset, _list_file(arguments, dataset))
+        checked = check_archive(server, images, arguments.check, arguments.competition)
         print(f"{arguments.check}: accepted: {_described(server, checked)}", flush=True)
     else:
         dataset = _dataset(arguments, server)
@@ -82,22 +89,35 @@ def _submit_experiment(arguments: argparse.Namespace, server: Server) -> None:
     folder, file = experiment_place(arguments.experiment)
     file = Path(arguments.data) if arguments.data else file or _description(server)
     dataset = described(folder, file, server.classes)
-    found = results_on(folder, arguments.list, not arguments.without_crf)
-    print(
-        f"results: {found.folder}, {'after' if found.after_crf else 'before'} the CRF; weights: {found.weights}",
-        flush=True,
-    )
     number = f"_comp{_competition(arguments)}" if server.competitions else ""
     output = arguments.output or str(folder / "submission" / f"{arguments.server}{number}{server.suffix}")
     half = arguments.half_resolution or _is_half(dataset)
-    _write(arguments, server, dataset, Results(found.folder, dataset.palette, half=half), output)
+    with undisturbed(folder):
+        found = results_on(folder, arguments.list, not arguments.without_crf)
+        when = f"{'after' if found.after_crf else 'before'} the CRF"
+        print(f"results: {found.folder}, {when}; weights: {found.weights}", flush=True)
+        results = Results(found.folder, dataset.palette, half=half)
+        _write(arguments, server, dataset, results, output, {"crf": found.after_crf, "weights": found.weights})
 
 
-def _write(arguments: argparse.Namespace, server: Server, dataset: Dataset, results: Results, output: str) -> None:
-    images = _images(arguments, server, dataset)
+def _write(
+    arguments: argparse.Namespace,
+    server: Server,
+    dataset: Dataset,
+    results: Results,
+    output: str,
+    made_by: Mapping[str, object] = MappingProxyType({}),
+) -> None:
+    """Write the archive, and beside it a record of what it was made from."""
+    file = _list_file(arguments, dataset)
+    images = _images(server, dataset, file)
     if results.half:
         print("the results are of halved images; they are enlarged to the whole size, nearest neighbour", flush=True)
     checked = write_archive(server, images, results, output, _competition(arguments))
+    record = {"list": str(file), "images": checked.images, "results": str(results.folder), **made_by}
+    summed = hashlib.sha256(Path(output).read_bytes()).hexdigest()
+    record |= {"competition": checked.competition, "version": __version__, "sha256": summed}
+    write_text(f"{output}.json", json.dumps(record, indent=1) + "\n")
     print(f"wrote {output}: {_described(server, checked)}", flush=True)
     if server.competitions and arguments.competition is None:
         print(
@@ -129,10 +149,13 @@ def _dataset(arguments: argparse.Namespace, server: Server) -> Dataset:
     return read_dataset(arguments.data or _description(server))
 
 
-def _images(arguments: argparse.Namespace, server: Server, dataset: Dataset) -> dict[str, tuple[int, int]]:
-    """The images of the test list, with a warning if it is not the server's whole one."""
+def _list_file(arguments: argparse.Namespace, dataset: Dataset) -> Path:
     named = arguments.list in dataset.lists or not Path(arguments.list).is_file()
-    file = dataset.list_path(arguments.list) if named else Path(arguments.list)
+    return dataset.list_path(arguments.list) if named else Path(arguments.list)
+
+
+def _images(server: Server, dataset: Dataset, file: Path) -> dict[str, tuple[int, int]]:
+    """The images of the test list, with a warning if it is not the server's whole one."""
     images = images_to_submit(server, dataset, file)
     if len(images) != server.images:
         text = f"warning: {file} has {len(images):,} images; the test list of {server.title} has {server.images:,}"

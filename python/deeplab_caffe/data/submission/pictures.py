@@ -103,7 +103,7 @@ def _differing(values: np.ndarray, palette: Palette, wanted: Palette) -> list[in
 def encode_indexed(label: Label, palette: Palette) -> bytes:
     """A label map (H, W) as a PNG with a palette of 256 colours; the same bytes for the same labels."""
     file = io.BytesIO()
-    writer = indexed_png.IndexedPngWriter(file, *label.shape, palette)
+    writer = indexed_png.IndexedPngWriter(file, label.shape[0], label.shape[1], palette)
     writer.write(label)
     writer.close()
     return file.getvalue()

@@ -18,7 +18,7 @@ from ...arrays import Label, Palette, Size
 from ...errors import InputError
 from ...files import cpus, replacing
 from ...progress import tracked
-from ...reading import read_bytes
+from ...reading import read_bytes, reading
 from ..indexed_png import GREY, INDEXED
 from .check import MARGIN, Checked, check_archive, check_suffix
 from .faults import Faults
@@ -107,8 +107,10 @@ class _Converter:
 
     def convert(self, path: Path, size: Size) -> tuple[bytes, PictureFaults]:
         """The PNG for the archive, and what is wrong with the result; then it is empty."""
-        if path.stat().st_size > size[0] * (size[1] + 1) + MARGIN:
-            return b"", [("too large a file", f": {path.stat().st_size:,} bytes")]
+        with reading(path, "the result"):
+            length = path.stat().st_size
+        if length > size[0] * (size[1] + 1) + MARGIN:
+            return b"", [("too large a file", f": {length:,} bytes")]
         label, faults = look(read_bytes(path, "the result"), self._wanted(size))
         if label is None or faults:
             return b"", [self._with_cause(*fault) for fault in faults]

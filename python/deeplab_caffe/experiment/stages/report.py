@@ -169,6 +169,8 @@ def _solver_settings(experiment: Experiment) -> dict[str, dict[str, object]]:
         for layer in read_definition(solver.train_net or solver.net).param.layer:
             if layer_type(layer) == "ImageSegData":
                 shown.update((name, _readable(value)) for name, value in parameters(layer).items())
+            if layer_type(layer) == "InfogainLoss":
+                shown["class weights"] = layer.infogain_loss_param.source or f"the blob {layer.bottom[-1]}"
         sections[f"training{f', stage {stage}' if stage else ''}"] = shown
     return sections
 
