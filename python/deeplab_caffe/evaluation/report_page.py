@@ -32,14 +32,14 @@ class Example:
     Attributes:
         name: id of the image.
         image: (H, W, 3) RGB.
-        label: (H, W) ground truth.
+        label: (H, W) ground truth; None if there is none.
         prediction: (H, W) labels without the CRF.
         crf: (H, W) labels with the CRF; None if it is not used.
     """
 
     name: str
     image: Rgb
-    label: NDArray[np.integer[Any]]
+    label: NDArray[np.integer[Any]] | None
     prediction: NDArray[np.integer[Any]]
     crf: NDArray[np.integer[Any]] | None = None
 

@@ -56,7 +56,14 @@ STAGES = {
     for stage in (
         Stage("data", data.prepare_data, data.data_inputs, data.data_outputs),
         Stage("prototxt", prototxt.write_prototxt, prototxt.prototxt_inputs, prototxt.prototxt_outputs),
-        Stage("train", train.train, train.train_inputs, train.train_outputs, forget=train.forget),
+        Stage(
+            "train",
+            train.train,
+            train.train_inputs,
+            train.train_outputs,
+            skipped=train.tests_other_weights,
+            forget=train.forget,
+        ),
         Stage(
             "train2",
             train.train2,
@@ -66,7 +73,14 @@ STAGES = {
             forget=train.forget2,
         ),
         Stage("test", test.test, test.test_inputs, test.test_outputs),
-        Stage("search", search.search, search.search_inputs, search.search_outputs, after=("data", "test")),
+        Stage(
+            "search",
+            search.search,
+            search.search_inputs,
+            search.search_outputs,
+            after=("data", "test"),
+            skipped=search.not_needed,
+        ),
         Stage("crf", crf.crf, crf.crf_inputs, crf.crf_outputs, after=("test", "search")),
         Stage(
             "evaluate",
@@ -74,6 +88,7 @@ STAGES = {
             evaluate.evaluate_inputs,
             evaluate.evaluate_outputs,
             after=("data", "test", "crf"),
+            skipped=evaluate.without_labels,
             show=evaluate.show_scores,
         ),
         Stage(
@@ -211,7 +226,9 @@ def _inputs(experiment: Experiment, stage: Stage) -> str:
 
 
 def _inputs_of(experiment: Experiment, name: str, needed_by: Stage) -> str:
-    """The inputs' hash of a finished stage; InputError if it is not finished."""
+    """The inputs' hash of a finished stage, or why it is skipped; InputError if it is not finished."""
+    if reason := STAGES[name].skipped(experiment):
+        return reason
     record = read_record(experiment, name)
     if record is None:
         raise InputError(f"stage {needed_by.name} of {experiment.folder}: stage {name} is not finished; run it first")

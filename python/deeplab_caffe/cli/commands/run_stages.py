@@ -12,6 +12,7 @@ from ...errors import InputError
 from ...experiment import STAGES, Experiment, demo, published
 from ...experiment import run as run_stages
 from ...nets import GeneratorOptions, full_name, generate, option_flags, prototxt_folder, write_files
+from .. import testing_flags
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     forget = "demo only: remove an option from those saved in the experiment's folder"
     parser.add_argument("--forget", metavar="OPTION", action="append", default=[], help=forget)
     _add_device_flags(parser)
+    testing_flags.add_arguments(parser.add_argument_group("how lists are tested (docs/testing.md)"))
     option_flags.add_arguments(parser.add_argument_group("options of the generated nets and solvers"))
 
 
@@ -52,10 +54,11 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _experiment(arguments: argparse.Namespace) -> Experiment:
+    testing = testing_flags.from_arguments(arguments)
     if arguments.name == "demo":
         options, forget = option_flags.from_arguments(arguments), arguments.forget
-        return demo(arguments.data, arguments.exp, options, arguments.quick, forget)
-    return published(full_name(arguments.name), _published_options(arguments))
+        return demo(arguments.data, arguments.exp, options, arguments.quick, forget, testing)
+    return published(full_name(arguments.name), _published_options(arguments), testing)
 
 
 def _published_options(arguments: argparse.Namespace) -> GeneratorOptions:

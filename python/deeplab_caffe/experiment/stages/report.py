@@ -17,6 +17,8 @@ from ...formats.python_layers import layer_type, parameters
 from ..folder import Experiment
 from ..hand_edits import hand_edits
 from ..stage_records import durations
+from ..stored_scores import StoredScores
+from .crf import is_used, parameters_of, source_of
 from .evaluate import read_scores
 
 #: number of images that the report shows
@@ -24,7 +26,9 @@ EXAMPLES = 6
 
 
 def report_inputs(experiment: Experiment) -> Sequence[Any]:
-    return [experiment.evaluation, experiment.search_result, *(experiment.log(stage) for stage in ("train", "train2"))]
+    scores = [experiment.evaluation] if experiment.has_labels(experiment.test_list) else []
+    search = [experiment.search_result] if experiment.testing.preset is None else []
+    return [*scores, *search, *(experiment.log(stage) for stage in ("train", "train2"))]
 
 
 def report_outputs(experiment: Experiment) -> list[Path]:
@@ -34,18 +38,19 @@ def report_outputs(experiment: Experiment) -> list[Path]:
 def report(experiment: Experiment) -> None:
     """Write the page with scores and pictures, and the pictures as PNG files next to it."""
     dataset = experiment.dataset()
-    before, after = read_scores(experiment)
-    result = SearchResult.load(experiment.search_result)
+    labelled = experiment.has_labels(experiment.test_list)
+    before, after = read_scores(experiment) if labelled else (None, None)
+    result = SearchResult.load(experiment.search_result) if experiment.testing.preset is None else None
     page = Report(
         title=f"{experiment.name} on {dataset.title}",
         dataset=dataset.title,
         class_names=dataset.classes,
         palette=dataset.palette,
-        examples=_examples(experiment, dataset, crf=result.helps),
+        examples=_examples(experiment, dataset, crf=is_used(experiment)),
         before=before,
         after=after,
         training=_training(experiment),
-        heat_map=experiment.heat_map,
+        heat_map=experiment.heat_map if result else None,
         settings=_settings(experiment, result),
         notes=_notes(experiment, result),
         timings=durations(experiment),
@@ -63,7 +68,7 @@ def show_path(experiment: Experiment) -> None:
 
 def _examples(experiment: Experiment, dataset: Dataset, crf: bool) -> list[Example]:
     """A few images, at even intervals in the test list."""
-    entries = dataset.entries(experiment.test_list)
+    entries = dataset.entries(experiment.test_list, needs_label=False)
     named = choose_evenly(list(zip(entries, list_ids(entries), strict=True)), EXAMPLES)
     return [_example(experiment, dataset, entry, name, crf) for entry, name in named]
 
@@ -72,7 +77,7 @@ def _example(experiment: Experiment, dataset: Dataset, entry: ListEntry, name: s
     return Example(
         name.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),  # a page has no bytes that are not UTF-8
         read_image(dataset.path_of(entry.image), dataset.upright),
-        read_label(dataset.path_of(entry.label or "")),
+        read_label(dataset.path_of(entry.label)) if entry.label else None,
         read_label(experiment.result(experiment.test_list) / f"{name}.png"),
         read_label(experiment.result(experiment.test_list, crf=True) / f"{name}.png") if crf else None,
     )
@@ -94,21 +99,34 @@ def _training(experiment: Experiment) -> list[TrainingStage]:
     return stages
 
 
-def _settings(experiment: Experiment, result: SearchResult) -> dict[str, dict[str, object]]:
-    best = result.best
+def _settings(experiment: Experiment, result: SearchResult | None) -> dict[str, dict[str, object]]:
     edited: dict[str, object] = {path: "; ".join(lines) for path, lines in hand_edits(experiment).items()}
     return {
         **_solver_settings(experiment),
         **({"edited by hand": edited} if edited else {}),
-        "CRF": {
-            "w1": best.w1,
-            "sigma_alpha": best.sigma_alpha,
-            "sigma_beta": best.sigma_beta,
-            "w2": best.w2,
-            "sigma_gamma": best.sigma_gamma,
-            "iterations": best.iterations,
-            "searched on": f"{result.images} image{'s' * (result.images != 1)} of the list '{experiment.search_list}'",
-        },
+        **{f"test of the list '{name}'": _test_settings(experiment, name) for name in experiment.tested_lists},
+        "CRF": _crf_settings(experiment, result),
+    }
+
+
+def _test_settings(experiment: Experiment, name: str) -> dict[str, object]:
+    """Weights and protocol of a tested list."""
+    stored = StoredScores.read(experiment.scores(name))
+    stage = {"stage": stored.stage} if stored.stage else {}
+    return {"weights": stored.weights, **stage, "protocol": stored.protocol or "scale 1"}
+
+
+def _crf_settings(experiment: Experiment, result: SearchResult | None) -> dict[str, object]:
+    used = parameters_of(experiment) if result is None else result.best
+    found = f"{result.images} image{'s' * (result.images != 1)} of the list" if result else ""
+    return {
+        "w1": used.w1,
+        "sigma_alpha": used.sigma_alpha,
+        "sigma_beta": used.sigma_beta,
+        "w2": used.w2,
+        "sigma_gamma": used.sigma_gamma,
+        "iterations": used.iterations,
+        **({"searched on": f"{found} '{experiment.search_list}'"} if result else {"from": source_of(experiment)}),
     }
 
 
@@ -144,8 +162,12 @@ def _readable(value: Any) -> object:
     return value if isinstance(value, str | int) else ", ".join(str(_readable(v)) for v in value)
 
 
-def _notes(experiment: Experiment, result: SearchResult) -> list[str]:
+def _notes(experiment: Experiment, result: SearchResult | None) -> list[str]:
     notes = []
+    if not experiment.has_labels(experiment.test_list):
+        notes.append(f"The list '{experiment.test_list}' has no labels, so there are no scores.")
+    if result is None:
+        return notes
     if not result.helps:
         notes.append("The CRF did not help on the images of the search, so it is not used.")
     if result.at_edge:
