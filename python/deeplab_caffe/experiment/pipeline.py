@@ -19,6 +19,7 @@ from ..errors import InputError, Stopped
 from ..locks import locked_folder
 from ..spelling import did_you_mean
 from ..temporary_files import remove_dead_leftovers
+from . import output_stride
 from .create import remember
 from .fingerprints import fingerprint
 from .folder import Experiment
@@ -126,7 +127,11 @@ def run(experiment: Experiment, names: Sequence[str] | None = None, force: bool 
             raise InputError(f"unknown stage '{name}'{did_you_mean(name, STAGES)} (stages: {', '.join(STAGES)})")
     with contextlib.ExitStack() as held:
         begin = functools.cache(functools.partial(held.enter_context, lock(experiment)))
-        for name in _with_nets(experiment, names) if names else STAGES:
+        chosen = _with_nets(experiment, names) if names else list(STAGES)
+        if "test" in chosen and "prototxt" not in chosen and output_stride.differs(experiment):
+            begin()
+            output_stride.write_nets(experiment)
+        for name in chosen:
             _run_stage(experiment, STAGES[name], force, begin)
             remember(experiment)
     if names:
