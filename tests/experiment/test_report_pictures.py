@@ -51,7 +51,8 @@ def experiment(tiny: Path) -> Experiment:
     for name in ("i6", "i7"):
         (made.result("val")).mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(made.result("val") / f"{name}.png"), np.zeros((40, 48), np.uint8))
-    (made.result("val") / "done.json").write_text('{"weights": "exp/w.caffemodel", "size": [57, 57]}')
+    made.scores("val").mkdir(parents=True)
+    (made.scores("val") / "done.json").write_text('{"weights": "exp/w.caffemodel", "size": [57, 57]}')
     return replace(made, options=GeneratorOptions(test_set="val"), name="tiny/largefov")
 
 
@@ -184,7 +185,7 @@ def test_report_shows_the_chosen_images_and_the_beliefs(
     page = Path("exp/report/index.html").read_text()
     assert 'alt="i7: image"' in page and 'alt="i6: image"' not in page
     assert "belief after 10 iterations" in page and Path("exp/report/beliefs.png").is_file()
-    assert "list &#39;val&#39; of 2 images; weights train_iter_4.caffemodel" in page
+    assert "list &#39;val&#39; of 2 images; weights train_iter_4.caffemodel (stage 1)" in page
     capsys.readouterr()
     assert deeplab("report", "--show", "i7") == 0
     assert "already done" in capsys.readouterr().out
@@ -199,7 +200,6 @@ def test_report_shows_the_chosen_images_and_the_beliefs(
 def test_report_of_a_list_without_labels(finished: Experiment) -> None:
     finished.dataset().lists["val"].write_text("/images/i6.png\n/images/i7.png\n")
     Path("exp/evaluation.json").unlink()
-    Path("exp/crf/search.json").unlink()
     report(finished)
     page = Path("exp/report/index.html").read_text()
     assert "The list &#39;val&#39; has no labels, so there are no scores." in page and "after CRF" in page

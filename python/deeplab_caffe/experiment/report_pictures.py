@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ..crf import CRFParameters, belief_maps, resize_scores
-from ..crf.search import choose_evenly
-from ..crf.unary import unary_of_kind
+from ..crf import CRFParameters, belief_maps
+from ..crf.search import FileItem, choose_evenly
 from ..data import Dataset, ListEntry, list_ids, read_image, read_label
-from ..data.score_kinds import kind_of
-from ..data.score_maps import open_score_map
 from ..errors import InputError
 from ..evaluation import (
     ClassBeliefs,
@@ -27,7 +24,8 @@ from ..evaluation import (
 from ..spelling import did_you_mean
 from .folder import Experiment
 from .net_maps import MapBlob, compute_maps, map_blobs
-from .results import DONE, read_json
+from .stages.search import scored_items
+from .stored_scores import StoredScores
 
 #: number of images that the report shows, and those on which it shows the CRF's beliefs
 EXAMPLES, WITH_BELIEFS = 6, 2
@@ -113,7 +111,7 @@ def net_galleries(experiment: Experiment, dataset: Dataset, shown: Sequence[Show
 
 
 def _net_gallery(experiment: Experiment, dataset: Dataset, found: MapBlob, shown: Sequence[Shown]) -> Gallery:
-    weights = Path(str(test_record(experiment).get("weights", "")))
+    weights = Path(StoredScores.read(experiment.scores(experiment.test_list)).weights)
     if not weights.is_file():
         raise InputError(f"the weights {weights} of the stage test are not there any more")
     maps = compute_maps(experiment, dataset, found, [each.entry for each in shown], weights)
@@ -127,11 +125,6 @@ def _net_gallery(experiment: Experiment, dataset: Dataset, found: MapBlob, shown
 
 def _coloured(dataset: Dataset, labels: np.ndarray) -> np.ndarray:
     return colour_labels(labels, dataset.palette, dataset.ignore_label)
-
-
-def test_record(experiment: Experiment) -> Mapping[str, object]:
-    """What the stage test wrote of itself: weights, size and more."""
-    return read_json(experiment.result(experiment.test_list) / DONE)
 
 
 # -- what the CRF does
@@ -152,24 +145,21 @@ def _largest_class(labels: np.ndarray) -> int:
 
 
 def _beliefs(experiment: Experiment, dataset: Dataset, shown: Shown, parameters: CRFParameters) -> ClassBeliefs:
-    image, labels = _image(dataset, shown), _result(experiment, shown, crf=True)
+    sample, labels = _item(experiment, dataset, shown).load(), _result(experiment, shown, crf=True)
     number = _largest_class(labels)
     iterations = sorted({*_ITERATIONS, parameters.iterations})
     beliefs, margins = [], []
-    for probabilities in belief_maps(image, _unary(experiment, shown, image.shape[:2]), parameters, iterations):
+    for probabilities in belief_maps(sample.image, sample.unary, parameters, iterations):
         beliefs.append(probabilities[number].copy())
         margins.append(_margin(probabilities, number))
     coloured = _coloured(dataset, labels)
-    return ClassBeliefs(shown.text, dataset.classes[number], image, coloured, iterations, beliefs, margins)
+    return ClassBeliefs(shown.text, dataset.classes[number], sample.image, coloured, iterations, beliefs, margins)
 
 
-def _unary(experiment: Experiment, shown: Shown, image: tuple[int, int]) -> np.ndarray:
-    """The energies that the stage crf starts from."""
-    folder = experiment.scores(experiment.test_list)
-    path = folder / f"{shown.name}.npy"
-    scores = open_score_map(path, "net")
-    height, width = read_json(folder / DONE)["size"]
-    return unary_of_kind(resize_scores(scores, (height, width), image), kind_of(scores, path, "net"))
+def _item(experiment: Experiment, dataset: Dataset, shown: Shown) -> FileItem:
+    """The image and its energies, as the stage crf reads them."""
+    path = str(experiment.scores(experiment.test_list) / f"{shown.name}.npy")
+    return next(item for item in scored_items(experiment, dataset, experiment.test_list) if item.scores == path)
 
 
 def _margin(probabilities: np.ndarray, number: int) -> np.ndarray:

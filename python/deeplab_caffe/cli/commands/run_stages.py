@@ -13,6 +13,7 @@ from ...experiment import STAGES, Experiment, demo, published
 from ...experiment import run as run_stages
 from ...experiment.report_pictures import check_shown
 from ...nets import GeneratorOptions, full_name, generate, option_flags, prototxt_folder, write_files
+from .. import testing_flags
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         text = "the images that the report shows: ids such as 2007_000033, separated by commas"
         parser.add_argument("--show", metavar="ID,…", help=text)
     _add_device_flags(parser)
+    testing_flags.add_arguments(parser.add_argument_group("how lists are tested (docs/testing.md)"))
     option_flags.add_arguments(parser.add_argument_group("options of the generated nets and solvers"))
 
 
@@ -59,10 +61,11 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _experiment(arguments: argparse.Namespace) -> Experiment:
+    testing = testing_flags.from_arguments(arguments)
     if arguments.name == "demo":
         options, forget = option_flags.from_arguments(arguments), arguments.forget
-        return demo(arguments.data, arguments.exp, options, arguments.quick, forget)
-    return published(full_name(arguments.name), _published_options(arguments))
+        return demo(arguments.data, arguments.exp, options, arguments.quick, forget, testing)
+    return published(full_name(arguments.name), _published_options(arguments), testing)
 
 
 def _published_options(arguments: argparse.Namespace) -> GeneratorOptions:

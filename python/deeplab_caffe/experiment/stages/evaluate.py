@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from ...crf.search import SearchResult
 from ...data import Dataset, ListEntry, read_label
 from ...errors import InputError
 from ...evaluation import Scores, confusion_matrix
@@ -19,6 +18,7 @@ from ...reading import reading
 from ..fingerprints import file_states
 from ..folder import Experiment
 from ..results import read_json, unique_ids
+from .crf import is_used
 
 
 def evaluate_inputs(experiment: Experiment) -> Sequence[Any]:
@@ -27,6 +27,12 @@ def evaluate_inputs(experiment: Experiment) -> Sequence[Any]:
     results = [str(path) for folder in folders for path in sorted(folder.rglob("*.png"))]
     labels = [dataset.path_of(entry.label or "") for entry in dataset.entries(name)]
     return [dataset.classes, file_states(labels), file_states(results)]
+
+
+def without_labels(experiment: Experiment) -> str | None:
+    """Why there is nothing to score, or None."""
+    name = experiment.test_list
+    return None if experiment.has_labels(name) else f"skipped, the list '{name}' has no labels, so there are no scores"
 
 
 def evaluate_outputs(experiment: Experiment) -> list[Path]:
@@ -38,7 +44,7 @@ def evaluate(experiment: Experiment) -> None:
     dataset, name = experiment.dataset(), experiment.test_list
     before = count_folder(dataset, name, experiment.result(name))
     after = None
-    if SearchResult.load(experiment.search_result).helps:
+    if is_used(experiment):
         after = count_folder(dataset, name, experiment.result(name, crf=True))
     record = {
         "dataset": dataset.name,

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ...crf import CRFParameters
 from ...crf.search import SearchResult
 from ...data import Dataset
 from ...errors import InputError
@@ -19,9 +18,11 @@ from ...formats.python_layers import layer_type, parameters
 from ...reading import reading
 from ..folder import Experiment
 from ..hand_edits import hand_edits
-from ..report_pictures import belief_galleries, chosen_images, examples, net_galleries, test_record
-from ..results import DONE, read_json
+from ..report_pictures import belief_galleries, chosen_images, examples, net_galleries
+from ..results import read_json
 from ..stage_records import durations
+from ..stored_scores import StoredScores
+from .crf import is_used, parameters_of, source_of
 from .evaluate import read_scores
 
 #: widths of the trimap, in pixels, that the table has
@@ -29,8 +30,9 @@ _BAND_WIDTHS = (1, 2, 5, 10, 20, 40)
 
 
 def report_inputs(experiment: Experiment) -> Sequence[Any]:
-    logs = (experiment.log(stage) for stage in ("train", "train2"))
-    return [experiment.evaluation, experiment.search_result, *logs, *experiment.show]
+    scores = [experiment.evaluation] if experiment.has_labels(experiment.test_list) else []
+    search = [experiment.search_result] if experiment.testing.preset is None else []
+    return [*scores, *search, *(experiment.log(stage) for stage in ("train", "train2")), *experiment.show]
 
 
 def report_outputs(experiment: Experiment) -> list[Path]:
@@ -44,24 +46,25 @@ def report(experiment: Experiment) -> None:
         InputError: `show` names an image that the list has not, or what an earlier stage wrote is damaged.
     """
     dataset = experiment.dataset()
-    shown = chosen_images(experiment, dataset)
-    crf = _Crf(experiment)
-    before, after = read_scores(experiment) if _has_labels(experiment, dataset) else (None, None)
+    shown, crf = chosen_images(experiment, dataset), is_used(experiment)
+    labelled = experiment.has_labels(experiment.test_list)
+    before, after = read_scores(experiment) if labelled else (None, None)
+    search = SearchResult.load(experiment.search_result) if experiment.testing.preset is None else None
     galleries, notes = net_galleries(experiment, dataset, shown)
-    if crf.is_used and crf.parameters is not None:
-        galleries += belief_galleries(experiment, dataset, shown, crf.parameters)
+    if crf:
+        galleries += belief_galleries(experiment, dataset, shown, parameters_of(experiment))
     page = Report(
         title=f"{experiment.name} on {dataset.title}",
         dataset=dataset.title,
         class_names=dataset.classes,
         palette=dataset.palette,
-        examples=examples(experiment, dataset, shown, crf.is_used),
+        examples=examples(experiment, dataset, shown, crf),
         before=before,
         after=after,
         training=_training(experiment),
-        heat_map=experiment.heat_map if experiment.heat_map.is_file() else None,
-        settings=_settings(experiment, dataset, crf),
-        notes=[*_notes(experiment, dataset, crf, before), *notes],
+        heat_map=experiment.heat_map if search else None,
+        settings=_settings(experiment, search),
+        notes=[*_notes(experiment, search), *notes],
         timings=durations(experiment),
         commands=[experiment.command],
         ignore_label=dataset.ignore_label,
@@ -78,27 +81,11 @@ def show_path(experiment: Experiment) -> None:
     print(f"report: {experiment.report.resolve()}", flush=True)
 
 
-class _Crf:
-    """What is known of the CRF: whether its results are used, its parameters, the search for them."""
-
-    def __init__(self, experiment: Experiment) -> None:
-        done = experiment.result(experiment.test_list, crf=True) / DONE
-        self.is_used = done.is_file() and read_json(done).get("used") is not False
-        searched, parameters = experiment.search_result, experiment.crf_parameters
-        self.search = SearchResult.load(searched) if searched.is_file() else None
-        self.parameters = CRFParameters.load(parameters) if parameters.is_file() else None
-
-
-def _has_labels(experiment: Experiment, dataset: Dataset) -> bool:
-    return all(entry.label for entry in dataset.entries(experiment.test_list, needs_label=False))
-
-
 def _tested(experiment: Experiment, dataset: Dataset) -> str:
     name = experiment.test_list
-    count = len(dataset.entries(name, needs_label=False))
-    weights = Path(str(test_record(experiment).get("weights", "")))
-    images = f"list '{name}' of {count:,} image{'s' * (count != 1)}"
-    return f"{images}; weights {weights.name}" if weights.name else images
+    count, stored = len(dataset.entries(name, needs_label=False)), StoredScores.read(experiment.scores(name))
+    stage = f" (stage {stored.stage})" if stored.stage else ""
+    return f"list '{name}' of {count:,} image{'s' * (count != 1)}; weights {Path(stored.weights).name}{stage}"
 
 
 def _along_boundaries(experiment: Experiment, before: Scores | None) -> dict[str, Any]:
@@ -130,31 +117,29 @@ def _training(experiment: Experiment) -> list[TrainingStage]:
     return stages
 
 
-def _settings(experiment: Experiment, dataset: Dataset, crf: _Crf) -> dict[str, dict[str, object]]:
+def _settings(experiment: Experiment, search: SearchResult | None) -> dict[str, dict[str, object]]:
     edited: dict[str, object] = {path: "; ".join(lines) for path, lines in hand_edits(experiment).items()}
     return {
         **_solver_settings(experiment),
         **({"edited by hand": edited} if edited else {}),
-        "test": _test_settings(experiment, dataset),
-        **({"CRF": _crf_settings(experiment, crf)} if crf.parameters else {}),
+        **{f"test of the list '{name}'": _test_settings(experiment, name) for name in experiment.tested_lists},
+        "CRF": _crf_settings(experiment, search),
     }
 
 
-def _test_settings(experiment: Experiment, dataset: Dataset) -> dict[str, object]:
-    """The list, and what the stage test wrote of itself."""
-    name = experiment.test_list
-    record = {key: value for key, value in test_record(experiment).items() if value not in (None, "", [], False)}
-    if isinstance(size := record.pop("size", None), list):
-        record["padded to"] = "×".join(map(str, size)) + " (height × width)"
-    return {"list": f"{name} ({dataset.lists[name]})", **{key: _readable(value) for key, value in record.items()}}
+def _test_settings(experiment: Experiment, name: str) -> dict[str, object]:
+    """Weights and protocol of a tested list."""
+    stored = StoredScores.read(experiment.scores(name))
+    stage = {"stage": stored.stage} if stored.stage else {}
+    return {"weights": stored.weights, **stage, "protocol": stored.protocol or "scale 1"}
 
 
-def _crf_settings(experiment: Experiment, crf: _Crf) -> dict[str, object]:
-    shown = {name: _readable(value) for name, value in asdict(crf.parameters).items()} if crf.parameters else {}
-    if crf.search:
-        images = f"{crf.search.images} image{'s' * (crf.search.images != 1)}"
-        shown["searched on"] = f"{images} of the list '{experiment.search_list}'"
-    return shown
+def _crf_settings(experiment: Experiment, search: SearchResult | None) -> dict[str, object]:
+    shown = {name: _readable(value) for name, value in asdict(parameters_of(experiment)).items()}
+    if search is None:
+        return {**shown, "from": source_of(experiment)}
+    images = f"{search.images} image{'s' * (search.images != 1)}"
+    return {**shown, "searched on": f"{images} of the list '{experiment.search_list}'"}
 
 
 def _solver_settings(experiment: Experiment) -> dict[str, dict[str, object]]:
@@ -193,15 +178,16 @@ def _readable(value: Any) -> object:
     return value if isinstance(value, str | int) else ", ".join(str(_readable(v)) for v in value)
 
 
-def _notes(experiment: Experiment, dataset: Dataset, crf: _Crf, before: Scores | None) -> list[str]:
-    notes, search = [], crf.search
-    if before is None:
+def _notes(experiment: Experiment, search: SearchResult | None) -> list[str]:
+    notes = []
+    if not experiment.has_labels(experiment.test_list):
         notes.append(f"The list '{experiment.test_list}' has no labels, so there are no scores.")
-    if not crf.is_used:
-        helps = "The CRF did not help on the images of the search, so it is not used."
-        notes.append(helps if search and not search.helps else "The results are those before the CRF.")
-    if search and search.at_edge:
+    if search is None:
+        return notes
+    if not search.helps:
+        notes.append("The CRF did not help on the images of the search, so it is not used.")
+    if search.at_edge:
         notes.append(f"The best CRF parameters lie at the edge of the searched range of {', '.join(search.at_edge)}.")
-    if search and before is not None and experiment.search_list == experiment.test_list:
+    if experiment.search_list == experiment.test_list:
         notes.append("The CRF parameters were searched on images of the test list, as the papers do on VOC val.")
     return notes
