@@ -89,6 +89,15 @@ def test_the_test_servers_list_passes_all_stages(voc: Path, capsys: pytest.Captu
     assert not (EXP / "evaluation.json").exists()
 
 
+def test_the_results_make_an_archive_that_the_checker_accepts(voc: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["submit", "voc12", "voc12/largefov"]) == 0
+    assert f"result_crf/test, after the CRF; weights: {STAGE2}" in capsys.readouterr().out
+    assert cli.main(["submit", "voc12", "--check", str(EXP / "submission/voc12_comp6.tgz")]) == 0
+    assert "accepted: 3 images" in capsys.readouterr().out
+    page = (EXP / "report/index.html").read_text()
+    assert "weights train2_iter_2.caffemodel (stage 2)" in page and "belief after 10 iterations" in page
+
+
 def test_each_list_has_the_weights_that_are_meant_for_it(voc: Path) -> None:
     test, val = _done("scores/test"), _done("scores/val")
     assert (test["weights"], test["stage"]) == (STAGE2, "2") and (val["weights"], val["stage"]) == (STAGE1, "1")
