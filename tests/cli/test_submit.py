@@ -246,10 +246,15 @@ def test_links_and_archives_that_are_none(voc: Path, capsys) -> None:
     assert code == 2 and f"{name} is a link" in text
     assert submit(capsys, "voc12", "--check", tgz("x.tgz", good()))[0] == 0
     whole = Path("x.tgz").read_bytes()
-    for content in (whole[:-40], whole[:100], b"", b"nothing", b"PK\3\4" + bytes(50)):
+    endless = gzip.compress(gzip.decompress(whole) + bytes(40_000_000), 1)
+    for content in (whole[:-40], whole[:-1], whole[:100], b"", b"nothing", gzip.decompress(whole), endless):
         Path("x.tgz").write_bytes(content)
         code, text = submit(capsys, "voc12", "--check", "x.tgz")
-        assert code == 2 and "x.tgz: not a zip or tar.gz archive, or damaged" in text
+        assert code == 2 and "x.tgz: not a tar.gz archive, or damaged" in text
+    with zipfile.ZipFile("x.tgz", "w") as archive:
+        for entry, content in good().items():
+            archive.writestr(entry, content)
+    assert "x.tgz: not a tar.gz archive" in submit(capsys, "voc12", "--check", "x.tgz")[1]
     code, text = submit(capsys, "voc12", "--check", "none.tgz")
     assert code == 2 and "none.tgz: cannot read the archive: No such file" in text
     code, text = submit(capsys, "voc12", "--check", "x.7z")
@@ -259,16 +264,16 @@ def test_links_and_archives_that_are_none(voc: Path, capsys) -> None:
 def test_archives_are_read_within_bounds(tmp_path: Path) -> None:
     bomb = tgz(str(tmp_path / "bomb.tgz"), {"a.png": bytes(5_000_000)})
     with pytest.raises(InputError, match=r"entry 'a.png' unpacks to more than 1\.0 MB"):
-        list(read_entries(bomb, Limits(1_000_000, 10_000_000)))
+        list(read_entries(bomb, ".tgz", Limits(1_000_000, 10_000_000)))
     many = tgz(str(tmp_path / "many.tgz"), {f"{k}.png": b"" for k in range(100)})
     with pytest.raises(InputError, match="it unpacks to more than 0.0 MB"):
-        list(read_entries(many, Limits(1000, 10_000)))
+        list(read_entries(many, ".tgz", Limits(1000, 10_000)))
     header = tarfile.TarInfo("x")
     header.type, header.size = tarfile.GNUTYPE_LONGNAME, 1 << 40  # tarfile would read a name of this length at once
     path = tmp_path / "name.tgz"
     path.write_bytes(gzip.compress(header.tobuf(tarfile.GNU_FORMAT) + bytes(10_000)))
     with pytest.raises(InputError, match="a header of 1099511627776 bytes"):
-        list(read_entries(path, Limits(1000, 10_000)))
+        list(read_entries(path, ".tgz", Limits(1000, 10_000)))
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,9 @@ _ENTRY_COST = 512
 #: a header of a tar, such as a long name, is read in one piece of at most so many bytes
 _LONGEST_HEADER = 1 << 20
 _PIECE = 1 << 18
+_MOST_PIECES_AFTER = 64
+#: the first bytes of each kind of archive, by suffix
+_STARTS = {".zip": (b"PK\3\4", b"PK\5\6"), ".tgz": (b"\x1f\x8b",)}
 
 
 class Entry(NamedTuple):
@@ -35,8 +38,13 @@ class Limits(NamedTuple):
     total: int
 
 
-def read_entries(archive: str | os.PathLike[str], limits: Limits) -> Iterator[Entry]:
-    """The entries of a zip, or of a tar (plain or gzip), in order, without folders.
+def read_entries(archive: str | os.PathLike[str], kind: str, limits: Limits) -> Iterator[Entry]:
+    """The entries of an archive, in order, without folders.
+
+    Args:
+        archive: the file, whatever its name is.
+        kind: ".zip" or ".tgz".
+        limits: how much it may unpack to.
 
     Raises:
         InputError: the archive is missing, damaged or of another kind, or unpacks to more than the limits.
@@ -45,16 +53,18 @@ def read_entries(archive: str | os.PathLike[str], limits: Limits) -> Iterator[En
     try:
         check_plain(archive)
         with open(archive, "rb") as raw:
-            start = raw.read(6)
+            start = raw.read(4)
             raw.seek(0)
-            zipped = start[:4] in (b"PK\3\4", b"PK\5\6")
-            yield from _within(name, limits, _zip_entries(raw) if zipped else _tar_entries(raw, start))
+            if not start.startswith(_STARTS[kind]):
+                raise ValueError("it does not begin like one")
+            yield from _within(name, limits, _zip_entries(raw) if kind == ".zip" else _tar_entries(raw))
     except InputError:
         raise
     except Exception as error:  # the libraries raise almost anything on damaged bytes
         if isinstance(error, OSError) and error.errno:
             raise InputError(f"{name}: cannot read the archive: {error.strerror}") from error
-        raise InputError(f"{name}: not a zip or tar.gz archive, or damaged: {reason_of(error)}") from error
+        what = "zip" if kind == ".zip" else "tar.gz"
+        raise InputError(f"{name}: not a {what} archive, or damaged: {reason_of(error)}") from error
 
 
 class _Member(NamedTuple):
@@ -105,8 +115,8 @@ def _zip_entries(raw: IO[bytes]) -> Iterator[_Member]:
             yield _Member(info.filename, info.file_size, kind, packed.open(info) if kind == "file" else None)
 
 
-def _tar_entries(raw: IO[bytes], start: bytes) -> Iterator[_Member]:
-    plain = gzip.GzipFile(fileobj=raw) if start[:2] == b"\x1f\x8b" else raw
+def _tar_entries(raw: IO[bytes]) -> Iterator[_Member]:
+    plain = gzip.GzipFile(fileobj=raw)
     with tarfile.open(fileobj=cast(IO[bytes], _Pieces(plain)), mode="r:") as tar:
         while (info := tar.next()) is not None:
             tar.members = []  # type: ignore[attr-defined]  # they would keep every entry
@@ -114,12 +124,21 @@ def _tar_entries(raw: IO[bytes], start: bytes) -> Iterator[_Member]:
                 continue
             kind = "file" if info.isreg() else "a link" if info.issym() or info.islnk() else "a device"
             yield _Member(info.name, info.size, kind, tar.extractfile(info) if kind == "file" else None)
+        _read_to_the_end(plain)
+
+
+def _read_to_the_end(stream: gzip.GzipFile) -> None:
+    """Read what follows the last entry, zeros, since the checksum comes after them."""
+    for _ in range(_MOST_PIECES_AFTER):
+        if not stream.read(_PIECE):
+            return
+    raise ValueError("it goes on after its end")
 
 
 class _Pieces:
     """A stream that is never read in one piece larger than a header: tarfile trusts the sizes that headers state."""
 
-    def __init__(self, stream: IO[bytes] | gzip.GzipFile) -> None:
+    def __init__(self, stream: gzip.GzipFile) -> None:
         self._stream = stream
         self.seek, self.tell, self.close = stream.seek, stream.tell, stream.close
 

@@ -76,7 +76,7 @@ def check_archive(
     Args:
         server: which server.
         images: id → (height, width) of every image of the test list.
-        archive: a .zip, .tgz or .tar.
+        archive: of the kind that the server takes.
         competition: the one that it has to be for; None: any.
         name: of the archive in messages.
 
@@ -87,7 +87,7 @@ def check_archive(
     check_suffix(server, name)
     checker = _Checker(server, images)
     with ThreadPoolExecutor(cpus()) as pool:
-        for entry, looked in _looked(pool, checker, read_entries(archive, _limits(images))):
+        for entry, looked in _looked(pool, checker, read_entries(archive, server.suffix, _limits(images))):
             checker.note(entry, looked)
     checker.finish(competition)
     checker.faults.refuse(name)

@@ -67,13 +67,14 @@ def write_archive(
     check_suffix(server, output)
     faults = Faults()
     paths = _paths(server, images, results, faults)
+    shown = {name: path.relative_to(results.folder).as_posix() for name, path in paths.items()}
     converter = _Converter(server, results)
     with replacing(output) as temporary:
         with _archive(server, temporary) as archive, ThreadPoolExecutor(cpus()) as pool:
             made = pool.map(lambda name: converter.convert(paths[name], images[name]), paths)
             for name, (content, found) in tracked(zip(paths, made, strict=True), "submit", len(paths)):
                 for kind, text in found:
-                    faults.add(kind, [paths[name].name + text])
+                    faults.add(kind, [shown[name] + text])
                 if not faults:
                     archive.add(server.entry.format(id=name, competition=competition), content)
         faults.refuse(results.folder)
@@ -106,7 +107,7 @@ class _Converter:
         self._values = server.values if results.label_ids else range(server.classes)
 
     def convert(self, path: Path, size: Size) -> tuple[bytes, PictureFaults]:
-        """The PNG for the archive, and what is wrong with the result; then it is empty."""
+        """The PNG for the archive, or nothing and what is wrong with the result."""
         with reading(path, "the result"):
             length = path.stat().st_size
         if length > size[0] * (size[1] + 1) + MARGIN:
