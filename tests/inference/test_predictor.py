@@ -163,13 +163,13 @@ def test_the_input_is_never_larger_than_a_region(eighth: Any) -> None:
         return run()
 
     predictor._net._run = recorded
-    predictor.probabilities(image_of(200, 260), Protocol((0.25, 1, 2), flip=True, tile=(65, 97)))
+    predictor.probabilities(image_of(200, 260), Protocol((0.25, 1, 1.25), flip=True, tile=(65, 97)))
     assert {shape[2:] for shape in shapes} == {(57, 65), (65, 97)}  # a quarter of the image is smaller than a region
 
 
 def test_memory_is_that_of_the_result_and_a_region(pixelwise: Any) -> None:
-    predictor, image = Predictor(pixelwise, Preprocessing(MEAN), kind="scores"), image_of(600, 800)
-    out = np.empty((4, 600, 800), np.float32)
+    predictor, image = Predictor(pixelwise, Preprocessing(MEAN), kind="scores"), image_of(400, 500)
+    out = np.empty((4, 400, 500), np.float32)
     predictor.probabilities(image[:40, :40])
     tracemalloc.start()
     found = predictor.probabilities(image, Protocol(flip=True, tile=64), out)

@@ -9,7 +9,9 @@ from typing import Any
 
 from .. import engine
 from ..errors import InputError
-from ..formats.definition import Definition, read_definition
+from ..formats import schema
+from ..formats.definition import Definition, definition_of, read_definition
+from ..formats.python_layers import to_native
 from ..inspection import infer_receptive_fields, infer_shapes
 from ..nets.input_sizes import ANY_SIZE, SizeRule
 from . import size_rule
@@ -56,15 +58,28 @@ def grid_of(definition: Definition, output: str) -> Grid:
         definition: a deploy net.
         output: the blob that is as large as the input for sizes that fit; a net without such sizes takes any size.
     """
+    native = _native(definition)
     try:
-        sizes = size_rule.found(definition, output)
+        sizes = size_rule.found(native, output)
     except InputError:
         sizes = ANY_SIZE
-    return Grid(sizes, _step(definition, sizes))
+    return Grid(sizes, _step(native, sizes))
+
+
+def _native(definition: Definition) -> Definition:
+    """The net with the layers of `deeplab_layers` as what they implement: an installed Caffe's own cannot be asked."""
+    param = schema.NetParameter()
+    param.CopyFrom(definition.param)
+    for layer in param.layer:
+        to_native(layer)
+    return definition_of(param, definition.source)
 
 
 def _step(definition: Definition, sizes: SizeRule) -> int:
-    """The least common multiple of all strides; that of the sizes where they are not whole multiples of pixels."""
-    fields = infer_receptive_fields(infer_shapes(definition))
+    """The least common multiple of all strides; that of the sizes if a layer's shape is not known."""
+    try:
+        fields = infer_receptive_fields(infer_shapes(definition))
+    except InputError:
+        return sizes.stride
     strides = {side.numerator for field in fields.values() for side in field.stride if side}
     return math.lcm(sizes.stride, *strides)

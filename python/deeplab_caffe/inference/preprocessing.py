@@ -68,19 +68,20 @@ class Preprocessing:
         planes = _planes(image, len(self.mean))
         if image.dtype == np.uint8:
             return np.stack([table[plane] for table, plane in zip(self._tables(), planes, strict=True)])
-        mean, factor = np.float32(self.mean), np.float32(self.scale)
-        return np.stack([(np.float32(plane) - m) * factor for plane, m in zip(planes, mean, strict=True)])
+        values = np.stack(planes).astype(np.float32)
+        return np.asarray((values - np.array(self.mean, np.float32)[:, None, None]) * np.float32(self.scale))
 
     def _tables(self) -> Float32:
         """(channels, 256): what each value becomes, in double precision as in the layer."""
-        means = np.asarray(np.float32(self.mean), np.float64)[:, None]
+        means = np.array(self.mean, np.float32).astype(np.float64)[:, None]
         return ((np.arange(256.0) - means) * np.float32(self.scale)).astype(np.float32)
 
 
 def _mean(stated: dict[str, Any], channels: int) -> tuple[float, ...]:
     """One number for each channel; the net itself refuses other counts."""
     given = stated.get("mean_value", ())
-    values = np.float32(list(given) if hasattr(given, "__len__") else [given]).tolist()
+    listed = list(given) if hasattr(given, "__len__") else [given]
+    values = [float(value) for value in np.array(listed, np.float32)]
     return tuple(values or [0.0]) * (channels if len(values) < 2 else 1)
 
 
@@ -97,7 +98,8 @@ def _planes(image: NDArray[Any], channels: int) -> list[NDArray[Any]]:
 
 def check_image(image: NDArray[Any]) -> None:
     """Raise InputError unless an array is an image: (H, W), (H, W, 1) or (H, W, 3), uint8 or float."""
-    shape, kind = getattr(image, "shape", ()), getattr(image, "dtype", None)
+    shape: tuple[int, ...] = getattr(image, "shape", ())
+    kind = getattr(image, "dtype", None)
     fits = len(shape) in (2, 3) and 0 not in shape and (len(shape) == 2 or shape[2] in (1, 3))
     if not fits or kind is None or not (kind == np.uint8 or kind.kind == "f"):
         hint = "; remove the alpha channel: image[:, :, :3]" if len(shape) == 3 and shape[2] == 4 else ""

@@ -71,7 +71,8 @@ def spans(length: int, tile: int | None, overlap: float, grid: Grid) -> list[Spa
     size = grid.sizes.up(tile) if tile is not None else whole
     if size >= whole:
         return [Span(0, whole, 0, length)]
-    begins = _begins(whole - size, size - math.ceil(overlap * size), grid.step)
+    step = grid.step if grid.step <= size else grid.sizes.stride  # regions must touch each other
+    begins = _begins(whole - size, size - math.ceil(overlap * size), step)
     shared = [before + size - begin for before, begin in zip(begins, begins[1:], strict=False)]
     margins = [0, *(count // 4 for count in shared), 0]
     found = [

@@ -54,7 +54,7 @@ class RunningNet:
         data[...] = 0
         data[0, :, :height, :width] = values
         for name in self._sizes:
-            self.net.blobs[name].data[...] = np.float32([height, width]).reshape(1, 1, 1, 2)
+            self.net.blobs[name].data[...] = np.array([height, width], np.float32).reshape(1, 1, 1, 2)
         return np.asarray(self._run()[0])
 
 
