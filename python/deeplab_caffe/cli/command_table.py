@@ -37,6 +37,7 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
         ("evaluate", "run_stages", "mean IoU before and after the CRF"),
         ("report", "run_stages", "write a page with scores and pictures"),
         ("all", "run_stages", "run all stages in order; finished and unchanged ones are skipped"),
+        ("submit", "submit", "write or check the archive of results for a test server: voc12, cityscapes"),
     ],
     "CRF": [
         ("crf-search", "crf_search", "search CRF parameters for any score maps, on one machine or many"),

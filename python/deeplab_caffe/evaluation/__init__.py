@@ -12,6 +12,7 @@ from .confusion import (
     mean_iou,
 )
 from .figures import bars, colour_labels, overlay, png, side_by_side
+from .galleries import ClassBeliefs, Gallery, attention_gallery, belief_gallery, edge_gallery
 from .report_page import Example, Report, examples_strip, write_report
 from .score_figures import confusion_picture, trimap_curves, trimap_picture
 from .scoring import Counts, ImageScore, Pair, count_pairs, refuse
@@ -22,8 +23,10 @@ from .trimap import BandScore, Trimap, band_scores, border_distance
 __all__ = [
     "MEAN_IOU_RULE",
     "BandScore",
+    "ClassBeliefs",
     "Counts",
     "Example",
+    "Gallery",
     "ImageScore",
     "Pair",
     "Report",
@@ -31,8 +34,10 @@ __all__ = [
     "TrainLog",
     "TrainingStage",
     "Trimap",
+    "attention_gallery",
     "band_scores",
     "bars",
+    "belief_gallery",
     "border_distance",
     "class_ious",
     "colour_labels",
@@ -41,6 +46,7 @@ __all__ = [
     "confusion_picture",
     "count_pairs",
     "differing_classes",
+    "edge_gallery",
     "examples_strip",
     "gain_interval",
     "gain_intervals",

@@ -70,6 +70,30 @@ def check_list(dataset: Dataset, name: str, entries: Sequence[ListEntry], traine
     return LabelCounts(where(dataset, name), files, dataset.classes, dataset.ignore_label, trained, paths)
 
 
+def check_images(dataset: Dataset, name: str, entries: Sequence[ListEntry]) -> None:
+    """Check the images of a list without labels, as `check_list` does.
+
+    Raises:
+        InputError: an image is damaged, or images are not upright and the data set does not say whether to turn them;
+            names list and line.
+    """
+
+    def look(entry: ListEntry) -> ImageHeader:
+        path = dataset.path_of(entry.image)
+        try:
+            check_complete(path)
+            return image_header(path)
+        except InputError as error:
+            raise InputError(f"{dataset.lists[name]}:{entry.line}: {error}") from None
+
+    with ThreadPoolExecutor(max(2, cpus())) as pool:
+        found = list(tracked(pool.map(look, entries), f"images of {name}", len(entries), unit="image"))
+    turned = [(entry, header) for entry, header in zip(entries, found, strict=True) if header.orientation != 1]
+    if turned and not dataset.exif:
+        entry, header = turned[0]
+        raise _not_upright(dataset, name, f"{len(turned)} of {len(entries)}", entry, header.orientation)
+
+
 def where(dataset: Dataset, name: str) -> str:
     """A list in messages."""
     return f"list '{name}' ({dataset.lists[name]})"
@@ -95,9 +119,16 @@ def _check_orientation(dataset: Dataset, name: str, entries: Sequence[ListEntry]
     fits = {key: all(s.fits(upright) for _, s in turned) for key, upright in (("apply", True), ("ignore", False))}
     key = next((key for key in fits if list(fits.values()).count(True) == 1 and fits[key]), None)
     hint = f' The sizes of the labels say: exif = "{key}".' if key else ""
-    raise InputError(
-        f"{where(dataset, name)}: {len(turned)} of {len(entries)} images have an EXIF orientation other than 1, such "
-        f"as {dataset.path_of(entry.image)} in line {entry.line} (orientation {seen.image.orientation}): most programs "
+    count = f"{len(turned)} of {len(entries)}"
+    raise _not_upright(dataset, name, count, entry, seen.image.orientation, hint)
+
+
+def _not_upright(
+    dataset: Dataset, name: str, count: str, entry: ListEntry, orientation: int, hint: str = ""
+) -> InputError:
+    return InputError(
+        f"{where(dataset, name)}: {count} images have an EXIF orientation other than 1, such "
+        f"as {dataset.path_of(entry.image)} in line {entry.line} (orientation {orientation}): most programs "
         f"show them turned. State in {dataset.file} on which pixels the labels were drawn: "
         f'exif = "apply" on the turned image, exif = "ignore" on the pixels as stored.{hint} Or turn the files '
         "themselves, for instance by: mogrify -auto-orient FILE"

@@ -3,7 +3,7 @@
 from ..formats.signature import is_untouched, made_by, signed_anew
 from .blocks import Spec, Style
 from .generate import check_options, experiment_folder, generate, list_names, prototxt_folder, trained_weights
-from .generated_files import SUMS, WriteResult, generated_pairs, regenerated, sum_lines, write_files
+from .generated_files import SUMS, WriteResult, generated_pairs, regenerated, stated_command, sum_lines, write_files
 from .input_sizes import SizeRule
 from .model_names import full_name, initial_weights, look_up, published_names, starts_from, target
 from .net_context import NetContext, Role
@@ -45,6 +45,7 @@ __all__ = [
     "regenerated",
     "signed_anew",
     "starts_from",
+    "stated_command",
     "sum_lines",
     "target",
     "trained_weights",

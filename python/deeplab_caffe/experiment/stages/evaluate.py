@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from ...crf.search import SearchResult
 from ...errors import InputError
 from ...evaluation import Counts, Scores, Trimap, score_files, trimap_curves
 from ...evaluation.trimap import BandScore
@@ -18,6 +17,7 @@ from ..fingerprints import file_states
 from ..folder import Experiment
 from ..results import read_json
 from ..scoring import count_folder
+from .crf import is_used
 
 #: the two results of an experiment, as tables and curves name them
 WHEN = {"before": "before CRF", "after": "after CRF"}
@@ -31,6 +31,12 @@ def evaluate_inputs(experiment: Experiment) -> Sequence[Any]:
     trimap = chosen_trimap(experiment)
     bands = [] if trimap is None else [["trimap", trimap.source, *trimap.widths]]
     return [dataset.classes, file_states(labels), file_states(results), *bands]
+
+
+def without_labels(experiment: Experiment) -> str | None:
+    """Why there is nothing to score, or None."""
+    name = experiment.test_list
+    return None if experiment.has_labels(name) else f"skipped, the list '{name}' has no labels, so there are no scores"
 
 
 def evaluate_outputs(experiment: Experiment) -> list[Path]:
@@ -61,7 +67,7 @@ def evaluate(experiment: Experiment) -> None:
     """Score the labels before and after the CRF, each with one confusion matrix over the whole list."""
     dataset, name, trimap = experiment.dataset(), experiment.test_list, chosen_trimap(experiment)
     counts = {"before": count_folder(dataset, name, experiment.result(name), trimap)}
-    if SearchResult.load(experiment.search_result).helps:
+    if is_used(experiment):
         counts["after"] = count_folder(dataset, name, experiment.result(name, crf=True), trimap)
     record: dict[str, Any] = {"dataset": dataset.name, "dataset_file": str(experiment.prepared_dataset), "list": name}
     for when in WHEN:
