@@ -17,8 +17,13 @@ from deeplab_caffe import cli, inference
 from deeplab_caffe.crf import resize_scores
 from deeplab_caffe.crf.search import SearchResult, SearchSpace
 from deeplab_caffe.data import read_image, read_label
+from deeplab_caffe.data.score_kinds import kind_of
+from deeplab_caffe.errors import InputError
+from deeplab_caffe.experiment import create, demo, published
 from deeplab_caffe.experiment.stages import search
-from experiment.fake_voc import make_fake_voc
+from deeplab_caffe.experiment.testing import Testing as Settings
+from deeplab_caffe.nets import GeneratorOptions
+from experiment.fake_voc import ROOT, make_fake_voc
 
 #: a net that trains in a moment
 TINY = [
@@ -120,11 +125,13 @@ def test_weights_by_hand(voc: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _done("scores/val")["stage"] == "2"
     assert "was trained on 3 of the 3 images of 'val'" in capsys.readouterr().err
     shutil.copy(STAGE1, "mine.caffemodel")
-    assert deeplab("all", "--test-set", "test", "--weights", "mine.caffemodel") == 0
+    for stage in ("train", "train2", "test"):
+        assert deeplab(stage, "--test-set", "test", "--weights", "mine.caffemodel") == 0
     assert _done("scores/test")["weights"] == "mine.caffemodel" and _done("scores/test")["stage"] == ""
     out = capsys.readouterr().out
-    assert "== train: skipped, --weights mine.caffemodel is tested" in out and "given by --weights" in out
-    assert "mine.caffemodel" in (EXP / "report/index.html").read_text()
+    for stage in ("train", "train2"):
+        assert f"== {stage}: skipped, --weights mine.caffemodel is tested" in out
+    assert "test val: mine.caffemodel (given by --weights)" in out
 
 
 def test_without_a_finished_second_stage_it_is_said(voc: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -183,6 +190,7 @@ def test_scales_mirrored_images_and_regions(voc: Path, capsys: pytest.CaptureFix
         assert np.array_equal(found.argmax(0), labels)
         stored = np.load(EXP / "scores/test" / f"{name}.npy")
         assert stored.dtype == np.float16 and stored.nbytes < found.nbytes / 20
+        assert kind_of(stored, name) == "log-probabilities"  # what deeplab crf sees in them
         again = np.exp(resize_scores(stored, labels.shape))
         assert np.abs(again - found).max() < 0.1
     assert words in (EXP / "report/index.html").read_text()
@@ -261,10 +269,44 @@ def test_results_of_earlier_versions_are_read(voc: Path) -> None:
 
 
 def _experiment() -> Any:
-    from deeplab_caffe.experiment import published
-    from deeplab_caffe.nets import GeneratorOptions
-
     return published("voc12/largefov", GeneratorOptions(test_set="test"))
+
+
+# -- settings
+
+
+def test_the_demo_remembers_how_it_is_tested(tmp_path: Path) -> None:
+    folder = str(tmp_path / "exp")
+    create.remember(demo(folder=folder, testing=Settings(scales=(0.5, 1), tile=(65, 97), preset="DeepLab")))
+    kept = demo(folder=folder, testing=Settings(flip=True))
+    assert kept.testing == Settings((0.5, 1), True, (65, 97), preset="DeepLab")
+    assert kept.command.endswith(f"--exp {folder} --scales 0.5,1 --flip --tile 65x97 --preset DeepLab")
+    create.remember(kept)
+    assert demo(folder=folder, forget=["scales", "preset"]).testing == Settings(flip=True, tile=(65, 97))
+    with pytest.raises(InputError, match="--forget weights: .* saved are: flip, tile"):
+        demo(folder=folder, forget=["weights"])
+
+
+def test_settings_of_the_demo_that_are_no_longer_valid(tmp_path: Path) -> None:
+    folder = tmp_path / "exp"
+    weights = tmp_path / "w.caffemodel"
+    weights.write_bytes(b"")
+    create.remember(demo(folder=str(folder), testing=Settings(weights=str(weights))))
+    weights.unlink()
+    with pytest.raises(
+        InputError, match=r"experiment.json: invalid \(--weights .*: there is no such file\); remove it"
+    ):
+        demo(folder=str(folder))
+    assert demo(folder=str(folder), forget=["weights"]).testing == Settings()
+
+
+def test_regions_are_the_default_where_a_paper_tests_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert published("cityscapes/resnet101_aspp").testing.tile == (513, 513)
+    assert published("cityscapes/resnet101_aspp", testing=Settings(overlap=0.5)).testing.protocol.overlap == 0.5
+    assert published("cityscapes/resnet101_aspp", testing=Settings(tile="none")).testing.protocol.is_plain
+    for name in ("cityscapes/v3_resnet101_aspp", "voc12/resnet101_msc_aspp"):
+        assert published(name).testing.protocol.is_plain
 
 
 # -- output stride

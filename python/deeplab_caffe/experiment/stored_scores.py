@@ -84,5 +84,5 @@ def thinned(probabilities: Float32) -> NDArray[np.float16]:
         (2, 2, 3)
     """
     height, width = (-(-(side - 1) // STEP) + 1 for side in probabilities.shape[1:])
-    maps = resize_scores(np.maximum(probabilities, np.finfo(np.float32).tiny), (height, width))
-    return np.log(maps).astype(np.float16)
+    maps = resize_scores(probabilities, (height, width))
+    return np.log(np.maximum(maps, np.finfo(np.float32).tiny)).astype(np.float16)
