@@ -13,7 +13,15 @@ from typing import Any
 
 from ..errors import InputError
 from ..formats.prototxt import Document
-from ..nets import GeneratorOptions, Result, command_line, made_with, other_output_stride, published_numbers
+from ..nets import (
+    GeneratorOptions,
+    Result,
+    command_line,
+    made_with,
+    other_output_stride,
+    published_images,
+    published_numbers,
+)
 from ..reading import reading
 from .folder import Experiment
 from .hand_edits import hand_edits
@@ -54,7 +62,8 @@ def ledger_results(experiment: Experiment, hardware: str = "", note: str = "") -
     record = read_json(experiment.evaluation)
     with reading(experiment.evaluation, damaged="damaged; run the stage evaluate again, with --force"):
         split = str(record["list"])
-        scores = {crf: record[when]["mean_iou"] for crf, when in ((False, "before"), (True, "after")) if record[when]}
+        found = [(crf, record[when]) for crf, when in ((False, "before"), (True, "after"))]
+        scores = {crf: f"{100 * float(each['mean_iou']):.2f}" for crf, each in found if each}
         name = f"{record['dataset']}/{experiment.name.partition('/')[2]}"
         written = datetime.date.fromtimestamp(experiment.evaluation.stat().st_mtime)
     made = Result(
@@ -67,10 +76,10 @@ def ledger_results(experiment: Experiment, hardware: str = "", note: str = "") -
         versions=_versions(),
         output_stride=other_output_stride(name, _options(experiment, "test").test_output_stride),
         options=" ".join(_differing(experiment)),
-        note="; ".join([*[note] * bool(note), *_edits(experiment)]),
+        note="; ".join([*[note] * bool(note), *_edits(experiment), *_other_list(experiment, name, split)]),
         **_passes(experiment, split),
     )
-    return _published([replace(made, crf=crf, value=f"{100 * float(value):.2f}") for crf, value in scores.items()])
+    return _published([replace(made, crf=crf, value=value) for crf, value in scores.items()])
 
 
 def _published(results: list[Result]) -> list[Result]:
@@ -106,6 +115,16 @@ def _differing(experiment: Experiment) -> list[str]:
 def _edits(experiment: Experiment) -> list[str]:
     edits = hand_edits(experiment)
     return [f"edited by hand: {', '.join(Path(path).name for path in edits)}"] if edits else []
+
+
+def _other_list(experiment: Experiment, name: str, split: str) -> list[str]:
+    """A remark if the list has not as many images as the published one."""
+    wanted = published_images(name.partition("/")[0], split)
+    file = experiment.dataset().lists.get(split)
+    if wanted is None or file is None or not file.is_file():
+        return []
+    count = len(experiment.dataset().entries(split, needs_label=False))
+    return [f"images in the list: {count}, published: {wanted}"] if count != wanted else []
 
 
 def _passes(experiment: Experiment, split: str) -> dict[str, Any]:

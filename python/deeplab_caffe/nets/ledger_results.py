@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -61,13 +62,18 @@ def _protocol(row: Result | PublishedNumber) -> tuple[Any, ...]:
     return row.name or "", row.split, row.crf, row.of, row.output_stride, row.scales, row.flip
 
 
-#: the type of each field's value in TOML
-_TYPES: dict[str, tuple[type, ...]] = {
-    "crf": (bool,),
-    "flip": (bool,),
-    "output_stride": (int,),
-    "scales": (list,),
+def _is_numbers(value: Any) -> bool:
+    return isinstance(value, list) and all(type(item) in (int, float) for item in value)
+
+
+#: what each key of a result is, in TOML; those that are not here are texts
+_KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "crf": (lambda value: isinstance(value, bool), "true or false"),
+    "flip": (lambda value: isinstance(value, bool), "true or false"),
+    "output_stride": (lambda value: type(value) is int, "a whole number"),
+    "scales": (_is_numbers, "numbers, as in [0.5, 1]"),
 }
+_TEXT = (lambda value: isinstance(value, str), "text in quotes")
 _KEYS = [field.name for field in fields(Result)]
 _NEEDED = _KEYS[:7]
 
@@ -89,12 +95,13 @@ def _result(path: str | os.PathLike[str], number: int, row: dict[str, Any]) -> R
     where = f"{os.fspath(path)}: result {number}"
     for key, value in row.items():
         if key not in _KEYS:
-            raise InputError(f"{where}: unknown key '{key}'{did_you_mean(key, _KEYS, f'; known are: {_KEYS}')}")
-        wanted = _TYPES.get(key, (str,))
-        if type(value) not in wanted:
-            raise InputError(f"{where}: {key} = {value!r}; expected {' or '.join(t.__name__ for t in wanted)}")
+            known = f"; known are: {', '.join(_KEYS)}"
+            raise InputError(f"{where}: unknown key '{key}'{did_you_mean(key, _KEYS, known)}")
+        is_valid, wanted = _KINDS.get(key, _TEXT)
+        if not is_valid(value):
+            raise InputError(f"{where}: {key} = {textwrap.shorten(repr(value), 200)}; expected {wanted}")
     if missing := [key for key in _NEEDED if key not in row]:
-        raise InputError(f"{where}: no {', '.join(missing)}")
+        raise InputError(f"{where}: {', '.join(missing)} missing")
     return Result(**{**row, "scales": tuple(float(scale) for scale in row.get("scales", ()))})
 
 

@@ -156,15 +156,10 @@ def published_scores(
         ([], [])
     """
     dataset = look_up(name)[0]
-    if images is not None and _images(dataset, split) not in (None, images):
+    if images is not None and published_images(dataset, split) not in (None, images):
         return []
-    tested = (
-        split,
-        crf,
-        other_output_stride(name, output_stride),
-        () if tuple(scales) == (1,) else tuple(scales),
-        flip,
-    )
+    scales = () if tuple(scales) == (1,) else tuple(scales)
+    tested = (split, crf, other_output_stride(name, output_stride), scales, flip)
     found: dict[str, PublishedNumber] = {}
     for number in published_numbers(name.partition("/")[2]):
         own = (number.split, number.crf, number.output_stride, number.scales, number.flip)
@@ -180,7 +175,12 @@ def other_output_stride(name: str, output_stride: int | None) -> int | None:
     return None if output_stride == trained else output_stride
 
 
-def _images(dataset: str, split: str) -> int | None:
-    """How many images the published list of a data set has; None if that is not known."""
+def published_images(dataset: str, split: str) -> int | None:
+    """How many images the published list of a data set has; None if that is not known.
+
+    Example:
+        >>> published_images("voc12", "val"), published_images("voc12", "train")
+        (1449, None)
+    """
     count = _contents()["images"].get(dataset, {}).get(split)
     return None if count is None else int(count)

@@ -83,7 +83,7 @@ def _cascades(depth: int, grids: Sequence[MultiGrid], table: int) -> dict[str, V
 def _best(table: int, words: str, config: V3Config | None = None, **recipe: Any) -> Variant:
     """The row of the best net trained in another way. words: what differs; recipe: fields of stage 1 that do."""
     row = _row(config or _BEST, table, recipes=(replace(_STAGE1, **recipe),))
-    crops = {"adapted": {"voc12": {"crop": recipe["crop"]}}} if "crop" in recipe else {}
+    crops: dict[str, Any] = {"adapted": {"voc12": {"crop": recipe["crop"]}}} if "crop" in recipe else {}
     return replace(row, title=f"{row.title}, {words}", **crops)
 
 

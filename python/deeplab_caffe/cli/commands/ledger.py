@@ -21,9 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--results", metavar="FILE", default=str(RESULTS), help="our results (%(default)s)")
     text = "append the scores of this experiment to the results first, such as voc_largefov; its stage evaluate has run"
     parser.add_argument("--add", metavar="NAME", help=text)
-    parser.add_argument(
-        "--exp", metavar="FOLDER", help="with --add: its folder (exper/<data set>/<model>)"
-    )
+    parser.add_argument("--exp", metavar="FOLDER", help="with --add: its folder (exper/<data set>/<model>)")
     text = "with --add: what it was trained and tested on (the GPU or the processor of this machine)"
     parser.add_argument("--hardware", metavar="TEXT", default="", help=text)
     parser.add_argument("--note", metavar="TEXT", default="", help="with --add: what else has to be known")
