@@ -79,6 +79,14 @@ def test_other_settings_are_named(place):
     assert in_ledger("with `--iterations 100`; a try; edited by hand: train.prototxt")
 
 
+def test_regions_and_given_weights_are_named(place):
+    words = "scale 1; regions of 513 x 513 pixels (H x W), overlap 0.25"
+    evaluated("cityscapes/resnet101", done={"protocol": words, "stage": "", "weights": "models/mine.caffemodel"})
+    assert main(["ledger", "--add", "cityscapes_resnet101"]) == 0
+    (result,) = read_results()
+    assert result.note == "tested in regions of 513 x 513 pixels (H x W), overlap 0.25; weights mine.caffemodel"
+
+
 def test_another_list_is_named(place):
     folder = place / "data" / "VOCdevkit" / "VOC2012" / "list"
     folder.mkdir(parents=True)
@@ -90,7 +98,7 @@ def test_another_list_is_named(place):
 
 def test_how_it_was_tested(place):
     six = [0.5, 0.75, 1, 1.25, 1.5, 1.75]
-    protocol = {"protocol": {"scales": six, "flip": True}}
+    protocol = {"protocol": "scales 0.5, 0.75, 1, 1.25, 1.5, 1.75; mirrored too", "stage": "1", "weights": "w"}
     evaluated("voc12/v3_resnet101_aspp", "--test-output-stride", "8", done=protocol)
     assert main(["ledger", "--add", "voc_v3_resnet101_aspp"]) == 0
     (result,) = read_results()  # v3 has no scores after a CRF
@@ -111,8 +119,9 @@ def test_how_it_was_tested(place):
             [],
             "voc12/largefov on the list 'train' (output stride as trained, scales 1, no flip): no pub",
         ),
-        ({"done": {"protocol": {"scales": [0.5, 1]}}}, [], "(output stride as trained, scales 0.5,1, no flip): no pub"),
-        ({"done": {"protocol": 3}}, [], "exper/voc12/largefov/result/val/done.json: damaged"),
+        ({"done": {"protocol": "scales 0.5, 1"}}, [], "(output stride as trained, scales 0.5,1, no flip): no pub"),
+        ({"done": {"protocol": "scale 1..5"}}, [], "exper/voc12/largefov/result/val/done.json: damaged"),
+        ({"done": {"protocol": "x"}}, [], "exper/voc12/largefov/result/val/done.json: damaged"),
         ({}, ["--exp", "exper/other"], "exper/other/evaluation.json: cannot read the file"),
     ],
 )

@@ -6,6 +6,7 @@ import datetime
 import importlib.metadata
 import os
 import platform
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -17,10 +18,10 @@ from ..nets import (
     GeneratorOptions,
     Result,
     command_line,
-    made_with,
     other_output_stride,
     published_images,
     published_numbers,
+    stated_command,
 )
 from ..reading import reading
 from .folder import Experiment
@@ -66,6 +67,8 @@ def ledger_results(experiment: Experiment, hardware: str = "", note: str = "") -
         scores = {crf: f"{100 * float(each['mean_iou']):.2f}" for crf, each in found if each}
         name = f"{record['dataset']}/{experiment.name.partition('/')[2]}"
         written = datetime.date.fromtimestamp(experiment.evaluation.stat().st_mtime)
+    passes = _passes(experiment, split)
+    remarks = [note, passes.pop("note"), *_edits(experiment), *_other_list(experiment, name, split)]
     made = Result(
         name=name,
         split=split,
@@ -76,8 +79,8 @@ def ledger_results(experiment: Experiment, hardware: str = "", note: str = "") -
         versions=_versions(),
         output_stride=other_output_stride(name, _options(experiment, "test").test_output_stride),
         options=" ".join(_differing(experiment)),
-        note="; ".join([*[note] * bool(note), *_edits(experiment), *_other_list(experiment, name, split)]),
-        **_passes(experiment, split),
+        note="; ".join(filter(None, remarks)),
+        **passes,
     )
     return _published([replace(made, crf=crf, value=value) for crf, value in scores.items()])
 
@@ -102,7 +105,7 @@ def _published(results: list[Result]) -> list[Result]:
 
 def _options(experiment: Experiment, role: str) -> GeneratorOptions:
     """The options that a net on disk was made with."""
-    return made_with(Document.read(experiment.prototxt / f"{role}.prototxt"))[1]
+    return stated_command(Document.read(experiment.prototxt / f"{role}.prototxt"))[1]
 
 
 def _differing(experiment: Experiment) -> list[str]:
@@ -127,13 +130,22 @@ def _other_list(experiment: Experiment, name: str, split: str) -> list[str]:
     return [f"images in the list: {count}, published: {wanted}"] if count != wanted else []
 
 
+#: how `done.json` words a test: scales, mirrored images, regions
+_TESTED = re.compile(r"scales? (?P<scales>[\d., ]+)(?P<flip>; mirrored too)?(?P<rest>; .*)?")
+
+
 def _passes(experiment: Experiment, split: str) -> dict[str, Any]:
-    """Scales and flips of the test, as the stage `test` left them beside its results."""
-    record = read_json(experiment.result(split) / DONE)
-    with reading(experiment.result(split) / DONE, damaged="damaged; run the stage test again, with --force"):
-        protocol = record.get("protocol") or {}
-        scales = tuple(float(scale) for scale in protocol.get("scales", ()))
-        return {"scales": () if scales == (1,) else scales, "flip": bool(protocol.get("flip", False))}
+    """Scales and flips of the test, and a remark on the rest, as the stage `test` left them beside its results."""
+    path = experiment.result(split) / DONE
+    record = read_json(path)
+    match = _TESTED.fullmatch(str(record.get("protocol") or "scale 1"))
+    if match is None:
+        raise InputError(f"{path}: damaged; run the stage test again, with --force")
+    with reading(path, damaged="damaged; run the stage test again, with --force"):
+        scales = tuple(float(scale) for scale in match["scales"].split(","))
+    given = [f"weights {Path(str(record['weights'])).name}"] if record.get("stage") == "" else []
+    rest = [f"tested in {match['rest'].removeprefix('; ')}"] if match["rest"] else []
+    return {"scales": () if scales == (1,) else scales, "flip": bool(match["flip"]), "note": "; ".join(rest + given)}
 
 
 # -- what it was run on and with

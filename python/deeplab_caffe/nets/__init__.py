@@ -3,7 +3,7 @@
 from ..formats.signature import is_untouched, made_by, signed_anew
 from .blocks import Spec, Style
 from .generate import check_options, experiment_folder, generate, list_names, prototxt_folder, trained_weights
-from .generated_files import SUMS, WriteResult, generated_pairs, made_with, regenerated, sum_lines, write_files
+from .generated_files import SUMS, WriteResult, generated_pairs, regenerated, stated_command, sum_lines, write_files
 from .input_sizes import SizeRule
 from .ledger import ledger_page
 from .ledger_results import RESULTS, Result, append_results, read_results
@@ -56,7 +56,6 @@ __all__ = [
     "list_names",
     "look_up",
     "made_by",
-    "made_with",
     "other_output_stride",
     "prototxt_folder",
     "published_images",
@@ -68,6 +67,7 @@ __all__ = [
     "regenerated",
     "signed_anew",
     "starts_from",
+    "stated_command",
     "sum_lines",
     "target",
     "trained_weights",

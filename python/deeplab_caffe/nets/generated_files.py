@@ -164,18 +164,18 @@ def _as_generated(name: str) -> str:
 
 def _by_its_command(document: Document) -> dict[str, str]:
     """All files that the command in a file's header makes."""
-    name, options = made_with(document)
+    name, options = stated_command(document)
     try:
         return generate(name, options)
     except InputError as error:
         raise InputError(f"{document.filename}: {error}") from None
 
 
-def made_with(document: Document) -> tuple[str, GeneratorOptions]:
-    """The model, `<data set>/<model>`, and the options that a generated file was made with, as its header says.
+def stated_command(document: Document) -> tuple[str, GeneratorOptions]:
+    """The model, `<data set>/<model>`, and the options of the command in a generated file's header.
 
     Raises:
-        InputError: the file has no such header, or an option is unknown or invalid.
+        InputError: the header names no command, or one that cannot be read.
     """
     command = made_by(document.text)
     if command is None:
