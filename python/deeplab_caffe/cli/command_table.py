@@ -24,6 +24,7 @@ class Command(NamedTuple):
 _ROWS: dict[str, list[tuple[str, str, str]]] = {
     "models": [
         ("list", "model_list", "list the models: parameters, field of view, published score, data sets"),
+        ("ledger", "ledger", "write the page of published numbers, how to reproduce each, and ours"),
         ("prototxt all", "prototxt_all", "write the nets of every model, and the sums of all"),
     ],
     "stages of an experiment": [
