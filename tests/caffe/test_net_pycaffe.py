@@ -267,7 +267,7 @@ def test_a_definition_may_carry_its_weights(net):
     assert net(text % blobs).forward(x=np.array([[1, 10]]))["y"].tolist() == [[48]]
     with pytest.raises(InputError, match=r"parameter 0 in the definition is \(2, 1\), wanted \(1, 2\)"):
         net(text % "blobs { shape { dim: 2 dim: 1 } data: [3, 4] }")
-    with pytest.raises(InputError, match=r"layer 'ip': 1 values for a blob of shape \(2, 1\)"):
+    with pytest.raises(InputError, match=r"blobs: 1 values for a blob of shape \(2, 1\)"):
         net(text % "blobs { shape { dim: 2 dim: 1 } data: [3] }")
 
 
