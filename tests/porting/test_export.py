@@ -25,7 +25,9 @@ from deeplab_caffe.porting.export.torch_source import TorchSource
 from deeplab_caffe.porting.export.verification import verify
 
 onnx_model = pytest.importorskip("onnx") and pytest.importorskip("deeplab_caffe.porting.export.onnx_model")
-pytest.importorskip("onnxruntime")
+onnxruntime = pytest.importorskip("onnxruntime")
+#: older ones count pixels outside of the image in windows that ceil_mode adds, against ONNX's definition
+_COUNTS_WRONG = tuple(map(int, onnxruntime.__version__.split(".")[:2])) < (1, 29)
 
 #: (layers between `data` (2, 3, 17, 17) and `y`): every type and option that is exported
 LAYERS = {
@@ -126,6 +128,8 @@ def runners(net: caffe.Net) -> list:
 
 @pytest.mark.parametrize("layers", NETS.values(), ids=NETS)
 def test_layers_agree(tmp_path: Path, layers: str) -> None:
+    if _COUNTS_WRONG and layers == NETS["average of 2"]:
+        pytest.skip("this onnxruntime computes averages in windows at the border wrongly")
     net = build(tmp_path, layers)
     sizes = (
         [(17, 17)] if "InnerProduct" in layers or "Reshape" in layers or "axis: 2" in layers else [(17, 17), (25, 33)]
