@@ -237,9 +237,22 @@ def test_a_preset_needs_no_search(voc: Path, capsys: pytest.CaptureFixture[str])
     assert "preset DeepLab-MSc" in (EXP / "report/index.html").read_text()
 
 
-def test_a_preset_on_val_is_scored(voc: Path) -> None:
+def test_a_preset_on_val_is_scored(
+    voc: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert deeplab("all", "--preset", "DeepLab-MSc") == 0
     assert json.loads((EXP / "evaluation.json").read_text())["after"]["mean_iou"] >= 0
+    assert "published (" not in capsys.readouterr().out  # of another list than this short one
+
+    count = len(Path("data/VOCdevkit/VOC2012/list/val.txt").read_text().splitlines())
+    monkeypatch.setattr("deeplab_caffe.nets.published.published_images", lambda *of: count)
+    assert deeplab("evaluate", "--force") == 0 and deeplab("report", "--force") == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if " published (" in line]
+    assert [line.split(" published")[0] for line in lines] == [
+        *("mean IoU before the CRF: 65.88", "mean IoU before the CRF: 65.76", "mean IoU after the CRF: 69.84")
+    ]
+    assert all("; trained with --crop 33 " in line and "unlike the published one" in line for line in lines)
+    assert lines[0].replace("+", "&#43;") in (EXP / "report/index.html").read_text().replace("+", "&#43;")
 
 
 def test_without_labels_to_search_on(voc: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,10 +65,10 @@ def ledger_results(experiment: Experiment, hardware: str = "", note: str = "") -
         split = str(record["list"])
         found = [(crf, record[when]) for crf, when in ((False, "before"), (True, "after"))]
         scores = {crf: f"{100 * float(each['mean_iou']):.2f}" for crf, each in found if each}
-        name = f"{record['dataset']}/{experiment.name.partition('/')[2]}"
+        name = scored_name(experiment)
         written = datetime.date.fromtimestamp(experiment.evaluation.stat().st_mtime)
-    passes = _passes(experiment, split)
-    remarks = [note, passes.pop("note"), *_edits(experiment), *_other_list(experiment, name, split)]
+    way = passes(experiment, split)
+    remarks = [note, way.pop("note"), *_edits(experiment), *_other_list(experiment, name, split)]
     made = Result(
         name=name,
         split=split,
@@ -77,10 +77,10 @@ def ledger_results(experiment: Experiment, hardware: str = "", note: str = "") -
         date=written.isoformat(),
         commit=_commit(),
         versions=_versions(),
-        output_stride=other_output_stride(name, _options(experiment, "test").test_output_stride),
-        options=" ".join(_differing(experiment)),
+        output_stride=tested_output_stride(experiment),
+        options=" ".join(trained_otherwise(experiment)),
         note="; ".join(filter(None, remarks)),
-        **passes,
+        **way,
     )
     return _published([replace(made, crf=crf, value=value) for crf, value in scores.items()])
 
@@ -103,12 +103,22 @@ def _published(results: list[Result]) -> list[Result]:
 # -- how it was trained and tested
 
 
+def scored_name(experiment: Experiment) -> str:
+    """`<data set>/<model>`, by the name that the data set's description states."""
+    return f"{experiment.dataset().name}/{experiment.name.partition('/')[2]}"
+
+
+def tested_output_stride(experiment: Experiment) -> int | None:
+    """The output stride of the test net; None if it is the one that the net was trained at."""
+    return other_output_stride(scored_name(experiment), _options(experiment, "test").test_output_stride)
+
+
 def _options(experiment: Experiment, role: str) -> GeneratorOptions:
     """The options that a net on disk was made with."""
     return stated_command(Document.read(experiment.prototxt / f"{role}.prototxt"))[1]
 
 
-def _differing(experiment: Experiment) -> list[str]:
+def trained_otherwise(experiment: Experiment) -> list[str]:
     """The flags of the training nets that the published training has not."""
     options = _options(experiment, "train")
     unchanged = {name: getattr(GeneratorOptions(), name) for name in _NEUTRAL}
@@ -134,7 +144,7 @@ def _other_list(experiment: Experiment, name: str, split: str) -> list[str]:
 _TESTED = re.compile(r"scales? (?P<scales>[\d., ]+)(?P<flip>; mirrored too)?(?P<rest>; .*)?")
 
 
-def _passes(experiment: Experiment, split: str) -> dict[str, Any]:
+def passes(experiment: Experiment, split: str) -> dict[str, Any]:
     """Scales and flips of the test, and a remark on the rest, as the stage `test` left them beside its results."""
     path = experiment.result(split) / DONE
     record = read_json(path)

@@ -15,6 +15,7 @@ from ...files import replacing, write_text
 from ...reading import reading
 from ..fingerprints import file_states
 from ..folder import Experiment
+from ..published_scores import published_lines
 from ..results import read_json
 from ..scoring import count_folder
 from .crf import is_used
@@ -98,7 +99,8 @@ def _write_curves(experiment: Experiment, trimap: Trimap, counts: dict[str, Coun
 def show_scores(experiment: Experiment) -> None:
     """Print the tables of scores."""
     before, after = read_scores(experiment)
-    print(before.table(experiment.dataset().classes, after), flush=True)
+    lines = [before.table(experiment.dataset().classes, after), *published_lines(experiment, before, after)]
+    print("\n".join(lines), flush=True)
     if curves := read_curves(experiment):
         trimap, bands = curves
         print(f"\n{score_files.trimap_table(bands, trimap)}", flush=True)

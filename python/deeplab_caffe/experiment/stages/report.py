@@ -18,6 +18,7 @@ from ...formats.python_layers import layer_type, parameters
 from ...reading import reading
 from ..folder import Experiment
 from ..hand_edits import hand_edits
+from ..published_scores import published_lines
 from ..report_pictures import belief_galleries, chosen_images, examples, net_galleries
 from ..results import read_json
 from ..stage_records import durations
@@ -70,6 +71,7 @@ def report(experiment: Experiment) -> None:
         ignore_label=dataset.ignore_label,
         tested=_tested(experiment, dataset),
         galleries=galleries,
+        published=published_lines(experiment, before, after) if before is not None else [],
         **_along_boundaries(experiment, before),
     )
     write_report(page, experiment.report)
