@@ -43,7 +43,11 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
     ],
     "data": [
         ("voc-data", "voc_data", "download PASCAL VOC 2012 and the SBD labels; write the lists"),
-        ("convert-labels", "convert_labels", "write label files with other values, as plain 8-bit grey"),
+        ("dataset check", "dataset_check", "read a whole data set once; report what it holds and what is wrong"),
+        ("dataset convert-labels", "convert_labels", "turn colours of labels into class indices, or change values"),
+        ("dataset duplicate", "dataset_duplicate", "write a list in which images with some classes stand twice"),
+        ("dataset class-weights", "dataset_class_weights", "weights of the classes for a loss, as a file"),
+        ("convert-labels", "convert_labels", "an older name of dataset convert-labels"),
         ("box-labels", "box_labels", "make label maps from bounding boxes: rectangles, or segmented by the CRF"),
     ],
     "weights": [

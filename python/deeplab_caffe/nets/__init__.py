@@ -6,7 +6,7 @@ from .generate import check_options, experiment_folder, generate, list_names, pr
 from .generated_files import SUMS, WriteResult, generated_pairs, regenerated, sum_lines, write_files
 from .input_sizes import SizeRule
 from .model_names import full_name, initial_weights, look_up, published_names, starts_from, target
-from .net_context import NetContext, Role
+from .net_context import NetContext, Role, class_weights_file
 from .option_flags import add_arguments, command_line, from_arguments
 from .options import GeneratorOptions
 from .solver_recipes import Recipe
@@ -29,6 +29,7 @@ __all__ = [
     "WriteResult",
     "add_arguments",
     "check_options",
+    "class_weights_file",
     "command_line",
     "experiment_folder",
     "from_arguments",

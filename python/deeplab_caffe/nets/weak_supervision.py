@@ -164,6 +164,7 @@ _BY_BOX = Weak("bbox")
 
 _SOURCE = "Weakly- and Semi-Supervised Learning (arXiv 1502.02734), Tables 1 and 3"
 _RELEASED = f"{_SOURCE}, and the released net and solvers"
+_NO_WEIGHTS = {"class_weights": "it learns from weak labels, so how often each class occurs is not known before"}
 _RECIPES = tuple(replace(stage, batch_size=20) for stage in STEP_V1)
 _MIXED = tuple(replace(stage, batch_size=15, lists=("train",)) for stage in STEP_V1)
 
@@ -194,6 +195,7 @@ _SMALL = Variant(
     parameters=65_140_565,
     field_of_view=128,
     published=_score(38.2),
+    refuses=_NO_WEIGHTS,
 )
 
 
@@ -232,8 +234,8 @@ VARIANTS: dict[str, Variant] = {
         published=_score(20.8),
     ),
     "semi_em_fixed": _semi("EM-Fixed: labels of pixels, and labels of images, fixed biases", 64.6, _FIXED_BY_IMAGE),
-    "bbox_rect": _large("Bbox-Rect: boxes as rectangles", 52.5, large_fov, _box_lists("rect")),
-    "bbox_seg": _large("Bbox-Seg: boxes segmented by the CRF", 60.6, large_fov, _box_lists("seg")),
+    "bbox_rect": _large("Bbox-Rect: boxes as rectangles", 52.5, large_fov, _box_lists("rect"), refuses={}),
+    "bbox_seg": _large("Bbox-Seg: boxes segmented by the CRF", 60.6, large_fov, _box_lists("seg"), refuses={}),
     "bbox_em_fixed": _large(
         "Bbox-EM-Fixed: boxes, fixed biases", 54.1, _BOXES_EM, _box_lists("rect"), **_AFTER_RECTANGLES
     ),

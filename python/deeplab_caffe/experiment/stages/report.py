@@ -14,6 +14,7 @@ from ...errors import InputError
 from ...evaluation import Example, Report, TrainingStage, read_train_log, write_report
 from ...formats.definition import read_definition, read_solver
 from ...formats.python_layers import layer_type, parameters
+from ..class_weights import class_weight_settings
 from ..folder import Experiment
 from ..hand_edits import hand_edits
 from ..stage_records import durations
@@ -99,6 +100,7 @@ def _settings(experiment: Experiment, result: SearchResult) -> dict[str, dict[st
     edited: dict[str, object] = {path: "; ".join(lines) for path, lines in hand_edits(experiment).items()}
     return {
         **_solver_settings(experiment),
+        **class_weight_settings(experiment),
         **({"edited by hand": edited} if edited else {}),
         "CRF": {
             "w1": best.w1,
