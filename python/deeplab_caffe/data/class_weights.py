@@ -94,7 +94,7 @@ def read_weights(path: str | os.PathLike[str], classes: Sequence[str]) -> Weight
             raise InputError(f"{path}: has {values.dtype} of shape {values.shape}; expected {len(classes)} numbers")
         values = values.tolist()
     else:
-        values = read_json(path, "the class weights", f"not valid JSON; {_EXPECTED}")
+        values = read_json(path, "the class weights")
     if isinstance(values, dict):
         values = _by_name(path, values, classes)
     return _checked(path, values, classes)

@@ -43,9 +43,9 @@ def _lists(check: DatasetCheck) -> Iterable[Sequence[str]]:
     for checked in check.lists:
         numbers = _numbers(check, checked)
         sides = [_span(numbers[side]) for side in ("width", "height")]
-        labels, per_image = numbers["labels"], numbers["classes_per_image"]
-        classes = f"{per_image['mean']:.2f} (up to {per_image['max']})" if labels else "-"
-        yield checked.name, str(numbers["lines"]), str(numbers["images"]), str(labels), *sides, classes
+        per_image = numbers.get("classes_per_image")
+        classes = f"{per_image['mean']:.2f} (up to {per_image['max']})" if per_image else "-"
+        yield checked.name, str(numbers["lines"]), str(numbers["images"]), str(numbers["labels"]), *sides, classes
 
 
 def _span(side: dict[str, int] | None) -> str:
