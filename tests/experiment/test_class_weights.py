@@ -7,10 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from deeplab_caffe.crf import CRFParameters
+from deeplab_caffe.crf.search import SearchResult
 from deeplab_caffe.data import read_dataset
 from deeplab_caffe.data.checking import count_labels
 from deeplab_caffe.data.class_weights import median_frequency
+from deeplab_caffe.experiment import demo
+from deeplab_caffe.experiment.class_weights import class_weight_settings
+from deeplab_caffe.experiment.stages import report
 from deeplab_caffe.formats.infogain import read_diagonal, write_diagonal
 
 Run = Callable[..., int]
@@ -28,7 +34,8 @@ def test_weights_are_counted_on_what_is_trained_on(tiny: Path, deeplab: Run, cap
     experiment = demo("tiny.toml", "exp")
     sections = {"class weights": {"by": "median-frequency", **_shown(weights)}}
     assert class_weight_settings(experiment) == sections
-    assert sections.items() <= _settings(experiment, SearchResult([], images=1)).items()
+    result = SearchResult((), CRFParameters(w1=4, sigma_alpha=49, sigma_beta=5), 0.5, 0.5, images=1)
+    assert sections.items() <= report._settings(experiment, result).items()
     capsys.readouterr()
     assert deeplab("train") == 0
     assert "already done" in capsys.readouterr().out

@@ -174,6 +174,39 @@ def test_all_pixels_ignored(tmp_path):
     assert loss == 0 and not gradient.any()
 
 
+_LEARNER = """
+layer {{ name: 'x' type: 'Input' top: 'x' input_param {{ shape {{ dim: [1, 1, 40, 50] }} }} }}
+layer {{ name: 'l' type: 'Input' top: 'l' input_param {{ shape {{ dim: [1, 1, 40, 50] }} }} }}
+layer {{ name: 's' type: 'Convolution' bottom: 'x' top: 's' convolution_param {{ num_output: 2 kernel_size: 1 }} }}
+layer {{ name: 'loss' type: '{type}' bottom: 's' bottom: 'l' top: 'loss' loss_param {{ ignore_label: 255 }} {more} }}
+"""
+_SOLVER = "net: 'net.prototxt' base_lr: 0.5 lr_policy: 'fixed' max_iter: 150 random_seed: 1"
+
+
+def recall(kind, more=""):
+    """Recall of both classes, of which 4 % of the pixels are the second, after a short training."""
+    random = np.random.default_rng(0)
+    labels = (random.random((1, 1, 40, 50)) < 0.04).astype(np.float32)
+    Path("net.prototxt").write_text(_LEARNER.format(type=kind, more=more))
+    Path("solver.prototxt").write_text(_SOLVER)
+    solver = caffe.SGDSolver("solver.prototxt")
+    solver.net.blobs["l"].data[...] = labels
+    solver.net.blobs["x"].data[...] = labels + random.normal(scale=0.8, size=labels.shape)
+    solver.step(150)
+    answers = solver.net.blobs["s"].data.argmax(1, keepdims=True)
+    return [(answers[labels == c] == c).mean() for c in (0, 1)], [(labels == c).sum() for c in (0, 1)]
+
+
+def test_a_rare_class_is_learned_with_weights_and_missed_without(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plain, pixels = recall("SoftmaxWithLoss")
+    weights = median_frequency(counts(dict(enumerate(map(int, pixels))), classes=("ground", "rare")))
+    write_diagonal("h.binaryproto", weights)
+    weighted, _ = recall("InfogainLoss", "infogain_loss_param { source: 'h.binaryproto' }")
+    assert plain[1] < 0.1 and weighted[1] > 0.6
+    assert weighted[0] > 0.6  # at the cost of the frequent class
+
+
 # -- nets
 
 TOML = """
