@@ -1,12 +1,10 @@
-"""Bootstrapping on hard images (DeepLab v3, arXiv 1706.05587, §4.1): images with some classes stand twice in a list."""
+"""Bootstrapping on hard images (DeepLab v3, arXiv 1706.05587): images with some classes stand twice in a list."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from ..errors import InputError
 from ..spelling import did_you_mean
@@ -65,12 +63,12 @@ def duplicate_images(
         raise InputError(f"{target}: is the list '{list_name}' itself; choose another name for the new list")
     entries = dataset.entries(list_name)
     shown = count_labels(dataset, list_name).files[:, values] > 0
-    twice = shown.any(1)
+    twice = [bool(row.any()) for row in shown]
     lines = [entry for entry, again in zip(entries, twice, strict=True) for _ in range(2 if again else 1)]
     _check_target(target, [(entry.image, entry.label) for entry in lines], force)
     write_list(target, lines)
     images = dict(zip(classes, map(int, shown.sum(0)), strict=True))
-    return Duplicated(target, len(entries), len(entries) + int(np.sum(twice)), images)
+    return Duplicated(target, len(entries), len(entries) + sum(twice), images)
 
 
 def _value(dataset: Dataset, word: str) -> int:

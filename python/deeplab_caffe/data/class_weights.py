@@ -27,7 +27,7 @@ _EXPECTED = "expected a weight for each class: a list, or an object {class name:
 def frequencies(counts: LabelCounts) -> Weights:
     """The share, 0..1, of each class in all pixels of the images that have the class; 0 for absent classes.
 
-    Ignored pixels count among all pixels, not as a class (Eigen and Fergus, arXiv 1411.4734, §4.3).
+    Ignored pixels count among all pixels, not as a class (Eigen and Fergus, arXiv 1411.4734).
     """
     files = counts.files[:, : len(counts.classes)].astype(np.int64)
     totals = counts.files.sum(1, dtype=np.int64)
@@ -41,7 +41,7 @@ def frequencies(counts: LabelCounts) -> Weights:
 def median_frequency(counts: LabelCounts) -> Weights:
     """The median of the classes' `frequencies`, divided by each: rare classes above 1, frequent ones below.
 
-    Eigen and Fergus, arXiv 1411.4734, §4.3; SegNet, arXiv 1511.00561, §3.
+    Eigen and Fergus, arXiv 1411.4734; SegNet, arXiv 1511.00561.
     """
     found = frequencies(counts)
     present = found > 0

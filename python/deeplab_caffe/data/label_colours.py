@@ -17,7 +17,6 @@ from ..reading import read_bytes, reading
 from . import indexed_png
 from .dataset import Dataset
 from .label_conversion import Reader, Tally
-from .label_statistics import value_counts, values_of
 from .labels import Label, read_label
 
 Colour = tuple[int, int, int]
@@ -91,36 +90,20 @@ def by_colour(table: ColourTable) -> Reader:
         colours, places = _colours_of(path)
         classes = table.indices[colours]
         indices = classes if places is None else classes[places]
-        _note(path, tally, colours, places, classes)
-        if table.unmatched is None:
-            return indices.astype(np.uint8)  # what is unmatched will be refused
-        return np.where(indices < 0, table.unmatched, indices).astype(np.uint8)
+        strange = indices < 0
+        if strange.any():
+            tally.add(path, _counted(colours[strange] if places is None else colours[places[strange]]))
+            indices[strange] = table.unmatched or 0  # without such a value the check refuses the file
+        return indices.astype(np.uint8)
 
     return read
 
 
-def _note(
-    path: Path,
-    tally: Tally,
-    colours: NDArray[np.uint32],
-    places: Label | None,
-    classes: NDArray[np.int16],
-) -> None:
-    """Count the pixels of the colours that mean nothing."""
-    if places is not None:
-        used = values_of(value_counts(places))
-        counts = {int(colours[place]): 0 for place in used if classes[place] < 0}
-        for place, pixels in used.items():
-            if classes[place] < 0:
-                counts[int(colours[place])] += pixels
-    else:
-        strange = colours[classes < 0]
-        if not strange.size:
-            return
-        found, pixels = np.unique(strange, return_counts=True)
-        most = np.argsort(-pixels, kind="stable")[:_MOST_PER_FILE]
-        counts = dict(zip(found[most].tolist(), pixels[most].tolist(), strict=True))
-    tally.add(path, counts)
+def _counted(strange: NDArray[np.uint32]) -> dict[int, int]:
+    """The pixels of each of these colours, the most frequent ones of very many."""
+    found, pixels = np.unique(strange, return_counts=True)
+    most = np.argsort(-pixels, kind="stable")[:_MOST_PER_FILE]
+    return dict(zip(found[most].tolist(), pixels[most].tolist(), strict=True))
 
 
 def _colours_of(path: Path) -> tuple[NDArray[np.uint32], Label | None]:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .plot_style import INK, figure_bytes, plain
+
+if TYPE_CHECKING:  # matplotlib is imported where it is used, because importing it is slow
+    from matplotlib.axes import Axes
+    from matplotlib.patches import Rectangle
 
 _SHADES = ("#1d5fa8", "#9db2c9", "#c58b2a", "#8a8f98")
 
@@ -48,17 +53,17 @@ def class_figure(
         axes.set_xlim(0, axes.get_xlim()[1] * 1.08)
     left.set_yticks(np.arange(count), class_names)
     left.tick_params(axis="y", length=0, pad=14)
-    for place, colour in enumerate(palette[:count]):
-        left.add_artist(_swatch(left, place, colour))
+    for row, colour in enumerate(palette[:count]):
+        left.add_artist(_swatch(left, row, colour))
     figure.legend(loc="outside upper right", ncols=len(_SHADES), frameon=False, fontsize=9)
     return figure_bytes(figure)
 
 
-def _swatch(axes, place: int, colour: NDArray[np.uint8]):  # type: ignore[no-untyped-def]
+def _swatch(axes: Axes, row: int, colour: NDArray[np.uint8]) -> Rectangle:
     from matplotlib.patches import Rectangle
 
     across = axes.get_yaxis_transform()  # x from 0 to 1 over the axes, y in data
     return Rectangle(
-        (-0.022, place - 0.3), 0.014, 0.6, transform=across, clip_on=False, facecolor=colour / 255, edgecolor="#888888",
+        (-0.022, row - 0.3), 0.014, 0.6, transform=across, clip_on=False, facecolor=colour / 255, edgecolor="#888888",
         linewidth=0.4,
     )  # fmt: skip

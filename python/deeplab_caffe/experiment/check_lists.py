@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from ..data import Dataset, ListEntry
 from ..data.checking import KINDS, NOTE, Seen, look, value_fault
 from ..data.label_statistics import LabelCounts
+from ..data.lists import read_words
 from ..errors import InputError
 from ..files import cpus
 from ..progress import tracked
@@ -52,6 +54,20 @@ def check_list(dataset: Dataset, name: str, entries: Sequence[ListEntry], traine
 def where(dataset: Dataset, name: str) -> str:
     """A list in messages."""
     return dataset.where(name)
+
+
+def warn_of_more_words(dataset: Dataset, names: Iterable[str]) -> None:
+    """Warn of lines with more than two words, of which the third and all others are ignored, as in Caffe."""
+    for name in names:
+        longer = [(number, words) for number, words in read_words(dataset.list_path(name)) if len(words) > 2]
+        if longer:
+            number, words = longer[0]
+            print(
+                f"warning: {dataset.where(name)}: {len(longer)} lines have more than two words, such as line {number}: "
+                f"'{' '.join(words)}'; the third and all others are ignored. {KINDS['more-words'].advice}",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 def _check_orientation(dataset: Dataset, name: str, entries: Sequence[ListEntry], found: Sequence[Seen]) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...errors import InputError
 from ...files import check_folder, replacing
 from ..dataset_name import add_dataset, named_dataset
+
+if TYPE_CHECKING:
+    from ...data.checking import DatasetCheck
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 2 if check.findings.count(ERROR) else 0
 
 
-def _write_picture(check, folder: Path) -> None:  # type: ignore[no-untyped-def]
+def _write_picture(check: DatasetCheck, folder: Path) -> None:
     from ...evaluation.class_figure import class_figure
 
     dataset = check.dataset
