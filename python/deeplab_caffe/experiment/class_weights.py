@@ -29,10 +29,11 @@ class ClassWeights(NamedTuple):
 
     def lines(self, classes: Sequence[str]) -> list[str]:
         """A table of them."""
-        shown = None if self.counts is None else frequencies(self.counts)
-        cells = ["" if shown is None else f"{100 * share:.3g} %" for share in (shown if shown is not None else classes)]
-        rows = [(name, cell, f"{w:.4g}") for name, cell, w in zip(classes, cells, self.weights, strict=True)]
-        return table(("class", ">of its images", ">weight"), rows)
+        weights = [f"{weight:.4g}" for weight in self.weights]
+        if self.counts is None:
+            return table(("class", ">weight"), zip(classes, weights, strict=True))
+        shares = [f"{100 * share:.3g} %" for share in frequencies(self.counts)]
+        return table(("class", ">of its images", ">weight"), zip(classes, shares, weights, strict=True))
 
 
 def class_weights(given: str, dataset: Dataset, list_name: str) -> ClassWeights:
