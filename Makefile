@@ -14,6 +14,7 @@ STAGES := data prototxt train train2 test search crf evaluate report
 
 help:  ## list the targets
 	@grep -hE '^[a-z_-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@echo "  make NAME_data      build a data set in data/: $(DATA_SETS)"
 	@echo "  make voc_largefov   any model on any data set, as <data set>_<model>; make list shows them"
 	@echo "  stages of demo and of every model, as in make demo.train: $(STAGES)"
 
@@ -92,7 +93,13 @@ list: $(VENV)/.installed  ## show every model: parameters, field of view, publis
 	@$(BIN)/deeplab list
 
 voc_data: $(VENV)/.installed  ## fetch PASCAL VOC 2012 and SBD's labels into data/ (3.4 GB); write the lists
-	@$(BIN)/deeplab voc-data $(ARGS)
+	@$(BIN)/deeplab dataset voc12 $(ARGS)
+
+# make cityscapes_data: any data set that `deeplab dataset` builds
+DATA_SETS := pascal_context person_part cityscapes cityscapes_half coco coco80
+.PHONY: $(DATA_SETS:%=%_data)
+$(DATA_SETS:%=%_data): %_data: $(VENV)/.installed
+	@$(BIN)/deeplab dataset $* $(ARGS)
 
 conformance: $(VENV)/.installed  ## compare every layer with recordings of a C++ Caffe; writes docs/conformance.md
 	@PYTHONPATH=tests $(BIN)/python tests/recordings.py

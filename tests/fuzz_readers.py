@@ -16,18 +16,21 @@ from typing import Any
 
 import cv2
 import numpy as np
+import PIL
 import scipy.io
 import torch
 from PIL import Image, PngImagePlugin
 from safetensors.torch import save_file
 
+import pascal_fakes
 from deeplab_caffe import caffe
 from deeplab_caffe.caffe.layer_types.window_file import read_windows
 from deeplab_caffe.caffe.solver import snapshot
 from deeplab_caffe.crf.params import CRFParameters
 from deeplab_caffe.crf.search.journal import Journal
 from deeplab_caffe.crf.search.result import ScoredSetting, SearchResult
-from deeplab_caffe.data import archive, bin_files, boxes, images, labels, lists, score_maps, voc
+from deeplab_caffe.data import archive, bin_files, boxes, images, labels, lists, score_maps
+from deeplab_caffe.data.builders import cityscapes_polygons, coco_json, coco_labels, pascal_context, person_part, voc12
 from deeplab_caffe.data.checking import check_dataset, check_lines
 from deeplab_caffe.data.class_weights import read_weights
 from deeplab_caffe.data.dataset import read_dataset
@@ -178,7 +181,8 @@ def _palette_png() -> bytes:
     text.add_itxt("Author", "somebody", "en", "Autor")
     image.info.pop("transparency", None)
     again = [image.copy()]
-    return _content(lambda file: image.save(file, "PNG", pnginfo=text, save_all=True, append_images=again, bits=4))
+    bits = 8 if PIL.__version__ < "10.4" else 4  # which older ones do not write for animations
+    return _content(lambda file: image.save(file, "PNG", pnginfo=text, save_all=True, append_images=again, bits=bits))
 
 
 def _lmdb_file(folder: Path) -> bytes:
@@ -241,6 +245,16 @@ def _window_file() -> bytes:
     return b"# 0\na.png\n3\n20\n30\n2\n1 0.9 2 2 9 9\n0 0.1 4 4 8 8\n# 1\nb.png\n3\n20\n30\n1\n1 0.9 2 2 9 9\n"
 
 
+_RUNS = {"size": [24, 32]}
+
+
+def _instances(path: Path) -> None:
+    found = coco_json.read_instances(path)
+    with open(path, "rb") as file:
+        for number in found.images:
+            coco_labels.draw_label(found, file.fileno(), number, dict.fromkeys(found.categories, 1))
+
+
 def _jsons() -> dict[str, bytes]:
     crf = CRFParameters(5, 50, 5)
     values = {
@@ -248,6 +262,27 @@ def _jsons() -> dict[str, bytes]:
         "stage": {"inputs": "0123456789abcdef", "seconds": 12.5},
         "trained_on": {"lists": {"list/train.txt": ["a.jpg", "b.jpg"]}},
         "experiment": {"data": None, "quick": True, "options": {"iterations": 100}},
+        "instances": {
+            "info": {"year": 2017},
+            "images": [{"id": 9, "file_name": "9.jpg", "height": 24, "width": 32}],
+            "annotations": [
+                {"image_id": 9, "category_id": 1, "iscrowd": 0, "area": 50.5, "segmentation": [[1, 2, 9.5, 2, 9.5, 8]]},
+                {
+                    "image_id": 9,
+                    "category_id": 1,
+                    "iscrowd": 1,
+                    "area": 90,
+                    "segmentation": _RUNS | {"counts": [9, 759]},
+                },
+                {"image_id": 9, "category_id": 1, "iscrowd": 0, "area": 9, "segmentation": _RUNS | {"counts": "9gg0"}},
+            ],
+            "categories": [{"id": 1, "name": "person"}],
+        },
+        "polygons": {
+            "imgHeight": 24,
+            "imgWidth": 32,
+            "objects": [{"label": "cargroup", "polygon": [[1, 2], [30, 2], [9, 20]]}, {"label": "sky", "deleted": 1}],
+        },
         "evaluation": {"confusion_before": [[5, 1], [2, 7]], "confusion_after": [[6, 0], [1, 8]]},
     }
     return {"crf": crf.to_json().encode(), **{name: json.dumps(value).encode() for name, value in values.items()}}
@@ -365,8 +400,25 @@ def _pictures() -> list[Target]:
         Target("label, palette PNG as colours", "a.png", _label_of_colours, _palette_png()),
         Target("label, RGB PNG as colours", "a.png", _label_of_colours, png),
         Target("label, TIFF", "a.tif", labels.read_label, _image("TIFF", 24, 32)),
-        Target("label, SBD's .mat", "a.mat", voc.read_sbd_label, _mat({"Segmentation": _pixels(24, 32)}, "GTcls")),
+        Target("label, SBD's .mat", "a.mat", voc12.read_sbd_label, _mat({"Segmentation": _pixels(24, 32)}, "GTcls")),
+        Target("label, PASCAL-Context's .mat", "a.mat", _context_label, _mat(_pixels(24, 32), "LabelMap")),
+        Target("names of PASCAL-Context", "labels.txt", _context_names, pascal_fakes.context_names().encode()),
+        Target("label, PASCAL-Part's .mat", "a.mat", person_part.read_parts_label, _mat(_annotation(), "anno")),
     ]
+
+
+def _context_label(path: Path) -> None:
+    pascal_context.read_context_label(path, np.arange(256, dtype=np.uint8))
+
+
+def _context_names(path: Path) -> None:
+    pascal_context.class_table(path, path.with_name("59_labels.txt"))
+
+
+def _annotation() -> np.ndarray:
+    part = pascal_fakes.mask_of
+    things = (pascal_fakes.thing("person", head=part(0), lfoot=part(2)), pascal_fakes.thing("bottle", cap=part(1)))
+    return pascal_fakes.struct_array({"imname": "a", "objects": pascal_fakes.struct_array(*things)})
 
 
 def _grey(values: np.ndarray) -> bytes:
@@ -426,6 +478,8 @@ def _records(folder: Path) -> list[Target]:
         Target("stage (JSON)", "stages/test.json", record, made["stage"]),
         Target("trained_on (JSON)", "w.trained_on.json", _trained_on, made["trained_on"]),
         Target("experiment (JSON)", "experiment.json", lambda p: create._remembered(p.parent), made["experiment"]),
+        Target("COCO's instances (JSON)", "instances.json", _instances, made["instances"]),
+        Target("Cityscapes' polygons (JSON)", "polygons.json", cityscapes_polygons.draw_polygons, made["polygons"]),
         Target("evaluation (JSON)", "evaluation.json", lambda p: read_scores(_experiment(p)), made["evaluation"]),
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +65,14 @@ def test_exit_codes_and_tracebacks_are_the_scripts_own(tmp_path, capsys):
 def test_a_script_that_is_not_there(tmp_path, capsys):
     assert cli.main(["run", str(tmp_path / "no.py")]) == 2
     assert "no.py: the script does not exist" in capsys.readouterr().err
+
+
+def test_a_script_that_is_not_python_3(tmp_path, capsys):
+    assert cli.main(["run", _script(tmp_path, 'import caffe\nprint "done"\n')]) == 2
+    assert re.search(r"\.py:2: not a Python 3 script: .*this is Python 2", capsys.readouterr().err)
+    (tmp_path / "binary.py").write_bytes(b"\0\x93NUMPY")
+    assert cli.main(["run", str(tmp_path / "binary.py")]) == 2
+    assert "binary.py: not a Python 3 script" in capsys.readouterr().err
 
 
 def test_every_module_of_pycaffe_can_be_imported(tmp_path):

@@ -212,3 +212,14 @@ def test_shapes_of_shared_parameters(net):
     built = net(data + flat + column)
     built.params["a"][0].data[...] = [[1, 2, 3, 4]]
     assert built.params["b"][0].data.tolist() == [[1], [2], [3], [4]]
+
+
+def test_blobs_of_a_definition_that_do_not_fit_name_file_line_and_layer(tmp_path):
+    path = tmp_path / "net.prototxt"
+    path.write_text(
+        'input: "data" input_shape { dim: 1 dim: 2 dim: 3 dim: 3 }\n'
+        'layer { name: "a" type: "Convolution" bottom: "data" top: "a" blobs { data: 1 shape { dim: 2 dim: 2 } }\n'
+        "  convolution_param { num_output: 2 kernel_size: 1 } }\n"
+    )
+    with pytest.raises(InputError, match=r"net\.prototxt:2:1: layer 'a' \(Convolution\): blobs: 1 values for a blob"):
+        caffe.Net(str(path), caffe.TEST)

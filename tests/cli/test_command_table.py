@@ -57,3 +57,20 @@ def test_help_of_a_command(capsys):
     assert stop.value.code == 0
     assert "usage: deeplab train" in capsys.readouterr().out
 
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["train", "demo", "--itertions"], "train: error: unknown flag '--itertions'; did you mean '--iterations'?"),
+        (["train", "demo", "--qqqq=5"], "train: error: unknown flag '--qqqq'; see `deeplab train --help`"),
+        (["weights", "show", "a", "--jsn"], "weights show: error: unknown flag '--jsn'; did you mean '--json'?"),
+        (["list", "extra"], "list: error: unexpected argument 'extra'; see `deeplab list --help`"),
+        (["train"], "train: error: the following arguments are required: NAME"),
+    ],
+)
+def test_a_wrong_flag_is_one_line_with_the_nearest_flag(words, expected, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err == f"deeplab {expected}\n"

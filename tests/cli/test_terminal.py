@@ -73,3 +73,12 @@ def test_a_terminal_without_utf8(monkeypatch):
         print("a → \udcff")
     stream.flush()
     assert stream.buffer.getvalue() == b"a \\u2192 \\udcff\n"
+
+
+@pytest.mark.parametrize("words", [["prototxt", "lint"], ["prototxt", "inspect"], ["prototxt", "upgrade"]])
+def test_a_name_that_no_screen_holds_is_shortened(tmp_path, capsys, words):
+    path = tmp_path / "net.prototxt"
+    path.write_text(NET.replace("a\x1b[2J\u202eb", "y" * 100_000).replace('"ReLU"', '"Nosuch"'))
+    main([*words, str(path)])
+    shown = capsys.readouterr()
+    assert len(shown.err) + len(shown.out.replace(path.read_text(), "")) < 3000

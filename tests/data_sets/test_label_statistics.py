@@ -1,5 +1,6 @@
 """What labels hold: counted, shown as a table, refused where it makes no sense, warned of where it may make none."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -8,6 +9,8 @@ from PIL import Image
 
 from deeplab_caffe.cli.main import main
 from deeplab_caffe.data import check_labels, read_label, voc_palette, write_label
+from deeplab_caffe.data.cityscapes import CLASSES as CITY_CLASSES
+from deeplab_caffe.data.cityscapes import IDS
 from deeplab_caffe.data.label_conversion import CITYSCAPES, convert_labels, value_table
 from deeplab_caffe.data.label_statistics import LabelCounts, check_class_count, examine, histogram, value_counts
 from deeplab_caffe.data.labels import is_grey, write_grey_label
@@ -146,3 +149,56 @@ def test_command(tmp_path, capsys):
     for words in (["--map", "a=1"], ["--map", "256=1"], ["--others", "300"]):
         assert main([*command, *words]) == 2
     assert main(["convert-labels", str(tmp_path / "none"), "-o", str(tmp_path / "out")]) == 2
+
+
+# -- Cityscapes' ids and train ids, which both look like classes to the other
+
+STREET = {"road": 33, "building": 20, "vegetation": 14, "car": 7, "sidewalk": 6, "sky": 4, "pole": 1, "person": 1}
+IDS_BELOW_19 = {"unlabeled": 1, "rectification border": 2, "road": 50, "sidewalk": 8, "building": 30, "pole": 2}
+
+
+def street(numbers, shares, void=0, suffix="", classes=CITY_CLASSES):
+    """Labels of four images with so many pixels of each label, in the numbers of `numbers`, and `void` of 255."""
+    row = np.repeat([numbers[name] for name in shares], list(shares.values()))
+    labels = [np.append(row, [255] * void) for _ in range(4)]
+    paths = [f"gtFine/train/aachen/{n}{suffix}" for n in range(4)] if suffix else []
+    return dataclasses.replace(counts(*labels, classes=classes), paths=paths)
+
+
+TRAIN_NUMBERS = {name: number for number, name in enumerate(CITY_CLASSES)}
+ID_NAMES = tuple(IDS)[:-1]
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (street(IDS, IDS_BELOW_19), r"ids \(\*_labelIds.png\) instead of its 19 .* values are those of road and buil"),
+        (street(IDS, IDS_BELOW_19, suffix="_gtFine_labelIds.png"), r"ids .* instead of its 19 .*: their names say so"),
+        (street(TRAIN_NUMBERS, {"road": 19, "pole": 1}, suffix="_gtFine_labelIds.png"), "their names say so"),
+        (
+            street(TRAIN_NUMBERS, STREET, classes=ID_NAMES),
+            r"19 train ids .* instead of its ids .* building, sky and car",
+        ),
+        (street(TRAIN_NUMBERS, STREET, 9, "_gtFine_labelTrainIds.png", ID_NAMES), "train ids .* their names say so"),
+    ],
+)
+def test_the_other_kind_of_ids_is_refused(labels, words):
+    (error,) = examine([labels], []).errors
+    assert re.search(words, error), error
+    assert error.startswith("list 'train': ")
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        street(TRAIN_NUMBERS, STREET),
+        street(TRAIN_NUMBERS, STREET, 9, "_gtFine_labelTrainIds.png"),
+        street(TRAIN_NUMBERS, STREET, 9, "_gtFine_labelIds.png"),  # 255 is no id: the name is wrong
+        street(TRAIN_NUMBERS, STREET, 0, "_gtFine_labelIds.png"),  # and so are the most frequent values
+        street(IDS, STREET, classes=ID_NAMES, suffix="_gtFine_labelIds.png"),
+        street(IDS, IDS_BELOW_19, classes=ID_NAMES, suffix="_gtFine_labelTrainIds.png"),
+        street(IDS, IDS_BELOW_19, classes=tuple(f"class {n}" for n in range(19))),  # another data set
+    ],
+)
+def test_the_right_kind_of_ids_is_no_finding(labels):
+    assert not examine([labels], []).errors

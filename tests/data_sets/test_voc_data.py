@@ -12,7 +12,8 @@ import pytest
 import scipy.io
 
 from deeplab_caffe.cli import main
-from deeplab_caffe.data import build_augmented, read_label, voc, write_label
+from deeplab_caffe.data import build_augmented, read_label, write_label
+from deeplab_caffe.data.builders import voc12 as voc
 from deeplab_caffe.errors import InputError
 
 TRAIN, VAL = ["2007_1", "2007_2"], ["2007_3", "2007_4"]
@@ -63,7 +64,8 @@ def archives(tmp_path, monkeypatch):
         packed[archive.name] = pack(tmp_path / "original", top, mode)
         md5 = hashlib.md5(packed[archive.name]).hexdigest()
         monkeypatch.setattr(voc, constant, dataclasses.replace(archive, md5=md5))
-    monkeypatch.setattr(voc, "COUNTS", {"train": 2, "val": 2, "trainval": 4, "train_aug": 5, "trainval_aug": 7})
+    for name, count in {"train": 2, "val": 2, "trainval": 4, "train_aug": 5, "trainval_aug": 7}.items():
+        monkeypatch.setitem(voc.COUNTS, name, count)
     return packed
 
 
@@ -89,7 +91,10 @@ def test_from_a_server_to_the_lists(tmp_path, server, archives, capsys):
     asked = len(server.asked)
     assert voc_data(data, "--source", server.address + "/mirror") == 0
     assert len(server.asked) == asked, "what is there is not fetched again"
-    assert "unpacking" not in capsys.readouterr().err
+    out, err = capsys.readouterr()
+    assert "already there; images in the lists: train 2" in out and "unpacking" not in err
+    assert main(["dataset", "voc12", "--folder", str(data)]) == 0, "another name of the same command"
+    assert capsys.readouterr().out == out
 
 
 def test_from_a_folder(tmp_path, archives, capsys):
@@ -123,7 +128,8 @@ def test_damaged_archive_that_lies_there(tmp_path, archives, capsys):
 def test_nothing_there_and_no_download(tmp_path, archives, capsys):
     assert voc_data(tmp_path / "data", "--no-download") == 2
     err = capsys.readouterr().err
-    assert "Segmentation/train.txt and " in err and f"do not exist. Download {voc.VOC_ARCHIVE.url}, put it there" in err
+    assert f"train.txt and {tmp_path / 'data' / voc.VOC_ARCHIVE.name} do not exist. " in err
+    assert f"Download {voc.VOC_ARCHIVE.url} (2.0 GB), put it there and run" in err
 
 
 def test_voc_alone_gives_its_own_lists(tmp_path, archives, capsys):

@@ -15,6 +15,7 @@ from PIL import Image
 
 from deeplab_caffe import cli, engine
 from deeplab_caffe.data import read_label, read_list, write_label
+from deeplab_caffe.data.cityscapes import CLASSES, IDS
 from deeplab_caffe.data.images import read_pixels
 from deeplab_caffe.data.label_conversion import value_table
 from deeplab_caffe.errors import InputError
@@ -53,6 +54,17 @@ def test_labels_that_teach_nothing_are_refused(
     assert deeplab("data") == 2
     message = capsys.readouterr().err
     assert words in message and "train.txt" in message and "Traceback" not in message
+
+
+def test_ids_of_cityscapes_are_refused_where_train_ids_are_wanted(tiny: Path, deeplab: Run, capsys: Captured) -> None:
+    """Also where all values lie below 19."""
+    text = (tiny / "tiny.toml").read_text()
+    (tiny / "tiny.toml").write_text(text.replace('["ground", "red", "blue"]', json.dumps(list(CLASSES))))
+    _map_labels(tiny, {0: IDS["road"], 1: IDS["building"], 2: IDS["sidewalk"], 255: IDS["out of roi"]})
+    assert deeplab("data") == 2
+    message = capsys.readouterr().err
+    assert "list 'train' (train.txt): the labels have Cityscapes' ids (*_labelIds.png) instead of its 19" in message
+    assert "deeplab convert-labels FOLDER -o NEW_FOLDER --cityscapes" in message
 
 
 def test_classes_that_cannot_be_learned_are_warned_of(tiny: Path, deeplab: Run, capsys: Captured) -> None:

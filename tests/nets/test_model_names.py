@@ -72,7 +72,9 @@ def test_starting_points():
         ("voc_aspp_l.train", "deeplab train voc_aspp_l"),
         ("cityscapes_resnet101_aspp.crf", "deeplab crf cityscapes_resnet101_aspp"),
         ("person_part_resnet101 ARGS=--force", "deeplab all person_part_resnet101 --force"),
-        ("voc_data", "deeplab voc-data"),
+        ("voc_data", "deeplab dataset voc12"),
+        ("pascal_context_data", "deeplab dataset pascal_context"),
+        ("coco80_data ARGS=--no-download", "deeplab dataset coco80 --no-download"),
     ],
 )
 def test_make_targets(words, command):

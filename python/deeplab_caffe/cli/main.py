@@ -23,7 +23,8 @@ from ..reading import reason_of
 from ..spelling import did_you_mean, nearest_word
 from .command_table import COMMANDS, Command
 from .gflags import run_program
-from .terminal import printable
+from .parser import Parser
+from .terminal import printable, shortened
 
 _HELP = ("-h", "--help")
 #: exit codes of a command that Ctrl-C or SIGTERM stopped
@@ -93,7 +94,7 @@ def run(program: str, command: Command, words: Sequence[str]) -> int | None:
     if hasattr(module, "PROGRAM"):
         with python_layers(False):
             return run_program(module.PROGRAM, module.run, words)
-    parser = argparse.ArgumentParser(prog=program, description=f"{command.help[0].upper()}{command.help[1:]}.")
+    parser = Parser(prog=program, description=f"{command.help[0].upper()}{command.help[1:]}.")
     parser.set_defaults(command=command.name)
     module.add_arguments(parser)
     parsed = parser.parse_args(words)
@@ -121,7 +122,7 @@ def guarded(program: str, function: Callable[[], int | None]) -> int:
     try:
         return function() or 0
     except InputError as error:
-        print(f"{program}: error: {error}", file=sys.stderr)
+        print(f"{program}: error: {shortened(str(error))}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of the output, such as `head`, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

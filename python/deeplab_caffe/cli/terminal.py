@@ -10,6 +10,8 @@ from typing import Any
 
 #: control characters but tab and newline, a carriage return within a line, and those that change the direction of text
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|(?<!\A)\r(?!\n)")
+#: longer than paths usually are
+_LONG_WORD = re.compile(r"\S{1000,}")
 #: what the progress bars write alone, to go to another line
 _MOVES = re.compile(r"(?:\r|\n|\x1b\[A)*")
 #: the colours of `prototxt diff`
@@ -24,6 +26,18 @@ def visible(text: str) -> str:
         'conv\\x1b[2J1'
     """
     return _CONTROL.sub(lambda match: _escape(match[0]), text)
+
+
+def shortened(text: str) -> str:
+    """Text without the middle of words that no screen holds, such as the name of a layer in a damaged file.
+
+    Example:
+        >>> shortened("layer '" + "x" * 5000 + "'")[:60]
+        "layer 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+        >>> shortened("layer '" + "x" * 5000 + "'")[-25:]
+        "x… (5002 characters) …xx'"
+    """
+    return _LONG_WORD.sub(lambda match: f"{match[0][:200]}… ({len(match[0])} characters) …{match[0][-3:]}", text)
 
 
 def _escape(character: str) -> str:

@@ -1,16 +1,18 @@
 """Data sets: labels, lists, descriptions, and a synthetic sample. Knows files and arrays, no net."""
 
+from .builders import build_dataset
+from .builders.voc12 import build_augmented, write_voc_lists
 from .dataset import Dataset, read_dataset, write_dataset
 from .image_statistics import crop_for, largest_image, mean_bgr
 from .images import image_size, read_image
 from .labels import check_labels, read_label, voc_palette, write_label
 from .lists import ListEntry, check_files, full_path, hold_out, list_id, list_ids, read_list, write_list
-from .voc import build_augmented, prepare_voc, write_voc_lists
 
 __all__ = [
     "Dataset",
     "ListEntry",
     "build_augmented",
+    "build_dataset",
     "check_files",
     "check_labels",
     "crop_for",
@@ -21,7 +23,6 @@ __all__ = [
     "list_id",
     "list_ids",
     "mean_bgr",
-    "prepare_voc",
     "read_dataset",
     "read_image",
     "read_label",

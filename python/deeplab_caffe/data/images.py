@@ -18,6 +18,7 @@ from PIL import Image
 
 from ..errors import InputError
 from ..files import cpus
+from ..formats.encoded_images import decode_image
 from ..reading import reading
 from .indexed_png import SIGNATURE
 from .mapped_arrays import map_values, open_npy
@@ -52,8 +53,7 @@ def read_pixels(path: str | os.PathLike[str], colour: bool = True, upright: bool
     """
     flags = cv2.IMREAD_COLOR if colour else cv2.IMREAD_GRAYSCALE
     with reading(path, "the image", "cannot read the image"):
-        data = np.fromfile(path, np.uint8)
-        image = cv2.imdecode(data, flags | cv2.IMREAD_IGNORE_ORIENTATION) if data.size else None
+        image = decode_image(np.fromfile(path, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION)
     if image is None:
         raise InputError(f"{os.fspath(path)}: cannot read the image: damaged, or a format that OpenCV does not support")
     pixels = np.asarray(image, np.uint8)

@@ -17,13 +17,12 @@ import numpy as np
 from ..errors import InputError
 from ..files import cpus, put, temporary_folder
 from ..progress import tracked
+from .cityscapes import TRAIN_IDS
 from .label_statistics import value_counts, values_of
 from .labels import Label, read_label, write_grey_label
 
-#: id → train id of Cityscapes' 19 classes (cityscapesScripts' labels.py); all other ids are 255
-CITYSCAPES = dict(
-    zip((7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33), range(19), strict=True)
-)
+#: id → train id of Cityscapes' 19 classes; all other ids are 255
+CITYSCAPES = TRAIN_IDS
 
 _OTHER_SUFFIXES = (".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff")
 

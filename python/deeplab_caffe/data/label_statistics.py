@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .cityscapes import wrong_kind
 from .labels import Label
 
 VALUES = 256
@@ -41,6 +42,7 @@ class LabelCounts:
         classes: the names of the classes.
         ignore_label: value of ignored pixels.
         trained: whether the list is trained on.
+        paths: of the label files, whose names may say what they hold; empty if not known.
     """
 
     where: str
@@ -48,6 +50,7 @@ class LabelCounts:
     classes: Sequence[str]
     ignore_label: int | None
     trained: bool = True
+    paths: Sequence[str] = ()
 
     @property
     def pixels(self) -> NDArray[np.int64]:
@@ -210,8 +213,14 @@ def _ignored_class(counts: LabelCounts) -> str | None:
     )
 
 
+def _other_kind(counts: LabelCounts) -> str | None:
+    """Cityscapes' ids and train ids: both look like classes to the other."""
+    why = wrong_kind(counts.classes, counts.pixels, counts.paths)
+    return f"{counts.where}: {why}" if why else None
+
+
 Rule = Callable[[LabelCounts], str | None]
-_ERRORS: tuple[Rule, ...] = (_all_ignored, _one_value)
+_ERRORS: tuple[Rule, ...] = (_all_ignored, _one_value, _other_kind)
 _WARNINGS: tuple[Rule, ...] = (_one_value_tested, _ignored_class, _mostly_ignored, _from_one)
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 from ..arrays import Label, Palette
 from ..errors import InputError
 from ..files import replacing
+from ..formats.encoded_images import check_png, decode_image
 from ..reading import reading
 from . import indexed_png
 
@@ -48,11 +49,12 @@ def _read_label(path: str | os.PathLike[str]) -> Label:
         raise _not_indices(path, what, _ADVICE.get(colour, _COLOURS))
     if depth == 16:
         raise _not_indices(path, "a 16-bit PNG", "If its values are class indices, save them with 8 bits")
+    check_png(data)
     label = indexed_png.decode_indices(data)
     if label is not None:
         return label
     if colour == indexed_png.GREY and depth == 8:
-        grey = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        grey = decode_image(data, cv2.IMREAD_UNCHANGED)
         if grey is not None and grey.ndim == 2 and grey.dtype == np.uint8:
             return np.asarray(grey, np.uint8)
     indices = _read_with_pillow(path)

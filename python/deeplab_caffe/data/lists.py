@@ -88,10 +88,15 @@ def read_numbered_list(path: str | os.PathLike[str]) -> list[ListEntry]:
 
 def write_list(path: str | os.PathLike[str], entries: Iterable[ListEntry]) -> None:
     """Write entries as a list file, whole or not at all; names with a blank in quotes."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(list_bytes(entries))
+
+
+def list_bytes(entries: Iterable[ListEntry]) -> bytes:
+    """The content of a list file, as `write_list` writes it."""
     words = ([e.image] if e.label is None else [e.image, e.label] for e in entries)
     text = "".join(" ".join(map(_quoted, line)) + "\n" for line in words)
-    with replacing(path) as temporary:
-        temporary.write_bytes(text.encode("utf-8", "surrogateescape"))
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _lines(path: str | os.PathLike[str]) -> list[str]:

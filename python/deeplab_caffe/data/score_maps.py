@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..formats.encoded_images import decode_image
 from ..formats.mat_files import read_mat
 from ..reading import reading
 from .bin_files import open_bin
@@ -159,7 +160,7 @@ def _stacked(maps: dict[int, NDArray[Any]], path: Path) -> NDArray[Any]:
 
 def _read_mat(path: Path, kind: Kind) -> NDArray[Any]:
     data = read_mat(path, "data")
-    if isinstance(data, dict):
+    if not isinstance(data, np.ndarray):
         raise InputError(f"{path}: 'data' is a struct; expected an array [W, H, C, 1]")
     if data.ndim > 4 or data.ndim == 4 and data.shape[3] != 1:
         raise InputError(f"{path}: expected data of shape [W, H, C, 1], got {data.shape}")
@@ -241,7 +242,7 @@ def _grey(path: Path) -> NDArray[Any]:
         raise InputError(
             f"{path}: a palette PNG, as label files are; expected probabilities as a grey PNG (--kind labels: labels)"
         )
-    pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    pixels = decode_image(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise InputError(f"{path}: cannot read scores: damaged or not a PNG")
     if pixels.ndim != 2:

@@ -105,6 +105,13 @@ def replace_by_installed(program: str, words: Sequence[str]) -> None:
     os.execv(path, [path, *words])
 
 
+def _not_python(path: str, error: SyntaxError) -> InputError:
+    place = f"{path}:{error.lineno}" if error.lineno and error.filename else path
+    old = "Missing parentheses in call to 'print'" in str(error.msg) or "multiple exception types" in str(error.msg)
+    hint = "; this is Python 2, convert it, for instance with 2to3" if old else ""
+    return InputError(f"{place}: not a Python 3 script: {error.msg}{hint}")
+
+
 def run_script(path: str, arguments: Sequence[str] = ()) -> None:
     """Run a Python script written for pycaffe like the interpreter does; its `import caffe` imports the chosen Caffe.
 
@@ -113,7 +120,7 @@ def run_script(path: str, arguments: Sequence[str] = ()) -> None:
         arguments: its command-line arguments.
 
     Raises:
-        InputError: the script does not exist.
+        InputError: the script does not exist, or is not Python 3.
         SystemExit: the script's own, or 1 after the traceback of an exception in it.
     """
     if not os.path.isfile(path):
@@ -125,6 +132,11 @@ def run_script(path: str, arguments: Sequence[str] = ()) -> None:
     sys.path = [os.path.dirname(os.path.abspath(path)), *sys.path]
     try:
         runpy.run_path(path, run_name="__main__")
+    except SyntaxError as error:
+        if error.filename in (None, path):  # of the script itself, which has not begun
+            raise _not_python(path, error) from None
+        traceback.print_exc()
+        raise SystemExit(1) from None
     except Exception:
         traceback.print_exc()
         raise SystemExit(1) from None

@@ -46,9 +46,11 @@ def check_list(dataset: Dataset, name: str, entries: Sequence[ListEntry], traine
         labels = pool.map(look_at, entries)
         found = list(tracked(labels, f"labels of {name}", len(entries), unit="image"))
     _check_orientation(dataset, name, entries, found)
-    files = np.stack([seen.counts for seen in found if seen.counts is not None])
+    counted = [(entry.label or "", seen.counts) for entry, seen in zip(entries, found, strict=True)]
+    files = np.stack([counts for _, counts in counted if counts is not None])
     _check_values(dataset, name, entries, found, files)
-    return LabelCounts(where(dataset, name), files, dataset.classes, dataset.ignore_label, trained)
+    paths = [path for path, counts in counted if counts is not None]
+    return LabelCounts(where(dataset, name), files, dataset.classes, dataset.ignore_label, trained, paths)
 
 
 def where(dataset: Dataset, name: str) -> str:

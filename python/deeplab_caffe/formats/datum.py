@@ -17,6 +17,7 @@ from ..errors import InputError
 from ..files import replacing
 from ..reading import reading, reason_of
 from . import schema
+from .encoded_images import decode_image
 
 
 def parse_datum(value: bytes) -> Any:
@@ -104,7 +105,7 @@ def _decoded(data: bytes, color: bool | None) -> np.ndarray:
     if color is not None:
         flags |= cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+        image = decode_image(data, flags)
     except Exception as error:  # OpenCV: too large, or out of memory
         raise InputError(f"OpenCV cannot read the encoded image: {reason_of(error)}") from error
     if image is None:

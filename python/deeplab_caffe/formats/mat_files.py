@@ -1,4 +1,4 @@
-"""Variables of MATLAB files of version 5, read with NumPy and the standard library: score maps and SBD's labels.
+"""Variables of MATLAB files of version 5, read with NumPy and the standard library: score maps, labels, annotations.
 
 SciPy's reader can crash the process on a damaged file; this one checks each size before it uses it.
 """
@@ -19,22 +19,30 @@ from ..errors import InputError
 from ..reading import reading
 
 _MATRIX, _COMPRESSED = 14, 15
-_STRUCT, _COMPLEX = 2, 0x0800
+_STRUCT, _TEXT, _COMPLEX = 2, 4, 0x0800
 #: how numbers are stored, by the data type of their element; MATLAB stores whole numbers as small integers
 _STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 #: what they are, by the class of the array: double, single, and the integers
 _CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
+#: how text is stored: as UTF-8, UTF-16, UTF-32, or as numbers of characters
+_ENCODINGS = {1: "latin-1", 2: "latin-1", 4: "utf-16-{}", 16: "utf-8", 17: "utf-16-{}", 18: "utf-32-{}"}
 _MOST_DEEP = 20
 
 _Element = tuple[int, memoryview]
 
 
-def read_mat(path: str | os.PathLike[str], name: str) -> Any:
+def read_mat(path: str | os.PathLike[str], name: str, limit: int = 1 << 32) -> Any:
     """A variable of a `.mat` file of version 5, compressed or not.
 
+    Args:
+        path: the file.
+        name: of the variable.
+        limit: the most bytes that a compressed variable may have; the format allows no more than 4 GiB.
+
     Returns:
-        A numeric array with MATLAB's axes and type; for a struct of one element a dict of its fields, whose values are
-        of the same kinds.
+        A numeric array with MATLAB's axes and type; for a struct of one element a dict of its fields, for one of more
+        or of none a list of such dicts in MATLAB's order. A field is of the same kinds, or text: a str. A field of
+        another class, such as a cell array, is None.
 
     Raises:
         InputError: the file is missing, damaged, of another version, or has no such variable.
@@ -47,18 +55,20 @@ def read_mat(path: str | os.PathLike[str], name: str) -> Any:
         if order is None:
             raise InputError(f"{path}: is not a MAT file of version 5")
         for kind, body in _elements(memoryview(content)[128:], order):
-            parts = _parts(kind, body, order)
+            parts = _parts(kind, body, order, limit)
             if len(parts) >= 3 and bytes(parts[2][1]) == name.encode():
                 return _value(parts, order)
     raise InputError(f"{path}: has no variable '{name}'")
 
 
-def _parts(kind: int, body: memoryview, order: str) -> list[_Element]:
+def _parts(kind: int, body: memoryview, order: str, limit: int) -> list[_Element]:
     """The elements of a variable; empty for an element that is not a variable."""
     if kind == _COMPRESSED:
         unpacker = zlib.decompressobj()
         head = unpacker.decompress(body, 8)
         kind, size = struct.unpack(order + "II", head)
+        if size > limit:
+            raise ValueError(f"a variable of {size} bytes; expected at most {limit}")
         body = memoryview(unpacker.decompress(unpacker.unconsumed_tail, size)) if size else memoryview(b"")
         if len(body) < size:
             raise ValueError("a compressed variable is truncated")
@@ -101,18 +111,45 @@ def _value(parts: list[_Element], order: str, depth: int = 0) -> Any:
     return stored.astype(kind, copy=False).reshape(shape, order="F")
 
 
-def _struct(parts: list[_Element], shape: tuple[int, ...], order: str, depth: int) -> dict[str, Any]:
-    """The fields of a struct of one element; a field of another class than numbers or struct is None."""
-    if math.prod(shape) != 1:
-        raise ValueError(f"a struct of dims {list(shape)}; expected one element")
+def _struct(parts: list[_Element], shape: tuple[int, ...], order: str, depth: int) -> Any:
+    """A dict of the fields of a struct of one element, or the list of those of several."""
+    names = _names(parts, order)
+    count = math.prod(shape)
+    if count * len(names) != len(parts) - 5:
+        raise ValueError(f"a struct of dims {list(shape)} and {len(names)} fields with {len(parts) - 5} values")
+    rows = [parts[5 + i : 5 + i + len(names)] for i in range(0, count * len(names), max(1, len(names)))]
+    found = [_fields(names, row, order, depth) for row in rows]
+    return (found or [{}])[0] if count == 1 else found
+
+
+def _names(parts: list[_Element], order: str) -> list[str]:
+    """The names of a struct's fields."""
     length = struct.unpack_from(order + "i", parts[3][1])[0]
     text = bytes(parts[4][1])
     if length < 1:
         raise ValueError("a struct without names")
-    names = [text[i : i + length].split(b"\0")[0].decode("latin-1") for i in range(0, len(text), length)]
-    found = {}
-    for name, (kind, body) in zip(names, parts[5:], strict=False):
-        inner = list(_elements(body, order)) if kind == _MATRIX else []
-        numeric = len(inner) >= 4 and inner[0][1][0 if order == "<" else 3] in {_STRUCT, *_CLASSES}
-        found[name] = _value(inner, order, depth + 1) if numeric else None
-    return found
+    return [text[i : i + length].split(b"\0")[0].decode("latin-1") for i in range(0, len(text), length)]
+
+
+def _fields(names: list[str], row: list[_Element], order: str, depth: int) -> dict[str, Any]:
+    return {name: _field(kind, body, order, depth) for name, (kind, body) in zip(names, row, strict=True)}
+
+
+def _field(kind: int, body: memoryview, order: str, depth: int) -> Any:
+    """The value of a field; None if it is empty or of a class that is not read."""
+    parts = list(_elements(body, order)) if kind == _MATRIX else []
+    if len(parts) < 4:
+        return None
+    of = parts[0][1][0 if order == "<" else 3]
+    if of == _TEXT:
+        return _text(parts, order)
+    return _value(parts, order, depth + 1) if of in {_STRUCT, *_CLASSES} else None
+
+
+def _text(parts: list[_Element], order: str) -> str:
+    """A char array of one row."""
+    shape = np.frombuffer(parts[1][1], order + "i4")
+    stored_as, content = parts[3]
+    if stored_as not in _ENCODINGS or (len(content) and shape[0] != 1):
+        raise ValueError(f"text of dims {shape.tolist()}, stored as type {stored_as}")
+    return bytes(content).decode(_ENCODINGS[stored_as].format("le" if order == "<" else "be"))

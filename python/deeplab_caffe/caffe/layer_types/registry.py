@@ -73,6 +73,6 @@ def blobs_from_proto(param: Any) -> BlobVec:
         shape = (proto.num, proto.channels, proto.height, proto.width) if legacy else tuple(proto.shape.dim)
         values = torch.tensor(proto.double_data or proto.data, dtype=torch.float32)
         if values.numel() != math.prod(shape):
-            raise InputError(f"layer '{param.name}': {values.numel()} values for a blob of shape {shape}")
+            raise InputError(f"blobs: {values.numel()} values for a blob of shape {shape}")
         blobs.add_blob(*shape).set_data(values.view(shape).to(mode.device()))
     return blobs

@@ -13,6 +13,7 @@ import numpy as np
 from ...arrays import Shape
 from ...data.lists import ListEntry, check_files
 from ...errors import InputError
+from ...formats.encoded_images import decode_image
 from ...reading import read_bytes, reading
 from .. import log
 from ..blob import Blob
@@ -176,7 +177,7 @@ class WindowData(ReadAheadLayer):
         data = self._bytes[index] if index in self._bytes else self._file(index)
         flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
         with reading(p.root_folder + self.windows.images[index].path):
-            image = cv2.imdecode(data, flags) if data.size else None
+            image = decode_image(data, flags)
         if image is None:
             raise InputError(f"{self.where(entry)}is not an image that OpenCV can read")
         return image

@@ -88,7 +88,8 @@ class NetGraph:
         self._log.creating(p, anonymous)
         layer.check_counts(len(bottoms), len(tops))
         layer.check_in_place(bottoms, tops)
-        layer.blobs = blobs_from_proto(p)
+        with entry.named():
+            layer.blobs = blobs_from_proto(p)
         layer.setup(bottoms, tops)
         if p.blobs and layer.declared not in (0, len(p.blobs)):
             layer.fail(f"its definition carries {len(p.blobs)} blobs, wanted {layer.declared}")

@@ -12,6 +12,7 @@ from ...formats.prototxt import Document
 from ...inspection.lint import FORMATS, Finding, Linter, chosen, fix_file, rule_table
 from .. import template_flags
 from ..prototxt_files import expanded
+from ..terminal import shortened
 
 #: how often --fix checks the fixed files again
 _ROUNDS = 5
@@ -53,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         findings, failed = _lint(arguments, paths, values)
     text = _report(arguments.format, findings, failed, len(paths))
     if text:
-        print(text)
+        print(shortened(text) if arguments.format == "text" else text)
     counted = [f for f in findings if arguments.strict or f.severity != "note"]
     return 2 if failed else 1 if counted else 0
 
@@ -77,7 +78,7 @@ def _lint(arguments: argparse.Namespace, paths: list[Path], values: Mapping[str,
             findings += linter.lint(path)
         except InputError as error:
             failed += 1
-            print(error, file=sys.stderr)
+            print(shortened(str(error)), file=sys.stderr)
     return findings, failed
 
 

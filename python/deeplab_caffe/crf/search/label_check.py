@@ -34,7 +34,8 @@ def examine_labels(
     bad = [value for value in values if value >= len(classes) and value != ignore_label]
     for item in items if bad else ():
         check_labels(read_label(item.label), len(classes), ignore_label, item.label, values)
-    found = examine([], [LabelCounts(where, files, classes, ignore_label, trained=False)])
+    paths = [str(item.label) for item in items]
+    found = examine([], [LabelCounts(where, files, classes, ignore_label, trained=False, paths=paths)])
     if found.errors:
         raise InputError("\n".join(found.errors))
     return found.warnings

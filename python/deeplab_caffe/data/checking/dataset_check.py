@@ -54,11 +54,13 @@ class ListCheck:
 
     def counts(self, dataset: Dataset) -> LabelCounts | None:
         """What its labels hold; None if it has none."""
-        files = [line.seen.counts for line in self.lines if line.seen.counts is not None]
+        labels = [(line.entry.label or "", line.seen.counts) for line in self.lines]
+        files = [counts for _, counts in labels if counts is not None]
         if not files:
             return None
+        paths = [path for path, counts in labels if counts is not None]
         where = dataset.where(self.name)
-        return LabelCounts(where, np.stack(files), dataset.classes, dataset.ignore_label, self.trained)
+        return LabelCounts(where, np.stack(files), dataset.classes, dataset.ignore_label, self.trained, paths)
 
     def sizes(self, upright: bool) -> list[tuple[int, int]]:
         """(height, width) of each image whose header could be read."""
