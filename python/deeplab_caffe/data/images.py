@@ -61,13 +61,11 @@ def read_pixels(path: str | os.PathLike[str], colour: bool = True, upright: bool
 
 
 class ImageHeader(NamedTuple):
-    """Size in pixels as stored, the orientation in the EXIF data (1 upright or not stated, 2 to 8 not upright), and
-    Pillow's mode, such as RGB or CMYK."""
+    """Size in pixels as stored, and the orientation in the EXIF data: 1 upright or not stated, 2 to 8 not upright."""
 
     height: int
     width: int
     orientation: int
-    mode: str = ""
 
 
 def image_header(path: str | os.PathLike[str], with_orientation: bool = True) -> ImageHeader:
@@ -77,7 +75,13 @@ def image_header(path: str | os.PathLike[str], with_orientation: bool = True) ->
     """
     with reading(path, "the image", "cannot read the image"), Image.open(path) as image:
         width, height = image.size
-        return ImageHeader(height, width, _orientation(image) if with_orientation else 1, image.mode)
+        return ImageHeader(height, width, _orientation(image) if with_orientation else 1)
+
+
+def image_mode(path: str | os.PathLike[str]) -> str:
+    """Pillow's name of how an image file stores its pixels, such as RGB or CMYK; InputError if it cannot be read."""
+    with reading(path, "the image", "cannot read the image"), Image.open(path) as image:
+        return image.mode
 
 
 def check_complete(path: str | os.PathLike[str]) -> None:

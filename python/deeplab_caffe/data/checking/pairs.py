@@ -15,7 +15,7 @@ from ...errors import InputError
 from ...reading import reading
 from .. import indexed_png
 from ..dataset import Dataset
-from ..images import ImageHeader, check_complete, image_header
+from ..images import ImageHeader, check_complete, image_header, image_mode
 from ..label_statistics import value_counts, values_of
 from ..labels import invalid_values, read_label
 from ..lists import ListEntry
@@ -144,10 +144,10 @@ def _look_at_image(seen: Seen, dataset: Dataset, path: str, pixels: bool) -> Non
         kind = "turned" if dataset.exif else "not-upright"
         seen.faults.append(Fault(kind, f"{path}: its EXIF orientation is {seen.header.orientation}", path))
     if pixels:
-        seen.attempt("damaged-image", path, lambda: seen.faults.extend(_of_pixels(path, seen.header)))
+        seen.attempt("damaged-image", path, lambda: seen.faults.extend(_of_pixels(path)))
 
 
-def _of_pixels(path: str, header: ImageHeader | None) -> list[Fault]:
+def _of_pixels(path: str) -> list[Fault]:
     """How the pixels of an image, as OpenCV decodes them, are unusual."""
     with reading(path, "the image", "cannot read the image"):
         data = np.fromfile(path, np.uint8)
@@ -157,7 +157,7 @@ def _of_pixels(path: str, header: ImageHeader | None) -> list[Fault]:
     found = {
         "one-colour": _is_one_colour(image),
         "grey": image.ndim == 2,
-        "cmyk": header is not None and header.mode == "CMYK",
+        "cmyk": image_mode(path) == "CMYK",
         "16-bit": image.dtype.itemsize > 1,
         "alpha": image.ndim == 3 and image.shape[2] in (2, 4),
     }
