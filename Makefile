@@ -104,8 +104,9 @@ $(DATA_SETS:%=%_data): %_data: $(VENV)/.installed
 conformance: $(VENV)/.installed  ## compare every layer with recordings of a C++ Caffe; writes docs/conformance.md
 	@PYTHONPATH=tests $(BIN)/python tests/recordings.py
 
-docs: $(VENV)/.installed  ## write the generated pages of docs/ again (models, lint rules)
+docs: $(VENV)/.installed  ## write the generated pages of docs/ again (models, ledger, lint rules)
 	@$(BIN)/deeplab list --markdown docs/models.md
+	@$(BIN)/deeplab ledger
 	@PYTHONPATH=tests $(BIN)/python tests/lint_rules_page.py
 
 fuzz: $(VENV)/.installed  ## read thousands of damaged files with every reader: each must be read or refused
@@ -114,6 +115,7 @@ fuzz: $(VENV)/.installed  ## read thousands of damaged files with every reader: 
 prototxt: $(VENV)/.installed  ## write the nets in prototxt/ again (hand-edited files stay, unless FORCE=1), and all sums
 	@$(BIN)/deeplab prototxt all --refresh
 	@$(BIN)/deeplab list --markdown docs/models.md
+	@$(BIN)/deeplab ledger
 
 bench: $(VENV)/.installed  ## run the benchmarks against their peers, those that are installed
 	@for name in load data crf python_layers forward train; do echo "== $$name"; $(BIN)/python bench/$$name.py || exit 1; done

@@ -19,8 +19,9 @@ from collections import defaultdict
 import numpy as np
 
 from deeplab_caffe.crf.search import Setting
-from deeplab_caffe.crf.search.grid_search import kept_of, mean_ious
+from deeplab_caffe.crf.search.grid_search import kept_of
 from deeplab_caffe.crf.search.journal import Journal
+from deeplab_caffe.evaluation.bootstrap import mean_ious
 from timing import table
 
 HEAD = ("screen", "images", "settings", "best lost", "regret: mean", "99 %", "most", "worst rank of the best")

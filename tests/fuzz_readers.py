@@ -9,7 +9,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -29,7 +29,7 @@ from deeplab_caffe.caffe.solver import snapshot
 from deeplab_caffe.crf.params import CRFParameters
 from deeplab_caffe.crf.search.journal import Journal
 from deeplab_caffe.crf.search.result import ScoredSetting, SearchResult
-from deeplab_caffe.data import archive, bin_files, boxes, images, labels, lists, score_maps
+from deeplab_caffe.data import archive, bin_files, boxes, images, indexed_png, labels, lists, score_maps
 from deeplab_caffe.data.builders import cityscapes_polygons, coco_json, coco_labels, pascal_context, person_part, voc12
 from deeplab_caffe.data.checking import check_dataset, check_lines
 from deeplab_caffe.data.class_weights import read_weights
@@ -37,6 +37,8 @@ from deeplab_caffe.data.dataset import read_dataset
 from deeplab_caffe.data.label_colours import ColourTable, by_colour, colour_table
 from deeplab_caffe.data.label_conversion import Tally
 from deeplab_caffe.data.score_kinds import kind_of
+from deeplab_caffe.data.submission import SERVERS, Results, check_archive, write_archive
+from deeplab_caffe.data.submission.pictures import Wanted, look
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.evaluation import log_tables, read_train_log
 from deeplab_caffe.experiment import create, provenance, stage_records
@@ -471,6 +473,7 @@ def _records(folder: Path) -> list[Target]:
         Target("archive, tar", "a.tar", _unpack, _tar("w")),
         Target("archive, tar.gz", "a.tgz", _unpack, _tar("w:gz")),
         Target("archive, zip", "a.zip", _unpack, _zip()),
+        *_submissions(folder),
         Target("search, journal", "a.journal", _journal, _journal_file(folder)),
         Target("search, result (JSON)", "search.json", SearchResult.load, _search_result()),
         Target("CRF parameters (JSON)", "parameters.json", CRFParameters.load, made["crf"]),
@@ -482,6 +485,23 @@ def _records(folder: Path) -> list[Target]:
         Target("Cityscapes' polygons (JSON)", "polygons.json", cityscapes_polygons.draw_polygons, made["polygons"]),
         Target("evaluation (JSON)", "evaluation.json", lambda p: read_scores(_experiment(p)), made["evaluation"]),
     ]
+
+
+def _submissions(folder: Path) -> list[Target]:
+    """Archives for test servers of two small images, and one of their PNGs."""
+    ids = {"voc12": ("2008_000001", "2008_000004"), "cityscapes": ("berlin_000000_000019", "berlin_000001_000019")}
+    found = []
+    for name, server in SERVERS.items():
+        images = dict.fromkeys(ids[name], (12, 16))
+        results, output = folder / f"results_{name}", folder / f"made{server.suffix}"
+        for image in images:
+            labels.write_label(results / f"{image}.png", np.arange(192).reshape(12, 16) % 19)
+        write_archive(server, images, Results(results), output)
+        read = partial(check_archive, server, images)
+        found.append(Target(f"submission, {name}", output.name, read, output.read_bytes()))
+    wanted = Wanted(((12, 16),), range(21), (indexed_png.INDEXED,), (labels.voc_palette(),))
+    png = (folder / "results_voc12" / "2008_000001.png").read_bytes()
+    return [*found, Target("submission, PNG", "a.png", lambda p: look(p.read_bytes(), wanted), png)]
 
 
 def _trained_on(path: Path) -> None:

@@ -19,6 +19,7 @@ PACKAGE = ROOT / "python" / "deeplab_caffe"
 FLOORS = (
     ("cli",),
     ("experiment",),
+    ("inference",),
     ("nets", "inspection", "porting", "engine"),
     ("caffe",),
     ("crf",),
@@ -41,6 +42,7 @@ GROUND = (
 NOT = {
     # experiments run on whichever Caffe the engine is, through pycaffe's names alone
     "experiment": {"caffe"},
+    "inference": {"caffe"},
     "engine": {"data", "evaluation", "crf"},
     "crf": {"data", "evaluation"},
 }

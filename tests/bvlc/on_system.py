@@ -13,7 +13,8 @@ import threading
 import time
 from pathlib import Path
 
-from deeplab_caffe import cli, engine
+from deeplab_caffe import cli, engine, inference
+from deeplab_caffe.data import read_image
 
 FLAGS = ["--data", "tiny.toml", "--crop", "33", "--batch-size", "2", "--width", "0.03", "--snapshot", "4"]
 FLAGS += ["--random-seed", "1", "--caffe", "system", "--quick"]
@@ -42,8 +43,10 @@ def main() -> None:
     bvlc = ("--dialect", "bvlc")
     found: dict[str, object] = {"all": call("all", "exp", *bvlc), "again": call("all", "exp", *bvlc)}
     found["module"] = engine.caffe().__file__
+    found["passes"] = call("test", "exp", *bvlc, "--scales", "0.5,1.5", "--flip", "--tile", "25")
     for stage in ("data", "prototxt", "train"):
         found[f"native {stage}"] = call(stage, "native")
+    found["same passes"] = same_as_embedded()
     found["workers"] = call("train", "exp", *bvlc, "--workers", "2", "--force")
     found["gpus"] = call("train", "exp", *bvlc, "--gpu", "0,1", "--force")
     for stage in ("data", "prototxt"):
@@ -53,6 +56,18 @@ def main() -> None:
     found["vanished"] = vanished_image()
     found["damaged"] = damaged_snapshot()
     Path("found.json").write_text(json.dumps(found))
+
+
+def same_as_embedded() -> float:
+    """The largest difference of probabilities between the installed Caffe and the embedded one, over several passes."""
+    protocol = inference.Protocol((0.5, 1, 1.5), flip=True, tile=25)
+    weights, image = Path("exp/model/train_iter_8.caffemodel"), read_image("i7.png")
+    found = []
+    for which in ("system", "embedded"):
+        engine.choose(which)
+        found.append(inference.load("exp/prototxt/deploy.prototxt", weights).probabilities(image, protocol))
+    engine.choose("system")
+    return float(abs(found[0] - found[1]).max())
 
 
 def strange_layers() -> int:

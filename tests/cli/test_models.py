@@ -36,38 +36,38 @@ def test_list_as_a_page(place):
 
 
 def test_prototxt_all(place, monkeypatch, capsys):
-    monkeypatch.setattr(prototxt_all, "published_names", lambda: ["voc12/aspp_l", "cityscapes/largefov"])
+    monkeypatch.setattr(prototxt_all, "published_names", lambda: ["voc12/aspp_l", "pascal_context/largefov"])
     assert main(["prototxt", "all"]) == 0
     assert "prototxt/voc12/aspp_l: written: train.prototxt, train2.prototxt" in capsys.readouterr().out
-    edited = place / "prototxt" / "cityscapes" / "largefov" / "train.prototxt"
+    edited = place / "prototxt" / "pascal_context" / "largefov" / "train.prototxt"
     edited.write_text(edited.read_text().replace("dilation: 12", "dilation: 6"))
     assert main(["prototxt", "all"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "prototxt/cityscapes/largefov: unchanged: test.prototxt, deploy.prototxt, solver.prototxt",
-        "prototxt/cityscapes/largefov: kept, edited by hand: train.prototxt",
+        "prototxt/pascal_context/largefov: unchanged: test.prototxt, deploy.prototxt, solver.prototxt",
+        "prototxt/pascal_context/largefov: kept, edited by hand: train.prototxt",
         "2 models; 9 files were already up to date",
     ]
     assert "dilation: 6" in edited.read_text()
 
 
 def test_prototxt_all_refresh_writes_what_is_there_and_the_sums_of_all(place, monkeypatch, capsys):
-    monkeypatch.setattr(prototxt_all, "published_names", lambda: ["voc12/largefov", "cityscapes/largefov"])
-    assert main(["prototxt", "cityscapes/largefov"]) == 0
-    stale = place / "prototxt" / "cityscapes" / "largefov" / "deploy.prototxt"
+    monkeypatch.setattr(prototxt_all, "published_names", lambda: ["voc12/largefov", "pascal_context/largefov"])
+    assert main(["prototxt", "pascal_context/largefov"]) == 0
+    stale = place / "prototxt" / "pascal_context" / "largefov" / "deploy.prototxt"
     text = stale.read_text()
-    stale.write_text(sign("A net.", "deeplab prototxt cityscapes/largefov", "of an older version"))
+    stale.write_text(sign("A net.", "deeplab prototxt pascal_context/largefov", "of an older version"))
     capsys.readouterr()
     assert main(["prototxt", "all", "--refresh"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "prototxt/cityscapes/largefov: written: deploy.prototxt",
-        "prototxt/cityscapes/largefov: unchanged: train.prototxt, test.prototxt, solver.prototxt",
+        "prototxt/pascal_context/largefov: written: deploy.prototxt",
+        "prototxt/pascal_context/largefov: unchanged: train.prototxt, test.prototxt, solver.prototxt",
         "prototxt/generated.sha256: written",
         "2 models; 3 files were already up to date",
     ]
     assert stale.read_text() == text and not (place / "prototxt" / "voc12").exists()
     sums = dict(reversed(line.split()) for line in (place / "prototxt" / "generated.sha256").read_text().splitlines())
     assert list(sums) == sorted(sums) and len(sums) == 10
-    assert sums["cityscapes/largefov/deploy.prototxt"] == hashlib.sha256(stale.read_bytes()).hexdigest()
+    assert sums["pascal_context/largefov/deploy.prototxt"] == hashlib.sha256(stale.read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize("name", ["voc_aspp_l", "voc12/aspp_l"])

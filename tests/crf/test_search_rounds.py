@@ -18,9 +18,8 @@ from deeplab_caffe.crf.search import (
     Setting,
     coarse_to_fine,
 )
-from deeplab_caffe.crf.search.grid_search import gain_interval
 from deeplab_caffe.errors import InputError
-from deeplab_caffe.evaluation import Scores, confusion_matrix
+from deeplab_caffe.evaluation import Scores, confusion_matrix, gain_interval
 
 FIXED = {"fine_w1": "0", "fine_sigma_alpha": "0", "fine_sigma_beta": "0", "iterations": 6}
 SPACE = SearchSpace(w1="3:5", sigma_alpha="10:10:30", sigma_beta="3:5", **FIXED)

@@ -9,18 +9,23 @@ import pytest
 
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.evaluation import (
+    ClassBeliefs,
     Example,
     Report,
     Scores,
     TrainingStage,
+    attention_gallery,
     bars,
+    belief_gallery,
     colour_labels,
+    edge_gallery,
     loss_curve,
     overlay,
     png,
     side_by_side,
     write_report,
 )
+from deeplab_caffe.evaluation.figures import heat, reduced
 
 PALETTE = np.array([[0, 0, 0], [200, 10, 20], [30, 220, 40]], np.uint8)
 LABEL = np.array([[0] * 20 + [1] * 20 + [255] * 5] * 30, np.uint8)
@@ -130,3 +135,102 @@ def test_faults_are_named_before_anything_is_written(tmp_path, changes, words):
     with pytest.raises(InputError, match=words):
         write_report(report(**changes), tmp_path / "index.html")
     assert not list(tmp_path.iterdir())
+
+
+# -- what the net and the CRF do
+
+RAMP = np.linspace(0, 1, 45, dtype=np.float32) * np.ones((30, 1), np.float32)
+
+
+def beliefs(**changes):
+    margins = [RAMP - 0.5, 4 * (RAMP - 0.5)]
+    values = {
+        "iterations": (0, 10),
+        "beliefs": [RAMP, RAMP**2],
+        "margins": margins,
+        "labels": colour_labels(LABEL, PALETTE),
+    }
+    return ClassBeliefs(**{"name": "one", "class_name": "cat", "image": IMAGE, **values, **changes})
+
+
+def galleries():
+    weights = np.stack([RAMP, 1 - RAMP])
+    return [
+        attention_gallery([("one", IMAGE, weights)], ["1", "1/2"]),
+        edge_gallery([("one", IMAGE, RAMP, IMAGE)], learnt=True),
+        belief_gallery([beliefs()]),
+    ]
+
+
+def test_heat_reaches_the_ends_of_its_colours_and_no_further():
+    image = heat(np.array([[-5, 0, 0.5, 1, 9, np.nan]]), 0, 1, "gray")
+    assert image[0, :, 1].tolist() == [0, 0, 128, 255, 255, 0]
+
+
+def test_attention_has_a_map_for_each_scale_in_common_colours():
+    ((name, pictures),) = galleries()[0].rows
+    assert name == "one" and [heading for heading, _ in pictures] == ["image", "scale 1", "scale 1/2"]
+    np.testing.assert_array_equal(pictures[1][1][:, 0], pictures[2][1][:, -1])  # 0 looks the same in both
+    with pytest.raises(ValueError):
+        attention_gallery([("one", IMAGE, np.zeros((3, 30, 45)))], ["1", "1/2"])
+
+
+def test_edges_are_dark_on_white_and_flat_ones_are_drawn_too():
+    _, pictures = galleries()[1].rows[0]
+    assert pictures[1][1][0, 0].tolist() == [255] * 3 and pictures[1][1][0, -1].tolist() == [0] * 3
+    assert "EdgeNet" in galleries()[1].text and "gradients" in edge_gallery([("one", IMAGE, RAMP, IMAGE)], False).text
+    flat = edge_gallery([("one", IMAGE, np.ones((30, 45)), IMAGE)], learnt=True)
+    assert (flat.rows[0][1][1][1] == 255).all()
+
+
+def test_beliefs_share_the_colours_of_their_scores():
+    gallery = galleries()[2]
+    (_, scores), (name, shares) = gallery.rows
+    assert name == "one: cat" and gallery.headings == ["", "before the CRF", "after 10 iterations"]
+    assert [heading for heading, _ in shares] == ["result", "belief before the CRF", "belief after 10 iterations"]
+    weak, strong = scores[1][1], scores[2][1]  # red where the class wins, the more the stronger
+    assert int(strong[0, -1, 1]) < int(weak[0, -1, 1]) and strong[0, -1, 0] > strong[0, -1, 2]
+    assert strong[0, 0, 2] > strong[0, 0, 0]
+    flat = belief_gallery([beliefs(margins=[np.zeros((30, 45))] * 2)])  # a net that has learnt nothing
+    assert len(flat.rows) == 2 and belief_gallery([]).rows == []
+
+
+def test_galleries_are_in_the_page_and_beside_it_and_old_ones_go(tmp_path):
+    page = report(examples=[Example("one", IMAGE, LABEL, LABEL)], galleries=galleries())
+    files = write_report(page, tmp_path / "index.html")
+    assert [f.name for f in files] == ["index.html", "examples.png", "attention.png", "edges.png", "beliefs.png"]
+    text = files[0].read_text()
+    for words in ("Attention to scale", "scale 1/2", "EdgeNet", "belief after 10 iterations", "one: cat"):
+        assert words in text
+    assert text.count("<img") == 3 + 3 + 3 + 2 * 3
+    write_report(report(), tmp_path / "index.html")
+    assert [f.name for f in tmp_path.iterdir()] == ["index.html"]
+
+
+def test_large_pictures_are_reduced_and_small_ones_are_not():
+    assert reduced(np.zeros((1024, 2048, 3), np.uint8), 640).shape == (320, 640, 3)
+    assert reduced(IMAGE, 640) is IMAGE
+
+
+def test_images_without_labels_and_scores(tmp_path):
+    page = report(examples=[Example("one", IMAGE, None, LABEL, LABEL)], tested="list 'test' of 1 image; weights w")
+    text = write_report(page, tmp_path / "index.html")[0].read_text()
+    assert text.count("<img") == 3 and "one: label" not in text and "list &#39;test&#39; of 1 image" in text
+    assert "%</small>" not in text
+
+
+def test_published_scores_and_bands_along_boundaries(tmp_path):
+    (tmp_path / "curve.png").write_bytes(png(IMAGE))
+    page = report(
+        before=SCORES,
+        published=["67.64 (v1, Table 1)"],
+        trimap=tmp_path / "curve.png",
+        bands=[(2, 0.305, 0.4), (40, 0.6, 0.65)],
+    )
+    files = write_report(page, tmp_path / "out" / "index.html")
+    text = files[0].read_text()
+    assert [f.name for f in files] == ["index.html", "iou.png", "trimap.png"]
+    for words in ("67.64 (v1, Table 1)", "Along boundaries", "30.5", "+9.5", "+5.0"):
+        assert words in text
+    alone = write_report(report(before=SCORES, bands=[(2, 0.305, None)]), tmp_path / "index.html")[0].read_text()
+    assert "30.5" in alone and "change" not in alone

@@ -7,6 +7,7 @@ from itertools import product, zip_longest
 import pytest
 
 from deeplab_caffe.formats import schema
+from deeplab_caffe.nets import starts_from
 from net_facts import REPOSITORY, generated, in_use, solvers
 
 SCALES = ("", "_res05", "_res075")
@@ -204,6 +205,26 @@ def test_rows_that_differ_in_their_weights_or_augmentation():
     augmented = generated("voc12/resnet101_msc_coco_aug", "train")
     assert augmented[0]["transform_param"].pop("scale_factors") == [0.5, 0.75, 1, 1.25, 1.5]
     assert augmented == plain
+
+
+@pytest.mark.parametrize("dataset", ["pascal_context", "person_part"])
+def test_msc_is_augmented_on_context_and_person_part(dataset):
+    plain, augmented = (generated(f"{dataset}/resnet101_msc{end}", "train") for end in ("", "_aug"))
+    factors = augmented[0]["transform_param"].pop("scale_factors")
+    assert factors == [0.5, 0.75, 1, 1.25, 1.5] and plain == augmented
+    assert starts_from(f"{dataset}/resnet101_msc_aug") is None
+    assert starts_from(f"{dataset}/resnet101_msc_coco_aug") == "coco/resnet101_msc"
+
+
+def test_cityscapes_at_half_the_size_and_with_coarse_labels():
+    whole, half = (generated(f"{name}/largefov", "test")[0] for name in ("cityscapes", "cityscapes_half"))
+    sizes = [(data["transform_param"]["crop_height"], data["transform_param"]["crop_width"]) for data in (whole, half)]
+    assert sizes == [(1025, 2049), (513, 1025)]
+    lists = {
+        name: generated(f"cityscapes_half/{name}", "train")[0]["image_data_param"]["source"].rpartition("/")[2]
+        for name in ("largefov", "largefov_coarse")
+    }
+    assert lists == {"largefov": "train.txt", "largefov_coarse": "trainval_coarse.txt"}
 
 
 def test_stride_on_the_3x3_convolution():

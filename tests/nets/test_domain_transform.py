@@ -48,6 +48,21 @@ def test_edge_net():
     assert starts_from("voc12/dt_edgenet") == "voc12/largefov_v1"
 
 
+def test_edge_net_on_the_attention_net():
+    ends = [("fc8_interp", "Interp", "fc_fusion"), *EDGE_NET[1:]]
+    for role in ("train", "train2", "deploy"):
+        layers = generated("voc12/scales3_attention_coco_dt", role)
+        shown = [(layer["name"], layer["type"], *layer.get("bottom", ())) for layer in layers]
+        begin = shown.index(ends[0])
+        assert shown[begin : begin + len(ends)] == ends
+        attention = generated("voc12/scales3_attention_coco", "deploy")
+        assert in_use(layers)[begin - 3 : begin] == in_use(attention)[-4:-1]
+    losses = [
+        layer["bottom"] for layer in generated("voc12/scales3_attention_coco_dt", "train") if "loss" in layer["name"]
+    ]
+    assert losses == [["fc8_dt", "label"]]
+
+
 def test_the_filter_alone_is_in_use_only():
     def body(model, role):
         return generated(f"voc12/{model}", role)[1 if role == "train" else 2 :]

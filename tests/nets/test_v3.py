@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deeplab_caffe.errors import InputError
-from deeplab_caffe.nets import VARIANTS, GeneratorOptions, generate
+from deeplab_caffe.nets import VARIANTS, GeneratorOptions, generate, starts_from
 from net_facts import REPOSITORY, generated, in_use, solvers
 from zoo_nets import narrow_net, without_gradient
 
@@ -135,6 +135,72 @@ def test_data_and_solvers():
     assert generated("cityscapes/v3_resnet101_aspp", "train")[0]["transform_param"]["crop_size"] == 769
 
 
+@pytest.mark.parametrize(
+    ("model", "stride", "batch", "crop"),
+    [
+        ("v3_resnet101_aspp", 16, 16, 513),
+        ("v3_resnet101_aspp_os8", 8, 6, 513),
+        ("v3_resnet101_aspp_os32", 32, 24, 513),
+        ("v3_resnet101_aspp_b4", 16, 4, 513),
+        ("v3_resnet101_aspp_b8", 16, 8, 513),
+        ("v3_resnet101_aspp_b12", 16, 12, 513),
+        ("v3_resnet101_aspp_crop321", 16, 16, 321),
+    ],
+)
+def test_output_strides_batches_and_crops_of_tables_8_to_10(model, stride, batch, crop):
+    layers = by_name(generated(f"voc12/{model}", "train"))
+    data = layers["data"]
+    assert data["image_data_param"]["batch_size"] == batch and data["transform_param"]["crop_size"] == crop
+    assert layers["fc1_interp"]["interp_param"] == {"zoom_factor": stride}
+    (solver,) = solvers(f"voc12/{model}")[:1]
+    assert (solver.max_iter, solver.lr_policy, solver.base_lr) == (30000, "poly", pytest.approx(0.007))
+    assert data["image_data_param"]["source"].endswith("/train_aug.txt")
+
+
+def test_labels_may_shrink_to_the_scores_instead():
+    plain, other = (by_name(generated(f"voc12/v3_resnet101_aspp{end}", "train")) for end in ("", "_no_upsampling"))
+    assert other["loss"]["bottom"] == other["accuracy"]["bottom"] == ["fc1_voc12", "label_shrink"]
+    assert other["label_shrink"]["interp_param"] == {"shrink_factor": 16}
+    assert plain.keys() - other.keys() == {"fc1_interp"} and other.keys() - plain.keys() == {"label_shrink"}
+    test = [generated(f"voc12/v3_resnet101_aspp{end}", "test") for end in ("", "_no_upsampling")]
+    assert test[0] == test[1]
+
+
+def test_batch_norm_of_imagenets_layers_may_stay_fixed():
+    layers = by_name(generated("voc12/v3_resnet101_aspp_bn_fixed", "train"))
+    for key in ("_conv1", "4b7_branch2b", "5c_branch2c"):
+        assert layers[f"bn{key}"]["batch_norm_param"] == {"use_global_stats": True}
+        assert [row["lr_mult"] for row in layers[f"scale{key}"]["param"]] == [0, 0]
+    for key in ("_aspp0", "_image_pooling", "_concat_projection"):
+        assert layers[f"bn{key}"]["batch_norm_param"] == {"moving_average_fraction": pytest.approx(0.9997)}
+        assert layers[f"scale{key}"]["param"] == [{"decay_mult": 0}] * 2
+
+
+def test_the_net_for_vocs_server_is_a_chain():
+    """COCO; train_aug from 0.0001; then trainval with hard images twice, as stage 2 of a net that has one."""
+    assert starts_from("voc12/v3_resnet101_aspp_coco_hard") == "voc12/v3_resnet101_aspp_coco"
+    assert starts_from("voc12/v3_resnet101_aspp_coco") == "coco/v3_resnet101_aspp"
+    ((first,), (last,)) = (solvers(f"voc12/v3_resnet101_aspp_{end}") for end in ("coco", "coco_hard"))
+    assert (first.base_lr, first.max_iter) == (pytest.approx(0.0001), 30000)
+    assert (last.base_lr, last.max_iter) == (pytest.approx(0.001), 30000)
+    ours, stage2 = (
+        generated("voc12/v3_resnet101_aspp_coco_hard", "train"),
+        generated("voc12/v3_resnet101_aspp", "train2"),
+    )
+    assert ours[0]["image_data_param"].pop("source").endswith("/trainval_hard.txt")
+    assert stage2[0]["image_data_param"].pop("source").endswith("/trainval.txt")
+    assert ours == stage2
+    test = by_name(generated("voc12/v3_resnet101_aspp_coco_hard", "test"))
+    assert test["fc1_interp"]["interp_param"] == {"zoom_factor": 8}
+
+
+def test_cityscapes_with_coarse_labels():
+    data = generated("cityscapes/v3_resnet101_aspp_coarse", "train")[0]
+    (solver,) = solvers("cityscapes/v3_resnet101_aspp_coarse")
+    assert data["image_data_param"]["source"].endswith("/trainval_coarse.txt")
+    assert data["transform_param"]["crop_size"] == 769 and solver.max_iter == 90000
+
+
 def test_numbers_of_parameters():
     # ResNet-50 and -101 have 25,557,032 and 44,549,160, of which 2,049,000 are ImageNet's classifier.
     for model, whole in (("v3_resnet50_block4", 25_557_032), ("v3_resnet101_block4", 44_549_160)):
@@ -170,12 +236,12 @@ def test_gradients_reach_every_layer_in_both_stages(tmp_path, trained):
 
 def test_one_set_of_weights_at_every_output_stride(tmp_path, trained):
     sizes = {}
-    for stride in (8, 16, 32):
+    for stride in (4, 8, 16, 32):
         net = narrow_net(tmp_path, "voc12/v3_resnet50_aspp", "test", 65, test_output_stride=stride)
         assert set(net.copy_from(str(trained))) == set(net.params)
         assert net.forward()["fc1_interp"].shape == (1, 21, 65, 65)
         sizes[stride] = net.blobs["fc1_voc12"].shape[2:]
-    assert sizes == {8: (9, 9), 16: (5, 5), 32: (3, 3)}
+    assert sizes == {4: (17, 17), 8: (9, 9), 16: (5, 5), 32: (3, 3)}
 
 
 def test_image_features_are_the_mean_everywhere_at_any_size(tmp_path, trained):

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from deeplab_caffe import caffe
-from deeplab_caffe.cli import main, size_rule
+from deeplab_caffe.cli import main
 from deeplab_caffe.cli.named_net import definition_named
 from deeplab_caffe.errors import InputError
+from deeplab_caffe.inference import size_rule
 from deeplab_caffe.inspection.shapes import infer_shapes
 from deeplab_caffe.nets.input_sizes import EIGHTH
 from deeplab_caffe.porting.export.label_verification import compare_labels

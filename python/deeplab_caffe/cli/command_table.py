@@ -24,6 +24,7 @@ class Command(NamedTuple):
 _ROWS: dict[str, list[tuple[str, str, str]]] = {
     "models": [
         ("list", "model_list", "list the models: parameters, field of view, published score, data sets"),
+        ("ledger", "ledger", "write the page of published numbers, how to reproduce each, and ours"),
         ("prototxt all", "prototxt_all", "write the nets of every model, and the sums of all"),
     ],
     "stages of an experiment": [
@@ -37,9 +38,14 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
         ("evaluate", "run_stages", "mean IoU before and after the CRF"),
         ("report", "run_stages", "write a page with scores and pictures"),
         ("all", "run_stages", "run all stages in order; finished and unchanged ones are skipped"),
+        ("submit", "submit", "write or check the archive of results for a test server: voc12, cityscapes"),
     ],
     "CRF": [
         ("crf-search", "crf_search", "search CRF parameters for any score maps, on one machine or many"),
+    ],
+    "scoring": [
+        ("score", "score", "score any folder of label maps: IoU, accuracies, confusion matrix, trimap"),
+        ("compare", "compare", "compare results: a page of differences per class and per image"),
     ],
     "data": [
         ("dataset", "dataset_build", "build a published data set: find or download it, convert labels, write lists"),

@@ -4,6 +4,7 @@ The search for parameters is in `.search`, the CRF on folders in `.batch`; `.pyd
 """
 
 from .inference import BACKENDS, crf_batch, crf_labels, dense_crf
+from .iterations import belief_maps
 from .lattice import Lattice, bilateral_lattice, build_lattice, position_lattice, term_lattices
 from .mean_field import Beliefs, MeanField, Pairwise, active_classes
 from .params import PRESETS, CRFParameters, GaussianTerm, Preset, preset
@@ -28,6 +29,7 @@ __all__ = [
     "Pairwise",
     "Preset",
     "active_classes",
+    "belief_maps",
     "bilateral_lattice",
     "build_lattice",
     "crf_batch",

@@ -1,24 +1,55 @@
 """Evaluation: scores of label maps, training logs, figures and the report. Works on files and arrays, without nets."""
 
-from .confusion import MEAN_IOU_RULE, Scores, class_ious, confusion_matrix, differing_classes, mean_iou
+from . import score_files
+from .bootstrap import gain_interval, gain_intervals
+from .confusion import (
+    MEAN_IOU_RULE,
+    Scores,
+    class_ious,
+    confusion_matrices,
+    confusion_matrix,
+    differing_classes,
+    mean_iou,
+)
 from .figures import bars, colour_labels, overlay, png, side_by_side
+from .galleries import ClassBeliefs, Gallery, attention_gallery, belief_gallery, edge_gallery
 from .report_page import Example, Report, examples_strip, write_report
+from .score_figures import confusion_picture, trimap_curves, trimap_picture
+from .scoring import Counts, ImageScore, Pair, count_pairs, refuse
 from .train_log import TrainLog, parse_train_log, read_train_log
 from .training_curves import TrainingStage, log_curves, loss_curve
+from .trimap import BandScore, Trimap, band_scores, border_distance
 
 __all__ = [
     "MEAN_IOU_RULE",
+    "BandScore",
+    "ClassBeliefs",
+    "Counts",
     "Example",
+    "Gallery",
+    "ImageScore",
+    "Pair",
     "Report",
     "Scores",
     "TrainLog",
     "TrainingStage",
+    "Trimap",
+    "attention_gallery",
+    "band_scores",
     "bars",
+    "belief_gallery",
+    "border_distance",
     "class_ious",
     "colour_labels",
+    "confusion_matrices",
     "confusion_matrix",
+    "confusion_picture",
+    "count_pairs",
     "differing_classes",
+    "edge_gallery",
     "examples_strip",
+    "gain_interval",
+    "gain_intervals",
     "log_curves",
     "loss_curve",
     "mean_iou",
@@ -26,6 +57,10 @@ __all__ = [
     "parse_train_log",
     "png",
     "read_train_log",
+    "refuse",
+    "score_files",
     "side_by_side",
+    "trimap_curves",
+    "trimap_picture",
     "write_report",
 ]

@@ -40,6 +40,27 @@ def confusion_matrix(
         array([[1, 0],
                [1, 1]])
     """
+    return confusion_matrices(label, prediction, num_classes, ignore_label)[0]
+
+
+def confusion_matrices(
+    label: NDArray[np.integer[Any]],
+    prediction: NDArray[np.integer[Any]],
+    num_classes: int,
+    ignore_label: int | None = 255,
+    groups: NDArray[np.integer[Any]] | None = None,
+    num_groups: int = 1,
+) -> Matrix:
+    """The confusion matrix of each group of pixels, (G, C, C), from one joint histogram.
+
+    Args:
+        label, prediction, num_classes, ignore_label: as for `confusion_matrix`.
+        groups: same shape, the number 0..G-1 of each pixel's group; None: one group.
+        num_groups: G.
+
+    Raises:
+        InputError: the shapes differ, or a value is out of range.
+    """
     label, prediction = np.asarray(label), np.asarray(prediction)
     if label.shape != prediction.shape:
         raise InputError(
@@ -49,12 +70,16 @@ def confusion_matrix(
         keep = label != ignore_label
         if not keep.all():
             label, prediction = label[keep], prediction[keep]
+            groups = None if groups is None else groups[keep]
     _check_range("label", label, num_classes, f" and ignore_label {ignore_label}")
     _check_range("prediction", prediction, num_classes, "")
     index = label.ravel().astype(np.intp)
+    if groups is not None:
+        index += groups.ravel().astype(np.intp) * num_classes
     index *= num_classes
     index += prediction.ravel()
-    return np.bincount(index, minlength=num_classes**2).reshape(num_classes, num_classes).astype(np.int64)
+    counts = np.bincount(index, minlength=num_groups * num_classes**2)
+    return counts.reshape(num_groups, num_classes, num_classes).astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +129,7 @@ class Scores:
     def to_json(self, class_names: Sequence[str]) -> dict[str, Any]:
         """A dict for `json.dumps`; NaN becomes None. InputError if the number of class names differs."""
         self._check_names(class_names)
-        result: dict[str, Any] = {name: _none_if_nan(getattr(self, name)) for name in _SUMMARY}
+        result: dict[str, Any] = {name: _none_if_nan(getattr(self, name)) for name in SUMMARY}
         pairs = zip(class_names, self.per_class_iou.tolist(), strict=True)
         result["per_class_iou"] = {name: _none_if_nan(value) for name, value in pairs}
         return result
@@ -125,8 +150,8 @@ class Scores:
         columns = [self] if other is None else [self, other]
         for scores in columns:
             scores._check_names(class_names)
-        names = [*class_names, *_SUMMARY.values()]
-        rows = [[*s.per_class_iou.tolist(), *(getattr(s, key) for key in _SUMMARY)] for s in columns]
+        names = [*class_names, *SUMMARY.values()]
+        rows = [[*s.per_class_iou.tolist(), *(getattr(s, key) for key in SUMMARY)] for s in columns]
         width = max(map(len, names))
         lines = [f"IoU in %; {MEAN_IOU_RULE}"]
         if other:
@@ -189,7 +214,8 @@ def differing_classes(
     return lines
 
 
-_SUMMARY = {
+#: the scores over all classes, and what tables call them
+SUMMARY = {
     "mean_iou": "mean IoU",
     "pixel_accuracy": "pixel accuracy",
     "mean_accuracy": "mean accuracy",

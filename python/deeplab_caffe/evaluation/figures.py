@@ -49,6 +49,28 @@ def colour_labels(label: NDArray[np.integer[Any]], palette: Rgb, ignore_label: i
     return image
 
 
+def heat(values: NDArray[np.floating[Any]], low: float, high: float, colours: str = "viridis") -> Rgb:
+    """Draw a map in the colours of one of matplotlib's colour maps.
+
+    Args:
+        values: (H, W).
+        low, high: values at the ends of the colour map; those beyond are drawn like these.
+        colours: name of the colour map.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Example:
+        >>> heat(np.array([[0, 0.5, 9]]), 0, 1, "gray")[0, :, 0].tolist()
+        [0, 128, 255]
+    """
+    import matplotlib
+
+    table = (matplotlib.colormaps[colours](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
+    scaled = np.nan_to_num((np.asarray(values, np.float32) - low) / (high - low) * 255)
+    return table[np.clip(np.rint(scaled), 0, 255).astype(np.uint8)]
+
+
 def overlay(
     image: Rgb, label: NDArray[np.integer[Any]], palette: Rgb, ignore_label: int | None = 255, strength: float = 0.55
 ) -> Rgb:
@@ -149,6 +171,13 @@ def bars(
         figure.legend(loc="outside upper right", ncols=2, frameon=False, fontsize=9)
     plain(axes, "x")
     return figure_bytes(figure)
+
+
+def reduced(image: Rgb, width: int) -> Rgb:
+    """The image, reduced to a width in pixels if it is wider."""
+    if image.shape[1] <= width:
+        return image
+    return _fitted(image, width, image.shape[0])
 
 
 def _same_size(who: str, image: Rgb, label: NDArray[np.integer[Any]]) -> None:

@@ -22,7 +22,13 @@ from ..reading import read_bytes
 from . import figures
 from .confusion import MEAN_IOU_RULE, Scores, differing_classes
 from .figures import Rgb
+from .galleries import Gallery
 from .training_curves import TrainingStage, loss_curve
+
+#: the pictures next to a page, without suffix
+_PICTURES = ("examples", "iou", "loss", "search", "trimap", "attention", "edges", "beliefs")
+#: pictures of galleries are not wider, in pixels
+_WIDEST = 640
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,14 +38,14 @@ class Example:
     Attributes:
         name: id of the image.
         image: (H, W, 3) RGB.
-        label: (H, W) ground truth.
+        label: (H, W) ground truth; None if there is none.
         prediction: (H, W) labels without the CRF.
         crf: (H, W) labels with the CRF; None if it is not used.
     """
 
     name: str
     image: Rgb
-    label: NDArray[np.integer[Any]]
+    label: NDArray[np.integer[Any]] | None
     prediction: NDArray[np.integer[Any]]
     crf: NDArray[np.integer[Any]] | None = None
 
@@ -63,6 +69,11 @@ class Report:
         timings: {stage: seconds}.
         commands: commands that produced the results.
         ignore_label: label of pixels that are not scored.
+        tested: one line: what was tested on what.
+        galleries: pictures of what happens within the net and the CRF.
+        published: lines with the published scores of the model, to be held against these.
+        trimap: PNG file of the scores by the width of the band around boundaries.
+        bands: (width in pixels, mean IoU in the band without the CRF, and with it or None), fractions.
     """
 
     title: str
@@ -79,10 +90,17 @@ class Report:
     timings: Mapping[str, float] = field(default_factory=dict)
     commands: Sequence[str] = ()
     ignore_label: int | None = 255
+    tested: str = ""
+    galleries: Sequence[Gallery] = ()
+    published: Sequence[str] = ()
+    trimap: str | os.PathLike[str] | None = None
+    bands: Sequence[tuple[int, float, float | None]] = ()
 
 
 def write_report(report: Report, path: str | os.PathLike[str]) -> list[Path]:
-    """Write the page, and its pictures next to it: examples.png, iou.png, loss.png, search.png.
+    """Write the page, and its pictures next to it: examples.png, iou.png, loss.png, search.png, and the galleries.
+
+    Pictures of an earlier report that this one lacks are removed.
 
     Args:
         path: the HTML file.
@@ -99,6 +117,7 @@ def write_report(report: Report, path: str | os.PathLike[str]) -> list[Path]:
     page = _template().render(
         report=report,
         examples=[{"name": e.name, "cells": _cells(e, report)} for e in report.examples],
+        galleries=[_gallery(gallery) for gallery in report.galleries],
         legend=_legend(report),
         headline=_headline(report),
         classes=_class_rows(report),
@@ -106,6 +125,8 @@ def write_report(report: Report, path: str | os.PathLike[str]) -> list[Path]:
         pictures={name: _data_uri(content, "png") for name, content in pictures.items()},
         duration=_duration,
     )
+    for name in {*_PICTURES} - pictures.keys():
+        (path.parent / f"{name}.png").unlink(missing_ok=True)
     for name, content in pictures.items():
         with replacing(path.parent / f"{name}.png") as temporary:
             temporary.write_bytes(content)
@@ -152,7 +173,15 @@ def _pictures(report: Report) -> dict[str, bytes]:
         pictures["loss"] = loss_curve(report.training)
     if report.heat_map is not None:
         pictures["search"] = read_bytes(report.heat_map, "the heat map")
-    return pictures
+    if report.trimap is not None:
+        pictures["trimap"] = read_bytes(report.trimap, "the curves of the trimap")
+    return pictures | {gallery.key: gallery_strip(gallery) for gallery in report.galleries}
+
+
+def gallery_strip(gallery: Gallery) -> bytes:
+    """All rows of a gallery in one PNG file."""
+    rows = [[figures.reduced(picture, _WIDEST) for _, picture in pictures] for _, pictures in gallery.rows]
+    return figures.side_by_side(rows, gallery.headings or [heading for heading, _ in gallery.rows[0][1]])
 
 
 def _example_images(example: Example, report: Report) -> list[tuple[str, Rgb]]:
@@ -168,13 +197,23 @@ def _example_images(example: Example, report: Report) -> list[tuple[str, Rgb]]:
 def _cells(example: Example, report: Report) -> list[dict[str, str]]:
     cells = []
     for heading, image in _example_images(example, report):
-        if heading == "image":
-            bgr = np.ascontiguousarray(image[..., ::-1])
-            uri = _data_uri(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes(), "jpeg")
-        else:
-            uri = _data_uri(figures.png(image), "png")
+        uri = _photo_uri(image) if heading == "image" else _data_uri(figures.png(image), "png")
         cells.append({"heading": heading, "uri": uri})
     return cells
+
+
+def _gallery(gallery: Gallery) -> dict[str, Any]:
+    """A gallery as the page shows it: photos and smooth maps as JPEG, not larger than a screen shows them."""
+    rows = [
+        {"name": name, "cells": [{"heading": h, "uri": _photo_uri(figures.reduced(p, _WIDEST))} for h, p in pictures]}
+        for name, pictures in gallery.rows
+    ]
+    return {"title": gallery.title, "text": gallery.text, "rows": rows}
+
+
+def _photo_uri(image: Rgb) -> str:
+    bgr = np.ascontiguousarray(image[..., ::-1])
+    return _data_uri(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes(), "jpeg")
 
 
 def _legend(report: Report) -> list[tuple[str, tuple[int, int, int]]]:

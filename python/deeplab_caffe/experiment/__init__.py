@@ -2,6 +2,7 @@
 
 from .create import demo, published
 from .folder import Experiment
+from .ledger import ledger_results
 from .pipeline import STAGES, lock, run
 
-__all__ = ["STAGES", "Experiment", "demo", "lock", "published", "run"]
+__all__ = ["STAGES", "Experiment", "demo", "ledger_results", "lock", "published", "run"]

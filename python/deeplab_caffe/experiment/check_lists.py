@@ -35,6 +35,29 @@ def check_list(dataset: Dataset, name: str, entries: Sequence[ListEntry], traine
             and the data set does not say whether to turn them; names list and line.
     """
 
+    found = _look_at_all(dataset, name, entries, "labels")
+    _check_orientation(dataset, name, entries, found)
+    counted = [(entry.label or "", seen.counts) for entry, seen in zip(entries, found, strict=True)]
+    files = np.stack([counts for _, counts in counted if counts is not None])
+    _check_values(dataset, name, entries, found, files)
+    paths = [path for path, counts in counted if counts is not None]
+    return LabelCounts(where(dataset, name), files, dataset.classes, dataset.ignore_label, trained, paths)
+
+
+def check_images(dataset: Dataset, name: str, entries: Sequence[ListEntry]) -> None:
+    """Check the images of a list without labels, as `check_list` does.
+
+    Raises:
+        InputError: an image is damaged, or images are not upright and the data set does not say whether to turn them;
+            names list and line.
+    """
+
+    _check_orientation(dataset, name, entries, _look_at_all(dataset, name, entries, "images"))
+
+
+def _look_at_all(dataset: Dataset, name: str, entries: Sequence[ListEntry], what: str) -> list[Seen]:
+    """Read the files of all lines; raises InputError for the first fault."""
+
     def look_at(entry: ListEntry) -> Seen:
         seen = look(dataset, entry)
         for fault in seen.faults:
@@ -43,14 +66,7 @@ def check_list(dataset: Dataset, name: str, entries: Sequence[ListEntry], traine
         return seen
 
     with ThreadPoolExecutor(max(2, cpus())) as pool:
-        labels = pool.map(look_at, entries)
-        found = list(tracked(labels, f"labels of {name}", len(entries), unit="image"))
-    _check_orientation(dataset, name, entries, found)
-    counted = [(entry.label or "", seen.counts) for entry, seen in zip(entries, found, strict=True)]
-    files = np.stack([counts for _, counts in counted if counts is not None])
-    _check_values(dataset, name, entries, found, files)
-    paths = [path for path, counts in counted if counts is not None]
-    return LabelCounts(where(dataset, name), files, dataset.classes, dataset.ignore_label, trained, paths)
+        return list(tracked(pool.map(look_at, entries), f"{what} of {name}", len(entries), unit="image"))
 
 
 def where(dataset: Dataset, name: str) -> str:

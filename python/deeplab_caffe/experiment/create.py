@@ -16,10 +16,19 @@ from ..data import Dataset, read_dataset
 from ..data.synthetic import description
 from ..errors import InputError
 from ..files import write_text
-from ..nets import GeneratorOptions, check_options, command_line, experiment_folder, look_up, prototxt_folder
+from ..nets import (
+    GeneratorOptions,
+    check_options,
+    command_line,
+    experiment_folder,
+    list_names,
+    look_up,
+    prototxt_folder,
+)
 from ..reading import read_json, reason_of
 from ..spelling import did_you_mean
 from .folder import Experiment
+from .testing import Testing, testing_of
 
 #: Options of the demo: a quarter of the channels, batch normalization, random initial weights. base_lr: the classifier
 #: learns ten times as fast as the rest, so a short training diverges above 0.01. dropout: with so few channels the
@@ -40,7 +49,7 @@ DEMO_OPTIONS = GeneratorOptions(
 SYNTHETIC_FOLDER = Path("data/synthetic")
 
 
-def published(name: str, options: GeneratorOptions | None = None) -> Experiment:
+def published(name: str, options: GeneratorOptions | None = None, testing: Testing | None = None) -> Experiment:
     """The experiment of a published model, on the prototxts in `prototxt/`.
 
     If `options.dataset` describes another data set, the model is trained on that one: its nets are generated in the
@@ -49,6 +58,7 @@ def published(name: str, options: GeneratorOptions | None = None) -> Experiment:
     Args:
         name: `<data set>/<model>`, such as "voc12/largefov".
         options: options of the generated nets and solvers.
+        testing: how to test; by default once, or as the publication does (see `testing_of`).
 
     Raises:
         InputError: the data set has no TOML file, no model has this name, or an option does not fit.
@@ -65,19 +75,28 @@ def published(name: str, options: GeneratorOptions | None = None) -> Experiment:
     described = dataset.name
     if options.stated():
         check_options(f"{described}/{model}", options, _without_files(dataset))
+    testing = testing_of(f"{described}/{model}", testing)
+    _check_stage(f"{described}/{model}", options, dataset, testing)
     if described != dataset_name:
-        return _on_other_data(f"{described}/{model}", name, options, file)
+        return _on_other_data(f"{described}/{model}", name, options, file, testing)
     return Experiment(
         name=name,
         folder=Path(experiment_folder(name, options)),
         prototxt=Path(prototxt_folder(name, options)),
         dataset_file=file,
         options=options,
-        command=shlex.join(["deeplab", "all", name, *command_line(options)]),
+        command=shlex.join(["deeplab", "all", name, *command_line(options), *testing.command_line()]),
+        testing=testing,
     )
 
 
-def _on_other_data(name: str, origin: str, options: GeneratorOptions, file: Path) -> Experiment:
+def _check_stage(name: str, options: GeneratorOptions, dataset: Dataset, testing: Testing) -> None:
+    """Refuse --stage 2 of a model without a second stage."""
+    if testing.stage == 2 and "train2" not in list_names(name, options, _without_files(dataset)):
+        raise InputError(f"--stage 2: {name} on {dataset.file} has no second training stage")
+
+
+def _on_other_data(name: str, origin: str, options: GeneratorOptions, file: Path, testing: Testing) -> Experiment:
     """A published model on a data set that its publication does not use."""
     folder = Path(experiment_folder(name, options))
     options = replace(options, dataset=str(file), experiment=str(folder), folder=options.folder or f"{folder}/prototxt")
@@ -87,8 +106,9 @@ def _on_other_data(name: str, origin: str, options: GeneratorOptions, file: Path
         prototxt=Path(prototxt_folder(name, options)),
         dataset_file=file,
         options=options,
-        command=shlex.join(["deeplab", "all", origin, *command_line(options)]),
+        command=shlex.join(["deeplab", "all", origin, *command_line(options), *testing.command_line()]),
         origin=origin,
+        testing=testing,
     )
 
 
@@ -98,6 +118,7 @@ def demo(
     options: GeneratorOptions | None = None,
     quick: bool = False,
     forget: Sequence[str] = (),
+    testing: Testing | None = None,
 ) -> Experiment:
     """The demo: the whole pipeline with a narrow net, on the synthetic sample or on another data set.
 
@@ -110,6 +131,7 @@ def demo(
         options: override the demo's own options.
         quick: make everything as short as possible, with every stage still running.
         forget: names of saved options that are removed from the saved settings.
+        testing: how to test; saved like the options.
 
     Raises:
         InputError: the folder is a file, holds an experiment on other data, its saved settings are damaged, or an
@@ -138,8 +160,9 @@ def demo(
     data = data or before.get("data")
     quick = quick or bool(before.get("quick"))
     stated = {**kept, **given}
+    asked = _tested(before, testing, base)
     command = ["deeplab", "all", "demo", *(["--data", data] if data else []), "--exp", folder]
-    command += ["--quick"] * quick + command_line(GeneratorOptions(**stated))
+    command += ["--quick"] * quick + command_line(GeneratorOptions(**stated)) + asked.command_line()
     synthetic = {} if data else {"train": 48, "val": 12} if quick else {"train": 240, "val": 60}
     drawn = SYNTHETIC_FOLDER.with_name("synthetic_quick") if quick else SYNTHETIC_FOLDER
     file = Path(data) if data else drawn / "dataset.toml"
@@ -147,6 +170,7 @@ def demo(
     iterations = 20 if quick else 600 if synthetic else 1500
     chosen = _demo_options(stated, base, iterations)
     _check_demo(name, [chosen, _demo_options(given, base, iterations)], _described(file, bool(synthetic)), kept)
+    _check_stage(name, chosen, _described(file, bool(synthetic)), asked)
     space = SearchSpace()
     if quick:
         space = SearchSpace(w1="3:2:5", sigma_alpha="30:40:70", sigma_beta="4", fine_sigma_alpha="-8:8:8")
@@ -160,9 +184,21 @@ def demo(
         synthetic=synthetic,
         search_images=4 if quick else 20,
         search_space=space,
-        remembered={"data": data, "quick": quick, "options": stated},
+        remembered={"data": data, "quick": quick, "options": stated, "testing": dict(asked.stated())},
         command=shlex.join(command),
+        testing=asked,
     )
+
+
+def _tested(before: Mapping[str, Any], testing: Testing | None, base: Path) -> Testing:
+    """How the demo is tested: as stated now, and for the rest as before."""
+    given = dict((testing or Testing()).stated())
+    kept = {name: value for name, value in before.get("testing", {}).items() if name not in given}
+    if "weights" in given or "stage" in given:
+        kept = {name: value for name, value in kept.items() if name not in ("weights", "stage")}
+    if kept:
+        print(f"{base}, tested as before: {', '.join(f'{name} {value}' for name, value in kept.items())}", flush=True)
+    return Testing(**kept, **given).checked()
 
 
 def _refuse_others_options(given: Mapping[str, Any]) -> None:
@@ -226,10 +262,11 @@ def _remembered(folder: Path, forget: Sequence[str] = ()) -> dict[str, Any]:
     path = folder / _SAVED
     try:
         before = dict(read_json(path)) if forget or path.exists() else {}
-        options = dict(before.get("options", {}))
+        options, testing = dict(before.get("options", {})), dict(before.get("testing", {}))
         for option in forget:
-            _forget(option.replace("-", "_"), options, path)
+            _forget(option.replace("-", "_"), options, testing, path)
         GeneratorOptions(**options)
+        Testing(**testing)
         if not isinstance(before.get("data"), str | None):
             raise TypeError(f"data is {before['data']!r}; expected a path")
     except Exception as error:
@@ -239,16 +276,17 @@ def _remembered(folder: Path, forget: Sequence[str] = ()) -> dict[str, Any]:
         ways = "remove it to start with new settings, or one option with --forget OPTION"
         raise InputError(f"{path}: invalid ({reason}); {ways}") from error
     if forget:
-        before["options"] = options
+        before |= {"options": options, "testing": testing}
         write_text(path, json.dumps(before, indent=1) + "\n")
     return before
 
 
-def _forget(option: str, options: dict[str, Any], path: Path) -> None:
-    if option not in options:
-        known = f"saved are: {', '.join(options)}" if options else "no options are saved"
-        raise InputError(f"--forget {option}: {path} has no such option{did_you_mean(option, options)}; {known}")
-    del options[option]
+def _forget(option: str, options: dict[str, Any], testing: dict[str, Any], path: Path) -> None:
+    saved = [*options, *testing]
+    if option not in saved:
+        known = f"saved are: {', '.join(saved)}" if saved else "no options are saved"
+        raise InputError(f"--forget {option}: {path} has no such option{did_you_mean(option, saved)}; {known}")
+    (options if option in options else testing).pop(option)
 
 
 def remember(experiment: Experiment) -> None:

@@ -9,7 +9,10 @@ from typing import Any
 
 from ..crf.search import SearchSpace
 from ..data import Dataset, read_dataset
+from ..errors import InputError
+from ..evaluation import Trimap
 from ..nets import GeneratorOptions, list_names
+from .testing import Testing
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,10 @@ class Experiment:
         command: the command that runs the whole experiment.
         origin: `<data set>/<model>` whose manual edits this experiment on other data takes over, or "".
         allow_different_nets: whether to train and test nets that compute different things.
+        trimap: bands that the stage evaluate scores as well, or None.
+        keep_trimap: without a trimap, use that of the last evaluation, if it had one.
+        show: ids of the images that the report shows; empty: a few at even intervals in the test list.
+        testing: how the lists are tested.
 
     Example:
         >>> from pathlib import Path
@@ -53,6 +60,10 @@ class Experiment:
     command: str = ""
     origin: str = ""
     allow_different_nets: bool = False
+    trimap: Trimap | None = None
+    keep_trimap: bool = True
+    show: tuple[str, ...] = ()
+    testing: Testing = field(default_factory=Testing)
 
     # -- paths
 
@@ -90,7 +101,7 @@ class Experiment:
         return self.folder / "log" / f"{stage}.log"
 
     def scores(self, list_name: str) -> Path:
-        """Folder of score maps <id>.npy: (C, h, w) float32, at the resolution of the net's output."""
+        """Folder of score maps <id>.npy, and of done.json, which says what they are (see `stored_scores`)."""
         return self.folder / "scores" / list_name
 
     def result(self, list_name: str, crf: bool = False) -> Path:
@@ -110,5 +121,35 @@ class Experiment:
 
     @property
     def search_list(self) -> str:
-        """Name of the list to search the CRF parameters on."""
-        return "heldout" if self.hold_out else self.test_list
+        """Name of the list to search the CRF parameters on.
+
+        The held-out part, or the test list as the papers do on VOC's val; or val, if the test list is for the test
+        server: the list `test`, or one without labels.
+        """
+        if self.hold_out:
+            return "heldout"
+        name, described = self.test_list, read_dataset(self.dataset_file)
+        return "val" if "val" in described.lists and self.is_for_server(name) else name
+
+    @property
+    def tested_lists(self) -> list[str]:
+        """The lists to test: the test list, and that of the CRF search unless a preset has its parameters."""
+        searched = [self.search_list] if self.testing.preset is None else []
+        return list(dict.fromkeys([self.test_list, *searched]))
+
+    def has_labels(self, name: str) -> bool:
+        """Whether a list names label files; true if the list does not exist yet."""
+        try:
+            return _described(self).entries(name, needs_label=False)[0].label is not None
+        except InputError:
+            return True
+
+    def is_for_server(self, name: str) -> bool:
+        """Whether a list is one whose labels are kept by a test server: the list `test`, or one without labels."""
+        return name != "heldout" and (name == "test" or not self.has_labels(name))
+
+
+def _described(experiment: Experiment) -> Dataset:
+    """The data set as prepared, or as given while the stage data has not run."""
+    prepared = experiment.prepared_dataset
+    return read_dataset(prepared if prepared.is_file() else experiment.dataset_file)

@@ -21,7 +21,7 @@ def for_cpp(experiment: Experiment) -> bool:
 
 def grey_copies(experiment: Experiment, dataset: Dataset, entries: Sequence[ListEntry]) -> list[ListEntry]:
     """A list whose labels are 8-bit grey: those that are not are copied into the folder of the experiment."""
-    return [replace(entry, label=_copy(experiment, dataset, entry.label or "")) for entry in entries]
+    return [replace(e, label=_copy(experiment, dataset, e.label)) if e.label else e for e in entries]
 
 
 def _copy(experiment: Experiment, dataset: Dataset, word: str) -> str:

@@ -19,6 +19,7 @@ from ..errors import InputError, Stopped
 from ..locks import locked_folder
 from ..spelling import did_you_mean
 from ..temporary_files import remove_dead_leftovers
+from . import output_stride
 from .create import remember
 from .fingerprints import fingerprint
 from .folder import Experiment
@@ -56,7 +57,14 @@ STAGES = {
     for stage in (
         Stage("data", data.prepare_data, data.data_inputs, data.data_outputs),
         Stage("prototxt", prototxt.write_prototxt, prototxt.prototxt_inputs, prototxt.prototxt_outputs),
-        Stage("train", train.train, train.train_inputs, train.train_outputs, forget=train.forget),
+        Stage(
+            "train",
+            train.train,
+            train.train_inputs,
+            train.train_outputs,
+            skipped=train.tests_other_weights,
+            forget=train.forget,
+        ),
         Stage(
             "train2",
             train.train2,
@@ -66,7 +74,14 @@ STAGES = {
             forget=train.forget2,
         ),
         Stage("test", test.test, test.test_inputs, test.test_outputs),
-        Stage("search", search.search, search.search_inputs, search.search_outputs, after=("data", "test")),
+        Stage(
+            "search",
+            search.search,
+            search.search_inputs,
+            search.search_outputs,
+            after=("data", "test"),
+            skipped=search.not_needed,
+        ),
         Stage("crf", crf.crf, crf.crf_inputs, crf.crf_outputs, after=("test", "search")),
         Stage(
             "evaluate",
@@ -74,6 +89,7 @@ STAGES = {
             evaluate.evaluate_inputs,
             evaluate.evaluate_outputs,
             after=("data", "test", "crf"),
+            skipped=evaluate.without_labels,
             show=evaluate.show_scores,
         ),
         Stage(
@@ -81,7 +97,7 @@ STAGES = {
             report.report,
             report.report_inputs,
             report.report_outputs,
-            after=("search", "evaluate"),
+            after=("test", "search", "crf", "evaluate"),
             show=report.show_path,
         ),
     )
@@ -111,7 +127,11 @@ def run(experiment: Experiment, names: Sequence[str] | None = None, force: bool 
             raise InputError(f"unknown stage '{name}'{did_you_mean(name, STAGES)} (stages: {', '.join(STAGES)})")
     with contextlib.ExitStack() as held:
         begin = functools.cache(functools.partial(held.enter_context, lock(experiment)))
-        for name in _with_nets(experiment, names) if names else STAGES:
+        chosen = _with_nets(experiment, names) if names else list(STAGES)
+        if "test" in chosen and "prototxt" not in chosen and output_stride.differs(experiment):
+            begin()
+            output_stride.write_nets(experiment)
+        for name in chosen:
             _run_stage(experiment, STAGES[name], force, begin)
             remember(experiment)
     if names:
@@ -211,7 +231,9 @@ def _inputs(experiment: Experiment, stage: Stage) -> str:
 
 
 def _inputs_of(experiment: Experiment, name: str, needed_by: Stage) -> str:
-    """The inputs' hash of a finished stage; InputError if it is not finished."""
+    """The inputs' hash of a finished stage, or why it is skipped; InputError if it is not finished."""
+    if reason := STAGES[name].skipped(experiment):
+        return reason
     record = read_record(experiment, name)
     if record is None:
         raise InputError(f"stage {needed_by.name} of {experiment.folder}: stage {name} is not finished; run it first")

@@ -18,7 +18,7 @@ from .input_sizes import SizeRule
 from .msc import Deep, fc8_pascal, msc
 from .net_context import NetContext
 from .solver_recipes import STEP_V1, Recipe
-from .variant import Score, Variant
+from .variant import Variant
 
 #: pool1 to pool5 of the nets with a full fc6: even windows, which move corners by a pixel
 _EVEN_POOLS = (*[vgg16.VGGPool(2, 2, 1)] * 3, vgg16.VGGPool(2, 1, 0), vgg16.VGGPool(3, 1, 1))
@@ -84,7 +84,6 @@ _FULL = Variant(
     initial="VGG-16, its fc6 subsampled to 4x4 (vgg16_128.caffemodel)",
     parameters=65_140_565,
     field_of_view=128,
-    published=(Score(59.80), Score(63.74, crf=True), Score(66.4, "test", crf=True)),
     adapted={"voc12": {"crop": (306, 306)}},
     sizes=SizeRule(8, 2),
     crf="DeepLab",
@@ -97,10 +96,6 @@ _LARGE_FOV = Variant(
     initial="VGG-16, its fc6 subsampled to 3x3, its fc6 and fc7 to 1024 channels (vgg16_20M.caffemodel)",
     parameters=20_505_429,
     field_of_view=224,
-    published=(
-        *(Score(62.25), Score(67.64, crf=True)),
-        *(Score(65.1, "test"), Score(70.3, "test", crf=True)),
-    ),
     datasets=("voc12", "coco"),
     crf="DeepLab-LargeFOV",
 )
@@ -113,7 +108,6 @@ _MSC_LARGE_FOV = Variant(
     starts_from="largefov_v1",
     parameters=21_711_550,
     field_of_view=224,
-    published=(Score(64.21), Score(68.70, crf=True), Score(71.6, "test", crf=True)),
     crf="DeepLab-MSc-LargeFOV",
 )
 
@@ -126,7 +120,6 @@ VARIANTS: dict[str, Variant] = {
         recipes=_STEP_FULL[:1],
         source=_SOURCE,
         field_of_view=224,
-        published=(Score(63.41), Score(67.14, crf=True)),
     ),
     "deeplab_7x7": replace(
         _FULL,
@@ -136,7 +129,6 @@ VARIANTS: dict[str, Variant] = {
         initial="VGG-16, its fc6 and fc7 as convolutions",
         parameters=134_346_581,
         field_of_view=224,
-        published=(Score(64.38), Score(67.64, crf=True), Score(70.3, "test", crf=True)),
     ),
     "largefov_v1": _LARGE_FOV,
     "largefov_coco": replace(
@@ -145,7 +137,6 @@ VARIANTS: dict[str, Variant] = {
         source="DeepLab v1's released DeepLab-COCO-LargeFOV; score: DeepLab v2 (arXiv 1606.00915), Table 5",
         initial="the trained coco/largefov_v1",
         starts_from="coco/largefov_v1",
-        published=(Score(72.7, "test", crf=True),),
         datasets=("voc12",),
         crf="DeepLab-COCO-LargeFOV",
     ),
@@ -158,7 +149,6 @@ VARIANTS: dict[str, Variant] = {
         starts_from="deeplab",
         parameters=66_346_686,
         field_of_view=128,
-        published=(Score(61.30), Score(65.21, crf=True), Score(67.1, "test", crf=True)),
         crf="DeepLab-MSc",
     ),
     "msc_largefov": _MSC_LARGE_FOV,
@@ -168,7 +158,6 @@ VARIANTS: dict[str, Variant] = {
         source="DeepLab v1's released DeepLab-MSc-COCO-LargeFOV",
         initial="the trained voc12/largefov_coco",
         starts_from="largefov_coco",
-        published=(Score(73.6, "test", crf=True),),
         crf="DeepLab-MSc-COCO-LargeFOV",
     ),
 }

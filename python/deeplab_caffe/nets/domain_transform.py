@@ -9,15 +9,18 @@ and only test and deploy nets have the filter. Choices where the paper is silent
 - EdgeNet starts from weak edges everywhere (bias 1, small weights), since without any edges the filter would blur the
   scores completely, and learns as fast as the classifier.
 - Training follows DeepLab v1's stage 1, on labels of full resolution, from a trained DeepLab-LargeFOV.
+- On the attention net (DeepLab v2's Table 5) the filter follows the merged scores; it is trained from that net, without
+  the losses of the single scales.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ..caffe.net_spec import Top, layers, params
-from . import outputs, roles
+from . import attention, outputs, roles
 from .blocks import NEW, Spec, relu
 from .deeplab_v1 import large_fov_scores
 from .net_context import NetContext
@@ -28,8 +31,11 @@ _ITERATIONS, _SPATIAL_SIGMA = 3, 100
 _EDGE_SIGMA, _COLOUR_SIGMA = 1, 60
 
 
-def with_edge_net(n: Spec, context: NetContext) -> None:
-    """DT-EdgeNet: (N, 3, 8k+1, 8l+1) and `data_dim` to `fc8_dt` (N, C, 8k+1, 8l+1), in every role."""
+def with_edge_net(n: Spec, context: NetContext, scores: roles.ScoreBuilder = large_fov_scores) -> None:
+    """DT-EdgeNet: (N, 3, 8k+1, 8l+1) and `data_dim` to `fc8_dt` (N, C, 8k+1, 8l+1), in every role.
+
+    scores: writes the layers up to the scores at stride 8, among them VGG-16's relu1_2, relu2_2 and relu3_3.
+    """
 
     def full_resolution(n: Spec, scores: Top) -> Top:
         return _filtered(n, "DomainTransform", outputs.full_resolution(n, scores), _edge_net(n), _EDGE_SIGMA)
@@ -37,7 +43,7 @@ def with_edge_net(n: Spec, context: NetContext) -> None:
     def training(n: Spec, context: NetContext, scores: Top, label: Top) -> None:
         outputs.loss_and_accuracy(n, context, full_resolution(n, scores), label)
 
-    roles.write_net(n, context, large_fov_scores, training, full_resolution, dims=True)
+    roles.write_net(n, context, scores, training, full_resolution, dims=True)
 
 
 def with_gradients(n: Spec, context: NetContext) -> None:
@@ -112,6 +118,11 @@ _FILTER = Variant(
     field_of_view=224,
 )
 
+#: learnt weights of the three convolutions of EdgeNet, and the bias
+_EDGE_NET = 64 + 128 + 256 + 1
+_ATTENTION = attention.VARIANTS["scales3_attention_coco"]
+_attention_scores = partial(attention.merged_scores, suffixes=attention.THREE, merge=attention.attention)
+
 VARIANTS: dict[str, Variant] = {
     "dt_gradient": _FILTER,
     "dt_edgenet": replace(
@@ -121,6 +132,17 @@ VARIANTS: dict[str, Variant] = {
         source="Domain transform (arXiv 1511.03328)",
         initial="the trained largefov_v1",
         starts_from="largefov_v1",
-        parameters=20_505_429 + 64 + 128 + 256 + 1,
+        parameters=20_505_429 + _EDGE_NET,
+    ),
+    "scales3_attention_coco_dt": replace(
+        _FILTER,
+        title=f"{_ATTENTION.title}, with EdgeNet and the domain transform",
+        build=partial(with_edge_net, scores=_attention_scores),
+        source="Domain transform (arXiv 1511.03328); score: DeepLab v2 (arXiv 1606.00915), Table 5",
+        initial="the trained scales3_attention_coco",
+        starts_from="scales3_attention_coco",
+        parameters=_ATTENTION.parameters + _EDGE_NET,
+        field_of_view=None,
+        sizes=_ATTENTION.sizes,
     ),
 }

@@ -28,7 +28,7 @@ from .heads import Fc6
 from .input_sizes import ANY_SIZE
 from .net_context import NetContext
 from .solver_recipes import Recipe
-from .variant import Score, Variant
+from .variant import Variant
 
 #: padding around each image in pixels, so that scores reach its border
 _PAD = 100
@@ -171,10 +171,6 @@ _AT_ONCE = (replace(_POOL4, scale=0.01), replace(_POOL3, scale=0.0001))
 _TRUNK, _SCORES = 134_260_544, (4097 * 21, 513 * 21, 257 * 21)
 
 
-def _context(value: float) -> Score:
-    return Score(value, dataset="pascal_context", note="59 classes", confirmed=False)
-
-
 _FCN32S = Variant(
     title="FCN-32s, VGG-16",
     build=partial(fcn, coarse=vgg),
@@ -182,7 +178,6 @@ _FCN32S = Variant(
     source="FCN (arXiv 1605.06211) and its released nets and solvers",
     initial="VGG-16, its fc6, fc7 as convolutions",
     parameters=_TRUNK + sum(_SCORES[:1]),
-    published=(Score(63.6, note="seg11valid"), _context(36.7)),
     datasets=("voc12", "pascal_context"),
     adapted={**_CROPS, **_CONTEXT},
     sizes=ANY_SIZE,
@@ -198,7 +193,6 @@ VARIANTS: dict[str, Variant] = {
         initial="the trained fcn32s",
         starts_from="fcn32s",
         parameters=_TRUNK + sum(_SCORES[:2]),
-        published=(Score(65.0, note="seg11valid"), _context(38.4)),
     ),
     "fcn8s": replace(
         _FCN32S,
@@ -208,7 +202,6 @@ VARIANTS: dict[str, Variant] = {
         initial="the trained fcn16s",
         starts_from="fcn16s",
         parameters=_TRUNK + sum(_SCORES),
-        published=(Score(65.5, note="seg11valid"), Score(67.2, "test"), _context(39.1)),
     ),
     "fcn8s_atonce": replace(
         _FCN32S,
@@ -216,7 +209,6 @@ VARIANTS: dict[str, Variant] = {
         build=partial(fcn, coarse=vgg, skips=_AT_ONCE, upsampling=16),
         recipes=(replace(_RECIPE, iterations=300000),),
         parameters=_TRUNK + sum(_SCORES),
-        published=(Score(65.4, note="seg11valid"),),
         datasets=("voc12",),
     ),
     "fcn_alexnet": replace(
@@ -226,7 +218,6 @@ VARIANTS: dict[str, Variant] = {
         recipes=(_ALEXNET_RECIPE,),
         initial="CaffeNet, its fc6 and fc7 as convolutions",
         parameters=56_954_261,
-        published=(Score(48.0, note="seg11valid"),),
         datasets=("voc12",),
     ),
 }

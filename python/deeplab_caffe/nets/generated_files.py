@@ -16,6 +16,7 @@ from ..formats.signature import digest, is_untouched, made_by, stated_sum
 from . import option_flags
 from .generate import generate
 from .model_names import full_name
+from .options import GeneratorOptions
 
 #: files that an earlier run with other options may have left
 _OPTIONAL = ("train2.prototxt", "solver2.prototxt")
@@ -163,6 +164,19 @@ def _as_generated(name: str) -> str:
 
 def _by_its_command(document: Document) -> dict[str, str]:
     """All files that the command in a file's header makes."""
+    name, options = stated_command(document)
+    try:
+        return generate(name, options)
+    except InputError as error:
+        raise InputError(f"{document.filename}: {error}") from None
+
+
+def stated_command(document: Document) -> tuple[str, GeneratorOptions]:
+    """The model, `<data set>/<model>`, and the options of the command in a generated file's header.
+
+    Raises:
+        InputError: the header names no command, or one that cannot be read.
+    """
     command = made_by(document.text)
     if command is None:
         raise InputError(f"{document.filename}: has no header '# Made by: deeplab prototxt …'; was it generated?")
@@ -172,6 +186,6 @@ def _by_its_command(document: Document) -> dict[str, str]:
     parser.add_argument("--exp")
     try:
         given = parser.parse_args(shlex.split(command))
-        return generate(full_name(given.name), option_flags.from_arguments(given))
+        return full_name(given.name), option_flags.from_arguments(given)
     except InputError as error:
         raise InputError(f"{document.filename}: {error}") from None

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .variant import Score, Variant
-from .variants import FAMILIES
+from .published import MEAN_IOU, published_numbers
+from .variant import Variant
+from .variants import FAMILIES, VARIANTS
 
 _HEAD = ("model", "parameters", "field of view", "data sets", "mean IoU as published, %")
 _LEGEND = """\
 Parameters are learnt weights with 21 classes. The field of view is that of the head in pixels, as DeepLab v1 counts it.
-Scores are on VOC 2012 val unless said otherwise, + after the CRF, ? not compared with the publication."""
+Scores are on VOC 2012 val unless said otherwise, + after the CRF. OS: output stride of testing; MS: several scales.
+`deeplab ledger` shows them by table, with the command that reproduces each."""
 _PAGE = """\
 # Models
 
@@ -24,7 +26,7 @@ mydata/aspp_l --dataset my.toml`. This page is written by `deeplab list --markdo
 
 def as_text() -> str:
     """One line for each model, grouped by family."""
-    tables = {title: [_cells(name, row) for name, row in family.items()] for title, family in FAMILIES.items()}
+    tables = {title: [_cells(name, name, row) for name, row in family.items()] for title, family in FAMILIES.items()}
     columns = zip(_HEAD, *(cells for table in tables.values() for cells in table), strict=True)
     widths = [max(map(len, column)) for column in columns]
     lines = [_LEGEND, "", _line(_HEAD, widths)]
@@ -41,22 +43,25 @@ def as_markdown() -> str:
     for title, family in FAMILIES.items():
         lines += ["", f"## {title}", "", _row(head), "|---" * len(head) + "|"]
         for name, row in family.items():
-            lines.append(_row((*_cells(f"`{name}`", row), row.title, row.initial, row.crf or "–", row.source)))
+            lines.append(_row((*_cells(name, f"`{name}`", row), row.title, row.initial, row.crf or "–", row.source)))
     return "\n".join(lines) + "\n"
 
 
-def _cells(name: str, row: Variant) -> tuple[str, ...]:
+def _cells(model: str, name: str, row: Variant) -> tuple[str, ...]:
     view = str(row.field_of_view) if row.field_of_view else "–"
-    return name, f"{row.parameters / 1e6:.1f} M", view, ", ".join(row.datasets), _scores(row.published)
+    return name, f"{row.parameters / 1e6:.1f} M", view, ", ".join(row.datasets), _scores(model)
 
 
-def _scores(published: Sequence[Score]) -> str:
-    """`62.25 +67.64; test 65.1 +70.3; pascal_context 37.6 +39.6`."""
-    groups: dict[str, list[str]] = {}
-    for score in published:
+def _scores(model: str) -> str:
+    """`62.25 +67.64; test +70.3; pascal_context 37.6 +39.6`: each value once."""
+    groups: dict[str, dict[str, None]] = {}
+    order = VARIANTS[model].datasets
+    numbers = [number for number in published_numbers(model) if number.of == MEAN_IOU]
+    for score in sorted(numbers, key=lambda number: (order.index(number.dataset), number.split != "val")):
         where = [score.dataset] * (score.dataset != "voc12") + [score.split] * (score.split != "val")
-        value = f"{'+' if score.crf else ''}{score.value:g}{'' if score.confirmed else '?'}"
-        groups.setdefault(" ".join(where), []).append(f"{value} ({score.note})" if score.note else value)
+        value = f"{'+' if score.crf else ''}{score.value}"
+        shown = f"{value} ({score.test_words})" if score.test_words else value
+        groups.setdefault(" ".join(where), {})[shown] = None
     return "; ".join(" ".join([where, *values]).strip() for where, values in groups.items()) or "–"
 
 

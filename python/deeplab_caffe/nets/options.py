@@ -16,7 +16,7 @@ from .solver_recipes import POLICIES
 #: the Caffe that nets are written for: DeepLab's (which the embedded one is too), or BVLC's
 DIALECTS = ("deeplab", "bvlc")
 _MODES = ("GPU", "CPU")
-_OUTPUT_STRIDES = (8, 16, 32, 64, 128, 256)
+_OUTPUT_STRIDES = (4, 8, 16, 32, 64, 128, 256)
 
 
 def _option(help: str, default: Any = None) -> Any:

@@ -19,28 +19,8 @@ Build = Callable[[Spec, NetContext], None]
 
 
 @dataclass(frozen=True)
-class Score:
-    """A published mean IoU in percent.
-
-    Attributes:
-        split: the list of images that was scored.
-        crf: whether it is the score after the CRF.
-        dataset: the data set; PASCAL VOC 2012 by default.
-        confirmed: whether the value has been compared with the publication.
-        note: how else the test differs from the plain one, if it does.
-    """
-
-    value: float
-    split: str = "val"
-    crf: bool = False
-    dataset: str = "voc12"
-    confirmed: bool = True
-    note: str = ""
-
-
-@dataclass(frozen=True)
 class Variant:
-    """One published configuration.
+    """One published configuration; what was published of it is in published.toml (`published_scores`).
 
     Attributes:
         title: what it is, in words.
@@ -51,7 +31,6 @@ class Variant:
         parameters: learnt weights of the deploy net with 21 classes; statistics of BatchNorm are not counted.
         field_of_view: pixels of the image that the head sees, measured as in DeepLab v1, Table 2 (see
             `heads.Fc6.field_of_view`); None where the publication does not state it.
-        published: the published scores.
         datasets: the data sets that the publication reports.
         adapted: data set to the fields of Recipe that differ there, in every stage.
         sizes: which input sizes the net takes.
@@ -69,7 +48,6 @@ class Variant:
     initial: str
     parameters: int
     field_of_view: int | None = None
-    published: tuple[Score, ...] = ()
     datasets: tuple[str, ...] = ("voc12",)
     adapted: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sizes: SizeRule = EIGHTH

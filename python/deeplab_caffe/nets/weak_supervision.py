@@ -26,7 +26,7 @@ from .blocks import Spec
 from .deeplab_v1 import large_fov, large_fov_scores
 from .net_context import NetContext
 from .solver_recipes import STEP_V1, Recipe
-from .variant import Build, Score, Variant
+from .variant import Build, Variant
 
 #: the bias of an E-step: from scores and weak labels to the scores whose maximum is the estimate
 EStepBias = Callable[[Spec, NetContext, str, Top, Top], Top]
@@ -182,10 +182,6 @@ def _box_lists(kind: str) -> tuple[Recipe, ...]:
     return tuple(replace(stage, lists=(name,)) for stage, name in zip(STEP_V1, lists, strict=True))
 
 
-def _score(value: float) -> tuple[Score, ...]:
-    return (Score(value, crf=True, confirmed=False),)
-
-
 _SMALL = Variant(
     title="DeepLab-Weak-EM-Adapt: labels of images, adaptive biases",
     build=partial(weak, scores=small_fov_scores, kind=_image(em_adapt)),
@@ -194,12 +190,11 @@ _SMALL = Variant(
     initial="VGG-16, its fc6 subsampled to 4x4 (vgg16_128.caffemodel)",
     parameters=65_140_565,
     field_of_view=128,
-    published=_score(38.2),
     refuses=_NO_WEIGHTS,
 )
 
 
-def _large(words: str, score: float, build: Build, recipes: tuple[Recipe, ...], **changes: Any) -> Variant:
+def _large(words: str, build: Build, recipes: tuple[Recipe, ...], **changes: Any) -> Variant:
     """A row whose test and deploy nets are LargeFOV."""
     row = replace(
         _SMALL,
@@ -210,15 +205,14 @@ def _large(words: str, score: float, build: Build, recipes: tuple[Recipe, ...], 
         initial="VGG-16, its fc6 subsampled to 3x3, its fc6 and fc7 to 1024 channels (vgg16_20M.caffemodel)",
         parameters=20_505_429,
         field_of_view=224,
-        published=_score(score),
     )
     return replace(row, **changes)
 
 
-def _semi(words: str, score: float, kind: Weak, suffix: str = "", **changes: Any) -> Variant:
+def _semi(words: str, kind: Weak, suffix: str = "", **changes: Any) -> Variant:
     """A row of a net that is trained on mixed batches."""
     both = {"reads": ("weak_set", "weak2_set"), **changes}
-    return _large(f"Semi-{words}", score, partial(semi, kind=kind), _weak_lists(suffix), **both)
+    return _large(f"Semi-{words}", partial(semi, kind=kind), _weak_lists(suffix), **both)
 
 
 _BOXES_EM = partial(weak, scores=large_fov_scores, kind=_FIXED_BY_BOX)
@@ -231,17 +225,14 @@ VARIANTS: dict[str, Variant] = {
         title="DeepLab-Weak-EM-Fixed: labels of images, fixed biases",
         build=partial(weak, scores=small_fov_scores, kind=_FIXED_BY_IMAGE),
         source=_SOURCE,
-        published=_score(20.8),
     ),
-    "semi_em_fixed": _semi("EM-Fixed: labels of pixels, and labels of images, fixed biases", 64.6, _FIXED_BY_IMAGE),
-    "bbox_rect": _large("Bbox-Rect: boxes as rectangles", 52.5, large_fov, _box_lists("rect"), refuses={}),
-    "bbox_seg": _large("Bbox-Seg: boxes segmented by the CRF", 60.6, large_fov, _box_lists("seg"), refuses={}),
-    "bbox_em_fixed": _large(
-        "Bbox-EM-Fixed: boxes, fixed biases", 54.1, _BOXES_EM, _box_lists("rect"), **_AFTER_RECTANGLES
-    ),
-    "semi_bbox_rect": _semi("Bbox-Rect: labels of pixels, and boxes as rectangles", 62.1, _BY_BOX, "_bbox_rect"),
-    "semi_bbox_seg": _semi("Bbox-Seg: labels of pixels, and boxes segmented by the CRF", 65.1, _BY_BOX, "_bbox_seg"),
+    "semi_em_fixed": _semi("EM-Fixed: labels of pixels, and labels of images, fixed biases", _FIXED_BY_IMAGE),
+    "bbox_rect": _large("Bbox-Rect: boxes as rectangles", large_fov, _box_lists("rect"), refuses={}),
+    "bbox_seg": _large("Bbox-Seg: boxes segmented by the CRF", large_fov, _box_lists("seg"), refuses={}),
+    "bbox_em_fixed": _large("Bbox-EM-Fixed: boxes, fixed biases", _BOXES_EM, _box_lists("rect"), **_AFTER_RECTANGLES),
+    "semi_bbox_rect": _semi("Bbox-Rect: labels of pixels, and boxes as rectangles", _BY_BOX, "_bbox_rect"),
+    "semi_bbox_seg": _semi("Bbox-Seg: labels of pixels, and boxes segmented by the CRF", _BY_BOX, "_bbox_seg"),
     "semi_bbox_em_fixed": _semi(
-        "Bbox-Fixed: labels of pixels, and boxes, fixed biases", 64.8, _FIXED_BY_BOX, "_bbox_rect", source=_RELEASED
+        "Bbox-Fixed: labels of pixels, and boxes, fixed biases", _FIXED_BY_BOX, "_bbox_rect", source=_RELEASED
     ),
 }

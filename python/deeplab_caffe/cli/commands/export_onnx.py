@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from ...files import replacing
+from ...inference import size_rule
 from ...nets.input_sizes import SizeRule
 from ...porting.export.graph import Graph, graph_of
 from ...porting.export.label_verification import compare_labels
@@ -14,7 +15,7 @@ from ...porting.export.onnx_model import image_model, net_model
 from ...porting.export.pictures import Pictures
 from ...porting.export.runners import onnx_runner
 from ...porting.export.verification import verify
-from .. import export_common, size_rule
+from .. import export_common
 from ..named_net import definition_named
 
 

@@ -12,7 +12,9 @@ from ...errors import InputError
 from ...experiment import STAGES, Experiment, demo, published
 from ...experiment import run as run_stages
 from ...experiment.class_weights import write_class_weights
+from ...experiment.report_pictures import check_shown
 from ...nets import GeneratorOptions, full_name, generate, option_flags, prototxt_folder, write_files
+from .. import score_flags, testing_flags
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--allow-different-nets", action="store_true", help=different)
     forget = "demo only: remove an option from those saved in the experiment's folder"
     parser.add_argument("--forget", metavar="OPTION", action="append", default=[], help=forget)
+    if parser.get_default("command") in ("evaluate", "all"):
+        score_flags.add_trimap(parser.add_argument_group("scores"), remembered=True)
+    if parser.get_default("command") in ("report", "all"):
+        text = "the images that the report shows: ids such as 2007_000033, separated by commas"
+        parser.add_argument("--show", metavar="ID,…", help=text)
     _add_device_flags(parser)
+    testing_flags.add_arguments(parser.add_argument_group("how lists are tested (docs/testing.md)"))
     option_flags.add_arguments(parser.add_argument_group("options of the generated nets and solvers"))
 
 
@@ -45,6 +53,10 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.caffe:
         engine.choose(arguments.caffe)
     experiment = replace(_experiment(arguments), allow_different_nets=arguments.allow_different_nets)
+    experiment = replace(experiment, **score_flags.kept_trimap(arguments))
+    if shown := getattr(arguments, "show", None):
+        experiment = replace(experiment, show=tuple(word.strip() for word in shown.split(",") if word.strip()))
+        check_shown(experiment)
     computes = stage in ("all", "train", "train2", "test")
     with engine.current().python_layers(arguments.allow_python_layers):
         wants_gpu = computes and experiment.options.solver_mode != "CPU"
@@ -53,10 +65,11 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _experiment(arguments: argparse.Namespace) -> Experiment:
+    testing = testing_flags.from_arguments(arguments)
     if arguments.name == "demo":
         options, forget = option_flags.from_arguments(arguments), arguments.forget
-        return demo(arguments.data, arguments.exp, options, arguments.quick, forget)
-    return published(full_name(arguments.name), _published_options(arguments))
+        return demo(arguments.data, arguments.exp, options, arguments.quick, forget, testing)
+    return published(full_name(arguments.name), _published_options(arguments), testing)
 
 
 def _published_options(arguments: argparse.Namespace) -> GeneratorOptions:

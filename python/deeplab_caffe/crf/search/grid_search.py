@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ...evaluation import Scores, class_ious, mean_iou
+from ...evaluation import Scores, gain_interval, mean_iou
 from ...progress import Progress
 from ..params import check_compact
 from ..pool import WorkerPool, open_pool
@@ -25,7 +25,6 @@ from .space import SearchSpace, Setting
 
 _VERSION = 2  # of the numbers that a journal holds
 _MOST_EXTENSIONS = 20
-_RESAMPLES = 2000  # of the images, for the interval of the gain
 
 
 @dataclass(frozen=True)
@@ -239,29 +238,3 @@ def _class_ious(matrices: Sequence[Matrix]) -> NDArray[np.float64]:
 def _or_zero(mean_iou: float) -> float:
     """NaN, the mean IoU if there are no labels, as 0."""
     return 0.0 if math.isnan(mean_iou) else mean_iou
-
-
-def gain_interval(before: list[Matrix], after: list[Matrix], share: float = 0.95) -> tuple[float, float] | None:
-    """The interval with `share` of the gains in mean IoU (fractions) over resampled images; None for one image.
-
-    `before`, `after`: the (C, C) confusion matrices of each image. Images are drawn with replacement, the same for
-    both (paired percentile bootstrap, Efron 1979), with a fixed seed.
-    """
-    count = len(before)
-    if count < 2:
-        return None
-    drawn = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), _RESAMPLES).astype(np.float64)
-    gains = mean_ious(drawn, after) - mean_ious(drawn, before)
-    low, high = np.nanquantile(gains, [(1 - share) / 2, (1 + share) / 2])
-    return float(low), float(high)
-
-
-def mean_ious(drawn: NDArray[np.float64], matrices: list[Matrix]) -> NDArray[np.float64]:
-    """Mean IoU (R,) of each row of `drawn` (R, images), how often each image counts; `matrices` are theirs, (C, C).
-
-    The mean is over the classes that occur in the labels or the predictions drawn.
-    """
-    hits = drawn @ np.array([np.diag(matrix) for matrix in matrices], np.float64)
-    truth = drawn @ np.array([matrix.sum(1) for matrix in matrices], np.float64)
-    found = drawn @ np.array([matrix.sum(0) for matrix in matrices], np.float64)
-    return mean_iou(class_ious(hits, truth, found))

@@ -52,7 +52,7 @@ class FileItem:
     the top left; for example (513, 513) for scores of 65 x 65. Without it the scores must have the size of the image,
     or be larger by padding at the right and the bottom. `kind`: what the map contains. Hard labels of `classes` classes
     are right with probability `confidence`, those that are 255 unknown. `upright`: the image is turned as its EXIF data
-    says.
+    says. An image without a `label` ("") can be refined but not scored: every pixel's label is 255.
     """
 
     image: str
@@ -72,7 +72,7 @@ class FileItem:
     def load(self) -> Sample:
         """Read the three files. Raises InputError that names the file."""
         image = read_image(self.image, self.upright)
-        label = read_label(self.label)
+        label = read_label(self.label) if self.label else np.full(image.shape[:2], 255, np.uint8)
         maps = open_score_map(self.scores, self.kind)
         kind = kind_of(maps, self.scores, self.kind)
         if kind != "labels":
@@ -90,7 +90,7 @@ class FileItem:
         total = hashlib.blake2b(repr(read_as).encode(), digest_size=16)
         scores = Path(self.scores)
         parts = sorted(scores.glob("*.png")) if scores.is_dir() else [scores]
-        for path in (Path(self.image), *parts, Path(self.label)):
+        for path in (Path(self.image), *parts, *([Path(self.label)] if self.label else [])):
             total.update(hashlib.blake2b(read_bytes(path)).digest())
         return total.hexdigest()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,12 +15,14 @@ from ...files import cpus, write_text
 from ...progress import tracked
 from ..fingerprints import file_states
 from ..folder import Experiment
-from ..results import DONE, empty_folder
+from ..results import DONE, empty_folder, read_json
 from .search import files_read, scored_items
 
 
 def crf_inputs(experiment: Experiment) -> Sequence[Any]:
-    return [experiment.search_result, file_states(files_read(experiment, experiment.test_list))]
+    given = experiment.testing.crf_parameters
+    parameters = experiment.search_result if given is None else given.to_json()
+    return [parameters, file_states(files_read(experiment, experiment.test_list))]
 
 
 def crf_outputs(experiment: Experiment) -> list[Path]:
@@ -27,22 +30,41 @@ def crf_outputs(experiment: Experiment) -> list[Path]:
 
 
 def crf(experiment: Experiment) -> None:
-    """Refine the labels of the test list with the parameters that `search` found; skipped if the CRF did not help."""
+    """Refine the labels of the test list.
+
+    With the parameters of the preset; or with those that `search` found, unless the CRF did not help there.
+    """
     folder = experiment.result(experiment.test_list, crf=True)
     empty_folder(folder)
-    helps = SearchResult.load(experiment.search_result).helps
-    if helps:
-        _refine(experiment, folder)
+    preset = experiment.testing.preset
+    used = preset is not None or SearchResult.load(experiment.search_result).helps
+    if used:
+        _refine(experiment, folder, parameters_of(experiment))
     else:
-        print("the CRF did not help on the held-out images, so it is not used", flush=True)
-    write_text(folder / DONE, f'{{"used": {str(helps).lower()}}}\n')
+        print("the CRF did not help on the images of the search, so it is not used", flush=True)
+    write_text(folder / DONE, json.dumps({"used": used, "from": source_of(experiment)}) + "\n")
 
 
-def _refine(experiment: Experiment, folder: Path) -> None:
+def parameters_of(experiment: Experiment) -> CRFParameters:
+    """The parameters that the stage uses."""
+    return experiment.testing.crf_parameters or CRFParameters.load(experiment.crf_parameters)
+
+
+def source_of(experiment: Experiment) -> str:
+    """Where the parameters come from, in words."""
+    preset = experiment.testing.preset
+    return f"preset {preset}" if preset else f"search on the list '{experiment.search_list}'"
+
+
+def is_used(experiment: Experiment) -> bool:
+    """Whether the stage crf, which is finished, has refined the test list's labels."""
+    return bool(read_json(experiment.result(experiment.test_list, crf=True) / DONE).get("used"))
+
+
+def _refine(experiment: Experiment, folder: Path, parameters: CRFParameters) -> None:
     dataset = experiment.dataset()
     items = scored_items(experiment, dataset, experiment.test_list)
     scores = experiment.scores(experiment.test_list)
-    parameters = CRFParameters.load(experiment.crf_parameters)
 
     def refine(item: FileItem) -> None:
         sample = item.load()

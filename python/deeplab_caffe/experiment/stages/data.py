@@ -27,11 +27,12 @@ from ...data.label_statistics import LabelCounts, check_class_count, examine, hi
 from ...data.synthetic import draw_sample
 from ...errors import InputError
 from ...nets import list_names
-from ..check_lists import check_list, warn_of_more_words, where
+from ..check_lists import check_images, check_list, warn_of_more_words, where
 from ..fingerprints import file_states
 from ..folder import Experiment
 from ..labels_for_cpp import check_grey, for_cpp, grey_copies
 from ..results import unique_ids
+from .search import check_labelled
 
 #: training crop of the demo if the data set defines none
 _CROP = (225, 225)
@@ -58,11 +59,14 @@ def data_outputs(experiment: Experiment) -> list[Path]:
 def _list_names(experiment: Experiment, dataset: Dataset) -> list[str]:
     """The lists that this experiment needs, the one of stage 1 first."""
     roles = list_names(experiment.name, experiment.options, dataset)
-    return list(dict.fromkeys([roles["train"], *roles.values()]))
+    tested = [name for name in experiment.tested_lists if name != "heldout"]
+    return list(dict.fromkeys([roles["train"], *roles.values(), *tested]))
 
 
 def prepare_data(experiment: Experiment) -> None:
     """Draw or check the data, hold out a part of the training list, and write the resulting data set description.
+
+    A list that is only tested needs no labels; the CRF's parameters are then searched on the list val.
 
     Raises:
         InputError: a list, image or label is missing or invalid, or images are larger than test_size.
@@ -75,32 +79,55 @@ def prepare_data(experiment: Experiment) -> None:
     if message:
         raise InputError(message)
     check_class_count(dataset.classes, str(dataset.file))
-    entries = {name: dataset.entries(name) for name in names}
-    unique_ids(entries[experiment.test_list], dataset.lists[experiment.test_list])
+    check_searchable(experiment)
+    entries = {name: _entries(experiment, dataset, name) for name in names}
+    for name in experiment.tested_lists:
+        if name in entries:
+            unique_ids(entries[name], dataset.lists[name])
     for name in names:
         check_files(entries[name], dataset.root_folder(entries[name][0].image), dataset.lists[name])
     warn_of_more_words(dataset, names)
     labels = _check_labels(experiment, dataset, entries)
-    tested = list(entries[experiment.test_list])
     if experiment.hold_out:
         labels |= _hold_out(experiment, entries, labels[names[0]])
-        tested += entries["heldout"]
     _judge(experiment, dataset, labels)
     _warn_of_trained_images(experiment, dataset, entries)
-    size = largest_image(tested, dataset.root_folder(tested[0].image), upright=dataset.upright)
-    needed = dataset.test_size or crop_for(size)
-    if size[0] > needed[0] or size[1] > needed[1]:
-        raise InputError(
-            f"{dataset.file}: test_size is {needed[0]}×{needed[1]} (height × width), but images are up to "
-            f"{size[0]}×{size[1]}; set test_size = {list(crop_for(size))}, or remove it"
-        )
+    size, needed = _sizes(experiment, dataset, entries)
     if experiment.hold_out:
         _write_prepared(experiment, dataset, entries, needed)
     elif for_cpp(experiment):
-        for name in names:
+        for name in filter(experiment.has_labels, names):
             check_grey(dataset.lists[name], dataset.root_folder(entries[name][0].image))
     counts = ", ".join(f"{len(e)} {name}" for name, e in entries.items())
     print(f"{dataset.title}: {counts} images; {dataset.num_classes} classes; largest {size[1]}×{size[0]} pixels")
+
+
+def _entries(experiment: Experiment, dataset: Dataset, name: str) -> list[ListEntry]:
+    """The lines of a list; labels may be missing if it is only tested, on all lines."""
+    needs_label = name in _trained_lists(experiment, dataset) or experiment.has_labels(name)
+    return dataset.entries(name, needs_label)
+
+
+def check_searchable(experiment: Experiment) -> None:
+    """Raise InputError, before anything is trained, if there are no labels to search the CRF's parameters on."""
+    if experiment.testing.preset is None and experiment.search_list != "heldout":
+        check_labelled(experiment, experiment.search_list)
+
+
+def _sizes(
+    experiment: Experiment, dataset: Dataset, entries: Mapping[str, Sequence[ListEntry]]
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """(height, width) of the largest image that is tested, and the size that the test net pads images to."""
+    tested = [entry for name in experiment.tested_lists for entry in entries[name]]
+    size = largest_image(tested, dataset.root_folder(tested[0].image), upright=dataset.upright)
+    needed = dataset.test_size or crop_for(size)
+    pads = experiment.testing.protocol.is_plain
+    if pads and (size[0] > needed[0] or size[1] > needed[1]):
+        raise InputError(
+            f"{dataset.file}: test_size is {needed[0]}×{needed[1]} (height × width), but images are up to "
+            f"{size[0]}×{size[1]}; set test_size = {list(crop_for(size))}, or remove it, or test in regions (--tile)"
+        )
+    return size, needed
 
 
 def _warn_of_trained_images(
@@ -136,9 +163,15 @@ def _write_prepared(
 def _check_labels(
     experiment: Experiment, dataset: Dataset, entries: Mapping[str, Sequence[ListEntry]]
 ) -> dict[str, LabelCounts]:
-    """Read every image's header and every label, and count the values of each list."""
+    """Read every image's header and every label, and count the values of each list that has labels."""
     trained = _trained_lists(experiment, dataset)
-    return {name: check_list(dataset, name, listed, name in trained) for name, listed in entries.items()}
+    counts: dict[str, LabelCounts] = {}
+    for name, listed in entries.items():
+        if listed[0].label is None:
+            check_images(dataset, name, listed)
+        else:
+            counts[name] = check_list(dataset, name, listed, name in trained)
+    return counts
 
 
 def _trained_lists(experiment: Experiment, dataset: Dataset) -> dict[str, bool]:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...crf.search import SearchResult
-from ...data import Dataset, ListEntry, read_label
 from ...errors import InputError
-from ...evaluation import Scores, confusion_matrix
-from ...files import cpus, write_text
+from ...evaluation import Counts, Scores, Trimap, score_files, trimap_curves
+from ...evaluation.trimap import BandScore
+from ...files import replacing, write_text
 from ...reading import reading
 from ..fingerprints import file_states
 from ..folder import Experiment
-from ..results import read_json, unique_ids
+from ..results import read_json
+from ..scoring import count_folder
+from .crf import is_used
+
+#: the two results of an experiment, as tables and curves name them
+WHEN = {"before": "before CRF", "after": "after CRF"}
 
 
 def evaluate_inputs(experiment: Experiment) -> Sequence[Any]:
@@ -26,69 +28,101 @@ def evaluate_inputs(experiment: Experiment) -> Sequence[Any]:
     folders = (experiment.result(name), experiment.result(name, crf=True))
     results = [str(path) for folder in folders for path in sorted(folder.rglob("*.png"))]
     labels = [dataset.path_of(entry.label or "") for entry in dataset.entries(name)]
-    return [dataset.classes, file_states(labels), file_states(results)]
+    trimap = chosen_trimap(experiment)
+    bands = [] if trimap is None else [["trimap", trimap.source, *trimap.widths]]
+    return [dataset.classes, file_states(labels), file_states(results), *bands]
+
+
+def without_labels(experiment: Experiment) -> str | None:
+    """Why there is nothing to score, or None."""
+    name = experiment.test_list
+    return None if experiment.has_labels(name) else f"skipped, the list '{name}' has no labels, so there are no scores"
 
 
 def evaluate_outputs(experiment: Experiment) -> list[Path]:
     return [experiment.evaluation]
 
 
+def chosen_trimap(experiment: Experiment) -> Trimap | None:
+    """The bands to score: those that this call states, or else those of the last evaluation."""
+    if experiment.trimap or not experiment.keep_trimap:
+        return experiment.trimap
+    try:
+        return _recorded_trimap(read_json(experiment.evaluation))
+    except InputError:  # not evaluated yet, or a damaged record, which is written anew
+        return None
+
+
+def _recorded_trimap(record: dict[str, Any]) -> Trimap | None:
+    found = record.get("trimap")
+    if not isinstance(found, dict):
+        return None
+    try:
+        return Trimap(tuple(int(row["width"]) for row in found["before"]), str(found["from"]))
+    except (KeyError, TypeError, ValueError, InputError):
+        return None
+
+
 def evaluate(experiment: Experiment) -> None:
     """Score the labels before and after the CRF, each with one confusion matrix over the whole list."""
-    dataset, name = experiment.dataset(), experiment.test_list
-    before = count_folder(dataset, name, experiment.result(name))
-    after = None
-    if SearchResult.load(experiment.search_result).helps:
-        after = count_folder(dataset, name, experiment.result(name, crf=True))
-    record = {
-        "dataset": dataset.name,
-        "list": name,
-        "before": Scores.from_matrix(before).to_json(dataset.classes),
-        "after": Scores.from_matrix(after).to_json(dataset.classes) if after is not None else None,
-        "confusion_before": before.tolist(),
-        "confusion_after": after.tolist() if after is not None else None,
-    }
-    write_text(experiment.evaluation, json.dumps(record) + "\n")
+    dataset, name, trimap = experiment.dataset(), experiment.test_list, chosen_trimap(experiment)
+    counts = {"before": count_folder(dataset, name, experiment.result(name), trimap)}
+    if is_used(experiment):
+        counts["after"] = count_folder(dataset, name, experiment.result(name, crf=True), trimap)
+    record: dict[str, Any] = {"dataset": dataset.name, "dataset_file": str(experiment.prepared_dataset), "list": name}
+    for when in WHEN:
+        record[when] = counts[when].scores.to_json(dataset.classes) if when in counts else None
+    for when in WHEN:
+        record[f"confusion_{when}"] = counts[when].matrix.tolist() if when in counts else None
+    record["per_image"] = {when: score_files.image_rows(counts[when]) if when in counts else None for when in WHEN}
+    if trimap:
+        record["trimap"] = _trimap_record(trimap, counts)
+        _write_curves(experiment, trimap, counts)
+    write_text(experiment.evaluation, score_files.to_json(record))
     show_scores(experiment)
 
 
+def _trimap_record(trimap: Trimap, counts: dict[str, Counts]) -> dict[str, Any]:
+    rows = {when: score_files.band_rows(each.band_scores()) for when, each in counts.items()}
+    return {"from": trimap.source, "bands": trimap.note(), "before": rows["before"], "after": rows.get("after")}
+
+
+def _write_curves(experiment: Experiment, trimap: Trimap, counts: dict[str, Counts]) -> None:
+    """trimap.png and trimap.svg beside the evaluation: the curves before and after the CRF."""
+    pictures = trimap_curves({WHEN[when]: each.band_scores() for when, each in counts.items()}, trimap.note())
+    for suffix, content in zip((".png", ".svg"), pictures, strict=True):
+        with replacing(experiment.evaluation.with_name(f"trimap{suffix}")) as temporary:
+            temporary.write_bytes(content)
+
+
 def show_scores(experiment: Experiment) -> None:
-    """Print the table of scores."""
+    """Print the tables of scores."""
     before, after = read_scores(experiment)
     print(before.table(experiment.dataset().classes, after), flush=True)
+    if curves := read_curves(experiment):
+        trimap, bands = curves
+        print(f"\n{score_files.trimap_table(bands, trimap)}", flush=True)
 
 
 def read_scores(experiment: Experiment) -> tuple[Scores, Scores | None]:
     """The scores that `evaluate` wrote: before the CRF, and after it (None if the CRF is not used)."""
     record = read_json(experiment.evaluation)
-    before, after = (record.get(f"confusion_{when}") for when in ("before", "after"))
+    before, after = (record.get(f"confusion_{when}") for when in WHEN)
     with reading(experiment.evaluation, damaged="damaged; run the stage evaluate again, with --force"):
         return Scores.from_matrix(np.array(before)), Scores.from_matrix(np.array(after)) if after else None
 
 
-def count_folder(dataset: Dataset, list_name: str, folder: Path) -> np.ndarray:
-    """The confusion matrix of label files <id>.png against the ground truth of a list.
+def read_curves(experiment: Experiment) -> tuple[Trimap, dict[str, list[BandScore]]] | None:
+    """The scores by band that `evaluate` wrote, {"before CRF": ..., "after CRF": ...}; None without a trimap."""
+    record = read_json(experiment.evaluation)
+    with reading(experiment.evaluation, damaged="damaged; run the stage evaluate again, with --force"):
+        trimap = _recorded_trimap(record)
+        if trimap is None:
+            return None
+        found = record["trimap"]
+        return trimap, {name: [_band(row) for row in found[when]] for when, name in WHEN.items() if found[when]}
 
-    Args:
-        list_name: which list of the data set.
-        folder: folder of the predicted labels.
 
-    Returns:
-        (C, C) int64, ground truth in rows, predictions in columns.
-    """
-    entries = dataset.entries(list_name)
-    ids = unique_ids(entries, dataset.lists[list_name])
-    total = np.zeros((dataset.num_classes, dataset.num_classes), np.int64)
-
-    def count(entry: ListEntry, image_id: str) -> np.ndarray:
-        label = read_label(dataset.path_of(entry.label or ""))
-        prediction = read_label(folder / f"{image_id}.png")
-        try:
-            return confusion_matrix(label, prediction, dataset.num_classes, dataset.ignore_label)
-        except InputError as error:
-            raise InputError(f"{folder / image_id}.png against {entry.label}: {error}") from None
-
-    with ThreadPoolExecutor(cpus()) as pool:
-        for matrix in pool.map(count, entries, ids):
-            total += matrix
-    return total
+def _band(row: dict[str, Any]) -> BandScore:
+    values: dict[str, Any] = {name: float("nan") if value is None else value for name, value in row.items()}
+    return BandScore(**values)

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...crf.search import SearchResult, choose_evenly
-from ...data import Dataset, ListEntry, list_ids, read_image, read_label
+from ...crf.search import SearchResult
+from ...data import Dataset
 from ...errors import InputError
-from ...evaluation import Example, Report, TrainingStage, read_train_log, write_report
+from ...evaluation import Report, Scores, TrainingStage, read_train_log, write_report
 from ...formats.definition import read_definition, read_solver
 from ...formats.python_layers import layer_type, parameters
+from ...reading import reading
 from ..class_weights import class_weight_settings
 from ..folder import Experiment
 from ..hand_edits import hand_edits
+from ..report_pictures import belief_galleries, chosen_images, examples, net_galleries
+from ..results import read_json
 from ..stage_records import durations
+from ..stored_scores import StoredScores
+from .crf import is_used, parameters_of, source_of
 from .evaluate import read_scores
 
-#: number of images that the report shows
-EXAMPLES = 6
+#: widths of the trimap, in pixels, that the table has
+_BAND_WIDTHS = (1, 2, 5, 10, 20, 40)
 
 
 def report_inputs(experiment: Experiment) -> Sequence[Any]:
-    return [experiment.evaluation, experiment.search_result, *(experiment.log(stage) for stage in ("train", "train2"))]
+    scores = [experiment.evaluation] if experiment.has_labels(experiment.test_list) else []
+    search = [experiment.search_result] if experiment.testing.preset is None else []
+    return [*scores, *search, *(experiment.log(stage) for stage in ("train", "train2")), *experiment.show]
 
 
 def report_outputs(experiment: Experiment) -> list[Path]:
@@ -33,25 +41,37 @@ def report_outputs(experiment: Experiment) -> list[Path]:
 
 
 def report(experiment: Experiment) -> None:
-    """Write the page with scores and pictures, and the pictures as PNG files next to it."""
+    """Write the page with scores and pictures, and the pictures as PNG files next to it.
+
+    Raises:
+        InputError: `show` names an image that the list has not, or what an earlier stage wrote is damaged.
+    """
     dataset = experiment.dataset()
-    before, after = read_scores(experiment)
-    result = SearchResult.load(experiment.search_result)
+    shown, crf = chosen_images(experiment, dataset), is_used(experiment)
+    labelled = experiment.has_labels(experiment.test_list)
+    before, after = read_scores(experiment) if labelled else (None, None)
+    search = SearchResult.load(experiment.search_result) if experiment.testing.preset is None else None
+    galleries, notes = net_galleries(experiment, dataset, shown)
+    if crf:
+        galleries += belief_galleries(experiment, dataset, shown, parameters_of(experiment))
     page = Report(
         title=f"{experiment.name} on {dataset.title}",
         dataset=dataset.title,
         class_names=dataset.classes,
         palette=dataset.palette,
-        examples=_examples(experiment, dataset, crf=result.helps),
+        examples=examples(experiment, dataset, shown, crf),
         before=before,
         after=after,
         training=_training(experiment),
-        heat_map=experiment.heat_map,
-        settings=_settings(experiment, result),
-        notes=_notes(experiment, result),
+        heat_map=experiment.heat_map if search else None,
+        settings=_settings(experiment, search),
+        notes=[*_notes(experiment, search), *notes],
         timings=durations(experiment),
         commands=[experiment.command],
         ignore_label=dataset.ignore_label,
+        tested=_tested(experiment, dataset),
+        galleries=galleries,
+        **_along_boundaries(experiment, before),
     )
     write_report(page, experiment.report)
     show_path(experiment)
@@ -62,21 +82,24 @@ def show_path(experiment: Experiment) -> None:
     print(f"report: {experiment.report.resolve()}", flush=True)
 
 
-def _examples(experiment: Experiment, dataset: Dataset, crf: bool) -> list[Example]:
-    """A few images, at even intervals in the test list."""
-    entries = dataset.entries(experiment.test_list)
-    named = choose_evenly(list(zip(entries, list_ids(entries), strict=True)), EXAMPLES)
-    return [_example(experiment, dataset, entry, name, crf) for entry, name in named]
+def _tested(experiment: Experiment, dataset: Dataset) -> str:
+    name = experiment.test_list
+    count, stored = len(dataset.entries(name, needs_label=False)), StoredScores.read(experiment.scores(name))
+    stage = f" (stage {stored.stage})" if stored.stage else ""
+    return f"list '{name}' of {count:,} image{'s' * (count != 1)}; weights {Path(stored.weights).name}{stage}"
 
 
-def _example(experiment: Experiment, dataset: Dataset, entry: ListEntry, name: str, crf: bool) -> Example:
-    return Example(
-        name.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),  # a page has no bytes that are not UTF-8
-        read_image(dataset.path_of(entry.image), dataset.upright),
-        read_label(dataset.path_of(entry.label or "")),
-        read_label(experiment.result(experiment.test_list) / f"{name}.png"),
-        read_label(experiment.result(experiment.test_list, crf=True) / f"{name}.png") if crf else None,
-    )
+def _along_boundaries(experiment: Experiment, before: Scores | None) -> dict[str, Any]:
+    """The curves and the table of the trimap, if the stage evaluate has made one."""
+    trimap = read_json(experiment.evaluation).get("trimap") if before is not None else None
+    if not trimap:
+        return {}
+    with reading(experiment.evaluation, damaged="damaged; run the stage evaluate again, with --force"):
+        after = {row["width"]: row["mean_iou"] for row in trimap["after"] or ()}
+        rows = [(row["width"], row["mean_iou"], after.get(row["width"])) for row in trimap["before"]]
+    chosen = [row for row in rows if row[0] in _BAND_WIDTHS] or rows[:: max(1, len(rows) // len(_BAND_WIDTHS))]
+    picture = experiment.evaluation.with_name("trimap.png")
+    return {"bands": chosen, "trimap": picture if picture.is_file() else None}
 
 
 def _training(experiment: Experiment) -> list[TrainingStage]:
@@ -95,23 +118,30 @@ def _training(experiment: Experiment) -> list[TrainingStage]:
     return stages
 
 
-def _settings(experiment: Experiment, result: SearchResult) -> dict[str, dict[str, object]]:
-    best = result.best
+def _settings(experiment: Experiment, search: SearchResult | None) -> dict[str, dict[str, object]]:
     edited: dict[str, object] = {path: "; ".join(lines) for path, lines in hand_edits(experiment).items()}
     return {
         **_solver_settings(experiment),
         **class_weight_settings(experiment),
         **({"edited by hand": edited} if edited else {}),
-        "CRF": {
-            "w1": best.w1,
-            "sigma_alpha": best.sigma_alpha,
-            "sigma_beta": best.sigma_beta,
-            "w2": best.w2,
-            "sigma_gamma": best.sigma_gamma,
-            "iterations": best.iterations,
-            "searched on": f"{result.images} image{'s' * (result.images != 1)} of the list '{experiment.search_list}'",
-        },
+        **{f"test of the list '{name}'": _test_settings(experiment, name) for name in experiment.tested_lists},
+        "CRF": _crf_settings(experiment, search),
     }
+
+
+def _test_settings(experiment: Experiment, name: str) -> dict[str, object]:
+    """Weights and protocol of a tested list."""
+    stored = StoredScores.read(experiment.scores(name))
+    stage = {"stage": stored.stage} if stored.stage else {}
+    return {"weights": stored.weights, **stage, "protocol": stored.protocol or "scale 1"}
+
+
+def _crf_settings(experiment: Experiment, search: SearchResult | None) -> dict[str, object]:
+    shown = {name: _readable(value) for name, value in asdict(parameters_of(experiment)).items()}
+    if search is None:
+        return {**shown, "from": source_of(experiment)}
+    images = f"{search.images} image{'s' * (search.images != 1)}"
+    return {**shown, "searched on": f"{images} of the list '{experiment.search_list}'"}
 
 
 def _solver_settings(experiment: Experiment) -> dict[str, dict[str, object]]:
@@ -126,6 +156,8 @@ def _solver_settings(experiment: Experiment) -> dict[str, dict[str, object]]:
         for layer in read_definition(solver.train_net or solver.net).param.layer:
             if layer_type(layer) == "ImageSegData":
                 shown.update((name, _readable(value)) for name, value in parameters(layer).items())
+            if layer_type(layer) == "InfogainLoss":
+                shown["class weights"] = layer.infogain_loss_param.source or f"the blob {layer.bottom[-1]}"
         sections[f"training{f', stage {stage}' if stage else ''}"] = shown
     return sections
 
@@ -143,15 +175,21 @@ def _readable(value: Any) -> object:
     """Floats with six digits: float32 0.0005 is shown as 0.0005, not 0.0005000000237."""
     if isinstance(value, float):
         return f"{value:.6g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_readable(v)}" for name, v in value.items())
     return value if isinstance(value, str | int) else ", ".join(str(_readable(v)) for v in value)
 
 
-def _notes(experiment: Experiment, result: SearchResult) -> list[str]:
+def _notes(experiment: Experiment, search: SearchResult | None) -> list[str]:
     notes = []
-    if not result.helps:
+    if not experiment.has_labels(experiment.test_list):
+        notes.append(f"The list '{experiment.test_list}' has no labels, so there are no scores.")
+    if search is None:
+        return notes
+    if not search.helps:
         notes.append("The CRF did not help on the images of the search, so it is not used.")
-    if result.at_edge:
-        notes.append(f"The best CRF parameters lie at the edge of the searched range of {', '.join(result.at_edge)}.")
+    if search.at_edge:
+        notes.append(f"The best CRF parameters lie at the edge of the searched range of {', '.join(search.at_edge)}.")
     if experiment.search_list == experiment.test_list:
         notes.append("The CRF parameters were searched on images of the test list, as the papers do on VOC val.")
     return notes

@@ -70,7 +70,18 @@ def train2_outputs(experiment: Experiment) -> list[Path]:
     return [final_weights(experiment, "2")]
 
 
+def tests_other_weights(experiment: Experiment) -> str | None:
+    """Why there is nothing to train where a weight file to test is given, or None."""
+    given = experiment.testing.weights
+    if given is None:
+        return None
+    first = experiment.model / "init.caffemodel"
+    return f"skipped, --weights {given} is tested as it is (initial weights of a training are {first})"
+
+
 def without_stage2(experiment: Experiment) -> str | None:
+    if reason := tests_other_weights(experiment):
+        return reason
     if (experiment.prototxt / "solver2.prototxt").is_file():
         return None
     return "skipped, this experiment has no second training stage"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from .. import caffe
 from ..errors import InputError
+from ..formats import schema
 from ..formats.definition import Definition
 from ..inspection.shapes import infer_shapes
 from ..nets.input_sizes import SizeRule
@@ -39,7 +39,7 @@ def found(definition: Definition, scores: str) -> SizeRule:
     Raises:
         InputError: no stride fits.
     """
-    net = infer_shapes(definition, phase=caffe.TEST)
+    net = infer_shapes(definition, phase=schema.TEST)
     height, width = net.net.blobs[net.net.inputs[0]].shape[2:4]
     for stride in _STRIDES:
         offset = height % stride
@@ -51,7 +51,7 @@ def found(definition: Definition, scores: str) -> SizeRule:
 
 def _fits(definition: Definition, scores: str, height: int, width: int) -> bool:
     try:
-        shape = infer_shapes(definition, phase=caffe.TEST, size=(height, width)).blobs[scores]
+        shape = infer_shapes(definition, phase=schema.TEST, size=(height, width)).blobs[scores]
     except InputError:
         return False
     return shape is not None and tuple(shape[2:]) == (height, width)

@@ -1,0 +1,193 @@
+"""The scores of an experiment as rows of the ledger, with what they were measured on and with."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import os
+import platform
+import re
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..formats.prototxt import Document
+from ..nets import (
+    GeneratorOptions,
+    Result,
+    command_line,
+    other_output_stride,
+    published_images,
+    published_numbers,
+    stated_command,
+)
+from ..reading import reading
+from .folder import Experiment
+from .hand_edits import hand_edits
+from .results import DONE, read_json
+
+#: options that do not change what is learnt, or that say where things are and how they are tested
+_NEUTRAL = (
+    "dataset",
+    "root_folder",
+    "experiment",
+    "folder",
+    "feature_dir",
+    "snapshot",
+    "display",
+    "random_seed",
+    "solver_mode",
+    "dialect",
+    "softmax",
+    "stride_on",
+    "test_set",
+    "test_output_stride",
+)
+#: packages whose versions are recorded
+_PACKAGES = ("deeplab-caffe", "torch", "numpy")
+
+
+def ledger_results(experiment: Experiment, hardware: str = "", note: str = "") -> list[Result]:
+    """The mean IoU that the stage `evaluate` found, before the CRF and after it, as results for the ledger.
+
+    Args:
+        experiment: one of a published model; its stage `evaluate` is finished.
+        hardware: what it was trained and tested on; "" for what this machine has.
+        note: what else has to be known.
+
+    Raises:
+        InputError: it was not evaluated, its nets have no header, or nothing published was measured in the same way.
+    """
+    record = read_json(experiment.evaluation)
+    with reading(experiment.evaluation, damaged="damaged; run the stage evaluate again, with --force"):
+        split = str(record["list"])
+        found = [(crf, record[when]) for crf, when in ((False, "before"), (True, "after"))]
+        scores = {crf: f"{100 * float(each['mean_iou']):.2f}" for crf, each in found if each}
+        name = f"{record['dataset']}/{experiment.name.partition('/')[2]}"
+        written = datetime.date.fromtimestamp(experiment.evaluation.stat().st_mtime)
+    passes = _passes(experiment, split)
+    remarks = [note, passes.pop("note"), *_edits(experiment), *_other_list(experiment, name, split)]
+    made = Result(
+        name=name,
+        split=split,
+        value="",
+        hardware=hardware or _hardware(),
+        date=written.isoformat(),
+        commit=_commit(),
+        versions=_versions(),
+        output_stride=other_output_stride(name, _options(experiment, "test").test_output_stride),
+        options=" ".join(_differing(experiment)),
+        note="; ".join(filter(None, remarks)),
+        **passes,
+    )
+    return _published([replace(made, crf=crf, value=value) for crf, value in scores.items()])
+
+
+def _published(results: list[Result]) -> list[Result]:
+    """Those that stand beside a published number."""
+    numbers = published_numbers()
+    found = [result for result in results if any(result.is_of(number) for number in numbers)]
+    if not found:
+        one = results[0]
+        scales = ",".join(f"{scale:g}" for scale in one.scales) or "1"
+        tested = f"output stride {one.output_stride or 'as trained'}, scales {scales}, {'' if one.flip else 'no '}flip"
+        raise InputError(
+            f"{one.name} on the list '{one.split}' ({tested}): no published number was measured so, so the ledger has "
+            "no row for it; docs/ledger.md has the commands"
+        )
+    return found
+
+
+# -- how it was trained and tested
+
+
+def _options(experiment: Experiment, role: str) -> GeneratorOptions:
+    """The options that a net on disk was made with."""
+    return stated_command(Document.read(experiment.prototxt / f"{role}.prototxt"))[1]
+
+
+def _differing(experiment: Experiment) -> list[str]:
+    """The flags of the training nets that the published training has not."""
+    options = _options(experiment, "train")
+    unchanged = {name: getattr(GeneratorOptions(), name) for name in _NEUTRAL}
+    return command_line(replace(options, **unchanged))
+
+
+def _edits(experiment: Experiment) -> list[str]:
+    edits = hand_edits(experiment)
+    return [f"edited by hand: {', '.join(Path(path).name for path in edits)}"] if edits else []
+
+
+def _other_list(experiment: Experiment, name: str, split: str) -> list[str]:
+    """A remark if the list has not as many images as the published one."""
+    wanted = published_images(name.partition("/")[0], split)
+    file = experiment.dataset().lists.get(split)
+    if wanted is None or file is None or not file.is_file():
+        return []
+    count = len(experiment.dataset().entries(split, needs_label=False))
+    return [f"images in the list: {count}, published: {wanted}"] if count != wanted else []
+
+
+#: how `done.json` words a test: scales, mirrored images, regions
+_TESTED = re.compile(r"scales? (?P<scales>[\d., ]+)(?P<flip>; mirrored too)?(?P<rest>; .*)?")
+
+
+def _passes(experiment: Experiment, split: str) -> dict[str, Any]:
+    """Scales and flips of the test, and a remark on the rest, as the stage `test` left them beside its results."""
+    path = experiment.result(split) / DONE
+    record = read_json(path)
+    match = _TESTED.fullmatch(str(record.get("protocol") or "scale 1"))
+    if match is None:
+        raise InputError(f"{path}: damaged; run the stage test again, with --force")
+    with reading(path, damaged="damaged; run the stage test again, with --force"):
+        scales = tuple(float(scale) for scale in match["scales"].split(","))
+    given = [f"weights {Path(str(record['weights'])).name}"] if record.get("stage") == "" else []
+    rest = [f"tested in {match['rest'].removeprefix('; ')}"] if match["rest"] else []
+    return {"scales": () if scales == (1,) else scales, "flip": bool(match["flip"]), "note": "; ".join(rest + given)}
+
+
+# -- what it was run on and with
+
+
+def _hardware() -> str:
+    """The GPU of this machine, or its processor and the number of cores that this process may use."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name(0)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return f"{_processor()}, {cores} core{'s' * (cores != 1)}"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, "") or platform.processor() or platform.machine()
+
+
+def _commit() -> str:
+    """The commit of the working folder, with a plus if files under version control have changed; else `unknown`."""
+    commit = _git("rev-parse", "--short=12", "HEAD")
+    return f"{commit}{'+' * bool(_git('status', '--porcelain', '--untracked-files=no'))}" if commit else "unknown"
+
+
+def _git(*words: str) -> str:
+    try:
+        return subprocess.run(["git", *words], capture_output=True, text=True, timeout=60, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _versions() -> str:
+    found = []
+    for package in _PACKAGES:
+        try:
+            found.append(f"{package} {importlib.metadata.version(package)}")
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return ", ".join(found)
