@@ -31,7 +31,11 @@ from deeplab_caffe.crf.search.journal import Journal
 from deeplab_caffe.crf.search.result import ScoredSetting, SearchResult
 from deeplab_caffe.data import archive, bin_files, boxes, images, indexed_png, labels, lists, score_maps
 from deeplab_caffe.data.builders import cityscapes_polygons, coco_json, coco_labels, pascal_context, person_part, voc12
+from deeplab_caffe.data.checking import check_dataset, check_lines
+from deeplab_caffe.data.class_weights import read_weights
 from deeplab_caffe.data.dataset import read_dataset
+from deeplab_caffe.data.label_colours import ColourTable, by_colour, colour_table
+from deeplab_caffe.data.label_conversion import Tally
 from deeplab_caffe.data.score_kinds import kind_of
 from deeplab_caffe.data.submission import SERVERS, Results, check_archive, write_archive
 from deeplab_caffe.data.submission.pictures import Wanted, look
@@ -42,6 +46,7 @@ from deeplab_caffe.experiment.stages.evaluate import read_scores
 from deeplab_caffe.formats import datum, schema
 from deeplab_caffe.formats.database import open_database
 from deeplab_caffe.formats.formatting import format_document
+from deeplab_caffe.formats.infogain import read_diagonal, write_diagonal
 from deeplab_caffe.formats.messages import to_message
 from deeplab_caffe.formats.prototxt import Document
 from deeplab_caffe.formats.templates import fill_in
@@ -315,8 +320,10 @@ def _texts() -> list[Target]:
         Target("template", "net.prototxt.in", _fill, template),
         Target("net of 2013, upgraded", "v0.prototxt", _upgrade, (legacy / "v0.prototxt").read_bytes()),
         Target("net of DeepLab v1, upgraded", "v1.prototxt", _upgrade, (legacy / "deeplab_v1.prototxt").read_bytes()),
+        Target("net of SegNet, upgraded", "segnet.prototxt", _upgrade_beside, _SEGNET),
         Target("net, linted", "net.prototxt", lambda p: Linter(chosen()).lint(p), net),
         Target("list", "list.txt", lists.read_list, b"/a.jpg /a.png\n/b.jpg /b.png\n" * 9),
+        Target("list, its lines judged", "list.txt", _check_list, b"/a.jpg /a.png\n/b.jpg /b.png\n" * 9),
         Target("list with numbers", "list.txt", lists.read_numbered_list, b"a.jpg 3\nb c.jpg 4\n" * 9),
         Target("new names", "names.txt", read_renames, b"conv1 first # comment\nconv2 second\n" * 3),
         Target("window file", "windows.txt", lambda p: read_windows(str(p)), _window_file()),
@@ -329,6 +336,28 @@ def _texts() -> list[Target]:
 
 def _upgrade(path: Path) -> None:
     upgrade_document(Document(upgrade_document(Document.read(path)).text))
+
+
+_SEGNET = b"""layer {
+  name: "loss" type: "SoftmaxWithLoss" bottom: "s" bottom: "l" softmax_param { engine: CAFFE }
+  loss_param: {
+    weight_by_label_freqs: true  ignore_label: 11  normalize: false
+    class_weighting: 0.2595
+    class_weighting: [1, 2e-1]
+  }
+}
+"""
+
+
+def _upgrade_beside(path: Path) -> None:
+    upgrade_document(Document.read(path), path.with_name("new.prototxt"))
+
+
+def _check_list(path: Path) -> None:
+    """The check goes on after a fault, so that what is wrong with a list is no error but a finding."""
+    toml = path.with_name("d.toml")
+    toml.write_text(f'name = "d"\nclasses = ["a", "b"]\n[lists]\ntrain = "{path.name}"\n')
+    "\n".join(check_lines(check_dataset(read_dataset(toml))))
 
 
 def _weights(folder: Path) -> list[Target]:
@@ -347,6 +376,9 @@ def _weights(folder: Path) -> list[Target]:
         Target("PyTorch, zip", "w.pth", _state_dict, _state(folder)),
         Target("PyTorch, pickle", "w.pth", _state_dict, _state(folder, _use_new_zipfile_serialization=False)),
         Target("safetensors", "w.safetensors", _state_dict, _state(folder, safe=True)),
+        Target("class weights (JSON)", "w.json", lambda p: read_weights(p, ["a", "b"]), b'{"a": 0.5, "b": 2}'),
+        Target("class weights, .npy", "w.npy", lambda p: read_weights(p, "abcd"), _content_npy(4)),
+        Target("matrix of class weights", "h.binaryproto", read_diagonal, _diagonal(folder)),
         Target("mean file", "mean.binaryproto", datum.read_mean_file, _mean()),
     ]
 
@@ -367,6 +399,8 @@ def _pictures() -> list[Target]:
         Target("image of pycaffe", "a.png", caffe.io.load_image, png),
         Target("label, palette PNG", "a.png", labels.read_label, _palette_png()),
         Target("label, grey PNG", "a.png", labels.read_label, grey),
+        Target("label, palette PNG as colours", "a.png", _label_of_colours, _palette_png()),
+        Target("label, RGB PNG as colours", "a.png", _label_of_colours, png),
         Target("label, TIFF", "a.tif", labels.read_label, _image("TIFF", 24, 32)),
         Target("label, SBD's .mat", "a.mat", voc12.read_sbd_label, _mat({"Segmentation": _pixels(24, 32)}, "GTcls")),
         Target("label, PASCAL-Context's .mat", "a.mat", _context_label, _mat(_pixels(24, 32), "LabelMap")),
@@ -392,6 +426,20 @@ def _annotation() -> np.ndarray:
 def _grey(values: np.ndarray) -> bytes:
     """One channel as probabilities from 0 to 255."""
     return _content(lambda file: Image.fromarray(np.uint8(np.clip(128 + 20 * values[0], 0, 255))).save(file, "PNG"))
+
+
+@cache
+def _colours() -> ColourTable:
+    return colour_table(read_dataset(ROOT / "datasets" / "voc12.toml"), unmatched=255)
+
+
+def _label_of_colours(path: Path) -> None:
+    by_colour(_colours())(path, Tally())
+
+
+def _diagonal(folder: Path) -> bytes:
+    write_diagonal(folder / "h.binaryproto", [1, 2, 0.5])
+    return (folder / "h.binaryproto").read_bytes()
 
 
 def _content_npy(*shape: int) -> bytes:

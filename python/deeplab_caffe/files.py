@@ -92,6 +92,27 @@ def new_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         unfinished.discard(os.fspath(temporary))
 
 
+@contextlib.contextmanager
+def temporary_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield an empty folder for what will be put into the folder `path`; it is removed at the end.
+
+    It lies beside that folder, or within it where nothing may be made beside it. What processes that were killed left
+    of such folders is removed.
+    """
+    target = Path(os.path.realpath(path))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    place = target if os.access(target.parent, os.W_OK | os.X_OK) else target / target.name
+    remove_dead_leftovers(place.parent, place.stem)
+    temporary = temporary_name(place)
+    unfinished.add(os.fspath(temporary))
+    try:
+        temporary.mkdir()
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        unfinished.discard(os.fspath(temporary))
+
+
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write `text` as UTF-8 to `path`, whole or not at all."""
     with replacing(path) as temporary:

@@ -132,6 +132,15 @@ def test_lines_of_lists_that_name_no_files(line: str, words: str, tiny: Path, de
     assert words in capsys.readouterr().err
 
 
+def test_more_than_two_words_in_a_line_are_warned_of(tiny: Path, deeplab: Run, capsys: Captured) -> None:
+    (tiny / "val.txt").write_text("/images/i6.png /labels/i6.png 1\n/images/i7.png /labels/i7.png\n")
+    assert deeplab("data") == 0
+    warning = (
+        "list 'val' (val.txt): 1 lines have more than two words, such as line 1: '/images/i6.png /labels/i6.png 1'"
+    )
+    assert warning in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["dataset", "experiment", "folder"])
 def test_the_demo_refuses_options_that_it_would_override(name: str, tiny: Path) -> None:
     with pytest.raises(InputError, match=f"--{name}: not an option of the demo; use --"):

@@ -49,8 +49,12 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
     ],
     "data": [
         ("dataset", "dataset_build", "build a published data set: find or download it, convert labels, write lists"),
+        ("dataset check", "dataset_check", "read a whole data set once; report what it holds and what is wrong"),
+        ("dataset convert-labels", "convert_labels", "turn colours of labels into class indices, or change values"),
+        ("dataset duplicate", "dataset_duplicate", "write a list in which images with some classes stand twice"),
+        ("dataset class-weights", "dataset_class_weights", "weights of the classes for a loss, as a file"),
         ("voc-data", "voc_data", "another name of `dataset voc12`: PASCAL VOC 2012 and the SBD labels"),
-        ("convert-labels", "convert_labels", "write label files with other values, as plain 8-bit grey"),
+        ("convert-labels", "convert_labels", "another name of `dataset convert-labels`"),
         ("box-labels", "box_labels", "make label maps from bounding boxes: rectangles, or segmented by the CRF"),
     ],
     "weights": [

@@ -109,6 +109,10 @@ class Dataset:
             raise InputError(f"{self.file}: no list '{name}'{_suggested(name, self.lists)}")
         return self.lists[name]
 
+    def where(self, name: str) -> str:
+        """A list in messages: list 'train' (lists/train.txt)."""
+        return f"list '{name}' ({self.list_path(name)})"
+
     def entries(self, name: str, needs_label: bool = True) -> list[ListEntry]:
         """The entries of list `name`; see `read_list`."""
         return read_list(self.list_path(name), needs_label)

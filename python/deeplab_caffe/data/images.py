@@ -78,6 +78,12 @@ def image_header(path: str | os.PathLike[str], with_orientation: bool = True) ->
         return ImageHeader(height, width, _orientation(image) if with_orientation else 1)
 
 
+def image_mode(path: str | os.PathLike[str]) -> str:
+    """Pillow's name of how an image file stores its pixels, such as RGB or CMYK; InputError if it cannot be read."""
+    with reading(path, "the image", "cannot read the image"), Image.open(path) as image:
+        return image.mode
+
+
 def check_complete(path: str | os.PathLike[str]) -> None:
     """Raise InputError for a JPEG or PNG that ends early, whose missing part OpenCV, as in Caffe, fills with grey."""
     with reading(path, "the image", "cannot read the image"):

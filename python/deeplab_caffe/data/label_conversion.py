@@ -1,22 +1,64 @@
-"""Converts label files: other values, and plain 8-bit grey, which a C++ Caffe reads as the indices themselves."""
+"""Converts label files: colours to class indices, other values, and plain 8-bit grey, which a C++ Caffe can read.
+
+All files are converted before the first one is written to its place, so that a fault leaves the output as it was.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError
-from ..files import cpus
+from ..files import cpus, put, temporary_folder
 from ..progress import tracked
 from .cityscapes import TRAIN_IDS
+from .label_statistics import value_counts, values_of
 from .labels import Label, read_label, write_grey_label
 
 #: id → train id of Cityscapes' 19 classes; all other ids are 255
 CITYSCAPES = TRAIN_IDS
+
+_OTHER_SUFFIXES = (".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff")
+
+_MOST = 50_000  # values or colours that are counted apart
+
+#: reads a file as the labels to write, (H, W), and notes in a tally what it held
+Reader = Callable[[Path, "Tally"], Label]
+
+
+@dataclass
+class Tally:
+    """What label files held.
+
+    Attributes:
+        pixels: those of each value or colour (0xRRGGBB).
+        files: files that have it.
+        first: one of them.
+    """
+
+    pixels: Counter[int] = field(default_factory=Counter)
+    files: Counter[int] = field(default_factory=Counter)
+    first: dict[int, Path] = field(default_factory=dict)
+
+    def add(self, path: Path, counts: Mapping[int, int]) -> None:
+        """Add the pixels of each value in one file."""
+        self.pixels.update(counts)
+        self.files.update(counts.keys())
+        for value in counts:
+            self.first.setdefault(value, path)
+
+    def merge(self, other: Tally) -> None:
+        """Add what other files held; of very many colours the first ones are kept, so that memory stays bounded."""
+        new = {value for value in other.pixels if value not in self.pixels or len(self.pixels) < _MOST}
+        self.pixels.update({value: other.pixels[value] for value in new})
+        self.files.update({value: other.files[value] for value in new})
+        self.first = {**{value: other.first[value] for value in new}, **self.first}
 
 
 def value_table(changed: Mapping[int, int], subtract: int = 0, others: int | None = None) -> Label:
@@ -36,6 +78,17 @@ def value_table(changed: Mapping[int, int], subtract: int = 0, others: int | Non
     return table.astype(np.uint8)
 
 
+def by_value(table: Label) -> Reader:
+    """Reads class indices and gives each value its new one, (256,)."""
+
+    def read(path: Path, tally: Tally) -> Label:
+        label = read_label(path)
+        tally.add(path, values_of(value_counts(label)))
+        return np.asarray(table[label], np.uint8)
+
+    return read
+
+
 def convert_labels(folder: str | os.PathLike[str], output: str | os.PathLike[str], table: Label) -> int:
     """Write every PNG in a folder and its subfolders with other values, as 8-bit grey PNGs, to another folder.
 
@@ -50,22 +103,67 @@ def convert_labels(folder: str | os.PathLike[str], output: str | os.PathLike[str
     Raises:
         InputError: there are no label files, one is not a label file, or the folders are the same.
     """
+    return len(convert_folder(folder, output, by_value(table))[0])
+
+
+def convert_folder(
+    folder: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    read: Reader,
+    check: Callable[[Tally], None] = lambda tally: None,
+    in_place: bool = False,
+) -> tuple[list[Path], Tally]:
+    """Convert every PNG in a folder and its subfolders, and write them as 8-bit grey PNGs.
+
+    Args:
+        folder: of label files.
+        output: where the new files go, under the same relative paths.
+        read: how to convert one file.
+        check: raises InputError if what the files held must not be written.
+        in_place: whether the output may be the folder itself, whose files are replaced.
+
+    Returns:
+        The files that were read, and what they held.
+
+    Raises:
+        InputError: there are no label files, one cannot be converted, `check` refuses them, or the folders are the
+            same; nothing is written then.
+    """
     folder, output = Path(folder), Path(output)
+    paths = _label_files(folder, output, in_place)
+    tally = Tally()
+    with temporary_folder(output) as finished:
+
+        def convert(path: Path) -> Tally:
+            own = Tally()
+            write_grey_label(finished / path.relative_to(folder), read(path, own))
+            return own
+
+        with ThreadPoolExecutor(cpus()) as pool:
+            for own in tracked(pool.map(convert, paths), "labels", len(paths), unit="label"):
+                tally.merge(own)
+        check(tally)
+        for path in paths:
+            target = output / path.relative_to(folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            put(finished / path.relative_to(folder), target)
+    return paths, tally
+
+
+def _label_files(folder: Path, output: Path, in_place: bool) -> list[Path]:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected a folder of label files (PNG)")
-    if output.resolve() == folder.resolve():
+    same = output.resolve() == folder.resolve()
+    if same and not in_place:
         raise InputError(f"{output}: holds the labels to convert; name another folder for the new ones")
-    paths = sorted(folder.rglob("*.png"))
-    if folder.resolve() in output.resolve().parents:  # those of an earlier call
+    paths = sorted(path for path in folder.rglob("*.png") if not _is_hidden(path.relative_to(folder)))
+    if not same and folder.resolve() in output.resolve().parents:  # those of an earlier call
         paths = [path for path in paths if output.resolve() not in path.resolve().parents]
     if not paths:
-        raise InputError(f"{folder}: no label files (PNG)")
+        others = sorted({path.suffix for path in folder.rglob("*.*") if path.suffix.lower() in _OTHER_SUFFIXES})
+        raise InputError(f"{folder}: no label files (PNG){f', only {others[0]}' if others else ''}")
+    return paths
 
-    def convert(path: Path) -> None:
-        target = output / path.relative_to(folder)
-        write_grey_label(target, table[read_label(path)])
 
-    with ThreadPoolExecutor(cpus()) as pool:
-        for _ in tracked(pool.map(convert, paths), "labels", len(paths)):
-            pass
-    return len(paths)
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)

@@ -27,6 +27,11 @@ def value_counts(label: Label) -> NDArray[np.int64]:
     return np.bincount(label.ravel(), minlength=VALUES).astype(np.int64)
 
 
+def values_of(counts: NDArray[np.integer]) -> dict[int, int]:
+    """The values that occur, with their pixels, from the pixels (256,) of each value."""
+    return {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
+
+
 @dataclass(frozen=True, eq=False)
 class LabelCounts:
     """What the labels of one list hold.
@@ -172,7 +177,7 @@ def _cause_of_one_value(counts: LabelCounts) -> str:
     if value == 0 and counts.ignored.mean() > 0:
         return (
             f"Labels of only 0 and {ignored} are masks, whose {ignored} is the object, not 'ignored': write it as "
-            f"class 1: deeplab convert-labels FOLDER -o NEW_FOLDER --map {ignored}=1"
+            f"class 1: deeplab dataset convert-labels FOLDER -o NEW_FOLDER --map {ignored}=1"
         )
     return "Check that the second word of each line names the label, and that it was not saved empty"
 
@@ -195,7 +200,7 @@ def _from_one(counts: LabelCounts) -> str | None:
         return None
     return (
         f"{counts.where}: the values {present[0]} to {present[-1]} occur, but never 0 '{counts.classes[0]}'. If the "
-        "labels count the classes from 1, subtract 1: deeplab convert-labels FOLDER -o NEW_FOLDER --subtract 1"
+        "labels count the classes from 1, subtract 1: deeplab dataset convert-labels FOLDER -o NEW_FOLDER --subtract 1"
     )
 
 

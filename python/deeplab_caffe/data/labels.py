@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import cv2
@@ -80,21 +80,40 @@ def check_labels(
     Raises:
         InputError: names the file, the invalid values, the number of pixels and the likely cause.
     """
-    if label.dtype == np.uint8 and label.size:
-        counts = cv2.calcHist([label], [0], None, [256], [0, 256]).ravel()
-        values = np.flatnonzero(counts)
-    else:
-        values = np.unique(label)
-    bad = [int(v) for v in values if not 0 <= v < num_classes and v != ignore_label]
+    fault = invalid_values(_pixels_of_values(label), num_classes, ignore_label, path, others)
+    if fault:
+        raise InputError(fault)
+
+
+def invalid_values(
+    counts: Mapping[int, int],
+    num_classes: int,
+    ignore_label: int | None,
+    path: str | os.PathLike[str],
+    others: Collection[int] = (),
+) -> str | None:
+    """What is wrong with the values of a label, as `check_labels` says it; None if nothing is.
+
+    counts: pixels of each value that occurs.
+    """
+    bad = sorted(v for v in counts if not 0 <= v < num_classes and v != ignore_label)
     if not bad:
-        return
-    pixels = int(np.isin(label, bad).sum())
+        return None
     shown = ", ".join(map(str, bad[:8])) + (f" and {len(bad) - 8} more" if len(bad) > 8 else "")
-    raise InputError(
-        f"{os.fspath(path)}: label value{'s' if len(bad) > 1 else ''} {shown} in {pixels} of {label.size} pixels; "
-        f"expected 0..{num_classes - 1} or the ignore label ({'none set' if ignore_label is None else ignore_label}). "
-        + _likely_cause(bad, {*map(int, values), *others}, num_classes, ignore_label)
+    return (
+        f"{os.fspath(path)}: label value{'s' if len(bad) > 1 else ''} {shown} in {sum(counts[v] for v in bad)} of "
+        f"{sum(counts.values())} pixels; expected 0..{num_classes - 1} or the ignore label "
+        f"({'none set' if ignore_label is None else ignore_label}). "
+        + _likely_cause(bad, {*counts, *others}, num_classes, ignore_label)
     )
+
+
+def _pixels_of_values(label: NDArray[np.integer[Any]]) -> dict[int, int]:
+    if label.dtype == np.uint8:
+        counts = np.bincount(label.ravel(), minlength=256)
+        return {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
+    values, pixels = np.unique(label, return_counts=True)
+    return dict(zip(values.tolist(), pixels.tolist(), strict=True))
 
 
 def write_label(path: str | os.PathLike[str], label: NDArray[np.integer[Any]], palette: Palette | None = None) -> None:
@@ -193,12 +212,12 @@ def _likely_cause(bad: list[int], values: Collection[int], num_classes: int, ign
     if num_classes == 19 and set(values) - {255} <= set(range(34)):
         return (
             "These are Cityscapes' ids (*_labelIds.png) instead of its 19 train ids (*_labelTrainIds.png): "
-            "deeplab convert-labels FOLDER -o NEW_FOLDER --cityscapes"
+            "deeplab dataset convert-labels FOLDER -o NEW_FOLDER --cityscapes"
         )
     if set(values) - {ignore_label} == {0, *bad} and len(bad) == 1 and bad[0] > num_classes:
         return (
             f"Labels of only 0 and {bad[0]} are masks: write the object as class 1: "
-            f"deeplab convert-labels FOLDER -o NEW_FOLDER --map {bad[0]}=1"
+            f"deeplab dataset convert-labels FOLDER -o NEW_FOLDER --map {bad[0]}=1"
         )
     greys = {int(v) for v in _luma(voc_palette(21))}
     if len(bad) > 1 and set(bad) - {255} <= greys:
@@ -206,7 +225,7 @@ def _likely_cause(bad: list[int], values: Collection[int], num_classes: int, ign
     if bad == [num_classes] and 0 not in values:
         return (
             f"The labels count the {num_classes} classes from 1: subtract 1: "
-            "deeplab convert-labels FOLDER -o NEW_FOLDER --subtract 1"
+            "deeplab dataset convert-labels FOLDER -o NEW_FOLDER --subtract 1"
         )
     if len(bad) >= 5 or max(bad) >= 2 * num_classes + 20:
         return "The file seems to have grey values or colours instead of class indices, or the ignore label is wrong"

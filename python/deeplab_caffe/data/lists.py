@@ -42,6 +42,15 @@ def read_list(path: str | os.PathLike[str], needs_label: bool = True) -> list[Li
         InputError: the file cannot be read, is not text, is empty, or a line is blank or has no label; names list and
             line.
     """
+    return [_entry(path, number, words, needs_label) for number, words in read_words(path)]
+
+
+def read_words(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:
+    """The number of each line of a list, from 1, and its words; a blank line has none.
+
+    Raises:
+        InputError: the file cannot be read, is not text, or is empty.
+    """
     with reading(path, "the list"):
         lines = _lines(path)
     if strange := next((n for n, line in enumerate(lines, 1) if _NO_TEXT.search(line)), None):
@@ -50,7 +59,7 @@ def read_list(path: str | os.PathLike[str], needs_label: bool = True) -> list[Li
         )
     if not any(line.strip() for line in lines):
         raise InputError(f"{os.fspath(path)}: the list is empty; expected one '<image> <label>' per line")
-    return [_entry(path, number, line, needs_label) for number, line in enumerate(lines, 1)]
+    return [(number, _words(line)) for number, line in enumerate(lines, 1)]
 
 
 def read_numbered_list(path: str | os.PathLike[str]) -> list[ListEntry]:
@@ -215,8 +224,7 @@ def _line(path: str | os.PathLike[str], number: int) -> list[str]:
     return []
 
 
-def _entry(path: str | os.PathLike[str], number: int, line: str, needs_label: bool) -> ListEntry:
-    words = _words(line)
+def _entry(path: str | os.PathLike[str], number: int, words: list[str], needs_label: bool) -> ListEntry:
     if not words:
         raise InputError(f"{os.fspath(path)}:{number}: blank line; expected '<image> <label>': remove the line")
     if len(words) == 1 and needs_label:

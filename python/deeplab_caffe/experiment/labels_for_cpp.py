@@ -47,6 +47,6 @@ def check_grey(list_path: Path, root_folder: str) -> None:
         if os.path.isfile(path) and not is_grey(path):
             raise InputError(
                 f"{place}: {path} is not an 8-bit grey PNG, so the installed Caffe would read the grey values of its "
-                "colours. Write the labels as grey: deeplab convert-labels FOLDER -o NEW_FOLDER, and name the new "
-                "folder in the list; or write the nets with --dialect bvlc, whose data layer reads palettes"
+                "colours. Write the labels as grey: deeplab dataset convert-labels FOLDER -o NEW_FOLDER, and name "
+                "the new folder in the list; or write the nets with --dialect bvlc, whose data layer reads palettes"
             )

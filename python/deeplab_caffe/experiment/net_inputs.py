@@ -30,6 +30,14 @@ def files(net: Path) -> Iterator[str]:
         yield from (full_path(str(stated.get("root_folder", "")), word) for word in words)
 
 
+def matrices(net: Path) -> list[Path]:
+    """The files of class weights that a net reads."""
+    if not net.is_file():
+        return []
+    layers = read_definition(net).param.layer
+    return list(dict.fromkeys(Path(p.infogain_loss_param.source) for p in layers if p.infogain_loss_param.source))
+
+
 def _data_layers(net: Path) -> list[dict[str, Any]]:
     """The parameters of the layers that read lists."""
     if not net.is_file():

@@ -14,12 +14,15 @@ from .scalar_values import INTEGERS, TYPE_NAMES, converted, expected, integer_of
 from .tree import VARIABLE, Block, Field, PrototxtError, Scalar, walk
 
 #: (message, field) of older dialects → advice, and the new name if only the name has changed
+_SEGNET = "of SegNet's Caffe: deeplab prototxt upgrade FILE -o NEW writes an InfogainLoss with these class weights"
 _FORMER = {
     ("LayerParameter", "softmaxloss_param"): ("it is now called 'loss_param'", "loss_param"),
     ("LayerParameter", "blobs_lr"): ("use 'param { lr_mult: … }'", None),
     ("LayerParameter", "weight_decay"): ("use 'param { decay_mult: … }'", None),
     ("LayerParameter", "blob_share_mode"): ("use 'param { share_mode: … }'", None),
     ("LayerParameter", "layer"): ("only the 'layers' of 2013 have one", None),
+    ("LossParameter", "class_weighting"): (_SEGNET, None),
+    ("LossParameter", "weight_by_label_freqs"): (_SEGNET, None),
 }
 
 

@@ -43,6 +43,7 @@ class Upgrade:
         dialect: the dialect that it was in.
         changes: what changed, in the order of the text.
         notes: whole messages for the user, with their place if they have one.
+        matrices: files that the new text reads and that have to be written: path → weights of the classes.
     """
 
     source: str
@@ -50,6 +51,7 @@ class Upgrade:
     dialect: str
     changes: list[Change] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    matrices: dict[str, list[float]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """The report as a dict for JSON: file, dialect, changes, notes."""

@@ -6,7 +6,9 @@ that message. So there is one set of rules, and the result is checked against it
 
 from __future__ import annotations
 
+import os
 import warnings
+from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
@@ -15,6 +17,7 @@ from .edits import Edits
 from .prototxt import Document
 from .tree import Block, Field, walk
 from .upgrade import upgrade_solver
+from .upgrade_class_weights import upgrade_class_weights
 from .upgrade_fields import Reconciler
 from .upgrade_report import Change, Upgrade
 from .upgrade_text_steps import NET_FIELDS, TextUpgrade
@@ -28,11 +31,13 @@ _UNLISTED = {"blobs_lr", "weight_decay", "param", "blob_share_mode", "input", "i
 _NET_INPUTS = ("input", "input_dim", "input_shape")
 
 
-def upgrade_document(document: Document) -> Upgrade:
+def upgrade_document(document: Document, beside: str | os.PathLike[str] | None = None) -> Upgrade:
     """Upgrade the text of a net or a solver to today's form.
 
     Args:
         document: a document that was parsed without values for its template variables.
+        beside: the file that the new text will be written to. Class weights become files beside it, which the caller
+            writes (`write_matrices`).
 
     Returns:
         The new text, and what changed.
@@ -45,7 +50,8 @@ def upgrade_document(document: Document) -> Upgrade:
         >>> print(upgrade_document(Document("layers { name: 'r' type: RELU bottom: 'a' top: 'a' }  # V1")).text)
         layer { name: 'r' type: "ReLU" bottom: 'a' top: 'a' }  # V1
     """
-    upgrade = TextUpgrade(document)
+    upgrade = TextUpgrade(document, None if beside is None else Path(beside))
+    upgrade.step(upgrade_class_weights)
     wanted = upgrade.upgraded_message()
     upgrade.step(_unlist)
     upgrade.step(flatten)
@@ -58,7 +64,13 @@ def upgrade_document(document: Document) -> Upgrade:
         )
     upgrade.step(_name_axes)
     changes = sorted(upgrade.changes, key=_by_place)
-    return Upgrade(document.filename, upgrade.document.text, upgrade.dialect, changes, upgrade.notes)
+    return Upgrade(
+        document.filename, upgrade.document.text, _dialect(upgrade), changes, upgrade.notes, upgrade.matrices
+    )
+
+
+def _dialect(upgrade: TextUpgrade) -> str:
+    return "SegNet" if upgrade.matrices and upgrade.dialect == "V2" else upgrade.dialect
 
 
 def _by_place(change: Change) -> tuple[int, int]:

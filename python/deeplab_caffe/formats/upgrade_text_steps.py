@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from . import schema
@@ -21,15 +22,22 @@ NET_FIELDS = ("net_param", "train_net_param", "test_net_param")
 
 
 class TextUpgrade:
-    """A file during its upgrade: its present document, and how offsets map to the original."""
+    """A file during its upgrade: its present document, and how offsets map to the original.
 
-    def __init__(self, document: Document) -> None:
+    Attributes:
+        beside: the file that the new text will be written to; None if there is none.
+        matrices: as in `Upgrade`.
+    """
+
+    def __init__(self, document: Document, beside: Path | None = None) -> None:
         self.original = self.document = document
         self.is_solver = is_solver(document)
         self.placeholders = Placeholders()
         self.changes: list[Change] = []
         self.notes: list[str] = []
         self.dialect = ""
+        self.beside = beside
+        self.matrices: dict[str, list[float]] = {}
         self._steps: list[Offsets] = []
         self._at: dict[tuple[int, int], list[int]] = {}
 

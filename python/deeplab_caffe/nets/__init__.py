@@ -8,7 +8,7 @@ from .input_sizes import SizeRule
 from .ledger import ledger_page
 from .ledger_results import RESULTS, Result, append_results, read_results
 from .model_names import full_name, initial_weights, look_up, published_names, starts_from, target
-from .net_context import NetContext, Role
+from .net_context import NetContext, Role, class_weights_file
 from .option_flags import add_arguments, command_line, from_arguments
 from .options import GeneratorOptions
 from .published import (
@@ -44,6 +44,7 @@ __all__ = [
     "add_arguments",
     "append_results",
     "check_options",
+    "class_weights_file",
     "command_line",
     "experiment_folder",
     "from_arguments",

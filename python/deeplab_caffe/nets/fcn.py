@@ -22,7 +22,7 @@ from typing import Any
 
 from ..caffe.coord_map import crop
 from ..caffe.net_spec import Top, layers, params
-from . import heads, roles, vgg16
+from . import heads, outputs, roles, vgg16
 from .blocks import Spec, conv_relu, convolution, pooling
 from .heads import Fc6
 from .input_sizes import ANY_SIZE
@@ -138,9 +138,13 @@ _ALEXNET: tuple[tuple[int, int, int, dict[str, int]], ...] = (
 
 def _loss(n: Spec, context: NetContext, scores: Top, label: Top, normalize: bool) -> None:
     """`loss`: the sum over the pixels of an image, or with `normalize` their mean."""
-    own = {"ignore_label": context.dataset.ignore_label, "normalize": normalize}
+    own: dict[str, Any] = {"ignore_label": context.dataset.ignore_label}
+    if context.class_weights is None:
+        own["normalize"] = normalize
+    elif not normalize:  # which InfogainLoss calls so
+        own["normalization"] = params.Loss.BATCH_SIZE
     n.section("the mean loss over all pixels" if normalize else "the sum over all pixels, hence a rate this low")
-    n["loss"] = layers.SoftmaxWithLoss(scores, label, loss_param=own)
+    n["loss"] = outputs.cross_entropy(context, scores, label, loss_param=own)
 
 
 # -- the table

@@ -93,16 +93,17 @@ def list_names(name: str, options: GeneratorOptions, dataset: Dataset) -> dict[s
 def _contexts(name: str, options: GeneratorOptions, dataset: Dataset) -> dict[str, NetContext]:
     """The context of each net, by its role."""
     variant = look_up(name)[1]
-    contexts = {role: _context(variant, role, options, dataset) for role in get_args(Role)}
+    folder = prototxt_folder(name, options)
+    contexts = {role: _context(variant, role, options, dataset, folder) for role in get_args(Role)}
     if not _has_stage2(variant, contexts["train2"]):
         del contexts["train2"]
     return contexts
 
 
-def _context(variant: Variant, role: Role, options: GeneratorOptions, dataset: Dataset) -> NetContext:
+def _context(variant: Variant, role: Role, options: GeneratorOptions, dataset: Dataset, folder: str) -> NetContext:
     stage = 2 if role == "train2" else 1
     recipe = _with_options(variant.recipe(stage, dataset.name), options, stage)
-    return NetContext(role, dataset, options, recipe, variant.sizes)
+    return NetContext(role, dataset, options, recipe, variant.sizes, folder)
 
 
 def check_options(name: str, options: GeneratorOptions, dataset: Dataset) -> None:
@@ -147,6 +148,9 @@ def _refuse_unread(name: str, variant: Variant, options: GeneratorOptions) -> No
             users = [model for model, row in VARIANTS.items() if option in row.reads]
             models = f"{users[0]} or {users[-1]}"
             raise InputError(f"option {option}: does not apply to {name}, only to models such as {models}")
+    for option, reason in variant.refuses.items():
+        if getattr(options, option) is not None:
+            raise InputError(f"option {option}: does not apply to {name}: {reason}")
 
 
 def _with_options(recipe: Recipe, options: GeneratorOptions, stage: int) -> Recipe:

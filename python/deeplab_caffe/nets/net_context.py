@@ -19,6 +19,11 @@ Role = Literal["train", "train2", "test", "deploy"]
 _CROP, _TEST_CROP = 321, 513
 
 
+def class_weights_file(folder: str, role: str) -> str:
+    """The file that lies beside a training net of role train or train2, if its classes have weights."""
+    return f"{folder}/class_weights{role.removeprefix('train')}.binaryproto"
+
+
 @dataclass(frozen=True)
 class NetContext:
     """What one net is written for.
@@ -29,6 +34,7 @@ class NetContext:
         options: the user's options.
         recipe: that of the role's stage (of stage 1 for the test and deploy nets), with the options applied.
         sizes: the input sizes that the model takes.
+        folder: where the net's file will lie.
     """
 
     role: Role
@@ -36,6 +42,7 @@ class NetContext:
     options: GeneratorOptions
     recipe: Recipe
     sizes: SizeRule = EIGHTH
+    folder: str = ""
 
     @property
     def is_training(self) -> bool:
@@ -50,6 +57,11 @@ class NetContext:
     def classifier(self) -> str:
         """`fc8_<data set>`, the name of the last layer: weights of another data set's classifier do not fit it."""
         return f"fc8_{self.dataset.name}"
+
+    @property
+    def class_weights(self) -> str | None:
+        """The file of the matrix with the weights of the classes; None if all weigh the same."""
+        return class_weights_file(self.folder, self.role) if self.options.class_weights else None
 
     @property
     def style(self) -> Style:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ..arrays import Size
+from ..data.class_weights import METHODS
 from ..errors import InputError
 from .input_sizes import as_size
 from .solver_recipes import POLICIES
@@ -68,6 +69,9 @@ class GeneratorOptions:
     scale: float = _option("factor on the pixels, after the mean is subtracted", 1.0)
     scale_factors: tuple[float, ...] = _option("sizes by which training images are rescaled at random", ())
     dropout: float = _option("dropout ratio of the head", 0.5)
+    class_weights: str | None = _option(
+        f"weights of the classes in the loss: {', '.join(METHODS)}, or a file of weights (JSON, .npy); all 1"
+    )
     test_output_stride: int | None = _option("ResNet of v3: output stride of test and deploy nets; that of training")
     stride_on: str | None = _option("ResNet: which convolutions stride, 1x1 (release) or 3x3 (torchvision's weights)")
     dialect: str | None = _option("deeplab, or bvlc: Python layers for what BVLC's Caffe lacks (docs/real-caffe.md)")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..caffe.net_spec import Top, layers
 from ..formats import schema
 from .blocks import Spec
@@ -15,14 +17,23 @@ def shrunk_label(n: Spec, label: Top, factor: int = 8, pad_beg: int = 0, name: s
     return n[name]
 
 
+def cross_entropy(context: NetContext, scores: Top, label: Top, **fields: Any) -> Top:
+    """A SoftmaxWithLoss; if the options give the classes weights, an InfogainLoss with a diagonal matrix.
+
+    Both divide by the number of pixels that are not ignored, whatever the weights, unless loss_param says otherwise.
+    """
+    if context.class_weights is None:
+        return layers.SoftmaxWithLoss(scores, label, **fields)
+    return layers.InfogainLoss(scores, label, infogain_loss_param={"source": context.class_weights}, **fields)
+
+
 def loss_and_accuracy(n: Spec, context: NetContext, scores: Top, label: Top, suffix: str = "") -> None:
     """`loss` (in training only, without a top) and `accuracy`, of scores and labels of one resolution."""
     ignore = context.dataset.ignore_label
     if not suffix:
         n.section("the loss has no top, so the log's net outputs are the accuracies: pixels, classes, mean IoU")
-    n[f"loss{suffix}"] = layers.SoftmaxWithLoss(
-        scores, label, ntop=0, include={"phase": schema.TRAIN}, loss_param={"ignore_label": ignore}
-    )
+    own = {"ntop": 0, "include": {"phase": schema.TRAIN}, "loss_param": {"ignore_label": ignore}}
+    n[f"loss{suffix}"] = cross_entropy(context, scores, label, **own)
     n[f"accuracy{suffix}"] = layers.SegAccuracy(scores, label, ignore_label=ignore)
 
 

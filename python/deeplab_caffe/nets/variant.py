@@ -38,6 +38,7 @@ class Variant:
         starts_from: the model whose training makes the initial weights, `<data set>/<model>`, or `<model>` for one
             on the same data set.
         reads: those of SPECIAL_OPTIONS that apply to this model.
+        refuses: options that do not apply to this model, and why.
     """
 
     title: str
@@ -53,6 +54,7 @@ class Variant:
     crf: str | None = None
     starts_from: str | None = None
     reads: tuple[str, ...] = ()
+    refuses: Mapping[str, str] = field(default_factory=dict)
 
     def recipe(self, stage: int, dataset: str) -> Recipe:
         """The recipe of stage 1 or 2 on a data set; without a second recipe both stages are trained by the first."""

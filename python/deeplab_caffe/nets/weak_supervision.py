@@ -164,6 +164,7 @@ _BY_BOX = Weak("bbox")
 
 _SOURCE = "Weakly- and Semi-Supervised Learning (arXiv 1502.02734), Tables 1 and 3"
 _RELEASED = f"{_SOURCE}, and the released net and solvers"
+_NO_WEIGHTS = {"class_weights": "it learns from weak labels, so how often each class occurs is not known before"}
 _RECIPES = tuple(replace(stage, batch_size=20) for stage in STEP_V1)
 _MIXED = tuple(replace(stage, batch_size=15, lists=("train",)) for stage in STEP_V1)
 
@@ -189,6 +190,7 @@ _SMALL = Variant(
     initial="VGG-16, its fc6 subsampled to 4x4 (vgg16_128.caffemodel)",
     parameters=65_140_565,
     field_of_view=128,
+    refuses=_NO_WEIGHTS,
 )
 
 
@@ -225,8 +227,8 @@ VARIANTS: dict[str, Variant] = {
         source=_SOURCE,
     ),
     "semi_em_fixed": _semi("EM-Fixed: labels of pixels, and labels of images, fixed biases", _FIXED_BY_IMAGE),
-    "bbox_rect": _large("Bbox-Rect: boxes as rectangles", large_fov, _box_lists("rect")),
-    "bbox_seg": _large("Bbox-Seg: boxes segmented by the CRF", large_fov, _box_lists("seg")),
+    "bbox_rect": _large("Bbox-Rect: boxes as rectangles", large_fov, _box_lists("rect"), refuses={}),
+    "bbox_seg": _large("Bbox-Seg: boxes segmented by the CRF", large_fov, _box_lists("seg"), refuses={}),
     "bbox_em_fixed": _large("Bbox-EM-Fixed: boxes, fixed biases", _BOXES_EM, _box_lists("rect"), **_AFTER_RECTANGLES),
     "semi_bbox_rect": _semi("Bbox-Rect: labels of pixels, and boxes as rectangles", _BY_BOX, "_bbox_rect"),
     "semi_bbox_seg": _semi("Bbox-Seg: labels of pixels, and boxes segmented by the CRF", _BY_BOX, "_bbox_seg"),

@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ...files import replacing, write_text
+from ...files import is_stream, replacing, write_text
 from ...formats.binary_net import DIALECTS, is_binary
 from ...formats.messages import to_message
 from ...formats.prototxt import Document
 from ...formats.schema import NAMES
 from ...formats.templates import fill_in, template_values
 from ...formats.upgrade_binary import count_blobs, upgrade_binary
+from ...formats.upgrade_class_weights import write_matrices
 from ...formats.upgrade_report import Upgrade
 from ...formats.upgrade_text import upgrade_document
 from ...reading import CANNOT_OPEN, reading
@@ -26,7 +27,8 @@ _BINARY_SUFFIXES = (".caffemodel", ".binaryproto", ".pb")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Convert a net or a solver of any dialect (V0, V1, DeepLab v1, DeepLab v2, PSPNet; text or binary) to the "
-        "current format and report the changes. Comments, order and layout are kept."
+        "current format and report the changes. Comments, order and layout are kept. SegNet's class weights become the "
+        "matrix of an InfogainLoss, a file beside OUT."
     )
     parser.epilog = (
         "Template variables are kept, unless --fill. The result goes to standard output and the report to standard "
@@ -48,12 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     path = Path(arguments.file)
+    target = path if arguments.in_place else Path(arguments.output) if arguments.output else None
     binary = _is_binary(path)
     if binary:
         upgrade, net = upgrade_binary(path, arguments.dialect)
     else:
-        upgrade, net = _upgrade_text(path, arguments), None
-    target = path if arguments.in_place else Path(arguments.output) if arguments.output else None
+        upgrade, net = _upgrade_text(path, arguments, target), None
+    write_matrices(upgrade)
     if target is None:
         write_content(upgrade.text)
     elif binary and arguments.in_place or target.suffix in _BINARY_SUFFIXES:
@@ -73,12 +76,12 @@ def _is_binary(path: Path) -> bool:
         return is_binary(file.read(65536))
 
 
-def _upgrade_text(path: Path, arguments: argparse.Namespace) -> Upgrade:
+def _upgrade_text(path: Path, arguments: argparse.Namespace, target: Path | None) -> Upgrade:
     document = Document.read(path)
     if arguments.fill or arguments.set:
         chosen = template_flags.values(arguments) if arguments.fill else template_values(arguments.set, {})
         document = Document(fill_in(document, chosen, whole=arguments.fill), str(path))
-    return upgrade_document(document)
+    return upgrade_document(document, None if target is None or is_stream(target) else target)
 
 
 def _message(upgrade: Upgrade) -> Any:

@@ -11,6 +11,7 @@ from ...caffe import parallel
 from ...errors import InputError
 from ...experiment import STAGES, Experiment, demo, published
 from ...experiment import run as run_stages
+from ...experiment.class_weights import write_class_weights
 from ...experiment.report_pictures import check_shown
 from ...nets import GeneratorOptions, full_name, generate, option_flags, prototxt_folder, write_files
 from .. import score_flags, testing_flags
@@ -93,6 +94,7 @@ def _published_options(arguments: argparse.Namespace) -> GeneratorOptions:
 def _write_prototxt(arguments: argparse.Namespace) -> None:
     name, options = full_name(arguments.name), _published_options(arguments)
     files = generate(name, options)
+    write_class_weights(name, options)
     print(write_files(prototxt_folder(name, options), files, os.environ.get("FORCE") == "1"))
 
 

@@ -15,8 +15,10 @@ def run(flags: dict[str, Any], words: list[str]) -> None:
     if len(words) != 2:
         raise InputError(f"expected IN OUT but got {len(words)} arguments; see --help")
     from ...formats.prototxt import Document
+    from ...formats.upgrade_class_weights import write_matrices
     from ...formats.upgrade_text import upgrade_document
 
-    upgrade = upgrade_document(Document.read(words[0]))
+    upgrade = upgrade_document(Document.read(words[0]), words[1])
+    write_matrices(upgrade)
     write_text(words[1], upgrade.text)
     print(upgrade)

@@ -27,7 +27,7 @@ from ...data.label_statistics import LabelCounts, check_class_count, examine, hi
 from ...data.synthetic import draw_sample
 from ...errors import InputError
 from ...nets import list_names
-from ..check_lists import check_images, check_list, where
+from ..check_lists import check_images, check_list, warn_of_more_words, where
 from ..fingerprints import file_states
 from ..folder import Experiment
 from ..labels_for_cpp import check_grey, for_cpp, grey_copies
@@ -86,6 +86,7 @@ def prepare_data(experiment: Experiment) -> None:
             unique_ids(entries[name], dataset.lists[name])
     for name in names:
         check_files(entries[name], dataset.root_folder(entries[name][0].image), dataset.lists[name])
+    warn_of_more_words(dataset, names)
     labels = _check_labels(experiment, dataset, entries)
     if experiment.hold_out:
         labels |= _hold_out(experiment, entries, labels[names[0]])

@@ -16,6 +16,7 @@ from ...evaluation import Report, Scores, TrainingStage, read_train_log, write_r
 from ...formats.definition import read_definition, read_solver
 from ...formats.python_layers import layer_type, parameters
 from ...reading import reading
+from ..class_weights import class_weight_settings
 from ..folder import Experiment
 from ..hand_edits import hand_edits
 from ..published_scores import published_lines
@@ -123,6 +124,7 @@ def _settings(experiment: Experiment, search: SearchResult | None) -> dict[str, 
     edited: dict[str, object] = {path: "; ".join(lines) for path, lines in hand_edits(experiment).items()}
     return {
         **_solver_settings(experiment),
+        **class_weight_settings(experiment),
         **({"edited by hand": edited} if edited else {}),
         **{f"test of the list '{name}'": _test_settings(experiment, name) for name in experiment.tested_lists},
         "CRF": _crf_settings(experiment, search),

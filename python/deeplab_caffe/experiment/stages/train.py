@@ -18,7 +18,7 @@ from ..earlier_trainings import Snapshots
 from ..fingerprints import file_contents, fingerprint, net_meaning, solver_meaning
 from ..folder import Experiment
 from ..hand_edits import hand_edits
-from ..net_inputs import check_data_layers, files, sources
+from ..net_inputs import check_data_layers, files, matrices, sources
 
 
 def train_inputs(experiment: Experiment) -> Sequence[Any]:
@@ -34,7 +34,8 @@ def _inputs(experiment: Experiment, stage: str, with_files: bool = True) -> list
     net = experiment.prototxt / f"train{stage}.prototxt"
     solver = experiment.prototxt / f"solver{stage}.prototxt"
     contents = [file_contents(files(net), experiment.folder / "stages" / "contents.json")] if with_files else []
-    return [solver_meaning(solver), net_meaning(net), *sources(net), *contents, *_initial_weights(experiment, stage)]
+    read = [*sources(net), *matrices(net)]
+    return [solver_meaning(solver), net_meaning(net), *read, *contents, *_initial_weights(experiment, stage)]
 
 
 def _initial_weights(experiment: Experiment, stage: str) -> list[Path]:
