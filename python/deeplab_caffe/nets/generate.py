@@ -158,11 +158,12 @@ def _with_options(recipe: Recipe, options: GeneratorOptions, stage: int) -> Reci
 
 
 def _has_stage2(variant: Variant, context: NetContext) -> bool:
-    """Whether there is a stage 2: it has iterations, and the options ask for it, or both recipe and list exist."""
-    options = context.options
+    """Whether there is a stage 2: it has iterations, and the options ask for it, or both recipe and lists exist."""
+    options, recipe = context.options, context.recipe
     is_asked = options.train2_set is not None or options.iterations2 is not None
-    has_list = not set(context.usual_lists).isdisjoint(context.dataset.lists)
-    return context.recipe.iterations > 0 and (is_asked or (has_list and len(variant.recipes) > 1))
+    needed = [context.usual_lists, *([recipe.weak_lists] if recipe.weak_lists and options.weak2_set is None else [])]
+    has_lists = all(not set(names).isdisjoint(context.dataset.lists) for names in needed)
+    return recipe.iterations > 0 and (is_asked or (has_lists and len(variant.recipes) > 1))
 
 
 def _net_text(name: str, variant: Variant, context: NetContext) -> str:
