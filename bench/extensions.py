@@ -5,9 +5,9 @@
     python bench/extensions.py --iterations 0.1 -o exper/short   # a tenth of the updates: whether everything runs
     python bench/extensions.py --list                            # which there are, and their commands
 
-Narrow nets with batch normalization, from random weights. The sample is drawn once, with lists of strongly and weakly
-labelled images and labels from boxes. Scores are those of the net alone, without a CRF, beside those of guessing. The
-table goes to OUT/table.md.
+Narrow nets with batch normalization, from random weights, on whole images. The sample is drawn once and halved in size,
+with lists of strongly and weakly labelled images and labels from boxes. Scores are those of the net alone, without a
+CRF, beside those of guessing. The table goes to OUT/table.md.
 """
 
 from __future__ import annotations
@@ -23,22 +23,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 import timing
-from deeplab_caffe.data import Dataset, read_dataset, read_label
+from deeplab_caffe.data import Dataset, read_dataset, read_label, write_label
 from deeplab_caffe.data.synthetic import description, draw_sample
 from deeplab_caffe.evaluation import Scores, confusion_matrix
 
-#: of all nets: quarter width, and what lets a net learn from random weights in some hundred updates, as in the demo
+#: of all nets: narrow, and what lets a net learn from random weights in some hundred updates, as in the demo
 COMMON = (
-    "--solver-mode CPU --random-seed 1 --snapshot 100000 --test-crop 321 --scale 0.01724 --width 0.25 --batch-norm "
-    "--moving-average-fraction 0.95 --dropout 0.1 --policy poly"
+    "--solver-mode CPU --random-seed 1 --snapshot 100000 --crop 161 --test-crop 161 --batch-size 4 --scale 0.01724 "
+    "--batch-norm --moving-average-fraction 0.95 --dropout 0.1 --policy poly"
 )
 #: the classifier learns ten times as fast as the rest, so higher rates than the demo's diverge
-USUAL = "--crop 97 --batch-size 8 --base-lr 0.01"
-#: the loss is a sum over 129 x 129 pixels, and momentum is .99: 1e-7 is 0.017 for a mean and a momentum of .9
-FCN = "--crop 129 --batch-size 4 --base-lr"
+USUAL = "--width 0.25 --base-lr 0.01"
+#: the loss is a sum over 161 x 161 pixels, and momentum is .99: 6e-8 is 0.016 for a mean and a momentum of .9
+FCN = "--width 0.125 --base-lr"
+#: deep nets; batch normalization does not imply fillers there
+RESNET = "--from-scratch --width 0.125"
 #: images that the strong lists have; the others are weakly labelled
 STRONG = 60
 
@@ -66,26 +69,26 @@ class Run(NamedTuple):
 
 
 RUNS: dict[str, Run] = {
-    "largefov_v1": Run(400),
-    "strong_only": Run(400, f"pixels of {STRONG} images", f"{USUAL} --train-set train", model="largefov_v1"),
-    "semi_em_fixed": Run(400, f"pixels of {STRONG} images, classes of the others"),
-    "semi_bbox_em_fixed": Run(400, f"pixels of {STRONG} images, boxes of the others"),
-    "bbox_rect": Run(400, "boxes, filled"),
-    "bbox_seg": Run(400, "boxes, segmented by the CRF"),
-    "weak_em_adapt": Run(600, "classes in each crop"),
-    "dt_gradient": Run(400, tests="largefov_v1"),
-    "dt_edgenet": Run(200, after="largefov_v1"),
-    "msc_largefov": Run(200, after="largefov_v1"),
-    "scales2_attention": Run(400),
-    "aspp_l": Run(400),
-    "fcn32s": Run(400, options=f"{FCN} 1e-7"),
-    "fcn16s": Run(200, options=f"{FCN} 3e-8", after="fcn32s"),
-    "fcn8s": Run(200, options=f"{FCN} 3e-8", after="fcn16s"),
-    "v3_resnet50_aspp": Run(400, options="--crop 129 --batch-size 8 --train2-set train_aug", updates2=100),
+    "largefov_v1": Run(300),
+    "strong_only": Run(300, f"pixels of {STRONG} images", f"{USUAL} --train-set train", model="largefov_v1"),
+    "semi_em_fixed": Run(300, f"pixels of {STRONG} images, classes of the others"),
+    "semi_bbox_em_fixed": Run(300, f"pixels of {STRONG} images, boxes of the others"),
+    "bbox_rect": Run(300, "boxes, filled"),
+    "bbox_seg": Run(300, "boxes, segmented by the CRF"),
+    "weak_em_adapt": Run(400, "classes in each crop"),
+    "dt_gradient": Run(300, tests="largefov_v1"),
+    "dt_edgenet": Run(100, after="largefov_v1"),
+    "msc_largefov": Run(100, after="largefov_v1"),
+    "scales2_attention": Run(300),
+    "aspp_l": Run(300),
+    "fcn32s": Run(300, options=f"{FCN} 6e-8"),
+    "fcn16s": Run(100, options=f"{FCN} 2e-8", after="fcn32s"),
+    "fcn8s": Run(100, options=f"{FCN} 2e-8", after="fcn16s"),
+    "v3_resnet50_aspp": Run(300, options=f"{RESNET} --train2-set train_aug", updates2=60),
     "v3_output_stride_8": Run(
-        400, options="--test-output-stride 8", tests="v3_resnet50_aspp", model="v3_resnet50_aspp"
+        300, options=f"{RESNET} --test-output-stride 8", tests="v3_resnet50_aspp", model="v3_resnet50_aspp"
     ),
-    "resnet101_msc": Run(400, options="--crop 97 --batch-size 4 --iter-size 1 --base-lr 0.01"),
+    "resnet101_msc": Run(300, options=f"{RESNET} --iter-size 1 --base-lr 0.01"),
 }
 
 
@@ -120,23 +123,34 @@ class Place:
 
 
 def draw(folder: Path, train: int, val: int) -> Path:
-    """The sample, with the lists of weak supervision and labels made from boxes; returns its description."""
-    draw_sample(folder, train, val, progress=True)
-    lines = (folder / "list" / "train.txt").read_text().splitlines(keepends=True)
-    parts = {"strong": lines[:STRONG], "weak": lines[STRONG:]}
-    for name, part in parts.items():
-        (folder / "list" / f"{name}.txt").write_text("".join(part))
-    listed = {"train": "strong", "train_aug": "train", "train_aug_diff_train": "weak"}
-    made = {
-        f"{name}_bbox_{kind}": f"{listed[name]}_bbox_{kind}" for name in list(listed)[1:] for kind in ("rect", "seg")
-    }
-    text = description().partition("[lists]")[0]
-    rows = (f'{name} = "list/{file}.txt"\n' for name, file in {**listed, "val": "val", **made}.items())
+    """The sample at half its size, with the lists of weak supervision and labels made from boxes."""
+    drawn = read_dataset(draw_sample(folder / "drawn", train, val, progress=True))
+    lines = {name: drawn.list_path(name).read_text().splitlines(keepends=True) for name in ("train", "val")}
+    whole = lines["train"]
+    lists = {"train": whole[:STRONG], "train_aug": whole, "train_aug_diff_train": whole[STRONG:], "val": lines["val"]}
+    (folder / "list").mkdir(exist_ok=True)
+    for name, listed in lists.items():
+        (folder / "list" / f"{name}.txt").write_text("".join(listed))
+    boxed = [f"{name}_bbox_{kind}" for name in ("train_aug", "train_aug_diff_train") for kind in ("rect", "seg")]
+    text = description().replace("161, 161", "81, 81").replace("321, 321", "161, 161").partition("[lists]")[0]
     file = folder / "extensions.toml"
-    file.write_text(text + "[lists]\n" + "".join(rows))
-    if not all((folder / "list" / f"{name}.txt").is_file() for name in made.values()):
+    file.write_text(text + "[lists]\n" + "".join(f'{name} = "list/{name}.txt"\n' for name in [*lists, *boxed]))
+    for entry in [*drawn.entries("train"), *drawn.entries("val")]:
+        halve(drawn, folder, entry.image, entry.label or "")
+    if not all((folder / "list" / f"{name}.txt").is_file() for name in boxed):
         deeplab(["box-labels", str(file), "--from-labels"])
     return file
+
+
+def halve(drawn: Dataset, folder: Path, image: str, label: str) -> None:
+    """An image and its label at half their size, unless they are there."""
+    if all((folder / name[1:]).is_file() for name in (image, label)):
+        return
+    small = read_label(drawn.path_of(label))[::2, ::2]
+    pixels = cv2.resize(cv2.imread(drawn.path_of(image)), small.shape[::-1], interpolation=cv2.INTER_AREA)
+    (folder / image[1:]).parent.mkdir(exist_ok=True)
+    cv2.imwrite(str(folder / image[1:]), pixels, [cv2.IMWRITE_JPEG_QUALITY, 95])
+    write_label(folder / label[1:], small, drawn.palette)
 
 
 # -- the runs
@@ -255,7 +269,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", choices=[*RUNS, []], help=f"of {', '.join(RUNS)}; all")
     parser.add_argument("--iterations", type=float, default=1, metavar="X", help="factor on the updates")
     parser.add_argument("--train", type=int, default=240, help=f"images to learn from; {STRONG} have strong labels")
-    parser.add_argument("--val", type=int, default=30, help="images to test on")
+    parser.add_argument("--val", type=int, default=40, help="images to test on")
     parser.add_argument("--sample", type=Path, default=Path("data/extensions"), help="folder of the sample")
     parser.add_argument("-o", "--out", type=Path, default=Path("exper/extensions"), help="folder of the experiments")
     parser.add_argument("--list", action="store_true", help="print the commands, run nothing")

@@ -113,5 +113,5 @@ def test_random_weights_where_trained_ones_are_meant_are_noted(elsewhere, capsys
 def test_a_frozen_net_is_not_left_random(elsewhere):
     with pytest.raises(InputError) as error:
         train(elsewhere("msc_largefov"))
-    assert "layer 'conv1_1' is frozen (lr_mult 0), so it must start from trained weights" in str(error.value)
+    assert "layer 'conv1_1' is frozen (lr_mult 0) and random, so it must start from trained weights" in str(error.value)
     assert "deeplab train voc12/largefov_v1 --data toy.toml --exp runs/largefov_v1" in str(error.value)

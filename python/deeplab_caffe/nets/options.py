@@ -64,7 +64,9 @@ class GeneratorOptions:
         "VGG: BatchNorm and Scale after every convolution but the last; ResNet: its own learn", False
     )
     moving_average_fraction: float | None = _option("of BatchNorm; Caffe's .999, slow for runs below 5000 updates")
-    from_scratch: bool = _option("write msra fillers, to train without initial weights; --batch-norm implies it", False)
+    from_scratch: bool = _option(
+        "write msra fillers, to train without initial weights; in VGG nets --batch-norm implies it", False
+    )
     scale: float = _option("factor on the pixels, after the mean is subtracted", 1.0)
     scale_factors: tuple[float, ...] = _option("sizes by which training images are rescaled at random", ())
     dropout: float = _option("dropout ratio of the head", 0.5)

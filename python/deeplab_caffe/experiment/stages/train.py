@@ -11,6 +11,7 @@ from ...engine import Training
 from ...errors import InputError
 from ...formats import schema
 from ...formats.definition import read_definition, read_solver
+from ...formats.filler_types import FILLER_TYPES
 from ...nets import (
     experiment_folder,
     initial_weights,
@@ -163,10 +164,13 @@ def _check_random_start(experiment: Experiment, weights: Path) -> None:
 
 def _cannot_learn(convolution: Any) -> tuple[str, str] | None:
     """Why a convolution cannot start from random weights, and what else to do: from zeros it would never learn."""
-    if not convolution.convolution_param.HasField("weight_filler"):
+    own = convolution.convolution_param
+    if not own.HasField("weight_filler"):
         return "has no weight_filler", ", or train from random weights: deeplab prototxt … --from-scratch"
-    if convolution.param and convolution.param[0].lr_mult == 0:
-        return "is frozen (lr_mult 0)", ""
+    filler = FILLER_TYPES.get(own.weight_filler.type)
+    is_random = filler is not None and not (filler.one_value or filler.is_final)
+    if is_random and convolution.param and convolution.param[0].lr_mult == 0:
+        return "is frozen (lr_mult 0) and random", ""
     return None
 
 
