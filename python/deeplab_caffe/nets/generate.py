@@ -154,6 +154,7 @@ def _with_options(recipe: Recipe, options: GeneratorOptions, stage: int) -> Reci
     stated = {name: value for name, value in options.stated().items() if name not in ("crop", "iterations")}
     iterations = options.iterations if stage == 1 else options.iterations2
     stated |= {} if iterations is None else {"iterations": iterations}
+    stated |= {"base_lr": options.base_lr2} if stage == 2 and options.base_lr2 is not None else {}
     return replace(recipe, **{f.name: stated[f.name] for f in fields(recipe) if f.name in stated})
 
 

@@ -6,7 +6,7 @@ deploy nets they keep their own, so that fine structure reaches the sum. This di
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..caffe.net_spec import Top, layers, params
 from . import heads, outputs, roles, vgg16
@@ -90,7 +90,7 @@ def _hidden(n: Spec, name: str, bottom: Top, kernel_size: int, stride: int, fill
     The release's filler fits pixels and features in the hundreds. On a net that was trained from random weights they
     are about 1, so much weaker branches would hardly learn: there they start and are normalised as its own layers.
     """
-    geometry = {"pad": (kernel_size - 1) // 2, "stride": stride}
+    geometry: dict[str, Any] = {"pad": (kernel_size - 1) // 2, "stride": stride}
     channels, filler = n.style.channels(128), MSRA if n.style.fills_trunk else filler
     with n.styled(pretrained=PRETRAINED):
         bias_term = not n.style.batch_norm

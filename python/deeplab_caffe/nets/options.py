@@ -53,6 +53,7 @@ class GeneratorOptions:
     iterations: int | None = _option("updates of stage 1")
     iterations2: int | None = _option("updates of stage 2; 0 for no stage 2")
     base_lr: float | None = _option("learning rate at the start")
+    base_lr2: float | None = _option("that of stage 2; base_lr, or else the recipe's")
     policy: str | None = _option(f"policy of the learning rate: {', '.join(POLICIES)}")
     stepsize: int | None = _option("updates between drops of the rate by 10, for policy step")
     snapshot: int | None = _option("updates between snapshots")
@@ -89,7 +90,7 @@ class GeneratorOptions:
         for name in ("iterations2", "random_seed"):
             self._check(name, lambda value: _is_integer(value) and value >= 0, "a whole number, at least 0")
         self._check("test_output_stride", lambda value: value in _OUTPUT_STRIDES, f"one of {_OUTPUT_STRIDES}")
-        for name in ("base_lr", "width", "scale"):
+        for name in ("base_lr", "base_lr2", "width", "scale"):
             self._check(name, _is_positive, "a number above 0")
         self._check("policy", lambda value: value in POLICIES, f"one of {', '.join(POLICIES)}")
         self._check("solver_mode", lambda value: value in _MODES, "GPU or CPU")
