@@ -1,13 +1,16 @@
 """DeepLab v1's nets are the released ones, layer by layer; what they state stands here a second time."""
 
+import numpy as np
 import pytest
 
 import deeplab_v1_nets as released
 from deeplab_caffe.formats import schema
 from net_facts import REPOSITORY, generated, in_use, parsed, solvers
+from zoo_nets import narrow_net
 
 GAUSSIAN = 'weight_filler {{ type: "gaussian" std: {} }} bias_filler {{ type: "constant" }}'
 ONES, FROZEN, WITH_DECAY = ((1, 1), (2, 0)), ((0, 0), (0, 0)), ((0, 1), (0, 0))
+DEPTHS = ("data", "pool1", "pool2", "pool3", "pool4")
 DATA = released.data("data label", "a", "b", "", "")  # data layers are compared by themselves
 
 
@@ -201,3 +204,36 @@ def test_solvers(model, stage1, stage2):
     for solver, values in zip(solvers(f"voc12/{model}"), (stage1, stage2), strict=True):
         assert (solver.max_iter, round(solver.base_lr, 6), solver.stepsize, solver.average_loss) == values
         assert (solver.lr_policy, solver.snapshot, solver.display) == ("step", 2000, 10)
+
+
+# -- MSc on a net that was trained from random weights
+
+
+@pytest.fixture
+def narrow_msc(tmp_path):
+    """MSc-LargeFOV with batch normalization, statistics of 1, and its parameters before a forward and backward pass."""
+    net = narrow_net(tmp_path, "voc12/msc_largefov", "train", width=0.25, batch_norm=True, scale=1 / 58)
+    net.blobs["data"].data[...] /= 58
+    for name, blobs in net.params.items():
+        if net.layer_dict[name].type == "BatchNorm":
+            blobs[1].data[...] = blobs[2].data[...] = 1
+    before = {name: [blob.data.copy() for blob in blobs] for name, blobs in net.params.items()}
+    net.forward()
+    net.backward()
+    return net, before
+
+
+def test_what_is_frozen_keeps_its_statistics_and_the_branches_learn(narrow_msc):
+    net, before = narrow_msc
+    moved = {n for n, blobs in before.items() if not all(map(np.array_equal, blobs, [b.data for b in net.params[n]]))}
+    assert moved == {f"bn_{depth}_{part}" for depth in DEPTHS for part in ("conv", "fc")}
+    wanted = {f"{depth}_{part}" for depth in DEPTHS for part in ("conv", "fc", "ms")}
+    # no gradient passes pool3_ms before it has left zero
+    assert {name for name in wanted if not np.any(net.params[name][0].diff)} == {"pool3_conv", "pool3_fc"}
+
+
+def test_branches_start_as_strong_as_other_layers(narrow_msc):
+    """The release's fillers fit features in the hundreds; on these the branches would be ten thousand times weaker."""
+    net, _ = narrow_msc
+    for depth in set(DEPTHS) - {"pool3"}:
+        assert net.blobs[f"{depth}_ms"].data.std() > 0.01

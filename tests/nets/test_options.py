@@ -163,6 +163,13 @@ def test_solver_options(toy):
     assert made["solver2"] == wanted and made["solver"].max_iter == 7
 
 
+def test_the_rate_of_stage_2(toy):
+    made = nets(toy(), base_lr=0.25, base_lr2=0.5, iterations2=9, train2_set="val")
+    assert (made["solver"].base_lr, made["solver2"].base_lr) == (0.25, 0.5)
+    with pytest.raises(InputError, match="option base_lr2: got 0; wanted a number above 0"):
+        GeneratorOptions(base_lr2=0)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -109,6 +109,18 @@ def test_the_weak_list_can_be_chosen_and_must_be_there():
         generate("person_part/semi_em_fixed")
 
 
+def test_without_a_weak_list_for_it_there_is_no_stage_2(tmp_path):
+    lists = "".join(f'{name} = "{name}.txt"\n' for name in ("train", "val", "train_aug_diff_train"))
+    (tmp_path / "own.toml").write_text(f'name = "own"\nclasses = ["a", "b"]\n[lists]\n{lists}')
+    dataset = read_dataset(tmp_path / "own.toml")
+    found = list_names("own/semi_em_fixed", GeneratorOptions(), dataset)
+    assert found == {"train": "train", "test": "val", "weak": "train_aug_diff_train"}
+    asked = list_names("own/semi_em_fixed", GeneratorOptions(weak2_set="train"), dataset)
+    assert (asked["train2"], asked["weak2"]) == ("train", "train")
+    with pytest.raises(InputError, match="no list trainval_aug_diff_train"):
+        list_names("own/semi_em_fixed", GeneratorOptions(iterations2=5), dataset)
+
+
 def test_solvers():
     first, second = solvers("voc12/semi_bbox_em_fixed")
     assert (first.max_iter, first.average_loss, second.max_iter, second.average_loss) == (6000, 100, 8000, 1)

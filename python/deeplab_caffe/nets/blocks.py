@@ -218,10 +218,14 @@ def batch_norm_scale(n: Spec, name: str, bottom: Top) -> Top:
     """BatchNorm `bn_<name>` and Scale `scale_<name>`, in place.
 
     Training normalises by the batch, testing by the stored statistics (Caffe's default). The solver must not change
-    the statistics, so their three multipliers are 0.
+    the statistics, so their three multipliers are 0. In a part of a net that is frozen, training normalises by the
+    stored statistics too, and keeps them: what the part computes stays what it was trained to compute.
     """
-    fraction = n.style.moving_average_fraction
-    own = {"batch_norm_param": {"moving_average_fraction": fraction}} if fraction is not None else {}
+    own: dict[str, Any] = {}
+    if n.style.training and n.style.pretrained[0][0] == 0:
+        own = {"batch_norm_param": {"use_global_stats": True}}
+    elif n.style.moving_average_fraction is not None:
+        own = {"batch_norm_param": {"moving_average_fraction": n.style.moving_average_fraction}}
     param = n.param([(0, 0)] * 3, [f"bn_{name}_{i}" for i in range(3)])
     top = n.put(f"bn_{name}", layers.BatchNorm(bottom, in_place=True, **own, **param))
     param = n.param([(lr, 0) for lr, _ in n.style.pretrained], [f"scale_{name}_{i}" for i in range(2)])

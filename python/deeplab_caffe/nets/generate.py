@@ -158,15 +158,17 @@ def _with_options(recipe: Recipe, options: GeneratorOptions, stage: int) -> Reci
     stated = {name: value for name, value in options.stated().items() if name not in ("crop", "iterations")}
     iterations = options.iterations if stage == 1 else options.iterations2
     stated |= {} if iterations is None else {"iterations": iterations}
+    stated |= {"base_lr": options.base_lr2} if stage == 2 and options.base_lr2 is not None else {}
     return replace(recipe, **{f.name: stated[f.name] for f in fields(recipe) if f.name in stated})
 
 
 def _has_stage2(variant: Variant, context: NetContext) -> bool:
-    """Whether there is a stage 2: it has iterations, and the options ask for it, or both recipe and list exist."""
-    options = context.options
+    """Whether there is a stage 2: it has iterations, and the options ask for it, or both recipe and lists exist."""
+    options, recipe = context.options, context.recipe
     is_asked = options.train2_set is not None or options.iterations2 is not None
-    has_list = not set(context.usual_lists).isdisjoint(context.dataset.lists)
-    return context.recipe.iterations > 0 and (is_asked or (has_list and len(variant.recipes) > 1))
+    needed = [context.usual_lists, *([recipe.weak_lists] if recipe.weak_lists and options.weak2_set is None else [])]
+    has_lists = all(not set(names).isdisjoint(context.dataset.lists) for names in needed)
+    return recipe.iterations > 0 and (is_asked or (has_lists and len(variant.recipes) > 1))
 
 
 def _net_text(name: str, variant: Variant, context: NetContext) -> str:

@@ -6,11 +6,23 @@ deploy nets they keep their own, so that fine structure reaches the sum. This di
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..caffe.net_spec import Top, layers, params
 from . import heads, outputs, roles, vgg16
-from .blocks import FROZEN, PRETRAINED, Filler, Multipliers, Spec, convolution, dropout, gaussian, relu
+from .blocks import (
+    FROZEN,
+    MSRA,
+    PRETRAINED,
+    Filler,
+    Multipliers,
+    Spec,
+    batch_norm_scale,
+    convolution,
+    dropout,
+    gaussian,
+    relu,
+)
 from .heads import Fc6
 from .net_context import NetContext
 
@@ -73,9 +85,17 @@ def _branch(n: Spec, context: NetContext, name: str, bottom: Top) -> Top:
 
 
 def _hidden(n: Spec, name: str, bottom: Top, kernel_size: int, stride: int, filler: Filler) -> Top:
-    pad = (kernel_size - 1) // 2
-    shape = (n.style.channels(128), kernel_size)
-    top = convolution(n, name, bottom, *shape, pad=pad, stride=stride, multipliers=PRETRAINED, filler=filler)
+    """Convolution, ReLU and dropout, which learn although what is below them is frozen.
+
+    The release's filler fits pixels and features in the hundreds. On a net that was trained from random weights they
+    are about 1, so much weaker branches would hardly learn: there they start and are normalised as its own layers.
+    """
+    geometry: dict[str, Any] = {"pad": (kernel_size - 1) // 2, "stride": stride}
+    channels, filler = n.style.channels(128), MSRA if n.style.fills_trunk else filler
+    with n.styled(pretrained=PRETRAINED):
+        bias_term = not n.style.batch_norm
+        top = convolution(n, name, bottom, channels, kernel_size, bias_term=bias_term, filler=filler, **geometry)
+        top = batch_norm_scale(n, name, top) if n.style.batch_norm else top
     return dropout(n, f"drop_{name}", relu(n, f"relu_{name}", top))
 
 

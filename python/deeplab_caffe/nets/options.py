@@ -54,6 +54,7 @@ class GeneratorOptions:
     iterations: int | None = _option("updates of stage 1")
     iterations2: int | None = _option("updates of stage 2; 0 for no stage 2")
     base_lr: float | None = _option("learning rate at the start")
+    base_lr2: float | None = _option("that of stage 2; base_lr, or else the recipe's")
     policy: str | None = _option(f"policy of the learning rate: {', '.join(POLICIES)}")
     stepsize: int | None = _option("updates between drops of the rate by 10, for policy step")
     snapshot: int | None = _option("updates between snapshots")
@@ -65,7 +66,9 @@ class GeneratorOptions:
         "VGG: BatchNorm and Scale after every convolution but the last; ResNet: its own learn", False
     )
     moving_average_fraction: float | None = _option("of BatchNorm; Caffe's .999, slow for runs below 5000 updates")
-    from_scratch: bool = _option("write msra fillers, to train without initial weights; --batch-norm implies it", False)
+    from_scratch: bool = _option(
+        "write msra fillers, to train without initial weights; in VGG nets --batch-norm implies it", False
+    )
     scale: float = _option("factor on the pixels, after the mean is subtracted", 1.0)
     scale_factors: tuple[float, ...] = _option("sizes by which training images are rescaled at random", ())
     dropout: float = _option("dropout ratio of the head", 0.5)
@@ -91,7 +94,7 @@ class GeneratorOptions:
         for name in ("iterations2", "random_seed"):
             self._check(name, lambda value: _is_integer(value) and value >= 0, "a whole number, at least 0")
         self._check("test_output_stride", lambda value: value in _OUTPUT_STRIDES, f"one of {_OUTPUT_STRIDES}")
-        for name in ("base_lr", "width", "scale"):
+        for name in ("base_lr", "base_lr2", "width", "scale"):
             self._check(name, _is_positive, "a number above 0")
         self._check("policy", lambda value: value in POLICIES, f"one of {', '.join(POLICIES)}")
         self._check("solver_mode", lambda value: value in _MODES, "GPU or CPU")

@@ -11,7 +11,15 @@ from ...engine import Training
 from ...errors import InputError
 from ...formats import schema
 from ...formats.definition import read_definition, read_solver
-from ...nets import initial_weights, prototxt_folder, published_names, starts_from, trained_weights
+from ...formats.filler_types import FILLER_TYPES
+from ...nets import (
+    experiment_folder,
+    initial_weights,
+    prototxt_folder,
+    published_names,
+    starts_from,
+    trained_weights,
+)
 from .. import provenance
 from ..different_nets import refuse_different_nets
 from ..earlier_trainings import Snapshots
@@ -50,16 +58,33 @@ def _initial_weights(experiment: Experiment, stage: str) -> list[Path]:
     if stage:
         return [final_weights(experiment)]
     before = starts_from(experiment.name)
-    left = _weights_of(before) if before else None
+    left = _weights_of(before, experiment) if before else None
     return [left if left and left.is_file() else given]
 
 
-def _weights_of(name: str) -> Path | None:
+def _weights_of(name: str, experiment: Experiment) -> Path | None:
     """The weights that stage 1 of `<data set>/<model>` leaves, by its solver, or by its recipe if that is not there."""
-    solver = Path(prototxt_folder(name), "solver.prototxt")
-    if solver.is_file():
+    solvers = (folder / "solver.prototxt" for folder in _prototxts_before(name, experiment))
+    solver = next((path for path in solvers if path.is_file()), None)
+    if solver:
         return _weights_left_by(solver)
     return Path(trained_weights(name)) if name in published_names() else None
+
+
+def _prototxts_before(name: str, experiment: Experiment) -> list[Path]:
+    """Where the nets of the model that an experiment starts from may lie.
+
+    On other data than its publication's a model has them in its experiment's folder: one beside this experiment's, or
+    the usual one.
+    """
+    usual = Path(prototxt_folder(name))
+    if not experiment.origin:
+        return [usual]
+    return [_folder_before(name, experiment) / "prototxt", usual, Path(experiment_folder(name), "prototxt")]
+
+
+def _folder_before(name: str, experiment: Experiment) -> Path:
+    return experiment.folder.with_name(name.partition("/")[2])
 
 
 def train_outputs(experiment: Experiment) -> list[Path]:
@@ -113,7 +138,7 @@ def train(experiment: Experiment) -> None:
         return
     (weights,) = _initial_weights(experiment, "")
     if not weights.is_file():
-        _check_fillers(experiment, weights)
+        _check_random_start(experiment, weights)
     _train(experiment, "", weights if weights.is_file() else None)
 
 
@@ -130,18 +155,45 @@ def _provided_by_user(experiment: Experiment) -> bool:
     return final_weights(experiment).is_file() and not (experiment.model / "train.json").exists()
 
 
-def _check_fillers(experiment: Experiment, weights: Path) -> None:
-    """Check that a net without initial weights has a filler in every convolution: from zeros it would never learn."""
+def _check_random_start(experiment: Experiment, weights: Path) -> None:
+    """Check that a net without initial weights can learn from random ones; say so if its recipe has weights."""
     net = experiment.prototxt / "train.prototxt"
     for p in read_definition(net).param.layer:
-        if p.type == "Convolution" and not p.convolution_param.HasField("weight_filler"):
-            before = starts_from(experiment.name)
-            train = f", or train them first: deeplab train {before}" if before else ""
+        problem = _cannot_learn(p) if p.type == "Convolution" else None
+        if problem:
+            reason, otherwise = problem
             raise InputError(
-                f"{net}: layer '{p.name}' has no weight_filler, so it must start from trained weights: "
-                f"{initial_weights(experiment.name)}. Put them at {weights}{train}, or train from random weights: "
-                "deeplab prototxt … --from-scratch"
+                f"{net}: layer '{p.name}' {reason}, so it must start from trained weights: "
+                f"{initial_weights(experiment.name)}. Put them at {weights}{_train_before(experiment)}{otherwise}"
             )
+    if starts_from(experiment.name):
+        print(
+            f"note: no initial weights, so all layers start from random ones; {experiment.name} is meant to start from "
+            f"{initial_weights(experiment.name)}. Put them at {weights}{_train_before(experiment)}",
+            flush=True,
+        )
+
+
+def _cannot_learn(convolution: Any) -> tuple[str, str] | None:
+    """Why a convolution cannot start from random weights, and what else to do: from zeros it would never learn."""
+    own = convolution.convolution_param
+    if not own.HasField("weight_filler"):
+        return "has no weight_filler", ", or train from random weights: deeplab prototxt … --from-scratch"
+    filler = FILLER_TYPES.get(own.weight_filler.type)
+    is_random = filler is not None and not (filler.one_value or filler.is_final)
+    if is_random and convolution.param and convolution.param[0].lr_mult == 0:
+        return "is frozen (lr_mult 0) and random", ""
+    return None
+
+
+def _train_before(experiment: Experiment) -> str:
+    """How to train the model that this one starts from; "" if it starts from none."""
+    before = starts_from(experiment.origin or experiment.name)
+    if not before:
+        return ""
+    folder = _folder_before(before, experiment)
+    other = f" --data {experiment.dataset_file} --exp {folder}" if experiment.origin else ""
+    return f", or train them first: deeplab train {before}{other}"
 
 
 def _train(experiment: Experiment, stage: str, weights: Path | None) -> None:
