@@ -168,7 +168,8 @@ def _has_stage2(variant: Variant, context: NetContext) -> bool:
     is_asked = options.train2_set is not None or options.iterations2 is not None
     needed = [context.usual_lists, *([recipe.weak_lists] if recipe.weak_lists and options.weak2_set is None else [])]
     has_lists = all(not set(names).isdisjoint(context.dataset.lists) for names in needed)
-    return recipe.iterations > 0 and (is_asked or (has_lists and len(variant.recipes) > 1))
+    is_usual = has_lists and len(variant.recipes) > 1 and context.dataset.name not in variant.one_stage
+    return recipe.iterations > 0 and (is_asked or is_usual)
 
 
 def _net_text(name: str, variant: Variant, context: NetContext) -> str:

@@ -38,6 +38,7 @@ class Variant:
         starts_from: the model whose training makes the initial weights, `<data set>/<model>`, or `<model>` for one
             on the same data set.
         reads: those of SPECIAL_OPTIONS that apply to this model.
+        one_stage: data sets on which the publication has no stage 2, though there is a list for it.
         refuses: options that do not apply to this model, and why.
     """
 
@@ -54,6 +55,7 @@ class Variant:
     crf: str | None = None
     starts_from: str | None = None
     reads: tuple[str, ...] = ()
+    one_stage: tuple[str, ...] = ()
     refuses: Mapping[str, str] = field(default_factory=dict)
 
     def recipe(self, stage: int, dataset: str) -> Recipe:
