@@ -30,6 +30,7 @@ GROUND = (
     "errors",
     "files",
     "locks",
+    "package_files",
     "permission",
     "progress",
     "reading",

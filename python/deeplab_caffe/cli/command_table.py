@@ -50,6 +50,7 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
     "data": [
         ("dataset", "dataset_build", "build a published data set: find or download it, convert labels, write lists"),
         ("dataset check", "dataset_check", "read a whole data set once; report what it holds and what is wrong"),
+        ("dataset copy", "dataset_copy", "copy the description of a data set into datasets/, to be changed"),
         ("dataset convert-labels", "convert_labels", "turn colours of labels into class indices, or change values"),
         ("dataset duplicate", "dataset_duplicate", "write a list in which images with some classes stand twice"),
         ("dataset class-weights", "dataset_class_weights", "weights of the classes for a loss, as a file"),

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..data import Dataset, list_ids, read_dataset, read_list
+from ..data import Dataset, list_ids, named_dataset, read_list
 from ..errors import InputError
 
 if TYPE_CHECKING:
@@ -73,9 +73,7 @@ def net_size(text: str | None) -> tuple[int, int] | str | None:
 
 def dataset(name: str | None) -> Dataset | None:
     """The data set that --dataset names."""
-    if name is None:
-        return None
-    return read_dataset(name if name.endswith(".toml") else f"datasets/{name}.toml")
+    return None if name is None else named_dataset(name)
 
 
 def tasks(arguments: argparse.Namespace) -> list[Task | Failure]:

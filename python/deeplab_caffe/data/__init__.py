@@ -3,6 +3,7 @@
 from .builders import build_dataset
 from .builders.voc12 import build_augmented, write_voc_lists
 from .dataset import Dataset, read_dataset, write_dataset
+from .descriptions import described_names, description_file, named_dataset, named_file
 from .image_statistics import crop_for, largest_image, mean_bgr
 from .images import image_size, read_image
 from .labels import check_labels, read_label, voc_palette, write_label
@@ -16,6 +17,8 @@ __all__ = [
     "check_files",
     "check_labels",
     "crop_for",
+    "described_names",
+    "description_file",
     "full_path",
     "hold_out",
     "image_size",
@@ -23,6 +26,8 @@ __all__ = [
     "list_id",
     "list_ids",
     "mean_bgr",
+    "named_dataset",
+    "named_file",
     "read_dataset",
     "read_image",
     "read_label",

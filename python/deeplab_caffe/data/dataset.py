@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,15 +16,11 @@ import numpy as np
 from ..arrays import Palette
 from ..errors import InputError
 from ..files import write_text
+from ..package_files import is_packaged, or_packaged
 from ..reading import read_toml, reading
 from ..spelling import did_you_mean
 from .labels import voc_palette
 from .lists import ListEntry, full_path, read_list
-
-if sys.version_info >= (3, 11):
-    pass
-else:
-    pass
 
 VGG_MEAN = (104.008, 116.669, 122.675)
 
@@ -44,7 +39,7 @@ class Dataset:
         lists: the name of each list (train, val, ...) → its file.
         crop, test_size: (height, width) in pixels, hints for generators, or None.
         obtain: how to get the files, shown when they are missing.
-        file: the TOML file.
+        file: the TOML file; one that the package has is named as if it were in the working folder.
         exif: what to do with the orientation in the images' EXIF data: "apply" it, "ignore" it, or "" if not stated.
     """
 
@@ -67,7 +62,7 @@ class Dataset:
         """Read a description from a TOML file.
 
         Args:
-            path: the file.
+            path: the file; or that of the package, see `package_files`. Its paths are relative to this place.
             root: replaces the `root` of the file.
 
         Raises:
@@ -134,7 +129,8 @@ class Dataset:
         absent += [f"list '{name}': {self.list_path(name)}" for name in lists if not self.list_path(name).is_file()]
         if not absent:
             return None
-        lines = [f"{self.title} is incomplete ({self.file}). Missing:", *(f"  {item}" for item in absent)]
+        origin = ", which comes with the package" * is_packaged(self.file)
+        lines = [f"{self.title} is incomplete ({self.file}{origin}). Missing:", *(f"  {item}" for item in absent)]
         if "\\" in "".join(map(str, [self.root, *self.lists.values()])):
             lines.append("Write paths with '/', not with backslashes.")
         lines.append(self.obtain or "Put the files there, or change root and lists in the file above.")
@@ -143,7 +139,7 @@ class Dataset:
 
 def read_dataset(path: str | os.PathLike[str], root: str | os.PathLike[str] | None = None) -> Dataset:
     """`Dataset.read` as a function."""
-    with reading(path, "the data set description", "not a data set description"):
+    with reading(or_packaged(path), "the data set description", "not a data set description"):
         return Dataset.read(path, root)
 
 
@@ -233,7 +229,7 @@ _KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 def _load(path: Path) -> dict[str, Any]:
     """The TOML table of a file, with known and valid keys."""
-    table = read_toml(path, "the data set description")
+    table = read_toml(or_packaged(path), "the data set description")
     for key, value in table.items():
         if key not in _KEYS:
             raise InputError(f"{path}: unknown key '{key}'{_suggested(key, _KEYS)}")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..data import Dataset, read_dataset
+from ..data import Dataset, named_dataset
 from ..data.checking import count_labels
 from ..data.class_weights import METHODS, Weights, absent_classes, frequencies, read_weights
 from ..data.label_statistics import LabelCounts
@@ -121,7 +121,7 @@ def _readable(path: Path, dataset: Dataset) -> Mapping[str, object]:
 
 
 def _dataset(name: str, options: GeneratorOptions) -> Dataset:
-    return read_dataset(options.dataset or f"datasets/{name.partition('/')[0]}.toml")
+    return named_dataset(options.dataset or name.partition("/")[0])
 
 
 def _training_lists(name: str, options: GeneratorOptions, dataset: Dataset) -> dict[str, str]:

@@ -23,6 +23,7 @@ from ..evaluation.comparison import (
     lowest,
 )
 from ..locks import locked_folder
+from ..package_files import or_packaged
 from .results import read_json
 from .score_outputs import Images, write_files
 from .scoring import Truth, count_results, find_files, read_indices
@@ -95,7 +96,7 @@ def _data_of(folder: Path, record: dict[str, Any]) -> tuple[Path | None, Path | 
     """The data set and the list file of an experiment; None if they are not known."""
     stated = record.get("dataset_file")
     places = [folder / "dataset.toml", *([Path(stated)] if isinstance(stated, str) else [])]
-    file = next((path for path in places if path.is_file()), None)
+    file = next((path for path in places if or_packaged(path).is_file()), None)
     if file is None:
         return None, None
     listed = read_dataset(file).lists.get(str(record.get("list")))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..crf.search import SearchSpace
-from ..data import Dataset, read_dataset
+from ..data import Dataset, description_file, read_dataset
 from ..data.synthetic import description
 from ..errors import InputError
 from ..files import write_text
@@ -61,16 +61,14 @@ def published(name: str, options: GeneratorOptions | None = None, testing: Testi
         testing: how to test; by default once, or as the publication does (see `testing_of`).
 
     Raises:
-        InputError: the data set has no TOML file, no model has this name, or an option does not fit.
+        InputError: the data set has no description, no model has this name, or an option does not fit.
     """
     options = options or GeneratorOptions()
     look_up(name)
     dataset_name, _, model = name.partition("/")
-    file = Path(options.dataset or f"datasets/{dataset_name}.toml")
-    if not file.is_file():
-        expected = "; expected <data set>/<model>, or 'demo'" if not options.dataset else ""
-        hint = "; run `make demo.data` to draw it" if file == SYNTHETIC_FOLDER / "dataset.toml" else expected
-        raise InputError(f"'{name}': the data set description {file} does not exist{hint}")
+    file = description_file(options.dataset or dataset_name)
+    if file == SYNTHETIC_FOLDER / "dataset.toml" and not file.is_file():
+        raise InputError(f"'{name}': {file} does not exist; run `deeplab data demo` to draw it")
     dataset = read_dataset(file)
     described = dataset.name
     if options.stated():
@@ -126,7 +124,7 @@ def demo(
     those given again.
 
     Args:
-        data: TOML file of a data set; None: the synthetic sample.
+        data: name or TOML file of a data set; None: the synthetic sample.
         folder: folder of the experiment; None: `exper/demo`, or `exper/<data set>`.
         options: override the demo's own options.
         quick: make everything as short as possible, with every stage still running.
@@ -142,16 +140,17 @@ def demo(
         >>> experiment.name, experiment.options.iterations, experiment.synthetic
         ('synthetic/largefov', 20, {'train': 48, 'val': 12})
     """
+    data = str(description_file(data)) if data else None
     if folder is None:
         name = "demo" if data is None else read_dataset(data).name
         folder = f"exper/{name}{'_quick' if quick else ''}"
     base = Path(folder)
     if base.exists() and not base.is_dir():
-        raise InputError(f"EXP: {base} is a file; expected the folder of an experiment")
+        raise InputError(f"--exp: {base} is a file; expected the folder of an experiment")
     before = _remembered(base, forget)
     if before and data and before.get("data") != data:
         held = before.get("data") or "the synthetic sample"
-        raise InputError(f"{base} holds an experiment on {held}; use another folder for {data} (EXP=, --exp)")
+        raise InputError(f"{base} holds an experiment on {held}; use another folder for {data} (--exp)")
     given = (options or GeneratorOptions()).stated()
     _refuse_others_options(given)
     kept = {name: value for name, value in before.get("options", {}).items() if name not in given}

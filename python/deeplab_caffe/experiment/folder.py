@@ -23,7 +23,7 @@ class Experiment:
         name: `<data set>/<model>`.
         folder: everything the stages write, except the prototxts of a published model.
         prototxt: folder of the nets and solvers.
-        dataset_file: TOML file that describes the data set.
+        dataset_file: TOML file that describes the data set; it may be one of the package (see `package_files`).
         options: options of the generated nets and solvers.
         hold_out: fraction of the training list held out for the CRF search; 0: search on the test list, as the
             papers do on VOC.

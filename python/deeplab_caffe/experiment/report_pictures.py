@@ -21,6 +21,7 @@ from ..evaluation import (
     colour_labels,
     edge_gallery,
 )
+from ..package_files import or_packaged
 from ..spelling import did_you_mean
 from .folder import Experiment
 from .net_maps import MapBlob, compute_maps, map_blobs
@@ -68,7 +69,7 @@ def chosen_images(experiment: Experiment, dataset: Dataset) -> list[Shown]:
 
 def check_shown(experiment: Experiment) -> None:
     """Refuse an unknown image of `show` before anything is run, if the data set is there already."""
-    if experiment.prepared_dataset.is_file():
+    if or_packaged(experiment.prepared_dataset).is_file():
         dataset = experiment.dataset()
         if dataset.lists.get(experiment.test_list, Path()).is_file():
             chosen_images(experiment, dataset)

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..data import Dataset, read_dataset
+from ..data import Dataset, named_file, read_dataset
 from ..errors import InputError
 from ..locks import locked_folder
 from ..nets import experiment_folder, full_name
+from ..package_files import or_packaged
 from .results import DONE, read_json
 
 
@@ -47,8 +48,8 @@ def experiment_place(name: str) -> tuple[Path, Path | None]:
         folder, dataset = Path(experiment_folder(known)), known.partition("/")[0]
     if not folder.is_dir():
         raise InputError(f"'{name}': there is no folder {folder}; run `deeplab all {name} --test-set test` first")
-    candidates = (folder / "dataset.toml", Path("datasets") / f"{dataset}.toml")
-    return folder, next((path for path in candidates if path.is_file()), None)
+    candidates = (folder / "dataset.toml", named_file(dataset))
+    return folder, next((path for path in candidates if or_packaged(path).is_file()), None)
 
 
 def described(folder: Path, file: Path, classes: int) -> Dataset:

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import fields, replace
 from typing import get_args
 
-from ..data import Dataset, read_dataset
+from ..data import Dataset, named_dataset
 from ..data.label_statistics import check_class_count
 from ..errors import InputError
 from ..formats.bvlc import to_bvlc
@@ -41,7 +41,7 @@ def generate(name: str, options: GeneratorOptions | None = None, dataset: Datase
     Args:
         name: `<data set>/<model>`, such as `voc12/largefov`.
         options: what differs from the model's recipe.
-        dataset: the data set; by default it is read from options.dataset or datasets/<data set>.toml.
+        dataset: the data set; by default options.dataset, or the one of this name (see `named_dataset`).
 
     Returns:
         File name to text, as {"train.prototxt": "# DeepLab-LargeFOV, …", …}.
@@ -51,7 +51,7 @@ def generate(name: str, options: GeneratorOptions | None = None, dataset: Datase
     """
     options = options or GeneratorOptions()
     dataset_name, variant = look_up(name)
-    dataset = dataset or read_dataset(options.dataset or f"datasets/{dataset_name}.toml")
+    dataset = dataset or named_dataset(options.dataset or dataset_name)
     if dataset.name != dataset_name:
         raise InputError(f"{dataset.file} describes '{dataset.name}', but '{name}' asks for '{dataset_name}'")
     check_class_count(dataset.classes, str(dataset.file))

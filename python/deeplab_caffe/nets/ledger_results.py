@@ -12,11 +12,12 @@ from typing import Any
 
 from ..errors import InputError
 from ..files import write_text
+from ..package_files import or_packaged
 from ..reading import read_toml, reading
 from ..spelling import did_you_mean
 from .published import MEAN_IOU, PublishedNumber
 
-#: where results are kept, relative to the repository
+#: where results are kept, relative to the working folder; those of the package are read where it has none
 RESULTS = Path("docs/results.toml")
 _HEAD = """\
 # What was run here of the published numbers. `deeplab ledger --add NAME` appends to it; docs/ledger.md shows it.
@@ -84,10 +85,11 @@ def read_results(path: str | os.PathLike[str] = RESULTS) -> list[Result]:
     Raises:
         InputError: it is not TOML, or a result has an unknown, missing or wrong key.
     """
-    if not Path(path).exists():
+    file = or_packaged(path)
+    if not file.exists():
         return []
-    table = read_toml(path, "the results")
-    with reading(path, "the results", "not a file of results"):
+    table = read_toml(file, "the results")
+    with reading(file, "the results", "not a file of results"):
         return [_result(path, number, row) for number, row in enumerate(table.get("results", []), 1)]
 
 
@@ -108,7 +110,8 @@ def _result(path: str | os.PathLike[str], number: int, row: dict[str, Any]) -> R
 def append_results(results: Iterable[Result], path: str | os.PathLike[str] = RESULTS) -> None:
     """Append results to a file, which is made if there is none; what stands in it stays as it is."""
     read_results(path)
-    before = Path(path).read_text(encoding="utf-8") if Path(path).exists() else _HEAD
+    file = or_packaged(path)
+    before = file.read_text(encoding="utf-8") if file.exists() else _HEAD
     write_text(path, before.rstrip("\n") + "\n" + "".join(map(_as_toml, results)))
 
 

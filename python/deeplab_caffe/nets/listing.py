@@ -32,7 +32,7 @@ def as_text() -> str:
     lines = [_LEGEND, "", _line(_HEAD, widths)]
     for title, table in tables.items():
         lines += ["", title, *(_line(cells, widths) for cells in table)]
-    lines += ["", "Each is a make target: make voc_largefov, make voc_largefov.train, make cityscapes_resnet101_aspp."]
+    lines += ["", "From data to report: deeplab all voc12/largefov; one stage: deeplab train cityscapes/aspp_l."]
     return "\n".join(lines) + "\n"
 
 

@@ -1,10 +1,10 @@
-"""The two names of a model on a data set: `voc12/largefov`, and `voc_largefov`, its make target."""
+"""The two names of a model on a data set: `voc12/largefov`, and `voc_largefov`, also its make target in a clone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
+from ..data import described_names
 from ..errors import InputError
 from ..spelling import did_you_mean, nearest_words, suggestion
 from .variant import Variant
@@ -67,8 +67,8 @@ def full_name(name: str) -> str:
     """`<data set>/<model>` of a name in either form.
 
     Args:
-        name: `voc12/largefov`, or `voc_largefov`; the data set is one of the table, or one that datasets/<name>.toml
-            describes. A name with a slash is not checked; see `look_up`.
+        name: `voc12/largefov`, or `voc_largefov`; the data set is one of the table, or one that has a
+            description (see `described_names`). A name with a slash is not checked; see `look_up`.
 
     Raises:
         InputError: the name is unknown; the message says which known names are nearest.
@@ -91,8 +91,7 @@ def full_name(name: str) -> str:
 
 
 def _datasets() -> list[str]:
-    described = {path.stem for path in Path("datasets").glob("*.toml")}
-    return sorted(described | {dataset for variant in VARIANTS.values() for dataset in variant.datasets})
+    return sorted({*described_names()} | {dataset for variant in VARIANTS.values() for dataset in variant.datasets})
 
 
 def _near(name: str, known: Iterable[str]) -> list[str]:

@@ -38,7 +38,7 @@ class GeneratorOptions:
         {'crop': 321, 'batch_size': 4}
     """
 
-    dataset: str | None = _option("description of the data set; datasets/<name>.toml")
+    dataset: str | None = _option("name or TOML file of the data set; the one that the model's name begins with")
     root_folder: str | None = _option("put before each path in a list, no slash added; the data set's root")
     train_set: str | None = _option("list of stage 1; train_aug or else train")
     train2_set: str | None = _option("list of stage 2; trainval_aug or else trainval")

@@ -14,6 +14,7 @@ from ..data.download import download, file_sum
 from ..errors import InputError
 from ..files import put
 from ..locks import locked
+from ..package_files import or_packaged
 from ..reading import read_toml
 from ..spelling import did_you_mean
 
@@ -57,12 +58,12 @@ class KnownWeights:
 
 
 def read_manifest(path: str | os.PathLike[str]) -> dict[str, KnownWeights]:
-    """Read every entry of a manifest, by name.
+    """Read every entry of a manifest, by name; of models/weights.toml, see `package_files`.
 
     Raises:
         InputError: if the file cannot be read, or an entry is invalid.
     """
-    tables = read_toml(path, "the manifest of weights")
+    tables = read_toml(or_packaged(path), "the manifest of weights")
     return {name: _entry(f"{path}: [{name}]", name, table) for name, table in tables.items()}
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ...data import Dataset, read_dataset
+from ...data import Dataset, named_dataset
 from ...errors import InputError
+from ..dataset_name import add_dataset
 
 _KINDS = ("rect", "seg")
 
@@ -16,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Make label maps from bounding boxes: filled rectangles (rect), or segmented by the CRF (seg). For each list, "
         "new lists with these labels are written: <list>_bbox_rect.txt and <list>_bbox_seg.txt. Existing labels stay."
     )
-    parser.add_argument("dataset", help="name of a data set, such as voc12, or its TOML file")
+    add_dataset(parser)
     parser.add_argument("--kind", choices=_KINDS, nargs="+", default=list(_KINDS), help="default: both")
     parser.add_argument(
         "--lists", nargs="+", metavar="LIST", help="default: those for which the data set has such lists"
@@ -29,8 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     from ...experiment.labels_from_boxes import BoxLabels, write_box_labels
 
-    name = arguments.dataset
-    dataset = read_dataset(name if name.endswith(".toml") else f"datasets/{name}.toml")
+    dataset = named_dataset(arguments.dataset)
     annotations = None if arguments.from_labels else _annotations(dataset, arguments.annotations)
     for kind in arguments.kind:
         job = BoxLabels(dataset, kind, annotations, force=arguments.force)

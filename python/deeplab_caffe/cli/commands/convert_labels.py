@@ -6,8 +6,8 @@ import argparse
 import re
 import sys
 
+from ...data import named_dataset
 from ...errors import InputError
-from ..dataset_name import named_dataset
 
 _Colour = tuple[int, int, int]
 

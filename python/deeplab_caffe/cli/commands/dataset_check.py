@@ -6,9 +6,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...data import named_dataset
 from ...errors import InputError
 from ...files import check_folder, replacing
-from ..dataset_name import add_dataset, named_dataset
+from ..dataset_name import add_dataset
 
 if TYPE_CHECKING:
     from ...data.checking import DatasetCheck

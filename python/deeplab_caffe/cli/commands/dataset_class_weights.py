@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ...data import named_dataset
 from ...errors import InputError
 from ...files import replacing, write_text
-from ..dataset_name import add_dataset, named_dataset
+from ..dataset_name import add_dataset
 
 _SUFFIXES = (".binaryproto", ".json", ".npy")
 

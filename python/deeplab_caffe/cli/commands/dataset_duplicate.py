@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from ..dataset_name import add_dataset, named_dataset
+from ...data import named_dataset
+from ..dataset_name import add_dataset
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

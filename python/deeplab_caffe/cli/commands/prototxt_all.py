@@ -14,7 +14,7 @@ from ...progress import tracked
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
-        "Run it in the folder that contains prototxt/ and datasets/. Manually edited files are kept, unless FORCE=1. "
+        "Run it in the folder that contains prototxt/. Manually edited files are kept, unless FORCE=1. "
         f"The sums of all generated files, written or not, go into {SUMS}."
     )
     text = "write only the models whose folders exist, such as those that are committed"

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.description = "Write the nets and solvers of <data set>/<model>; `deeplab list` shows the models."
     names = "'demo', or a published model such as voc12/largefov (or voc_largefov)"
     parser.add_argument("name", metavar="NAME", help=names)
-    parser.add_argument("--data", help="TOML file of another data set")
+    parser.add_argument("--data", help="name or TOML file of another data set")
     parser.add_argument("--exp", help="folder of the experiment")
     parser.add_argument("--quick", action="store_true", help="demo only: as short as possible")
     force = "run the stage even if it is finished (manually edited nets are kept, unless FORCE=1)"

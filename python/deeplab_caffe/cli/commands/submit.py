@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ... import __version__
-from ...data import Dataset, read_dataset
+from ...data import Dataset, description_file, named_dataset
 from ...data.submission import SERVERS, Checked, Results, Server, check_archive, images_to_submit, write_archive
 from ...errors import InputError
 from ...experiment.submission import described, experiment_place, results_on, undisturbed
@@ -87,7 +87,7 @@ def _check_flags(arguments: argparse.Namespace, server: Server) -> None:
 
 def _submit_experiment(arguments: argparse.Namespace, server: Server) -> None:
     folder, file = experiment_place(arguments.experiment)
-    file = Path(arguments.data) if arguments.data else file or _description(server)
+    file = description_file(arguments.data) if arguments.data else file or description_file(server.dataset)
     dataset = described(folder, file, server.classes)
     number = f"_comp{_competition(arguments)}" if server.competitions else ""
     output = arguments.output or str(folder / "submission" / f"{arguments.server}{number}{server.suffix}")
@@ -141,12 +141,8 @@ def _is_half(dataset: Dataset) -> bool:
     return dataset.name == "cityscapes_half"
 
 
-def _description(server: Server) -> Path:
-    return Path("datasets") / f"{server.dataset}.toml"
-
-
 def _dataset(arguments: argparse.Namespace, server: Server) -> Dataset:
-    return read_dataset(arguments.data or _description(server))
+    return named_dataset(arguments.data or server.dataset)
 
 
 def _list_file(arguments: argparse.Namespace, dataset: Dataset) -> Path:

@@ -27,6 +27,7 @@ from ...data.label_statistics import LabelCounts, check_class_count, examine, hi
 from ...data.synthetic import draw_sample
 from ...errors import InputError
 from ...nets import list_names
+from ...package_files import or_packaged
 from ..check_lists import check_images, check_list, warn_of_more_words, where
 from ..fingerprints import file_states
 from ..folder import Experiment
@@ -47,13 +48,14 @@ def data_inputs(experiment: Experiment) -> Sequence[Any]:
     files = [dataset.lists[name] for name in names if name in dataset.lists]
     entries = [entry for path in files if path.is_file() for entry in read_list(path, needs_label=False)]
     words = [word for entry in entries for word in (entry.image, entry.label) if word]
-    return [experiment.dataset_file, experiment.hold_out, *files, *grey, file_states(map(dataset.path_of, words))]
+    described = or_packaged(experiment.dataset_file)
+    return [described, experiment.hold_out, *files, *grey, file_states(map(dataset.path_of, words))]
 
 
 def data_outputs(experiment: Experiment) -> list[Path]:
     if experiment.hold_out:
-        return [experiment.dataset_file, experiment.prepared_dataset]
-    return [experiment.dataset_file]
+        return [or_packaged(experiment.dataset_file), experiment.prepared_dataset]
+    return [or_packaged(experiment.dataset_file)]
 
 
 def _list_names(experiment: Experiment, dataset: Dataset) -> list[str]:

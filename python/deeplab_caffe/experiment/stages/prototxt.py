@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...nets import generate, write_files
+from ...package_files import or_packaged
 from ..class_weights import class_weight_inputs, write_class_weights
 from ..folder import Experiment
 from ..hand_edits import origin_files, with_edits
@@ -17,7 +18,7 @@ def prototxt_inputs(experiment: Experiment) -> Sequence[Any]:
     edited = origin_files(experiment)
     counted = class_weight_inputs(experiment.name, experiment.options)
     stated = dict(experiment.options.stated())
-    return [experiment.prepared_dataset, experiment.name, stated, _force(), *edited, *counted]
+    return [or_packaged(experiment.prepared_dataset), experiment.name, stated, _force(), *edited, *counted]
 
 
 def prototxt_outputs(experiment: Experiment) -> list[Path]:
