@@ -1,8 +1,8 @@
 """What pyproject.toml cannot say of the build: the files that are copied into the package, and the README's links.
 
-The wheel works without the repository, so what commands read of it is copied to `deeplab_caffe/packaged/`:
-descriptions of data sets, the list of known weights, our results. `deeplab_caffe/package_files.py` finds them there. In a clone, and in an editable installation, the
-files of the repository itself are read and nothing is copied.
+The wheel works without the repository: what commands read of it (descriptions of data sets, the list of known weights,
+our results) is copied to `deeplab_caffe/packaged/`, where `deeplab_caffe/package_files.py` finds it. In a clone, and in
+an editable installation, the files of the repository itself are read, and nothing is copied.
 """
 
 import re

@@ -1,8 +1,8 @@
 """Files that come with the package: descriptions of data sets, the list of known weights, and our results.
 
-They lie in datasets/, models/ and docs/ of the repository; the build (setup.py) copies them into the package. A path such as
-`datasets/voc12.toml` means the file in the working folder; if there is none, the one that came with the package is
-read in its place. Paths within it are relative to the place in the working folder all the same, so data lies in the
+They lie in datasets/, models/ and docs/ of the repository; the build (setup.py) copies them into the package. A path
+such as `datasets/voc12.toml` means the file in the working folder; if there is none, the one that came with the package
+is read in its place. Paths within it are relative to the place in the working folder all the same, so data lies in the
 working folder's data/.
 """
 

@@ -248,7 +248,7 @@ def test_wrong_words(words, message, toy, capsys):
 
 def test_unknown_data_set(toy, capsys):
     assert main(["dataset", "check", "voc21"]) == 2
-    assert "'voc21': there is no datasets/voc21.toml; give a TOML file" in capsys.readouterr().err
+    assert "'voc21': there is no datasets/voc21.toml; did you mean 'voc12'?" in capsys.readouterr().err
 
 
 def test_agrees_with_the_stage_data(toy):

@@ -128,7 +128,7 @@ def test_voc_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     (tmp_path / "datasets/voc12.toml").write_text((repository / "datasets/voc12.toml").read_text())
     assert cli.main(["all", "voc12/largefov"]) == 2
     message = _message(capsys)
-    assert "data/VOCdevkit/VOC2012" in message and "make voc_data" in message
+    assert "data/VOCdevkit/VOC2012" in message and "  deeplab dataset voc12\n" in message and "make voc" not in message
 
 
 def test_pretrained_net_without_weights(tiny: Path, capsys: Captured) -> None:

@@ -121,4 +121,4 @@ def test_nothing_is_named_where_nothing_was_edited(edited):
 
 def test_a_data_set_that_is_not_there_says_what_draws_it(edited, capsys):
     assert cli.main(["train", "voc_largefov", "--data", "data/synthetic/dataset.toml"]) == 2
-    assert "run `make demo.data` to draw it" in capsys.readouterr().err
+    assert "run `deeplab data demo` to draw it" in capsys.readouterr().err

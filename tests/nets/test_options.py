@@ -247,7 +247,7 @@ def test_faults_of_the_data_set(toy):
         nets(toy("", "val = 'v'"))
     with pytest.raises(InputError, match=r"no list 'trian'; did you mean 'train'"):
         nets(toy(), train_set="trian")
-    with pytest.raises(InputError, match=r"datasets/toy\.toml: cannot read the data set description"):
+    with pytest.raises(InputError, match=r"'toy': there is no datasets/toy\.toml; known are: camvid, .*voc12; or"):
         generate("toy/largefov")
 
 
