@@ -6,6 +6,7 @@ an editable installation, the files of the repository itself are read, and nothi
 """
 
 import re
+import shutil
 from pathlib import Path
 
 from setuptools import setup
@@ -21,6 +22,9 @@ class BuildWithPackagedFiles(build_py):
     """build_py, and the files that lie outside of the package's folder."""
 
     def run(self):
+        if not self.editable_mode:
+            for package in ("deeplab_caffe", "deeplab_layers"):  # modules of an earlier build that are gone by now
+                shutil.rmtree(Path(self.build_lib, package), ignore_errors=True)
         super().run()
         if not self.editable_mode:
             for file, copy in self._copies():

@@ -21,7 +21,7 @@ import deeplab_caffe
 
 ROOT = Path(__file__).parent.parent
 #: what is not of the repository, and must not go along
-_OTHERS = ("data/a.jpg", "exper/demo/a.caffemodel", "models/a.caffemodel", "prototxt/voc12/msc/train.prototxt", "x.log")
+_OTHERS = ("data/a.jpg", "exper/demo/a.h5", "models/a.caffemodel", "prototxt/voc12/msc/train.prototxt", "dist/x.whl")
 _MADE = re.compile(r"PKG-INFO|setup\.cfg|python/deeplab_caffe\.egg-info/.*")
 _BUILD_SDIST = "import sys; from setuptools import build_meta; build_meta.build_sdist(sys.argv[1])"
 

@@ -105,7 +105,7 @@ def test_voc_description_and_its_message_when_absent(tmp_path):
     assert data.num_classes == 21 and data.classes[15] == "person"
     message = data.missing(["train_aug", "val"])
     assert message is not None
-    for words in ("PASCAL VOC 2012 is incomplete", str(tmp_path / "VOC2012"), "list/train_aug.txt", "make voc_data"):
+    for words in ("2012 is incomplete", str(tmp_path / "VOC2012"), "list/train_aug.txt", "deeplab dataset voc12"):
         assert words in message
     assert "trainval_aug.txt" not in message
 
