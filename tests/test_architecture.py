@@ -156,6 +156,7 @@ def test_readme_lists_the_layers_that_there_are() -> None:
 def test_readme_names_targets_that_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z_]+)(?:\.%)?:", makefile, re.MULTILINE))
+    targets |= {f"{name}_data" for name in re.findall(r"^DATA_SETS.*?=(.*)$", makefile, re.MULTILINE)[0].split()}
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     named = {name.split(".")[0] for name in re.findall(r"make ([a-z0-9_]+(?:\.[a-z0-9]+)?)", readme)}
     assert named
