@@ -73,7 +73,7 @@ def _eight_bits(pixels: NDArray[Any], name: str) -> NDArray[np.uint8]:
         )
     low, high = float(pixels.min()), float(pixels.max())
     if not (low >= 0 and high <= 255) or 0 < high <= 1:
-        hint = "; multiply by 255" if low >= 0 and 0 < high <= 1 else ""
+        hint = "; multiply by 255" if 0 < high <= 1 else ""
         raise InputError(f"{name}: floating-point pixels from {low:.4g} to {high:.4g}; expected 0 to 255{hint}")
     return np.rint(pixels).astype(np.uint8)
 

@@ -116,10 +116,15 @@ def with_legend(picture: Rgb, legend: Sequence[tuple[str, ArrayLike]]) -> Rgb:
     """
     height, width = picture.shape[:2]
     size = max(13, round(width / 45))
+    margin = 6 * size // 13
     least = max((36 * size // 13 + int(_font(size).getlength(name)) for name, _ in legend), default=1)
-    sheet = np.asarray(_legend(legend, max(width, least), size), np.uint8)
-    wide = cv2.copyMakeBorder(picture, 0, 0, 0, sheet.shape[1] - width, cv2.BORDER_CONSTANT, value=(255, 255, 255))
-    return np.concatenate([wide, sheet])
+    sheet = _with_white(np.asarray(_legend(legend, max(width - margin, least), size), np.uint8), margin, 0)
+    return np.concatenate([_with_white(picture, 0, max(0, sheet.shape[1] - width)), sheet])
+
+
+def _with_white(picture: Rgb, left: int, right: int) -> Rgb:
+    wide = cv2.copyMakeBorder(picture, 0, 0, left, right, cv2.BORDER_CONSTANT, value=(255, 255, 255))
+    return np.asarray(wide, np.uint8)
 
 
 def side_by_side(

@@ -54,9 +54,11 @@ def worked(
             going.append((item, _computed(item, future, compute, write, writers)))
             del future  # with it, what it holds
             while len(going) > behind:
-                yield _result(*going.popleft())
+                done, found = going.popleft()
+                yield done, _result(found)
         while going:
-            yield _result(*going.popleft())
+            done, found = going.popleft()
+            yield done, _result(found)
     finally:
         for pool in (readers, writers):
             pool.shutdown(cancel_futures=True)
@@ -87,10 +89,10 @@ def _computed(
         return error
 
 
-def _result(item: Item, found: Future[Written] | InputError) -> tuple[Item, Written | InputError]:
+def _result(found: Future[Written] | InputError) -> Written | InputError:
     if isinstance(found, InputError):
-        return item, found
+        return found
     try:
-        return item, found.result()
+        return found.result()
     except InputError as error:
-        return item, error
+        return error

@@ -193,8 +193,8 @@ def _weights(folder: Path, prototxt: Path, settings: Testing) -> Path:
     if newest is None:
         stage_name = f"train{2 if settings.stage == 2 else ''}"
         raise InputError(
-            f"{folder}: has no trained weights in {folder / 'model'}; run the stage {stage_name} first, or state a file "
-            "with --weights"
+            f"{folder}: has no trained weights in {folder / 'model'}; run the stage {stage_name} first, or state a "
+            "file with --weights"
         )
     return newest
 

@@ -158,8 +158,8 @@ class Segmenter:
             return tuple(f"class {label}" for label in range(count))
         if count != len(self.classes):
             raise InputError(
-                f"{self.model.net}: has {count} classes, but {self.model.dataset.file} names {len(self.classes)}; state "
-                "the data set that the net was trained on"
+                f"{self.model.net}: has {count} classes, but {self.model.dataset.file} names {len(self.classes)}; "
+                "state the data set that the net was trained on"
             )
         return self.classes
 

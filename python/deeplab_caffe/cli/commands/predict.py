@@ -188,6 +188,7 @@ def _parameters(crf: str, model: Model) -> Any:
 
 def _segmenter(arguments: argparse.Namespace, model: Model) -> Segmenter:
     from ... import engine
+    from ...caffe.log import warnings_only
     from ...prediction.segmenter import Segmenter
 
     if arguments.caffe:
@@ -197,7 +198,8 @@ def _segmenter(arguments: argparse.Namespace, model: Model) -> Segmenter:
     chosen.choose_precision(arguments.precision, False)
     has_gpu = getattr(chosen.caffe, "has_gpu", lambda: False)
     chosen.choose_device(arguments.gpu, has_gpu(), 1)
-    found = Segmenter.of_model(model, arguments.input_scale)
+    with warnings_only():
+        found = Segmenter.of_model(model, arguments.input_scale)
     if arguments.exif:
         found.upright = arguments.exif == "apply"
     return found
