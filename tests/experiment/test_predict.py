@@ -92,6 +92,14 @@ def test_labels_are_those_of_the_stage_test(trained: Path, tmp_path: Path, monke
         assert np.array_equal(read_label(path), read_label(tmp_path / "out/labels" / path.name))
 
 
+@pytest.mark.parametrize("name", ["i6", "i7"])
+def test_scores_are_those_of_the_stage_test(model: Segmenter, trained: Path, name: str) -> None:
+    """To the last bit: also at the borders of an image that is smaller than the crop of the test net."""
+    maps = model.predict(trained / f"images/{name}.png").maps
+    assert isinstance(maps, NetMaps) and maps.size == (41, 49)
+    assert np.array_equal(maps.values, np.load(trained / f"exper/demo/scores/val/{name}.npy"))
+
+
 def test_labels_are_those_of_a_test_with_scales(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(trained, tmp_path / "copy")
     monkeypatch.chdir(tmp_path / "copy")
@@ -167,10 +175,18 @@ def test_a_source_is_never_overwritten(photos: Path, capsys: pytest.CaptureFixtu
     cv2.imwrite("out/overlay/x.png", picture(0))
     before = Path("out/overlay/x.png").read_bytes()
     assert predict("out/overlay/x.png", "--exp", "exper/demo", "-o", "out", "--force") == 2
-    assert "out/overlay/x.png: is a source, out/overlay/x.png, and would be replaced" in capsys.readouterr().err
+    assert (
+        "out/overlay/x.png: a result would replace the source out/overlay/x.png there; use" in capsys.readouterr().err
+    )
     assert predict("photos/a.png", "--exp", "exper/demo", "-o", "out") == 2
     assert "out/overlay: holds files, but no predict.json says what made them" in capsys.readouterr().err
     assert Path("out/overlay/x.png").read_bytes() == before
+    os.makedirs("out/labels/clip")
+    for name in ("clip.mp4", "out/labels/clip/000001.png"):
+        shutil.copy("photos/a.png", name)
+    words = ["clip.mp4", "out/labels/clip/000001.png", "--exp", "exper/demo", "-o", "out", "--force"]
+    assert predict(*words, "--label-frames") == 2
+    assert "out/labels/clip: a result would replace the source out/labels/clip/000001.png" in capsys.readouterr().err
 
 
 def test_the_crf_refines(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -295,6 +311,21 @@ def test_large_images_are_computed_in_regions(model: Segmenter, monkeypatch: pyt
     monkeypatch.setattr(segmenter, "LARGEST_WHOLE", 100 * 120 - 1)
     monkeypatch.setattr(segmenter, "REGION", 65)
     assert np.array_equal(model.predict(image).labels, stated)
+
+
+def test_a_large_image_is_written_before_the_next_is_computed(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that only one has its maps in memory."""
+    monkeypatch.setattr("deeplab_caffe.prediction.predict.LARGEST_WHOLE", 100)
+    computed = Segmenter.predict
+
+    def predicted(self: Segmenter, *words: object) -> Segmentation:
+        count.append(len(list(Path("out").glob("labels/**/*.png"))))
+        return computed(self, *words)  # type: ignore[arg-type]
+
+    count: list[int] = []
+    monkeypatch.setattr(Segmenter, "predict", predicted)
+    assert predict("photos", "--exp", "exper/demo", "-o", "out") == 0
+    assert count == [0, 1, 2] and len(made("out")) == 7
 
 
 def test_overlays_leave_black_classes_alone() -> None:

@@ -89,7 +89,7 @@ def _computed(
         return error
 
 
-def _result(found: Future[Written] | InputError) -> Written | InputError:
+def _result(found: Future[Any] | InputError) -> Any:
     if isinstance(found, InputError):
         return found
     try:

@@ -20,7 +20,7 @@ from ..progress import Progress
 from .bounded_queue import worked
 from .results import Results
 from .segmentation import Segmentation
-from .segmenter import Segmenter
+from .segmenter import LARGEST_WHOLE, Segmenter
 from .sources import Source
 from .videos import Video, written_video
 
@@ -49,7 +49,8 @@ class Outcome:
 
     def record(self) -> dict[str, Any]:
         """As JSON: the keys that say something."""
-        stated = {"source": self.source.path, "status": self.status, "size": self.size and list(self.size)}
+        size = None if self.size is None else list(self.size)
+        stated: dict[str, Any] = {"source": self.source.path, "status": self.status, "size": size}
         stated |= {"frames": self.frames, "shares": {name: round(part, 6) for name, part in self.shares.items()}}
         stated |= {"files": {what: str(path) for what, path in self.files.items()}, "error": self.error}
         return {key: value for key, value in stated.items() if value}
@@ -92,13 +93,14 @@ def _images(
         with _named(source):
             return segmenter.read(source.path)
 
-    def compute(source: Source, image: NDArray[np.uint8]) -> Segmentation:
+    def compute(source: Source, image: NDArray[np.uint8]) -> Segmentation | Outcome:
         with _named(source):
-            return segmenter.predict(image)
+            found = segmenter.predict(image)
+            return _write(source, found, results) if _is_large(found) else found
 
-    def write(source: Source, found: Segmentation) -> Outcome:
+    def write(source: Source, found: Segmentation | Outcome) -> Outcome:
         with _named(source):
-            return _write(source, found, results)
+            return found if isinstance(found, Outcome) else _write(source, found, results)
 
     threads = min(cpus(), 8)
     with Progress("predict", before + len(sources), before, "image", shown) as progress:
@@ -106,6 +108,11 @@ def _images(
         for number, (source, outcome) in enumerate(work, before + 1):
             progress.reach(number)
             yield outcome if isinstance(outcome, Outcome) else Outcome(source, "failed", error=str(outcome))
+
+
+def _is_large(found: Segmentation) -> bool:
+    """Whether the maps of several such images might not fit into the memory: they are written before the next."""
+    return found.size[0] * found.size[1] > LARGEST_WHOLE
 
 
 @contextlib.contextmanager

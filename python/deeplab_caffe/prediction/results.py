@@ -103,16 +103,23 @@ class Results:
         elif held := next((what for what in _FOLDERS if any_in(self.folder / what)), None):
             raise InputError(f"{self.folder / held}: holds files, but no {RECORD} says what made them; {ways}")
 
-    def check_sources(self, sources: Iterable[Source]) -> None:
+    def check_sources(self, sources: Sequence[Source]) -> None:
         """Raise InputError if a result would replace one of the sources."""
-        known = {state: source for source in sources if (state := _identity(source.path)) is not None}
-        for source in list(known.values()):
+        known: dict[tuple[int, int] | None, Source] = {_identity(source.path): source for source in sources}
+        known.pop(None, None)
+        for source in sources:
             for path in self.files(source).values():
-                if (state := _identity(path)) in known and not path.is_dir():
+                held = known.get(_identity(path)) or _within(path, sources if source.is_video else ())
+                if held is not None:
                     raise InputError(
-                        f"{path}: is a source, {known[state].path}, and would be replaced by a result; use another "
-                        "folder (-o)"
+                        f"{path}: a result would replace the source {held.path} there; use another folder (-o)"
                     )
+
+
+def _within(folder: Path, sources: Iterable[Source]) -> Source | None:
+    """A source in a folder of frames."""
+    begin = os.path.realpath(folder) + os.sep
+    return next((source for source in sources if os.path.realpath(source.path).startswith(begin)), None)
 
 
 def any_in(folder: Path) -> bool:

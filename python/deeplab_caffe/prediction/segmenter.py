@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..crf import CRFParameters
+from ..crf import PRESETS, CRFParameters
 from ..data import Dataset, voc_palette
 from ..data.dataset import VGG_MEAN
 from ..data.photos import as_photo, read_photo
@@ -191,24 +190,24 @@ def _preprocessing(model: Model) -> tuple[Preprocessing, str]:
     return Preprocessing(tuple(model.dataset.mean)), f"mean of {model.dataset.file}"
 
 
-def crf_parameters(word: str, names: Mapping[str, Any]) -> CRFParameters:
+def crf_parameters(word: str) -> CRFParameters:
     """CRF parameters that a word states: a preset, a JSON file, or values such as w1=4,sigma_alpha=67,sigma_beta=3.
-
-    Args:
-        word: the word.
-        names: the known presets.
 
     Raises:
         InputError: it states none.
+
+    Example:
+        >>> crf_parameters("w1=4,sigma_alpha=67,sigma_beta=3") == CRFParameters(4, 67, 3)
+        True
     """
-    if word in names:
-        return names[word].parameters  # type: ignore[no-any-return]
+    if word in PRESETS:
+        return PRESETS[word].parameters
     if word.endswith(".json"):
         return CRFParameters.load(word)
     if "=" in word:
         return _values(word)
-    wanted = f"; expected a preset ({', '.join(names)}), a JSON file, or values: w1=4,sigma_alpha=67,sigma_beta=3"
-    raise InputError(f"--crf {word}: no such preset or file{did_you_mean(word, names, wanted)}")
+    wanted = f"; expected a preset ({', '.join(PRESETS)}), a JSON file, or values: w1=4,sigma_alpha=67,sigma_beta=3"
+    raise InputError(f"--crf {word}: no such preset or file{did_you_mean(word, PRESETS, wanted)}")
 
 
 def _values(word: str) -> CRFParameters:

@@ -173,11 +173,11 @@ def _wanted(arguments: argparse.Namespace, crf: str | None, model: Model) -> Wan
 
 
 def _parameters(crf: str, model: Model) -> Any:
-    from ...crf import PRESETS, CRFParameters
+    from ...crf import CRFParameters
     from ...prediction.segmenter import crf_parameters
 
     if crf:
-        return crf_parameters(crf, PRESETS)
+        return crf_parameters(crf)
     ways = "state a preset, a JSON file or values: --crf w1=4,sigma_alpha=67,sigma_beta=3"
     if model.crf is None:
         raise InputError(f"--crf: no experiment has found parameters for --net; {ways}")
@@ -213,7 +213,7 @@ def _described(segmenter: Segmenter, wanted: Wanted) -> str:
 
     model = segmenter.model
     unfinished = "" if is_final(model) else " (a snapshot: its training is not finished)"
-    lines = [f"model: {model.net}, weights {model.weights}{unfinished}; {segmenter.origin}; {segmenter.protocol}"]
+    lines = [f"model: {model.net}, weights {model.weights}{unfinished}; {segmenter.origin}; protocol: {segmenter.protocol}"]
     if model.dataset is None:
         lines.append("no data set is stated (--dataset): classes are numbers, colours are VOC's")
     if wanted.crf:
