@@ -213,7 +213,8 @@ def _described(segmenter: Segmenter, wanted: Wanted) -> str:
 
     model = segmenter.model
     unfinished = "" if is_final(model) else " (a snapshot: its training is not finished)"
-    lines = [f"model: {model.net}, weights {model.weights}{unfinished}; {segmenter.origin}; protocol: {segmenter.protocol}"]
+    files = f"model: {model.net}, weights {model.weights}{unfinished}"
+    lines = [f"{files}; {segmenter.origin}; protocol: {segmenter.protocol}"]
     if model.dataset is None:
         lines.append("no data set is stated (--dataset): classes are numbers, colours are VOC's")
     if wanted.crf:
