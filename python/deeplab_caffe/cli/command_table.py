@@ -40,6 +40,9 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
         ("all", "run_stages", "run all stages in order; finished and unchanged ones are skipped"),
         ("submit", "submit", "write or check the archive of results for a test server: voc12, cityscapes"),
     ],
+    "predictions": [
+        ("predict", "predict", "label images, folders and videos with a trained model: label maps and overlays"),
+    ],
     "CRF": [
         ("crf-search", "crf_search", "search CRF parameters for any score maps, on one machine or many"),
     ],
