@@ -132,3 +132,9 @@ def test_a_damaged_file_of_results(tmp_path, text, message):
     with pytest.raises(InputError, match=message):
         append_results([RESULT], path)
     assert path.read_text() == text
+
+
+def test_a_cell_is_one_line():
+    page = ledger_page([replace(RESULT, hardware="a|b\nc", note="x\n\n| y |")])
+    (line,) = [line for line in page.splitlines() if "| 65.88 |" in line and "poly" in line]
+    assert r"| 65.71 (a\|b c; 2026-01-02; commit abc; torch 2), x \| y \| |" in line

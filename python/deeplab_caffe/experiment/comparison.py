@@ -23,8 +23,9 @@ from ..evaluation.comparison import (
     lowest,
 )
 from ..locks import locked_folder
+from ..nets import experiment_folder, full_name, look_up
 from .results import read_json
-from .score_outputs import Images, write_files
+from .score_outputs import BAND_FILES, Images, write_files
 from .scoring import Truth, count_results, find_files, read_indices
 
 #: most images in a section of the page, so that it stays small
@@ -44,7 +45,7 @@ class Result:
 
 
 def find_results(words: Sequence[str]) -> list[Result]:
-    """The results that words name: NAME=FOLDER or FOLDER, of PNG files or of an experiment.
+    """The results that words name: NAME=FOLDER or FOLDER, of PNG files or of an experiment; or an experiment's name.
 
     An experiment alone stands for its labels before and after the CRF, beside others for its last ones.
 
@@ -65,16 +66,34 @@ def find_results(words: Sequence[str]) -> list[Result]:
 
 def _of_word(word: str, alone: bool) -> list[Result]:
     name, sign, path = word.partition("=") if not os.path.exists(word) else ("", "", word)
-    folder = Path(path if sign else word)
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; expected one of results (PNG) or of an experiment")
+    folder = _place(path if sign else word)
     if (folder / _EVALUATION).is_file():
         return _of_experiment(folder, name, alone)
+    if (folder / "stages").is_dir():
+        raise InputError(f"{folder}: an experiment that was not evaluated; run the stage evaluate first")
     experiment = folder.resolve().parent.parent
     if folder.resolve().parent.name in _WHEN.values() and (experiment / _EVALUATION).is_file():
         dataset, listed = _data_of(experiment, read_json(experiment / _EVALUATION))
         return [Result(name, folder, dataset, listed)]
     return [Result(name, folder)]
+
+
+def _place(word: str) -> Path:
+    """A folder, or that of an experiment which is named as everywhere else: voc12/largefov, voc_largefov."""
+    folder = Path(word)
+    if folder.is_dir():
+        return folder
+    try:
+        known = full_name(word)
+        look_up(known)
+    except InputError:
+        raise InputError(
+            f"{folder}: no such folder; expected one of results (PNG) or of an experiment, or an experiment's name"
+        ) from None
+    folder = Path(experiment_folder(known))
+    if not folder.is_dir():
+        raise InputError(f"'{word}': there is no folder {folder}; run `deeplab all {word}` first")
+    return folder
 
 
 def _of_experiment(folder: Path, name: str, alone: bool) -> list[Result]:
@@ -107,7 +126,7 @@ def _with_names(results: Sequence[Result]) -> list[Result]:
     parts = [result.folder.resolve().parts for result in results]
     names = [part[-1] for part in parts]
     for count in range(1, max(map(len, parts)) + 1):
-        names = ["/".join(part[-count:]) for part in parts]
+        names = [str(Path(*part[-count:])) for part in parts]
         if len(set(names)) == len(names):
             break
     return [replace(r, name=r.name or name) for r, name in zip(results, names, strict=True)]
@@ -194,7 +213,7 @@ def compare(
     if trimap and pictures[0] and pictures[1]:
         files |= {"trimap.csv": score_files.trimap_csv(curves), "trimap.png": pictures[0], "trimap.svg": pictures[1]}
     with locked_folder(output, f"another comparison is being written into {output}"):
-        write_files(output, files)
+        write_files(output, files, BAND_FILES)
     text = comparison_text(compared)
     return f"{text}\n{score_files.trimap_table(curves, trimap)}\n" if trimap else text
 

@@ -139,4 +139,6 @@ def _training(name: str) -> str:
 
 
 def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+    """A row of a table in Markdown; a cell is one line, and has no bar of its own."""
+    words = (" ".join(cell.split()).replace("|", "\\|") for cell in cells)
+    return f"| {' | '.join(words)} |"
