@@ -66,9 +66,10 @@ def find_results(words: Sequence[str]) -> list[Result]:
 
 def _of_word(word: str, alone: bool) -> list[Result]:
     name, sign, path = word.partition("=") if not os.path.exists(word) else ("", "", word)
-    folder = _place(path if sign else word)
+    name, path = (name, path) if sign else ("", word)
+    folder, known = _place(path)
     if (folder / _EVALUATION).is_file():
-        return _of_experiment(folder, name, alone)
+        return _of_experiment(folder, name or known, alone)
     if (folder / "stages").is_dir():
         raise InputError(f"{folder}: an experiment that was not evaluated; run the stage evaluate first")
     experiment = folder.resolve().parent.parent
@@ -78,11 +79,11 @@ def _of_word(word: str, alone: bool) -> list[Result]:
     return [Result(name, folder)]
 
 
-def _place(word: str) -> Path:
-    """A folder, or that of an experiment which is named as everywhere else: voc12/largefov, voc_largefov."""
+def _place(word: str) -> tuple[Path, str]:
+    """A folder; or that of the experiment `<data set>/<model>`, or voc_largefov, and its name."""
     folder = Path(word)
     if folder.is_dir():
-        return folder
+        return folder, ""
     try:
         known = full_name(word)
         look_up(known)
@@ -93,7 +94,7 @@ def _place(word: str) -> Path:
     folder = Path(experiment_folder(known))
     if not folder.is_dir():
         raise InputError(f"'{word}': there is no folder {folder}; run `deeplab all {word}` first")
-    return folder
+    return folder, known
 
 
 def _of_experiment(folder: Path, name: str, alone: bool) -> list[Result]:
