@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from deeplab_caffe.errors import InputError
+from deeplab_caffe.locks import locked_folder
 from deeplab_caffe.nets import (
     Result,
     append_results,
@@ -112,6 +113,15 @@ def test_results_are_appended_and_read_back(tmp_path):
     append_results([full], path)
     assert read_results(path) == [RESULT, full]
     assert path.read_text(encoding="utf-8").startswith(before) and before.startswith("#")
+
+
+def test_two_at_once_lose_nothing(tmp_path):
+    path = tmp_path / "results.toml"
+    append_results([RESULT], path)
+    with locked_folder(tmp_path, "busy"), pytest.raises(InputError, match="results are being added to .*results.toml"):
+        append_results([RESULT], path)
+    append_results([RESULT], path)
+    assert read_results(path) == [RESULT, RESULT] and [file.name for file in tmp_path.iterdir()] == ["results.toml"]
 
 
 @pytest.mark.parametrize(

@@ -163,16 +163,24 @@ def passes(experiment: Experiment, split: str) -> dict[str, Any]:
     path = experiment.result(split) / DONE
     record = read_json(path)
     if path.stat().st_mtime_ns > experiment.evaluation.stat().st_mtime_ns:
-        raise InputError(f"{experiment.evaluation}: older than the results in {path.parent}; run the stage evaluate again")
+        older = f"{experiment.evaluation}: older than the results in {path.parent}"
+        raise InputError(f"{older}; run the stage evaluate again")
     match = _TESTED.fullmatch(str(record.get("protocol") or "scale 1"))
     if match is None:
         raise InputError(f"{path}: damaged; run the stage test again, with --force")
     with reading(path, damaged="damaged; run the stage test again, with --force"):
         scales = tuple(float(scale) for scale in match["scales"].split(","))
-    given = [f"weights {Path(str(record['weights'])).name}"] if record.get("stage") == "" else []
-    given += ["weights of training stage 2"] if record.get("stage") == "2" and not experiment.is_for_server(split) else []
+        given = _other_weights(experiment, split, record)
     rest = [f"tested in {match['rest'].removeprefix('; ')}"] if match["rest"] else []
     return {"scales": () if scales == (1,) else scales, "flip": bool(match["flip"]), "note": "; ".join(rest + given)}
+
+
+def _other_weights(experiment: Experiment, split: str, record: dict[str, Any]) -> list[str]:
+    """A remark if the weights are not those that training leaves for this list."""
+    stage = record.get("stage")
+    if stage == "":
+        return [f"weights {Path(str(record['weights'])).name}"]
+    return ["weights of training stage 2"] if stage == "2" and not experiment.is_for_server(split) else []
 
 
 # -- what it was run on and with

@@ -20,7 +20,6 @@ from ..locks import locked_folder
 from ..spelling import did_you_mean
 from .scoring import Truth, read_indices
 
-
 #: files that are there only with a trimap
 BAND_FILES = ("trimap.csv", "trimap.png", "trimap.svg")
 

@@ -177,7 +177,11 @@ def count_folder(
 ) -> Counts:
     """Count the results <id>.png of an experiment's folder against the ground truth of a list of the data set."""
     truth = ground_truth(dataset, str(dataset.list_path(list_name)))
-    return count_results(truth, find_files(folder, truth.entries, "results"), trimap, what)
+    try:
+        results = find_files(folder, truth.entries, "results")
+    except InputError as error:
+        raise InputError(f"{error}; run the stage that writes them again, with --force") from None
+    return count_results(truth, results, trimap, what)
 
 
 def read_indices(path: Path, dataset: Dataset) -> Label:
