@@ -27,7 +27,7 @@ How to read it:
 - A model that starts from another model needs that one first: [below](#models-that-start-from-others). All others
   start from published weights, as [models](models.md) says.
 - Scores on test lists come from the servers of VOC and Cityscapes: `--test-set test` makes the labels to submit, with
-  the weights of stage 2 where there is one.
+  the weights of stage 2 where there is one; `deeplab submit` packs them, with `--without-crf` for a row without it.
 - "OS" is the output stride of the test net where it is not that of training, "MS" a test at several scales.
 - A number that stands in two tables, or in two papers, is a row in each.
 - "counted": the number of parameters is that of the net that is written here; tests hold it.
