@@ -90,7 +90,8 @@ def _submit_experiment(arguments: argparse.Namespace, server: Server) -> None:
     file = description_file(arguments.data) if arguments.data else file or description_file(server.dataset)
     dataset = described(folder, file, server.classes)
     number = f"_comp{_competition(arguments)}" if server.competitions else ""
-    output = arguments.output or str(folder / "submission" / f"{arguments.server}{number}{server.suffix}")
+    other = "" if arguments.list == "test" else f"_{Path(arguments.list).stem}"
+    output = arguments.output or str(folder / "submission" / f"{arguments.server}{number}{other}{server.suffix}")
     half = arguments.half_resolution or _is_half(dataset)
     with undisturbed(folder):
         found = results_on(folder, arguments.list, not arguments.without_crf)
