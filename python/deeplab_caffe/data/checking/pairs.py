@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
+from ...formats.encoded_images import decode_image
 from ...reading import reading
 from .. import indexed_png
 from ..dataset import Dataset
@@ -150,8 +151,7 @@ def _look_at_image(seen: Seen, dataset: Dataset, path: str, pixels: bool) -> Non
 def _of_pixels(path: str) -> list[Fault]:
     """How the pixels of an image, as OpenCV decodes them, are unusual."""
     with reading(path, "the image", "cannot read the image"):
-        data = np.fromfile(path, np.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+        image = decode_image(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     if image is None:
         raise InputError(f"{path}: cannot read the image: OpenCV does not support its format, or it is damaged")
     found = {
