@@ -66,7 +66,7 @@ def _write_labels(names: list[str], root: Path, folder: Path, progress: bool) ->
     def label_of(name: str) -> Label:
         source = annotations / f"{name}.mat"
         label = read_context_label(source, table)
-        voc2010.check_size(label, source, root, name)
+        voc2010.check_size(label, source, voc2010.image_of(root, name))
         return label
 
     targets = {name: _label(root, name) for name in voc2010.annotated(names, annotations)}

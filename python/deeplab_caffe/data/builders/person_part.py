@@ -120,7 +120,7 @@ def _write_labels(names: list[str], without: set[str], folder: Path, progress: b
         if label is None:
             without.add(name)
         else:
-            voc2010.check_size(label, source, root, name)
+            voc2010.check_size(label, source, voc2010.image_of(root, name))
         return label
 
     targets = {name: _label(root, name) for name in voc2010.annotated(names, annotations)}
@@ -224,7 +224,7 @@ def _build_from_authors(request: Request) -> Built:
         source = _authors_label(folder, name)
         label = read_label(source)
         check_labels(label, len(MERGED) + 1, 255, source)
-        voc2010.check_size(label, source, root, name)
+        voc2010.check_size(label, source, voc2010.image_of(root, name))
         return label
 
     targets = {name: _copied_label(folder, name) for names in ids.values() for name in names}

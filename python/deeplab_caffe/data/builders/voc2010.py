@@ -64,9 +64,8 @@ def image_of(root: Path, name: str) -> Path:
     return root / "JPEGImages" / f"{name}.jpg"
 
 
-def check_size(label: Label, source: Path, root: Path, name: str) -> None:
+def check_size(label: Label, source: Path, image: Path) -> None:
     """Raise InputError if a label (H, W) has another size than its image; names both."""
-    image = image_of(root, name)
     height, width, _ = image_header(image, with_orientation=False)
     if label.shape != (height, width):
         sizes = f"{label.shape[1]}x{label.shape[0]} pixels, but its image {image} has {width}x{height}"

@@ -11,7 +11,8 @@ from ...arrays import Label
 from ...errors import InputError
 from ...files import cpus, replacing
 from ...progress import tracked
-from ...reading import read_text
+from ...reading import read_bytes, read_text
+from ...temporary_files import remove_dead_leftovers
 from ..labels import write_label
 from ..lists import ListEntry, list_bytes, list_id
 
@@ -44,6 +45,8 @@ def write_labels(
         InputError: what `label_of` raises.
     """
     todo = {image: path for image, path in targets.items() if not path.is_file()}
+    for folder in {path.parent for path in todo.values()}:
+        remove_dead_leftovers(folder)
 
     def make(image: T) -> int:
         label = label_of(image)
@@ -106,4 +109,4 @@ def count_lines(root: Path, names: Iterable[str]) -> dict[str, int]:
 
 
 def _lines(path: Path) -> int:
-    return len(read_text(path, "the list").splitlines()) if path.is_file() else 0
+    return read_bytes(path, "the list").count(b"\n") if path.is_file() else 0
