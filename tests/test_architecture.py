@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from deeplab_caffe.cli.command_table import COMMANDS
+from deeplab_caffe.data.builders import BUILDERS
 from deeplab_caffe.nets import full_name
 
 ROOT = Path(__file__).parent.parent
@@ -154,7 +155,7 @@ def test_readme_lists_the_layers_that_there_are() -> None:
 
 def test_readme_names_targets_that_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z_]+)(?:\.%)?:", makefile, re.MULTILINE))
+    targets = {*re.findall(r"^([a-z_]+)(?:\.%)?:", makefile, re.MULTILINE), *(f"{name}_data" for name in BUILDERS)}
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     named = {name.split(".")[0] for name in re.findall(r"make ([a-z0-9_]+(?:\.[a-z0-9]+)?)", readme)}
     assert named

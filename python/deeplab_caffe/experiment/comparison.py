@@ -13,7 +13,6 @@ import numpy as np
 from ..data import Dataset, list_ids, read_dataset, read_list
 from ..errors import InputError
 from ..evaluation import Trimap, score_files, trimap_curves
-from ..evaluation.compare_page import Comparison, Section, Shown, comparison_page
 from ..evaluation.comparison import (
     Compared,
     comparison_images_csv,
@@ -22,6 +21,7 @@ from ..evaluation.comparison import (
     image_ious,
     lowest,
 )
+from ..evaluation.comparison_page import Comparison, Section, Shown, comparison_page
 from ..locks import locked_folder
 from .results import read_json
 from .score_outputs import Images, write_files
