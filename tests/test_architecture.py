@@ -37,6 +37,7 @@ GROUND = (
     "spelling",
     "tables",
     "temporary_files",
+    "words",
 )
 
 #: what rooms may not import although it lies on a lower floor

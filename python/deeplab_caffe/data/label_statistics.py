@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..words import some_of
 from .cityscapes import wrong_kind
 from .labels import Label
 
@@ -80,8 +81,7 @@ class LabelCounts:
 
     def names(self, values: Sequence[int]) -> str:
         """At most ten values with their names."""
-        more = f" and {len(values) - 10} more" if len(values) > 10 else ""
-        return ", ".join(map(self.name, values[:10])) + more
+        return some_of([*map(self.name, values)], 10)
 
 
 class Findings(NamedTuple):

@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..files import replacing
 from ..formats.encoded_images import check_png, decode_image
 from ..reading import reading
+from ..words import some_of
 from . import indexed_png
 
 _PNG_COLOUR_NAMES = {2: "an RGB PNG", 4: "a grey PNG with alpha", 6: "an RGB PNG with alpha"}
@@ -99,11 +100,10 @@ def invalid_values(
     bad = sorted(v for v in counts if not 0 <= v < num_classes and v != ignore_label)
     if not bad:
         return None
-    shown = ", ".join(map(str, bad[:8])) + (f" and {len(bad) - 8} more" if len(bad) > 8 else "")
     return (
-        f"{os.fspath(path)}: label value{'s' if len(bad) > 1 else ''} {shown} in {sum(counts[v] for v in bad)} of "
-        f"{sum(counts.values())} pixels; expected 0..{num_classes - 1} or the ignore label "
-        f"({'none set' if ignore_label is None else ignore_label}). "
+        f"{os.fspath(path)}: label value{'s' if len(bad) > 1 else ''} {some_of(bad, 8)} in "
+        f"{sum(counts[v] for v in bad)} of {sum(counts.values())} pixels; expected 0..{num_classes - 1} or the ignore "
+        f"label ({'none set' if ignore_label is None else ignore_label}). "
         + _likely_cause(bad, {*counts, *others}, num_classes, ignore_label)
     )
 

@@ -15,6 +15,7 @@ from . import figures, pages
 from .comparison import Compared, Difference, interval_text
 from .figures import Rgb
 from .score_figures import difference_chart
+from .score_text import percent
 
 #: pictures are made to fit into so many pixels, so that the page stays small
 _WIDTH, _HEIGHT = 360, 300
@@ -117,7 +118,8 @@ def _rows(compared: Compared, palette: Rgb) -> list[dict[str, Any]]:
         values = [s.mean_iou if place < 0 else s.per_class_iou[place] for s in scores]
         changes = [_change(difference, place) for difference in compared.differences]
         colour = None if place < 0 else pages.colour(palette[place])
-        rows.append({"name": name, "colour": colour, "cells": list(map(_percent, values)), "changes": changes})
+        cells = [percent(value, missing="–") for value in values]
+        rows.append({"name": name, "colour": colour, "cells": cells, "changes": changes})
     return rows
 
 
@@ -125,11 +127,7 @@ def _change(difference: Difference, place: int) -> dict[str, str]:
     value = difference.of(place)
     direction = ("up" if value > 0 else "down") if difference.is_clear(place) else ""
     interval = interval_text(difference.interval(place))
-    return {"value": _percent(value, "+"), "interval": interval, "direction": direction}
-
-
-def _percent(value: float, sign: str = "") -> str:
-    return "–" if np.isnan(value) else f"{100 * value:{sign}.2f}"
+    return {"value": percent(value, "+", "–"), "interval": interval, "direction": direction}
 
 
 # -- pictures

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..files import replacing, write_text
+from ..files import write_bytes, write_text
 from ..reading import read_bytes
 from . import figures, pages
 from .confusion import MEAN_IOU_RULE, Scores, differing_classes
@@ -124,8 +124,7 @@ def write_report(report: Report, path: str | os.PathLike[str]) -> list[Path]:
     for name in {*_PICTURES} - pictures.keys():
         (path.parent / f"{name}.png").unlink(missing_ok=True)
     for name, content in pictures.items():
-        with replacing(path.parent / f"{name}.png") as temporary:
-            temporary.write_bytes(content)
+        write_bytes(path.parent / f"{name}.png", content)
     write_text(path, page)
     return [path, *(path.parent / f"{name}.png" for name in pictures)]
 

@@ -23,6 +23,7 @@ from ..evaluation.comparison import (
 )
 from ..evaluation.comparison_page import Comparison, Section, Shown, comparison_page
 from ..locks import locked_folder
+from ..words import for_people
 from .results import read_json
 from .score_outputs import Images, write_files
 from .scoring import Truth, count_results, find_files, read_indices
@@ -238,7 +239,7 @@ def _shown(truth: Truth, files: Sequence[Sequence[Path]], images: Images, place:
     label = read_indices(truth.labels[place], truth.dataset)
     height, width = label.shape
     return Shown(
-        truth.ids[place].encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
+        for_people(truth.ids[place]),
         scores,
         images.read(place, (height, width)),
         label,

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ...words import some_of
 from ..labels import write_grey_label
 from .cityscapes_labels import LabelFiles, check_ids, check_train_ids, train_ids_of
 from .halves import build_half
@@ -178,8 +179,7 @@ def _files(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
 def _name_difference(split: str, some: Iterable[str], others: Iterable[str], what: str, lacks: str) -> None:
     alone = sorted({*some} - {*others})
     if alone:
-        more = f" and {len(alone) - 3} more" if len(alone) > 3 else ""
-        shown = ", ".join(alone[:3]) + more
+        shown = some_of(alone, 3)
         print(f"warning: {split}: {len(alone)} {what}s without {lacks} are left out: {shown}", file=sys.stderr)
 
 

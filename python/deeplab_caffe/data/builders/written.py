@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from ...arrays import Label
 from ...errors import InputError
-from ...files import cpus, replacing
+from ...files import cpus, write_bytes
 from ...progress import tracked
 from ...reading import read_text
 from ..labels import write_label
@@ -81,8 +81,7 @@ def _write_if_new(path: Path, content: bytes) -> int:
     """Write a file, unless it has this content already; returns 1 if it was written, otherwise 0."""
     if path.is_file() and path.read_bytes() == content:
         return 0
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
+    write_bytes(path, content)
     return 1
 
 

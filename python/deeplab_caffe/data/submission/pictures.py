@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ...arrays import Label, Palette, Size
+from ...words import some_of
 from .. import indexed_png
 from .servers import COLOUR_NAMES
 
@@ -81,8 +82,7 @@ def _value_faults(values: np.ndarray, wanted: Wanted) -> Iterator[tuple[str, str
     bad = [int(v) for v in values if v not in wanted.values]
     if bad:
         low, high = min(wanted.values), max(wanted.values)
-        shown = ", ".join(map(str, bad[:5])) + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
-        yield "values out of range", f": {shown}; expected {low}..{high}"
+        yield "values out of range", f": {some_of(bad)}; expected {low}..{high}"
 
 
 def _palette_faults(values: np.ndarray, palette: Palette | None, wanted: Wanted) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ import numpy as np
 from ...errors import InputError
 from ...evaluation import Counts, Scores, Trimap, score_files, trimap_curves
 from ...evaluation.trimap import BandScore
-from ...files import replacing, write_text
+from ...files import write_bytes, write_text
 from ...reading import reading
 from ..fingerprints import file_states
 from ..folder import Experiment
@@ -92,8 +92,7 @@ def _write_curves(experiment: Experiment, trimap: Trimap, counts: dict[str, Coun
     """trimap.png and trimap.svg beside the evaluation: the curves before and after the CRF."""
     pictures = trimap_curves({WHEN[when]: each.band_scores() for when, each in counts.items()}, trimap.note())
     for suffix, content in zip((".png", ".svg"), pictures, strict=True):
-        with replacing(experiment.evaluation.with_name(f"trimap{suffix}")) as temporary:
-            temporary.write_bytes(content)
+        write_bytes(experiment.evaluation.with_name(f"trimap{suffix}"), content)
 
 
 def show_scores(experiment: Experiment) -> None:
