@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..arrays import Size
 from ..errors import InputError
 from ..files import cpus
 from ..formats.encoded_images import decode_image
@@ -66,6 +67,10 @@ class ImageHeader(NamedTuple):
     height: int
     width: int
     orientation: int
+
+    def size(self, upright: bool = False) -> Size:
+        """(height, width), after turning the image as its EXIF data says if `upright`."""
+        return (self.width, self.height) if upright and self.orientation >= 5 else (self.height, self.width)
 
 
 def image_header(path: str | os.PathLike[str], with_orientation: bool = True) -> ImageHeader:
@@ -127,14 +132,12 @@ def _turned(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(pixels[::rows, ::columns])
 
 
-def image_size(path: str | os.PathLike[str], upright: bool = False) -> tuple[int, int]:
+def image_size(path: str | os.PathLike[str], upright: bool = False) -> Size:
     """(height, width) in pixels of an image file, from its header; raises InputError if it cannot be read.
 
     upright: after turning it as its EXIF data says.
     """
-    header = image_header(path, with_orientation=upright)
-    turned = upright and header.orientation >= 5
-    return (header.width, header.height) if turned else (header.height, header.width)
+    return image_header(path, with_orientation=upright).size(upright)
 
 
 def find_images(folder: str | os.PathLike[str]) -> dict[str, Path]:

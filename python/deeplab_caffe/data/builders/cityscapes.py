@@ -5,7 +5,6 @@ The archives need a registration, so nothing is downloaded.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,9 +14,9 @@ from ...words import some_of
 from ..labels import write_grey_label
 from .cityscapes_labels import LabelFiles, check_ids, check_train_ids, train_ids_of
 from .halves import build_half
-from .pieces import Need, Piece, obtain, size_of
+from .pieces import Need, Piece, find, obtain, size_of
 from .request import Builder, Built, Option, Request
-from .written import count_lines, write_labels, write_lists
+from .written import count_lines, word_of, write_labels, write_lists
 
 _PAGE = "https://www.cityscapes-dataset.com/downloads (after registering)"
 _IMAGE = "_leftImg8bit.png"
@@ -132,19 +131,13 @@ def _need(folder: Path, piece: Piece) -> Need:
 def _obtain_coarse(request: Request, root: Path) -> int:
     """Unpack the images with coarse labels if all of them are there; else say what to put where."""
     needs = _needs(root, _COARSE)
-    absent = [need.piece for need in needs if need.missing() and not _lies(need.piece, request)]
+    absent = [need.piece for need in needs if need.missing() and not find(need.piece, request)]
     if not absent:
         return obtain(request, *needs)
     names = " and ".join(f"{piece.name} ({size_of(piece)})" for piece in absent)
     lists = ", ".join(name for name, parts in _LISTS.items() if "train_extra" in parts)
     print(f"note: {lists} (coarse labels) are not written: they need {names} of {_PAGE}, in {root}", file=sys.stderr)
     return 0
-
-
-def _lies(piece: Piece, request: Request) -> bool:
-    source = request.source_folder
-    places = [request.folder / piece.local, *([source / piece.local, source / piece.name] if source else [])]
-    return any(place.is_file() for place in places)
 
 
 # -- images and labels
@@ -192,9 +185,4 @@ def _write_train_ids(root: Path, labels: Sequence[LabelFiles], request: Request)
 
 
 def _words(root: Path, item: _Item) -> tuple[str, str | None]:
-    return _word(root, item.image), _word(root, item.label.train_ids) if item.label else None
-
-
-def _word(root: Path, path: Path) -> str:
-    """The word of a list for a file: with what leads out of the root if it lies elsewhere."""
-    return "/" + Path(os.path.relpath(path, root)).as_posix()
+    return word_of(root, item.image), word_of(root, item.label.train_ids) if item.label else None

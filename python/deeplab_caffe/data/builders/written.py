@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,7 @@ from ...errors import InputError
 from ...files import cpus, write_bytes
 from ...progress import tracked
 from ...reading import read_text
+from ..images import image_size
 from ..labels import write_label
 from ..lists import ListEntry, list_bytes, list_id
 
@@ -83,6 +85,21 @@ def _write_if_new(path: Path, content: bytes) -> int:
         return 0
     write_bytes(path, content)
     return 1
+
+
+def word_of(root: Path, path: Path) -> str:
+    """The word of a list for a file: with what leads out of the root if it lies elsewhere."""
+    return "/" + Path(os.path.relpath(path, root)).as_posix()
+
+
+def check_size(label: Label, source: Path, image: Path) -> None:
+    """Raise InputError if a label (H, W), made of the file `source`, has another size than its image; names both."""
+    height, width = image_size(image)
+    if label.shape != (height, width):
+        raise InputError(
+            f"{source}: the label has {label.shape[1]}×{label.shape[0]} pixels, but its image {image} has "
+            f"{width}×{height}; both must have the same size"
+        )
 
 
 def read_names(path: Path) -> list[str]:

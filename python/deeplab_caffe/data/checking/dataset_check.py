@@ -19,7 +19,7 @@ from ..label_statistics import LabelCounts, check_class_count, examine
 from ..list_advice import advice, advice_for_word
 from ..lists import ListEntry, read_words
 from .findings import Finding, Findings
-from .pairs import Seen, image_size, look, value_fault
+from .pairs import Seen, look, value_fault
 
 #: files that threads may have read ahead of the one that is looked at
 _AHEAD = 256
@@ -64,7 +64,7 @@ class ListCheck:
 
     def sizes(self, upright: bool) -> list[tuple[int, int]]:
         """(height, width) of each image whose header could be read."""
-        return [image_size(line.seen.header, upright) for line in self.lines if line.seen.header]
+        return [line.seen.header.size(upright) for line in self.lines if line.seen.header]
 
 
 @dataclass
