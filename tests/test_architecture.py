@@ -37,6 +37,7 @@ GROUND = (
     "spelling",
     "tables",
     "temporary_files",
+    "threads",
     "words",
 )
 

@@ -7,7 +7,6 @@ import os
 import re
 import struct
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,9 +17,9 @@ from PIL import Image
 
 from ..arrays import Size
 from ..errors import InputError
-from ..files import cpus
 from ..formats.encoded_images import decode_image
 from ..reading import reading
+from ..threads import mapped
 from .indexed_png import SIGNATURE
 from .mapped_arrays import map_values, open_npy
 
@@ -170,8 +169,7 @@ def not_upright(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
         return False
 
     listed = list(paths)
-    with ThreadPoolExecutor(min(8, cpus())) as pool:
-        return [os.fspath(path) for path, turned in zip(listed, pool.map(is_turned, listed), strict=True) if turned]
+    return [os.fspath(path) for path, turned in zip(listed, mapped(is_turned, listed), strict=True) if turned]
 
 
 def open_image(path: str | os.PathLike[str], upright: bool = False) -> NDArray[Any]:

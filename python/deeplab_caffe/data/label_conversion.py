@@ -8,15 +8,15 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError
-from ..files import cpus, put, temporary_folder
+from ..files import put, temporary_folder
 from ..progress import tracked
+from ..threads import mapped
 from .cityscapes import TRAIN_IDS
 from .label_statistics import value_counts, values_of
 from .labels import Label, read_label, write_grey_label
@@ -139,9 +139,8 @@ def convert_folder(
             write_grey_label(finished / path.relative_to(folder), read(path, own))
             return own
 
-        with ThreadPoolExecutor(cpus()) as pool:
-            for own in tracked(pool.map(convert, paths), "labels", len(paths), unit="label"):
-                tally.merge(own)
+        for own in tracked(mapped(convert, paths), "labels", len(paths), unit="label"):
+            tally.merge(own)
         check(tally)
         for path in paths:
             target = output / path.relative_to(folder)

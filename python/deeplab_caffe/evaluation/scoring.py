@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -13,8 +12,8 @@ from numpy.typing import NDArray
 
 from ..arrays import Label
 from ..errors import InputError
-from ..files import cpus
 from ..progress import tracked
+from ..threads import mapped
 from ..words import some_lines, some_of
 from .bootstrap import pixel_counts
 from .confusion import Matrix, Scores, class_ious, confusion_matrices, mean_iou
@@ -120,14 +119,13 @@ def count_pairs(
 
     total = np.zeros((bands + 1, num_classes, num_classes), np.int64)
     images, sizes, problems = [], [], []
-    with ThreadPoolExecutor(cpus()) as pool:
-        for counted in tracked(pool.map(count, pairs), what, len(pairs)):
-            if isinstance(counted, str):
-                problems.append(counted)
-                continue
-            total += counted[0]
-            images.append(pixel_counts(counted[0].sum(0)[None])[0])
-            sizes.append(counted[1])
+    for counted in tracked(mapped(count, pairs), what, len(pairs)):
+        if isinstance(counted, str):
+            problems.append(counted)
+            continue
+        total += counted[0]
+        images.append(pixel_counts(counted[0].sum(0)[None])[0])
+        sizes.append(counted[1])
     refuse(problems, len(pairs), "images cannot be scored")
     if trimap:
         _check_band(trimap, total, ignore_label)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -14,8 +13,8 @@ from numpy.typing import NDArray
 
 from ...arrays import Label
 from ...errors import InputError
-from ...files import cpus
 from ...progress import tracked
+from ...threads import mapped
 from ..cityscapes import CLASSES, IDS, IGNORED, TRAIN_IDS, wrong_kind
 from ..label_conversion import value_table
 from ..label_statistics import value_counts
@@ -85,9 +84,8 @@ def check_train_ids(labels: Sequence[LabelFiles], root: Path, progress: bool = T
     new = [files for files in labels if files.train_ids.stat().st_ctime >= since]
     if not new:
         return
-    with ThreadPoolExecutor(max(2, cpus())) as pool:
-        counts = pool.map(_checked, new)
-        pixels = sum(tracked(counts, "existing train ids", len(new)) if progress else counts)
+    counts = mapped(_checked, new)
+    pixels = sum(tracked(counts, "existing train ids", len(new)) if progress else counts)
     _refuse(
         CLASSES, np.asarray(pixels), [files.train_ids for files in new], "remove them and run the same command again"
     )

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ...arrays import Label
 from ...errors import InputError
-from ...files import cpus, write_bytes
+from ...files import write_bytes
 from ...progress import tracked
 from ...reading import read_text
+from ...threads import mapped
 from ..images import image_size
 from ..labels import write_label
 from ..lists import ListEntry, list_bytes, list_id
@@ -53,9 +53,8 @@ def write_labels(
             write(todo[image], label)
         return int(label is not None)
 
-    with ThreadPoolExecutor(max(2, cpus())) as pool:
-        made = pool.map(make, todo)
-        return sum(tracked(made, title, len(todo)) if progress and todo else made)
+    made = mapped(make, todo)
+    return sum(tracked(made, title, len(todo)) if progress and todo else made)
 
 
 def write_lists(root: Path, name: str, entries: Iterable[tuple[str, str | None]], with_ids: bool = True) -> int:

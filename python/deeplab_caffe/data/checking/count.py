@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ...files import cpus
 from ...progress import tracked
+from ...threads import mapped
 from ..dataset import Dataset
 from ..label_statistics import LabelCounts, value_counts
 from ..labels import read_label
@@ -30,6 +28,5 @@ def count_labels(dataset: Dataset, name: str) -> LabelCounts:
         except InputError as error:
             raise InputError(f"{dataset.lists[name]}:{entry.line}: {error}") from None
 
-    with ThreadPoolExecutor(cpus()) as pool:
-        counted = list(tracked(pool.map(count, entries), f"labels of {name}", len(entries), unit="label"))
+    counted = list(tracked(mapped(count, entries), f"labels of {name}", len(entries), unit="label"))
     return LabelCounts(dataset.where(name), np.stack(counted), dataset.classes, dataset.ignore_label)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from ...errors import InputError
-from ...files import cpus
 from ...progress import tracked
+from ...threads import mapped
 from ..dataset import Dataset
 from ..image_statistics import crop_for
 from ..label_statistics import LabelCounts, check_class_count, examine
@@ -20,9 +19,6 @@ from ..list_advice import advice, advice_for_word
 from ..lists import ListEntry, read_words
 from .findings import Finding, Findings
 from .pairs import Seen, look, value_fault
-
-#: files that threads may have read ahead of the one that is looked at
-_AHEAD = 256
 
 
 class Line(NamedTuple):
@@ -147,17 +143,9 @@ def _entries(check: DatasetCheck, name: str) -> list[ListEntry]:
 
 
 def _looks(dataset: Dataset, entries: Sequence[ListEntry]) -> Iterator[Seen]:
-    """What each line's files hold, in order; threads read, but not far ahead, so that memory stays bounded."""
-    with ThreadPoolExecutor(max(2, cpus())) as pool:
-        waiting = iter(entries)
-        ahead = [pool.submit(look, dataset, entry, True) for entry in islice(waiting, _AHEAD)]
-
-        def results() -> Iterator[Seen]:
-            while ahead:
-                yield ahead.pop(0).result()
-                ahead.extend(pool.submit(look, dataset, entry, True) for entry in islice(waiting, 1))
-
-        yield from tracked(results(), "images and labels", len(entries), unit="image")
+    """What each line's files hold, in order."""
+    seen = mapped(partial(look, dataset, pixels=True), entries)
+    return tracked(seen, "images and labels", len(entries))
 
 
 def _hint(kind: str, dataset: Dataset, entry: ListEntry) -> str:
