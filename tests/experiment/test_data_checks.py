@@ -64,7 +64,7 @@ def test_ids_of_cityscapes_are_refused_where_train_ids_are_wanted(tiny: Path, de
     assert deeplab("data") == 2
     message = capsys.readouterr().err
     assert "list 'train' (train.txt): the labels have Cityscapes' ids (*_labelIds.png) instead of its 19" in message
-    assert "deeplab convert-labels FOLDER -o NEW_FOLDER --cityscapes" in message
+    assert "deeplab dataset convert-labels FOLDER -o NEW_FOLDER --cityscapes" in message
 
 
 def test_classes_that_cannot_be_learned_are_warned_of(tiny: Path, deeplab: Run, capsys: Captured) -> None:

@@ -180,7 +180,7 @@ def in_three_channels(path: str) -> None:
         (lambda: in_colours("labels/i0.png"), r"labels/i0\.png: a colour image with the palette's colours"),
         (lambda: in_three_channels("a/i0.png"), r"a/i0\.png: a colour image whose three channels are equal"),
         (lambda: Path("id.txt").write_text("i1\ni1\n"), r"id\.txt:2: duplicate image name 'i1'"),
-        (lambda: Path("id.txt").unlink(), r"--list id\.txt: no such file, and no list of toy\.toml \(lists: val\)"),
+        (lambda: Path("id.txt").unlink(), r"'id\.txt': no such file, and no list of toy\.toml; known are:? val"),
     ],
 )
 def test_what_cannot_be_scored_is_named_and_nothing_is_written(
@@ -277,7 +277,7 @@ def test_compare_writes_a_page_that_needs_nothing_else(toy: Path, capsys: pytest
         (["a", "--list", "id.txt"], "a: one result; expected two or more"),
         (["a", "nowhere"], "nowhere: no such folder"),
         (["x=a", "x=b", "--list", "id.txt"], "two results are named 'x'"),
-        (["a", "b"], "missing --list FILE"),
+        (["a", "b"], "missing --list LIST"),
         (
             ["a", "b", "--list", "id.txt", "--labels", "labels", "--show", "99"],
             "--show: expected 0 to 50 images but got 99",

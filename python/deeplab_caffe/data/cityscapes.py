@@ -79,7 +79,7 @@ def wrong_kind(classes: Sequence[str], pixels: NDArray[np.integer[Any]], names: 
 
 _FOUND_IDS = (
     "the labels have Cityscapes' ids (*_labelIds.png) instead of its 19 train ids (*_labelTrainIds.png): {}. Convert "
-    "them: deeplab convert-labels FOLDER -o NEW_FOLDER --cityscapes"
+    "them: deeplab dataset convert-labels FOLDER -o NEW_FOLDER --cityscapes"
 )
 _FOUND_TRAIN_IDS = (
     "the labels have Cityscapes' 19 train ids (*_labelTrainIds.png) instead of its ids (*_labelIds.png): {}. Name the "

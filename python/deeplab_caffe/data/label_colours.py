@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..arrays import Label
 from ..errors import InputError
 from ..reading import read_bytes, reading
 from . import indexed_png
 from .dataset import Dataset
 from .label_conversion import Reader, Tally
-from .labels import Label, read_label
+from .labels import read_label
 
 Colour = tuple[int, int, int]
 _BLACK: Colour = (0, 0, 0)

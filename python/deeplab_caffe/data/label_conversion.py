@@ -13,16 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arrays import Label
 from ..errors import InputError
 from ..files import put, temporary_folder
 from ..progress import tracked
 from ..threads import mapped
-from .cityscapes import TRAIN_IDS
 from .label_statistics import value_counts, values_of
-from .labels import Label, read_label, write_grey_label
-
-#: id → train id of Cityscapes' 19 classes; all other ids are 255
-CITYSCAPES = TRAIN_IDS
+from .labels import read_label, write_grey_label
 
 _OTHER_SUFFIXES = (".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff")
 

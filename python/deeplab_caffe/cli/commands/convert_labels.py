@@ -70,14 +70,15 @@ def _convert_colours(arguments: argparse.Namespace, target: str) -> None:
 
 
 def _convert_values(arguments: argparse.Namespace, target: str) -> None:
-    from ...data.label_conversion import CITYSCAPES, by_value, convert_folder, value_table
+    from ...data.cityscapes import TRAIN_IDS
+    from ...data.label_conversion import by_value, convert_folder, value_table
 
     if arguments.ignore_colour or arguments.unmatched:
         raise InputError("--ignore-colour and --unmatched are about colours: name the data set too, with --dataset")
     stated, others = dict(map(_pair, arguments.map)), arguments.others
     changed = stated
     if arguments.cityscapes:
-        changed, others = {**CITYSCAPES, **stated}, 255
+        changed, others = {**TRAIN_IDS, **stated}, 255
     if others is not None and not 0 <= others <= 255:
         raise InputError(f"--others: expected 0..255 but got {others}")
     if abs(arguments.subtract) > 255:

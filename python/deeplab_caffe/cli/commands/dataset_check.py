@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o",
         "--output",
-        metavar="DIR",
+        metavar="FOLDER",
         help="write check.json, classes.csv, images.csv, findings.csv, classes.png, and class weights there",
     )
     parser.add_argument(

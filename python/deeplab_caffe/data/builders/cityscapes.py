@@ -67,7 +67,13 @@ _COARSE = {
     "gtCoarse/train_extra": _piece("gtCoarse.zip", 1_300_000_000, 24 * 10**9),
 }
 OPTIONS = (
-    Option("--labels-in", "folder for the labels of train ids; without it they lie beside the label ids", str, ""),
+    Option(
+        "--labels-in",
+        "folder for the labels of train ids; without it they lie beside the label ids",
+        str,
+        "",
+        metavar="FOLDER",
+    ),
 )
 
 

@@ -48,7 +48,13 @@ def options(min_pixels: int) -> tuple[Option, ...]:
         Option(
             "--year", "the release of 2014 or 2017 (by default what is there, else 2017)", str, "", ("2014", "2017")
         ),
-        Option("--min-pixels", f"train on images with more annotated pixels; 0: all ({min_pixels})", int, min_pixels),
+        Option(
+            "--min-pixels",
+            f"train on images with more annotated pixels; 0: all ({min_pixels})",
+            int,
+            min_pixels,
+            metavar="N",
+        ),
         Option(
             "--filter",
             "what has more than --min-pixels: all regions in total, the largest one, or every one (total)",
@@ -57,7 +63,11 @@ def options(min_pixels: int) -> tuple[Option, ...]:
             Pixels._fields,
         ),
         Option(
-            "--minival", "with --year 2014: minival's images, as JSON or one number a line (those of val2017)", str, ""
+            "--minival",
+            "with --year 2014: minival's images, as JSON or one number a line (those of val2017)",
+            str,
+            "",
+            metavar="FILE",
         ),
     )
 
