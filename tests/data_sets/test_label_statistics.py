@@ -12,8 +12,8 @@ from deeplab_caffe.data import check_labels, read_label, voc_palette, write_labe
 from deeplab_caffe.data.cityscapes import CLASSES as CITY_CLASSES
 from deeplab_caffe.data.cityscapes import IDS, TRAIN_IDS
 from deeplab_caffe.data.label_conversion import convert_labels, value_table
-from deeplab_caffe.data.label_statistics import LabelCounts, check_class_count, examine, histogram, value_counts
-from deeplab_caffe.data.labels import is_grey, write_grey_label
+from deeplab_caffe.data.label_statistics import LabelCounts, check_class_count, examine, histogram
+from deeplab_caffe.data.labels import is_grey, value_counts, write_grey_label
 from deeplab_caffe.errors import InputError
 
 CLASSES = ("ground", "red", "blue")

@@ -18,8 +18,7 @@ from ..errors import InputError
 from ..files import put, temporary_folder
 from ..progress import tracked
 from ..threads import mapped
-from .label_statistics import value_counts, values_of
-from .labels import read_label, write_grey_label
+from .labels import read_label, value_counts, values_of, write_grey_label
 
 _OTHER_SUFFIXES = (".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff")
 

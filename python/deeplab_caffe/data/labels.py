@@ -23,6 +23,22 @@ _PNG_COLOUR_NAMES = {2: "an RGB PNG", 4: "a grey PNG with alpha", 6: "an RGB PNG
 _ADVICE = {4: "Save its grey channel alone, as an 8-bit PNG, if that has the class indices"}
 _COLOURS = "It is probably a colour image of the labels: map its colours back to indices and save an 8-bit PNG"
 
+#: number of values that a label file can have
+VALUES = 256
+_EXACT = 2**24  # up to here float32, in which OpenCV counts, has every integer
+
+
+def value_counts(label: Label) -> NDArray[np.int64]:
+    """Pixels of each value, (256,), of a label (H, W) uint8."""
+    if label.size < _EXACT:
+        return cv2.calcHist([label.ravel()], [0], None, [VALUES], [0, VALUES]).ravel().astype(np.int64)
+    return np.bincount(label.ravel(), minlength=VALUES).astype(np.int64)
+
+
+def values_of(counts: NDArray[np.integer]) -> dict[int, int]:
+    """The values that occur, with their pixels, from the pixels (256,) of each value."""
+    return {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
+
 
 def read_label(path: str | os.PathLike[str]) -> Label:
     """Read a label file as class indices, (H, W) uint8.
@@ -110,8 +126,7 @@ def invalid_values(
 
 def _pixels_of_values(label: NDArray[np.integer[Any]]) -> dict[int, int]:
     if label.dtype == np.uint8:
-        counts = np.bincount(label.ravel(), minlength=256)
-        return {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
+        return values_of(value_counts(label))
     values, pixels = np.unique(label, return_counts=True)
     return dict(zip(values.tolist(), pixels.tolist(), strict=True))
 

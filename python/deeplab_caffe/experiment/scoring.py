@@ -12,7 +12,8 @@ import numpy as np
 from ..arrays import Label
 from ..data import Dataset, ListEntry, check_labels, list_ids, read_image, read_label, read_list
 from ..data.images import IMAGE_SUFFIXES
-from ..data.label_statistics import VALUES, LabelCounts, examine
+from ..data.label_statistics import LabelCounts, examine
+from ..data.labels import VALUES
 from ..errors import InputError
 from ..evaluation import Counts, Pair, Trimap, count_pairs, refuse
 from .results import unique_ids

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...data.label_statistics import LabelCounts, examine, value_counts
-from ...data.labels import check_labels, read_label
+from ...data.label_statistics import LabelCounts, examine
+from ...data.labels import check_labels, read_label, value_counts
 from ...errors import InputError
 from ...threads import mapped
 from .items import FileItem

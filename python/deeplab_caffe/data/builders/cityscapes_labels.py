@@ -17,8 +17,7 @@ from ...progress import tracked
 from ...threads import mapped
 from ..cityscapes import CLASSES, IDS, IGNORED, TRAIN_IDS, wrong_kind
 from ..label_conversion import value_table
-from ..label_statistics import value_counts
-from ..labels import check_labels, read_label
+from ..labels import check_labels, read_label, value_counts
 from .cityscapes_polygons import draw_polygons
 from .written import check_size
 

@@ -9,8 +9,8 @@ from ...errors import InputError
 from ...progress import tracked
 from ...threads import mapped
 from ..dataset import Dataset
-from ..label_statistics import LabelCounts, value_counts
-from ..labels import read_label
+from ..label_statistics import LabelCounts
+from ..labels import read_label, value_counts
 from ..lists import ListEntry
 
 

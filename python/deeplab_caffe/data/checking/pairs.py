@@ -16,8 +16,7 @@ from ...reading import reading
 from .. import indexed_png
 from ..dataset import Dataset
 from ..images import ImageHeader, check_complete, image_header, image_mode
-from ..label_statistics import value_counts, values_of
-from ..labels import invalid_values, read_label
+from ..labels import invalid_values, read_label, value_counts, values_of
 from ..lists import ListEntry
 
 _COLOURS = (2, 6)  # of a PNG's header: RGB, without and with alpha

@@ -16,6 +16,7 @@ from ...threads import mapped
 from ..archive_entries import Entry, Limits, read_entries
 from ..dataset import Dataset
 from ..images import image_size
+from ..labels import value_counts
 from ..lists import check_files, list_id, read_list
 from .faults import Faults
 from .pictures import PictureFaults, Wanted, look
@@ -151,7 +152,7 @@ class _Checker:
         for kind, text in faults:
             self.faults.add(kind, [name + text])
         if label is not None:
-            self._values |= np.bincount(label.ravel(), minlength=256) > 0
+            self._values |= value_counts(label) > 0
 
     def finish(self, competition: int | None) -> None:
         """Note what can only be told when all entries were seen."""

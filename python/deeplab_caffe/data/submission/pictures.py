@@ -12,6 +12,7 @@ from PIL import Image
 from ...arrays import Label, Palette, Size
 from ...words import some_of
 from .. import indexed_png
+from ..labels import value_counts
 from .servers import COLOUR_NAMES
 
 #: kind of a fault → text
@@ -50,7 +51,7 @@ def look(content: bytes, wanted: Wanted) -> tuple[Label | None, PictureFaults]:
         label, palette = _decoded(content)
     except Exception as error:  # Pillow raises almost anything on damaged bytes
         return None, [("damaged", f": {error}")]
-    values = np.flatnonzero(np.bincount(label.ravel(), minlength=256))
+    values = np.flatnonzero(value_counts(label))
     return label, [*_value_faults(values, wanted), *_palette_faults(values, palette, wanted)]
 
 
