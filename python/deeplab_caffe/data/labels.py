@@ -126,7 +126,7 @@ def invalid_values(
 
 def _pixels_of_values(label: NDArray[np.integer[Any]]) -> dict[int, int]:
     if label.dtype == np.uint8:
-        return values_of(value_counts(label))
+        return values_of(value_counts(np.asarray(label, np.uint8)))
     values, pixels = np.unique(label, return_counts=True)
     return dict(zip(values.tolist(), pixels.tolist(), strict=True))
 
