@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from deeplab_caffe.cli.command_table import COMMANDS
-from deeplab_caffe.data.builders import BUILDERS
 from deeplab_caffe.nets import full_name
 
 ROOT = Path(__file__).parent.parent
@@ -19,6 +18,7 @@ PACKAGE = ROOT / "python" / "deeplab_caffe"
 #: the floors of the house, from the top: rooms of one floor do not import each other, and import lower floors alone
 FLOORS = (
     ("cli",),
+    ("prediction",),
     ("experiment",),
     ("inference",),
     ("nets", "inspection", "porting", "engine"),
@@ -46,6 +46,7 @@ NOT = {
     # experiments run on whichever Caffe the engine is, through pycaffe's names alone
     "experiment": {"caffe"},
     "inference": {"caffe"},
+    "prediction": {"caffe"},
     "engine": {"data", "evaluation", "crf"},
     "crf": {"data", "evaluation"},
 }
@@ -129,7 +130,7 @@ def test_imports_run_one_way(module: str) -> None:
     rooms = {_room(name) for name in _imports(MODULES[module])} - {*GROUND, ""}
     room = _room(module)
     if room in (*GROUND, "", "__main__"):
-        assert rooms <= ({"engine"} if room == "" else set())
+        assert rooms <= ({"engine", "prediction"} if room == "" else set())
         return
     assert room in INNER or any(room in floor for floor in FLOORS), f"{room} has no place in docs/architecture.md yet"
     assert rooms <= _allowed(room) | {room}
@@ -157,7 +158,8 @@ def test_readme_lists_the_layers_that_there_are() -> None:
 
 def test_readme_names_targets_that_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = {*re.findall(r"^([a-z_]+)(?:\.%)?:", makefile, re.MULTILINE), *(f"{name}_data" for name in BUILDERS)}
+    targets = set(re.findall(r"^([a-z_]+)(?:\.%)?:", makefile, re.MULTILINE))
+    targets |= {f"{name}_data" for name in re.findall(r"^DATA_SETS.*?=(.*)$", makefile, re.MULTILINE)[0].split()}
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     named = {name.split(".")[0] for name in re.findall(r"make ([a-z0-9_]+(?:\.[a-z0-9]+)?)", readme)}
     assert named

@@ -56,13 +56,14 @@ def test_segment_photo(run) -> None:
     made = caffe.Net("deploy.prototxt", caffe.TEST)
     made.params["scores"][0].data[...] = np.array([[1, 0, 0], [0, 0, 1]], np.float32)[:, :, None, None] / 20
     made.save("weights.caffemodel")
-    shown = run("segment_photo", "deploy.prototxt", "weights.caffemodel", "photo.png", "-o", "labels.png")
+    net_and_weights = ["deploy.prototxt", "photo.png", "--weights", "weights.caffemodel"]
+    shown = run("segment_photo", *net_and_weights, "-o", "labels.png")
     assert "class 0: 50.0% of the pixels" in shown
     assert np.array_equal(read_label("labels.png"), label)
     assert cv2.imread("labels_overlay.png").shape == (40, 50, 3)
     Path("two.toml").write_text('name = "two"\nclasses = ["blue", "red"]\nmean = [0, 0, 0]\n')
-    words = ["photo.png", "-o", "named.png", "--dataset", "two.toml", "--scale", "0.1", "--no-crf"]
-    assert "red: 50.0% of the pixels" in run("segment_photo", "deploy.prototxt", "weights.caffemodel", *words)
+    words = ["-o", "named.png", "--dataset", "two.toml", "--no-crf"]
+    assert "red: 50.0% of the pixels" in run("segment_photo", *net_and_weights, *words)
 
 
 def test_crf_on_scores(run) -> None:

@@ -33,6 +33,12 @@ TINY = [
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that is the working directory, with tiny.toml beside images and lists of three classes."""
     monkeypatch.chdir(tmp_path)
+    make_tiny(tmp_path)
+    return tmp_path
+
+
+def make_tiny(tmp_path: Path) -> None:
+    """Write the tiny data set into a folder."""
     random = np.random.default_rng(0)
     for folder in ("images", "labels"):
         (tmp_path / folder).mkdir()
@@ -50,7 +56,6 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "tiny.toml").write_text(
         'name = "tiny"\nclasses = ["ground", "red", "blue"]\n[lists]\ntrain = "train.txt"\nval = "val.txt"\n'
     )
-    return tmp_path
 
 
 @pytest.fixture

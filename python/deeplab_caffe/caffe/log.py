@@ -216,6 +216,18 @@ def silent() -> Iterator[None]:
         _to_stderr, _files[:] = before
 
 
+@contextmanager
+def warnings_only() -> Iterator[None]:
+    """A context in which stderr gets warnings and errors alone."""
+    global _least_level
+    before = _least_level
+    _least_level = max(before, _INFO + 1)
+    try:
+        yield
+    finally:
+        _least_level = before
+
+
 def set_dialect(name: str) -> None:
     """Write the lines of one of DIALECTS."""
     global _dialect

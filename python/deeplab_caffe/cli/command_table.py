@@ -52,6 +52,9 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
         ("submit", "submit", "write or check the archive of results for a test server: voc12, cityscapes"),
         ("ledger", "ledger", "write the page of published numbers, how to reproduce each, and ours"),
     ],
+    "predictions": [
+        ("predict", "predict", "label images, folders and videos with a trained model: label maps and overlays"),
+    ],
     "CRF": [
         ("crf-search", "crf_search", "search CRF parameters for any score maps, on one machine or many"),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import fields
 from typing import Any
 
@@ -23,9 +23,11 @@ _METAVARS: dict[str, str | bool] = {
 }
 
 
-def add_arguments(parser: argparse._ActionsContainer) -> None:
-    """Add a flag for each setting; one that is not given leaves the setting at its default."""
+def add_arguments(parser: argparse._ActionsContainer, names: Collection[str] = tuple(_METAVARS)) -> None:
+    """Add a flag for each named setting; one that is not given leaves the setting at its default."""
     for setting in fields(Testing):
+        if setting.name not in names:
+            continue
         flag, text, metavar = f"--{setting.name}", setting.metadata["help"], _METAVARS[setting.name]
         if isinstance(metavar, str):
             parser.add_argument(flag, default=argparse.SUPPRESS, metavar=metavar, help=text)

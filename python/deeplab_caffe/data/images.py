@@ -57,7 +57,7 @@ def read_pixels(path: str | os.PathLike[str], colour: bool = True, upright: bool
     if image is None:
         raise InputError(f"{os.fspath(path)}: cannot read the image: damaged, or a format that OpenCV does not support")
     pixels = np.asarray(image, np.uint8)
-    return _turned(pixels, image_header(path).orientation) if upright else pixels
+    return turned(pixels, image_header(path).orientation) if upright else pixels
 
 
 class ImageHeader(NamedTuple):
@@ -124,7 +124,7 @@ def _exif_of_png(image: Image.Image) -> Image.Exif:
     return exif
 
 
-def _turned(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+def turned(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     """Pixels (H, W, …) as stored, turned upright: transposed for 5 to 8, then flipped."""
     pixels = pixels.swapaxes(0, 1) if orientation >= 5 else pixels
     rows, columns = (-1 if orientation in flipped else 1 for flipped in ((3, 4, 7, 8), (2, 3, 6, 7)))

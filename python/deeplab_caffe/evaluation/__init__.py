@@ -11,7 +11,7 @@ from .confusion import (
     differing_classes,
     mean_iou,
 )
-from .figures import bars, colour_labels, overlay, png, side_by_side
+from .figures import bars, colour_labels, overlay, png, side_by_side, with_legend
 from .galleries import ClassBeliefs, Gallery, attention_gallery, belief_gallery, edge_gallery
 from .report_page import Example, Report, examples_strip, write_report
 from .score_figures import confusion_picture, trimap_curves, trimap_picture
@@ -62,5 +62,6 @@ __all__ = [
     "side_by_side",
     "trimap_curves",
     "trimap_picture",
+    "with_legend",
     "write_report",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -72,28 +72,59 @@ def heat(values: NDArray[np.floating[Any]], low: float, high: float, colours: st
 
 
 def overlay(
-    image: Rgb, label: NDArray[np.integer[Any]], palette: Rgb, ignore_label: int | None = 255, strength: float = 0.55
+    image: Rgb,
+    label: NDArray[np.integer[Any]],
+    palette: Rgb,
+    ignore_label: int | None = 255,
+    strength: float = 0.55,
+    outline: int = 1,
+    unchanged: Collection[int] = (0,),
 ) -> Rgb:
-    """Blend label colours over an image, with white outlines; background (0) and ignored pixels are unchanged.
+    """Blend label colours over an image, with white outlines; background and ignored pixels are unchanged.
 
     Args:
         image: (H, W, 3) RGB.
         label: (H, W).
         palette: (K, 3) RGB.
         strength: weight of the label colours, 0..1.
+        outline: width of the outlines in pixels, on each side of a border; 0: none.
+        unchanged: the labels of pixels that are shown as they are.
 
     Raises:
         InputError: image and label differ in size.
     """
     _same_size("overlay", image, label)
     label = np.asarray(label, np.uint8)
-    shown = (label != 0) & (label != (-1 if ignore_label is None else ignore_label))
-    colours = colour_labels(label, palette, None)
-    result = image.copy()
-    result[shown] = ((1 - strength) * image[shown] + strength * colours[shown]).astype(np.uint8)
-    edges = cv2.morphologyEx(label, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
-    result[edges & shown] = 255
-    return result
+    shown = np.ones(256, bool)
+    shown[[*unchanged, *([] if ignore_label is None else [ignore_label])]] = False
+    inside = shown[label]
+    mixed = cv2.addWeighted(image, 1 - strength, colour_labels(label, palette, None), strength, 0)
+    result = np.where(inside[:, :, None], mixed, image)
+    if outline:
+        size = 2 * outline + 1
+        edges = cv2.morphologyEx(label, cv2.MORPH_GRADIENT, np.ones((size, size), np.uint8)) > 0
+        result[edges & inside] = 255
+    return np.asarray(result, np.uint8)
+
+
+def with_legend(picture: Rgb, legend: Sequence[tuple[str, ArrayLike]]) -> Rgb:
+    """A picture with a legend below, in letters that suit its size.
+
+    Args:
+        picture: (H, W, 3) RGB; it gets a white margin if it is narrower than a name.
+        legend: (name, RGB) of each class.
+    """
+    height, width = picture.shape[:2]
+    size = max(13, round(width / 45))
+    margin = 6 * size // 13
+    least = max((36 * size // 13 + int(_font(size).getlength(name)) for name, _ in legend), default=1)
+    sheet = _with_white(np.asarray(_legend(legend, max(width - margin, least), size), np.uint8), margin, 0)
+    return np.concatenate([_with_white(picture, 0, max(0, sheet.shape[1] - width)), sheet])
+
+
+def _with_white(picture: Rgb, left: int, right: int) -> Rgb:
+    wide = cv2.copyMakeBorder(picture, 0, 0, left, right, cv2.BORDER_CONSTANT, value=(255, 255, 255))
+    return np.asarray(wide, np.uint8)
 
 
 def side_by_side(
@@ -192,21 +223,22 @@ def _fitted(image: Rgb, width: int, height: int) -> Rgb:
     return np.asarray(cv2.resize(image, size, interpolation=method), np.uint8)
 
 
-def _legend(entries: Sequence[tuple[str, ArrayLike]], width: int) -> Image.Image:
-    """A legend of colours and names, wrapped to a width in pixels."""
-    font, line, places = _font(13), 24, []
+def _legend(entries: Sequence[tuple[str, ArrayLike]], width: int, size: int = 13) -> Image.Image:
+    """A legend of colours and names, wrapped to a width; `size` of the letters; all in pixels."""
+    font, line, box, places = _font(size), 24 * size // 13, 14 * size // 13, []
+    gap = 6 * size // 13
     x = y = 0
     for name, colour in entries:
-        needed = 36 + int(font.getlength(name))
+        needed = box + 22 * size // 13 + int(font.getlength(name))
         if x and x + needed > width:
             x, y = 0, y + line
         places.append((x, y, name, colour))
         x += needed
-    sheet = Image.new("RGB", (width, y + line + 6 if entries else 1), "white")
+    sheet = Image.new("RGB", (width, y + line + gap if entries else 1), "white")
     draw = ImageDraw.Draw(sheet)
     for x, y, name, colour in places:
-        draw.rectangle((x, y + 5, x + 14, y + 19), tuple(map(int, np.asarray(colour))), "#888888")
-        draw.text((x + 20, y + 12), name, INK, font, anchor="lm")
+        draw.rectangle((x, y + gap - 1, x + box, y + gap - 1 + box), tuple(map(int, np.asarray(colour))), "#888888")
+        draw.text((x + box + gap, y + line // 2), name, INK, font, anchor="lm")
     return sheet
 
 

@@ -2,19 +2,22 @@
 
 from .loading import grid_of, load
 from .outputs import ScoreBlob, score_blob
-from .predictor import Predictor
-from .preprocessing import Preprocessing
+from .predictor import NetMaps, Predictor, softmax
+from .preprocessing import Preprocessing, crop_of_net
 from .protocol import Protocol, scaled_size
 from .regions import Grid
 
 __all__ = [
     "Grid",
+    "NetMaps",
     "Predictor",
     "Preprocessing",
     "Protocol",
     "ScoreBlob",
+    "crop_of_net",
     "grid_of",
     "load",
     "scaled_size",
     "score_blob",
+    "softmax",
 ]

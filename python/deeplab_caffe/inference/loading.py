@@ -22,7 +22,10 @@ from .regions import Grid
 
 
 def load(
-    deploy: str | os.PathLike[str], weights: str | os.PathLike[str], like: str | os.PathLike[str] | None = None
+    deploy: str | os.PathLike[str],
+    weights: str | os.PathLike[str],
+    like: str | os.PathLike[str] | None = None,
+    preprocessing: Preprocessing | None = None,
 ) -> Predictor:
     """A predictor on the Caffe that is chosen (see `deeplab_caffe.engine`), with planned execution where there is one.
 
@@ -31,12 +34,14 @@ def load(
         weights: a weight file.
         like: prototxt of a net whose layer ImageSegData says how images are treated; by default test.prototxt beside
             the deploy net.
+        preprocessing: how images are treated, where no net says it.
 
     Raises:
         InputError: a file is missing or invalid, the weights do not fit, or the net has no single output of scores.
     """
     deploy = Path(deploy)
-    preprocessing = Preprocessing.of_net(deploy.with_name("test.prototxt") if like is None else like)
+    if preprocessing is None:
+        preprocessing = Preprocessing.of_net(deploy.with_name("test.prototxt") if like is None else like)
     chosen = engine.current()
     net = chosen.test_net(deploy, Path(weights))
     found = score_blob(net, deploy)

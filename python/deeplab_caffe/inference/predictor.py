@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -21,6 +21,24 @@ from .regions import Grid, Span, regions
 from .running_net import RunningNet
 
 _ONCE = Protocol()
+
+
+class NetMaps(NamedTuple):
+    """What a net computes of one whole image.
+
+    Attributes:
+        values: (C, h, w) float32, at the net's resolution.
+        size: (height, width) of the net's input, to which they are enlarged before they are cropped to the image.
+        kind: "scores" or "probabilities".
+    """
+
+    values: Float32
+    size: Size
+    kind: Kind
+
+    def at(self, size: Size) -> Float32:
+        """The maps of an image of this size (H, W), enlarged and cropped: (C, H, W) float32."""
+        return resize_scores(self.values, self.size, size)
 
 
 class Predictor:
@@ -76,6 +94,25 @@ class Predictor:
         check_image(image)
         size = image.shape[0], image.shape[1]
         return self._maps(self.preprocessing.blob(image), self.grid.sizes.fit(size))
+
+    def maps(self, image: NDArray[Any], least: Size | None = None) -> NetMaps:
+        """What the net computes of the whole image, at its own resolution.
+
+        Args:
+            image: (H, W, 3) RGB or (H, W) grey, uint8 or float of 0 to 255.
+            least: (height, width) of the input for images that fit in it, such as a test net's crop; the maps are then
+                those of the test net. Larger images get the next size that the net takes.
+
+        Raises:
+            InputError: the array is no such image.
+        """
+        check_image(image)
+        height, width = image.shape[0], image.shape[1]
+        fits = least is not None and height <= least[0] and width <= least[1]
+        padded = least if least is not None and fits else self.grid.sizes.fit((height, width))
+        values = self._run(self.preprocessing.blob(image), padded).copy()
+        kind = kind_of(values, self._net.blob, "net") if self.kind == "net" else self.kind
+        return NetMaps(values, padded, kind)
 
     def probabilities(
         self, image: NDArray[Any], protocol: Protocol = _ONCE, out: NDArray[np.float32] | None = None
@@ -140,14 +177,19 @@ class Predictor:
 
     def _maps(self, pixels: Float32, size: Size) -> Float32:
         """The maps of the net, enlarged to its input and cropped to what is not padding; a new array."""
+        maps = self._run(pixels, size)
+        found = resize_scores(maps, size, pixels.shape[1:])  # type: ignore[arg-type]
+        return found.copy() if np.shares_memory(found, maps) else found
+
+    def _run(self, pixels: Float32, size: Size) -> Float32:
+        """The maps of the net, valid until the next call."""
         maps = self._net(pixels, size)
         if maps.shape[1] > size[0] or maps.shape[2] > size[1]:
             raise InputError(
                 f"the net makes maps '{self._net.blob}' of {maps.shape[1]} x {maps.shape[2]} (H x W) of an input of "
                 f"{size[0]} x {size[1]}; expected at most the size of the input"
             )
-        found = resize_scores(maps, size, pixels.shape[1:])  # type: ignore[arg-type]
-        return found.copy() if np.shares_memory(found, maps) else found
+        return maps
 
 
 class _Total:

@@ -10,10 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Float32
+from ..arrays import Float32, Size
 from ..errors import InputError
 from ..formats.definition import read_definition
 from ..formats.python_layers import layer_type, parameters
+
+_SIDES = ("height", "width")
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,20 @@ def _planes(image: NDArray[Any], channels: int) -> list[NDArray[Any]]:
     if channels == 1:
         return [cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)]
     return [image[:, :, 2], image[:, :, 1], image[:, :, 0]]
+
+
+def crop_of_net(net_file: str | os.PathLike[str]) -> Size | None:
+    """(height, width) of the crop of a test net's layer ImageSegData, which pads images to it; None without one.
+
+    Raises:
+        InputError: the file is no net.
+    """
+    for entry in read_definition(net_file).entries:
+        if layer_type(entry.param) == "ImageSegData":
+            stated = parameters(entry.param)
+            height, width = (int(stated.get(f"crop_{side}") or stated.get("crop_size") or 0) for side in _SIDES)
+            return (height, width) if height and width else None
+    return None
 
 
 def check_image(image: NDArray[Any]) -> None:

@@ -1,0 +1,272 @@
+"""`deeplab predict`: labels for photos, folders and videos with a trained model."""
+
+from __future__ import annotations
+
+import argparse
+import glob
+import json
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...errors import InputError, Stopped
+from .. import testing_flags
+
+if TYPE_CHECKING:
+    from ...prediction.models import Model
+    from ...prediction.predict import Outcome
+    from ...prediction.results import Wanted
+    from ...prediction.segmenter import Segmenter
+
+_NAMED = 20  # at most so many failed images are named at the end
+_TOLD = 3  # of so many images at most, the classes are printed
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.usage = (
+        "deeplab predict SOURCE... --exp EXPERIMENT [-o FOLDER] [...]\n"
+        "       deeplab predict SOURCE... --net deploy.prototxt --weights x.caffemodel [--dataset my.toml] [...]"
+    )
+    parser.description = (
+        "Label images with a trained model: label maps (PNG with the data set's palette) and overlays on the photos. "
+        "Images may have any size and format; finished ones are skipped when the command runs again."
+    )
+    text = "images, folders with all their subfolders, patterns, videos, lists (.txt), or - for a list on stdin"
+    parser.add_argument("source", metavar="SOURCE", nargs="*", help=text)
+    _add_model(parser.add_argument_group("model"))
+    _add_results(parser.add_argument_group("results"))
+    how = parser.add_argument_group("how images are computed (docs/testing.md; default: as the experiment is tested)")
+    testing_flags.add_arguments(how, ("scales", "flip", "tile", "overlap"))
+    text = "turn images as their EXIF data says, or not (apply, unless the data set says ignore)"
+    how.add_argument("--exif", choices=("apply", "ignore"), help=text)
+    _add_device(parser.add_argument_group("device"))
+
+
+def _add_model(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--exp", metavar="EXPERIMENT", help="an experiment's folder or name: demo, voc12/largefov")
+    group.add_argument(
+        "--net", metavar="FILE", help="or a deploy net; mean and scale: those of test.prototxt beside it"
+    )
+    group.add_argument("--weights", metavar="FILE", help="weights; of an experiment: those of its last training stage")
+    group.add_argument("--stage", metavar="N", help="an experiment's weights of training stage 1 or 2")
+    text = "name or TOML file of the data set of --net: classes, colours, mean (numbers, VOC's colours, VGG's mean)"
+    group.add_argument("--dataset", metavar="NAME", help=text)
+    text = "factor on pixel minus mean, for --net without a test net beside it (1)"
+    group.add_argument("--input-scale", metavar="X", type=float, help=text)
+
+
+def _add_results(group: argparse._ArgumentGroup) -> None:
+    text = "folder for labels/, overlay/, …; paths below a source folder are kept (%(default)s)"
+    group.add_argument("-o", "--output", metavar="FOLDER", default="predictions", help=text)
+    text = (
+        "refine labels with the CRF, into labels_crf/: alone with the parameters that the experiment found; or a "
+        "preset, a JSON file, or values as w1=4,sigma_alpha=67,sigma_beta=3"
+    )
+    group.add_argument("--crf", metavar="PARAMETERS", nargs="?", const="", help=text)
+    group.add_argument("--save-probabilities", action="store_true", help="write probabilities (C, H, W) as .npy too")
+    group.add_argument("--label-frames", action="store_true", help="write the labels of each frame of a video too")
+    group.add_argument("--no-overlay", action="store_true", help="write no overlays of images")
+    text = "of the colours in the overlay, 0 to 1 (%(default)s)"
+    group.add_argument("--opacity", metavar="X", type=float, default=0.55, help=text)
+    text = "width of the overlay's outlines in pixels; 0: none (1 for images up to 1050 pixels, else more)"
+    group.add_argument("--outline", metavar="N", type=int, help=text)
+    group.add_argument("--legend", action="store_true", help="name the classes below the overlay")
+    group.add_argument("--json", action="store_true", help="print one line of JSON per image, and nothing else")
+    group.add_argument("--force", action="store_true", help="work on finished images again")
+
+
+def _add_device(group: argparse._ArgumentGroup) -> None:
+    which = "the Caffe that runs the net: the embedded one, or an installed pycaffe; default: DEEPLAB_CAFFE"
+    group.add_argument("--caffe", choices=("embedded", "system"), help=which)
+    group.add_argument("--gpu", metavar="N", help="run on this CUDA device (default: the first, if there is one)")
+    lower = "bf16: compute in bfloat16, faster and less exact"
+    group.add_argument("--precision", choices=("float32", "bf16"), default="float32", help=lower)
+    text = "let nets import and run their Python layers"
+    group.add_argument("--allow-python-layers", action="store_true", help=text)
+    text = "run a net even if some layers have no weights in the file"
+    group.add_argument("--allow-uninitialized", action="store_true", help=text)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from ...locks import locked_folder
+    from ...prediction.predict import predict_all
+    from ...prediction.results import RECORD, Results
+    from ...prediction.sources import find_sources
+
+    words, crf = _sources_and_crf(arguments)
+    model = _model(arguments)
+    output = Path(arguments.output)
+    sources = find_sources(words, output, RECORD, model.dataset)
+    results = Results(output, _wanted(arguments, crf, model))
+    results.check_sources(sources)
+    segmenter = _segmenter(arguments, model)
+    say = sys.stderr if arguments.json else sys.stdout
+    print(_described(segmenter, results.wanted), file=say, flush=True)
+    with locked_folder(output, f"the folder {output} is in use"):
+        results.begin(_made_by(segmenter), arguments.force)
+        try:
+            outcomes = list(
+                map(_told(arguments, len(sources)), predict_all(segmenter, sources, results, arguments.force))
+            )
+        except KeyboardInterrupt as stop:
+            raise Stopped("predict: interrupted; run the same command again to continue", stop) from None
+    return _summary(outcomes, output, say)
+
+
+# -- from flags to settings
+
+
+def _sources_and_crf(arguments: argparse.Namespace) -> tuple[list[str], str | None]:
+    """The sources, and what --crf states; a source right behind a lone --crf is one of the sources."""
+    from ...crf import PRESETS
+
+    words, crf = list(arguments.source), arguments.crf
+    if crf and crf not in PRESETS and not crf.endswith(".json") and _is_source(crf):
+        words, crf = [*words, crf], ""
+    if not words:
+        raise InputError("which images? Expected SOURCE: an image, a folder, a pattern, a list, a video, or -")
+    return words, crf
+
+
+def _is_source(word: str) -> bool:
+    return word == "-" or os.path.exists(word) or glob.has_magic(word)
+
+
+def _model(arguments: argparse.Namespace) -> Model:
+    from dataclasses import replace
+
+    from ...prediction.models import model_of_experiment, model_of_files
+
+    if (arguments.exp is None) == (arguments.net is None):
+        raise InputError("which model? State --exp EXPERIMENT (demo, voc12/largefov, a folder), or --net and --weights")
+    if arguments.exp is not None:
+        for flag, value in (("--dataset", arguments.dataset), ("--input-scale", arguments.input_scale)):
+            if value is not None:
+                raise InputError(f"{flag} is for --net; an experiment knows its own")
+        return model_of_experiment(arguments.exp, testing_flags.from_arguments(arguments))
+    if arguments.weights is None:
+        raise InputError(f"--net {arguments.net}: its weights are missing; add --weights FILE")
+    if arguments.stage is not None:
+        raise InputError("--stage is for --exp; state the weights of --net with --weights")
+    found = model_of_files(arguments.net, arguments.weights, arguments.dataset)
+    return replace(found, testing=replace(testing_flags.from_arguments(arguments), weights=None).checked())
+
+
+def _wanted(arguments: argparse.Namespace, crf: str | None, model: Model) -> Wanted:
+    from ...prediction.results import Wanted
+
+    if not 0 <= arguments.opacity <= 1:
+        raise InputError(f"--opacity: got {arguments.opacity:g}; expected 0 (the photo) to 1 (the colours alone)")
+    if arguments.outline is not None and not 0 <= arguments.outline <= 100:
+        raise InputError(f"--outline: got {arguments.outline}; expected 0 to 100 pixels")
+    return Wanted(
+        overlay=not arguments.no_overlay,
+        probabilities=arguments.save_probabilities,
+        label_frames=arguments.label_frames,
+        crf=None if crf is None else _parameters(crf, model),
+        opacity=arguments.opacity,
+        outline=arguments.outline,
+        legend=arguments.legend,
+    )
+
+
+def _parameters(crf: str, model: Model) -> Any:
+    from ...crf import CRFParameters
+    from ...prediction.segmenter import crf_parameters
+
+    if crf:
+        return crf_parameters(crf)
+    ways = "state a preset, a JSON file or values: --crf w1=4,sigma_alpha=67,sigma_beta=3"
+    if model.crf is None:
+        raise InputError(f"--crf: no experiment has found parameters for --net; {ways}")
+    if not model.crf.is_file():
+        raise InputError(f"--crf: {model.name} has no {model.crf}; run the stage search, or {ways}")
+    return CRFParameters.load(model.crf)
+
+
+def _segmenter(arguments: argparse.Namespace, model: Model) -> Segmenter:
+    from ... import engine
+    from ...caffe.log import warnings_only
+    from ...prediction.segmenter import Segmenter
+
+    if arguments.caffe:
+        engine.choose(arguments.caffe)
+    chosen = engine.current()
+    chosen.allow_uninitialized = arguments.allow_uninitialized
+    chosen.choose_precision(arguments.precision, False)
+    has_gpu = getattr(chosen.caffe, "has_gpu", lambda: False)
+    chosen.choose_device(arguments.gpu, has_gpu(), 1)
+    with warnings_only():
+        found = Segmenter.of_model(model, arguments.input_scale)
+    if arguments.exif:
+        found.upright = arguments.exif == "apply"
+    return found
+
+
+# -- what is said
+
+
+def _described(segmenter: Segmenter, wanted: Wanted) -> str:
+    from ...prediction.models import is_final
+
+    model = segmenter.model
+    unfinished = "" if is_final(model) else " (a snapshot: its training is not finished)"
+    files = f"model: {model.net}, weights {model.weights}{unfinished}"
+    lines = [f"{files}; {segmenter.origin}; protocol: {segmenter.protocol}"]
+    if model.dataset is None:
+        lines.append("no data set is stated (--dataset): classes are numbers, colours are VOC's")
+    if wanted.crf:
+        lines.append(f"CRF: {wanted.crf.to_json()}")
+    return "\n".join(lines)
+
+
+def _made_by(segmenter: Segmenter) -> dict[str, Any]:
+    """What the record says of the model; the weights by their content."""
+    from ...experiment.fingerprints import fingerprint
+
+    model, preprocessing = segmenter.model, segmenter.predictor.preprocessing
+    return {
+        "net": str(model.net),
+        "weights": str(model.weights),
+        "content": fingerprint([model.net, model.weights])[:16],
+        "mean": list(preprocessing.mean),
+        "scale": preprocessing.scale,
+        "protocol": str(segmenter.protocol),
+        "exif": "apply" if segmenter.upright else "ignore",
+        "classes": list(segmenter.classes),
+    }
+
+
+def _told(arguments: argparse.Namespace, count: int) -> Any:
+    """A function that reports an outcome at once, and returns it."""
+
+    def told(outcome: Outcome) -> Outcome:
+        if arguments.json:
+            print(json.dumps(outcome.record(), ensure_ascii=False), flush=True)
+        elif outcome.status == "failed":
+            print(f"failed: {outcome.error}", file=sys.stderr, flush=True)
+        elif outcome.shares and count <= _TOLD:
+            shares = ", ".join(f"{name} {part:.1%}" for name, part in outcome.shares.items())
+            print(f"{outcome.source.path}: {shares}", flush=True)
+        return outcome
+
+    return told
+
+
+def _summary(outcomes: Iterable[Outcome], output: Path, say: Any) -> int:
+    counts = {"done": 0, "skipped": 0, "failed": 0}
+    failed = []
+    for outcome in outcomes:
+        counts[outcome.status] += 1
+        if outcome.status == "failed":
+            failed.append(outcome.source.where)
+    parts = [f"{counts['done']} predicted"]
+    parts += [f"{counts['skipped']} were finished before (--force: again)"] if counts["skipped"] else []
+    parts += [f"{counts['failed']} failed"] if failed else []
+    print(f"{output}: {', '.join(parts)}", file=say, flush=True)
+    if failed:
+        more = f" and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
+        print(f"failed: {', '.join(failed[:_NAMED])}{more}", file=sys.stderr, flush=True)
+    return 2 if failed else 0

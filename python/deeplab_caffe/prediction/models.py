@@ -1,0 +1,254 @@
+"""What a prediction needs of a model, found in an experiment's folder or stated as files."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..data import Dataset, read_dataset
+from ..errors import InputError
+from ..experiment.testing import Testing, testing_of
+from ..formats.definition import read_definition, read_solver
+from ..formats.python_layers import layer_type
+from ..nets import full_name, look_up
+from ..reading import read_json
+from ..spelling import did_you_mean
+
+#: suffixes of other programs' models, and what to do with them
+_OTHERS: Mapping[str, str] = {
+    **dict.fromkeys((".pth", ".pt", ".safetensors", ".npz"), "adapt them with `deeplab weights port FILE --to NET`"),
+    ".onnx": "an ONNX model; expected a Caffe net, deploy.prototxt, and weights, .caffemodel",
+    ".solverstate": "the state of a solver; the weights are the .caffemodel beside it",
+}
+_SNAPSHOT = re.compile(r"(train2?)_iter_(\d+)\.caffemodel(?:\.h5)?")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that is ready for predictions.
+
+    Attributes:
+        name: for messages.
+        net: the deploy net.
+        weights: the weight file.
+        test_net: the net that says how images are treated, or None.
+        dataset: classes, colours and mean; None if nothing says them.
+        testing: the protocol with which the model is tested.
+        crf: the file of the CRF parameters that its experiment found, which may not exist; None without an experiment.
+    """
+
+    name: str
+    net: Path
+    weights: Path
+    test_net: Path | None
+    dataset: Dataset | None
+    testing: Testing
+    crf: Path | None = None
+
+
+def model_of_files(
+    net: str | os.PathLike[str],
+    weights: str | os.PathLike[str],
+    dataset: str | os.PathLike[str] | Dataset | None = None,
+) -> Model:
+    """A model stated as files.
+
+    Args:
+        net: the deploy net; test.prototxt beside it says mean and scale, if it exists.
+        weights: the weight file.
+        dataset: TOML file of the data set, the name of one in datasets/, or a `Dataset`.
+
+    Raises:
+        InputError: a file is missing, or is no net or no weight file of a Caffe.
+    """
+    net, weights = Path(net), Path(weights)
+    _check_net(net)
+    _check_weights(weights)
+    described = dataset if dataset is None or isinstance(dataset, Dataset) else _dataset_named(os.fspath(dataset))
+    beside = net.with_name("test.prototxt")
+    return Model(str(net), net, weights, beside if beside.is_file() else None, described, Testing())
+
+
+def model_of_experiment(word: str | os.PathLike[str], testing: Testing | None = None) -> Model:
+    """The model that an experiment has trained.
+
+    Args:
+        word: the experiment's folder, or its name: demo, voc12/largefov, voc_largefov.
+        testing: settings that override those with which the experiment was tested; `weights` and `stage` say which
+            weights to use instead of those that are meant for images without labels: the last stage's.
+
+    Raises:
+        InputError: there is no such experiment, or it has no nets or weights yet; says what to do.
+    """
+    folder = experiment_at(os.fspath(word))
+    name = "/".join(folder.resolve().parts[-2:])
+    prototxt = _prototxt_of(folder, name)
+    settings = _settings(folder, name, testing)
+    test_net = prototxt / "test.prototxt"
+    return Model(
+        str(folder),
+        prototxt / "deploy.prototxt",
+        _weights(folder, prototxt, settings),
+        test_net if test_net.is_file() else None,
+        read_dataset(_description(folder, name)),
+        settings.checked(),
+        folder / "crf" / "parameters.json",
+    )
+
+
+def experiment_at(word: str) -> Path:
+    """The folder of an experiment that a word names.
+
+    Raises:
+        InputError: there is none; names those that exist.
+    """
+    places = [Path(word), Path("exper", word)]
+    if "/" not in word and not any(place.is_dir() for place in places):
+        places += [Path("exper", name) for name in _full_names(word)]
+    found = next((place for place in places if place.is_dir()), None)
+    if found is not None:
+        return found
+    if os.path.isfile(word):
+        raise InputError(f"--exp {word}: is a file; expected an experiment's folder; for files use --net and --weights")
+    known = _experiments()
+    there = f"; there are {', '.join(known)}" if known else "; there are none in exper/: `make demo` makes one"
+    raise InputError(f"--exp {word}: no such experiment{did_you_mean(word, known, there)}")
+
+
+def _full_names(word: str) -> list[str]:
+    try:
+        return [full_name(word)]
+    except InputError:
+        return []
+
+
+def _experiments() -> list[str]:
+    """Names of the experiments in exper/: demo, or voc12/largefov."""
+    folders = sorted(path.parent for path in Path("exper").glob("**/model") if path.is_dir())
+    return [folder.relative_to("exper").as_posix() for folder in folders]
+
+
+def _prototxt_of(folder: Path, name: str) -> Path:
+    """Where an experiment's nets are: in its folder, or those of a published model in prototxt/."""
+    places = [folder / "prototxt", Path("prototxt", name)]
+    found = next((place for place in places if (place / "deploy.prototxt").is_file()), None)
+    if found is None:
+        tried = " or ".join(str(place / "deploy.prototxt") for place in places)
+        raise InputError(f"{folder}: has no net, expected {tried}; state the files with --net, --weights and --dataset")
+    return found
+
+
+def _description(folder: Path, name: str) -> Path:
+    scored = folder / "evaluation.json"
+    stated = read_json(scored).get("dataset_file") if scored.is_file() else None
+    places = [folder / "dataset.toml", *([Path(stated)] if isinstance(stated, str) else [])]
+    places.append(Path("datasets", f"{name.partition('/')[0]}.toml"))
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        raise InputError(
+            f"{folder}: its data set is not described, expected {' or '.join(map(str, places))}; state the files with "
+            "--net, --weights and --dataset"
+        )
+    return found
+
+
+def _settings(folder: Path, name: str, given: Testing | None) -> Testing:
+    """Those given; for the rest those that the experiment remembers, or that its publication states."""
+    file = folder / "experiment.json"
+    saved = dict(read_json(file).get("testing", {})) if file.is_file() else {}
+    stated = dict((given or Testing()).stated())
+    if "weights" in stated or "stage" in stated:
+        saved = {key: value for key, value in saved.items() if key not in ("weights", "stage")}
+    try:
+        known = Testing(**{**saved, **stated})
+    except TypeError as error:
+        raise InputError(f"{file}: invalid settings of tests ({error})") from None
+    return testing_of(name, known) if _is_published(name) else known
+
+
+def _is_published(name: str) -> bool:
+    try:
+        look_up(name)
+    except InputError:
+        return False
+    return True
+
+
+# -- weights
+
+
+def _weights(folder: Path, prototxt: Path, settings: Testing) -> Path:
+    if settings.weights is not None:
+        _check_weights(Path(settings.weights))
+        return Path(settings.weights)
+    stages = [settings.stage] if settings.stage else [2, 1]
+    for stage in stages:
+        final = _final(folder, prototxt / f"solver{'' if stage == 1 else 2}.prototxt")
+        if final is not None:
+            return final
+    newest = _newest(folder / "model", stages)
+    if newest is None:
+        stage_name = f"train{2 if settings.stage == 2 else ''}"
+        raise InputError(
+            f"{folder}: has no trained weights in {folder / 'model'}; run the stage {stage_name} first, or state a "
+            "file with --weights"
+        )
+    return newest
+
+
+def _final(folder: Path, solver: Path) -> Path | None:
+    """The weights that a finished training leaves, whatever the working directory is."""
+    if not solver.is_file():
+        return None
+    param = read_solver(solver)
+    name = f"{Path(param.snapshot_prefix).name}_iter_{param.max_iter}.caffemodel"
+    places = [folder / "model" / name, folder / "model" / f"{name}.h5"]
+    return next((place for place in places if place.is_file()), None)
+
+
+def _newest(model: Path, stages: list[int]) -> Path | None:
+    """The newest snapshot of a training that is not finished."""
+    wanted = {"train" if stage == 1 else "train2" for stage in stages}
+    found = [(match, path) for path in model.glob("train*") if (match := _SNAPSHOT.fullmatch(path.name))]
+    ranked = sorted((match[1], int(match[2]), path) for match, path in found if match[1] in wanted)
+    return ranked[-1][2] if ranked else None
+
+
+def is_final(model: Model) -> bool:
+    """Whether the weights are those of a finished training, as far as the solvers beside the net say."""
+    match = _SNAPSHOT.fullmatch(model.weights.name)
+    solver = model.net.with_name("solver2.prototxt" if match and match[1] == "train2" else "solver.prototxt")
+    return match is None or not solver.is_file() or int(match[2]) == read_solver(solver).max_iter
+
+
+# -- files
+
+
+def _check_net(net: Path) -> None:
+    if (hint := _OTHERS.get(net.suffix)) is not None:
+        raise InputError(f"--net {net}: {hint}" if net.suffix == ".onnx" else f"--net {net}: expected deploy.prototxt")
+    if net.suffix in (".caffemodel", ".h5"):
+        raise InputError(f"--net {net}: these are weights; use --net deploy.prototxt --weights {net}")
+    param = read_definition(net).param
+    if not param.input and not any(layer_type(layer) in ("Input", "DummyData") for layer in param.layer):
+        near = net.with_name("deploy.prototxt")
+        hint = f"; use {near}" if near != net and near.is_file() else ", such as deploy.prototxt"
+        raise InputError(f"--net {net}: has no layer Input for an image; expected a net for predictions{hint}")
+
+
+def _check_weights(weights: Path) -> None:
+    hint = _OTHERS.get(weights.suffix)
+    if hint is not None:
+        raise InputError(f"--weights {weights}: not weights of a Caffe (.caffemodel, .caffemodel.h5); {hint}")
+    if not weights.is_file():
+        raise InputError(f"--weights {weights}: there is no such file")
+
+
+def _dataset_named(name: str) -> Dataset:
+    file = Path(name)
+    if not name.endswith(".toml") and not file.is_file():
+        file = Path("datasets", f"{name}.toml")
+    return read_dataset(file)
