@@ -38,6 +38,8 @@ GROUND = (
     "spelling",
     "tables",
     "temporary_files",
+    "threads",
+    "words",
 )
 
 #: what rooms may not import although it lies on a lower floor

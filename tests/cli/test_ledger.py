@@ -15,14 +15,6 @@ from deeplab_caffe.nets import read_results
 REPOSITORY = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    """A working folder with the descriptions of data sets."""
-    shutil.copytree(REPOSITORY / "datasets", tmp_path / "datasets")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def evaluated(name, *flags, split="val", after=True, done=None, folder=None):
     """The files of an experiment of which a run was evaluated, on the nets that the flags make."""
     assert main(["prototxt", name, *flags]) == 0

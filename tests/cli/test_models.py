@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-from pathlib import Path
 
 import pytest
 
@@ -12,16 +10,6 @@ from deeplab_caffe.cli import main
 from deeplab_caffe.cli.commands import prototxt_all
 from deeplab_caffe.formats.signature import sign
 from deeplab_caffe.nets import VARIANTS
-
-REPOSITORY = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    """A working folder with the descriptions of data sets."""
-    shutil.copytree(REPOSITORY / "datasets", tmp_path / "datasets")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def test_list(capsys):

@@ -152,7 +152,7 @@ def test_faulty_names(tmp_path, names, chosen, message):
         ({"LabelMap": np.full((HEIGHT, WIDTH), np.nan)}, r"got values nan\.\.nan"),
         ({"LabelMap": np.zeros((2, 3, 4))}, r"expected LabelMap \(H, W\) of numbers, got float64 of shape \(2, 3, 4\)"),
         ({"LabelMap": {"a": 1}}, "of numbers, got dict"),
-        ({"LabelMap": np.ones((WIDTH, HEIGHT))}, r"the label has 6x8 pixels, but its image .*jpg has 8x6"),
+        ({"LabelMap": np.ones((WIDTH, HEIGHT))}, r"the label has 6×8 pixels, but its image .*jpg has 8×6"),
     ],
 )
 def test_faulty_context_labels_are_named(data, capsys, content, message):

@@ -10,10 +10,10 @@ from PIL import Image
 from deeplab_caffe.cli.main import main
 from deeplab_caffe.data import check_labels, read_label, voc_palette, write_label
 from deeplab_caffe.data.cityscapes import CLASSES as CITY_CLASSES
-from deeplab_caffe.data.cityscapes import IDS
-from deeplab_caffe.data.label_conversion import CITYSCAPES, convert_labels, value_table
-from deeplab_caffe.data.label_statistics import LabelCounts, check_class_count, examine, histogram, value_counts
-from deeplab_caffe.data.labels import is_grey, write_grey_label
+from deeplab_caffe.data.cityscapes import IDS, TRAIN_IDS
+from deeplab_caffe.data.label_conversion import convert_labels, value_table
+from deeplab_caffe.data.label_statistics import LabelCounts, check_class_count, examine, histogram
+from deeplab_caffe.data.labels import is_grey, value_counts, write_grey_label
 from deeplab_caffe.errors import InputError
 
 CLASSES = ("ground", "red", "blue")
@@ -121,7 +121,7 @@ def test_likely_causes_of_invalid_values(values, num_classes, others, words):
 
 def test_converted_labels(tmp_path):
     write_label(tmp_path / "in/a/1.png", np.array([[7, 0, 255], [33, 26, 8]], np.uint8))
-    assert convert_labels(tmp_path / "in", tmp_path / "out", value_table(CITYSCAPES, others=255)) == 1
+    assert convert_labels(tmp_path / "in", tmp_path / "out", value_table(TRAIN_IDS, others=255)) == 1
     assert read_label(tmp_path / "out/a/1.png").tolist() == [[0, 255, 255], [18, 13, 1]]
     assert value_table({}, subtract=1)[[0, 1, 5, 255]].tolist() == [255, 0, 4, 255]
     assert value_table({255: 1})[[0, 1, 255]].tolist() == [0, 1, 1]

@@ -199,7 +199,7 @@ def test_faulty_sbd_labels_are_named(trees):
     with pytest.raises(InputError, match=r"2008_6\.mat: expected GTcls.* uint8, got float64 of shape \(2, 2\)"):
         build_augmented(root, sbd, progress=False)
     scipy.io.savemat(path, {"GTcls": {"Segmentation": np.ones((2, 2), np.uint8)}})
-    with pytest.raises(InputError, match=r"2008_6\.mat: the label has 2x2 pixels, but its image .*2008_6\.jpg has 8x6"):
+    with pytest.raises(InputError, match=r"2008_6\.mat: the label has 2×2 pixels, but its image .*2008_6\.jpg has 8×6"):
         build_augmented(root, sbd, progress=False)
     write_sbd_label(path, 33)
     with pytest.raises(InputError, match=r"2008_6\.mat: label value 33"):

@@ -185,7 +185,7 @@ def in_three_channels(path: str) -> None:
         (lambda: in_three_channels("a/i0.png"), r"a/i0\.png: a colour image whose three channels are equal"),
         (lambda: in_16_bits("a/i0.png"), r"a/i0\.png: .*a 16-bit PNG.*save them with 8 bits"),
         (lambda: Path("id.txt").write_text("i1\ni1\n"), r"id\.txt:2: duplicate image name 'i1'"),
-        (lambda: Path("id.txt").unlink(), r"--list id\.txt: no such file, and no list of toy\.toml \(lists: val\)"),
+        (lambda: Path("id.txt").unlink(), r"'id\.txt': no such file, and no list of toy\.toml; known are:? val"),
     ],
 )
 def test_what_cannot_be_scored_is_named_and_nothing_is_written(
@@ -298,7 +298,7 @@ def test_compare_writes_a_page_that_needs_nothing_else(toy: Path, capsys: pytest
         (["a", "voc_largefov"], "there is no folder exper/voc12/largefov; run `deeplab all voc_largefov` first"),
         (["a", "a", "--list", "val"], "a'; give them names"),
         (["x=a", "x=b", "--list", "id.txt"], "two results are named 'x'"),
-        (["a", "b"], "missing --list FILE"),
+        (["a", "b"], "missing --list LIST"),
         (
             ["a", "b", "--list", "id.txt", "--labels", "labels", "--show", "99"],
             "--show: expected 0 to 50 images but got 99",

@@ -191,3 +191,22 @@ def test_pycaffes_forward_is_used_where_there_is_no_plan(pixelwise: Any) -> None
     image = np.random.default_rng(1).integers(0, 256, (9, 8, 3)).astype(np.uint8)
     found = [inference.Predictor(net, Preprocessing((104.0,) * 3)).probabilities(image) for net in (Other, pixelwise)]
     assert np.abs(found[0] - found[1]).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    "protocol",
+    [
+        Protocol(),
+        Protocol((0.5, 0.75, 1.25)),
+        Protocol(flip=True, tile=513),
+        Protocol((0.5, 1), True, (513, 1025), 0.5),
+    ],
+)
+def test_a_protocol_in_words_is_read_again(protocol: Protocol) -> None:
+    assert Protocol.parse(str(protocol)) == protocol
+
+
+@pytest.mark.parametrize("words", ["", "x", "scale 1..5", "scale 1; mirrored", "scale 1; regions of 5 pixels"])
+def test_other_words_are_no_protocol(words: str) -> None:
+    with pytest.raises(ValueError):
+        Protocol.parse(words)

@@ -10,7 +10,7 @@ import os
 from typing import Any
 
 from ..errors import InputError
-from ..files import replacing
+from ..files import write_bytes
 from ..formats import schema
 from ..formats.upgrade import upgrade_net
 
@@ -69,8 +69,7 @@ def draw_net_to_file(
     if not ext:
         raise InputError(f"draw_net_to_file: '{filename}' has no suffix, such as .png, that would tell the format")
     picture = draw_net(caffe_net, rankdir, ext, phase, display_lrm)
-    with replacing(filename) as temporary:
-        temporary.write_bytes(picture)
+    write_bytes(filename, picture)
 
 
 def _pydot() -> Any:

@@ -24,8 +24,16 @@ class Command(NamedTuple):
 _ROWS: dict[str, list[tuple[str, str, str]]] = {
     "models": [
         ("list", "model_list", "list the models: parameters, field of view, published score, data sets"),
-        ("ledger", "ledger", "write the page of published numbers, how to reproduce each, and ours"),
         ("prototxt all", "prototxt_all", "write the nets of every model, and the sums of all"),
+    ],
+    "data": [
+        ("dataset", "dataset_build", "build a published data set: find or download it, convert labels, write lists"),
+        ("dataset check", "dataset_check", "read a whole data set once; report what it holds and what is wrong"),
+        ("dataset copy", "dataset_copy", "copy the description of a data set into datasets/, to be changed"),
+        ("dataset convert-labels", "convert_labels", "turn colours of labels into class indices, or change values"),
+        ("dataset duplicate", "dataset_duplicate", "write a list in which images with some classes stand twice"),
+        ("dataset class-weights", "dataset_class_weights", "weights of the classes for a loss, as a file"),
+        ("box-labels", "box_labels", "make label maps from bounding boxes: rectangles, or segmented by the CRF"),
     ],
     "stages of an experiment": [
         ("data", "run_stages", "draw or check the data; hold images out for the CRF search"),
@@ -38,28 +46,18 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
         ("evaluate", "run_stages", "mean IoU before and after the CRF"),
         ("report", "run_stages", "write a page with scores and pictures"),
         ("all", "run_stages", "run all stages in order; finished and unchanged ones are skipped"),
+    ],
+    "results": [
+        ("score", "score", "score any folder of label maps: IoU, accuracies, confusion matrix, trimap"),
+        ("compare", "compare", "compare results: a page of differences per class and per image"),
         ("submit", "submit", "write or check the archive of results for a test server: voc12, cityscapes"),
+        ("ledger", "ledger", "write the page of published numbers, how to reproduce each, and ours"),
     ],
     "predictions": [
         ("predict", "predict", "label images, folders and videos with a trained model: label maps and overlays"),
     ],
     "CRF": [
         ("crf-search", "crf_search", "search CRF parameters for any score maps, on one machine or many"),
-    ],
-    "scoring": [
-        ("score", "score", "score any folder of label maps: IoU, accuracies, confusion matrix, trimap"),
-        ("compare", "compare", "compare results: a page of differences per class and per image"),
-    ],
-    "data": [
-        ("dataset", "dataset_build", "build a published data set: find or download it, convert labels, write lists"),
-        ("dataset check", "dataset_check", "read a whole data set once; report what it holds and what is wrong"),
-        ("dataset copy", "dataset_copy", "copy the description of a data set into datasets/, to be changed"),
-        ("dataset convert-labels", "convert_labels", "turn colours of labels into class indices, or change values"),
-        ("dataset duplicate", "dataset_duplicate", "write a list in which images with some classes stand twice"),
-        ("dataset class-weights", "dataset_class_weights", "weights of the classes for a loss, as a file"),
-        ("voc-data", "voc_data", "another name of `dataset voc12`: PASCAL VOC 2012 and the SBD labels"),
-        ("convert-labels", "convert_labels", "another name of `dataset convert-labels`"),
-        ("box-labels", "box_labels", "make label maps from bounding boxes: rectangles, or segmented by the CRF"),
     ],
     "weights": [
         ("weights show", "weights_show", "show the contents of weight files of any Caffe"),
@@ -99,6 +97,10 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
             "convert a .caffemodel to the current format",
         ),
         ("upgrade_solver_proto_text", "upgrade_proto_text", "convert a solver of any dialect to the current format"),
+    ],
+    "older names": [
+        ("voc-data", "voc_data", "another name of `dataset voc12`: PASCAL VOC 2012 and the SBD labels"),
+        ("convert-labels", "convert_labels", "another name of `dataset convert-labels`"),
     ],
 }
 

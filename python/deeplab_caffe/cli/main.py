@@ -68,11 +68,10 @@ def _main(words: list[str]) -> int:
     if words[:1] == ["help"]:
         words = [*words[1:], "--help"]
     if not words or words[0] in _HELP:
-        print(_overview())
-        return 0 if words else 2
+        return guarded("deeplab", lambda: print(_overview()) or (0 if words else 2))
     command, rest = _look_up(words)
     if command is None:
-        return _without_command(words)
+        return guarded("deeplab", lambda: _without_command(words))
     with warnings.catch_warnings(), terminating():
         warnings.showwarning = _show_warning
         return guarded("deeplab", lambda: run(f"deeplab {command.name}", command, rest))
@@ -226,5 +225,5 @@ def _overview() -> str:
         if command.group != group:
             group = command.group
             lines += ["", f"{group}:"]
-        lines.append(f"  {command.name:{width}s} {command.help}")
+        lines.append(f"  {command.name:{width}s}  {command.help}")
     return "\n".join([*lines, "", "For details: deeplab COMMAND --help"])

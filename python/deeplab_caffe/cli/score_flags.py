@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 def add_truth(parser: argparse._ActionsContainer, required: bool) -> None:
     """Add --labels, --list, --dataset and --images."""
     text = "ground truth, PNG files of class indices (default: the labels that the list names)"
-    parser.add_argument("--labels", metavar="DIR", help=text)
-    text = "what to score: a list of ids, or of images and labels, or the name of a list of the data set"
-    parser.add_argument("--list", metavar="FILE", required=required, help=text)
-    text = "TOML file or name of the data set: classes, colours, ignore label"
-    parser.add_argument("--dataset", metavar="TOML", required=required, help=text)
-    parser.add_argument("--images", metavar="DIR", help="images, only for pictures (default: those of the list)")
+    parser.add_argument("--labels", metavar="FOLDER", help=text)
+    text = "what to score: the name of a list of the data set, or a file: a list of ids, or of images and labels"
+    parser.add_argument("--list", metavar="LIST", required=required, help=text)
+    text = "name or TOML file of the data set: classes, colours, ignore label"
+    parser.add_argument("--dataset", metavar="DATASET", required=required, help=text)
+    parser.add_argument("--images", metavar="FOLDER", help="images, only for pictures (default: those of the list)")
 
 
 def add_trimap(parser: argparse._ActionsContainer, remembered: bool = False) -> None:

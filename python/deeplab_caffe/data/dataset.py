@@ -104,6 +104,14 @@ class Dataset:
             raise InputError(f"{self.file}: no list '{name}'{_suggested(name, self.lists)}")
         return self.lists[name]
 
+    def list_file(self, word: str) -> Path:
+        """The file of a list that is given by its name in the data set, or as a file; InputError if it is neither."""
+        if word in self.lists:
+            return self.lists[word]
+        if os.path.lexists(word):
+            return Path(word)
+        raise InputError(f"'{word}': no such file, and no list of {self.file}{_suggested(word, self.lists)}")
+
     def where(self, name: str) -> str:
         """A list in messages: list 'train' (lists/train.txt)."""
         return f"list '{name}' ({self.list_path(name)})"

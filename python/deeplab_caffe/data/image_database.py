@@ -21,6 +21,7 @@ from ..formats.database import open_database
 from ..formats.database_writer import new_database
 from ..formats.datum import array_to_datum, datum_to_array, parse_datum, write_mean_file
 from ..progress import tracked
+from ..words import some_lines
 from .images import read_pixels
 from .lists import ListEntry, check_files, full_path, read_numbered_list
 
@@ -90,11 +91,9 @@ def convert_imageset(
             check_files(entries, root_folder, list_file, labels=False)  # says what may be wrong
             raise InputError(f"{missing[0]}: OpenCV cannot read any image of the list")
     if missing:
-        shown = "".join(f"\n  {line}" for line in missing[:5]) + (
-            f"\n  and {len(missing) - 5} more" * (len(missing) > 5)
-        )
         raise InputError(
-            f"{len(missing)} of {len(entries)} images cannot be read; the others are in {os.fspath(database)}:{shown}"
+            f"{len(missing)} of {len(entries)} images cannot be read; the others are in {os.fspath(database)}:"
+            + some_lines(missing)
         )
     return len(entries)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
@@ -12,8 +11,8 @@ import cv2
 import numpy as np
 
 from ..errors import InputError
-from ..files import cpus
 from ..progress import tracked
+from ..threads import mapped
 from .images import image_size, read_image
 from .lists import ListEntry, full_path
 
@@ -68,9 +67,8 @@ def _map(
     if not entries:
         raise InputError(f"{what}: the list is empty")
     paths = [full_path(root_folder, entry.image) for entry in entries]
-    with ThreadPoolExecutor(max_workers=min(8, cpus())) as pool:
-        results = pool.map(function, paths)
-        yield from tracked(results, what, len(paths)) if progress else results
+    results = mapped(function, paths)
+    yield from tracked(results, what, len(paths)) if progress else results
 
 
 def _colour_sum(path: str) -> tuple[np.ndarray, int]:

@@ -7,7 +7,6 @@ import os
 import re
 import struct
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..arrays import Size
 from ..errors import InputError
-from ..files import cpus
 from ..formats.encoded_images import decode_image
 from ..reading import reading
+from ..threads import mapped
 from .indexed_png import SIGNATURE
 from .mapped_arrays import map_values, open_npy
 
@@ -66,6 +66,10 @@ class ImageHeader(NamedTuple):
     height: int
     width: int
     orientation: int
+
+    def size(self, upright: bool = False) -> Size:
+        """(height, width), after turning the image as its EXIF data says if `upright`."""
+        return (self.width, self.height) if upright and self.orientation >= 5 else (self.height, self.width)
 
 
 def image_header(path: str | os.PathLike[str], with_orientation: bool = True) -> ImageHeader:
@@ -127,14 +131,12 @@ def turned(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(pixels[::rows, ::columns])
 
 
-def image_size(path: str | os.PathLike[str], upright: bool = False) -> tuple[int, int]:
+def image_size(path: str | os.PathLike[str], upright: bool = False) -> Size:
     """(height, width) in pixels of an image file, from its header; raises InputError if it cannot be read.
 
     upright: after turning it as its EXIF data says.
     """
-    header = image_header(path, with_orientation=upright)
-    turned = upright and header.orientation >= 5
-    return (header.width, header.height) if turned else (header.height, header.width)
+    return image_header(path, with_orientation=upright).size(upright)
 
 
 def find_images(folder: str | os.PathLike[str]) -> dict[str, Path]:
@@ -167,8 +169,7 @@ def not_upright(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
         return False
 
     listed = list(paths)
-    with ThreadPoolExecutor(min(8, cpus())) as pool:
-        return [os.fspath(path) for path, turned in zip(listed, pool.map(is_turned, listed), strict=True) if turned]
+    return [os.fspath(path) for path, turned in zip(listed, mapped(is_turned, listed), strict=True) if turned]
 
 
 def open_image(path: str | os.PathLike[str], upright: bool = False) -> NDArray[Any]:

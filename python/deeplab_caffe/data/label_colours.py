@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..arrays import Label
 from ..errors import InputError
 from ..formats.encoded_images import decode_image
 from ..reading import read_bytes, reading
 from . import indexed_png
 from .dataset import Dataset
 from .label_conversion import Reader, Tally
-from .labels import Label, read_label
+from .labels import read_label
 
 Colour = tuple[int, int, int]
 _BLACK: Colour = (0, 0, 0)

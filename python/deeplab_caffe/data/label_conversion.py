@@ -8,21 +8,18 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from ..arrays import Label
 from ..errors import InputError
-from ..files import cpus, put, temporary_folder
+from ..files import put, temporary_folder
 from ..progress import tracked
+from ..threads import mapped
 from .cityscapes import IGNORED, TRAIN_IDS, seem_ids, seem_train_ids
-from .label_statistics import value_counts, values_of
-from .labels import Label, read_label, write_grey_label
-
-#: id → train id of Cityscapes' 19 classes; all other ids are 255
-CITYSCAPES = TRAIN_IDS
+from .labels import read_label, value_counts, values_of, write_grey_label
 
 _OTHER_SUFFIXES = (".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff")
 
@@ -102,7 +99,7 @@ def refuse_train_ids(folder: str | os.PathLike[str]) -> Callable[[Tally], None]:
     def check(tally: Tally) -> None:
         pixels = np.array([tally.pixels[value] for value in range(256)])
         only = np.where(np.arange(256) == IGNORED, 0, pixels)
-        ends = pixels[IGNORED] and not only[len(CITYSCAPES) :].any()
+        ends = pixels[IGNORED] and not only[len(TRAIN_IDS) :].any()
         if (ends and not seem_ids(only)) or seem_train_ids(pixels):
             raise InputError(
                 f"{os.fspath(folder)}: the labels have Cityscapes' 19 train ids already (*_labelTrainIds.png), not its "
@@ -162,9 +159,8 @@ def convert_folder(
             write_grey_label(finished / path.relative_to(folder), read(path, own))
             return own
 
-        with ThreadPoolExecutor(cpus()) as pool:
-            for own in tracked(pool.map(convert, paths), "labels", len(paths), unit="label"):
-                tally.merge(own)
+        for own in tracked(mapped(convert, paths), "labels", len(paths), unit="label"):
+            tally.merge(own)
         check(tally)
         for path in paths:
             target = output / path.relative_to(folder)

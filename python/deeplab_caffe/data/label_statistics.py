@@ -6,30 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..words import some_of
 from .cityscapes import wrong_kind
-from .labels import Label
 
-VALUES = 256
 #: more ignored pixels than this are more than borders between objects (VOC's take 5 %)
 _BORDER = 0.2
-_EXACT = 2**24  # up to here float32, in which OpenCV counts, has every integer
-
-
-def value_counts(label: Label) -> NDArray[np.int64]:
-    """Pixels of each value, (256,), of a label (H, W) uint8."""
-    if label.size < _EXACT:
-        return cv2.calcHist([label], [0], None, [VALUES], [0, VALUES]).ravel().astype(np.int64)
-    return np.bincount(label.ravel(), minlength=VALUES).astype(np.int64)
-
-
-def values_of(counts: NDArray[np.integer]) -> dict[int, int]:
-    """The values that occur, with their pixels, from the pixels (256,) of each value."""
-    return {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +65,7 @@ class LabelCounts:
 
     def names(self, values: Sequence[int]) -> str:
         """At most ten values with their names."""
-        more = f" and {len(values) - 10} more" if len(values) > 10 else ""
-        return ", ".join(map(self.name, values[:10])) + more
+        return some_of([*map(self.name, values)], 10)
 
 
 class Findings(NamedTuple):

@@ -16,11 +16,28 @@ from ..errors import InputError
 from ..files import replacing
 from ..formats.encoded_images import check_png, decode_image
 from ..reading import reading
+from ..words import some_of
 from . import indexed_png
 
 _PNG_COLOUR_NAMES = {2: "an RGB PNG", 4: "a grey PNG with alpha", 6: "an RGB PNG with alpha"}
 _ADVICE = {4: "Save its grey channel alone, as an 8-bit PNG, if that has the class indices"}
 _COLOURS = "It is probably a colour image of the labels: map its colours back to indices and save an 8-bit PNG"
+
+#: number of values that a label file can have
+VALUES = 256
+_EXACT = 2**24  # up to here float32, in which OpenCV counts, has every integer
+
+
+def value_counts(label: Label) -> NDArray[np.int64]:
+    """Pixels of each value, (256,), of a label (H, W) uint8."""
+    if label.size < _EXACT:
+        return cv2.calcHist([label.ravel()], [0], None, [VALUES], [0, VALUES]).ravel().astype(np.int64)
+    return np.bincount(label.ravel(), minlength=VALUES).astype(np.int64)
+
+
+def values_of(counts: NDArray[np.integer]) -> dict[int, int]:
+    """The values that occur, with their pixels, from the pixels (256,) of each value."""
+    return {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
 
 
 def read_label(path: str | os.PathLike[str]) -> Label:
@@ -99,19 +116,17 @@ def invalid_values(
     bad = sorted(v for v in counts if not 0 <= v < num_classes and v != ignore_label)
     if not bad:
         return None
-    shown = ", ".join(map(str, bad[:8])) + (f" and {len(bad) - 8} more" if len(bad) > 8 else "")
     return (
-        f"{os.fspath(path)}: label value{'s' if len(bad) > 1 else ''} {shown} in {sum(counts[v] for v in bad)} of "
-        f"{sum(counts.values())} pixels; expected 0..{num_classes - 1} or the ignore label "
-        f"({'none set' if ignore_label is None else ignore_label}). "
+        f"{os.fspath(path)}: label value{'s' if len(bad) > 1 else ''} {some_of(bad, 8)} in "
+        f"{sum(counts[v] for v in bad)} of {sum(counts.values())} pixels; expected 0..{num_classes - 1} or the ignore "
+        f"label ({'none set' if ignore_label is None else ignore_label}). "
         + _likely_cause(bad, {*counts, *others}, num_classes, ignore_label)
     )
 
 
 def _pixels_of_values(label: NDArray[np.integer[Any]]) -> dict[int, int]:
     if label.dtype == np.uint8:
-        counts = np.bincount(label.ravel(), minlength=256)
-        return {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
+        return values_of(value_counts(np.asarray(label, np.uint8)))
     values, pixels = np.unique(label, return_counts=True)
     return dict(zip(values.tolist(), pixels.tolist(), strict=True))
 

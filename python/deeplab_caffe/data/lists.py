@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..errors import InputError
-from ..files import replacing
+from ..files import write_bytes
 from ..reading import reading
+from ..words import some_lines
 from .list_advice import advice, advice_for_word
 
 _WORD = re.compile(r'"([^"]+)"(?=[ \t\r\v\f]|$)|([^ \t\r\v\f]+)')
@@ -88,8 +89,7 @@ def read_numbered_list(path: str | os.PathLike[str]) -> list[ListEntry]:
 
 def write_list(path: str | os.PathLike[str], entries: Iterable[ListEntry]) -> None:
     """Write entries as a list file, whole or not at all; names with a blank in quotes."""
-    with replacing(path) as temporary:
-        temporary.write_bytes(list_bytes(entries))
+    write_bytes(path, list_bytes(entries))
 
 
 def list_bytes(entries: Iterable[ListEntry]) -> bytes:
@@ -209,10 +209,9 @@ def check_files(
     count = len(missing)
     missing = [item for item in missing if not os.path.isfile(item[2])]
     if missing:
-        shown = "".join(f"\n  {os.fspath(list_path)}:{line}: {path}" for line, _, path in missing[:5])
-        more = f"\n  and {len(missing) - 5} more" if len(missing) > 5 else ""
+        shown = some_lines([f"{os.fspath(list_path)}:{line}: {path}" for line, _, path in missing])
         raise InputError(
-            f"{os.fspath(list_path)}: {len(missing)} of {count} files do not exist:{shown}{more}\n"
+            f"{os.fspath(list_path)}: {len(missing)} of {count} files do not exist:{shown}\n"
             + advice(missing[0][1], root_folder, _line(list_path, missing[0][0]))
         )
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..tables import table
+from ..tables import csv_text, table
 from .bootstrap import RESAMPLES, gain_intervals
 from .confusion import MEAN_IOU_RULE, SUMMARY, differing_classes
-from .score_files import csv_text
-from .scoring import Counts, none_if_nan
+from .score_text import none_if_nan, percent
+from .scoring import Counts
 
 #: what the intervals are, for tables and the page
 INTERVAL_RULE = f"95 % interval of the difference: {RESAMPLES:,} paired bootstrap resamples of the images, fixed seed"
@@ -137,14 +137,14 @@ def comparison_text(compared: Compared) -> str:
         headings += [">change" if len(differences) == 1 else f">change, {difference.name}", ">95 % interval"]
     rows = []
     for place, label in [*enumerate(compared.class_names), (-1, "mean IoU")]:
-        row = [label, *(_percent(_iou(each, place)) for each in counts)]
+        row = [label, *(percent(_iou(each, place)) for each in counts)]
         for difference in differences:
-            row += [_percent(difference.of(place), "+"), interval_text(difference.interval(place))]
+            row += [percent(difference.of(place), "+"), interval_text(difference.interval(place))]
         rows.append(row)
     for key, label in list(SUMMARY.items())[1:]:
         values = [getattr(each.scores, key) for each in counts]
-        row = [label, *map(_percent, values)]
-        rows.append([*row, *(cell for value in values[1:] for cell in (_percent(value - values[0], "+"), ""))])
+        row = [label, *map(percent, values)]
+        rows.append([*row, *(cell for value in values[1:] for cell in (percent(value - values[0], "+"), ""))])
     return "\n".join([*compared.notes(), *table(headings, rows), "", *compared.verdicts()]) + "\n"
 
 
@@ -187,7 +187,3 @@ def interval_text(interval: tuple[float, float] | None) -> str:
 def _iou(counts: Counts, place: int) -> float:
     scores = counts.scores
     return float(scores.per_class_iou[place]) if place >= 0 else scores.mean_iou
-
-
-def _percent(value: float, sign: str = "") -> str:
-    return "-" if np.isnan(value) else f"{100 * value:{sign}.2f}"

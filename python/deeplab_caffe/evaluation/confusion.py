@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .score_text import none_if_nan, percent
 
 Matrix = NDArray[np.int64]
 
@@ -129,9 +130,9 @@ class Scores:
     def to_json(self, class_names: Sequence[str]) -> dict[str, Any]:
         """A dict for `json.dumps`; NaN becomes None. InputError if the number of class names differs."""
         self._check_names(class_names)
-        result: dict[str, Any] = {name: _none_if_nan(getattr(self, name)) for name in SUMMARY}
+        result: dict[str, Any] = {name: none_if_nan(getattr(self, name)) for name in SUMMARY}
         pairs = zip(class_names, self.per_class_iou.tolist(), strict=True)
-        result["per_class_iou"] = {name: _none_if_nan(value) for name, value in pairs}
+        result["per_class_iou"] = {name: none_if_nan(value) for name, value in pairs}
         return result
 
     def table(
@@ -161,8 +162,8 @@ class Scores:
             if place == len(class_names):
                 lines.append("-" * (width + 12 * len(columns) + (9 if other else 0)))
             cells = [row[place] for row in rows]
-            change = f"{_percent(cells[1] - cells[0], sign=True):>9}" if other else ""
-            lines.append(f"{name:<{width}}" + "".join(f"{_percent(cell):>12}" for cell in cells) + change)
+            change = percent(cells[1] - cells[0], "+").rjust(9) if other else ""
+            lines.append(f"{name:<{width}}" + "".join(f"{percent(cell):>12}" for cell in cells) + change)
         return "\n".join(lines)
 
     def _check_names(self, class_names: Sequence[str]) -> None:
@@ -237,11 +238,3 @@ def _check_range(what: str, values: NDArray[np.integer[Any]], num_classes: int, 
 
 def _mean(values: NDArray[np.float64]) -> float:
     return float(values.mean()) if values.size else math.nan
-
-
-def _none_if_nan(value: float) -> float | None:
-    return None if math.isnan(value) else value
-
-
-def _percent(value: float, sign: bool = False) -> str:
-    return "-" if math.isnan(value) else f"{100 * value:{'+' if sign else ''}.2f}"

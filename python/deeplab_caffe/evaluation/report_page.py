@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import cv2
-import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..files import replacing, write_text
+from ..files import write_bytes, write_text
 from ..reading import read_bytes
-from . import figures
+from . import figures, pages
 from .confusion import MEAN_IOU_RULE, Scores, differing_classes
 from .figures import Rgb
 from .galleries import Gallery
@@ -114,7 +109,8 @@ def write_report(report: Report, path: str | os.PathLike[str]) -> list[Path]:
     path = Path(path)
     _check(report)
     pictures = _pictures(report)
-    page = _template().render(
+    page = pages.render(
+        "report.html",
         report=report,
         examples=[{"name": e.name, "cells": _cells(e, report)} for e in report.examples],
         galleries=[_gallery(gallery) for gallery in report.galleries],
@@ -122,14 +118,13 @@ def write_report(report: Report, path: str | os.PathLike[str]) -> list[Path]:
         headline=_headline(report),
         classes=_class_rows(report),
         mean_over=_mean_over(report),
-        pictures={name: _data_uri(content, "png") for name, content in pictures.items()},
+        pictures={name: pages.png_uri(content) for name, content in pictures.items()},
         duration=_duration,
     )
     for name in {*_PICTURES} - pictures.keys():
         (path.parent / f"{name}.png").unlink(missing_ok=True)
     for name, content in pictures.items():
-        with replacing(path.parent / f"{name}.png") as temporary:
-            temporary.write_bytes(content)
+        write_bytes(path.parent / f"{name}.png", content)
     write_text(path, page)
     return [path, *(path.parent / f"{name}.png" for name in pictures)]
 
@@ -197,35 +192,25 @@ def _example_images(example: Example, report: Report) -> list[tuple[str, Rgb]]:
 def _cells(example: Example, report: Report) -> list[dict[str, str]]:
     cells = []
     for heading, image in _example_images(example, report):
-        uri = _photo_uri(image) if heading == "image" else _data_uri(figures.png(image), "png")
+        uri = (pages.photo_uri if heading == "image" else pages.picture_uri)(image)
         cells.append({"heading": heading, "uri": uri})
     return cells
 
 
 def _gallery(gallery: Gallery) -> dict[str, Any]:
     """A gallery as the page shows it: photos and smooth maps as JPEG, not larger than a screen shows them."""
-    rows = [
-        {"name": name, "cells": [{"heading": h, "uri": _photo_uri(figures.reduced(p, _WIDEST))} for h, p in pictures]}
-        for name, pictures in gallery.rows
-    ]
+    rows = []
+    for name, pictures in gallery.rows:
+        cells = [{"heading": h, "uri": pages.photo_uri(figures.reduced(p, _WIDEST))} for h, p in pictures]
+        rows.append({"name": name, "cells": cells})
     return {"title": gallery.title, "text": gallery.text, "rows": rows}
 
 
-def _photo_uri(image: Rgb) -> str:
-    bgr = np.ascontiguousarray(image[..., ::-1])
-    return _data_uri(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes(), "jpeg")
-
-
-def _legend(report: Report) -> list[tuple[str, tuple[int, int, int]]]:
+def _legend(report: Report) -> list[tuple[str, tuple[int, ...]]]:
     """Names and colours of the classes; of more than twelve only those that the examples show."""
-    shown = np.zeros(256, bool)
-    for example in report.examples:
-        for labels in (example.label, example.prediction, example.crf):
-            if labels is not None:
-                shown[np.unique(labels)] = True
+    shown = [labels for e in report.examples for labels in (e.label, e.prediction, e.crf) if labels is not None]
     every = len(report.class_names) <= 12 or not report.examples
-    colours = [tuple(map(int, colour)) for colour in report.palette]
-    return [(name, colours[k]) for k, name in enumerate(report.class_names) if every or shown[k]]  # type: ignore[misc]
+    return pages.legend(report.class_names, report.palette, None if every else shown)
 
 
 def _headline(report: Report) -> list[dict[str, str]]:
@@ -252,7 +237,7 @@ def _class_rows(report: Report) -> list[dict[str, Any]]:
         texts = ["–" if np.isnan(v) else f"{100 * v:.1f}" for v in values]
         if len(values) == 2:
             texts.append("–" if np.isnan(sum(values)) else f"{100 * (values[1] - values[0]):+.1f}")
-        rows.append({"name": name, "colour": tuple(map(int, report.palette[k])), "values": texts})
+        rows.append({"name": name, "colour": pages.colour(report.palette[k]), "values": texts})
     return rows
 
 
@@ -270,13 +255,3 @@ def _duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def _data_uri(content: bytes, kind: str) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
-
-
-def _template() -> jinja2.Template:
-    text = resources.files(__package__).joinpath("report.html").read_text(encoding="utf-8")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    return environment.from_string(re.sub(r"\n\s+(?={%)", "\n", text))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..words import for_people
 from .comparison import Difference
 from .confusion import Matrix
 from .figures import Rgb, colour_labels, side_by_side
@@ -171,5 +172,5 @@ def trimap_picture(
 
 def _plain(text: str) -> str:
     """Text that matplotlib takes as it is: a dollar begins a formula, and a leading underscore hides a label."""
-    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("$", r"\$")
+    text = for_people(text).replace("$", r"\$")
     return f" {text}" if text.startswith("_") else text

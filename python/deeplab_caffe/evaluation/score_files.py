@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from ..tables import table
+from ..tables import csv_text, table
 from .confusion import Matrix
-from .scoring import Counts, ImageScore, none_if_nan
+from .score_text import none_if_nan, percent
+from .scoring import Counts, ImageScore
 from .trimap import BandScore, Trimap
 
 #: widths that a table of many shows
@@ -113,7 +112,7 @@ def trimap_table(curves: Mapping[str, Sequence[BandScore]], trimap: Trimap, most
         row = [str(trimap.widths[place])]
         for scores in curves.values():
             score = scores[place]
-            row += [_percent(v) for v in (score.mean_iou, score.pixel_accuracy, score.mean_accuracy)]
+            row += [percent(v) for v in (score.mean_iou, score.pixel_accuracy, score.mean_accuracy)]
         rows.append(row)
     return "\n".join([f"trimap, in %; {trimap.note()}", *table(headings, rows)])
 
@@ -130,18 +129,6 @@ def _shown(widths: Sequence[int], most: int) -> list[int]:
 def worst_table(counts: Counts, most: int = 5) -> str:
     """The images with the lowest mean IoU of their own, in percent."""
     scored = sorted((s for s in counts.per_image() if s.mean_iou == s.mean_iou), key=lambda score: score.mean_iou)
-    rows = [[s.id, *(_percent(v) for v in s[3:])] for s in scored[:most]]
+    rows = [[s.id, *(percent(v) for v in s[3:])] for s in scored[:most]]
     head = "lowest of their own (for looking at; the score above is of all pixels, not a mean over images)"
     return "\n".join([head, *table(("image", ">mean IoU", ">pixel acc.", ">class acc."), rows)])
-
-
-def _percent(value: float) -> str:
-    return "-" if value != value else f"{100 * value:.2f}"
-
-
-def csv_text(headings: Sequence[str], rows: Iterable[Iterable[Any]]) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(headings)
-    writer.writerows(["" if none_if_nan(cell) is None else cell for cell in row] for row in rows)
-    return buffer.getvalue()

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Label
 from ..errors import InputError
-from ..files import cpus
 from ..progress import tracked
+from ..threads import mapped
+from ..words import some_lines, some_of
 from .bootstrap import pixel_counts
 from .confusion import Matrix, Scores, class_ious, confusion_matrices, mean_iou
 from .trimap import BandScore, Trimap, band_scores
-
-#: at most so many problems are named
-NAMED = 5
 
 
 class Pair(NamedTuple):
@@ -122,14 +119,13 @@ def count_pairs(
 
     total = np.zeros((bands + 1, num_classes, num_classes), np.int64)
     images, sizes, problems = [], [], []
-    with ThreadPoolExecutor(cpus()) as pool:
-        for counted in tracked(pool.map(count, pairs), what, len(pairs)):
-            if isinstance(counted, str):
-                problems.append(counted)
-                continue
-            total += counted[0]
-            images.append(pixel_counts(counted[0].sum(0)[None])[0])
-            sizes.append(counted[1])
+    for counted in tracked(mapped(count, pairs), what, len(pairs)):
+        if isinstance(counted, str):
+            problems.append(counted)
+            continue
+        total += counted[0]
+        images.append(pixel_counts(counted[0].sum(0)[None])[0])
+        sizes.append(counted[1])
     refuse(problems, len(pairs), "images cannot be scored")
     if trimap:
         _check_band(trimap, total, ignore_label)
@@ -150,9 +146,7 @@ def refuse(problems: Sequence[str], total: int, what: str) -> None:
         return
     if len(problems) == 1 and total == 1:
         raise InputError(problems[0])
-    more = [f"and {len(problems) - NAMED} more"] if len(problems) > NAMED else []
-    lines = [f"{len(problems)} of {total} {what}:", *problems[:NAMED], *more]
-    raise InputError("\n  ".join(lines))
+    raise InputError(f"{len(problems)} of {total} {what}:{some_lines(problems)}")
 
 
 def check_sizes(pair: Pair, label: Label, result: Label) -> None:
@@ -173,10 +167,9 @@ def check_result(pair: Pair, label: Label, result: Label, num_classes: int, igno
     bad = [int(value) for value in np.flatnonzero(counts) if value >= num_classes]
     if not bad:
         return
-    shown = ", ".join(map(str, bad[:8])) + (f" and {len(bad) - 8} more" if len(bad) > 8 else "")
     raise InputError(
-        f"{pair.result}: value{'s' * (len(bad) > 1)} {shown} in {counts[bad].sum()} of the {scored.size} pixels that "
-        f"are scored; expected classes 0..{num_classes - 1}. {_cause(bad, ignore_label)}"
+        f"{pair.result}: value{'s' * (len(bad) > 1)} {some_of(bad, 8)} in {counts[bad].sum()} of the {scored.size} "
+        f"pixels that are scored; expected classes 0..{num_classes - 1}. {_cause(bad, ignore_label)}"
     )
 
 
@@ -200,8 +193,3 @@ def _check_band(trimap: Trimap, total: Matrix, ignore_label: int | None) -> None
             "score; for labels without an ignored border use their own boundaries: --trimap-from boundaries"
         )
     raise InputError("trimap: no label has two classes, so there are no boundaries and no band to score")
-
-
-def none_if_nan(value: Any) -> Any:
-    """NaN as None, which JSON has."""
-    return None if isinstance(value, float) and value != value else value

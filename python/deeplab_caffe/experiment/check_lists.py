@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +13,8 @@ from ..data.checking import KINDS, NOTE, Seen, look, value_fault
 from ..data.label_statistics import LabelCounts
 from ..data.lists import read_words
 from ..errors import InputError
-from ..files import cpus
 from ..progress import tracked
+from ..threads import mapped
 
 
 def check_list(dataset: Dataset, name: str, entries: Sequence[ListEntry], trained: bool) -> LabelCounts:
@@ -34,14 +33,13 @@ def check_list(dataset: Dataset, name: str, entries: Sequence[ListEntry], traine
         InputError: a label or image is damaged or of the wrong size, a value is not a class, or images are not upright
             and the data set does not say whether to turn them; names list and line.
     """
-
     found = _look_at_all(dataset, name, entries, "labels")
     _check_orientation(dataset, name, entries, found)
     counted = [(entry.label or "", seen.counts) for entry, seen in zip(entries, found, strict=True)]
     files = np.stack([counts for _, counts in counted if counts is not None])
     _check_values(dataset, name, entries, found, files)
     paths = [path for path, counts in counted if counts is not None]
-    return LabelCounts(where(dataset, name), files, dataset.classes, dataset.ignore_label, trained, paths)
+    return LabelCounts(dataset.where(name), files, dataset.classes, dataset.ignore_label, trained, paths)
 
 
 def check_images(dataset: Dataset, name: str, entries: Sequence[ListEntry]) -> None:
@@ -51,7 +49,6 @@ def check_images(dataset: Dataset, name: str, entries: Sequence[ListEntry]) -> N
         InputError: an image is damaged, or images are not upright and the data set does not say whether to turn them;
             names list and line.
     """
-
     _check_orientation(dataset, name, entries, _look_at_all(dataset, name, entries, "images"))
 
 
@@ -65,13 +62,7 @@ def _look_at_all(dataset: Dataset, name: str, entries: Sequence[ListEntry], what
                 raise InputError(f"{dataset.lists[name]}:{entry.line}: {fault.text}")
         return seen
 
-    with ThreadPoolExecutor(max(2, cpus())) as pool:
-        return list(tracked(pool.map(look_at, entries), f"{what} of {name}", len(entries), unit="image"))
-
-
-def where(dataset: Dataset, name: str) -> str:
-    """A list in messages."""
-    return dataset.where(name)
+    return list(tracked(mapped(look_at, entries), f"{what} of {name}", len(entries)))
 
 
 def warn_of_more_words(dataset: Dataset, names: Iterable[str]) -> None:
@@ -99,7 +90,7 @@ def _check_orientation(dataset: Dataset, name: str, entries: Sequence[ListEntry]
     hint = f' The sizes of the labels say: exif = "{key}".' if key else ""
     orientation = seen.header.orientation if seen.header else 1
     raise InputError(
-        f"{where(dataset, name)}: {len(turned)} of {len(entries)} images have an EXIF orientation other than 1, such "
+        f"{dataset.where(name)}: {len(turned)} of {len(entries)} images have an EXIF orientation other than 1, such "
         f"as {dataset.path_of(entry.image)} in line {entry.line} (orientation {orientation}): most programs "
         f"show them turned. State in {dataset.file} on which pixels the labels were drawn: "
         f'exif = "apply" on the turned image, exif = "ignore" on the pixels as stored.{hint} Or turn the files '

@@ -13,7 +13,6 @@ import numpy as np
 from ..data import Dataset, list_ids, read_dataset, read_list
 from ..errors import InputError
 from ..evaluation import Trimap, score_files, trimap_curves
-from ..evaluation.compare_page import Comparison, Section, Shown, comparison_page
 from ..evaluation.comparison import (
     Compared,
     comparison_images_csv,
@@ -22,9 +21,11 @@ from ..evaluation.comparison import (
     image_ious,
     lowest,
 )
+from ..evaluation.comparison_page import Comparison, Section, Shown, comparison_page
 from ..locks import locked_folder
 from ..nets import experiment_folder, full_name, look_up
 from ..package_files import or_packaged
+from ..words import for_people
 from .results import read_json
 from .score_outputs import BAND_FILES, Images, write_files
 from .scoring import Truth, count_results, find_files, read_indices
@@ -259,7 +260,7 @@ def _shown(truth: Truth, files: Sequence[Sequence[Path]], images: Images, place:
     label = read_indices(truth.labels[place], truth.dataset)
     height, width = label.shape
     return Shown(
-        truth.ids[place].encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
+        for_people(truth.ids[place]),
         scores,
         images.read(place, (height, width)),
         label,

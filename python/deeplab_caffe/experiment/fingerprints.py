@@ -6,17 +6,17 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import cpus, write_text
+from ..files import write_text
 from ..formats import schema
 from ..formats.messages import to_message
 from ..formats.prototxt import Document
 from ..progress import tracked
 from ..reading import read_json
+from ..threads import mapped
 
 #: solver fields that affect logging and snapshots but not the result
 _NOT_LEARNED = ("display", "snapshot", "snapshot_format", "snapshot_diff", "debug_info", "solver_mode", "device_id")
@@ -103,8 +103,7 @@ def file_contents(paths: Iterable[str], cache: Path) -> str:
 
 
 def _contents(paths: Sequence[str]) -> list[str]:
-    with ThreadPoolExecutor(cpus()) as pool:
-        return list(tracked(pool.map(_content, map(Path, paths)), "files read", len(paths), unit="file"))
+    return list(tracked(mapped(_content, map(Path, paths)), "files read", len(paths), unit="file"))
 
 
 def _state(path: str) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,8 +16,8 @@ from ..data import Dataset, ListEntry, image_size, list_ids, read_image, read_la
 from ..data.boxes import BACKGROUND, Box, boxes_of_labels, read_boxes, rectangles
 from ..data.labels import write_grey_label
 from ..errors import InputError
-from ..files import cpus
 from ..progress import tracked
+from ..threads import mapped
 
 #: kind of labels → their folder
 FOLDERS = {"rect": "SegmentationClassBboxRect", "seg": "SegmentationClassBboxSeg"}
@@ -62,9 +61,8 @@ def write_box_labels(job: BoxLabels, lists: Sequence[str]) -> list[Path]:
     ids = _ids(job.dataset, lists)
     images = list({entry.image: entry for listed in entries.values() for entry in listed}.values())
     write = partial(_write_label, job, ids)
-    with ThreadPoolExecutor(cpus()) as pool:
-        for _ in tracked(pool.map(write, images), f"boxes, {job.kind}", len(images), unit="image"):
-            pass
+    for _ in tracked(mapped(write, images), f"boxes, {job.kind}", len(images)):
+        pass
     return [_write_list(job, ids, name, listed) for name, listed in entries.items()]
 
 

@@ -6,7 +6,6 @@ import datetime
 import importlib.metadata
 import os
 import platform
-import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..formats.prototxt import Document
+from ..inference import Protocol
 from ..nets import (
     GeneratorOptions,
     Result,
@@ -150,10 +150,6 @@ def _other_list(experiment: Experiment, name: str, split: str) -> list[str]:
     return [f"images in the list: {count}, published: {wanted}"] if count != wanted else []
 
 
-#: how `done.json` words a test: scales, mirrored images, regions
-_TESTED = re.compile(r"scales? (?P<scales>[\d., ]+)(?P<flip>; mirrored too)?(?P<rest>; .*)?")
-
-
 def passes(experiment: Experiment, split: str) -> dict[str, Any]:
     """Scales and flips of the test, and a remark on the rest, as the stage `test` left them beside its results.
 
@@ -165,14 +161,12 @@ def passes(experiment: Experiment, split: str) -> dict[str, Any]:
     if path.stat().st_mtime_ns > experiment.evaluation.stat().st_mtime_ns:
         older = f"{experiment.evaluation}: older than the results in {path.parent}"
         raise InputError(f"{older}; run the stage evaluate again")
-    match = _TESTED.fullmatch(str(record.get("protocol") or "scale 1"))
-    if match is None:
-        raise InputError(f"{path}: damaged; run the stage test again, with --force")
     with reading(path, damaged="damaged; run the stage test again, with --force"):
-        scales = tuple(float(scale) for scale in match["scales"].split(","))
+        protocol = Protocol.parse(str(record.get("protocol") or "scale 1"))
         given = _other_weights(experiment, split, record)
-    rest = [f"tested in {match['rest'].removeprefix('; ')}"] if match["rest"] else []
-    return {"scales": () if scales == (1,) else scales, "flip": bool(match["flip"]), "note": "; ".join(rest + given)}
+    rest = [f"tested in {protocol.regions_in_words}"] if protocol.regions else []
+    scales = () if protocol.scales == (1,) else protocol.scales
+    return {"scales": scales, "flip": protocol.flip, "note": "; ".join(rest + given)}
 
 
 def _other_weights(experiment: Experiment, split: str, record: dict[str, Any]) -> list[str]:

@@ -23,6 +23,7 @@ from ..evaluation import (
 )
 from ..package_files import or_packaged
 from ..spelling import did_you_mean
+from ..words import for_people
 from .folder import Experiment
 from .net_maps import MapBlob, compute_maps, map_blobs
 from .stages.search import scored_items
@@ -46,7 +47,7 @@ class Shown:
     @property
     def text(self) -> str:
         """The id as a page can show it, which has no bytes that are not UTF-8."""
-        return self.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        return for_people(self.name)
 
 
 def chosen_images(experiment: Experiment, dataset: Dataset) -> list[Shown]:

@@ -15,7 +15,7 @@ from ..data import check_labels, read_image
 from ..data.images import find_images
 from ..errors import InputError
 from ..evaluation import Counts, Trimap, confusion_picture, score_files, trimap_curves, trimap_picture
-from ..files import replacing
+from ..files import write_bytes
 from ..locks import locked_folder
 from ..spelling import did_you_mean
 from .scoring import Truth, read_indices
@@ -107,8 +107,7 @@ def write_files(folder: Path, files: Mapping[str, bytes | str], optional: Sequen
             (folder / name).unlink(missing_ok=True)
     for name, content in files.items():
         data = content if isinstance(content, bytes) else content.encode("utf-8", "surrogateescape")
-        with replacing(folder / name) as temporary:
-            temporary.write_bytes(data)
+        write_bytes(folder / name, data)
 
 
 def _files(

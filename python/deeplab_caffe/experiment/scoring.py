@@ -13,7 +13,8 @@ from PIL import Image
 from ..arrays import Label
 from ..data import Dataset, ListEntry, check_labels, list_ids, read_image, read_label, read_list
 from ..data.images import IMAGE_SUFFIXES
-from ..data.label_statistics import VALUES, LabelCounts, examine
+from ..data.label_statistics import LabelCounts, examine
+from ..data.labels import VALUES
 from ..errors import InputError
 from ..evaluation import Counts, Pair, Trimap, count_pairs, refuse
 from .results import unique_ids
@@ -45,17 +46,17 @@ def ground_truth(dataset: Dataset, list_name: str, labels: str | os.PathLike[str
 
     Args:
         dataset: the data set.
-        list_name: a list file, of ids or of images and labels; or the name of one of the data set's lists.
+        list_name: the name of one of the data set's lists; or a list file, of ids or of images and labels.
         labels: folder of the label files; None: those that the list names.
 
     Raises:
         InputError: the list cannot be read, names an image twice or no labels, or label files are missing.
     """
-    path = _list_path(dataset, list_name)
+    path = dataset.list_file(list_name)
     entries = [_with_suffix(entry) for entry in read_list(path, needs_label=False)]
     if labels is None and (bare := next((entry for entry in entries if entry.label is None), None)):
         raise InputError(
-            f"{path}:{bare.line}: the list names no label; say where the ground truth is with --labels DIR"
+            f"{path}:{bare.line}: the list names no label; say where the ground truth is with --labels FOLDER"
         )
     ids = unique_ids(entries, path)
     if labels is not None:
@@ -64,16 +65,6 @@ def ground_truth(dataset: Dataset, list_name: str, labels: str | os.PathLike[str
         files = [Path(dataset.path_of(entry.label or "")) for entry in entries]
         _check_exist(files, "label files missing", f"{path}: check `root` in {dataset.file}, or use --labels")
     return Truth(dataset, str(path), tuple(entries), tuple(ids), tuple(files))
-
-
-def _list_path(dataset: Dataset, name: str) -> Path:
-    path = Path(name)
-    if name in dataset.lists and not path.is_file():
-        return dataset.lists[name]
-    if os.path.lexists(path):
-        return path
-    known = ", ".join(dataset.lists) or "none"
-    raise InputError(f"--list {name}: no such file, and no list of {dataset.file} (lists: {known})")
 
 
 def _with_suffix(entry: ListEntry) -> ListEntry:

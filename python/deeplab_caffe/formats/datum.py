@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from ..errors import InputError
-from ..files import replacing
+from ..files import write_bytes
 from ..reading import reading, reason_of
 from . import schema
 from .encoded_images import decode_image
@@ -96,8 +96,7 @@ def write_mean_file(path: str | os.PathLike[str], mean: np.ndarray) -> None:
         raise InputError(f"expected a mean image (channels, height, width), got an array of shape {mean.shape}")
     blob = schema.BlobProto(num=1, channels=mean.shape[0], height=mean.shape[1], width=mean.shape[2])
     blob.data.extend(mean.astype(np.float32).ravel().tolist())
-    with replacing(path) as temporary:
-        temporary.write_bytes(blob.SerializeToString())
+    write_bytes(path, blob.SerializeToString())
 
 
 def _decoded(data: bytes, color: bool | None) -> np.ndarray:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 
 from ..errors import InputError
-from ..files import replacing
+from ..files import write_bytes
 from ..reading import read_bytes, reading
 from . import schema
 
@@ -25,8 +25,7 @@ def write_diagonal(path: str | os.PathLike[str], weights: Sequence[float]) -> No
     values = [0.0] * (count * count)
     values[:: count + 1] = map(float, weights)
     proto.data.extend(values)
-    with replacing(path) as temporary:
-        temporary.write_bytes(proto.SerializeToString(deterministic=True))
+    write_bytes(path, proto.SerializeToString(deterministic=True))
 
 
 def read_diagonal(path: str | os.PathLike[str]) -> list[float] | None:

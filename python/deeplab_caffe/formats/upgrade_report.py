@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..words import some_of
+
 #: the most characters of a field that a report shows
 _SHOWN = 70
 
@@ -76,7 +78,7 @@ class Upgrade:
 
 def _places(changes: list[Change]) -> str:
     places = [f"{c.line}:{c.column}" if c.line else f"'{c.layer}'" for c in changes]
-    return ", ".join(places[:3]) + (f" and {len(places) - 3} more" if len(places) > 3 else "")
+    return some_of(places, 3)
 
 
 def shortened(text: str) -> str:

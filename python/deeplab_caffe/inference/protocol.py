@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,11 @@ from ..nets.input_sizes import as_size
 _LARGEST_SCALE = 16
 #: a region must be left with something new to see
 _LARGEST_OVERLAP = 0.9
+#: what `str` makes of a protocol
+_IN_WORDS = re.compile(
+    r"scales? (?P<scales>[^;]+)(?P<flip>; mirrored too)?"
+    r"(; regions of (?P<height>\d+) x (?P<width>\d+) pixels \(H x W\), overlap (?P<overlap>[\d.]+))?"
+)
 
 
 @dataclass(frozen=True)
@@ -36,8 +42,9 @@ class Protocol:
     (overlapping regions at full resolution).
 
     Example:
-        >>> Protocol(scales=(0.5, 1), flip=True, tile=513).passes
-        4
+        >>> protocol = Protocol(scales=(0.5, 1), flip=True, tile=513)
+        >>> protocol.passes, str(protocol)
+        (4, 'scales 0.5, 1; mirrored too; regions of 513 x 513 pixels (H x W), overlap 0.25')
     """
 
     scales: tuple[float, ...] = (1.0,)
@@ -68,13 +75,28 @@ class Protocol:
         """(height, width) of the regions, or None."""
         return as_size(self.tile, "tile") if self.tile is not None else None
 
+    @property
+    def regions_in_words(self) -> str:
+        """`regions of 513 x 513 pixels (H x W), overlap 0.25`; "" for whole images."""
+        if self.regions is None:
+            return ""
+        return f"regions of {self.regions[0]} x {self.regions[1]} pixels (H x W), overlap {self.overlap:g}"
+
     def __str__(self) -> str:
         scales = ", ".join(f"{scale:g}" for scale in self.scales)
-        parts = [f"scale{'s' * (len(self.scales) > 1)} {scales}", *["mirrored too"] * self.flip]
-        if self.regions:
-            height, width = self.regions
-            parts.append(f"regions of {height} x {width} pixels (H x W), overlap {self.overlap:g}")
-        return "; ".join(parts)
+        first = f"scale{'s' * (len(self.scales) > 1)} {scales}"
+        return "; ".join(filter(None, (first, "mirrored too" * self.flip, self.regions_in_words)))
+
+    @classmethod
+    def parse(cls, text: str) -> Protocol:
+        """The protocol that `str` put into words; raises ValueError for other text."""
+        match = _IN_WORDS.fullmatch(text)
+        if match is None:
+            raise ValueError(f"not a protocol in words: {text!r}")
+        scales = tuple(float(scale) for scale in match["scales"].split(", "))
+        if match["height"] is None:
+            return cls(scales, bool(match["flip"]))
+        return cls(scales, bool(match["flip"]), (int(match["height"]), int(match["width"])), float(match["overlap"]))
 
 
 def scaled_size(size: Size, scale: float) -> Size:

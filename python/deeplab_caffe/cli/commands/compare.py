@@ -20,14 +20,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     text = (
         "folder of results <id>.png, or of an experiment, or its name, such as voc12/largefov (its last labels; alone: "
-        "before and after the CRF); NAME=DIR gives it a name"
+        "before and after the CRF); NAME=FOLDER gives it a name"
     )
-    parser.add_argument("results", metavar="DIR", nargs="+", help=text)
+    parser.add_argument("results", metavar="FOLDER", nargs="+", help=text)
     score_flags.add_truth(parser, required=False)
     score_flags.add_trimap(parser)
     text = "images in each section of the page, at most 50 (%(default)s)"
     parser.add_argument("--show", type=int, default=8, metavar="N", help=text)
-    parser.add_argument("-o", "--output", metavar="DIR", default="compare", help="folder for the files (%(default)s)")
+    text = "folder for the files (%(default)s)"
+    parser.add_argument("-o", "--output", metavar="FOLDER", default="compare", help=text)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -60,6 +61,6 @@ def _data(arguments: argparse.Namespace, results: list) -> tuple[Dataset, str]:
         known, known_list = common_data(results)
         dataset, list_file = dataset or known, list_file or known_list
     if dataset is None or list_file is None:
-        missing = "--dataset TOML" if dataset is None else "--list FILE"
+        missing = "--dataset DATASET" if dataset is None else "--list LIST"
         raise InputError(f"compare: missing {missing}; only results of an experiment say it themselves")
     return dataset, list_file

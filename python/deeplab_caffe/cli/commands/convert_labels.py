@@ -71,8 +71,8 @@ def _convert_colours(arguments: argparse.Namespace, target: str) -> None:
 
 
 def _convert_values(arguments: argparse.Namespace, target: str) -> None:
+    from ...data.cityscapes import TRAIN_IDS
     from ...data.label_conversion import (
-        CITYSCAPES,
         accept,
         by_value,
         convert_folder,
@@ -85,7 +85,7 @@ def _convert_values(arguments: argparse.Namespace, target: str) -> None:
     stated, others = _pairs(arguments.map), arguments.others
     changed = stated
     if arguments.cityscapes:
-        changed, others = {**CITYSCAPES, **stated}, 255
+        changed, others = {**TRAIN_IDS, **stated}, 255
     if others is not None and not 0 <= others <= 255:
         raise InputError(f"--others: expected 0..255 but got {others}")
     if abs(arguments.subtract) > 255:

@@ -10,6 +10,7 @@ from types import ModuleType
 
 from ...data import Dataset
 from ...errors import InputError, Stopped
+from ...words import some_of
 from .. import crf_flags
 
 _NAMED = 20  # at most so many failed images are named
@@ -101,9 +102,8 @@ def run(arguments: argparse.Namespace) -> int:
     kept = f", kept {len(found) - len(tasks)} existing results" if arguments.keep else ""
     print(f"refined {summary.done} images in {arguments.output}{kept}", flush=True)
     if summary.failures:
-        named = [failure.id for failure in summary.failures[:_NAMED]]
-        more = f" and {len(summary.failures) - _NAMED} more" if len(summary.failures) > _NAMED else ""
-        print(f"{len(summary.failures)} images failed: {', '.join(named)}{more}", file=sys.stderr)
+        failed = some_of([failure.id for failure in summary.failures], _NAMED)
+        print(f"{len(summary.failures)} images failed: {failed}", file=sys.stderr)
     return 1 if summary.failures else 0
 
 

@@ -21,6 +21,14 @@ _DESCRIPTION = (
 )
 
 
+class _Wide(argparse.RawDescriptionHelpFormatter):
+    """Names of data sets and what they are on one line."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog)
+        self._action_max_length = max(map(len, BUILDERS)) + 4  # argparse forgets that names are indented
+
+
 def serving(words: Sequence[str]) -> ModuleType:
     """This module; raises InputError for a first word that is no data set, with the nearest name."""
     if words and words[0] not in BUILDERS and words[0] not in ("-h", "--help"):
@@ -33,7 +41,7 @@ def serving(words: Sequence[str]) -> ModuleType:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.formatter_class = _Wide
     parser.description = textwrap.fill(_DESCRIPTION, 100)
     others = [COMMANDS[f"dataset {word}"] for word in _other_commands()]
     lines = [f"  deeplab {command.name:22s}  {command.help}" for command in others]
@@ -47,8 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_flags(parser: argparse.ArgumentParser, builder: Builder) -> None:
     """The flags of all builders, and those of this one."""
     parser.description = f"Build {builder.title}. {builder.fetches}"
-    parser.add_argument("--folder", default="data", help="target folder; what is already in it is used (%(default)s)")
-    parser.add_argument("--source", help="folder with the archives, or the URL of a mirror")
+    text = "target folder; what is already in it is used (%(default)s)"
+    parser.add_argument("--folder", metavar="FOLDER", default="data", help=text)
+    parser.add_argument("--source", metavar="FOLDER", help="folder with the archives, or the URL of a mirror")
     parser.add_argument("--no-download", action="store_true", help="use existing files and report what is missing")
     for option in builder.options:
         _add_option(parser, option)
@@ -58,8 +67,14 @@ def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
     if option.kind is bool:
         parser.add_argument(option.flag, action="store_true", help=option.help)
         return
-    choices = option.choices or None
-    parser.add_argument(option.flag, type=option.kind, default=option.default, choices=choices, help=option.help)
+    parser.add_argument(
+        option.flag,
+        type=option.kind,
+        default=option.default,
+        choices=option.choices or None,
+        metavar=option.metavar,
+        help=option.help,
+    )
 
 
 def run(arguments: argparse.Namespace) -> int | None:

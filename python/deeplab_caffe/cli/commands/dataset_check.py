@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...data import named_dataset
 from ...errors import InputError
-from ...files import check_folder, replacing
+from ...files import check_folder, write_bytes
 from ..dataset_name import add_dataset
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o",
         "--output",
-        metavar="DIR",
+        metavar="FOLDER",
         help="write check.json, classes.csv, images.csv, findings.csv, classes.png, and class weights there",
     )
     parser.add_argument(
@@ -61,5 +61,4 @@ def _write_picture(check: DatasetCheck, folder: Path) -> None:
     classes = slice(0, dataset.num_classes)
     shares = {name: (c.pixels[classes] / max(c.pixels.sum(), 1)).tolist() for name, c in counted.items()}
     images = {name: (c.images[classes] / len(c.files)).tolist() for name, c in counted.items()}
-    with replacing(folder / "classes.png") as temporary:
-        temporary.write_bytes(class_figure(dataset.classes, dataset.palette, shares, images))
+    write_bytes(folder / "classes.png", class_figure(dataset.classes, dataset.palette, shares, images))

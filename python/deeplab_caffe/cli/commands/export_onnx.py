@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ...files import replacing
+from ...files import write_bytes
 from ...inference import size_rule
 from ...nets.input_sizes import SizeRule
 from ...porting.export.graph import Graph, graph_of
@@ -43,8 +43,7 @@ def run(arguments: argparse.Namespace) -> None:
         model = image_model(graph, export_common.preprocessing(arguments), rule.stride, rule.offset)
     else:
         model = net_model(graph, dynamic=not arguments.fixed_size)
-    with replacing(arguments.output) as temporary:
-        temporary.write_bytes(model.SerializeToString())
+    write_bytes(arguments.output, model.SerializeToString())
     if arguments.verify:
         _verify(arguments, net, graph, rule, model.SerializeToString())
     print(f"{arguments.output}: opset {OPSET}, {len(graph.nodes)} layers{f', images padded to {rule}' if rule else ''}")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import InputError
-from ...files import replacing, write_text
+from ...files import write_bytes, write_text
 from ..terminal import write_content
 
 
@@ -39,8 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.plot:
         from ...evaluation import log_curves
 
-        with replacing(arguments.plot) as temporary:
-            temporary.write_bytes(log_curves(runs))
+        write_bytes(arguments.plot, log_curves(runs))
     if not targets:
         print(log_tables.summary(runs))
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ...files import is_stream, replacing, write_text
+from ...files import is_stream, write_bytes, write_text
 from ...formats.binary_net import DIALECTS, is_binary
 from ...formats.messages import to_message
 from ...formats.prototxt import Document
@@ -89,8 +89,7 @@ def _message(upgrade: Upgrade) -> Any:
 
 
 def _write_binary(target: Path, net: Any) -> None:
-    with replacing(target) as temporary:
-        temporary.write_bytes(net.SerializeToString(deterministic=True))
+    write_bytes(target, net.SerializeToString(deterministic=True))
 
 
 def _report(upgrade: Upgrade, form: str, stream: Any) -> None:

@@ -17,13 +17,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "and a table of the images. Files that are missing, of another size or with values that are no class are "
         "refused."
     )
-    parser.add_argument("--results", metavar="DIR", required=True, help="folder of results, <id>.png")
+    parser.add_argument("--results", metavar="FOLDER", required=True, help="folder of results, <id>.png")
     score_flags.add_truth(parser, required=True)
     score_flags.add_trimap(parser)
     text = "draw the trimap of this image (default: of one with many classes); may be repeated"
     parser.add_argument("--show-trimap", metavar="ID", action="append", default=[], help=text)
     text = "folder for score.json, CSV files and pictures (default: print the table alone)"
-    parser.add_argument("-o", "--output", metavar="DIR", help=text)
+    parser.add_argument("-o", "--output", metavar="FOLDER", help=text)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -57,7 +57,7 @@ def _check_flags(arguments: argparse.Namespace) -> None:
     if arguments.show_trimap and arguments.trimap is None:
         raise InputError("--show-trimap: use it with --trimap WIDTHS, such as --trimap 1:40")
     if arguments.show_trimap and not arguments.output:
-        raise InputError("--show-trimap: use it with -o DIR, where the picture goes")
+        raise InputError("--show-trimap: use it with -o FOLDER, where the picture goes")
     output = Path(arguments.output).resolve() if arguments.output else None
     for flag, folder in (("--results", arguments.results), ("--labels", arguments.labels)):
         if folder and output == Path(folder).resolve():

@@ -35,9 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--check", metavar="ARCHIVE", help="check this archive, write nothing")
     text = "the archive (default: submission/ in the experiment's folder)"
     parser.add_argument("-o", "--output", metavar="ARCHIVE", help=text)
-    text = "the test list: a file, or the name of a list of the data set (%(default)s)"
-    parser.add_argument("--list", default="test", metavar="FILE", help=text)
-    parser.add_argument("--data", metavar="TOML", help="description of the data set")
+    text = "the test list: the name of a list of the data set, or a file (%(default)s)"
+    parser.add_argument("--list", default="test", metavar="LIST", help=text)
+    parser.add_argument("--dataset", metavar="DATASET", help="name or TOML file of the data set")
+    parser.add_argument("--data", dest="dataset", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     text = "results before the CRF, even if there are some after it"
     parser.add_argument("--without-crf", action="store_true", help=text)
     _add_server_flags(parser)
@@ -87,7 +88,7 @@ def _check_flags(arguments: argparse.Namespace, server: Server) -> None:
 
 def _submit_experiment(arguments: argparse.Namespace, server: Server) -> None:
     folder, file = experiment_place(arguments.experiment)
-    file = description_file(arguments.data) if arguments.data else file or description_file(server.dataset)
+    file = description_file(arguments.dataset) if arguments.dataset else file or description_file(server.dataset)
     dataset = described(folder, file, server.classes)
     number = f"_comp{_competition(arguments)}" if server.competitions else ""
     other = "" if arguments.list == "test" else f"_{Path(arguments.list).stem}"
@@ -143,12 +144,11 @@ def _is_half(dataset: Dataset) -> bool:
 
 
 def _dataset(arguments: argparse.Namespace, server: Server) -> Dataset:
-    return named_dataset(arguments.data or server.dataset)
+    return named_dataset(arguments.dataset or server.dataset)
 
 
 def _list_file(arguments: argparse.Namespace, dataset: Dataset) -> Path:
-    named = arguments.list in dataset.lists or not Path(arguments.list).is_file()
-    return dataset.list_path(arguments.list) if named else Path(arguments.list)
+    return dataset.list_file(arguments.list)
 
 
 def _images(server: Server, dataset: Dataset, file: Path) -> dict[str, tuple[int, int]]:

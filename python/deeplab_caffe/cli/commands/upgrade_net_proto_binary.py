@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...errors import InputError
-from ...files import replacing
+from ...files import write_bytes
 from ..gflags import Program
 
 PROGRAM = Program("usage: upgrade_net_proto_binary IN OUT\n\nBoth are .caffemodel files.")
@@ -17,6 +17,5 @@ def run(flags: dict[str, Any], words: list[str]) -> None:
     from ...formats.upgrade_binary import upgrade_binary
 
     upgrade, net = upgrade_binary(words[0])
-    with replacing(words[1]) as temporary:
-        temporary.write_bytes(net.SerializeToString())
+    write_bytes(words[1], net.SerializeToString())
     print(upgrade)

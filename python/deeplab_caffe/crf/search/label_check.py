@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from ...data.label_statistics import LabelCounts, examine, value_counts
-from ...data.labels import check_labels, read_label
+from ...data.label_statistics import LabelCounts, examine
+from ...data.labels import check_labels, read_label, value_counts
 from ...errors import InputError
-from ...files import cpus
+from ...threads import mapped
 from .items import FileItem
 
 
@@ -28,8 +27,7 @@ def examine_labels(
     Raises:
         InputError: a label cannot be read, has a value that is not a class, or there is nothing to score.
     """
-    with ThreadPoolExecutor(cpus()) as pool:
-        files = np.stack(list(pool.map(lambda item: value_counts(read_label(item.label)), items)))
+    files = np.stack(list(mapped(lambda item: value_counts(read_label(item.label)), items)))
     values = {int(value) for value in np.flatnonzero(files.any(0))}
     bad = [value for value in values if value >= len(classes) and value != ignore_label]
     for item in items if bad else ():

@@ -6,20 +6,20 @@ The archives need a registration, so nothing is downloaded.
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ...errors import InputError
+from ...words import some_of
 from ..labels import write_grey_label
 from ..lists import read_list
 from .cityscapes_labels import LabelFiles, check_ids, check_train_ids, train_ids_of
 from .halves import build_half
-from .pieces import Need, Piece, obtain, size_of
+from .pieces import Need, Piece, find, obtain, size_of
 from .request import Builder, Built, Option, Request
-from .written import count_lines, write_labels, write_lists
+from .written import count_lines, word_of, write_labels, write_lists
 
 _PAGE = "https://www.cityscapes-dataset.com/downloads (after registering)"
 _IMAGE = "_leftImg8bit.png"
@@ -70,7 +70,13 @@ _COARSE = {
     "gtCoarse/train_extra": _piece("gtCoarse.zip", 1_300_000_000, 24 * 10**9),
 }
 OPTIONS = (
-    Option("--labels-in", "folder for the labels of train ids; without it they lie beside the label ids", str, ""),
+    Option(
+        "--labels-in",
+        "folder for the labels of train ids; without it they lie beside the label ids",
+        str,
+        "",
+        metavar="FOLDER",
+    ),
 )
 
 
@@ -134,19 +140,13 @@ def _need(folder: Path, piece: Piece) -> Need:
 def _obtain_coarse(request: Request, root: Path) -> int:
     """Unpack the images with coarse labels if all of them are there; else say what to put where."""
     needs = _needs(root, _COARSE)
-    absent = [need.piece for need in needs if need.missing() and not _lies(need.piece, request)]
+    absent = [need.piece for need in needs if need.missing() and not find(need.piece, request)]
     if not absent:
         return obtain(request, *needs)
     names = " and ".join(f"{piece.name} ({size_of(piece)})" for piece in absent)
     lists = ", ".join(name for name, parts in _LISTS.items() if "train_extra" in parts)
     print(f"note: {lists} (coarse labels) are not written: they need {names} of {_PAGE}, in {root}", file=sys.stderr)
     return 0
-
-
-def _lies(piece: Piece, request: Request) -> bool:
-    source = request.source_folder
-    places = [request.folder / piece.local, *([source / piece.local, source / piece.name] if source else [])]
-    return any(place.is_file() for place in places)
 
 
 # -- images and labels
@@ -181,8 +181,7 @@ def _files(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
 def _name_difference(split: str, some: Iterable[str], others: Iterable[str], what: str, lacks: str) -> None:
     alone = sorted({*some} - {*others})
     if alone:
-        more = f" and {len(alone) - 3} more" if len(alone) > 3 else ""
-        shown = ", ".join(alone[:3]) + more
+        shown = some_of(alone, 3)
         print(f"warning: {split}: {len(alone)} {what}s without {lacks} are left out: {shown}", file=sys.stderr)
 
 
@@ -201,16 +200,8 @@ def _unchecked(root: Path, labels: Sequence[LabelFiles]) -> list[LabelFiles]:
         with contextlib.suppress(InputError):  # it is written anew
             times |= dict.fromkeys((entry.label for entry in read_list(path)), path.stat().st_mtime)
     there = [label for label in labels if label.train_ids.is_file()]
-    return [label for label in there if label.train_ids.stat().st_ctime >= times.get(_word(root, label.train_ids), 0)]
+    return [label for label in there if label.train_ids.stat().st_ctime >= times.get(word_of(root, label.train_ids), 0)]
 
 
 def _words(root: Path, item: _Item) -> tuple[str, str | None]:
-    return _word(root, item.image), _word(root, item.label.train_ids) if item.label else None
-
-
-def _word(root: Path, path: Path) -> str:
-    """The word of a list for a file: if it lies elsewhere, with what leads there from where the root's link leads."""
-    inside = os.path.relpath(path, root)
-    if inside.startswith(os.pardir):
-        inside = os.path.relpath(os.path.realpath(path), os.path.realpath(root))
-    return "/" + Path(inside).as_posix()
+    return word_of(root, item.image), word_of(root, item.label.train_ids) if item.label else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -13,14 +12,13 @@ from numpy.typing import NDArray
 
 from ...arrays import Label
 from ...errors import InputError
-from ...files import cpus
 from ...progress import tracked
+from ...threads import mapped
 from ..cityscapes import CLASSES, IDS, IGNORED, TRAIN_IDS, wrong_kind
-from ..images import image_header
 from ..label_conversion import value_table
-from ..label_statistics import value_counts
-from ..labels import check_labels, read_label
+from ..labels import check_labels, read_label, value_counts
 from .cityscapes_polygons import draw_polygons
+from .written import check_size
 
 _TO_TRAIN_IDS = value_table(TRAIN_IDS, others=IGNORED)
 _SAMPLE = 16  # label files that tell whether they hold ids
@@ -69,7 +67,7 @@ def train_ids_of(files: LabelFiles) -> Label:
         raise InputError(f"{files['_labelIds.png']}: does not exist, nor its polygons; unpack the labels again")
     ids = read_label(path) if path.suffix == ".png" else draw_polygons(path)
     check_labels(ids, len(IDS) - 1, None, path)
-    _check_size(ids, path, files.image)
+    check_size(ids, path, files.image)
     return _TO_TRAIN_IDS[ids]
 
 
@@ -82,9 +80,8 @@ def check_train_ids(new: Sequence[LabelFiles], progress: bool = True) -> None:
     """
     if not new:
         return
-    with ThreadPoolExecutor(max(2, cpus())) as pool:
-        counts = pool.map(_checked, new)
-        pixels = sum(tracked(counts, "existing train ids", len(new)) if progress else counts)
+    counts = mapped(_checked, new)
+    pixels = sum(tracked(counts, "existing train ids", len(new)) if progress else counts)
     _refuse(
         CLASSES, np.asarray(pixels), [files.train_ids for files in new], "remove them and run the same command again"
     )
@@ -109,14 +106,7 @@ def _checked(files: LabelFiles) -> NDArray[np.int64]:
     """The pixels of each value of a label of train ids, after it was checked."""
     label = read_label(files.train_ids)
     check_labels(label, len(CLASSES), IGNORED, files.train_ids)
-    _check_size(label, files.train_ids, files.image)
+    check_size(label, files.train_ids, files.image)
     return value_counts(label)
 
 
-def _check_size(label: Label, path: Path, image: Path) -> None:
-    height, width, _ = image_header(image, with_orientation=False)
-    if label.shape != (height, width):
-        raise InputError(
-            f"{path}: {label.shape[1]}×{label.shape[0]} pixels, but its image {image} has {width}×{height}; both must "
-            "have the same size"
-        )

@@ -20,12 +20,12 @@ from ...arrays import Label
 from ...errors import InputError
 from ...files import write_text
 from ...reading import read_text
-from ..images import image_header
+from ..images import image_size
 from ..lists import full_path, read_list
 from .coco_labels import VOC_CLASSES, Pixels, annotated_pixels, class_numbers, draw_label
-from .coco_sources import Image, Source, files_of, obtain_images, open_sources, split, word_of, year_of
+from .coco_sources import Image, Source, files_of, obtain_images, open_sources, split, year_of
 from .request import Builder, Built, Option, Request
-from .written import count_lines, write_labels, write_lists
+from .written import count_lines, word_of, write_labels, write_lists
 
 _PUBLISHED = 60_000  # "about 60K", as v3 says
 _NEAR = 5_000
@@ -48,7 +48,13 @@ def options(min_pixels: int) -> tuple[Option, ...]:
         Option(
             "--year", "the release of 2014 or 2017 (by default what is there, else 2017)", str, "", ("2014", "2017")
         ),
-        Option("--min-pixels", f"train on images with more annotated pixels; 0: all ({min_pixels})", int, min_pixels),
+        Option(
+            "--min-pixels",
+            f"train on images with more annotated pixels; 0: all ({min_pixels})",
+            int,
+            min_pixels,
+            metavar="N",
+        ),
         Option(
             "--filter",
             "what has more than --min-pixels: all regions in total, the largest one, or every one (total)",
@@ -57,7 +63,11 @@ def options(min_pixels: int) -> tuple[Option, ...]:
             Pixels._fields,
         ),
         Option(
-            "--minival", "with --year 2014: minival's images, as JSON or one number a line (those of val2017)", str, ""
+            "--minival",
+            "with --year 2014: minival's images, as JSON or one number a line (those of val2017)",
+            str,
+            "",
+            metavar="FILE",
         ),
     )
 
@@ -178,7 +188,7 @@ def _write_labels(kind: Kind, sources: Sequence[Source], targets: Mapping[Image,
 
 def _check_size(source: Source, number: int) -> None:
     row = source.instances.images[number]
-    height, width, _ = image_header(source.path(row), with_orientation=False)
+    height, width = image_size(source.path(row))
     if (height, width) != (row.height, row.width):
         raise InputError(
             f"{source.path(row)}: {width}×{height} pixels, but {source.instances.path} has {row.width}×{row.height} "

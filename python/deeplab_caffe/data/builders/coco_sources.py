@@ -7,7 +7,6 @@ is needed, and those of 2014 need the numbers of minival, from `instances_val201
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -179,8 +178,3 @@ def _folder(root: Path, part: Part, instances: Instances) -> Path:
 def _compare(path: Path, count: int, published: int) -> None:
     if count != published:
         print(f"warning: {path}: {count} images, but the published file has {published}", file=sys.stderr)
-
-
-def word_of(root: Path, path: Path) -> str:
-    """The word of a list for a file below the root."""
-    return "/" + Path(os.path.relpath(path, root)).as_posix()

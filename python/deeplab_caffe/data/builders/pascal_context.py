@@ -20,7 +20,7 @@ from ...reading import read_text
 from . import voc2010
 from .pieces import Need, Piece, obtain
 from .request import Builder, Built, Request
-from .written import count_lines, write_labels
+from .written import count_lines
 
 COUNTS = {"train": 4998, "val": 5105}
 #: the classes in the order of datasets/pascal_context.toml
@@ -53,7 +53,7 @@ _LINE = re.compile(r"\s*(\d{1,4})\s*:\s*(\S.*?)\s*")
 def _build(request: Request) -> Built:
     folder, root = request.folder, voc2010.root_of(request.folder)
     count = obtain(request, voc2010.need(folder), Need(ARCHIVE, lambda: _missing(folder)))
-    if unlabelled := _unlabelled(root):
+    if unlabelled := voc2010.unlabelled(root, LABELS):
         count += _write_labels(unlabelled, root, folder, request.progress)
     count += voc2010.write_lists_of(root, LABELS, voc2010.split(root))
     return Built(root, count_lines(root, COUNTS), count)
@@ -63,23 +63,10 @@ def _write_labels(names: list[str], root: Path, folder: Path, progress: bool) ->
     annotations, names_file = _annotations(folder) or folder, _names_file(folder) or folder
     table = class_table(names_file, names_file.with_name("59_labels.txt"))
 
-    def label_of(name: str) -> Label:
-        source = annotations / f"{name}.mat"
-        label = read_context_label(source, table)
-        voc2010.check_size(label, source, voc2010.image_of(root, name))
-        return label
+    def read(name: str, source: Path) -> Label:
+        return read_context_label(source, table)
 
-    targets = {name: _label(root, name) for name in voc2010.annotated(names, annotations)}
-    return write_labels(targets, label_of, LABELS, progress=progress)
-
-
-def _label(root: Path, name: str) -> Path:
-    return root / LABELS / f"{name}.png"
-
-
-def _unlabelled(root: Path) -> list[str]:
-    """The images whose label is not written yet."""
-    return [name for names in voc2010.split(root).values() for name in names if not _label(root, name).is_file()]
+    return voc2010.write_labels_of(root, LABELS, names, annotations, read, progress)
 
 
 BUILDER = Builder(
@@ -175,7 +162,7 @@ def _names_file(folder: Path) -> Path | None:
 
 def _missing(folder: Path) -> list[Path]:
     root, base = voc2010.root_of(folder), folder / "pascal_context"
-    if not voc2010.missing_lists(root) and not _unlabelled(root):
+    if not voc2010.missing_lists(root) and not voc2010.unlabelled(root, LABELS):
         return []
     lacking = [] if _names_file(folder) else [base / "labels.txt"]
     return lacking + ([] if _annotations(folder) else [base / "trainval" / "*.mat"])

@@ -25,7 +25,7 @@ from ..labels import check_labels, read_label
 from . import voc2010
 from .pieces import Need, Piece, absent, find, obtain
 from .request import Builder, Built, Option, Request
-from .written import count_lines, read_names, write_labels
+from .written import check_size, count_lines, read_names, write_labels
 
 COUNTS = {"person_train": 1716, "person_val": 1817}
 #: the merged parts, in the order of datasets/person_part.toml from class 1 on, and the parts that they are made of
@@ -114,21 +114,13 @@ def _write_labels(names: list[str], without: set[str], folder: Path, progress: b
     """Write the labels of images; those that have no person are added to `without`."""
     root, annotations = voc2010.root_of(folder), _annotations(folder) or folder
 
-    def label_of(name: str) -> Label | None:
-        source = annotations / f"{name}.mat"
+    def read(name: str, source: Path) -> Label | None:
         label = read_parts_label(source)
         if label is None:
             without.add(name)
-        else:
-            voc2010.check_size(label, source, voc2010.image_of(root, name))
         return label
 
-    targets = {name: _label(root, name) for name in voc2010.annotated(names, annotations)}
-    return write_labels(targets, label_of, LABELS, progress=progress)
-
-
-def _label(root: Path, name: str) -> Path:
-    return root / LABELS / f"{name}.png"
+    return voc2010.write_labels_of(root, LABELS, names, annotations, read, progress)
 
 
 def _without(root: Path) -> set[str]:
@@ -139,8 +131,8 @@ def _without(root: Path) -> set[str]:
 
 def _unread(root: Path) -> list[str]:
     """The images of which it is not known yet whether they have persons."""
-    names, without = [name for part in voc2010.split(root).values() for name in part], _without(root)
-    return [name for name in names if name not in without and not _label(root, name).is_file()]
+    without = _without(root)
+    return [name for name in voc2010.unlabelled(root, LABELS) if name not in without]
 
 
 def _record(path: Path, names: set[str]) -> None:
@@ -224,7 +216,7 @@ def _build_from_authors(request: Request) -> Built:
         source = _authors_label(folder, name)
         label = read_label(source)
         check_labels(label, len(MERGED) + 1, 255, source)
-        voc2010.check_size(label, source, voc2010.image_of(root, name))
+        check_size(label, source, voc2010.image_of(root, name))
         return label
 
     targets = {name: _copied_label(folder, name) for names in ids.values() for name in names}

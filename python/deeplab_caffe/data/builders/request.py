@@ -57,6 +57,7 @@ class Option:
         kind: bool for a switch, or str, int, float: the type of the value that follows.
         default: the value if the flag is not given.
         choices: the values that are accepted; empty: all.
+        metavar: what stands for the value in the help, such as FOLDER.
     """
 
     flag: str
@@ -64,6 +65,7 @@ class Option:
     kind: type = bool
     default: Any = False
     choices: tuple[str, ...] = ()
+    metavar: str | None = None
 
     @property
     def name(self) -> str:

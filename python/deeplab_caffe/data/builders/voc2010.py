@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from ...arrays import Label
-from ...errors import InputError
-from ..images import image_header
 from .pieces import Need, Piece, absent
-from .written import read_names, write_lists
+from .written import check_size, read_names, write_labels, write_lists
 
 ARCHIVE = Piece(
     "VOCtrainval_03-May-2010.tar",
@@ -64,12 +62,50 @@ def image_of(root: Path, name: str) -> Path:
     return root / "JPEGImages" / f"{name}.jpg"
 
 
-def check_size(label: Label, source: Path, image: Path) -> None:
-    """Raise InputError if a label (H, W) has another size than its image; names both."""
-    height, width, _ = image_header(image, with_orientation=False)
-    if label.shape != (height, width):
-        sizes = f"{label.shape[1]}x{label.shape[0]} pixels, but its image {image} has {width}x{height}"
-        raise InputError(f"{source}: the label has {sizes}")
+def label_of(root: Path, labels: str, name: str) -> Path:
+    """The path of an image's label in the folder `labels`."""
+    return root / labels / f"{name}.png"
+
+
+def unlabelled(root: Path, labels: str) -> list[str]:
+    """The images of train and val that have no label in the folder `labels` yet."""
+    return [name for part in split(root).values() for name in part if not label_of(root, labels, name).is_file()]
+
+
+def write_labels_of(
+    root: Path,
+    labels: str,
+    names: Iterable[str],
+    annotations: Path,
+    read: Callable[[str, Path], Label | None],
+    progress: bool = True,
+) -> int:
+    """Write the labels of images that have an annotation, and check their sizes.
+
+    Args:
+        root: VOC 2010's folder.
+        labels: the name of the folder of labels in it.
+        names: the images.
+        annotations: the folder of `.mat` files.
+        read: the label (H, W) of an image, from its name and `.mat`; None writes nothing.
+        progress: show a progress bar.
+
+    Returns:
+        The number of files written.
+
+    Raises:
+        InputError: what `read` raises, or a label has another size than its image.
+    """
+
+    def checked(name: str) -> Label | None:
+        source = annotations / f"{name}.mat"
+        label = read(name, source)
+        if label is not None:
+            check_size(label, source, image_of(root, name))
+        return label
+
+    targets = {name: label_of(root, labels, name) for name in annotated(names, annotations)}
+    return write_labels(targets, checked, labels, progress=progress)
 
 
 def first_folder(places: Iterable[Path], pattern: str) -> Path | None:
@@ -100,7 +136,7 @@ def write_lists_of(root: Path, labels: str, names: Mapping[str, Iterable[str]]) 
     """
     count = 0
     for part, images in names.items():
-        labelled = [name for name in images if (root / labels / f"{name}.png").is_file()]
+        labelled = [name for name in images if label_of(root, labels, name).is_file()]
         words = [(f"/JPEGImages/{name}.jpg", f"/{labels}/{name}.png") for name in labelled]
         count += write_lists(root, part, words)
     return count

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ...arrays import Label
 from ...errors import InputError
-from ...files import cpus, replacing
+from ...files import write_bytes
 from ...progress import tracked
 from ...reading import read_bytes, read_text
 from ...temporary_files import remove_dead_leftovers
+from ...threads import mapped
+from ..images import image_size
 from ..labels import write_label
 from ..lists import ListEntry, list_bytes, list_id
 
@@ -54,9 +56,8 @@ def write_labels(
             write(todo[image], label)
         return int(label is not None)
 
-    with ThreadPoolExecutor(max(2, cpus())) as pool:
-        made = pool.map(make, todo)
-        return sum(tracked(made, title, len(todo)) if progress and todo else made)
+    made = mapped(make, todo)
+    return sum(tracked(made, title, len(todo)) if progress and todo else made)
 
 
 def write_lists(root: Path, name: str, entries: Iterable[tuple[str, str | None]], with_ids: bool = True) -> int:
@@ -84,9 +85,26 @@ def _write_if_new(path: Path, content: bytes) -> int:
     """Write a file, unless it has this content already; returns 1 if it was written, otherwise 0."""
     if path.is_file() and path.read_bytes() == content:
         return 0
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
+    write_bytes(path, content)
     return 1
+
+
+def word_of(root: Path, path: Path) -> str:
+    """The word of a list for a file: if it lies elsewhere, with what leads there from where the root's link leads."""
+    inside = os.path.relpath(path, root)
+    if inside.startswith(os.pardir):
+        inside = os.path.relpath(os.path.realpath(path), os.path.realpath(root))
+    return "/" + Path(inside).as_posix()
+
+
+def check_size(label: Label, source: Path, image: Path) -> None:
+    """Raise InputError if a label (H, W), made of the file `source`, has another size than its image; names both."""
+    height, width = image_size(image)
+    if label.shape != (height, width):
+        raise InputError(
+            f"{source}: the label has {label.shape[1]}×{label.shape[0]} pixels, but its image {image} has "
+            f"{width}×{height}; both must have the same size"
+        )
 
 
 def read_names(path: Path) -> list[str]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ...files import cpus
 from ...progress import tracked
+from ...threads import mapped
 from ..cityscapes import wrong_kind
 from ..dataset import Dataset
-from ..label_statistics import LabelCounts, value_counts, values_of
-from ..labels import invalid_values, read_label
+from ..label_statistics import LabelCounts
+from ..labels import invalid_values, read_label, value_counts, values_of
 from ..lists import ListEntry
 
 
@@ -35,8 +33,7 @@ def count_labels(dataset: Dataset, name: str) -> LabelCounts:
             raise InputError(f"{dataset.lists[name]}:{entry.line}: {error}") from None
         return counts
 
-    with ThreadPoolExecutor(cpus()) as pool:
-        counted = list(tracked(pool.map(count, entries), f"labels of {name}", len(entries), unit="label"))
+    counted = list(tracked(mapped(count, entries), f"labels of {name}", len(entries), unit="label"))
     found = LabelCounts(dataset.where(name), np.stack(counted), dataset.classes, dataset.ignore_label)
     why = wrong_kind(dataset.classes, found.pixels, [entry.label or "" for entry in entries])
     _refuse(f"{found.where}: {why}" if why else None)

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from ...errors import InputError
-from ...files import cpus
 from ...progress import tracked
+from ...threads import mapped
 from ..dataset import Dataset
 from ..image_statistics import crop_for
 from ..label_statistics import LabelCounts, check_class_count, examine
 from ..list_advice import advice, advice_for_word
 from ..lists import ListEntry, read_words
 from .findings import Finding, Findings
-from .pairs import Seen, image_size, look, value_fault
-
-#: files that threads may have read ahead of the one that is looked at
-_AHEAD = 256
+from .pairs import Seen, look, value_fault
 
 
 class Line(NamedTuple):
@@ -64,7 +60,7 @@ class ListCheck:
 
     def sizes(self, upright: bool) -> list[tuple[int, int]]:
         """(height, width) of each image whose header could be read."""
-        return [image_size(line.seen.header, upright) for line in self.lines if line.seen.header]
+        return [line.seen.header.size(upright) for line in self.lines if line.seen.header]
 
 
 @dataclass
@@ -147,17 +143,9 @@ def _entries(check: DatasetCheck, name: str) -> list[ListEntry]:
 
 
 def _looks(dataset: Dataset, entries: Sequence[ListEntry]) -> Iterator[Seen]:
-    """What each line's files hold, in order; threads read, but not far ahead, so that memory stays bounded."""
-    with ThreadPoolExecutor(max(2, cpus())) as pool:
-        waiting = iter(entries)
-        ahead = [pool.submit(look, dataset, entry, True) for entry in islice(waiting, _AHEAD)]
-
-        def results() -> Iterator[Seen]:
-            while ahead:
-                yield ahead.pop(0).result()
-                ahead.extend(pool.submit(look, dataset, entry, True) for entry in islice(waiting, 1))
-
-        yield from tracked(results(), "images and labels", len(entries), unit="image")
+    """What each line's files hold, in order."""
+    seen = mapped(partial(look, dataset, pixels=True), entries)
+    return tracked(seen, "images and labels", len(entries))
 
 
 def _hint(kind: str, dataset: Dataset, entry: ListEntry) -> str:

@@ -17,8 +17,7 @@ from ...reading import reading
 from .. import indexed_png
 from ..dataset import Dataset
 from ..images import ImageHeader, check_complete, image_header, image_mode
-from ..label_statistics import value_counts, values_of
-from ..labels import invalid_values, read_label
+from ..labels import invalid_values, read_label, value_counts, values_of
 from ..lists import ListEntry
 
 _HEAD = 1 << 16  # bytes of a file, in which the palette of a PNG lies
@@ -51,7 +50,7 @@ class Seen:
 
     def fits(self, upright: bool) -> bool:
         """Whether the label has the size of the image, turned upright or as stored."""
-        return self.header is None or self.size in (None, image_size(self.header, upright))
+        return self.header is None or self.size in (None, self.header.size(upright))
 
     def attempt(self, kind: str, file: str, read: Callable[[], None]) -> bool:
         """Whether `read` succeeds; if not, its InputError becomes a fault of this kind."""
@@ -61,12 +60,6 @@ class Seen:
             self.faults.append(Fault(kind, str(error), file))
             return False
         return True
-
-
-def image_size(header: ImageHeader, upright: bool) -> tuple[int, int]:
-    """(height, width) of an image, turned upright or as stored."""
-    turned = upright and header.orientation >= 5
-    return (header.width, header.height) if turned else (header.height, header.width)
 
 
 def look(dataset: Dataset, entry: ListEntry, pixels: bool = False) -> Seen:
@@ -201,7 +194,7 @@ def _is_one_colour(image: NDArray[np.generic]) -> bool:
 
 def _different_sizes(seen: Seen, dataset: Dataset, entry: ListEntry) -> str:
     assert seen.size and seen.header
-    height, width = image_size(seen.header, dataset.upright)
+    height, width = seen.header.size(dataset.upright)
     turned = dataset.upright and seen.header.orientation >= 5
     return (
         f"label {dataset.path_of(entry.label or '')} is {seen.size[1]}×{seen.size[0]} pixels, but its image "

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -13,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...files import write_text
-from ...tables import table
+from ...tables import csv_text, table
 from ..class_weights import METHODS, frequencies
 from ..label_statistics import LabelCounts, histogram
 from .dataset_check import DatasetCheck, ListCheck
@@ -141,9 +139,9 @@ def write_check(check: DatasetCheck, folder: str | os.PathLike[str]) -> list[Pat
     numbers = {checked.name: _numbers(check, checked) for checked in check.lists}
     files = {
         "check.json": json.dumps(_report(check, numbers), indent=1, ensure_ascii=False) + "\n",
-        "classes.csv": _csv(_CLASS_COLUMNS, _class_table(check)),
-        "images.csv": _csv(_IMAGE_COLUMNS, _image_table(check)),
-        "findings.csv": _csv(_FINDING_COLUMNS, _finding_table(check)),
+        "classes.csv": csv_text(_CLASS_COLUMNS, _class_table(check)),
+        "images.csv": csv_text(_IMAGE_COLUMNS, _image_table(check)),
+        "findings.csv": csv_text(_FINDING_COLUMNS, _finding_table(check)),
     }
     for name in (checked.name for checked in check.lists if checked.trained):
         for method, weights in numbers[name].get("class_weights", {}).items():
@@ -216,11 +214,3 @@ def _finding_table(check: DatasetCheck) -> Iterable[Row]:
     for kind in check.findings.kinds():
         for one in check.findings.examples[kind]:
             yield KINDS[kind].severity, kind, one.list_file, one.file, one.text
-
-
-def _csv(columns: Sequence[str], rows: Iterable[Row]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return text.getvalue()

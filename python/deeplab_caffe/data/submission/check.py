@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,9 +12,11 @@ import numpy as np
 from ...arrays import Label, Size
 from ...errors import InputError
 from ...files import cpus
+from ...threads import mapped
 from ..archive_entries import Entry, Limits, read_entries
 from ..dataset import Dataset
 from ..images import image_size
+from ..labels import value_counts
 from ..lists import check_files, list_id, read_list
 from .faults import Faults
 from .pictures import PictureFaults, Wanted, look
@@ -52,8 +52,7 @@ def images_to_submit(server: Server, dataset: Dataset, list_path: str | os.PathL
         return dict.fromkeys(lines, server.size)
     check_files(entries, dataset.root_folder(entries[0].image), list_path, labels=False)
     paths = [dataset.path_of(entry.image) for entry in entries]
-    with ThreadPoolExecutor(cpus()) as pool:
-        return dict(zip(lines, pool.map(partial(image_size, upright=dataset.upright), paths), strict=True))
+    return dict(zip(lines, mapped(partial(image_size, upright=dataset.upright), paths), strict=True))
 
 
 @dataclass(frozen=True)
@@ -86,9 +85,9 @@ def check_archive(
     name = name or archive
     check_suffix(server, name)
     checker = _Checker(server, images)
-    with ThreadPoolExecutor(cpus()) as pool:
-        for entry, looked in _looked(pool, checker, read_entries(archive, server.suffix, _limits(images))):
-            checker.note(entry, looked)
+    entries = read_entries(archive, server.suffix, _limits(images))
+    for entry, looked in mapped(checker.look_at, entries, ahead=4 * cpus()):
+        checker.note(entry, looked)
     checker.finish(competition)
     checker.faults.refuse(name)
     return Checked(len(checker.seen), next(iter(checker.competitions), None))
@@ -110,24 +109,6 @@ def _limits(images: Mapping[str, Size]) -> Limits:
 Looked = tuple[Label | None, PictureFaults]
 
 
-def _looked(
-    pool: ThreadPoolExecutor, checker: _Checker, entries: Iterator[Entry]
-) -> Iterator[tuple[Entry, Looked | None]]:
-    """Entries in order, with what `look` found where they have a place; a few are decoded at a time."""
-    pending: deque[tuple[Entry, Future[Looked] | None]] = deque()
-    for entry in entries:
-        wanted = checker.wanted(entry)
-        pending.append((entry, pool.submit(look, entry.content, wanted) if wanted else None))
-        if len(pending) > 4 * cpus():
-            yield _finished(*pending.popleft())
-    while pending:
-        yield _finished(*pending.popleft())
-
-
-def _finished(entry: Entry, future: Future[Looked] | None) -> tuple[Entry, Looked | None]:
-    return entry, future.result() if future else None
-
-
 class _Checker:
     """Notes what is wrong with one entry after the other."""
 
@@ -137,7 +118,12 @@ class _Checker:
         self.competitions: set[int] = set()
         self._values = np.zeros(256, bool)
 
-    def wanted(self, entry: Entry) -> Wanted | None:
+    def look_at(self, entry: Entry) -> tuple[Entry, Looked | None]:
+        """An entry with what `look` finds in it, if it has a place; called in threads."""
+        wanted = self._wanted(entry)
+        return entry, look(entry.content, wanted) if wanted else None
+
+    def _wanted(self, entry: Entry) -> Wanted | None:
         """What an entry's PNG has to be; None if it is not the result of an image of the list."""
         match = self.server.accepted.fullmatch(_plain(entry.name)) if entry.kind == "file" else None
         if match is None or match["id"] not in self.images:
@@ -166,7 +152,7 @@ class _Checker:
         for kind, text in faults:
             self.faults.add(kind, [name + text])
         if label is not None:
-            self._values |= np.bincount(label.ravel(), minlength=256) > 0
+            self._values |= value_counts(label) > 0
 
     def finish(self, competition: int | None) -> None:
         """Note what can only be told when all entries were seen."""

@@ -10,7 +10,9 @@ import numpy as np
 from PIL import Image
 
 from ...arrays import Label, Palette, Size
+from ...words import some_of
 from .. import indexed_png
+from ..labels import value_counts
 from .servers import COLOUR_NAMES
 
 #: kind of a fault → text
@@ -49,7 +51,7 @@ def look(content: bytes, wanted: Wanted) -> tuple[Label | None, PictureFaults]:
         label, palette = _decoded(content)
     except Exception as error:  # Pillow raises almost anything on damaged bytes
         return None, [("damaged", f": {error}")]
-    values = np.flatnonzero(np.bincount(label.ravel(), minlength=256))
+    values = np.flatnonzero(value_counts(label))
     return label, [*_value_faults(values, wanted), *_palette_faults(values, palette, wanted)]
 
 
@@ -81,8 +83,7 @@ def _value_faults(values: np.ndarray, wanted: Wanted) -> Iterator[tuple[str, str
     bad = [int(v) for v in values if v not in wanted.values]
     if bad:
         low, high = min(wanted.values), max(wanted.values)
-        shown = ", ".join(map(str, bad[:5])) + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
-        yield "values out of range", f": {shown}; expected {low}..{high}"
+        yield "values out of range", f": {some_of(bad)}; expected {low}..{high}"
 
 
 def _palette_faults(values: np.ndarray, palette: Palette | None, wanted: Wanted) -> Iterator[tuple[str, str]]:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ...arrays import Label, Palette, Size
+from ..cityscapes import TRAIN_IDS
 from ..indexed_png import GREY, INDEXED
-from ..label_conversion import CITYSCAPES, value_table
+from ..label_conversion import value_table
 from ..labels import voc_palette
 
 
@@ -88,7 +89,7 @@ SERVERS: dict[str, Server] = {
         values=_CITYSCAPES_IDS,
         colours=(GREY, INDEXED),
         images=1525,
-        ids=value_table({train_id: label_id for label_id, train_id in CITYSCAPES.items()}, others=255),
+        ids=value_table({train_id: label_id for label_id, train_id in TRAIN_IDS.items()}, others=255),
         size=(1024, 2048),
     ),
 }

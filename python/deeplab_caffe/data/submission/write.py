@@ -8,7 +8,6 @@ import os
 import tarfile
 import zipfile
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,10 @@ from typing import Protocol
 
 from ...arrays import Label, Palette, Size
 from ...errors import InputError
-from ...files import cpus, replacing
+from ...files import replacing
 from ...progress import tracked
 from ...reading import read_bytes, reading
+from ...threads import mapped
 from ..indexed_png import GREY, INDEXED
 from .check import MARGIN, Checked, check_archive, check_suffix
 from .faults import Faults
@@ -70,8 +70,8 @@ def write_archive(
     shown = {name: path.relative_to(results.folder).as_posix() for name, path in paths.items()}
     converter = _Converter(server, results)
     with replacing(output) as temporary:
-        with _archive(server, temporary) as archive, ThreadPoolExecutor(cpus()) as pool:
-            made = pool.map(lambda name: converter.convert(paths[name], images[name]), paths)
+        with _archive(server, temporary) as archive:
+            made = mapped(lambda name: converter.convert(paths[name], images[name]), paths)
             for name, (content, found) in tracked(zip(paths, made, strict=True), "submit", len(paths)):
                 for kind, text in found:
                     faults.add(kind, [shown[name] + text])

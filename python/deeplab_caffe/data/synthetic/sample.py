@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,10 @@ import cv2
 import numpy as np
 
 from ...errors import InputError
-from ...files import cpus, replacing, write_text
+from ...files import replacing, write_text
 from ...progress import tracked
 from ...reading import read_json
+from ...threads import mapped
 from ..labels import voc_palette, write_label
 from ..lists import ListEntry, write_list
 from .scene import CLASSES, draw_image
@@ -113,10 +113,9 @@ def _draw_images(folder: Path, count: int, seed: int, progress: bool) -> None:
                 raise InputError(f"{path}: cannot write the image; is the disk full?")
         write_label(_label(folder, index), label, palette)
 
-    with ThreadPoolExecutor(max_workers=min(8, cpus())) as pool:
-        drawn = pool.map(draw, range(count))
-        for _ in tracked(drawn, "drawing", count) if progress else drawn:
-            pass
+    drawn = mapped(draw, range(count))
+    for _ in tracked(drawn, "drawing", count) if progress else drawn:
+        pass
     kept = {_name(index) for index in range(count)}
     for path in [*folder.glob("JPEGImages/sample_*.jpg"), *folder.glob("SegmentationClass/sample_*.png")]:
         if path.stem not in kept:

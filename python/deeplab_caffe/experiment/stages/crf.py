@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from ...crf import CRFParameters, crf_labels
 from ...crf.search import FileItem, SearchResult
 from ...data import write_label
-from ...files import cpus, write_text
+from ...files import write_text
 from ...progress import tracked
+from ...threads import mapped
 from ..fingerprints import file_states
 from ..folder import Experiment
 from ..results import DONE, empty_folder, read_json
@@ -77,6 +77,5 @@ def _refine(experiment: Experiment, folder: Path, parameters: CRFParameters) -> 
         image_id = Path(item.scores).relative_to(scores).with_suffix("")
         write_label(folder / f"{image_id}.png", labels, dataset.palette)
 
-    with ThreadPoolExecutor(cpus()) as pool:
-        for _ in tracked(pool.map(refine, items), "crf", len(items), unit="image"):
-            pass
+    for _ in tracked(mapped(refine, items), "crf", len(items)):
+        pass

@@ -28,7 +28,7 @@ from ...data.synthetic import draw_sample
 from ...errors import InputError
 from ...nets import list_names
 from ...package_files import or_packaged
-from ..check_lists import check_images, check_list, warn_of_more_words, where
+from ..check_lists import check_images, check_list, warn_of_more_words
 from ..fingerprints import file_states
 from ..folder import Experiment
 from ..labels_for_cpp import check_grey, for_cpp, grey_copies
@@ -142,8 +142,8 @@ def _warn_of_trained_images(
         both = [entry for entry in entries[name] if os.path.realpath(dataset.path_of(entry.image)) in tested]
         if both and name != experiment.test_list:
             print(
-                f"warning: {where(dataset, name)}: {len(both)} of {len(entries[name])} images are also in "
-                f"{where(dataset, experiment.test_list)}, such as {both[0].image} in line {both[0].line}: the scores "
+                f"warning: {dataset.where(name)}: {len(both)} of {len(entries[name])} images are also in "
+                f"{dataset.where(experiment.test_list)}, such as {both[0].image} in line {both[0].line}: the scores "
                 "are of images that the net was trained on. Remove them from one of the lists",
                 file=sys.stderr,
                 flush=True,

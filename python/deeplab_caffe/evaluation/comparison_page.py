@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any, NamedTuple
 
 import cv2
-import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Label
-from . import figures
+from . import figures, pages
 from .comparison import Compared, Difference, interval_text
 from .figures import Rgb
 from .score_figures import difference_chart
+from .score_text import percent
 
 #: pictures are made to fit into so many pixels, so that the page stays small
 _WIDTH, _HEIGHT = 360, 300
@@ -88,19 +85,19 @@ def comparison_page(comparison: Comparison) -> str:
         {"heading": s.heading, "text": s.text, "images": [_example(shown, comparison) for shown in s.images]}
         for s in comparison.sections
     ]
-    return _template().render(
+    return pages.render(
+        "comparison.html",
         comparison=comparison,
-        style=_style(),
         names=compared.names,
         tiles=_tiles(compared),
         verdicts=compared.verdicts(),
         notes=compared.notes(),
         rows=_rows(compared, comparison.palette),
-        chart=_data_uri(difference_chart(compared.class_names, compared.differences), "png"),
-        curves=_data_uri(comparison.curves, "png") if comparison.curves else None,
+        chart=pages.png_uri(difference_chart(compared.class_names, compared.differences)),
+        curves=pages.png_uri(comparison.curves) if comparison.curves else None,
         sections=[section for section in sections if section["images"]],
         legend=_legend(comparison),
-        marks=[(text, tuple(map(int, _COLOURS[k]))) for k, text in _marks(compared.names)],
+        marks=[(text, pages.colour(_COLOURS[k])) for k, text in _marks(compared.names)],
     )
 
 
@@ -120,8 +117,9 @@ def _rows(compared: Compared, palette: Rgb) -> list[dict[str, Any]]:
         scores = [each.scores for each in compared.counts]
         values = [s.mean_iou if place < 0 else s.per_class_iou[place] for s in scores]
         changes = [_change(difference, place) for difference in compared.differences]
-        colour = None if place < 0 else tuple(map(int, palette[place]))
-        rows.append({"name": name, "colour": colour, "cells": list(map(_percent, values)), "changes": changes})
+        colour = None if place < 0 else pages.colour(palette[place])
+        cells = [percent(value, missing="–") for value in values]
+        rows.append({"name": name, "colour": colour, "cells": cells, "changes": changes})
     return rows
 
 
@@ -129,11 +127,7 @@ def _change(difference: Difference, place: int) -> dict[str, str]:
     value = difference.of(place)
     direction = ("up" if value > 0 else "down") if difference.is_clear(place) else ""
     interval = interval_text(difference.interval(place))
-    return {"value": _percent(value, "+"), "interval": interval, "direction": direction}
-
-
-def _percent(value: float, sign: str = "") -> str:
-    return "–" if np.isnan(value) else f"{100 * value:{sign}.2f}"
+    return {"value": percent(value, "+", "–"), "interval": interval, "direction": direction}
 
 
 # -- pictures
@@ -145,7 +139,7 @@ def _example(shown: Shown, comparison: Comparison) -> dict[str, Any]:
     if shown.image is not None:
         cells.insert(0, {"heading": "image", "uri": _photo_uri(shown.image)})
     marks = difference_map(shown.label, shown.results[0], shown.results[-1], comparison.ignore_label)
-    cells.append({"heading": "who is right", "uri": _data_uri(figures.png(_COLOURS[_small(marks)]), "png")})
+    cells.append({"heading": "who is right", "uri": pages.picture_uri(_COLOURS[_small(marks)])})
     return {"name": shown.name, "text": shown.text, "cells": cells}
 
 
@@ -171,14 +165,13 @@ def _marks(names: Sequence[str]) -> list[tuple[int, str]]:
 
 def _labels_uri(labels: Label, comparison: Comparison) -> str:
     image = figures.colour_labels(_small(labels), comparison.palette, comparison.ignore_label)
-    return _data_uri(figures.png(image), "png")
+    return pages.picture_uri(image)
 
 
 def _photo_uri(image: Rgb) -> str:
+    """A photo at the size of the page's pictures."""
     height, width = _fitted(image.shape[:2])
-    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    bgr = np.ascontiguousarray(small[..., ::-1])
-    return _data_uri(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes(), "jpeg")
+    return pages.photo_uri(np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8))
 
 
 def _small(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -194,32 +187,6 @@ def _fitted(shape: Sequence[int]) -> tuple[int, int]:
 
 def _legend(comparison: Comparison) -> list[tuple[str, tuple[int, ...]]]:
     """Names and colours of the classes that the pictures show."""
-    present = np.zeros(256, bool)
-    for section in comparison.sections:
-        for shown in section.images:
-            for labels in (shown.label, *shown.results):
-                present[np.unique(labels)] = True
-    colours = [tuple(map(int, colour)) for colour in comparison.palette]
-    return [(name, colours[k]) for k, name in enumerate(comparison.compared.class_names) if present[k]]
-
-
-# -- the page
-
-
-def _data_uri(content: bytes, kind: str) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
-
-
-def _resource(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
-
-
-def _style() -> str:
-    """The style sheet of the report's page."""
-    match = re.search(r"<style>\n(.*?)</style>", _resource("report.html"), re.DOTALL)
-    return match[1] if match else ""
-
-
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    return environment.from_string(re.sub(r"\n\s+(?={%)", "\n", _resource("compare.html")))
+    every = [shown for section in comparison.sections for shown in section.images]
+    labels = [each for shown in every for each in (shown.label, *shown.results)]
+    return pages.legend(comparison.compared.class_names, comparison.palette, labels)

@@ -1,0 +1,77 @@
+"""What the pages of this package share: their style, templates, and pictures that lie within the HTML file."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Sequence
+from importlib import resources
+from typing import Any
+
+import cv2
+import jinja2
+import numpy as np
+from numpy.typing import NDArray
+
+from . import figures
+from .figures import Rgb
+
+#: of photos, 0 to 100
+_JPEG_QUALITY = 88
+
+
+def render(name: str, **values: Any) -> str:
+    """A page as HTML.
+
+    Args:
+        name: of the template, a file beside this module; its variable `style` is the common style sheet.
+        values: the other variables of the template.
+    """
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    template = environment.from_string(re.sub(r"\n\s+(?={%)", "\n", _resource(name)))
+    return template.render(style=_resource("page.css"), **values)
+
+
+def _resource(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def png_uri(content: bytes) -> str:
+    """A PNG file as the address of a picture within a page."""
+    return _data_uri(content, "png")
+
+
+def picture_uri(image: Rgb) -> str:
+    """A picture (H, W, 3) of few colours, such as coloured labels, without loss."""
+    return png_uri(figures.png(image))
+
+
+def photo_uri(image: Rgb) -> str:
+    """A photo or smooth map (H, W, 3), as JPEG."""
+    bgr = np.ascontiguousarray(image[..., ::-1])
+    return _data_uri(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].tobytes(), "jpeg")
+
+
+def _data_uri(content: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def colour(row: NDArray[np.uint8]) -> tuple[int, ...]:
+    """A colour (3,) as a page takes it: (128, 0, 0)."""
+    return tuple(map(int, row))
+
+
+def legend(
+    class_names: Sequence[str], palette: Rgb, shown: Iterable[NDArray[np.integer[Any]]] | None
+) -> list[tuple[str, tuple[int, ...]]]:
+    """Names and colours of classes.
+
+    Args:
+        class_names: C names.
+        palette: (K, 3) RGB, K >= C.
+        shown: labels (H, W), of whose classes alone; None: all classes.
+    """
+    present = np.full(256, shown is None)
+    for labels in shown or ():
+        present[np.unique(labels)] = True
+    return [(name, colour(palette[k])) for k, name in enumerate(class_names) if present[k]]

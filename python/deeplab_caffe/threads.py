@@ -1,0 +1,42 @@
+"""A function of many items in threads: results in order, and few computed ahead, so that memory stays bounded."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+from .files import cpus
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def mapped(function: Callable[[T], R], items: Iterable[T], ahead: int = 64) -> Iterator[R]:
+    """The results of a function, in the order of the items, computed by as many threads as there are processors.
+
+    At least two threads work, so that one may read a file while the other computes. An exception of the function is
+    raised where its result would be; what has begun is finished then, and nothing more is begun.
+
+    Args:
+        function: called in threads.
+        items: taken one by one in the caller's thread, as their turn comes.
+        ahead: how many items are at work or finished before their result is taken.
+
+    Example:
+        >>> list(mapped(len, ["a", "bcd"]))
+        [1, 3]
+    """
+    waiting = iter(items)
+    with ThreadPoolExecutor(max(2, cpus())) as pool:
+        pending = deque(pool.submit(function, item) for item in islice(waiting, ahead))
+        try:
+            while pending:
+                result = pending.popleft().result()
+                pending.extend(pool.submit(function, item) for item in islice(waiting, 1))
+                yield result
+        finally:
+            for future in pending:
+                future.cancel()
