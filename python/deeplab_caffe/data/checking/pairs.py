@@ -126,7 +126,7 @@ def _has_colours(path: str) -> bool:
 def _other_palette(dataset: Dataset, path: str, counts: NDArray[np.uint32]) -> list[Fault]:
     """A label whose palette shows colours of the data set's classes, but not at their indices: it was numbered anew.
 
-    A palette that shows other colours as well says nothing.
+    A palette that shows other colours as well, or one class alone, says nothing.
     """
     with reading(path, "the label file"), open(path, "rb") as file:
         palette = indexed_png.read_palette(file.read(_HEAD))
@@ -136,7 +136,7 @@ def _other_palette(dataset: Dataset, path: str, counts: NDArray[np.uint32]) -> l
     own = [tuple(row) for row in dataset.palette[: dataset.num_classes].tolist()]
     shown = {int(value): tuple(palette[value].tolist()) for value in used if value != dataset.ignore_label}
     odd = [value for value, colour in shown.items() if colour != own[value]]
-    if not odd or not set(shown.values()) <= set(own):
+    if not odd or len(shown) < 2 or not set(shown.values()) <= set(own):
         return []
     value = odd[0]
     name, other = dataset.classes[value], dataset.classes[own.index(shown[value])]
