@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import time
 import zipfile
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from deeplab_caffe.data.builders.cityscapes_polygons import draw_polygons
 from deeplab_caffe.data.builders.halves import halve_image, halve_label
 from deeplab_caffe.data.cityscapes import CLASSES, IDS, TRAIN_IDS
 from deeplab_caffe.data.labels import write_grey_label
+from deeplab_caffe.data.lists import read_list
 from deeplab_caffe.errors import InputError
 
 ROOT = Path(__file__).parent.parent.parent
@@ -293,3 +297,43 @@ def test_label_ids_that_are_train_ids_are_refused(streets):
         write_grey_label(path, label)
     with pytest.raises(InputError, match=r"the labels have Cityscapes' 19 train ids .* instead of its ids"):
         build_dataset("cityscapes", streets)
+
+
+def test_names_that_are_no_text(streets):
+    odd = os.fsdecode(b"a\xff b")
+    for kind in ("leftImg8bit", "gtFine"):
+        (streets / "cityscapes" / kind / "train/aachen").rename(streets / "cityscapes" / kind / "train" / odd)
+    root = build_dataset("cityscapes", streets)
+    assert [entry.image.split("/")[3] for entry in read_list(root / "list/train.txt")] == [odd, odd, "bochum", "bochum"]
+
+
+def test_labels_elsewhere_are_found_where_the_folder_is_a_link(streets, tmp_path_factory):
+    """Behind a link, '..' leads to the folder that has the linked one."""
+    far = tmp_path_factory.mktemp("disk") / "far" / "cityscapes"
+    far.parent.mkdir()
+    shutil.move(streets / "cityscapes", far)
+    (streets / "cityscapes").symlink_to(far)
+    root = build_dataset("cityscapes", streets, options={"labels_in": str(streets / "labels")})
+    for entry in read_list(root / "list/trainval.txt"):
+        assert read_label(f"{root}{entry.label}").shape == (HEIGHT, WIDTH)
+
+
+def test_existing_labels_of_another_folder_are_checked(streets):
+    """Also older ones than the lists, which name the labels of another folder."""
+    folder = streets / "labels" / "gtFine/train/aachen"
+    ids = streets / "cityscapes/gtFine/train/aachen/aachen_000000_000019_gtFine_labelIds.png"
+    folder.mkdir(parents=True)
+    shutil.copy(ids, folder / ids.name.replace("labelIds", "labelTrainIds"))
+    root = build_dataset("cityscapes", streets)
+    later = time.time() + 60
+    for path in (root / "list").iterdir():
+        os.utime(path, (later, later))
+    with pytest.raises(InputError, match=r"labels/.*labelTrainIds\.png: label values 23, 26 in 655 of 1152 pixels"):
+        build_dataset("cityscapes", streets, options={"labels_in": str(streets / "labels")})
+
+
+def test_an_empty_folder_is_no_unpacked_archive(streets, capsys):
+    shutil.rmtree(streets / "cityscapes/leftImg8bit/train")
+    (streets / "cityscapes/leftImg8bit/train").mkdir()
+    assert main(["dataset", "cityscapes", "--folder", str(streets)]) == 2
+    assert "leftImg8bit_trainvaltest.zip do not exist" in capsys.readouterr().err

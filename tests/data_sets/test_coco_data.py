@@ -163,6 +163,16 @@ def test_the_filter(data):
     assert train(min_pixels=1600, filter="largest") == []
 
 
+def test_a_filter_that_leaves_nothing(data, capsys):
+    for word in ("of 4 images", "already there"):
+        root = build_dataset("coco", data, options={"min_pixels": 10**6})
+        shown = capsys.readouterr()
+        assert word in shown.out and lines(root, "train") == []
+    assert main(["dataset", "coco", "--folder", str(data), "--min-pixels", "-1"]) == 2
+    assert main(["dataset", "coco", "--folder", str(data), "--minival", "numbers.txt"]) == 2
+    assert "--minival is for the release of 2014" in capsys.readouterr().err
+
+
 def test_all_classes(data):
     root = build_dataset("coco80", data)
     number = ("background", *ALL_CLASSES).index
@@ -275,6 +285,11 @@ def without(key):
     return lambda data: change(data, lambda table: table.pop(key))
 
 
+def again(where, **changes):
+    """An item that stands twice, the second time changed."""
+    return lambda data: change(data, lambda table: table[where].append(table[where][0] | changes))
+
+
 def rename_person(data):
     change(data, lambda table: table["categories"][0].__setitem__("name", "human"))
 
@@ -295,6 +310,10 @@ FULL = HEIGHT * WIDTH
         (rename_person, "no category is named 'person'; expected the 80 names of COCO"),
         (set_first("file_name", "../../x.jpg", "images"), "in 'images': expected id, file_name, height and width"),
         (set_first("height", 10**9, "images"), "in 'images': expected id, file_name, height and width"),
+        (again("images"), "in 'images': expected an id and a file_name that no other image has"),
+        (again("images", id=77), "in 'images': expected an id and a file_name that no other image has"),
+        (again("categories"), "in 'categories': expected an id and a name that no other category has"),
+        (again("categories", id=200), "in 'categories': expected an id and a name that no other category has"),
         (set_first("height", 61, "images"), "000000000009.jpg: 80×60 pixels, but .* has 80×61"),
         (other_image, "000000000009.jpg: 9×9 pixels, but .*instances_train2017.json has 80×60"),
         (set_first("image_id", 5), "annotation of image 5, category 1, which the file does not have"),

@@ -11,8 +11,10 @@ import pytest
 from PIL import Image
 
 from deeplab_caffe.cli.main import main
-from deeplab_caffe.data import read_dataset, read_label, write_label
+from deeplab_caffe.data import read_dataset, read_label, voc_palette, write_label
 from deeplab_caffe.data.checking import KINDS, check_dataset, count_labels
+from deeplab_caffe.data.cityscapes import CLASSES as CITYSCAPES
+from deeplab_caffe.data.labels import write_grey_label
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.experiment.check_lists import check_list
 
@@ -285,9 +287,59 @@ def test_images_with_some_classes_stand_twice(toy, capsys):
         (["--classes", "bleu"], "has no class 'bleu'; did you mean 'blue'?"),
         (["--classes", "blue", "--name", "train"], "is the list 'train' itself"),
         (["--classes", ","], "no classes are named"),
+        (["--classes", "blue", "--name", "../x"], "'../x': expected a name for the list of letters"),
+        (["--classes", "blue", "--name", "a.b"], "'a.b': expected a name for the list of letters"),
     ],
 )
 def test_lists_that_are_not_duplicated(words, message, toy, capsys):
     assert main(["dataset", "duplicate", "toy.toml", "--list", "train", *words]) == 2
     assert message in capsys.readouterr().err
     assert not Path("train_hard.txt").exists()
+
+
+@pytest.mark.parametrize("command", [("duplicate", "--list", "train", "--classes", "red"), ("class-weights",)])
+def test_labels_that_do_not_fit_are_not_counted(command, toy, capsys):
+    write_label("l2.png", np.full(SIZE, 7, np.uint8))
+    assert main(["dataset", command[0], "toy.toml", *command[1:]]) == 2
+    assert "train.txt:3: ./l2.png: label value 7 in 192 of 192 pixels; expected 0..2" in capsys.readouterr().err
+
+
+def test_train_ids_are_expected_where_weights_are_counted(toy, capsys):
+    """Labels of ids that all lie below 19 count as classes that they are not."""
+    Path("toy.toml").write_text(
+        f'name = "toy"\nroot = "."\nclasses = {json.dumps(CITYSCAPES)}\n[lists]\ntrain = "train.txt"\n'
+    )
+    for number in range(4):
+        write_label(f"l{number}.png", np.repeat(np.uint8([[7], [11]]), 16, 1))
+    assert main(["dataset", "class-weights", "toy.toml"]) == 2
+    assert "labels have Cityscapes' ids (*_labelIds.png) instead of its 19 train ids" in capsys.readouterr().err
+
+
+def _numbered_anew(order: list[int]) -> None:
+    """Labels whose colours are right and whose indices are the places of these classes, as some programs save them."""
+    for number in range(4):
+        label = read_label(f"l{number}.png")
+        write_label(f"l{number}.png", np.argsort(order)[np.where(label > 2, 0, label)], voc_palette(3)[order])
+
+
+def test_a_palette_in_another_order_is_said_and_converted(toy, capsys):
+    right = read_label("l1.png")
+    _numbered_anew([2, 0, 1])
+    assert found()["palette"] == [f"train.txt:{line}" for line in range(1, 5)]
+    assert main(["dataset", "check", "toy.toml"]) == 0
+    shown = capsys.readouterr().out
+    assert "./l0.png: 0 is 'ground', but its palette shows it in the colour of 'blue', (0, 128, 0)" in shown
+    assert main(["dataset", "convert-labels", ".", "-o", "new", "--dataset", "toy.toml", "--unmatched", "ignore"]) == 0
+    np.testing.assert_array_equal(read_label("new/l1.png"), np.where(right > 2, 0, right))
+
+
+def test_palettes_of_other_colours_say_nothing(toy):
+    write_label("l0.png", read_label("l0.png"), voc_palette(6)[3:])
+    write_label("l1.png", read_label("l1.png"), np.array([[0, 128, 0], [1, 2, 3], [128, 0, 0]], np.uint8))
+    write_grey_label("l2.png", read_label("l2.png"))
+    assert "palette" not in found()
+
+
+def test_cmyk_has_no_alpha(toy):
+    Image.new("CMYK", (16, 12)).save("i0.png", "TIFF")
+    assert "cmyk" in found() and "alpha" not in found()

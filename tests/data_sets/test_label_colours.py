@@ -9,6 +9,7 @@ from PIL import Image
 
 from deeplab_caffe.cli.main import main
 from deeplab_caffe.data import read_label, voc_palette, write_label
+from deeplab_caffe.data.labels import write_grey_label
 
 INDICES = np.array([[0, 1, 2, 2], [255, 0, 1, 2]], np.uint8)
 COLOURS = [[0, 0, 0], [200, 10, 0], [0, 10, 200]]
@@ -166,6 +167,34 @@ def test_in_place(toy):
     assert main(["dataset", "convert-labels", "in", "-o", "in", "--dataset", "toy.toml"]) == 2
     assert main(["dataset", "convert-labels", "in", "--in-place", "--dataset", "toy.toml"]) == 0
     assert read_label("in/a.png").tolist() == INDICES.tolist() and len(list(Path("in").iterdir())) == 1
+
+
+def test_suffixes_in_capitals(toy):
+    _rgb("in/a.png")
+    Path("in/a.png").rename("in/a.PNG")
+    assert main(["dataset", "convert-labels", "in", "-o", "out", "--dataset", "toy.toml"]) == 0
+    assert read_label("out/a.PNG").tolist() == INDICES.tolist()
+
+
+def test_a_map_that_contradicts_itself(toy, capsys):
+    write_label("in/a.png", np.array([[0, 1]], np.uint8))
+    assert main(["dataset", "convert-labels", "in", "-o", "out", "--map", "1=2", "1=2", "1=3"]) == 2
+    assert "--map: 1 has two new values, 2 and 3" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "train_ids",
+    [[0, 0, 1, 255], [2, 2, 10, 13]],  # with ignored pixels; without, but mostly building, sky and car
+)
+def test_train_ids_are_not_converted_again(train_ids, toy, capsys):
+    write_grey_label("in/a.png", np.array([train_ids], np.uint8))
+    command = ["dataset", "convert-labels", "in", "--in-place", "--cityscapes"]
+    assert main(command) == 2
+    assert "in: the labels have Cityscapes' 19 train ids already" in capsys.readouterr().err
+    assert read_label("in/a.png").tolist() == [train_ids]
+    write_grey_label("in/a.png", np.array([[7, 7, 11, 3]], np.uint8))
+    assert main(command) == 0 and read_label("in/a.png").tolist() == [[0, 0, 2, 255]]
+    assert main(command) == 2
 
 
 def test_a_map_that_matches_nothing_is_said(toy, capsys):

@@ -7,6 +7,7 @@ import hashlib
 import io
 import tarfile
 
+import cv2
 import numpy as np
 import pytest
 import scipy.io
@@ -39,7 +40,7 @@ def make_trees(folder):
     for name in TRAIN + VAL:
         write_label(root / f"SegmentationClass/{name}.png", label)
     for name in {*TRAIN, *VAL, *SBD_TRAIN, *SBD_VAL}:
-        (root / f"JPEGImages/{name}.jpg").write_bytes(b"jpeg")
+        cv2.imwrite(str(root / f"JPEGImages/{name}.jpg"), np.zeros((6, 8, 3), np.uint8))
     (sbd / "train.txt").write_text("\n".join(SBD_TRAIN) + "\n")
     (sbd / "val.txt").write_text("\n".join(SBD_VAL) + "\n")
     for name in SBD_TRAIN + SBD_VAL:
@@ -125,11 +126,19 @@ def test_damaged_archive_that_lies_there(tmp_path, archives, capsys):
     assert "VOCtrainval_11-May-2012.tar: its md5 is" in capsys.readouterr().err
 
 
+def test_damaged_sbd_that_lies_there_is_no_missing_one(tmp_path, archives, capsys):
+    (tmp_path / voc.VOC_ARCHIVE.name).write_bytes(archives[voc.VOC_ARCHIVE.name])
+    (tmp_path / voc.SBD_ARCHIVE.name).write_bytes(b"x")
+    assert voc_data(tmp_path, "--no-download") == 2
+    assert "benchmark.tgz: its md5 is" in capsys.readouterr().err
+
+
 def test_nothing_there_and_no_download(tmp_path, archives, capsys):
     assert voc_data(tmp_path / "data", "--no-download") == 2
     err = capsys.readouterr().err
     assert f"train.txt and {tmp_path / 'data' / voc.VOC_ARCHIVE.name} do not exist. " in err
     assert f"Download {voc.VOC_ARCHIVE.url} (2.0 GB), put it there and run" in err
+    assert f"benchmark.tgz does not exist: {voc.SBD_ARCHIVE.url} (1.4 GB)" in err
 
 
 def test_voc_alone_gives_its_own_lists(tmp_path, archives, capsys):
@@ -158,7 +167,7 @@ def test_archive_that_lacks_files(tmp_path, archives, capsys, monkeypatch):
     monkeypatch.setattr(voc, "VOC_ARCHIVE", archive)
     (tmp_path / voc.VOC_ARCHIVE.name).write_bytes(content)
     assert voc_data(tmp_path) == 2
-    assert "unpacked, but 1 files are still missing, the first is" in capsys.readouterr().err
+    assert "unpacked, but " in (err := capsys.readouterr().err) and "2007_4.jpg is still missing" in err
 
 
 @pytest.fixture
@@ -188,6 +197,9 @@ def test_faulty_sbd_labels_are_named(trees):
         build_augmented(root, sbd, progress=False)
     scipy.io.savemat(path, {"GTcls": {"Segmentation": np.zeros((2, 2))}})
     with pytest.raises(InputError, match=r"2008_6\.mat: expected GTcls.* uint8, got float64 of shape \(2, 2\)"):
+        build_augmented(root, sbd, progress=False)
+    scipy.io.savemat(path, {"GTcls": {"Segmentation": np.ones((2, 2), np.uint8)}})
+    with pytest.raises(InputError, match=r"2008_6\.mat: the label has 2×2 pixels, but its image .*2008_6\.jpg has 8×6"):
         build_augmented(root, sbd, progress=False)
     write_sbd_label(path, 33)
     with pytest.raises(InputError, match=r"2008_6\.mat: label value 33"):

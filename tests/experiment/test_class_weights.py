@@ -50,6 +50,17 @@ def _shown(weights: NDArray[np.float64]) -> dict[str, str]:
     return {name: f"{weight:.4g}" for name, weight in zip(("ground", "red", "blue"), weights, strict=True)}
 
 
+def test_an_edited_net_without_weights_is_said(tiny: Path, deeplab: Run, capsys: Captured) -> None:
+    assert deeplab("data") == 0 and deeplab("prototxt") == 0
+    net = Path("exp/prototxt/train.prototxt")
+    net.write_text(net.read_text().replace("mirror: true", "mirror: false"))
+    assert deeplab("prototxt", "--class-weights", "inverse") == 0 and deeplab("train") == 0
+    words = f"{net} has no loss with class weights, although inverse was asked for"
+    assert f"warning: {words}" in capsys.readouterr().out
+    assert words in str(class_weight_settings(demo("tiny.toml", "exp"))["class weights"]["not used"])
+
+
+
 def test_nets_without_weights_have_no_matrix(tiny: Path, deeplab: Run) -> None:
     assert deeplab("data") == 0 and deeplab("prototxt") == 0
     assert not MATRIX.exists() and "SoftmaxWithLoss" in Path("exp/prototxt/train.prototxt").read_text()

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+import deeplab_caffe
 from deeplab_caffe.data import read_label
+from deeplab_caffe.data.checking.pairs import _of_pixels as faults_of_image
+from deeplab_caffe.data.label_colours import _colours_of as colours_of_label
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats.encoded_images import decode_image
 
@@ -23,6 +28,12 @@ def _png() -> bytes:
 def _with_size(width: int, height: int) -> bytes:
     head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     return _png()[:12] + head + struct.pack(">I", zlib.crc32(head)) + _png()[33:]
+
+
+def _with_long_chunk() -> bytes:
+    data = bytearray(_png())
+    data[data.index(b"IDAT") - 4] = 0xE3
+    return bytes(data)
 
 
 def test_a_png_is_decoded() -> None:
@@ -39,11 +50,8 @@ def test_a_size_that_the_file_cannot_hold_is_refused() -> None:
 
 
 def test_a_chunk_longer_than_the_file_is_refused() -> None:
-    data = bytearray(_png())
-    place = data.index(b"IDAT") - 4
-    data[place] = 0xE3
     with pytest.raises(ValueError, match="chunk b'IDAT' is said to have 38[0-9]+ bytes, but the file has"):
-        decode_image(bytes(data), cv2.IMREAD_UNCHANGED)
+        decode_image(_with_long_chunk(), cv2.IMREAD_UNCHANGED)
 
 
 def test_a_label_file_says_which_file_it_is(tmp_path) -> None:
@@ -51,3 +59,20 @@ def test_a_label_file_says_which_file_it_is(tmp_path) -> None:
     path.write_bytes(_with_size(30000, 30000))
     with pytest.raises(InputError, match=r"label\.png: damaged label file.*30000×30000 pixels"):
         read_label(path)
+
+
+def test_all_image_files_are_decoded_here() -> None:
+    package = Path(deeplab_caffe.__file__).parent
+    calls = re.compile(r"cv2\.(imdecode|imread)")
+    found = [path.name for path in package.rglob("*.py") if calls.search(path.read_text(encoding="utf-8"))]
+    assert found == ["encoded_images.py"]
+
+
+@pytest.mark.parametrize("read", [colours_of_label, faults_of_image])
+def test_other_readers_take_no_memory_either(tmp_path, read) -> None:
+    """Refused before a gigabyte is reserved for a chunk or an image that the file cannot hold."""
+    path = tmp_path / "image.png"
+    for data in (_with_size(30000, 30000), _with_long_chunk()):
+        path.write_bytes(data)
+        with pytest.raises(InputError, match=r"image\.png: .*(cannot hold those|but the file has)"):
+            read(path)

@@ -106,6 +106,10 @@ def test_weights_that_segnet_does_not_use_are_dropped():
     [
         ("weight_by_label_freqs: true", "there is no class_weighting"),
         ("weight_by_label_freqs: true class_weighting: ${W}", "class_weighting: expected a number"),
+        ("weight_by_label_freqs: true class_weighting: nan", "class_weighting: expected a number, 0 or more"),
+        ("weight_by_label_freqs: true class_weighting: -1", "class_weighting: expected a number, 0 or more"),
+        ("weight_by_label_freqs: true class_weighting: 1e39", "class_weighting: expected a number, 0 or more"),
+        ("weight_by_label_freqs: maybe class_weighting: 1", "expected true or false but got maybe"),
     ],
 )
 def test_weights_that_cannot_be_upgraded(inner, words):

@@ -80,7 +80,9 @@ def test_weights_from_a_file(name, content, tmp_path):
         ("[1, 2, -1, 1]", "the weight of car is -1; expected a number, 0 or more"),
         ("[1, 2, NaN, 1]", "the weight of car is nan"),
         ("[1, 2, 1e39, 1]", "the weight of car is 1e"),
+        (f"[1, 1, 1, 1{400 * '0'}]", "the weight of tram is 10{39};"),
         ("[0, 0, 0, 0]", "all weights are 0"),
+        ("[1e-50, 0, 0, 0]", "all weights are 0"),  # as float32, which the matrix has
         ('["1", 2, 3, 4]', "expected a weight for each class"),
         ("{", "not valid JSON"),
         ("[1, true, 1, 1]", "expected a weight for each class"),
@@ -167,6 +169,11 @@ def test_weights_scale_the_loss_of_each_label(tmp_path):
     pixels = [(labels == c).sum() for c in range(3)]
     expected = sum(w * o * n for w, o, n in zip(weights, only, pixels, strict=True)) / sum(pixels)
     np.testing.assert_allclose(loss, expected, rtol=1e-5)
+
+
+def test_a_matrix_that_is_not_finite_is_refused(tmp_path):
+    with pytest.raises(InputError, match="the matrix H, source: .* has values that are not finite"):
+        loss_and_gradient(tmp_path, "InfogainLoss", weights=[1, np.nan, 0])
 
 
 def test_all_pixels_ignored(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,8 @@ def duplicate_images(
     if message:
         raise InputError(message)
     source = dataset.list_path(list_name)
+    if name not in dataset.lists and not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+        raise InputError(f"'{name}': expected a name for the list of letters, digits, '_' and '-', such as train_hard")
     target = dataset.lists.get(name, source.with_name(f"{name}{source.suffix}"))
     if target.resolve() == source.resolve():
         raise InputError(f"{target}: is the list '{list_name}' itself; choose another name for the new list")

@@ -21,6 +21,7 @@ from .mapped_arrays import open_npy
 
 #: a weight, or a frequency, of each class: (C,)
 Weights = NDArray[np.float64]
+_HUGE = 1e300  # more than a weight may be; larger integers do not fit into a float
 _EXPECTED = "expected a weight for each class: a list, or an object {class name: weight}"
 
 
@@ -116,14 +117,12 @@ def _checked(path: Path, values: Any, classes: Sequence[str]) -> Weights:
         raise InputError(f"{path}: {_EXPECTED}")
     if len(values) != len(classes):
         raise InputError(f"{path}: has {len(values)} weights; expected {len(classes)}, one for each class")
-    try:
-        weights = np.array(values, np.float64)
-    except OverflowError:
-        weights = np.array([np.inf])
+    weights = np.array([min(max(value, -_HUGE), _HUGE) for value in values], np.float64)
     bad = ~(np.isfinite(weights) & (weights >= 0) & (weights <= np.finfo(np.float32).max))
     if bad.any():
         place = int(np.flatnonzero(bad)[0])
-        raise InputError(f"{path}: the weight of {classes[place]} is {values[place]}; expected a number, 0 or more")
-    if not weights.any():
+        shown = f"{values[place]!r:.40}"
+        raise InputError(f"{path}: the weight of {classes[place]} is {shown}; expected a number, 0 or more")
+    if not weights.astype(np.float32).any():
         raise InputError(f"{path}: all weights are 0, so nothing would be learned")
     return weights

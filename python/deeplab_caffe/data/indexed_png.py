@@ -41,6 +41,20 @@ def read_header(data: bytes) -> Header | None:
     return Header(width, height, depth, colour, interlaced)
 
 
+def read_palette(data: bytes) -> NDArray[np.uint8] | None:
+    """The colours (K, 3) of a PNG's palette, from its first bytes; None if it has none there."""
+    place = 8
+    while place + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, place)
+        if kind == b"IDAT":
+            return None
+        if kind == b"PLTE":
+            colours = np.frombuffer(data[place + 8 : place + 8 + length], np.uint8)
+            return colours[: colours.size // 3 * 3].reshape(-1, 3)
+        place += 12 + length
+    return None
+
+
 def decode_indices(data: bytes) -> NDArray[np.uint8] | None:
     """The samples (H, W) of a palette or grey PNG of 8 bits; None if it is another kind, unusual or damaged.
 

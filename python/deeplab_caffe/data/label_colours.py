@@ -14,6 +14,7 @@ from PIL import Image
 
 from ..arrays import Label
 from ..errors import InputError
+from ..formats.encoded_images import decode_image
 from ..reading import read_bytes, reading
 from . import indexed_png
 from .dataset import Dataset
@@ -118,9 +119,10 @@ def _colours_of(path: Path) -> tuple[NDArray[np.uint32], Label | None]:
     if header.colour == indexed_png.INDEXED:
         return _palette_of(path), read_label(path)
     with reading(path, "the label file", "damaged label file"):
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-        if image is None:
+        decoded = decode_image(data, cv2.IMREAD_UNCHANGED)
+        if decoded is None:
             raise ValueError("OpenCV cannot decode it")
+        image = np.asarray(decoded, np.uint8)
         convert = cv2.COLOR_GRAY2BGRA if image.ndim == 2 else cv2.COLOR_BGR2BGRA
         four = image if image.ndim == 3 and image.shape[2] == 4 else cv2.cvtColor(image, convert)
         packed = np.ascontiguousarray(four).view("<u4")[..., 0]

@@ -18,6 +18,7 @@ from ..errors import InputError
 from ..files import put, temporary_folder
 from ..progress import tracked
 from ..threads import mapped
+from .cityscapes import IGNORED, TRAIN_IDS, seem_ids, seem_train_ids
 from .labels import read_label, value_counts, values_of, write_grey_label
 
 _OTHER_SUFFIXES = (".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff")
@@ -85,6 +86,29 @@ def by_value(table: Label) -> Reader:
     return read
 
 
+def accept(tally: Tally) -> None:
+    """A check that accepts every tally."""
+
+
+def refuse_train_ids(folder: str | os.PathLike[str]) -> Callable[[Tally], None]:
+    """A check that raises InputError if label files have Cityscapes' train ids already, which are no ids.
+
+    They have 255 and nothing from 19 to 254, and not mostly what is large as ids; or mostly what is large as train ids.
+    """
+
+    def check(tally: Tally) -> None:
+        pixels = np.array([tally.pixels[value] for value in range(256)])
+        only = np.where(np.arange(256) == IGNORED, 0, pixels)
+        ends = pixels[IGNORED] and not only[len(TRAIN_IDS) :].any()
+        if (ends and not seem_ids(only)) or seem_train_ids(pixels):
+            raise InputError(
+                f"{os.fspath(folder)}: the labels have Cityscapes' 19 train ids already (*_labelTrainIds.png), not its "
+                "ids (*_labelIds.png); nothing was written. They need no conversion"
+            )
+
+    return check
+
+
 def convert_labels(folder: str | os.PathLike[str], output: str | os.PathLike[str], table: Label) -> int:
     """Write every PNG in a folder and its subfolders with other values, as 8-bit grey PNGs, to another folder.
 
@@ -106,7 +130,7 @@ def convert_folder(
     folder: str | os.PathLike[str],
     output: str | os.PathLike[str],
     read: Reader,
-    check: Callable[[Tally], None] = lambda tally: None,
+    check: Callable[[Tally], None] = accept,
     in_place: bool = False,
 ) -> tuple[list[Path], Tally]:
     """Convert every PNG in a folder and its subfolders, and write them as 8-bit grey PNGs.
@@ -151,7 +175,8 @@ def _label_files(folder: Path, output: Path, in_place: bool) -> list[Path]:
     same = output.resolve() == folder.resolve()
     if same and not in_place:
         raise InputError(f"{output}: holds the labels to convert; name another folder for the new ones")
-    paths = sorted(path for path in folder.rglob("*.png") if not _is_hidden(path.relative_to(folder)))
+    named = (path for path in folder.rglob("*.*") if path.suffix.lower() == ".png")
+    paths = sorted(path for path in named if not _is_hidden(path.relative_to(folder)))
     if not same and folder.resolve() in output.resolve().parents:  # those of an earlier call
         paths = [path for path in paths if output.resolve() not in path.resolve().parents]
     if not paths:

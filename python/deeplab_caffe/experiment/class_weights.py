@@ -107,10 +107,20 @@ def class_weight_settings(experiment: Experiment) -> dict[str, dict[str, object]
     sections: dict[str, dict[str, object]] = {}
     dataset = experiment.dataset()
     for role in _ROLES:
+        title = f"class weights{', stage 2' if role == 'train2' else ''}"
+        if why := not_weighted(experiment, role):
+            sections[title] = {"not used": why}
         for path in matrices(experiment.prototxt / f"{role}.prototxt"):
-            title = f"class weights{', stage 2' if role == 'train2' else ''}"
             sections[title] = {"by": experiment.options.class_weights or str(path), **_readable(path, dataset)}
     return sections
+
+
+def not_weighted(experiment: Experiment, role: str) -> str | None:
+    """Why a training net that was edited by hand has no class weights although they were asked for; None if it has."""
+    net, asked = experiment.prototxt / f"{role}.prototxt", experiment.options.class_weights
+    if not asked or not net.is_file() or matrices(net):
+        return None
+    return f"{net} has no loss with class weights, although {asked} was asked for; FORCE=1 writes the net anew"
 
 
 def _readable(path: Path, dataset: Dataset) -> Mapping[str, object]:

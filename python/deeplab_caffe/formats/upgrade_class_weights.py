@@ -18,7 +18,8 @@ from .upgrade_text_steps import TextUpgrade
 
 _WEIGHTS, _SWITCH = "class_weighting", "weight_by_label_freqs"
 _TYPES = {"SoftmaxWithLoss": '"InfogainLoss"', "SOFTMAX_LOSS": "INFOGAIN_LOSS"}
-_TRUE = ("true", "t", "True", "1")
+_TRUE, _FALSE = ("true", "t", "True", "1"), ("false", "f", "False", "0")
+_LARGEST = 3.4028234663852886e38  # of float32, which the matrix has
 
 
 def upgrade_class_weights(upgrade: TextUpgrade, edits: Edits) -> None:
@@ -53,7 +54,10 @@ class _Loss:
         weights, switches = param.value.all(_WEIGHTS), param.value.all(_SWITCH)
         if not weights and not switches:
             return
-        if (param.value.text_of(_SWITCH) or "false") not in _TRUE:
+        stated = param.value.text_of(_SWITCH) or "false"
+        if stated not in (*_TRUE, *_FALSE):
+            raise self._error(switches[-1], f"{_SWITCH}: expected true or false but got {stated}")
+        if stated in _FALSE:
             self._remove(param, [*switches, *weights], f"not used without {_SWITCH}: true")
             return
         if not weights:
@@ -77,8 +81,8 @@ class _Loss:
 
     def _number(self, field: Field) -> float:
         value = number_of(field.value.text) if isinstance(field.value, Scalar) and not field.value.quoted else None
-        if value is None:
-            raise self._error(field, f"{_WEIGHTS}: expected a number")
+        if value is None or not 0 <= value <= _LARGEST:
+            raise self._error(field, f"{_WEIGHTS}: expected a number, 0 or more")
         return value
 
     def _normalization(self, param: Field) -> None:

@@ -146,7 +146,10 @@ class InfogainLoss(LossLayer):
     def _read(self, source: str) -> torch.Tensor:
         with self.reading(source, "the matrix H (a BlobProto), source:"):
             proto = schema.BlobProto.FromString(Path(source).read_bytes())
-        return torch.tensor(proto.double_data or proto.data, dtype=torch.float64)
+        matrix = torch.tensor(proto.double_data or proto.data, dtype=torch.float64)
+        if not matrix.isfinite().all():
+            self.fail(f"the matrix H, source: '{source}', has values that are not finite")
+        return matrix
 
     def top_shapes(self, *bottoms: Shape) -> list[Shape]:
         scores, labels = bottoms[:2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Sequence
 
 from ...errors import InputError
 from ..dataset_name import named_dataset
@@ -71,11 +72,11 @@ def _convert_colours(arguments: argparse.Namespace, target: str) -> None:
 
 def _convert_values(arguments: argparse.Namespace, target: str) -> None:
     from ...data.cityscapes import TRAIN_IDS
-    from ...data.label_conversion import by_value, convert_folder, value_table
+    from ...data.label_conversion import accept, by_value, convert_folder, refuse_train_ids, value_table
 
     if arguments.ignore_colour or arguments.unmatched:
         raise InputError("--ignore-colour and --unmatched are about colours: name the data set too, with --dataset")
-    stated, others = dict(map(_pair, arguments.map)), arguments.others
+    stated, others = _pairs(arguments.map), arguments.others
     changed = stated
     if arguments.cityscapes:
         changed, others = {**TRAIN_IDS, **stated}, 255
@@ -84,7 +85,8 @@ def _convert_values(arguments: argparse.Namespace, target: str) -> None:
     if abs(arguments.subtract) > 255:
         raise InputError(f"--subtract: expected -255..255 but got {arguments.subtract}")
     read = by_value(value_table(changed, arguments.subtract, others))
-    paths, tally = convert_folder(arguments.folder, target, read, in_place=arguments.in_place)
+    check = refuse_train_ids(arguments.folder) if arguments.cityscapes else accept
+    paths, tally = convert_folder(arguments.folder, target, read, check, arguments.in_place)
     idle = [f"{old}={new}" for old, new in stated.items() if old not in tally.pixels]
     if idle:
         found = ", ".join(map(str, sorted(tally.pixels)[:20])) + (" …" if len(tally.pixels) > 20 else "")
@@ -94,6 +96,14 @@ def _convert_values(arguments: argparse.Namespace, target: str) -> None:
 
 def _warn(text: str) -> None:
     print(f"warning: {text}", file=sys.stderr, flush=True)
+
+
+def _pairs(texts: Sequence[str]) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for old, new in map(_pair, texts):
+        if found.setdefault(old, new) != new:
+            raise InputError(f"--map: {old} has two new values, {found[old]} and {new}; expected one")
+    return found
 
 
 def _pair(text: str) -> tuple[int, int]:

@@ -5,13 +5,16 @@ The archives need a registration, so nothing is downloaded.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ...errors import InputError
 from ...words import some_of
 from ..labels import write_grey_label
+from ..lists import read_list
 from .cityscapes_labels import LabelFiles, check_ids, check_train_ids, train_ids_of
 from .halves import build_half
 from .pieces import Need, Piece, find, obtain, size_of
@@ -131,7 +134,7 @@ def _needs(root: Path, pieces: Mapping[str, Piece]) -> list[Need]:
 
 
 def _need(folder: Path, piece: Piece) -> Need:
-    return Need(piece, lambda: [] if folder.is_dir() else [folder])
+    return Need(piece, lambda: [] if any(folder.glob("*/*")) else [folder])
 
 
 def _obtain_coarse(request: Request, root: Path) -> int:
@@ -185,9 +188,19 @@ def _name_difference(split: str, some: Iterable[str], others: Iterable[str], wha
 def _write_train_ids(root: Path, labels: Sequence[LabelFiles], request: Request) -> int:
     """Write the labels of train ids that are missing, and check the others."""
     targets = {label: label.train_ids for label in labels}
-    check_train_ids([label for label in labels if label.train_ids.is_file()], root, request.progress)
+    check_train_ids(_unchecked(root, labels), request.progress)
     check_ids([label for label in labels if not label.train_ids.is_file()])
     return write_labels(targets, train_ids_of, "train ids", write_grey_label, request.progress)
+
+
+def _unchecked(root: Path, labels: Sequence[LabelFiles]) -> list[LabelFiles]:
+    """Labels of train ids that exist, except those of the lists that are older than these: they were checked before."""
+    times: dict[str | None, float] = {}
+    for path in (root / "list" / f"{split.name}.txt" for split in _SPLITS if split.labels):
+        with contextlib.suppress(InputError):  # it is written anew
+            times |= dict.fromkeys((entry.label for entry in read_list(path)), path.stat().st_mtime)
+    there = [label for label in labels if label.train_ids.is_file()]
+    return [label for label in there if label.train_ids.stat().st_ctime >= times.get(word_of(root, label.train_ids), 0)]
 
 
 def _words(root: Path, item: _Item) -> tuple[str, str | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,15 +71,13 @@ def train_ids_of(files: LabelFiles) -> Label:
     return _TO_TRAIN_IDS[ids]
 
 
-def check_train_ids(labels: Sequence[LabelFiles], root: Path, progress: bool = True) -> None:
-    """Check labels of train ids that exist, except those that are older than the lists: they were checked before.
+def check_train_ids(new: Sequence[LabelFiles], progress: bool = True) -> None:
+    """Check labels of train ids that exist already.
 
     Raises:
         InputError: a file is damaged, has values that are no train ids or another size than its image; or all together
             seem to have label ids.
     """
-    since = _time_of(root / "list" / "train.txt")
-    new = [files for files in labels if files.train_ids.stat().st_ctime >= since]
     if not new:
         return
     counts = mapped(_checked, new)
@@ -113,5 +110,3 @@ def _checked(files: LabelFiles) -> NDArray[np.int64]:
     return value_counts(label)
 
 
-def _time_of(path: Path) -> float:
-    return os.stat(path).st_mtime if path.is_file() else 0.0

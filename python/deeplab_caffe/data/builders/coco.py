@@ -75,6 +75,7 @@ def options(min_pixels: int) -> tuple[Option, ...]:
 def build(kind: Kind, request: Request) -> Built:
     """Build the data set `kind` below the folder `coco`."""
     root, year = request.folder / "coco", year_of(request)
+    _check_options(request, year)
     if _is_done(kind, request, year):
         return Built(root, count_lines(root, _names(kind)), 0)
     sources, count = open_sources(request, year)
@@ -112,14 +113,20 @@ def _names(kind: Kind) -> list[str]:
     return [kind.train, kind.val, *kind.draws]
 
 
+def _check_options(request: Request, year: str) -> None:
+    least = int(request.options["min_pixels"])
+    if least < 0:
+        raise InputError(f"--min-pixels {least}: expected a number of pixels, or 0 for all images")
+    if request.options.get("minival") and year != "2014":
+        raise InputError("--minival is for the release of 2014: add --year 2014; in that of 2017 minival is val2017")
+
+
 # -- which images are trained on
 
 
 def _filtered(kind: Kind, request: Request, sources: Sequence[Source], train: Sequence[Image]) -> list[Image]:
     """The images that have more annotated pixels than asked for; says how many each reading of that leaves."""
     least, by = int(request.options["min_pixels"]), str(request.options["filter"])
-    if least < 0:
-        raise InputError(f"--min-pixels {least}: expected a number of pixels, or 0 for all images")
     if not least:
         return list(train)
     kept: dict[str, list[Image]] = {name: [] for name in Pixels._fields}
@@ -129,6 +136,8 @@ def _filtered(kind: Kind, request: Request, sources: Sequence[Source], train: Se
         for name, values in pixels._asdict().items():
             kept[name] += [Image(index, int(number)) for number in numbers[values > least]]
     _report(request, kind, len(train), {name: len(images) for name, images in kept.items()}, least, by)
+    if not kept[by]:
+        print(f"warning: --min-pixels {least}, --filter {by}: no image is left to train on", file=sys.stderr)
     return kept[by]
 
 
@@ -210,5 +219,5 @@ def _is_done(kind: Kind, request: Request, year: str) -> bool:
         return False
     if read_text(record) != _state(kind, request, year):
         return False
-    entries = [entry for path in lists for entry in read_list(path)]
+    entries = [entry for path in lists if path.stat().st_size for entry in read_list(path)]
     return all(Path(full_path(root, word or "")).is_file() for e in entries for word in (e.image, e.label))

@@ -84,6 +84,7 @@ class _Index:
     def __init__(self, path: str) -> None:
         self.path = path
         self.images: dict[int, ImageRow] = {}
+        self.names: set[str] = set()  # of the images' files
         self.categories: dict[int, str] = {}
         self.numbers, self.areas = array("q"), array("d")  # numbers: five of each annotation
 
@@ -92,12 +93,17 @@ class _Index:
         good = type(number) is type(height) is type(width) is int and height > 0 < width and _is_name(name)
         if not good or height * width > _MOST_PIXELS or abs(number) >> 62:
             raise self._fault(item, "id, file_name, height and width of an image")
+        if number in self.images or name in self.names:
+            raise self._fault(item, "an id and a file_name that no other image has")
         self.images[number] = ImageRow(number, name, height, width)
+        self.names.add(name)
 
     def category(self, item: Item) -> None:
         number, name = self._field(item, "id"), self._field(item, "name")
         if type(number) is not int or not isinstance(name, str):
             raise self._fault(item, "id and name of a category")
+        if number in self.categories or name in self.categories.values():
+            raise self._fault(item, "an id and a name that no other category has")
         self.categories[number] = name
 
     def annotation(self, item: Item) -> None:

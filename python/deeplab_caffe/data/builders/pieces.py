@@ -108,7 +108,9 @@ def _obtain(request: Request, need: Need) -> None:
             shutil.copyfile(packed, temporary)
     if left := need.missing():
         done = "unpacked" if piece.limit else "found"
-        raise InputError(f"{packed}: {done}, but {len(left)} files are still missing, the first is {left[0]}")
+        still = f"{left[0]} is still missing"
+        still = still if len(left) == 1 else f"{len(left)} files are still missing, the first is {left[0]}"
+        raise InputError(f"{packed}: {done}, but {still}")
 
 
 def _fetch(piece: Piece, request: Request) -> Path:

@@ -14,9 +14,9 @@ from ...errors import InputError
 from ...formats.mat_files import read_mat
 from ...reading import reading
 from ..labels import check_labels, read_label, write_grey_label
-from .pieces import Need, Piece, absent, obtain
+from .pieces import Need, Piece, absent, find, obtain, size_of
 from .request import Builder, Built, Request
-from .written import count_lines, read_names, write_labels, write_lists
+from .written import check_size, count_lines, read_names, write_labels, write_lists
 
 COUNTS = {"train": 1464, "val": 1449, "trainval": 2913, "train_aug": 10582, "trainval_aug": 12031}
 
@@ -41,19 +41,31 @@ SBD_ARCHIVE = Piece(
 def _build(request: Request) -> Built:
     folder = request.folder
     voc, sbd = folder / "VOCdevkit" / "VOC2012", folder / "benchmark_RELEASE" / "dataset"
-    count = obtain(request, Need(VOC_ARCHIVE, lambda: _missing_of_voc(voc)))
+    count = _obtain_voc(request, voc, sbd)
     count += _write_voc_lists(voc)
     if len(_augmented(voc)) < COUNTS["trainval_aug"]:
         try:
             count += obtain(request, Need(SBD_ARCHIVE, lambda: _missing_of_sbd(sbd, voc)))
         except InputError as error:
-            if request.fetch:
+            if request.fetch or find(SBD_ARCHIVE, request):
                 raise
             print(f"note: train_aug and trainval_aug are not written: {error}", file=sys.stderr)
         else:
             count += _write_augmented(voc, sbd, request.progress)
         count += _write_voc_lists(voc)
     return Built(voc, count_lines(voc, COUNTS), count)
+
+
+def _obtain_voc(request: Request, voc: Path, sbd: Path) -> int:
+    """Find, fetch and unpack VOC's archive; where it is missing, SBD's is named too if that is."""
+    try:
+        return obtain(request, Need(VOC_ARCHIVE, lambda: _missing_of_voc(voc)))
+    except InputError as error:
+        if not _missing_of_voc(voc) or find(VOC_ARCHIVE, request) or sbd.is_dir() or find(SBD_ARCHIVE, request):
+            raise
+        place = request.folder / SBD_ARCHIVE.local
+        what = f"{place} does not exist: {SBD_ARCHIVE.url} ({size_of(SBD_ARCHIVE)})"
+        raise InputError(f"{error}\nFor train_aug and trainval_aug, {what}") from None
 
 
 BUILDER = Builder(
@@ -93,6 +105,8 @@ def _write_augmented(voc: Path, sbd: Path, progress: bool) -> int:
         source = voc / "SegmentationClass" / f"{name}.png" if name in own else sbd / "cls" / f"{name}.mat"
         label = read_label(source) if name in own else read_sbd_label(source)
         check_labels(label, 21, 255, source)
+        if (image := voc / "JPEGImages" / f"{name}.jpg").is_file():
+            check_size(label, source, image)
         return label
 
     where = voc / "SegmentationClassAug"

@@ -11,7 +11,8 @@ from ...arrays import Label
 from ...errors import InputError
 from ...files import write_bytes
 from ...progress import tracked
-from ...reading import read_text
+from ...reading import read_bytes, read_text
+from ...temporary_files import remove_dead_leftovers
 from ...threads import mapped
 from ..images import image_size
 from ..labels import write_label
@@ -46,6 +47,8 @@ def write_labels(
         InputError: what `label_of` raises.
     """
     todo = {image: path for image, path in targets.items() if not path.is_file()}
+    for folder in {path.parent for path in todo.values()}:
+        remove_dead_leftovers(folder)
 
     def make(image: T) -> int:
         label = label_of(image)
@@ -87,8 +90,11 @@ def _write_if_new(path: Path, content: bytes) -> int:
 
 
 def word_of(root: Path, path: Path) -> str:
-    """The word of a list for a file: with what leads out of the root if it lies elsewhere."""
-    return "/" + Path(os.path.relpath(path, root)).as_posix()
+    """The word of a list for a file: if it lies elsewhere, with what leads there from where the root's link leads."""
+    inside = os.path.relpath(path, root)
+    if inside.startswith(os.pardir):
+        inside = os.path.relpath(os.path.realpath(path), os.path.realpath(root))
+    return "/" + Path(inside).as_posix()
 
 
 def check_size(label: Label, source: Path, image: Path) -> None:
@@ -121,4 +127,4 @@ def count_lines(root: Path, names: Iterable[str]) -> dict[str, int]:
 
 
 def _lines(path: Path) -> int:
-    return len(read_text(path, "the list").splitlines()) if path.is_file() else 0
+    return read_bytes(path, "the list").count(b"\n") if path.is_file() else 0

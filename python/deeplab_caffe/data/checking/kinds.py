@@ -54,6 +54,12 @@ KINDS: Mapping[str, Kind] = {
         "lines with more than two words, of which Caffe ignores the third and all others",
         'Remove them; if they belong to a name, write it in quotes: "my image.jpg" "my label.png"',
     ),
+    "palette": Kind(
+        WARNING,
+        "labels with a palette in another order than the data set's",
+        "Programs that save few colours number them anew. If the colours are right, the indices are wrong: deeplab "
+        "dataset convert-labels FOLDER -o NEW_FOLDER --dataset TOML",
+    ),
     "one-colour": Kind(WARNING, "images of a single colour", "Were they saved empty?"),
     "grey": Kind(WARNING, "grey images", "They are read with three equal channels, as Caffe does"),
     "cmyk": Kind(

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
+from ...formats.encoded_images import decode_image
 from ...reading import reading
 from .. import indexed_png
 from ..dataset import Dataset
@@ -19,6 +20,7 @@ from ..images import ImageHeader, check_complete, image_header, image_mode
 from ..labels import invalid_values, read_label, value_counts, values_of
 from ..lists import ListEntry
 
+_HEAD = 1 << 16  # bytes of a file, in which the palette of a PNG lies
 _COLOURS = (2, 6)  # of a PNG's header: RGB, without and with alpha
 
 
@@ -74,6 +76,8 @@ def look(dataset: Dataset, entry: ListEntry, pixels: bool = False) -> Seen:
     seen = Seen()
     if entry.label is not None:
         _look_at_label(seen, dataset.path_of(entry.label))
+        if pixels and seen.counts is not None:
+            seen.faults.extend(_other_palette(dataset, dataset.path_of(entry.label), seen.counts))
     _look_at_image(seen, dataset, dataset.path_of(entry.image), pixels)
     if seen.header and (dataset.exif or seen.header.orientation == 1) and not seen.fits(dataset.upright):
         seen.faults.append(Fault("size", _different_sizes(seen, dataset, entry), dataset.path_of(entry.label or "")))
@@ -119,6 +123,27 @@ def _has_colours(path: str) -> bool:
     return header is not None and header.colour in _COLOURS
 
 
+def _other_palette(dataset: Dataset, path: str, counts: NDArray[np.uint32]) -> list[Fault]:
+    """A label whose palette shows colours of the data set's classes, but not at their indices: it was numbered anew.
+
+    A palette that shows other colours as well says nothing.
+    """
+    with reading(path, "the label file"), open(path, "rb") as file:
+        palette = indexed_png.read_palette(file.read(_HEAD))
+    if palette is None:
+        return []
+    used = np.flatnonzero(counts[: min(dataset.num_classes, len(palette))])
+    own = [tuple(row) for row in dataset.palette[: dataset.num_classes].tolist()]
+    shown = {int(value): tuple(palette[value].tolist()) for value in used if value != dataset.ignore_label}
+    odd = [value for value, colour in shown.items() if colour != own[value]]
+    if not odd or not set(shown.values()) <= set(own):
+        return []
+    value = odd[0]
+    name, other = dataset.classes[value], dataset.classes[own.index(shown[value])]
+    text = f"{path}: {value} is '{name}', but its palette shows it in the colour of '{other}', {shown[value]}"
+    return [Fault("palette", text, path)]
+
+
 # -- images
 
 
@@ -143,16 +168,16 @@ def _look_at_image(seen: Seen, dataset: Dataset, path: str, pixels: bool) -> Non
 def _of_pixels(path: str) -> list[Fault]:
     """How the pixels of an image, as OpenCV decodes them, are unusual."""
     with reading(path, "the image", "cannot read the image"):
-        data = np.fromfile(path, np.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+        image = decode_image(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     if image is None:
         raise InputError(f"{path}: cannot read the image: OpenCV does not support its format, or it is damaged")
+    is_cmyk = image_mode(path) == "CMYK"
     found = {
         "one-colour": _is_one_colour(image),
         "grey": image.ndim == 2,
-        "cmyk": image_mode(path) == "CMYK",
+        "cmyk": is_cmyk,
         "16-bit": image.dtype.itemsize > 1,
-        "alpha": image.ndim == 3 and image.shape[2] in (2, 4),
+        "alpha": image.ndim == 3 and image.shape[2] in (2, 4) and not is_cmyk,
     }
     words = {
         "one-colour": "all pixels have one colour" if image[..., :3].any() else "all pixels are black",

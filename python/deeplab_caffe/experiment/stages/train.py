@@ -21,6 +21,7 @@ from ...nets import (
     trained_weights,
 )
 from .. import provenance
+from ..class_weights import not_weighted
 from ..different_nets import refuse_different_nets
 from ..earlier_trainings import Snapshots
 from ..fingerprints import file_contents, fingerprint, net_meaning, solver_meaning
@@ -202,6 +203,8 @@ def _train(experiment: Experiment, stage: str, weights: Path | None) -> None:
     for path, lines in hand_edits(experiment).items():
         print(f"{path}, edited by hand: {'; '.join(lines)}", flush=True)
     check_data_layers(experiment.prototxt / f"train{stage}.prototxt", experiment.dataset())
+    if why := not_weighted(experiment, f"train{stage}"):
+        print(f"warning: {why}", flush=True)
     snapshots = _snapshots(experiment, stage)
     log_file, begin = experiment.log(f"train{stage}"), snapshots.begin
     engine.current().train(Training(solver_file, log_file, weights, begin, try_first=snapshots.must_move))
