@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -77,6 +78,31 @@ def test_regions_and_given_weights_are_named(place):
     assert main(["ledger", "--add", "cityscapes_resnet101"]) == 0
     (result,) = read_results()
     assert result.note == "tested in regions of 513 x 513 pixels (H x W), overlap 0.25; weights mine.caffemodel"
+
+
+def test_the_second_stages_weights_on_a_list_with_labels_are_named(place):
+    evaluated("voc12/largefov", done={"protocol": "scale 1", "stage": "2", "weights": "train2_iter_9.caffemodel"})
+    assert main(["ledger", "--add", "voc12/largefov"]) == 0
+    assert [result.note for result in read_results()] == ["weights of training stage 2"] * 2
+
+
+def test_parameters_of_the_crf_that_were_not_searched_on_val_are_named(place):
+    evaluated("voc12/largefov")
+    folder = Path("exper/voc12/largefov/result_crf/val")
+    folder.mkdir(parents=True)
+    for source, note in (("preset DeepLab", "CRF parameters: preset DeepLab"), ("search on the list 'val'", "")):
+        (folder / "done.json").write_text(json.dumps({"used": True, "from": source}))
+        assert main(["ledger", "--add", "voc12/largefov"]) == 0
+        assert [result.note for result in read_results()][-2:] == ["", note]
+
+
+def test_scores_of_an_earlier_test_are_refused(place, capsys):
+    """The record of a test tells how it was done: scores that are older than it were measured in another way."""
+    evaluated("voc12/largefov")
+    later = Path("exper/voc12/largefov/evaluation.json").stat().st_mtime + 9
+    os.utime("exper/voc12/largefov/result/val/done.json", (later, later))
+    assert main(["ledger", "--add", "voc12/largefov"]) == 2
+    assert "evaluation.json: older than the results in exper/voc12/largefov/result/val" in capsys.readouterr().err
 
 
 def test_another_list_is_named(place):

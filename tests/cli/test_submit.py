@@ -160,6 +160,19 @@ def test_a_crf_that_was_not_used_and_one_that_is_out_of_date(voc: Path, capsys) 
     assert code == 2 and "older than the results before the CRF" in text and "--without-crf" in text
 
 
+def test_another_list_has_an_archive_of_its_own(voc: Path, capsys) -> None:
+    assert submit(capsys, "voc12", str(voc))[0] == 0
+    whole = (voc / "submission/voc12_comp6.tgz").read_bytes()
+    toml = Path("datasets/voc12.toml")
+    toml.write_text(toml.read_text() + 'few = "few.txt"\n')
+    Path("voc/few.txt").write_text(f"/JPEGImages/{VOC_IDS[0]}.jpg\n")
+    write_label(voc / f"result/few/{VOC_IDS[0]}.png", np.zeros(VOC_SIZES[0], np.uint8))
+    (voc / "result/few/done.json").write_text('{"weights": "w"}')
+    code, text = submit(capsys, "voc12", str(voc), "--list", "few")
+    assert code == 0 and "submission/voc12_comp6_few.tgz: 1 images" in text
+    assert (voc / "submission/voc12_comp6.tgz").read_bytes() == whole
+
+
 def test_experiments_without_results(voc: Path, capsys) -> None:
     (voc / "result/test").rename(voc / "result/val")
     code, text = submit(capsys, "voc12", "voc12/largefov")
@@ -354,10 +367,12 @@ def test_faults_of_a_zip(cityscapes: Path, capsys) -> None:
     with zipfile.ZipFile("x.zip", "w") as archive:
         archive.writestr(f"deep/{CITY_IDS[0]}_mine.png", content)
         archive.writestr(f"{CITY_IDS[0]}.png", content)
+        archive.writestr(f"deep/../{CITY_IDS[1]}.png", content)
         archive.writestr("readme.txt", "x")
     code, text = submit(capsys, "cityscapes", "--check", "x.zip")
     assert code == 2
-    for expected in (f"twice (1): {CITY_IDS[0]}.png", "readme.txt", f"missing of 2 images (1): {CITY_IDS[1]}"):
+    unknown = f"(2): deep/../{CITY_IDS[1]}.png, readme.txt"
+    for expected in (f"twice (1): {CITY_IDS[0]}.png", unknown, f"missing of 2 images (1): {CITY_IDS[1]}"):
         assert expected in text
     Path("test.txt").write_text("/a.png\n")
     assert "test.txt:1: '/a.png' is not a name of Cityscapes" in submit(capsys, "cityscapes", "--check", "x.zip")[1]

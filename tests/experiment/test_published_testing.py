@@ -217,6 +217,9 @@ def test_images_larger_than_the_test_crop_are_tested_in_regions(voc: Path, capsy
     assert (
         "images are up to 70×90; set test_size = [73, 97], or remove it, or test in regions" in capsys.readouterr().err
     )
+    assert deeplab("test", "--test-set", "test") == 2  # also where the stage data has run before the image changed
+    said = capsys.readouterr().err
+    assert f"{path}: 90×70 pixels (width × height) are more than the test net's input of 65×65; test in regions" in said
     for stage in ("data", "test"):
         assert deeplab(stage, "--test-set", "test", "--tile", "41") == 0
     assert read_label(EXP / "result/test/2007_000009.png").shape == (70, 90)

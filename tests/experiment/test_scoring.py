@@ -157,6 +157,10 @@ def in_colours(path: str) -> None:
     Image.fromarray(voc_palette()[read_label(path)]).save(path)
 
 
+def in_16_bits(path: str) -> None:
+    Image.fromarray(read_label(path).astype(np.uint16)).save(path)
+
+
 def in_three_channels(path: str) -> None:
     Image.fromarray(np.repeat(read_label(path)[..., None], 3, axis=2)).save(path)
 
@@ -179,6 +183,7 @@ def in_three_channels(path: str) -> None:
         ),
         (lambda: in_colours("labels/i0.png"), r"labels/i0\.png: a colour image with the palette's colours"),
         (lambda: in_three_channels("a/i0.png"), r"a/i0\.png: a colour image whose three channels are equal"),
+        (lambda: in_16_bits("a/i0.png"), r"a/i0\.png: .*a 16-bit PNG.*save them with 8 bits"),
         (lambda: Path("id.txt").write_text("i1\ni1\n"), r"id\.txt:2: duplicate image name 'i1'"),
         (lambda: Path("id.txt").unlink(), r"'id\.txt': no such file, and no list of toy\.toml; known are:? val"),
     ],
@@ -232,6 +237,19 @@ def test_the_trimap_of_named_images_is_drawn(toy: Path) -> None:
     assert record["trimap_from"] == "boundaries" and "the label's own boundaries" in record["trimap_bands"]
 
 
+def test_a_trimap_of_an_earlier_call_is_removed(toy: Path) -> None:
+    assert score("--trimap", "1", "--trimap-from", "boundaries", "-o", "out") == 0
+    Path("out/notes.txt").write_text("mine")
+    assert score("-o", "out") == 0
+    assert sorted(path.name for path in Path("out").glob("*.[cstn]*") if "trimap." in path.name) == []
+    assert Path("out/notes.txt").is_file() and "trimap" not in json.loads(Path("out/score.json").read_text())
+    words = ["compare", "a", "b", "--list", "val", "--dataset", "toy.toml"]
+    assert cli.main([*words, "--trimap", "1", "--trimap-from", "boundaries"]) == 0
+    assert Path("compare/trimap.csv").is_file()
+    assert cli.main(words) == 0
+    assert not list(Path("compare").glob("trimap.*"))
+
+
 @pytest.mark.skipif(CAMVID is None, reason="CamVid is not here")
 def test_score_on_camvid_is_what_plain_numpy_computes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert CAMVID is not None
@@ -276,6 +294,9 @@ def test_compare_writes_a_page_that_needs_nothing_else(toy: Path, capsys: pytest
     [
         (["a", "--list", "id.txt"], "a: one result; expected two or more"),
         (["a", "nowhere"], "nowhere: no such folder"),
+        (["a", "voc12/largefow"], "voc12/largefow: no such folder; expected one of results (PNG) or of an experiment"),
+        (["a", "voc_largefov"], "there is no folder exper/voc12/largefov; run `deeplab all voc_largefov` first"),
+        (["a", "a", "--list", "val"], "a'; give them names"),
         (["x=a", "x=b", "--list", "id.txt"], "two results are named 'x'"),
         (["a", "b"], "missing --list LIST"),
         (
@@ -311,6 +332,19 @@ def test_experiments_say_their_list_and_data_set(evaluated: Path, capsys: pytest
     assert "exp against a: mean IoU +" in capsys.readouterr().out
     assert cli.main(["compare", "exp/result/val", "exp/result_crf/val", "-o", "three"]) == 0
     assert "result_crf/val against result/val: mean IoU +" in capsys.readouterr().out
+
+
+def test_experiments_by_name(evaluated: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("largefov", "aspp_l"):
+        shutil.copytree("exp", f"exper/voc12/{name}")
+    assert cli.main(["compare", "voc12/largefov", "voc_aspp_l", "-o", "page"]) == 0
+    assert "voc12/aspp_l against voc12/largefov: mean IoU +0.00 points" in capsys.readouterr().out
+    assert cli.main(["compare", "voc12/largefov", "ours=voc12/aspp_l", "-o", "page"]) == 0
+    assert "ours against voc12/largefov" in capsys.readouterr().out
+    Path("exper/voc12/aspp_l/evaluation.json").unlink()
+    Path("exper/voc12/aspp_l/stages").mkdir()
+    assert cli.main(["compare", "exp", "voc12/aspp_l"]) == 2
+    assert "exper/voc12/aspp_l: an experiment that was not evaluated; run the stage" in capsys.readouterr().err
 
 
 def test_experiments_on_other_images_or_classes_are_refused(
@@ -361,4 +395,5 @@ def test_an_experiment_keeps_its_trimap_and_can_be_compared(
     assert cli.main(["compare", "exp", "other", "-o", "compared"]) == 0
     assert "better on 0 and worse on 0 of 2 images" in capsys.readouterr().out or record["after"]
     assert deeplab("evaluate", "--trimap", "none") == 0
+    assert not list(Path("exp").glob("trimap.*"))
     assert "trimap" not in json.loads(Path("exp/evaluation.json").read_text())

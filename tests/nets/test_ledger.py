@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from deeplab_caffe.errors import InputError
+from deeplab_caffe.locks import locked_folder
 from deeplab_caffe.nets import (
     Result,
     append_results,
@@ -114,6 +115,15 @@ def test_results_are_appended_and_read_back(tmp_path):
     assert path.read_text(encoding="utf-8").startswith(before) and before.startswith("#")
 
 
+def test_two_at_once_lose_nothing(tmp_path):
+    path = tmp_path / "results.toml"
+    append_results([RESULT], path)
+    with locked_folder(tmp_path, "busy"), pytest.raises(InputError, match="results are being added to .*results.toml"):
+        append_results([RESULT], path)
+    append_results([RESULT], path)
+    assert read_results(path) == [RESULT, RESULT] and [file.name for file in tmp_path.iterdir()] == ["results.toml"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -132,3 +142,9 @@ def test_a_damaged_file_of_results(tmp_path, text, message):
     with pytest.raises(InputError, match=message):
         append_results([RESULT], path)
     assert path.read_text() == text
+
+
+def test_a_cell_is_one_line():
+    page = ledger_page([replace(RESULT, hardware="a|b\nc", note="x\n\n| y |")])
+    (line,) = [line for line in page.splitlines() if "| 65.88 |" in line and "poly" in line]
+    assert r"| 65.71 (a\|b c; 2026-01-02; commit abc; torch 2), x \| y \| |" in line

@@ -168,6 +168,8 @@ def test_the_rate_of_stage_2(toy):
     assert (made["solver"].base_lr, made["solver2"].base_lr) == (0.25, 0.5)
     with pytest.raises(InputError, match="option base_lr2: got 0; wanted a number above 0"):
         GeneratorOptions(base_lr2=0)
+    with pytest.raises(InputError, match="base_lr2: toy/largefov has no second training stage here; ask for one with"):
+        nets(toy(), base_lr2=0.5, iterations2=0)
 
 
 @pytest.mark.parametrize(

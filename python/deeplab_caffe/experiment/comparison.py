@@ -23,9 +23,10 @@ from ..evaluation.comparison import (
 )
 from ..evaluation.comparison_page import Comparison, Section, Shown, comparison_page
 from ..locks import locked_folder
+from ..nets import experiment_folder, full_name, look_up
 from ..words import for_people
 from .results import read_json
-from .score_outputs import Images, write_files
+from .score_outputs import BAND_FILES, Images, write_files
 from .scoring import Truth, count_results, find_files, read_indices
 
 #: most images in a section of the page, so that it stays small
@@ -45,7 +46,7 @@ class Result:
 
 
 def find_results(words: Sequence[str]) -> list[Result]:
-    """The results that words name: NAME=FOLDER or FOLDER, of PNG files or of an experiment.
+    """The results that words name: NAME=FOLDER or FOLDER, of PNG files or of an experiment; or an experiment's name.
 
     An experiment alone stands for its labels before and after the CRF, beside others for its last ones.
 
@@ -66,16 +67,35 @@ def find_results(words: Sequence[str]) -> list[Result]:
 
 def _of_word(word: str, alone: bool) -> list[Result]:
     name, sign, path = word.partition("=") if not os.path.exists(word) else ("", "", word)
-    folder = Path(path if sign else word)
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; expected one of results (PNG) or of an experiment")
+    name, path = (name, path) if sign else ("", word)
+    folder, known = _place(path)
     if (folder / _EVALUATION).is_file():
-        return _of_experiment(folder, name, alone)
+        return _of_experiment(folder, name or known, alone)
+    if (folder / "stages").is_dir():
+        raise InputError(f"{folder}: an experiment that was not evaluated; run the stage evaluate first")
     experiment = folder.resolve().parent.parent
     if folder.resolve().parent.name in _WHEN.values() and (experiment / _EVALUATION).is_file():
         dataset, listed = _data_of(experiment, read_json(experiment / _EVALUATION))
         return [Result(name, folder, dataset, listed)]
     return [Result(name, folder)]
+
+
+def _place(word: str) -> tuple[Path, str]:
+    """A folder; or that of the experiment `<data set>/<model>`, or voc_largefov, and its name."""
+    folder = Path(word)
+    if folder.is_dir():
+        return folder, ""
+    try:
+        known = full_name(word)
+        look_up(known)
+    except InputError:
+        raise InputError(
+            f"{folder}: no such folder; expected one of results (PNG) or of an experiment, or an experiment's name"
+        ) from None
+    folder = Path(experiment_folder(known))
+    if not folder.is_dir():
+        raise InputError(f"'{word}': there is no folder {folder}; run `deeplab all {word}` first")
+    return folder, known
 
 
 def _of_experiment(folder: Path, name: str, alone: bool) -> list[Result]:
@@ -108,7 +128,7 @@ def _with_names(results: Sequence[Result]) -> list[Result]:
     parts = [result.folder.resolve().parts for result in results]
     names = [part[-1] for part in parts]
     for count in range(1, max(map(len, parts)) + 1):
-        names = ["/".join(part[-count:]) for part in parts]
+        names = [str(Path(*part[-count:])) for part in parts]
         if len(set(names)) == len(names):
             break
     return [replace(r, name=r.name or name) for r, name in zip(results, names, strict=True)]
@@ -195,7 +215,7 @@ def compare(
     if trimap and pictures[0] and pictures[1]:
         files |= {"trimap.csv": score_files.trimap_csv(curves), "trimap.png": pictures[0], "trimap.svg": pictures[1]}
     with locked_folder(output, f"another comparison is being written into {output}"):
-        write_files(output, files)
+        write_files(output, files, BAND_FILES)
     text = comparison_text(compared)
     return f"{text}\n{score_files.trimap_table(curves, trimap)}\n" if trimap else text
 

@@ -27,6 +27,7 @@ from ..reading import reading
 from .folder import Experiment
 from .hand_edits import hand_edits
 from .results import DONE, read_json
+from .stages.crf import searched_on
 
 #: options that do not change what is learnt, or that say where things are and how they are tested
 _NEUTRAL = (
@@ -82,7 +83,16 @@ def ledger_results(experiment: Experiment, hardware: str = "", note: str = "") -
         note="; ".join(filter(None, remarks)),
         **way,
     )
-    return _published([replace(made, crf=crf, value=value) for crf, value in scores.items()])
+    results = [replace(made, crf=crf, value=value) for crf, value in scores.items()]
+    return _published([_with_parameters(experiment, result) if result.crf else result for result in results])
+
+
+def _with_parameters(experiment: Experiment, result: Result) -> Result:
+    """A score after the CRF, with a remark if its parameters were not searched on val as the published ones were."""
+    done = experiment.result(result.split, crf=True) / DONE
+    chosen = str(read_json(done).get("from", "")) if done.is_file() else ""
+    remark = f"CRF parameters: {chosen}" if chosen and chosen != searched_on("val") else ""
+    return replace(result, note="; ".join(filter(None, (result.note, remark))))
 
 
 def _published(results: list[Result]) -> list[Result]:
@@ -141,15 +151,30 @@ def _other_list(experiment: Experiment, name: str, split: str) -> list[str]:
 
 
 def passes(experiment: Experiment, split: str) -> dict[str, Any]:
-    """Scales and flips of the test, and a remark on the rest, as the stage `test` left them beside its results."""
+    """Scales and flips of the test, and a remark on the rest, as the stage `test` left them beside its results.
+
+    Raises:
+        InputError: the record is missing or damaged, or newer than the evaluation, which is then of another test.
+    """
     path = experiment.result(split) / DONE
     record = read_json(path)
+    if path.stat().st_mtime_ns > experiment.evaluation.stat().st_mtime_ns:
+        older = f"{experiment.evaluation}: older than the results in {path.parent}"
+        raise InputError(f"{older}; run the stage evaluate again")
     with reading(path, damaged="damaged; run the stage test again, with --force"):
         protocol = Protocol.parse(str(record.get("protocol") or "scale 1"))
-        given = [f"weights {Path(str(record['weights'])).name}"] if record.get("stage") == "" else []
+        given = _other_weights(experiment, split, record)
     rest = [f"tested in {protocol.regions_in_words}"] if protocol.regions else []
     scales = () if protocol.scales == (1,) else protocol.scales
     return {"scales": scales, "flip": protocol.flip, "note": "; ".join(rest + given)}
+
+
+def _other_weights(experiment: Experiment, split: str, record: dict[str, Any]) -> list[str]:
+    """A remark if the weights are not those that training leaves for this list."""
+    stage = record.get("stage")
+    if stage == "":
+        return [f"weights {Path(str(record['weights'])).name}"]
+    return ["weights of training stage 2"] if stage == "2" and not experiment.is_for_server(split) else []
 
 
 # -- what it was run on and with

@@ -20,7 +20,8 @@ def published_lines(experiment: Experiment, before: Scores, after: Scores | None
     pairs = [(False, before), *([(True, after)] if after else [])]
     try:
         found = [(number, scores) for crf, scores in pairs for number in _published(experiment, crf)]
-        return [_line(number, scores, trained_otherwise(experiment)) for number, scores in found]
+        note = passes(experiment, experiment.test_list)["note"] if found else ""
+        return [_line(number, scores, trained_otherwise(experiment), note) for number, scores in found]
     except InputError:  # nets or results without a record of how they were made
         return []
 
@@ -39,9 +40,9 @@ def _published(experiment: Experiment, crf: bool) -> list[PublishedNumber]:
     )
 
 
-def _line(number: PublishedNumber, scores: Scores, otherwise: list[str]) -> str:
+def _line(number: PublishedNumber, scores: Scores, otherwise: list[str], note: str = "") -> str:
     """`mean IoU before the CRF: 65.88 published (poly, …), 65.10 here (-0.78)`."""
     when, here = ("after" if number.crf else "before"), 100 * scores.mean_iou
     trained = f"; trained with {' '.join(otherwise)}, unlike the published one" if otherwise else ""
     pair = f"{number.value} published ({number.row}), {here:.2f} here ({here - number.number:+.2f})"
-    return f"mean IoU {when} the CRF: {pair}{trained}"
+    return f"mean IoU {when} the CRF: {pair}{trained}{'; ' * bool(note)}{note}"

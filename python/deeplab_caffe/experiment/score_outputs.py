@@ -20,6 +20,9 @@ from ..locks import locked_folder
 from ..spelling import did_you_mean
 from .scoring import Truth, read_indices
 
+#: files that are there only with a trimap
+BAND_FILES = ("trimap.csv", "trimap.png", "trimap.svg")
+
 
 @dataclass(frozen=True)
 class Images:
@@ -87,12 +90,21 @@ def write_score(
     """
     files = _files(truth, counts, about, images, shown)
     with locked_folder(output, f"another score is being written into {output}"):
-        write_files(output, files)
+        write_files(output, files, BAND_FILES)
     return list(files)
 
 
-def write_files(folder: Path, files: Mapping[str, bytes | str]) -> None:
-    """Write files {name: content} into a folder; text as UTF-8, with bytes of names that are none as they were."""
+def write_files(folder: Path, files: Mapping[str, bytes | str], optional: Sequence[str] = ()) -> None:
+    """Write files into a folder.
+
+    Args:
+        folder: where to.
+        files: {name: content}; text as UTF-8, with bytes of names that are none as they were.
+        optional: names of files that an earlier call may have left; those that are not written now are removed first.
+    """
+    for name in optional:
+        if name not in files:
+            (folder / name).unlink(missing_ok=True)
     for name, content in files.items():
         data = content if isinstance(content, bytes) else content.encode("utf-8", "surrogateescape")
         write_bytes(folder / name, data)

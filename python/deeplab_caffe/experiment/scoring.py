@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from ..arrays import Label
 from ..data import Dataset, ListEntry, check_labels, list_ids, read_image, read_label, read_list
@@ -167,7 +168,11 @@ def count_folder(
 ) -> Counts:
     """Count the results <id>.png of an experiment's folder against the ground truth of a list of the data set."""
     truth = ground_truth(dataset, str(dataset.list_path(list_name)))
-    return count_results(truth, find_files(folder, truth.entries, "results"), trimap, what)
+    try:
+        results = find_files(folder, truth.entries, "results")
+    except InputError as error:
+        raise InputError(f"{error}; run the stage that writes them again, with --force") from None
+    return count_results(truth, results, trimap, what)
 
 
 def read_indices(path: Path, dataset: Dataset) -> Label:
@@ -175,10 +180,19 @@ def read_indices(path: Path, dataset: Dataset) -> Label:
     try:
         return read_label(path)
     except InputError as error:
-        cause = _cause_in_colours(_colours(path), dataset)
+        cause = _cause_in_colours(_colours(path), dataset) if _has_colours(path) else ""
         if not cause:
             raise
         raise InputError(f"{path}: {cause}") from error
+
+
+def _has_colours(path: Path) -> bool:
+    """Whether an image file has three channels or more; a grey one of 16 bits has not."""
+    try:
+        with Image.open(path) as image:
+            return len(image.getbands()) >= 3
+    except Exception:  # Pillow raises almost anything on damaged bytes
+        return False
 
 
 def _cause_in_colours(colours: set[tuple[int, ...]], dataset: Dataset) -> str:

@@ -97,6 +97,11 @@ def _contexts(name: str, options: GeneratorOptions, dataset: Dataset) -> dict[st
     contexts = {role: _context(variant, role, options, dataset, folder) for role in get_args(Role)}
     if not _has_stage2(variant, contexts["train2"]):
         del contexts["train2"]
+        if options.base_lr2 is not None:
+            raise InputError(
+                f"option base_lr2: {name} has no second training stage here; ask for one with iterations2, or leave "
+                "base_lr2 out"
+            )
     return contexts
 
 

@@ -27,7 +27,7 @@ How to read it:
 - A model that starts from another model needs that one first: [below](#models-that-start-from-others). All others
   start from published weights, as [models](models.md) says.
 - Scores on test lists come from the servers of VOC and Cityscapes: `--test-set test` makes the labels to submit, with
-  the weights of stage 2 where there is one.
+  the weights of stage 2 where there is one; `deeplab submit` packs them, with `--without-crf` for a row without it.
 - "OS" is the output stride of the test net where it is not that of training, "MS" a test at several scales.
 - A number that stands in two tables, or in two papers, is a row in each.
 - "counted": the number of parameters is that of the net that is written here; tests hold it.
@@ -139,4 +139,6 @@ def _training(name: str) -> str:
 
 
 def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+    """A row of a table in Markdown; a cell is one line, and has no bar of its own."""
+    words = (" ".join(cell.split()).replace("|", "\\|") for cell in cells)
+    return f"| {' | '.join(words)} |"

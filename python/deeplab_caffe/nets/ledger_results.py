@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..files import write_text
+from ..locks import locked_folder
 from ..reading import read_toml, reading
 from ..spelling import did_you_mean
 from .published import MEAN_IOU, PublishedNumber
@@ -106,10 +107,15 @@ def _result(path: str | os.PathLike[str], number: int, row: dict[str, Any]) -> R
 
 
 def append_results(results: Iterable[Result], path: str | os.PathLike[str] = RESULTS) -> None:
-    """Append results to a file, which is made if there is none; what stands in it stays as it is."""
-    read_results(path)
-    before = Path(path).read_text(encoding="utf-8") if Path(path).exists() else _HEAD
-    write_text(path, before.rstrip("\n") + "\n" + "".join(map(_as_toml, results)))
+    """Append results to a file, which is made if there is none; what stands in it stays as it is.
+
+    Raises:
+        InputError: the file is damaged, or another process appends to it.
+    """
+    with locked_folder(Path(path).parent, f"results are being added to {os.fspath(path)}"):
+        read_results(path)
+        before = Path(path).read_text(encoding="utf-8") if Path(path).exists() else _HEAD
+        write_text(path, before.rstrip("\n") + "\n" + "".join(map(_as_toml, results)))
 
 
 def _as_toml(result: Result) -> str:

@@ -19,8 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "as compare.json and images.csv."
     )
     text = (
-        "folder of results <id>.png, or of an experiment (its last labels; alone: before and after the CRF); "
-        "NAME=FOLDER gives it a name"
+        "folder of results <id>.png, or of an experiment, or its name, such as voc12/largefov (its last labels; alone: "
+        "before and after the CRF); NAME=FOLDER gives it a name"
     )
     parser.add_argument("results", metavar="FOLDER", nargs="+", help=text)
     score_flags.add_truth(parser, required=False)

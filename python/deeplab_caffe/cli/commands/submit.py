@@ -91,7 +91,8 @@ def _submit_experiment(arguments: argparse.Namespace, server: Server) -> None:
     file = Path(arguments.dataset) if arguments.dataset else file or _description(server)
     dataset = described(folder, file, server.classes)
     number = f"_comp{_competition(arguments)}" if server.competitions else ""
-    output = arguments.output or str(folder / "submission" / f"{arguments.server}{number}{server.suffix}")
+    other = "" if arguments.list == "test" else f"_{Path(arguments.list).stem}"
+    output = arguments.output or str(folder / "submission" / f"{arguments.server}{number}{other}{server.suffix}")
     half = arguments.half_resolution or _is_half(dataset)
     with undisturbed(folder):
         found = results_on(folder, arguments.list, not arguments.without_crf)

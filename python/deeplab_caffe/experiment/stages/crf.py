@@ -53,7 +53,12 @@ def parameters_of(experiment: Experiment) -> CRFParameters:
 def source_of(experiment: Experiment) -> str:
     """Where the parameters come from, in words."""
     preset = experiment.testing.preset
-    return f"preset {preset}" if preset else f"search on the list '{experiment.search_list}'"
+    return f"preset {preset}" if preset else searched_on(experiment.search_list)
+
+
+def searched_on(list_name: str) -> str:
+    """That the parameters were searched on a list, in words."""
+    return f"search on the list '{list_name}'"
 
 
 def is_used(experiment: Experiment) -> bool:

@@ -11,12 +11,13 @@ import numpy as np
 from ...errors import InputError
 from ...evaluation import Counts, Scores, Trimap, score_files, trimap_curves
 from ...evaluation.trimap import BandScore
-from ...files import write_bytes, write_text
+from ...files import write_text
 from ...reading import reading
 from ..fingerprints import file_states
 from ..folder import Experiment
 from ..published_scores import published_lines
 from ..results import read_json
+from ..score_outputs import write_files
 from ..scoring import count_folder
 from .crf import is_used
 
@@ -76,9 +77,10 @@ def evaluate(experiment: Experiment) -> None:
     for when in WHEN:
         record[f"confusion_{when}"] = counts[when].matrix.tolist() if when in counts else None
     record["per_image"] = {when: score_files.image_rows(counts[when]) if when in counts else None for when in WHEN}
+    curves = {} if trimap is None else _curves(trimap, counts)
     if trimap:
         record["trimap"] = _trimap_record(trimap, counts)
-        _write_curves(experiment, trimap, counts)
+    write_files(experiment.evaluation.parent, curves, ("trimap.png", "trimap.svg"))
     write_text(experiment.evaluation, score_files.to_json(record))
     show_scores(experiment)
 
@@ -88,11 +90,10 @@ def _trimap_record(trimap: Trimap, counts: dict[str, Counts]) -> dict[str, Any]:
     return {"from": trimap.source, "bands": trimap.note(), "before": rows["before"], "after": rows.get("after")}
 
 
-def _write_curves(experiment: Experiment, trimap: Trimap, counts: dict[str, Counts]) -> None:
-    """trimap.png and trimap.svg beside the evaluation: the curves before and after the CRF."""
+def _curves(trimap: Trimap, counts: dict[str, Counts]) -> dict[str, bytes]:
+    """trimap.png and trimap.svg: the curves before and after the CRF."""
     pictures = trimap_curves({WHEN[when]: each.band_scores() for when, each in counts.items()}, trimap.note())
-    for suffix, content in zip((".png", ".svg"), pictures, strict=True):
-        write_bytes(experiment.evaluation.with_name(f"trimap{suffix}"), content)
+    return dict(zip(("trimap.png", "trimap.svg"), pictures, strict=True))
 
 
 def show_scores(experiment: Experiment) -> None:

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import engine, inference
-from ...arrays import Label
+from ...arrays import Label, Size
 from ...crf import resize_scores
 from ...data import Dataset, ListEntry, image_size, read_image, write_label
+from ...errors import InputError
 from ...files import cpus, replacing, write_text
 from ...formats.prototxt import Document
 from ...formats.python_layers import with_source
@@ -141,13 +142,24 @@ def _run_test_net(experiment: Experiment, dataset: Dataset, name: str, weights: 
     with _results(experiment, dataset, name) as results:
 
         def write(item: _Item, maps: NDArray[Any]) -> None:
-            size = image_size(dataset.path_of(item.entry.image), dataset.upright)
+            path = dataset.path_of(item.entry.image)
+            size = image_size(path, dataset.upright)
+            _check_fits(path, size, found.size)
             results.write(item, maps, resize_scores(maps, found.size, size).argmax(0).astype(np.uint8))
 
         for item in tracked(items, f"test {name}", unit="image"):
             results.keep(item, write, run_net()[0].copy())
         protocol = str(experiment.testing.protocol)
         results.end(StoredScores(found.size, found.kind, str(weights.path), weights.stage, protocol))
+
+
+def _check_fits(path: str, size: Size, net: Size) -> None:
+    """Raise InputError if an image (height, width) is larger than the input of the net, which crops it."""
+    if size[0] > net[0] or size[1] > net[1]:
+        raise InputError(
+            f"{path}: {size[1]}×{size[0]} pixels (width × height) are more than the test net's input of "
+            f"{net[1]}×{net[0]}; test in regions, such as --tile {min(net)}, or with a larger --test-crop"
+        )
 
 
 def _test_net(experiment: Experiment, dataset: Dataset, name: str) -> Path:
