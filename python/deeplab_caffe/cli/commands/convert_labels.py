@@ -72,13 +72,7 @@ def _convert_colours(arguments: argparse.Namespace, target: str) -> None:
 
 def _convert_values(arguments: argparse.Namespace, target: str) -> None:
     from ...data.cityscapes import TRAIN_IDS
-    from ...data.label_conversion import (
-        accept,
-        by_value,
-        convert_folder,
-        refuse_train_ids,
-        value_table,
-    )
+    from ...data.label_conversion import accept, by_value, convert_folder, refuse_train_ids, value_table
 
     if arguments.ignore_colour or arguments.unmatched:
         raise InputError("--ignore-colour and --unmatched are about colours: name the data set too, with --dataset")

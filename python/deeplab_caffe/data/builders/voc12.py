@@ -16,8 +16,7 @@ from ...reading import reading
 from ..labels import check_labels, read_label, write_grey_label
 from .pieces import Need, Piece, absent, find, obtain, size_of
 from .request import Builder, Built, Request
-from .voc2010 import check_size
-from .written import count_lines, read_names, write_labels, write_lists
+from .written import check_size, count_lines, read_names, write_labels, write_lists
 
 COUNTS = {"train": 1464, "val": 1449, "trainval": 2913, "train_aug": 10582, "trainval_aug": 12031}
 
