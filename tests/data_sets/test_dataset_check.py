@@ -281,6 +281,14 @@ def test_images_with_some_classes_stand_twice(toy, capsys):
     assert len(Path("train_hard.txt").read_text().splitlines()) == 8
 
 
+def test_a_check_may_write_them_as_well(toy, capsys):
+    assert main(["dataset", "check", "toy.toml", "--duplicate", "blue"]) == 2
+    assert "--duplicate: name the list whose images to duplicate with --list" in capsys.readouterr().err
+    assert main(["dataset", "check", "toy.toml", "--list", "train", "--duplicate", "blue"]) == 0
+    assert main(["dataset", "duplicate", "toy.toml", "--list", "train", "--classes", "blue", "--name", "again"]) == 0
+    assert Path("train_hard.txt").read_text() == Path("again.txt").read_text()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -10,6 +10,7 @@ from ...data import named_dataset
 from ...errors import InputError
 from ...files import check_folder, write_bytes
 from ..dataset_name import add_dataset
+from .dataset_duplicate import write_duplicates
 
 if TYPE_CHECKING:
     from ...data.checking import DatasetCheck
@@ -30,6 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="write check.json, classes.csv, images.csv, findings.csv, classes.png, and class weights there",
     )
+    text = "also write each list with the images of these classes twice, as LIST_hard: see deeplab dataset duplicate"
+    parser.add_argument("--duplicate", metavar="A,B,…", help=text)
     parser.add_argument(
         "--examples", type=int, default=5, metavar="N", help="examples shown of each kind (%(default)s)"
     )
@@ -40,6 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.examples < 1:
         raise InputError(f"--examples: expected 1 or more but got {arguments.examples}")
+    if arguments.duplicate and not arguments.list:
+        raise InputError("--duplicate: name the list whose images to duplicate with --list, such as --list trainval")
     if arguments.output:
         check_folder(arguments.output)
     check = check_dataset(named_dataset(arguments.dataset), arguments.list)
@@ -48,7 +53,12 @@ def run(arguments: argparse.Namespace) -> int:
         write_check(check, arguments.output)
         _write_picture(check, Path(arguments.output))
         print(f"written to {arguments.output}")
-    return 2 if check.findings.count(ERROR) else 0
+    if check.findings.count(ERROR):
+        return 2
+    if arguments.duplicate:
+        for name in arguments.list:
+            write_duplicates(check.dataset, name, arguments.duplicate, f"{name}_hard")
+    return 0
 
 
 def _write_picture(check: DatasetCheck, folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ...data import named_dataset
+from ...data import Dataset, named_dataset
 from ..dataset_name import add_dataset
 
 
@@ -22,12 +22,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
+    name = arguments.name or f"{arguments.list}_hard"
+    write_duplicates(named_dataset(arguments.dataset), arguments.list, arguments.classes, name, arguments.force)
+
+
+def write_duplicates(dataset: Dataset, source: str, words: str, name: str, force: bool = False) -> None:
+    """Write the list `name`: `source` with the images of some classes twice; say what was written.
+
+    Args:
+        words: names of classes, separated by commas.
+        force: overwrite an existing list that differs.
+    """
     from ...data.bootstrapping import duplicate_images
 
-    dataset = named_dataset(arguments.dataset)
-    classes = [name.strip() for name in arguments.classes.split(",") if name.strip()]
-    name = arguments.name or f"{arguments.list}_hard"
-    written = duplicate_images(dataset, arguments.list, classes, name, arguments.force)
+    classes = [word.strip() for word in words.split(",") if word.strip()]
+    written = duplicate_images(dataset, source, classes, name, force)
     print("\n".join(written.lines()))
     if name not in dataset.lists:
         print(f"to train on it, add to {dataset.file}, under [lists]: {name} = {_quoted(written.path.resolve())}")
