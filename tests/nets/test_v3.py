@@ -144,6 +144,13 @@ def test_numbers_of_parameters():
 # -- run
 
 
+def open_blocks(net):
+    """Slopes of 1 at the end of each block; from 0, where they start, no gradient flows into the block."""
+    for name in net.params:
+        if name.startswith("scale") and name.endswith("branch2c"):
+            net.params[name][0].data[...] = 1
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """The weights of a narrow stage 1 after one forward pass of the pyramid's net, and its loss's top."""
@@ -151,16 +158,10 @@ def trained(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(REPOSITORY)
         net = narrow_net(folder, "voc12/v3_resnet50_aspp", "train", batch_size=3)
+    open_blocks(net)
     net.forward()
     net.save(str(folder / "a.caffemodel"))
     return folder / "a.caffemodel"
-
-
-def open_blocks(net):
-    """Slopes of 1 at the end of each block; from 0, where they start, no gradient flows into the block."""
-    for name in net.params:
-        if name.startswith("scale") and name.endswith("branch2c"):
-            net.params[name][0].data[...] = 1
 
 
 def test_gradients_reach_every_layer_in_both_stages(tmp_path, trained):
@@ -171,7 +172,6 @@ def test_gradients_reach_every_layer_in_both_stages(tmp_path, trained):
     assert {name for name in without_gradient(net) if not name.startswith("bn")} == set()
     net = narrow_net(tmp_path, "voc12/v3_resnet50_aspp", "train2", batch_size=3)
     assert set(net.copy_from(str(trained))) == set(net.params)
-    open_blocks(net)
     net.forward()
     net.backward()
     assert {name for name in without_gradient(net) if not name.startswith(("bn", "scale"))} == set()
