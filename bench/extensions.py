@@ -83,14 +83,15 @@ RUNS: dict[str, Run] = {
     "weak_em_adapt": Run(300, "classes in each crop", f"{USUAL} --crop 65 --batch-size 16"),
     "scales2_attention": Run(200),
     "aspp_l": Run(200),
-    "fcn32s": Run(300, options=f"{FCN} 3e-7"),
-    "fcn16s": Run(100, options=f"{FCN} 1e-7", after="fcn32s"),
-    "fcn8s": Run(100, options=f"{FCN} 1e-7", after="fcn16s"),
-    "v3_resnet50_aspp": Run(300, options=f"{V3} --train2-set train_aug", updates2=50),
+    "fcn32s": Run(500, options=f"{FCN} 3e-7"),
+    "fcn16s": Run(150, options=f"{FCN} 1e-7", after="fcn32s"),
+    "fcn8s": Run(150, options=f"{FCN} 1e-7", after="fcn16s"),
+    "v3_resnet50_aspp": Run(200, options=f"{V3} --train2-set train_aug", updates2=40),
     "v3_output_stride_8": Run(
-        300, options=f"{V3} --test-output-stride 8", tests="v3_resnet50_aspp", model="v3_resnet50_aspp"
+        200, options=f"{V3} --test-output-stride 8", tests="v3_resnet50_aspp", model="v3_resnet50_aspp"
     ),
-    "resnet101_msc": Run(200, options=f"{RESNET} --width 0.125 --iter-size 1 --base-lr 0.01"),
+    # four losses on the same weights: the rate counts four times
+    "resnet101_msc": Run(200, options=f"{RESNET} --width 0.25 --iter-size 1 --base-lr 0.002"),
 }
 
 

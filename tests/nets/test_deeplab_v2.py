@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from itertools import product, zip_longest
 
+import numpy as np
 import pytest
 
 from deeplab_caffe.formats import schema
 from deeplab_caffe.nets import starts_from
 from net_facts import REPOSITORY, generated, in_use, solvers
+from zoo_nets import narrow_net
 
 SCALES = ("", "_res05", "_res075")
 GAUSSIAN = {"weight_filler": {"type": "gaussian", "std": pytest.approx(0.01)}}
@@ -294,3 +296,14 @@ def test_batch_normalization_learns_on_request():
             assert after == before
     (conv,) = [item for item in generated("voc12/resnet101", "train", from_scratch=True) if item["name"] == "conv1"]
     assert conv["convolution_param"]["weight_filler"] == {"type": "msra"}
+
+
+def test_from_random_weights_features_do_not_grow_with_depth(tmp_path):
+    """With slopes of 1 each of the 23 blocks of res4 adds as much again, and the classifier diverges."""
+    net = narrow_net(tmp_path, "voc12/resnet101", "train", batch_norm=True)
+    net.forward()
+    first, last = (np.square(net.blobs[name].data).mean() for name in ("res4a", "res4b22"))
+    assert last == pytest.approx(first)
+    for role in ("test", "deploy"):
+        layers = generated("voc12/resnet101", role, from_scratch=True)
+        assert not any("filler" in item.get("scale_param", {}) for item in layers)

@@ -36,6 +36,7 @@ class Style:
         batch_norm: VGG nets get BatchNorm layers; those of ResNets learn, which are frozen otherwise.
         moving_average_fraction: of BatchNorm; None for Caffe's default.
         from_scratch: write msra fillers where the release relies on initial weights.
+        residuals_start_at_zero: blocks of ResNets start as what they add to, so that features do not grow with depth.
         dropout_ratio: of the head.
         stride_on_3x3: in ResNets the 3x3 convolutions have the strides (torchvision's weights), not the 1x1 before.
         pretrained: multipliers of the layers that start from initial weights.
@@ -47,6 +48,7 @@ class Style:
     batch_norm: bool = False
     moving_average_fraction: float | None = None
     from_scratch: bool = False
+    residuals_start_at_zero: bool = False
     dropout_ratio: float = 0.5
     stride_on_3x3: bool = False
     pretrained: Multipliers = PRETRAINED

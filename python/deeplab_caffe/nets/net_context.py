@@ -73,6 +73,7 @@ class NetContext:
             batch_norm=options.batch_norm,
             moving_average_fraction=options.moving_average_fraction,
             from_scratch=options.from_scratch,
+            residuals_start_at_zero=options.from_scratch and self.role == "train",
             dropout_ratio=options.dropout,
             stride_on_3x3=options.stride_on == "3x3",
         )

@@ -103,16 +103,23 @@ def bottleneck(n: Spec, block: str, bottom: Top, stage: ResNetStage, rate: int, 
     top = relu(n, f"{name}_branch2a_relu", top)
     top = conv_bn(n, f"{name}_branch2b", f"{block}_branch2b", top, mid, 3, pad=rate, dilation=rate, stride=on_3x3)
     top = relu(n, f"{name}_branch2b_relu", top)
-    top = conv_bn(n, f"{name}_branch2c", f"{block}_branch2c", top, out, 1)
+    slope = 0 if n.style.residuals_start_at_zero else 1
+    top = conv_bn(n, f"{name}_branch2c", f"{block}_branch2c", top, out, 1, slope=slope)
     return relu(n, f"{name}_relu", n.put(name, layers.Eltwise(shortcut, top)))
 
 
-def conv_bn(n: Spec, name: str, key: str, bottom: Top, channels: int, kernel_size: int, **geometry: Any) -> Top:
+def conv_bn(
+    n: Spec, name: str, key: str, bottom: Top, channels: int, kernel_size: int, slope: int = 1, **geometry: Any
+) -> Top:
     """Convolution without bias, BatchNorm `bn<key>` and Scale `scale<key>` in place.
 
     Statistics, slope and offset stay those of the initial weights (use_global_stats, multipliers 0), as in DeepLab
-    v2's release. With the style's batch_norm or from_scratch they learn, and training normalises by the batch. key: in
-    the names of the two layers. geometry: pad, dilation and stride, as in `convolution`.
+    v2's release. With the style's batch_norm or from_scratch they learn, and training normalises by the batch.
+
+    Args:
+        key: in the names of the two layers.
+        slope: which the Scale layer starts from, if it has no initial weights.
+        geometry: pad, dilation and stride, as in `convolution`.
     """
     learns = n.style.batch_norm or n.style.from_scratch
     filler = MSRA if n.style.from_scratch else None
@@ -126,4 +133,5 @@ def conv_bn(n: Spec, name: str, key: str, bottom: Top, channels: int, kernel_siz
     top = n.put(f"bn{key}", layers.BatchNorm(top, in_place=True, batch_norm_param=own, **statistics))
     multipliers = [(1.0, 0.0), (1.0, 0.0)] if learns else [(0.0, 0.0), (0.0, 0.0)]
     learned = n.param(multipliers, [f"scale{key}_{i}" for i in range(2)])
-    return n.put(f"scale{key}", layers.Scale(top, in_place=True, bias_term=True, **learned))
+    start = {} if slope == 1 else {"filler": {"value": slope}}
+    return n.put(f"scale{key}", layers.Scale(top, in_place=True, bias_term=True, **start, **learned))
