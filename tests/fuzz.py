@@ -170,9 +170,10 @@ def _child(
     os._exit(0)
 
 
-def page(outcomes: list[Outcome], seed: int) -> str:
+def page(outcomes: list[Outcome], seed: int, count: int, seconds: float) -> str:
     """The recorded run as a page of the documentation."""
     total, faults = sum(o.inputs for o in outcomes), sum(len(o.faults) for o in outcomes)
+    limit = f", or what it read in {seconds:g} seconds of processor time" if seconds < 1e9 else ""
     rows = [f"| {o.what} | {o.inputs:,} | {len(o.faults)} |" for o in outcomes]
     return "\n".join(
         [
@@ -184,7 +185,7 @@ def page(outcomes: list[Outcome], seed: int) -> str:
             "the reader itself are faults.",
             "",
             "`make fuzz` runs it; `python tests/fuzz.py --record docs/fuzzing.md` writes this page.",
-            f"The last run (seed {seed}):",
+            f"The last run: seed {seed}; each reader got {count:,} inputs{limit}:",
             f"{len(outcomes)} readers, {total:,} inputs, {faults} faults.",
             "",
             "| reader | inputs | faults |",
@@ -216,7 +217,7 @@ def main() -> int:
                 outcomes.append(outcome)
                 _show(outcome)
     if given.record:
-        given.record.write_text(page(outcomes, given.seed))
+        given.record.write_text(page(outcomes, given.seed, given.count, given.seconds))
     faults = sum(len(o.faults) for o in outcomes)
     print(f"{sum(o.inputs for o in outcomes):,} inputs, {faults} faults")
     return 1 if faults else 0
