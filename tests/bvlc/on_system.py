@@ -44,9 +44,11 @@ def main() -> None:
     found: dict[str, object] = {"all": call("all", "exp", *bvlc), "again": call("all", "exp", *bvlc)}
     found["module"] = engine.caffe().__file__
     found["passes"] = call("test", "exp", *bvlc, "--scales", "0.5,1.5", "--flip", "--tile", "25")
+    found["done"] = json.loads(Path("exp/scores/val/done.json").read_text())
+    found["same passes"] = same_as_embedded()
+    call("test", "exp", *bvlc, *(word for name in ("scales", "flip", "tile") for word in ("--forget", name)))
     for stage in ("data", "prototxt", "train"):
         found[f"native {stage}"] = call(stage, "native")
-    found["same passes"] = same_as_embedded()
     found["workers"] = call("train", "exp", *bvlc, "--workers", "2", "--force")
     found["gpus"] = call("train", "exp", *bvlc, "--gpu", "0,1", "--force")
     for stage in ("data", "prototxt"):
