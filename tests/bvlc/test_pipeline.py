@@ -44,8 +44,7 @@ def test_all_stages_run(ran: tuple[Path, dict, str, str]) -> None:
 def test_several_passes_on_pycaffe_are_those_of_the_embedded_one(ran: tuple[Path, dict, str, str]) -> None:
     _, found, _, _ = ran
     assert found["passes"] == 0 and found["same passes"] < 2e-5
-    done = found["tested"]
-    assert done["protocol"].startswith("scales 0.5, 1.5; mirrored too; regions of 25 x 25 pixels")
+    assert found["done"]["protocol"].startswith("scales 0.5, 1.5; mirrored too; regions of 25 x 25 pixels")
 
 
 def test_the_log_is_kept(ran: tuple[Path, dict, str, str]) -> None:

@@ -196,10 +196,14 @@ def test_grey_images_are_scaled_like_colour_ones(eighth: Any) -> None:
     assert np.array_equal(predictor.probabilities(image, protocol), colour)
 
 
-def test_float_images(eighth: Any) -> None:
-    image = image_of(20, 27)
-    same = by_eighth(eighth).probabilities(image) - by_eighth(eighth).probabilities(np.float64(image))
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+def test_float_images(eighth: Any, dtype: Any) -> None:
+    """Of whole numbers, which all these types hold; resized ones are not rounded, as those of uint8 are."""
+    image, predictor = image_of(20, 27), by_eighth(eighth)
+    same = predictor.probabilities(image) - predictor.probabilities(image.astype(dtype))
     assert np.abs(same).max() < CLOSE
+    near = [predictor.probabilities(pixels, Protocol((0.5, 1.5))) for pixels in (image, image.astype(dtype))]
+    assert np.abs(near[0] - near[1]).max() < 0.02
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (50, 1), (2, 3)])

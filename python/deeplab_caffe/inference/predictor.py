@@ -135,6 +135,7 @@ class Predictor:
             InputError: the array is no such image, or `out` does not fit.
         """
         check_image(image)
+        image = image if image.dtype == np.uint8 else np.asarray(image, np.float32)
         total = _Total((image.shape[0], image.shape[1]), out)
         for scale in protocol.scales:
             self._add_scale(total, image, scale, protocol)
