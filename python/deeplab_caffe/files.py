@@ -79,17 +79,9 @@ def new_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     What processes that were killed left of such folders is removed.
     """
     target = Path(os.path.realpath(path))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    remove_dead_leftovers(target.parent, target.stem)
-    temporary = temporary_name(target)
-    unfinished.add(os.fspath(temporary))
-    try:
-        temporary.mkdir()
+    with _folder_beside(target) as temporary:
         yield temporary
         temporary.rename(target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        unfinished.discard(os.fspath(temporary))
 
 
 @contextlib.contextmanager
@@ -101,7 +93,15 @@ def temporary_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     target = Path(os.path.realpath(path))
     target.parent.mkdir(parents=True, exist_ok=True)
-    place = target if os.access(target.parent, os.W_OK | os.X_OK) else target / target.name
+    is_open = os.access(target.parent, os.W_OK | os.X_OK)
+    with _folder_beside(target if is_open else target / target.name) as temporary:
+        yield temporary
+
+
+@contextlib.contextmanager
+def _folder_beside(place: Path) -> Iterator[Path]:
+    """Yield an empty folder with a temporary name beside `place`; unless it was renamed, it is removed at the end."""
+    place.parent.mkdir(parents=True, exist_ok=True)
     remove_dead_leftovers(place.parent, place.stem)
     temporary = temporary_name(place)
     unfinished.add(os.fspath(temporary))
