@@ -21,7 +21,8 @@ import numpy as np
 from deeplab_caffe.crf.search import Setting
 from deeplab_caffe.crf.search.grid_search import kept_of
 from deeplab_caffe.crf.search.journal import Journal
-from deeplab_caffe.evaluation.bootstrap import mean_ious
+from deeplab_caffe.evaluation import mean_iou
+from deeplab_caffe.evaluation.bootstrap import drawn_ious, pixel_counts
 from timing import table
 
 HEAD = ("screen", "images", "settings", "best lost", "regret: mean", "99 %", "most", "worst rank of the best")
@@ -43,7 +44,8 @@ def scores(
 ) -> np.ndarray:
     """Mean IoU in percent, (sets, settings)."""
     end = f"/{effort[0]}" + (f"/{effort[1]}" if effort[1] > 1 else "")
-    each = (mean_ious(drawn, [journal[image + end, setting] for image in images]) for setting in settings)
+    counts = (pixel_counts([journal[image + end, setting] for image in images]) for setting in settings)
+    each = (mean_iou(drawn_ious(drawn, each)) for each in counts)
     return 100 * np.stack(list(each), 1)
 
 

@@ -51,14 +51,6 @@ def gain_intervals(
     return ends
 
 
-def mean_ious(drawn: NDArray[np.float64], matrices: Sequence[Matrix]) -> NDArray[np.float64]:
-    """Mean IoU (R,) of each row of `drawn` (R, images), how often each image counts; `matrices` are theirs, (C, C).
-
-    The mean is over the classes that occur in the labels or the predictions drawn.
-    """
-    return mean_iou(drawn_ious(drawn, pixel_counts(matrices)))
-
-
 def drawn_ious(drawn: NDArray[np.float64], counts: ArrayLike) -> NDArray[np.float64]:
     """IoU (R, C) of each class for each row of `drawn` (R, N); counts: (N, 3, C), as `pixel_counts` makes them."""
     hits, truth, found = np.asarray(counts, np.float64).transpose(1, 0, 2)
