@@ -88,18 +88,36 @@ def run(program: str, command: Command, words: Sequence[str]) -> int | None:
     Returns:
         The command's own exit code; None means 0.
     """
-    module = importlib.import_module(f".commands.{command.module}", __package__)
-    module = module.serving(words) if hasattr(module, "serving") else module
+    module = _module(command, words)
     if hasattr(module, "PROGRAM"):
         with python_layers(False):
             return run_program(module.PROGRAM, module.run, words)
-    parser = Parser(prog=program, description=f"{command.help[0].upper()}{command.help[1:]}.")
-    parser.set_defaults(command=command.name)
-    module.add_arguments(parser)
+    parser = parser_of(program, command, module)
     parsed = parser.parse_args(words)
     with python_layers(getattr(parsed, "allow_python_layers", False)), _messages_apart_from(parsed):
         code: int | None = module.run(parsed)
     return code
+
+
+def _module(command: Command, words: Sequence[str]) -> Any:
+    """The module of `commands/` that runs a command with these words."""
+    module = importlib.import_module(f".commands.{command.module}", __package__)
+    return module.serving(words) if hasattr(module, "serving") else module
+
+
+def parser_of(program: str, command: Command, module: Any = None) -> Parser:
+    """The parser of a command's flags.
+
+    Args:
+        program: the command's name in messages.
+        command: its row in the table; not one of Caffe's programs, whose flags are those of `gflags`.
+        module: of the two modules that share a command, the one to ask; None: the one for a call without words.
+    """
+    module = _module(command, []) if module is None else module
+    parser = Parser(prog=program, description=f"{command.help[0].upper()}{command.help[1:]}.")
+    parser.set_defaults(command=command.name)
+    module.add_arguments(parser)
+    return parser
 
 
 def _messages_apart_from(parsed: argparse.Namespace) -> AbstractContextManager[Any]:
