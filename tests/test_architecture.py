@@ -20,7 +20,7 @@ FLOORS = (
     ("cli",),
     ("prediction",),
     ("experiment",),
-    ("inference",),
+    ("inference", "cv2_dnn"),
     ("nets", "inspection", "porting", "engine"),
     ("caffe",),
     ("crf",),
