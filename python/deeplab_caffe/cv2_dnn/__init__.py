@@ -1,6 +1,6 @@
 """Caffe nets under the names of OpenCV's `cv2.dnn`, for scripts that read them with OpenCV, which no longer does.
 
-A script runs after one line is changed: `from deeplab_caffe import cv2_dnn as dnn` in place of `from cv2 import dnn`, or
+A script runs after one line is changed: `from deeplab_caffe import cv2_dnn as dnn` for `from cv2 import dnn`, or
 `cv2.dnn = deeplab_caffe.cv2_dnn` behind its imports. What has nothing to do with Caffe (blobFromImage, NMSBoxes, the
 readers of other formats, …) is the installed OpenCV's own.
 

@@ -20,7 +20,7 @@ class Outputs:
         param: an upgraded NetParameter of one state.
 
     Attributes:
-        param: the same net with tops that are written once: OpenCV's name of the layer, with `.1`, `.2`, … behind it for
+        param: the same net with tops that are written once: OpenCV's name of the layer, with `.1`, `.2`, … behind for
             further tops.
         inputs: the blobs that a user fills, in order.
         names: OpenCV's name of each layer, without the inputs.
