@@ -1,0 +1,9 @@
+"""From ONNX back to Caffe: a model's nodes as layers of BVLC's types, its weights as a `.caffemodel`.
+
+`model` reads and simplifies the model, `net` builds the Caffe net, `readers` has a function for each operator,
+`verification` compares every blob with onnxruntime's.
+"""
+
+from .convert import Imported, import_onnx, import_torch
+
+__all__ = ["Imported", "import_onnx", "import_torch"]

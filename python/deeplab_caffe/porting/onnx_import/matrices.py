@@ -1,0 +1,130 @@
+"""Readers of operators that join, cut, flatten or multiply matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .model import OnnxNode
+from .net import CaffeNet, layer_name
+from .registry import reads
+
+
+@reads("Gemm")
+def _gemm(net: CaffeNet, node: OnnxNode) -> None:
+    if node.get("transA", 0) or node.get("alpha", 1.0) != 1:
+        node.fail("transposes or scales its input, which Caffe's InnerProduct does not")
+    weights = net.weights(node, 1)
+    bias = net.weights(node, 2, "bias") * np.float32(node.get("beta", 1.0)) if len(node.inputs) > 2 else None
+    _inner_product(net, node, weights if node.get("transB", 0) else weights.T, bias, 1)
+
+
+@reads("MatMul")
+def _matmul(net: CaffeNet, node: OnnxNode) -> None:
+    weights = net.weights(node, 1, "second matrix")
+    if weights.ndim != 2:
+        node.fail(f"multiplies with {weights.shape}; only a matrix of weights has a counterpart")
+    _inner_product(net, node, weights.T, None, len(net.shape(node, node.inputs[0])) - 1)
+
+
+def _inner_product(net: CaffeNet, node: OnnxNode, weights: np.ndarray, bias: np.ndarray | None, axis: int) -> None:
+    fields = {"num_output": weights.shape[0]}
+    blobs = [weights]
+    if bias is None:
+        fields["bias_term"] = False
+    else:
+        blobs.append(np.broadcast_to(bias.reshape(-1), (weights.shape[0],)))
+    if axis != 1:
+        fields["axis"] = axis
+    bottom = net.blob(node, node.inputs[0])
+    flatten = net.sole_maker(node.inputs[0], "Flatten")
+    if flatten is not None and axis == 1:  # an InnerProduct flattens by itself
+        bottom = flatten.bottom[0]
+        net.remove(flatten)
+    name = layer_name(node.inputs[1])
+    net.add(node, "InnerProduct", [bottom], [node.outputs[0]], name, blobs, inner_product_param=fields)
+
+
+@reads("Flatten", "Reshape", "Squeeze", "Unsqueeze")
+def _reshape(net: CaffeNet, node: OnnxNode) -> None:
+    shape, wanted = net.shape(node, node.inputs[0]), net.shape(node, node.outputs[0])
+    bottoms = [net.blob(node, node.inputs[0])]
+    if shape == wanted:
+        net.alias(node)
+    elif len(wanted) == 2 and len(shape) > 2 and wanted[0] == shape[0]:
+        net.add(node, "Flatten", bottoms, [node.outputs[0]])
+    else:
+        dims = [0 if axis < len(shape) and shape[axis] == size else size for axis, size in enumerate(wanted)]
+        net.add(node, "Reshape", bottoms, [node.outputs[0]], reshape_param={"shape": {"dim": dims}})
+
+
+@reads("Transpose")
+def _transpose(net: CaffeNet, node: OnnxNode) -> None:
+    shape = net.shape(node, node.inputs[0])
+    order = node.get("perm") or [*reversed(range(len(shape)))]
+    moved = [axis for axis in order if shape[axis] != 1]
+    if list(order) == [*range(len(shape))]:
+        net.alias(node)
+    elif moved == sorted(moved):
+        dims = [shape[axis] for axis in order]
+        net.add(
+            node, "Reshape", [net.blob(node, node.inputs[0])], [node.outputs[0]], reshape_param={"shape": {"dim": dims}}
+        )
+    else:
+        net.add(node, "Permute", [net.blob(node, node.inputs[0])], [node.outputs[0]], permute_param={"order": order})
+
+
+@reads("Concat")
+def _concat(net: CaffeNet, node: OnnxNode) -> None:
+    axis = node.get("axis") % len(net.shape(node, node.outputs[0]))
+    fields = {} if axis == 1 else {"axis": axis}
+    net.add(node, "Concat", [net.blob(node, name) for name in node.inputs], [node.outputs[0]], concat_param=fields)
+
+
+@reads("Split")
+def _split(net: CaffeNet, node: OnnxNode) -> None:
+    axis = node.get("axis", 0) % len(net.shape(node, node.inputs[0]))
+    sizes = [net.shape(node, name)[axis] for name in node.outputs]
+    _cut(net, node, net.blob(node, node.inputs[0]), axis, np.cumsum(sizes)[:-1].tolist(), node.outputs)
+
+
+@reads("Slice")
+def _slice(net: CaffeNet, node: OnnxNode) -> None:
+    shape = net.shape(node, node.inputs[0])
+    begins, ends = (np.ravel(net.model.argument(node, word, i)) for i, word in ((1, "starts"), (2, "ends")))
+    axes = np.ravel(net.model.argument(node, "axes", 3, np.arange(len(begins))))
+    steps = np.ravel(net.model.argument(node, "steps", 4, np.ones(len(begins))))
+    if (steps != 1).any():
+        node.fail(f"has steps {steps.tolist()}; Caffe's Slice takes everything between two places")
+    cuts = []
+    for begin, end, axis in zip(begins, ends, axes, strict=True):
+        found = range(*slice(int(begin), int(end)).indices(shape[int(axis)]))
+        if len(found) != shape[int(axis)]:
+            cuts.append((int(axis) % len(shape), found.start, found.stop))
+    blob = net.blob(node, node.inputs[0])
+    if not cuts:
+        net.alias(node)
+    for i, (axis, begin, end) in enumerate(cuts):
+        top = node.outputs[0] if i == len(cuts) - 1 else net.fresh(node, "cut")
+        points = [x for x in (begin, end) if 0 < x < shape[axis]]
+        tops = [*([net.fresh(node, "before")] if begin else []), top]
+        tops += [net.fresh(node, "after")] if end < shape[axis] else []
+        _cut(net, node, blob, axis, points, tops)
+        net.add(node, "Silence", [name for name in tops if name != top], [], f"{node.name}_rest")
+        blob = top
+
+
+def _cut(net: CaffeNet, node: OnnxNode, blob: str, axis: int, points: Sequence[int], tops: Sequence[str]) -> None:
+    fields = {"slice_point": list(points)} | ({} if axis == 1 else {"axis": axis})
+    net.add(node, "Slice", [blob], tops, slice_param=fields)
+
+
+@reads("Tile")
+def _tile(net: CaffeNet, node: OnnxNode) -> None:
+    repeats = np.ravel(net.model.argument(node, "repeats", 1))
+    axes = [axis for axis, count in enumerate(repeats) if count != 1]
+    if len(axes) != 1:
+        node.fail(f"repeats {repeats.tolist()}; Caffe's Tile repeats one axis")
+    fields = {"axis": axes[0], "tiles": int(repeats[axes[0]])}
+    net.add(node, "Tile", [net.blob(node, node.inputs[0])], [node.outputs[0]], tile_param=fields)
