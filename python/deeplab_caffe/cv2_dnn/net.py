@@ -235,7 +235,7 @@ class Net:
         return tuple(self._known.names[number - 1] for number in self._known.unread())
 
     def getPerfProfile(self) -> tuple[int, NDArray[np.float64]]:
-        """Ticks of the last `forward` (see `cv2.getTickFrequency`), also as the only entry of an array: no layer has its own."""
+        """Ticks of the last `forward` (see `cv2.getTickFrequency`), twice: layers are not timed one by one."""
         return self._ticks, np.array([self._ticks], np.float64)
 
     # -- where it runs
