@@ -22,7 +22,7 @@ from deeplab_caffe.porting.export import onnx_registry, torch_layers
 from deeplab_caffe.porting.export.graph import graph_of
 from deeplab_caffe.porting.export.runners import onnx_runner, torch_runner
 from deeplab_caffe.porting.export.torch_source import TorchSource
-from deeplab_caffe.porting.export.verification import verify
+from deeplab_caffe.porting.export.verification import fitting_sizes, verify
 
 onnx_model = pytest.importorskip("onnx") and pytest.importorskip("deeplab_caffe.porting.export.onnx_model")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -246,3 +246,39 @@ def test_nets_that_train_are_refused(tmp_path: Path) -> None:
     build(tmp_path, 'layer { name: "y" type: "ReLU" bottom: "data" top: "y" }')
     with pytest.raises(InputError, match="is built for training"):
         graph_of(caffe.Net(str(tmp_path / "net.prototxt"), caffe.TRAIN))
+
+
+FIXED = """
+input: "data" input_shape { dim: 1 dim: 3 dim: 72 dim: 72 } input: "more" input_shape { dim: 1 dim: 2 }
+layer { name: "pool" type: "Pooling" bottom: "data" top: "pool" pooling_param { pool: AVE kernel_size: 9 stride: 9 } }
+layer { name: "fc" type: "InnerProduct" bottom: "pool" top: "fc"
+  inner_product_param { num_output: 2 weight_filler { type: "xavier" } } }
+layer { name: "sum" type: "Eltwise" bottom: "fc" bottom: "more" top: "sum" }
+"""
+
+
+@pytest.mark.parametrize("kind", ["onnx", "torch"])
+def test_a_net_that_takes_one_size_is_verified_at_that_size(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "net.prototxt").write_text(FIXED)
+    net = caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST)
+    net.save(tmp_path / "net.caffemodel")
+    output = tmp_path / ("out.onnx" if kind == "onnx" else "out")
+    words = [str(tmp_path / "net.prototxt"), "-w", str(tmp_path / "net.caffemodel"), "-o", str(output)]
+    assert main(["export", kind, *words]) == 0
+    printed = capsys.readouterr().out
+    assert "sum: at most" in printed and "at 72x72" in printed
+    assert ("takes 72x72 alone" in printed) == (kind == "onnx")
+
+
+def test_a_small_net_is_tried_with_a_larger_image() -> None:
+    assert fitting_sizes(_net_of_size(20)) == [(20, 20), (52, 52)]
+    assert fitting_sizes(_net_of_size(72)) == [(72, 72), (40, 40)]
+
+
+def _net_of_size(size: int) -> caffe.Net:
+    spec = caffe.NetSpec()
+    spec.data = caffe.layers.Input(shape={"dim": [1, 3, size, size]})
+    spec.relu = caffe.layers.ReLU(spec.data)
+    return caffe.Net.from_param(spec.to_proto(), caffe.TEST)

@@ -14,7 +14,7 @@ from ...porting.export.onnx_graph import OPSET
 from ...porting.export.onnx_model import image_model, net_model
 from ...porting.export.pictures import Pictures
 from ...porting.export.runners import onnx_runner
-from ...porting.export.verification import verify
+from ...porting.export.verification import fitting_sizes, verify
 from .. import export_common
 from ..named_net import definition_named
 
@@ -42,11 +42,18 @@ def run(arguments: argparse.Namespace) -> None:
     if rule:
         model = image_model(graph, export_common.preprocessing(arguments), rule.stride, rule.offset)
     else:
-        model = net_model(graph, dynamic=not arguments.fixed_size)
+        model = net_model(graph, dynamic=not arguments.fixed_size and _takes_sizes(net))
     write_bytes(arguments.output, model.SerializeToString())
     if arguments.verify:
         _verify(arguments, net, graph, rule, model.SerializeToString())
     print(f"{arguments.output}: opset {OPSET}, {len(graph.nodes)} layers{f', images padded to {rule}' if rule else ''}")
+
+
+def _takes_sizes(net: Any) -> bool:
+    """Whether a net takes images of several sizes; says so if not."""
+    if len(sizes := fitting_sizes(net)) == 1:
+        print(f"note: of the sizes that were tried the net takes {sizes[0][0]}x{sizes[0][1]} alone; so does the model")
+    return len(sizes) > 1
 
 
 def _size_rule(arguments: argparse.Namespace, graph: Graph) -> SizeRule:

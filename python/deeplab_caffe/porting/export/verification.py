@@ -83,6 +83,39 @@ def sizes_around(size: tuple[int, int]) -> list[tuple[int, int]]:
     return list(dict.fromkeys(s for s in found if min(s) > 0))
 
 
+def fitting_sizes(net: Net) -> list[tuple[int, int]]:
+    """The sizes of `sizes_around` that a net takes: an InnerProduct, for one, wants the size that it was made for.
+
+    A net too small for those is tried with a larger image.
+
+    Returns:
+        The net's own size first; only that for a net without an image (N, C, H, W) among its inputs.
+    """
+    images = {name: tuple(net.blobs[name].shape) for name in net.inputs if len(net.blobs[name].shape) == 4}
+    if not images:
+        return [(1, 1)]
+    height, width = next(iter(images.values()))[2:]
+    own = (height, width)
+    others = sizes_around(own)[1:] or [(own[0] + _STEP, own[1] + _STEP)]
+    found = [own, *(size for size in others if _takes(net, images, size))]
+    _reshape(net, images)
+    return found
+
+
+def _takes(net: Net, images: Mapping[str, tuple[int, ...]], size: tuple[int, int]) -> bool:
+    try:
+        _reshape(net, {name: (*shape[:2], *size) for name, shape in images.items()})
+    except InputError:
+        return False
+    return True
+
+
+def _reshape(net: Net, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    for name, shape in shapes.items():
+        net.blobs[name].reshape(*shape)
+    net.reshape()
+
+
 def verify(
     net: Net, runner: Runner, images: Callable[[str, tuple[int, ...]], np.ndarray], tolerance: float = 1e-4,
     sizes: Sequence[tuple[int, int]] | None = None,
@@ -94,20 +127,17 @@ def verify(
         runner: runs the export.
         images: makes an input of that name and shape (N, C, H, W).
         tolerance: the relative difference of an output that rounding may cause.
-        sizes: input sizes (height, width); by default `sizes_around` the net's own.
+        sizes: input sizes (height, width) of images; by default those around the net's own that it takes.
     """
     own = {name: tuple(net.blobs[name].shape) for name in net.inputs}
-    first = next(iter(own.values()))
     checks: list[BlobCheck] = []
-    for size in sizes or sizes_around(first[2:4]):  # type: ignore[arg-type]
-        given = {name: images(name, (*shape[:2], *size)) for name, shape in own.items()}
+    for size in sizes or fitting_sizes(net):
+        given = {name: images(name, (*shape[:2], *size) if len(shape) == 4 else shape) for name, shape in own.items()}
         _fill(net, given)
         compute_blobs(net)
         for name, theirs in runner(given).items():
             checks.append(_check(name, size, net.blobs[name].data, theirs))
-    for name, shape in own.items():
-        net.blobs[name].reshape(*shape)
-    net.reshape()
+    _reshape(net, own)
     return Verification(checks, [name for name in net.outputs if name in net.blobs], tolerance)
 
 
