@@ -72,6 +72,10 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
         ("weights convert", "weights_convert", "convert weights to binary, HDF5, or the format of 2014"),
         ("export torch", "export_torch", "export a net as the source of a PyTorch module and a state dict"),
         ("export onnx", "export_onnx", "export a net as an ONNX model"),
+        ("export openvino", "export_runtime", "export a net for OpenVINO"),
+        ("export ncnn", "export_runtime", "export a net for ncnn"),
+        ("export coreml", "export_runtime", "export a net for Core ML"),
+        ("export tflite", "export_runtime", "export a net for TensorFlow Lite"),
         ("import onnx", "import_onnx", "turn an ONNX model into a prototxt and a caffemodel, in BVLC's layer types"),
     ],
     "prototxt": [

@@ -15,13 +15,18 @@ from ...errors import InputError
 from .verification import Runner
 
 
-def torch_runner(source: str, class_name: str, state: Mapping[str, np.ndarray]) -> Runner:
-    """A runner of an exported module's source, with a state dict."""
+def torch_module(source: str, class_name: str, state: Mapping[str, np.ndarray]) -> Any:
+    """The `nn.Module` of an exported source, with its weights, in evaluation mode."""
     module = ModuleType("exported")
     exec(compile(source, "exported.py", "exec"), module.__dict__)  # text that this package has just generated
     net: Any = getattr(module, class_name)()
     net.load_state_dict({name: torch.from_numpy(np.array(values)) for name, values in state.items()})
-    net.eval()
+    return net.eval()
+
+
+def torch_runner(source: str, class_name: str, state: Mapping[str, np.ndarray]) -> Runner:
+    """A runner of an exported module's source, with a state dict."""
+    net = torch_module(source, class_name, state)
 
     def run(inputs: dict[str, np.ndarray]) -> Mapping[str, np.ndarray]:
         with torch.inference_mode():

@@ -1,0 +1,50 @@
+"""`deeplab export openvino|ncnn|coreml|tflite`: exports a net for another runtime, with that runtime's converter."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...errors import InputError
+from ...files import is_stream
+from ...porting.export.graph import graph_of
+from ...porting.export.pictures import Pictures
+from ...porting.export.runtimes import RUNTIMES
+from ...porting.export.verification import fitting_sizes, verify
+from .. import export_common
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    kind = parser.get_default("command").partition(" ")[2]
+    runtime = RUNTIMES[kind]
+    files = " and ".join(f"OUT{suffix}" for suffix in runtime.suffixes)
+    parser.description = (
+        f"Write {files} for {runtime.title}, for the input sizes of the prototxt. Needs `pip install {runtime.packages}`. "
+        "The outputs are compared with the net's; the result is printed and written to OUT.json."
+    )
+    export_common.add_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    runtime = RUNTIMES[arguments.command.partition(" ")[2]]
+    runtime.demand_installed()
+    prefix = _prefix(arguments.output, runtime.suffixes)
+    net = export_common.net_with_weights(arguments)
+    graph = graph_of(net)
+    files = runtime.write(graph, prefix)
+    if arguments.verify and runtime.runs_here:
+        pictures = Pictures(arguments.image, export_common.preprocessing(arguments))
+        result = verify(net, runtime.load(graph, prefix), pictures, arguments.tolerance, fitting_sizes(net)[:1])
+        arguments.output = str(prefix)
+        export_common.record(arguments, result, str(files[0]))
+    elif arguments.verify:
+        print(f"note: {runtime.title} does not run on this system, so the export was not compared with the net")
+    print(f"{', '.join(map(str, files))}: {len(graph.nodes)} layers")
+
+
+def _prefix(output: str, suffixes: Sequence[str]) -> Path:
+    if is_stream(output):
+        raise InputError(f"--output: {output} is not a file; expected a name for OUT{suffixes[0]}")
+    path = Path(output)
+    return path.with_suffix("") if path.suffix in suffixes else path
