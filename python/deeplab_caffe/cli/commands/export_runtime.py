@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     runtime = RUNTIMES[kind]
     files = " and ".join(f"OUT{suffix}" for suffix in runtime.suffixes)
     parser.description = (
-        f"Write {files} for {runtime.title}, for the input sizes of the prototxt. Needs `pip install {runtime.packages}`. "
+        f"Write {files} for {runtime.title}, for the input sizes of the prototxt (needs {runtime.packages}). "
         "The outputs are compared with the net's; the result is printed and written to OUT.json."
     )
     export_common.add_arguments(parser)
