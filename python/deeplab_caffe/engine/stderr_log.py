@@ -23,22 +23,22 @@ with open(sys.argv[1], "ab", buffering=0) as log:
 
 
 @contextmanager
-def stderr_appended_to(path: Path) -> Iterator[TextIO]:
+def stderr_appended_to(path: Path, shows_all: bool) -> Iterator[TextIO]:
     """A context in which standard error, also of C++ code, is appended to a file.
 
-    On a terminal only warnings and errors are still shown. A separate process does the copying, because C++ code may
-    hold Python's lock while it writes, or may end this process.
+    A separate process does the copying, because C++ code may hold Python's lock while it writes, or may end this
+    process.
 
     Args:
         path: the log file; its folder is created.
+        shows_all: whether all lines are still shown, and not only warnings and errors.
 
     Yields:
         A stream to the original standard error.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     shown = os.fdopen(os.dup(2), "w")
-    show_all = "0" if shown.isatty() else "1"
-    command = [sys.executable, "-c", _COPY, str(path), show_all]
+    command = [sys.executable, "-c", _COPY, str(path), str(int(shows_all))]
     with shown, subprocess.Popen(command, stdin=subprocess.PIPE, stderr=shown, start_new_session=True) as copier:
         assert copier.stdin is not None
         sys.stderr.flush()
