@@ -97,7 +97,8 @@ def _train(training: Training, how: _How) -> None:
         with _logging(training) if solver.is_root else nullcontext():
             _solve(solver, training, how.allow_not_finite)
     finally:
-        solver.net.close()
+        for net in (solver.net, *solver.test_nets):
+            net.close()
 
 
 def _add_validation(solver: Solver, validation: Validation) -> None:
@@ -107,7 +108,7 @@ def _add_validation(solver: Solver, validation: Validation) -> None:
     """
     solver.param.test_iter.append(validation.images)
     solver.param.test_interval, solver.param.test_initialization = validation.interval, False
-    solver.tests_whole_lists = True
+    solver.tests_whole_lists, solver.predictions_kept = True, validation.predictions
     if solver.is_root:
         with mode.random_numbers_kept():
             solver.test_nets.append(Net(str(validation.net_file), schema.TEST))

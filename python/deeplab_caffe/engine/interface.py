@@ -68,11 +68,13 @@ class Validation:
         net_file: the net, with labels and a SegAccuracy layer, which counts the pixels of all images.
         images: how many forwards cover the images.
         interval: test each time that many updates are done.
+        predictions: of how many images the watcher is told the predicted labels.
     """
 
     net_file: Path
     images: int
     interval: int
+    predictions: int = 0
 
 
 @dataclass(frozen=True)

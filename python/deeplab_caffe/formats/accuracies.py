@@ -32,9 +32,7 @@ def accuracy_tops(layers: Iterable[Any]) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def main_accuracies(
-    outputs: Mapping[str, Sequence[float]], tops: Mapping[str, Sequence[str]]
-) -> dict[str, float]:
+def main_accuracies(outputs: Mapping[str, Sequence[float]], tops: Mapping[str, Sequence[str]]) -> dict[str, float]:
     """The accuracies of a net with one or several: those of the blob `accuracy`, or else of the first one.
 
     Args:

@@ -33,9 +33,11 @@ class Tested(NamedTuple):
         outputs: {name: values} of the net's outputs, as the log has them.
         confusion: {name: (C, C)} for the outputs of SegAccuracy layers: the pixels of all images of this test, ground
             truth in rows, predictions in columns.
+        predictions: (H, W) labels of the first images, as many as the solver was asked to keep.
     """
 
     iteration: int
     net: int
     outputs: dict[str, list[float]]
     confusion: dict[str, NDArray[np.int64]]
+    predictions: list[NDArray[np.uint8]]

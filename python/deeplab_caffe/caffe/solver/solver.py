@@ -40,6 +40,8 @@ class Solver(TrainingState):
     plans_tests = False
     #: whether the SegAccuracy of a test is that of all its pixels, and not, as in Caffe, the mean over its batches
     tests_whole_lists = False
+    #: of how many images a test tells the labels that it predicts
+    predictions_kept = 0
     #: what to do when the loss or a parameter is not finite, of `not_finite.POLICIES`
     when_not_finite = "continue"
     #: what the passes compute in; see `set_precision`

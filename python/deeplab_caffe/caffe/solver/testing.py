@@ -6,9 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 
 from .. import log
+from ..layer_types.base import DataLayer
 from ..layer_types.segmentation import SegAccuracy
 from ..net.net import Net
 from ..parallel.group import Group
@@ -31,6 +33,7 @@ class TestingSolver(Protocol):
     precision: str
     plans_tests: bool
     tests_whole_lists: bool
+    predictions_kept: int
     on_test: Callable[[Tested], None]
 
     @property
@@ -66,20 +69,25 @@ def _test(solver: TestingSolver, index: int, net: Net) -> bool:
     net.share_with(solver.net)
     count = solver.param.test_iter[index]
     plain = partial(net.forward_range, 0, len(net.layers) - 1)
-    run = net.plan(precision=solver.precision).run if solver.plans_tests else plain
     sums, loss = _Sums(net, solver.tests_whole_lists), torch.zeros((), dtype=torch.float64)
+    seen = _Predictions(net, solver.predictions_kept)
+    run = net.plan(keep=seen.scores, precision=solver.precision).run if solver.plans_tests else plain
+    if solver.tests_whole_lists:
+        _go_to_the_beginning(net)
     for _ in range(count):
         if _interrupted(solver):
             return False
         loss = run().double() + loss
         solver.place.prepare()
         sums.add()
+        seen.add()
     net.deferred_checks.finish()
     if solver.param.test_compute_loss:
         log.info(f"Test loss: {log.number(float(loss) / count)}", "solver.cpp:392")
     outputs = sums.outputs(count)
     log_outputs(net, "Test", outputs, "solver.cpp:405")
-    solver.on_test(Tested(solver.iter, index, dict(zip(net.outputs, outputs, strict=True)), sums.confusion()))
+    named = dict(zip(net.outputs, outputs, strict=True))
+    solver.on_test(Tested(solver.iter, index, named, sums.confusion(), seen.labels))
     return True
 
 
@@ -92,6 +100,30 @@ def _interrupted(solver: TestingSolver) -> bool:
         solver.group.lead(requested)
         solver.snapshot()
     return False
+
+
+def _go_to_the_beginning(net: Net) -> None:
+    """Begin each test with the first image, also after one that was interrupted."""
+    for layer in net.layers:
+        if isinstance(layer, DataLayer):
+            layer.seek(0)
+
+
+class _Predictions:
+    """The labels that the scores of the first SegAccuracy say for the first images."""
+
+    def __init__(self, net: Net, count: int) -> None:
+        read = [step.bottom_names[0] for step in net.steps if isinstance(step.layer, SegAccuracy)]
+        self.scores = read[:1] if count else []
+        self.labels: list[np.ndarray] = []
+        self._net, self._count = net, count
+
+    def add(self) -> None:
+        """Keep those of the last forward, if there are too few yet."""
+        if self.scores and len(self.labels) < self._count:
+            scores = self._net.blobs[self.scores[0]].data_tensor().detach()
+            labels = scores.argmax(1).to(torch.uint8).cpu().numpy()
+            self.labels += list(labels[: self._count - len(self.labels)])
 
 
 class _Sums:
