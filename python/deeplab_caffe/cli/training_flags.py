@@ -16,7 +16,7 @@ def add_arguments(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--verbose", action="store_true", help=verbose)
     board = "write scalars and pictures of held-out images for TensorBoard; needs deeplab-caffe[tensorboard]"
     parser.add_argument("--tensorboard", metavar="DIR", help=board)
-    interval = "test on held-out images every N updates, 0 for never; the demo: 12 times in all, others: never"
+    interval = "test on held-out images every N updates, 0 for never; the demo: 8 times in all, others: never"
     parser.add_argument("--test-interval", metavar="N", type=int, help=interval)
     images = f"test on at most N of these images; default {TrainingSettings.val_images}"
     parser.add_argument("--val-images", metavar="N", type=int, default=TrainingSettings.val_images, help=images)

@@ -25,7 +25,7 @@ class TrainingSettings:
     verbose: bool = False
     tensorboard: str | None = None
     test_interval: int | None = None
-    val_images: int = 100
+    val_images: int = 50
 
     def __post_init__(self) -> None:
         if self.test_interval is not None and self.test_interval < 0:

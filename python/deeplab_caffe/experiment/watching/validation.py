@@ -28,7 +28,7 @@ from ..net_inputs import sources
 #: the images of which TensorBoard gets pictures
 PICTURES = 4
 #: tests of an experiment that holds images out, over its training
-_TESTS = 12
+_TESTS = 8
 _SHORTEST = 10
 #: the comment at the top of a file, with its signature
 _HEADER = re.compile(r"\A(?:#[^\n]*\n)*")
