@@ -207,16 +207,17 @@ def _train(experiment: Experiment, stage: str, weights: Path | None) -> None:
     if why := not_weighted(experiment, f"train{stage}"):
         print(f"warning: {why}", flush=True)
     snapshots = _snapshots(experiment, stage)
-    watched = Training(
+    tested = validation(experiment, stage)
+    training = Training(
         solver_file,
         experiment.log(f"train{stage}"),
         weights,
         snapshots.begin,
         try_first=snapshots.must_move,
-        validation=validation(experiment, stage),
-        watcher=watcher(experiment, stage),
+        watcher=watcher(experiment, stage, tested),
+        validation=tested,
     )
-    engine.current().train(watched)
+    engine.current().train(training)
     net = experiment.prototxt / f"train{stage}.prototxt"
     provenance.record(final_weights(experiment, stage), sources(net), weights)
 

@@ -63,10 +63,8 @@ class TensorBoard(Watcher):
 
 def _picture(dataset: Dataset, entry: ListEntry, predicted: Label) -> np.ndarray:
     """(H, 3 W, 3) RGB: image, label, result; the net's input is padded, or cropped at the centre of a larger image."""
-    image, label = (
-        read_image(dataset.path_of(entry.image), dataset.upright),
-        read_label(dataset.path_of(entry.label or "")),
-    )
+    image = read_image(dataset.path_of(entry.image), dataset.upright)
+    label = read_label(dataset.path_of(entry.label or ""))
     window = tuple(
         slice((have - size) // 2, (have - size) // 2 + size) if have > size else slice(have)
         for have, size in zip(label.shape, predicted.shape, strict=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...engine import Beginning, Displayed, Tested, Watcher
+from ...engine import Beginning, Displayed, Tested, Validation, Watcher
 from ...formats.definition import read_solver
 from ..folder import Experiment
 from .accuracies import Accuracies
@@ -15,14 +15,14 @@ from .tensorboard import TensorBoard
 from .validation import PICTURES, held_out
 
 
-def watcher(experiment: Experiment, stage: str) -> Watcher:
-    """The watcher of a training stage ("" or "2")."""
+def watcher(experiment: Experiment, stage: str, tested: Validation | None) -> Watcher:
+    """The watcher of a training stage ("" or "2"), and of its test on held-out images if it has one."""
     settings, name = experiment.training, f"train{stage}"
     accuracies = Accuracies(read_solver(experiment.prototxt / f"solver{stage}.prototxt"))
     shown = Watcher() if settings.verbose else Progress(name, accuracies)
     watchers = [Tables(experiment.log(name).parent, stage, accuracies), shown]
     if settings.tensorboard is not None:
-        entries = held_out(experiment)[:PICTURES]
+        entries = held_out(experiment)[:PICTURES] if tested else []
         watchers.append(TensorBoard(Path(settings.tensorboard, name), accuracies, experiment.dataset(), entries))
     return Watchers(watchers)
 
