@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from deeplab_caffe import caffe, cli, engine
 from deeplab_caffe.caffe import alias
 from deeplab_caffe.engine import system
+from deeplab_caffe.engine.stderr_log import LoggedLoss
 from deeplab_caffe.errors import InputError, Stopped
 from deeplab_caffe.formats import schema
 
@@ -210,6 +212,22 @@ def test_standard_error_is_kept_in_a_file(end: str, code: int, tmp_path: Path) -
     assert log.startswith("before\nI0101 12:00:00") and "] wrong\n" in log and "terminal" not in log
     assert "] Iteration 1\n" in process.stderr and "] wrong\n" in process.stderr and "to the terminal" in process.stderr
     assert ("after" in process.stderr) == (end == "pass") and "after" not in log
+
+
+def test_the_loss_is_read_from_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pycaffe does not tell it; lines of an earlier run do not count, nor one that is not there yet as a whole."""
+    monkeypatch.setattr("deeplab_caffe.engine.stderr_log._PATIENCE", 0.0)
+    log = tmp_path / "train.log"
+    log.write_text("I0101 12:00:00.000000 1 solver.cpp:228] Iteration 0, loss = 9\n")
+    loss = LoggedLoss(log)
+    assert math.isnan(loss.at(0))
+    with log.open("a") as file:
+        file.write("I0101 12:00:00.000000 1 solver.cpp:218] Iteration 0 (2 iter/s, 5s/10 iters), loss = 0.75\n")
+        file.write("I0101 12:00:00.000000 1 solver.cpp:218] Iteration 10 (2 iter/s, 5s/10 iters), loss = 0.2")
+    assert loss.at(0) == 0.75 and math.isnan(loss.at(10))
+    with log.open("a") as file:
+        file.write("5\n")
+    assert loss.at(10) == 0.25
 
 
 # -- the caffe program

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +23,35 @@ with open(sys.argv[1], "ab", buffering=0) as log:
             sys.stderr.buffer.write(line)
             sys.stderr.buffer.flush()
 """
+
+
+_LOSS = re.compile(rb"Iteration (\d+)\b[^=\n]*, loss = (\S+)\n")
+_PATIENCE, _PAUSE = 0.5, 0.01  # seconds
+
+
+class LoggedLoss:
+    """Reads the loss that a Caffe displays from its log, of which pycaffe does not tell it.
+
+    Args:
+        path: the log file; lines that are there already do not count.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._offset = path, path.stat().st_size if path.exists() else 0
+
+    def at(self, iteration: int) -> float:
+        """The loss of an iteration; NaN if its line does not come: another process copies it into the file."""
+        end = time.monotonic() + _PATIENCE
+        while True:
+            with open(self._path, "rb") as file:
+                file.seek(self._offset)
+                found = [match for match in _LOSS.finditer(file.read()) if int(match[1]) == iteration]
+            if found:
+                self._offset += found[-1].end()
+                return float(found[-1][2])
+            if time.monotonic() > end:
+                return math.nan
+            time.sleep(_PAUSE)
 
 
 @contextmanager

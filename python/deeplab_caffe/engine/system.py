@@ -6,6 +6,7 @@ C++ Caffe ends the process on an error. Therefore layer types, and whether weigh
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import subprocess
 import sys
@@ -30,7 +31,7 @@ from ..formats.definition import read_definition, read_solver
 from ..formats.python_layers import layer_type
 from ..formats.weight_files import read_weight_file
 from .interface import Beginning, Engine, Training, Watcher, starting_table
-from .stderr_log import stderr_appended_to
+from .stderr_log import LoggedLoss, stderr_appended_to
 
 #: iterations between two checks for signals if the solver displays nothing
 _PERIOD = 20
@@ -110,7 +111,7 @@ class System(Engine):
                 images = _images(solver.net, net_file) * param.iter_size
                 training.watcher.begin(Beginning(solver.iter, param.max_iter, images, terminal))
                 try:
-                    _run(solver, param, training.watcher, _check_finite)
+                    _run(solver, param, training.watcher, _check_finite, LoggedLoss(training.log_file).at)
                 finally:
                     training.watcher.end()
 
@@ -223,7 +224,11 @@ def _images(net: Any, net_file: Path) -> int:
 
 
 def _run(
-    solver: Any, param: Any, watcher: Watcher, check: Callable[[Any], None] = lambda solver: None
+    solver: Any,
+    param: Any,
+    watcher: Watcher,
+    check: Callable[[Any], None] = lambda solver: None,
+    loss_at: Callable[[int], float] = lambda iteration: math.nan,
 ) -> None:
     """Train to the end. Signals are handled between two log lines, since one call of step averages the loss."""
     period, end = param.display or _PERIOD, param.max_iter
@@ -235,7 +240,7 @@ def _run(
             check(solver)
             watcher.reach(solver.iter)
             if param.display and (solver.iter - 1) % period == 0:
-                watcher.displayed(_displayed(solver, param))
+                watcher.displayed(_displayed(solver, param, loss_at(solver.iter - 1)))
             action = signals()
             if action is not Action.NONE:
                 solver.snapshot()
@@ -243,19 +248,16 @@ def _run(
                 done = f"iteration {solver.iter} of {end}; {last(param.snapshot_prefix)}"
                 raise Stopped(f"stopped at {done}; run the same command again to continue", signals.code)
     solver.solve()  # only writes the final snapshot and log lines
+    if param.display and end % period == 0:
+        watcher.displayed(Displayed(end, loss_at(end), None, {}))
 
 
-def _displayed(solver: Any, param: Any) -> Displayed:
-    """The numbers of the iteration that was displayed last, from the net, which still has them.
-
-    The loss is that of its last batch: pycaffe does not tell the mean over `average_loss` iterations.
-    """
+def _displayed(solver: Any, param: Any, loss: float) -> Displayed:
+    """The numbers of the iteration that was displayed last; the net still has its outputs."""
     net, iteration = solver.net, solver.iter - 1
-    weights = getattr(net, "blob_loss_weights", {})
-    losses = [weight * float(net.blobs[name].data.sum()) for name, weight in weights.items() if weight]
     reached = sum(iteration >= value for value in param.stepvalue)
     outputs = {name: [float(v) for v in net.blobs[name].data.flat] for name in net.outputs}
-    return Displayed(iteration, sum(losses) if losses else float("nan"), rate(param, iteration, reached), outputs)
+    return Displayed(iteration, loss, rate(param, iteration, reached), outputs)
 
 
 def _check_finite(solver: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 
@@ -69,7 +70,7 @@ class Progress(Watcher):
         parts = [Part(f"{self._what} {self._iteration}/{self._total}", 0)]
         if self._shown:
             accuracies = self._accuracies.of(self._shown)
-            parts.append(Part(f"loss {self._shown.loss:.4g}", 1))
+            parts += [] if math.isnan(self._shown.loss) else [Part(f"loss {self._shown.loss:.4g}", 1)]
             parts += [Part(_percent(name, value), _RANKS[name]) for name, value in accuracies.items()]
         if "mean_iou" in self._held_out:
             parts.append(Part(f"held-out {_percent('mean_iou', self._held_out['mean_iou'])}", 4))
