@@ -40,7 +40,7 @@ from deeplab_caffe.data.score_kinds import kind_of
 from deeplab_caffe.data.submission import SERVERS, Results, check_archive, write_archive
 from deeplab_caffe.data.submission.pictures import Wanted, look
 from deeplab_caffe.errors import InputError
-from deeplab_caffe.evaluation import log_tables, read_train_log
+from deeplab_caffe.evaluation import log_tables, read_train_log, training_tables
 from deeplab_caffe.experiment import create, provenance, stage_records
 from deeplab_caffe.experiment.stages.evaluate import read_scores
 from deeplab_caffe.formats import datum, schema
@@ -64,6 +64,7 @@ from deeplab_caffe.porting.torch_names import to_caffe
 from stores import write_lmdb
 
 DATA = Path(__file__).parent / "data" / "conformance"
+_TABLE = b"iteration,seconds,lr,loss,pixel_accuracy,mean_accuracy,mean_iou\n0,1.4,0.01,1.09,0.3,0.4,0.2\n5,2,,0.9,,,\n"
 SOLVER, LOG = DATA / "solvers" / "sgd_step", DATA / "train_log"
 ROOT = DATA.parent.parent.parent
 
@@ -328,6 +329,7 @@ def _texts() -> list[Target]:
         Target("new names", "names.txt", read_renames, b"conv1 first # comment\nconv2 second\n" * 3),
         Target("window file", "windows.txt", lambda p: read_windows(str(p)), _window_file()),
         Target("log", "train.log", _log, (LOG / "train.log").read_bytes()[:20000]),
+        Target("table of a training", "train.csv", training_tables.read_table, _TABLE),
         Target("data set (TOML)", "d.toml", read_dataset, next((ROOT / "datasets").glob("voc12.toml")).read_bytes()),
         Target("manifest (TOML)", "m.toml", read_manifest, (ROOT / "models" / "weights.toml").read_bytes()),
         Target("boxes (XML)", "a.xml", lambda p: boxes.read_boxes(p, ["background", "cat"], (40, 50)), _boxes()),

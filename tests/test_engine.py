@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -15,7 +16,9 @@ import pytest
 from deeplab_caffe import caffe, cli, engine
 from deeplab_caffe.caffe import alias
 from deeplab_caffe.engine import system
+from deeplab_caffe.engine.stderr_log import LoggedLoss
 from deeplab_caffe.errors import InputError, Stopped
+from deeplab_caffe.formats import schema
 
 
 @pytest.fixture(autouse=True)
@@ -131,6 +134,8 @@ def test_layers_that_an_installed_one_lacks(installed: types.ModuleType, tmp_pat
 class _Solver:
     """Counts what is asked of it."""
 
+    net = types.SimpleNamespace(blobs={}, outputs=[])
+
     def __init__(self, interrupted_at: int = -1, number: int = signal.SIGINT) -> None:
         self.iter, self.calls, self.interrupted_at, self.number = 0, [], interrupted_at, number
 
@@ -148,8 +153,8 @@ class _Solver:
 
 
 def _run(solver: _Solver, max_iter: int, display: int) -> None:
-    param = types.SimpleNamespace(max_iter=max_iter, display=display)
-    system._run(solver, param, sys.stderr)
+    param = schema.SolverParameter(max_iter=max_iter, display=display, lr_policy="fixed", snapshot_prefix="none/train")
+    system._run(solver, param, engine.Watcher())
 
 
 @pytest.mark.parametrize(
@@ -171,7 +176,7 @@ def test_steps_end_behind_each_line_of_the_log(max_iter: int, display: int, call
 
 def test_signals_are_served_between_steps() -> None:
     solver = _Solver(interrupted_at=6)
-    with pytest.raises(Stopped, match="stopped at iteration 9 of 20; run the same command again to continue"):
+    with pytest.raises(Stopped, match="stopped at iteration 9 of 20; no snapshot was written yet; run the same"):
         _run(solver, 20, 4)
     assert solver.calls == [1, 4, 4, "snapshot"]
     solver = _Solver(interrupted_at=6, number=signal.SIGHUP)
@@ -186,7 +191,7 @@ _WRITER = """
 import os, sys
 from pathlib import Path
 from deeplab_caffe.engine.stderr_log import stderr_appended_to
-with stderr_appended_to(Path("log/train.log")) as terminal:
+with stderr_appended_to(Path("log/train.log"), SHOWS_ALL) as terminal:
     os.write(2, b"I0101 12:00:00.000000 1 x.cpp:1] Iteration 1\\n")
     os.write(2, b"E0101 12:00:00.000000 1 x.cpp:1] wrong\\n")
     print("to the terminal", file=terminal, flush=True)
@@ -200,13 +205,29 @@ def test_standard_error_is_kept_in_a_file(end: str, code: int, tmp_path: Path) -
     """Also where the process is ended by C++; what was there before stays."""
     (tmp_path / "log").mkdir()
     (tmp_path / "log/train.log").write_text("before\n")
-    command = [sys.executable, "-c", _WRITER.replace("END", end)]
+    command = [sys.executable, "-c", _WRITER.replace("END", end).replace("SHOWS_ALL", "True")]
     process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert process.returncode == code
     log = (tmp_path / "log/train.log").read_text()
     assert log.startswith("before\nI0101 12:00:00") and "] wrong\n" in log and "terminal" not in log
     assert "] Iteration 1\n" in process.stderr and "] wrong\n" in process.stderr and "to the terminal" in process.stderr
     assert ("after" in process.stderr) == (end == "pass") and "after" not in log
+
+
+def test_the_loss_is_read_from_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pycaffe does not tell it; lines of an earlier run do not count, nor one that is not there yet as a whole."""
+    monkeypatch.setattr("deeplab_caffe.engine.stderr_log._PATIENCE", 0.0)
+    log = tmp_path / "train.log"
+    log.write_text("I0101 12:00:00.000000 1 solver.cpp:228] Iteration 0, loss = 9\n")
+    loss = LoggedLoss(log)
+    assert math.isnan(loss.at(0))
+    with log.open("a") as file:
+        file.write("I0101 12:00:00.000000 1 solver.cpp:218] Iteration 0 (2 iter/s, 5s/10 iters), loss = 0.75\n")
+        file.write("I0101 12:00:00.000000 1 solver.cpp:218] Iteration 10 (2 iter/s, 5s/10 iters), loss = 0.2")
+    assert loss.at(0) == 0.75 and math.isnan(loss.at(10))
+    with log.open("a") as file:
+        file.write("5\n")
+    assert loss.at(10) == 0.25
 
 
 # -- the caffe program

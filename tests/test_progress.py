@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 
 import pytest
 
 from deeplab_caffe import progress
-from deeplab_caffe.progress import Progress, tracked
+from deeplab_caffe.progress import LiveLine, Part, Progress, fitting, tracked
 
 
 @pytest.fixture
@@ -72,3 +74,68 @@ def test_a_bar_on_a_terminal(monkeypatch, capsys):
     assert list(tracked(range(3), "scoring", unit="step")) == [0, 1, 2]
     text = capsys.readouterr().err
     assert "\r" in text and "scoring: 100%" in text and "3/3" in text and "step/s" in text
+
+
+# -- one line that changes
+
+
+class Screen(io.StringIO):
+    """A terminal of some columns, with what was drawn last."""
+
+    def isatty(self) -> bool:
+        return True
+
+    @property
+    def line(self) -> str:
+        return self.getvalue().rpartition("\r")[2]
+
+
+PARTS = [Part("train 7/40", 0), Part("loss 0.5", 1), Part("mean IoU 12.5 %", 3), Part("00:12 left", 2)]
+
+
+@pytest.mark.parametrize(
+    ("width", "line"),
+    [
+        (60, "train 7/40  loss 0.5  mean IoU 12.5 %  00:12 left"),
+        (49, "train 7/40  loss 0.5  mean IoU 12.5 %  00:12 left"),
+        (48, "train 7/40  loss 0.5  00:12 left"),
+        (31, "train 7/40  loss 0.5"),
+        (12, "train 7/40"),
+        (5, "train"),
+    ],
+)
+def test_a_narrow_line_has_the_important_parts(width, line):
+    assert fitting(PARTS, width) == line
+
+
+def test_a_line_is_drawn_over_itself_and_never_wraps(clock, monkeypatch):
+    columns = [50]
+    monkeypatch.setattr(progress.os, "get_terminal_size", lambda number: os.terminal_size((columns[0], 24)))
+    monkeypatch.setattr(Screen, "fileno", lambda self: 2)
+    screen = Screen()
+    line = LiveLine(screen)
+    line.say(lambda: PARTS)
+    assert screen.line == fitting(PARTS, 49)
+    clock.now = 0.1
+    line.update(lambda: PARTS[:1])  # too early
+    assert screen.line == fitting(PARTS, 49)
+    columns[0], clock.now = 40, 1
+    line.update(lambda: PARTS[:2])
+    assert screen.line == "train 7/40  loss 0.5".ljust(39)  # nothing of the longer one stays
+    line.note("not for a terminal")
+    line.end(lambda: PARTS[:2])
+    assert screen.getvalue().endswith("train 7/40  loss 0.5\n") and "not for" not in screen.getvalue()
+
+
+def test_plain_lines_come_now_and_then_and_the_last_one_in_any_case(clock):
+    stream = io.StringIO()
+    line = LiveLine(stream, seconds=10)
+    for now in (0, 4, 9, 11, 15):
+        clock.now = now
+        line.update(lambda: [Part("not this", 0)])
+        line.say(lambda now=now: [Part(f"at {now}", 0), Part("loss 1", 1)])
+    line.note("tested")
+    line.end(lambda: [Part("at the end", 0)])
+    assert stream.getvalue().splitlines() == ["at 0, loss 1", "at 11, loss 1", "tested", "at the end"]
+    line.end(lambda: [Part("again", 0)])
+    assert "again" not in stream.getvalue() and "\r" not in stream.getvalue()

@@ -1,16 +1,20 @@
-"""Progress of long work on standard error: a bar on a terminal, otherwise a line every 15 seconds."""
+"""Progress of long work: a bar or a line that changes on a terminal, otherwise a plain line now and then."""
 
 from __future__ import annotations
 
+import math
+import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from types import TracebackType
-from typing import TypeVar
+from typing import NamedTuple, TextIO, TypeVar
 
 from tqdm import tqdm
 
 LINE_SECONDS = 15.0
+#: seconds between two drawings of a line on a terminal
+REFRESH_SECONDS = 0.2
 T = TypeVar("T")
 
 
@@ -93,3 +97,86 @@ class Progress:
         if self._unit == "B":
             return f"{rate / 1e6:.1f} MB/s"
         return f"{1 / rate:.1f} s/{self._unit}" if 0 < rate < 1 else f"{rate:.1f} {self._unit}s/s"
+
+
+class Part(NamedTuple):
+    """A part of a line; on a narrow terminal those with a high rank are left out first, and rank 0 never."""
+
+    text: str
+    rank: int
+
+
+class LiveLine:
+    """One line that changes: on a terminal drawn over itself and never wider than it, elsewhere plain lines.
+
+    Args:
+        stream: where it is shown.
+        seconds: the shortest time between two plain lines.
+    """
+
+    def __init__(self, stream: TextIO, seconds: float = LINE_SECONDS) -> None:
+        self._stream, self._seconds = stream, seconds
+        #: whether it is drawn over itself
+        self.is_live = stream.isatty()
+        self._drawn = ""
+        self._last = -math.inf
+        self._unsaid = False
+
+    def update(self, parts: Callable[[], Sequence[Part]]) -> None:
+        """Time has passed: draw the line on a terminal, if it was not drawn lately; say nothing elsewhere."""
+        if self.is_live and time.monotonic() - self._last >= REFRESH_SECONDS:
+            self._draw(parts())
+
+    def say(self, parts: Callable[[], Sequence[Part]]) -> None:
+        """There is news: draw the line, or write a plain one, if none was written lately."""
+        if self.is_live:
+            self._draw(parts())
+        elif time.monotonic() - self._last >= self._seconds:
+            self._write(parts())
+        else:
+            self._unsaid = True
+
+    def note(self, text: str) -> None:
+        """Write a plain line; nothing on a terminal."""
+        if not self.is_live:
+            print(text, file=self._stream, flush=True)
+
+    def end(self, parts: Callable[[], Sequence[Part]]) -> None:
+        """Leave the last line, complete."""
+        if self.is_live:
+            self._draw(parts())
+            print(file=self._stream, flush=True)
+        elif self._unsaid:
+            self._write(parts())
+
+    def _draw(self, parts: Sequence[Part]) -> None:
+        self._last = time.monotonic()
+        width = self._width()
+        text = fitting(parts, width)
+        self._stream.write("\r" + text.ljust(min(width, len(self._drawn))))
+        self._stream.flush()
+        self._drawn = text
+
+    def _write(self, parts: Sequence[Part]) -> None:
+        self._last, self._unsaid = time.monotonic(), False
+        print(", ".join(part.text for part in parts), file=self._stream, flush=True)
+
+    def _width(self) -> int:
+        """The columns of the terminal but the last, behind which the cursor would go to the next line."""
+        try:
+            return max(1, os.get_terminal_size(self._stream.fileno()).columns - 1)
+        except (OSError, ValueError):
+            return 79
+
+
+def fitting(parts: Sequence[Part], width: int) -> str:
+    """The parts in their order, as many as fit into a line of `width` columns.
+
+    Example:
+        >>> fitting([Part("train 1/9", 0), Part("loss 0.5", 1), Part("lr 0.01", 2)], 20)
+        'train 1/9  loss 0.5'
+    """
+    kept = list(parts)
+    while len(text := "  ".join(part.text for part in kept)) > width and len(kept) > 1:
+        kept.remove(max(kept[1:], key=lambda part: part.rank))
+    return text[:width]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deeplab_caffe.evaluation import read_train_log
+from deeplab_caffe.evaluation import read_train_log, read_training
 
 _HERE = Path(__file__).parent
 
@@ -48,14 +48,17 @@ def test_several_passes_on_pycaffe_are_those_of_the_embedded_one(ran: tuple[Path
 
 
 def test_the_log_is_kept(ran: tuple[Path, dict, str, str]) -> None:
-    """What C++ writes to standard error lands in the log, line by line, and is shown as well."""
+    """What C++ writes to standard error lands in the log, line by line; the table has its losses."""
     folder, _, _, error = ran
     table = read_train_log(folder / "exp/log/train.log")
     iterations, losses = table.series("loss")
     assert list(iterations) == [0, 4, 8] and all(loss > 0 for loss in losses)
     log = (folder / "exp/log/train.log").read_text()
     assert log.count("Snapshotting solver state") == 2 and "Optimization Done." in log
-    assert re.search(r"Iteration 4 \(.*\), loss = ", error)
+    assert "train 0/8, loss " in error and not re.search(r"Iteration 4 \(.*\), loss = ", error)
+    rows = read_training(folder / "exp/log")["train"]
+    assert rows.series("loss")[0].tolist() == [0, 4, 8] and list(rows.series("loss")[1]) == pytest.approx(list(losses))
+    assert rows.series("mean_iou")[0].tolist() == [0, 4]
 
 
 def test_nets_in_deeplabs_dialect_are_refused(ran: tuple[Path, dict, str, str]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from deeplab_caffe import cli
 from deeplab_caffe.errors import InputError
-from deeplab_caffe.evaluation import log_curves, log_tables, parse_train_log, read_train_log
+from deeplab_caffe.evaluation import TrainLog, log_curves, log_tables, parse_train_log, read_train_log
 
 LOG = """\
 Log file created at: 2026/11/20 12:28:43
@@ -218,3 +218,38 @@ def test_a_log_is_never_overwritten(logs, capsys, words, expected):
     assert cli.main(["log", *words.split()]) == 2
     assert expected in capsys.readouterr().err
     assert (logs / "a.log").read_text() == before
+
+
+# -- the three values of a SegAccuracy
+
+
+def shown(top: str, *values: float, definition: str = "") -> TrainLog:
+    lines = [f"    Train net output #{i}: {top} = {value}\n" for i, value in enumerate(values)]
+    return parse_train_log(definition + "Iteration 5, loss = 1\n" + "".join(lines))
+
+
+def test_the_values_of_an_accuracy_have_names():
+    log = shown("accuracy", 0.5, 0.25, 0.125)
+    named = ["train/accuracy[mean_accuracy]", "train/accuracy[mean_iou]", "train/accuracy[pixel_accuracy]"]
+    assert log.names == ["loss", *named]
+    assert log.columns["train/accuracy[mean_iou]"] == {5: 0.125}
+    for old, value in (("train/accuracy", 0.5), ("train/accuracy[1]", 0.25), ("train/accuracy[2]", 0.125)):
+        assert log.series(old)[1].tolist() == [value]  # as it was called before
+    assert log_curves([("a", log)]).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("top", "values", "definition", "named"),
+    [
+        ("seg_acc", 3, "", True),
+        ("accuracy", 2, "", False),
+        ("accuracy", 4, "", False),
+        ("sizes", 3, "", False),
+        ("sizes", 3, 'layer {\n  name: "a"\n  type: "SegAccuracy"\n  top: "sizes"\n}\n', True),
+        ("class_acc", 3, 'layer {\n  name: "a"\n  type: "Accuracy"\n  top: "acc"\n  top: "class_acc"\n}\n', False),
+    ],
+)
+def test_which_tops_are_those_of_a_seg_accuracy(top, values, definition, named):
+    """By their number and the top's name, or by the definition of the net if the log has it."""
+    log = shown(top, *[0.5] * values, definition=definition)
+    assert (f"train/{top}[mean_iou]" in log.columns) == named

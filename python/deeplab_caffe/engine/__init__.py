@@ -17,12 +17,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
+from ..caffe.solver.shown import Displayed, Tested
 from ..errors import InputError
-from .interface import Engine, Training
+from .interface import Beginning, Engine, Training, Validation, Watcher
 
 __all__ = [
+    "Beginning",
+    "Displayed",
     "Engine",
+    "Tested",
     "Training",
+    "Validation",
+    "Watcher",
     "caffe",
     "choose",
     "current",

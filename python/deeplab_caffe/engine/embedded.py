@@ -9,25 +9,28 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from .. import caffe
 from ..caffe import log, mode, parallel
+from ..caffe.layer_types.base import DataLayer
+from ..caffe.net.net import Net
 from ..caffe.signals import SignalHandler
 from ..caffe.solver import snapshot
 from ..caffe.solver.nets import train_net
 from ..caffe.solver.rules import get_solver
 from ..caffe.solver.solver import Solver
 from ..errors import InputError, Stopped
+from ..formats import schema
 from ..formats.definition import read_solver, read_solver_definition
 from ..permission import python_layers
-from .interface import Engine, Training, demand_finite, starting_table
+from .interface import Beginning, Engine, Training, Validation, Watcher, demand_finite, starting_table
 
 
 class Embedded(Engine):
     """Trains on one device or several, logs like Caffe, and resumes with exactly the images that were next."""
 
     caffe = caffe
+    validates = True
 
     def python_layers(self, allowed: bool) -> AbstractContextManager[None]:
         return python_layers(allowed)
@@ -78,6 +81,8 @@ def _train(training: Training, how: _How) -> None:
     solver = get_solver(training.solver_file)
     solver.plans_tests = True
     solver.when_not_finite = "stop"
+    if training.validation:
+        _add_validation(solver, training.validation)
     solver.set_precision(how.precision)
     if how.recompute:
         solver.net.recompute()
@@ -89,10 +94,24 @@ def _train(training: Training, how: _How) -> None:
                 _compute_one_batch(training)
             training.prepare()
         solver.group.meet()
-        with _logging(training.log_file) if solver.is_root else nullcontext():
-            _solve(solver, training.weights, how.allow_not_finite)
+        with _logging(training) if solver.is_root else nullcontext():
+            _solve(solver, training, how.allow_not_finite)
     finally:
-        solver.net.close()
+        for net in (solver.net, *solver.test_nets):
+            net.close()
+
+
+def _add_validation(solver: Solver, validation: Validation) -> None:
+    """Give a solver without test nets one; every worker knows when it is tested, and the root has the net.
+
+    Building a net draws its first weights. Those draws are undone, so that what is trained stays the same.
+    """
+    solver.param.test_iter.append(validation.images)
+    solver.param.test_interval, solver.param.test_initialization = validation.interval, False
+    solver.tests_whole_lists, solver.predictions_kept = True, validation.predictions
+    if solver.is_root:
+        with mode.random_numbers_kept():
+            solver.test_nets.append(Net(str(validation.net_file), schema.TEST))
 
 
 def _compute_one_batch(training: Training) -> None:
@@ -110,12 +129,12 @@ def _compute_one_batch(training: Training) -> None:
 
 
 @contextmanager
-def _logging(path: Path) -> Iterator[None]:
-    """A context in which log lines go to a file, and to stderr unless a progress bar is shown there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as stream:
+def _logging(training: Training) -> Iterator[None]:
+    """A context in which log lines go to a file, and to stderr if the watcher wants them there."""
+    training.log_file.parent.mkdir(parents=True, exist_ok=True)
+    with training.log_file.open("a") as stream:
         log.add_file(stream)
-        log.set_stderr(not sys.stderr.isatty())
+        log.set_stderr(training.watcher.shows_log)
         try:
             yield
         finally:
@@ -123,21 +142,20 @@ def _logging(path: Path) -> Iterator[None]:
             log.set_stderr(True)
 
 
-def _solve(solver: Solver, weights: Path | None, allow_not_finite: bool) -> None:
-    state = snapshot.newest(solver.param.snapshot_prefix)
+def _solve(solver: Solver, training: Training, allow_not_finite: bool) -> None:
+    state, weights = snapshot.newest(solver.param.snapshot_prefix), training.weights
     if state:
         _restore(solver, state)
     elif weights:
         _start_from(solver, weights)
     if (source := snapshot.weights_of(state) if state else weights) and not allow_not_finite:
         demand_finite(solver.net, Path(source))
-    with SignalHandler() as signals, _progress(solver) as bar:
+    with SignalHandler() as signals, _watched(solver, training.watcher) if solver.is_root else nullcontext():
         solver.action = signals
-        solver.add_callback(lambda: None, lambda: _advance(bar, solver))
         solver.solve()
     if solver.iter < solver.param.max_iter:
         done = f"iteration {solver.iter} of {solver.param.max_iter}"
-        raise Stopped(f"stopped at {done}; run the same command again to continue", signals.code)
+        raise Stopped(f"stopped at {done}; {_how_to_go_on(training)}", signals.code)
 
 
 def _restore(solver: Solver, state: str) -> None:
@@ -162,14 +180,19 @@ def _say(solver: Solver, text: str) -> None:
         print(text, flush=True)
 
 
-def _progress(solver: Solver) -> Any:
-    shown = solver.is_root and sys.stderr.isatty()
-    return tqdm(total=solver.param.max_iter, initial=solver.iter, unit="it", desc="train", disable=not shown)
+@contextmanager
+def _watched(solver: Solver, watcher: Watcher) -> Iterator[None]:
+    """A context in which a watcher is told what the solver does."""
+    watcher.begin(Beginning(solver.iter, solver.param.max_iter, _images(solver), sys.stderr))
+    solver.on_display, solver.on_test = watcher.displayed, watcher.tested
+    solver.add_callback(lambda: None, lambda: watcher.reach(solver.iter + 1))
+    try:
+        yield
+    finally:
+        watcher.end()
 
 
-def _advance(bar: Any, solver: Solver) -> None:
-    if bar.disable:
-        return
-    bar.update()
-    if solver.iter % 10 == 0:
-        bar.set_postfix_str(f"loss {solver.smoothed_loss:.3f}", refresh=False)
+def _images(solver: Solver) -> int:
+    """The images of an update: those of all data layers and workers."""
+    layers = [step for step in solver.net.steps if isinstance(step.layer, DataLayer)]
+    return sum(step.tops[0].shape[0] for step in layers) * solver.param.iter_size * solver.group.count

@@ -5,16 +5,76 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
+from ..caffe.solver.shown import Displayed, Tested
 from ..errors import InputError
 from ..formats.weight_files import read_weight_file
 from ..formats.weight_fit import NetLayer, fit, net_layers
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """How a training begins.
+
+    Attributes:
+        iteration: the number of updates done, in earlier runs.
+        total: the number of updates in all.
+        images: the images of each update, those of all workers; 0 if no data layer tells.
+        terminal: where standard error led before the training redirected it.
+    """
+
+    iteration: int
+    total: int
+    images: int
+    terminal: TextIO
+
+
+class Watcher:
+    """Is told how a training goes, in the process that logs. This one shows Caffe's log lines and does nothing else.
+
+    A subclass can be pickled: with several workers, it is made here and used in another process.
+    """
+
+    #: whether Caffe's log lines are shown on standard error, too
+    shows_log = True
+
+    def begin(self, beginning: Beginning) -> None:
+        """Weights and snapshot are read; the first iteration is next."""
+
+    def reach(self, iteration: int) -> None:
+        """So many updates are done; on a GPU they may not be finished, and this waits for none."""
+
+    def displayed(self, shown: Displayed) -> None:
+        """The solver has displayed its numbers."""
+
+    def tested(self, tested: Tested) -> None:
+        """The solver has tested a test net."""
+
+    def end(self) -> None:
+        """The training is over, or stopped, or has failed; called if `begin` was."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """A test net that the solver does not name: tested while it trains, without changing what is trained.
+
+    Attributes:
+        net_file: the net, with labels and a SegAccuracy layer, which counts the pixels of all images.
+        images: how many forwards cover the images.
+        interval: test each time that many updates are done.
+        predictions: of how many images the watcher is told the predicted labels.
+    """
+
+    net_file: Path
+    images: int
+    interval: int
+    predictions: int = 0
 
 
 @dataclass(frozen=True)
@@ -29,6 +89,8 @@ class Training:
             and the log.
         try_first: whether the net must load the weights and compute one batch before `prepare` is called, so that
             nothing is moved for a training that cannot begin.
+        watcher: is told how it goes.
+        validation: what to test meanwhile; None: what the solver says.
     """
 
     solver_file: Path
@@ -36,6 +98,8 @@ class Training:
     weights: Path | None
     prepare: Callable[[], None]
     try_first: bool = False
+    watcher: Watcher = field(default_factory=Watcher)
+    validation: Validation | None = None
 
 
 class Engine(ABC):
@@ -48,6 +112,8 @@ class Engine(ABC):
     allow_not_finite = False
     #: precision of activations, "float32" or "bf16"; weights, their gradients and losses are always float32
     precision = "float32"
+    #: whether it can test a net that the solver does not name
+    validates = False
     #: whether training keeps few activations and recomputes the others: less memory, more time
     recompute = False
 

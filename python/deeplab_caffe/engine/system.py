@@ -6,6 +6,7 @@ C++ Caffe ends the process on an error. Therefore layer types, and whether weigh
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import subprocess
 import sys
@@ -13,22 +14,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from ..caffe import alias
 from ..caffe.signals import Action, SignalHandler
+from ..caffe.solver.learning_rate import rate
 from ..caffe.solver.not_finite import ADVICE
-from ..caffe.solver.snapshot import newest, weights_of
+from ..caffe.solver.shown import Displayed
+from ..caffe.solver.snapshot import last, newest, weights_of
 from ..errors import InputError, NotFinite, Stopped
 from ..formats import weights, weights_hdf5
 from ..formats.bvlc_schema import MODULE, PYTHON_TYPES
 from ..formats.definition import read_definition, read_solver
+from ..formats.python_layers import layer_type
 from ..formats.weight_files import read_weight_file
-from .interface import Engine, Training, starting_table
-from .stderr_log import stderr_appended_to
+from .interface import Beginning, Engine, Training, Watcher, starting_table
+from .stderr_log import LoggedLoss, stderr_appended_to
 
 #: iterations between two checks for signals if the solver displays nothing
 _PERIOD = 20
@@ -99,13 +102,18 @@ class System(Engine):
             if not solver.net.params:
                 raise InputError(f"{training.solver_file}: the training net has no parameters to learn")
             training.prepare()
-            with stderr_appended_to(training.log_file) as terminal:
+            with stderr_appended_to(training.log_file, training.watcher.shows_log) as terminal:
                 net_file = Path(param.train_net or param.net or training.solver_file)
                 state = newest(param.snapshot_prefix)
                 _begin(solver, net_file, state, training.weights)
                 if source := weights_of(state) if state else training.weights:
                     self.check_finite(solver.net, Path(source))
-                _run(solver, param, terminal, _check_finite)
+                images = _images(solver.net, net_file) * param.iter_size
+                training.watcher.begin(Beginning(solver.iter, param.max_iter, images, terminal))
+                try:
+                    _run(solver, param, training.watcher, _check_finite, LoggedLoss(training.log_file).at)
+                finally:
+                    training.watcher.end()
 
     def _check_layers(self, net_file: Path) -> None:
         """Check that this Caffe has all layer types of a net, and that foreign Python layers are allowed."""
@@ -208,28 +216,48 @@ def _begin(solver: Any, training_net: Path, state: str | None, weights_file: Pat
         print(table, flush=True)
 
 
-def _run(solver: Any, param: Any, terminal: TextIO, check: Callable[[Any], None] = lambda solver: None) -> None:
+def _images(net: Any, net_file: Path) -> int:
+    """The images of a batch: those of the layers that read images and labels."""
+    layers = [p for p in read_definition(net_file).param.layer if layer_type(p) == "ImageSegData"]
+    tops = {p.top[0] for p in layers if p.top}
+    return sum(int(blob.data.shape[0]) for name, blob in net.blobs.items() if name in tops)
+
+
+def _run(
+    solver: Any,
+    param: Any,
+    watcher: Watcher,
+    check: Callable[[Any], None] = lambda solver: None,
+    loss_at: Callable[[int], float] = lambda iteration: math.nan,
+) -> None:
     """Train to the end. Signals are handled between two log lines, since one call of step averages the loss."""
-    period, last = param.display or _PERIOD, param.max_iter
-    with (
-        SignalHandler() as signals,
-        tqdm(
-            total=last, initial=solver.iter, unit="it", desc="train", file=terminal, disable=not terminal.isatty()
-        ) as bar,
-    ):
-        while solver.iter < last:
+    period, end = param.display or _PERIOD, param.max_iter
+    with SignalHandler() as signals:
+        while solver.iter < end:
             # a log line is written after the first iteration behind a multiple of `display`; end each call there
-            count = min(period - (solver.iter - 1) % period, last - solver.iter)
+            count = min(period - (solver.iter - 1) % period, end - solver.iter)
             solver.step(count)
-            bar.update(count)
             check(solver)
+            watcher.reach(solver.iter)
+            if param.display and (solver.iter - 1) % period == 0:
+                watcher.displayed(_displayed(solver, param, loss_at(solver.iter - 1)))
             action = signals()
             if action is not Action.NONE:
                 solver.snapshot()
-            if action is Action.STOP and solver.iter < last:
-                done = f"iteration {solver.iter} of {last}"
+            if action is Action.STOP and solver.iter < end:
+                done = f"iteration {solver.iter} of {end}; {last(param.snapshot_prefix)}"
                 raise Stopped(f"stopped at {done}; run the same command again to continue", signals.code)
     solver.solve()  # only writes the final snapshot and log lines
+    if param.display and end % period == 0:
+        watcher.displayed(Displayed(end, loss_at(end), None, {}))
+
+
+def _displayed(solver: Any, param: Any, loss: float) -> Displayed:
+    """The numbers of the iteration that was displayed last; the net still has its outputs."""
+    net, iteration = solver.net, solver.iter - 1
+    reached = sum(iteration >= value for value in param.stepvalue)
+    outputs = {name: [float(v) for v in net.blobs[name].data.flat] for name in net.outputs}
+    return Displayed(iteration, loss, rate(param, iteration, reached), outputs)
 
 
 def _check_finite(solver: Any) -> None:

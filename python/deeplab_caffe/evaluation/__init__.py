@@ -17,7 +17,8 @@ from .report_page import Example, Report, examples_strip, write_report
 from .score_figures import confusion_picture, trimap_curves, trimap_picture
 from .scoring import Counts, ImageScore, Pair, count_pairs, refuse
 from .train_log import TrainLog, parse_train_log, read_train_log
-from .training_curves import TrainingStage, log_curves, loss_curve
+from .training_curves import TrainingStage, accuracy_curves, log_curves, loss_curve
+from .training_tables import TrainingTable, read_training
 from .trimap import BandScore, Trimap, band_scores, border_distance
 
 __all__ = [
@@ -33,7 +34,9 @@ __all__ = [
     "Scores",
     "TrainLog",
     "TrainingStage",
+    "TrainingTable",
     "Trimap",
+    "accuracy_curves",
     "attention_gallery",
     "band_scores",
     "bars",
@@ -57,6 +60,7 @@ __all__ = [
     "parse_train_log",
     "png",
     "read_train_log",
+    "read_training",
     "refuse",
     "score_files",
     "side_by_side",

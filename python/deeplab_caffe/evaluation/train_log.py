@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..formats.accuracies import ACCURACIES
 from ..reading import reading
 
 # The date is mmdd, or yyyymmdd since glog 0.5; other text, such as a scheduler's time, may precede it.
@@ -23,6 +24,9 @@ _TESTING = re.compile(r"Iteration (\d{1,10}), Testing net(?: \(#(\d+)\))?")
 _OUTPUT = re.compile(rf"(Train|Test) net output #(\d+): {_TOP} = {_NUMBER}", re.I)
 _SCORE = re.compile(rf"Test score #(\d+): {_NUMBER}", re.I)
 _TEST_LOSS = re.compile(rf"Test loss: {_NUMBER}", re.I)
+# the definition of a net in a log: the type of a layer comes before its tops
+_TYPE = re.compile(r'^  type: "(\w+)"')
+_OF_TYPE = re.compile(r'^  top: "([^"]+)"')
 _BATCH = re.compile(rf"Batch (\d{{1,10}}), {_TOP} = {_NUMBER}", re.I)
 
 Column = dict[int, float]
@@ -34,9 +38,10 @@ class TrainLog:
 
     Attributes:
         columns: loss (smoothed by the solver), lr, train/<top>, test/<top> (test1/<top> for the second test net, and
-            so on). If a top has several values, they are named <top>, <top>[1], <top>[2], ... Logs of 2013 have no
-            names of tops: test/#0, test/#1, ... `test/net loss` is the loss that test_compute_loss adds. Logs of
-            `caffe test` have batch/<top>, by number of batch.
+            so on). If a top has several values, they are named <top>, <top>[1], <top>[2], ..., but those of DeepLab's
+            SegAccuracy <top>[pixel_accuracy], <top>[mean_accuracy], <top>[mean_iou]. Logs of 2013 have no names of
+            tops: test/#0, test/#1, ... `test/net loss` is the loss that test_compute_loss adds. Logs of `caffe test`
+            have batch/<top>, by number of batch.
         seconds: {iteration: seconds since the first line with a time}.
     """
 
@@ -48,9 +53,28 @@ class TrainLog:
         return sorted(self.columns)
 
     def series(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Iterations (n,) and values (n,) of a column, in order; both empty if there is no such column."""
-        pairs = sorted(self.columns.get(name, {}).items())
+        """Iterations (n,) and values (n,) of a column, in order; both empty if there is no such column.
+
+        The values of a SegAccuracy are found by their numbers, too: <top>, <top>[1], <top>[2].
+        """
+        column = self.columns.get(name) or self.columns.get(accuracy_column(name)) or {}
+        pairs = sorted(column.items())
         return np.array([i for i, _ in pairs], np.int64), np.array([v for _, v in pairs], np.float64)
+
+
+def accuracy_column(name: str) -> str:
+    """The column of one of the three values of a SegAccuracy, which are numbered in the log.
+
+    Example:
+        >>> accuracy_column("train/accuracy"), accuracy_column("train/accuracy[2]")
+        ('train/accuracy[pixel_accuracy]', 'train/accuracy[mean_iou]')
+    """
+    top, _, rest = name.partition("[")
+    return f"{top}[{dict(zip(_NUMBERED, ACCURACIES, strict=True)).get(rest, rest.rstrip(']'))}]"
+
+
+#: how the three values of a top are numbered in columns, behind the bracket
+_NUMBERED = ("", "1]", "2]")
 
 
 def read_train_log(*paths: str | os.PathLike[str]) -> TrainLog:
@@ -94,6 +118,8 @@ class _Reader:
         self._test_net = "test"
         self._batch = -1
         self._shown: set[str] = set()  # names since the last line with an iteration
+        self._type = ""  # of the layer whose definition is read
+        self._types: dict[str, str] = {}  # of the layers that make each top
         self._clock = _Clock()
 
     def read(self, lines: Iterable[str]) -> None:
@@ -107,8 +133,23 @@ class _Reader:
             self._line(text.rstrip(), cut=not line.endswith("\n"))
 
     def result(self) -> TrainLog:
-        """The log without columns of which a step back has left nothing."""
-        return TrainLog({name: column for name, column in self.log.columns.items() if column}, self.log.seconds)
+        """The log without columns of which a step back has left nothing, and with names for those of SegAccuracy."""
+        columns = {name: column for name, column in self.log.columns.items() if column}
+        named = {old: accuracy_column(old) for name in columns if self._is_seg_accuracy(name) for old in _three(name)}
+        return TrainLog({named.get(name, name): column for name, column in columns.items()}, self.log.seconds)
+
+    def _is_seg_accuracy(self, name: str) -> bool:
+        """Whether a column is the first of the three of a SegAccuracy; a log without the net does not say its type."""
+        top = name.partition("/")[2]
+        values = [key for key in (name, *(f"{name}[{i}]" for i in range(1, 4))) if self.log.columns.get(key)]
+        likely = self._types.get(top, "SegAccuracy" if "acc" in top.lower() else "") == "SegAccuracy"
+        return likely and values == _three(name)
+
+    def _take_type(self, match: re.Match[str]) -> None:
+        self._type = match[1]
+
+    def _take_top(self, match: re.Match[str]) -> None:
+        self._types[match[1]] = self._type
 
     def _line(self, text: str, cut: bool) -> None:
         for pattern, take in _LINES:
@@ -174,7 +215,14 @@ _LINES = (
     (_SCORE, _Reader._take_score),
     (_TEST_LOSS, _Reader._take_test_loss),
     (_BATCH, _Reader._take_batch),
+    (_TYPE, _Reader._take_type),
+    (_OF_TYPE, _Reader._take_top),
 )
+
+
+def _three(name: str) -> list[str]:
+    """The columns of a top with three values."""
+    return [name, f"{name}[1]", f"{name}[2]"]
 
 
 class _Clock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..formats.accuracies import ACCURACIES
 from .plot_style import INK, figure_bytes, logarithmic, plain
 from .train_log import TrainLog
+from .training_tables import TrainingTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _COLOURS = ("#1d5fa8", "#c2571a", "#3f7d3c", "#8a4f9e", "#b8283c", "#5c6670", "#00808a", "#a07a12")
+
+#: name of a table without its stage → how its accuracies are drawn
+_ACCURACY_STYLES: dict[str, dict[str, Any]] = {
+    "train": {"label": "training, each displayed batch", "color": _COLOURS[0], "linewidth": 0.9, "alpha": 0.5},
+    "validation": {"label": "held-out images", "color": _COLOURS[1], "linewidth": 1.8, "marker": "o", "markersize": 4},
+}
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,41 @@ def loss_curve(stages: Sequence[TrainingStage]) -> bytes:
     return figure_bytes(figure)
 
 
+def accuracy_curves(tables: Mapping[str, TrainingTable]) -> bytes | None:
+    """Draw the accuracies of a training: thin those of its batches, with points those of held-out images.
+
+    Args:
+        tables: as `training_tables.read_training` gives them; stage 2 follows stage 1.
+
+    Returns:
+        A PNG file with a panel for each of pixel accuracy, mean accuracy and mean IoU; None if there are no accuracies.
+    """
+    from matplotlib.figure import Figure
+
+    names = [name for name in ACCURACIES if any(len(table.series(name)[0]) for table in tables.values())]
+    if not names:
+        return None
+    figure = Figure(figsize=(7.2, 0.8 + 1.9 * len(names)), layout="constrained")
+    panels = figure.subplots(len(names), sharex=True, squeeze=False)[:, 0]
+    for axes, name in zip(panels, names, strict=True):
+        start = 0
+        for stage in ("", "2"):
+            for what, style in _ACCURACY_STYLES.items():
+                table = tables.get(f"{what}{stage}")
+                iteration, values = table.series(name) if table else (np.zeros(0), np.zeros(0))
+                label = {} if start or not len(values) else {"label": style["label"]}
+                axes.plot(start + iteration, 100 * values, **{**style, "label": None, **label})
+            trained = tables.get(f"train{stage}")
+            start += int(trained.iteration.max(initial=0)) if trained else 0
+            if not stage and "train2" in tables:
+                axes.axvline(start, color=INK, linewidth=0.8, linestyle=":")
+        axes.set_ylabel(f"{ACCURACIES[name]}, %")
+        plain(axes, "both")
+    panels[0].legend(frameon=False, fontsize=9)
+    panels[-1].set_xlabel("iteration")
+    return figure_bytes(figure)
+
+
 def log_curves(runs: Sequence[tuple[str, TrainLog]]) -> bytes:
     """Draw everything that logs display against the iteration, one panel for each quantity, one colour for each run.
 
@@ -118,8 +161,10 @@ def _panels(logs: Iterable[TrainLog]) -> dict[str, list[str]]:
 
 
 def _quantity(column: str) -> str:
-    """The quantity of a column: `accuracy` for train/accuracy[1]."""
-    return column.rpartition("/")[2].partition("[")[0]
+    """The quantity of a column: `label_count` for train/label_count[1], `mean IoU` for train/accuracy[mean_iou]."""
+    top, _, value = column.rpartition("/")[2].partition("[")
+    name = ACCURACIES.get(value.rstrip("]"))
+    return top if name is None else name if top == "accuracy" else f"{top}: {name}"
 
 
 def _panel(axes: Axes, title: str, columns: Sequence[str], runs: Sequence[tuple[str, TrainLog]]) -> None:

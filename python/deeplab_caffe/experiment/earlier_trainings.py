@@ -21,6 +21,7 @@ class Snapshots:
     Args:
         marker: the file that says what they were made of.
         log_file: the log of their training, which moves with them.
+        tables: further files beside the log that move with it.
         prefix: the solver's snapshot_prefix.
         wanted: hash of everything that the training which is wanted now depends on.
         former: the same hash as earlier releases made it.
@@ -31,6 +32,7 @@ class Snapshots:
     prefix: Path
     wanted: str
     former: str = ""
+    tables: tuple[Path, ...] = ()
 
     @property
     def must_move(self) -> bool:
@@ -56,6 +58,10 @@ class Snapshots:
     def _present(self) -> list[Path]:
         pattern = re.compile(rf"{re.escape(self.prefix.name)}_iter_\d+\.\w")
         return [path for path in sorted(self.prefix.parent.glob("*")) if pattern.match(path.name)]
+
+    @property
+    def _logs(self) -> dict[str, Path]:
+        return {path.name: path for path in (self.log_file, *self.tables)}
 
     @staticmethod
     def _read(marker: Path) -> dict[str, Any]:
@@ -95,7 +101,7 @@ class Snapshots:
             return
         folder = self.prefix.parent / f"before-{max((n for n, _ in self._folders()), default=0) + 1}"
         folder.mkdir(parents=True)
-        for path in [*present, *([self.log_file] if self.log_file.exists() else [])]:
+        for path in [*present, *(path for path in self._logs.values() if path.exists())]:
             path.rename(folder / path.name)
         write_text(folder / self.marker.name, json.dumps({"inputs": self._made_of(self.marker)}) + "\n")
         what = "net, list, images, labels, solver or initial weights have changed"
@@ -104,7 +110,7 @@ class Snapshots:
     def _take_back(self, folder: Path) -> None:
         """Move the files of a folder back to where they were, and remove it."""
         for path in folder.iterdir():
-            home = self.log_file if path.name == self.log_file.name else self.prefix.parent / path.name
+            home = self._logs.get(path.name, self.prefix.parent / path.name)
             home.parent.mkdir(parents=True, exist_ok=True)
             path.replace(home)
         folder.rmdir()

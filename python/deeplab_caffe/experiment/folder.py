@@ -13,6 +13,7 @@ from ..errors import InputError
 from ..evaluation import Trimap
 from ..nets import GeneratorOptions, list_names
 from .testing import Testing
+from .training_settings import TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Experiment:
         keep_trimap: without a trimap, use that of the last evaluation, if it had one.
         show: ids of the images that the report shows; empty: a few at even intervals in the test list.
         testing: how the lists are tested.
+        training: what a training shows and tests while it runs.
 
     Example:
         >>> from pathlib import Path
@@ -64,6 +66,7 @@ class Experiment:
     keep_trimap: bool = True
     show: tuple[str, ...] = ()
     testing: Testing = field(default_factory=Testing)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
 
     # -- paths
 

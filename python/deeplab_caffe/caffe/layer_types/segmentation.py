@@ -44,10 +44,11 @@ class SegAccuracy(TensorLayer):
         pairs = torch.where(valid, labels * classes + predicted, classes * classes)
         counts = _histogram(pairs.flatten(), classes * classes + 1)[:-1].view(classes, classes)
         self.confusion = counts if p.reset or self.confusion is None else self.confusion + counts
-        return [self._scores(self.confusion.double()).to(scores.dtype)]
+        return [self.scores(self.confusion.double()).to(scores.dtype)]
 
     @staticmethod
-    def _scores(confusion: torch.Tensor) -> torch.Tensor:
+    def scores(confusion: torch.Tensor) -> torch.Tensor:
+        """The three values of a matrix (C, C) with ground truth in rows, as (1, 1, 1, 3)."""
         correct, occurs, predicted = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
         union = occurs + predicted - correct
         recall = torch.where(occurs > 0, correct / occurs.clamp(min=1), 0.0)

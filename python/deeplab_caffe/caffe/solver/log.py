@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from .. import log
 from ..net.net import Net
+from .shown import Displayed
 from .state import TrainingState
 
 
@@ -16,13 +17,14 @@ class Display:
     def __init__(self) -> None:
         self._last: tuple[float, int] | None = None
 
-    def show(self, solver: TrainingState) -> None:
-        """The lines of the present iteration, after its passes."""
-        speed = "" if log.dialect() == "rc3" else f" ({self._speed(solver)})"
-        log.info(f"Iteration {solver.iter}{speed}, loss = {log.number(solver.smoothed_loss)}", "solver.cpp:228")
+    def show(self, solver: TrainingState) -> Displayed:
+        """The lines of the present iteration, after its passes; returns the numbers, as yet without a rate."""
+        speed, loss = "" if log.dialect() == "rc3" else f" ({self._speed(solver)})", solver.smoothed_loss
+        log.info(f"Iteration {solver.iter}{speed}, loss = {log.number(loss)}", "solver.cpp:228")
         solver.net.deferred_checks.finish()
-        blobs = [solver.net.blobs[name] for name in solver.net.outputs]
-        log_outputs(solver.net, "Train", [blob.data_tensor().flatten().tolist() for blob in blobs], "solver.cpp:244")
+        outputs = {name: solver.net.blobs[name].data_tensor().flatten().tolist() for name in solver.net.outputs}
+        log_outputs(solver.net, "Train", [*outputs.values()], "solver.cpp:244")
+        return Displayed(solver.iter, loss, None, outputs)
 
     def _speed(self, solver: TrainingState) -> str:
         """Iterations per second since the last time, and how long the iterations between two displays took."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
@@ -21,9 +20,10 @@ from ..net.log import message_text
 from ..net.net import Net
 from ..parallel import group, startup
 from ..signals import Action
-from . import learning_rate, not_finite, regularization, snapshot
-from .log import Display, log_outputs
+from . import learning_rate, not_finite, regularization, snapshot, testing
+from .log import Display
 from .nets import definition_of_solver, test_nets, train_net
+from .shown import Displayed
 from .state import TrainingState
 
 
@@ -38,6 +38,10 @@ class Solver(TrainingState):
     history_scales_with_rate = False
     #: whether tests run by the planned execution, which keeps the outputs of the test nets alone
     plans_tests = False
+    #: whether the SegAccuracy of a test is that of all its pixels, and not, as in Caffe, the mean over its batches
+    tests_whole_lists = False
+    #: of how many images a test tells the labels that it predicts
+    predictions_kept = 0
     #: what to do when the loss or a parameter is not finite, of `not_finite.POLICIES`
     when_not_finite = "continue"
     #: what the passes compute in; see `set_precision`
@@ -126,7 +130,9 @@ class Solver(TrainingState):
             return
         if self.is_root and self._displays():
             self._note_loss(self.net.forward_range(0, len(self.net.layers) - 1))
-            log.info(f"Iteration {self.iter}, loss = {log.number(self.smoothed_loss)}", "solver.cpp:317")
+            loss = self.smoothed_loss
+            log.info(f"Iteration {self.iter}, loss = {log.number(loss)}", "solver.cpp:317")
+            self.on_display(Displayed(self.iter, loss, None, {}))
         if p.test_interval and self.iter % p.test_interval == 0:
             self.test_all()
         log.info("Optimization Done.", "solver.cpp:322")
@@ -163,11 +169,13 @@ class Solver(TrainingState):
             self.net.debug_info = bool(p.debug_info and self._displays())
             loss = self._passes()
             self._note_loss(loss)
-            if self.is_root and self._displays():
-                self._display.show(self)
+            shown = self._display.show(self) if self.is_root and self._displays() else None
             for _, on_gradients_ready in self.callbacks:
                 on_gradients_ready()
             self.apply_update()
+            if shown:
+                rate = learning_rate.rate(p, self.iter, self.current_step)
+                self.on_display(shown._replace(lr=rate))
             self.iter += 1
             requested = self.group.agree(self.action())
             if (p.snapshot and self.iter % p.snapshot == 0) or requested == Action.SNAPSHOT:
@@ -220,45 +228,7 @@ class Solver(TrainingState):
 
     def test_all(self) -> None:
         """Run every test net for its test_iter forwards and log the mean of each output; the root alone does it."""
-        if not self.is_root:
-            self._wait_for_tests()
-            return
-        for i, net in enumerate(self.test_nets):
-            if not self._stop:
-                self._test(i, net)
-        self.group.lead(Action.STOP if self._stop else Action.NONE)
-
-    def _wait_for_tests(self) -> None:
-        """Take part in the snapshots that are asked for while the root tests."""
-        while (action := self.group.follow()) == Action.SNAPSHOT:
-            self.snapshot()
-        self._stop = self._stop or action == Action.STOP
-
-    def _test(self, index: int, net: Net) -> None:
-        log.info(f"Iteration {self.iter}, Testing net (#{index})", "solver.cpp:337")
-        net.share_with(self.net)
-        count = self.param.test_iter[index]
-        plain = partial(net.forward_range, 0, len(net.layers) - 1)
-        run = net.plan(precision=self.precision).run if self.plans_tests else plain
-        sums: list[torch.Tensor] = []
-        loss = torch.zeros((), dtype=torch.float64)
-        for _ in range(count):
-            while (requested := self.action()) != Action.NONE:
-                if requested == Action.SNAPSHOT:
-                    self.group.lead(requested)
-                    self.snapshot()
-                else:
-                    self._stop = True
-                    log.info("Test interrupted.", "solver.cpp:387")
-                    return
-            loss = run().double() + loss
-            self.place.prepare()
-            values = [net.blobs[name].data_tensor().detach().flatten() for name in net.outputs]
-            sums = [a + b for a, b in zip(sums, values, strict=True)] if sums else [v.clone() for v in values]
-        net.deferred_checks.finish()
-        if self.param.test_compute_loss:
-            log.info(f"Test loss: {log.number(float(loss) / count)}", "solver.cpp:392")
-        log_outputs(net, "Test", [(s / count).tolist() for s in sums], "solver.cpp:405")
+        self._stop = not testing.test_all(self) or self._stop
 
     # -- the update
 

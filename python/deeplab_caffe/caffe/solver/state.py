@@ -11,6 +11,7 @@ from ...formats.definition import SolverDefinition
 from .. import mode
 from ..net.net import Net
 from ..parallel.group import Group
+from .shown import Displayed, Tested
 
 
 class TrainingState:
@@ -40,6 +41,9 @@ class TrainingState:
         #: whether the workers have begun alike
         self.synchronised = False
         self.callbacks: list[tuple[Callable[[], None], Callable[[], None]]] = []
+        #: called on the root with the numbers of each display and of each test
+        self.on_display: Callable[[Displayed], None] = lambda shown: None
+        self.on_test: Callable[[Tested], None] = lambda tested: None
 
     @property
     def is_root(self) -> bool:

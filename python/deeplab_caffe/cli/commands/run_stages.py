@@ -14,7 +14,7 @@ from ...experiment import run as run_stages
 from ...experiment.class_weights import write_class_weights
 from ...experiment.report_pictures import check_shown
 from ...nets import GeneratorOptions, full_name, generate, option_flags, prototxt_folder, write_files
-from .. import score_flags, testing_flags
+from .. import score_flags, testing_flags, training_flags
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         text = "the images that the report shows: ids such as 2007_000033, separated by commas"
         parser.add_argument("--show", metavar="ID,…", help=text)
     _add_device_flags(parser)
+    if parser.get_default("command") in training_flags.COMMANDS:
+        training_flags.add_arguments(parser.add_argument_group("what is seen of the training (docs/training.md)"))
     testing_flags.add_arguments(parser.add_argument_group("how lists are tested (docs/testing.md)"))
     option_flags.add_arguments(parser.add_argument_group("options of the generated nets and solvers"))
 
@@ -54,6 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
         engine.choose(arguments.caffe)
     experiment = replace(_experiment(arguments), allow_different_nets=arguments.allow_different_nets)
     experiment = replace(experiment, **score_flags.kept_trimap(arguments))
+    experiment = replace(experiment, training=training_flags.from_arguments(arguments))
     if shown := getattr(arguments, "show", None):
         experiment = replace(experiment, show=tuple(word.strip() for word in shown.split(",") if word.strip()))
         check_shown(experiment)

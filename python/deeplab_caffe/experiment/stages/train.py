@@ -28,6 +28,7 @@ from ..fingerprints import file_contents, fingerprint, net_meaning, solver_meani
 from ..folder import Experiment
 from ..hand_edits import hand_edits
 from ..net_inputs import check_data_layers, files, matrices, sources
+from ..watching import table_files, validation, watcher
 
 
 def train_inputs(experiment: Experiment) -> Sequence[Any]:
@@ -206,8 +207,17 @@ def _train(experiment: Experiment, stage: str, weights: Path | None) -> None:
     if why := not_weighted(experiment, f"train{stage}"):
         print(f"warning: {why}", flush=True)
     snapshots = _snapshots(experiment, stage)
-    log_file, begin = experiment.log(f"train{stage}"), snapshots.begin
-    engine.current().train(Training(solver_file, log_file, weights, begin, try_first=snapshots.must_move))
+    tested = validation(experiment, stage)
+    training = Training(
+        solver_file,
+        experiment.log(f"train{stage}"),
+        weights,
+        snapshots.begin,
+        try_first=snapshots.must_move,
+        watcher=watcher(experiment, stage, tested),
+        validation=tested,
+    )
+    engine.current().train(training)
     net = experiment.prototxt / f"train{stage}.prototxt"
     provenance.record(final_weights(experiment, stage), sources(net), weights)
 
@@ -227,4 +237,5 @@ def _snapshots(experiment: Experiment, stage: str) -> Snapshots:
     prefix = Path(read_solver(experiment.prototxt / f"solver{stage}.prototxt").snapshot_prefix)
     wanted = fingerprint(_inputs(experiment, stage))
     former = fingerprint(_inputs(experiment, stage, with_files=False))  # of version 0.1.0
-    return Snapshots(experiment.model / f"train{stage}.json", experiment.log(f"train{stage}"), prefix, wanted, former)
+    marker, log = experiment.model / f"train{stage}.json", experiment.log(f"train{stage}")
+    return Snapshots(marker, log, prefix, wanted, former, table_files(log.parent, stage))
