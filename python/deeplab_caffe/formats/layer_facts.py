@@ -49,6 +49,8 @@ DROPPED = "dropped"
 # -- which Caffe knows a type
 
 BVLC, DEEPLAB_V1, DEEPLAB_V2, PSPNET, SEGNET = "BVLC", "DeepLab v1", "DeepLab v2", "PSPNet", "SegNet"
+SSD, RCNN, RFCN, MASK_RCNN, YOLO = "SSD", "R-CNN", "R-FCN", "Mask R-CNN", "YOLO"
+MOBILENET, SHUFFLENET, SENET = "MobileNet", "ShuffleNet", "SENet"
 #: this package alone
 HERE = "here"
 
@@ -132,6 +134,9 @@ _ROWS = (
     # layers with weights
     _weights("Convolution", params="convolution_param", weighted=True, weight_axes=4),
     _weights("Deconvolution", params="convolution_param", weighted=True, weight_axes=4),
+    _weights("ConvolutionDepthwise", params="convolution_param", known_to=(SHUFFLENET,), weighted=True, weight_axes=4),
+    _weights("DepthwiseConvolution", params="convolution_param", known_to=(MOBILENET,), weighted=True, weight_axes=4),
+    _weights("DepthwiseConv", params="convolution_param", known_to=(MOBILENET,), weighted=True, weight_axes=4),
     _weights("InnerProduct", params="inner_product_param", weighted=True, weight_axes=2),
     _weights("Embed", params="embed_param", weighted=True, weight_axes=2),
     _weights("RNN", params="recurrent_param", weight_axes=2, reads_top=True, caffe_reads_top=True),
@@ -150,6 +155,9 @@ _ROWS = (
     # pooling
     _row("Pooling", POOLING, "pooling_param", keeps_labels=True),
     _row("SPP", POOLING, "spp_param"),
+    _row("ROIPooling", POOLING, "roi_pooling_param", known_to=(RCNN, SSD)),
+    _row("ROIAlign", POOLING, "roi_align_param", known_to=(MASK_RCNN,)),
+    _row("PSROIPooling", POOLING, "psroi_pooling_param", known_to=(RFCN,)),
     # normalisation
     _norm("BatchNorm", params="batch_norm_param"),
     _norm("Scale", params="scale_param", keeps_scores=True),
@@ -157,6 +165,7 @@ _ROWS = (
     _norm("BN", params="bn_param", known_to=(PSPNET, SEGNET), twin=True, weight_axes=4),
     _norm("LRN", params="lrn_param", in_place=False, caffe_reads_top=True),
     _norm("MVN", params="mvn_param", reads_top=True, caffe_reads_top=True, whole_image=True),
+    _norm("Normalize", params="norm_param", known_to=(SSD,), whole_image=True),
     # activations
     _activation("ReLU", params="relu_param", reads_top=True),
     _activation("PReLU", params="prelu_param"),
@@ -165,6 +174,8 @@ _ROWS = (
     _activation("TanH", params="tanh_param", reads_top=True, caffe_reads_top=True),
     _activation("Swish", params="swish_param", caffe_reads_top=True),
     _activation("HardSwish", known_to=(HERE,)),
+    _activation("Mish", known_to=(YOLO,)),
+    _activation("ReLU6", known_to=(MOBILENET,)),
     _activation("BNLL"),
     _activation("AbsVal", in_place=False),
     _activation("Clip", params="clip_param"),
@@ -178,6 +189,7 @@ _ROWS = (
     _row("Eltwise", MERGE, "eltwise_param", keeps_scores=True, positions=SAME),
     _row("Concat", MERGE, "concat_param", in_place=True, own_top=False, positions=BY_AXIS, **_MOVES),
     _row("SpatialProduct", MERGE, known_to=_V2, twin=True, in_place=True, positions=SAME),
+    _row("Axpy", MERGE, known_to=(SENET,)),
     # values at other places
     _arrange("Interp", params="interp_param", known_to=(*_BOTH, PSPNET), twin=True, **_MOVES),
     _arrange("Crop", params="crop_param", **_MOVES),
@@ -187,11 +199,15 @@ _ROWS = (
     _arrange("Reshape", params="reshape_param", own_top=False, keeps_labels=True),
     _arrange("Flatten", params="flatten_param", own_top=False),
     _arrange("Tile", params="tile_param", positions=BY_AXIS),
+    _arrange("Permute", params="permute_param", known_to=(SSD,)),
+    _arrange("ShuffleChannel", params="shuffle_channel_param", known_to=(SHUFFLENET,), in_place=True, positions=SAME),
+    _arrange("Reorg", params="reorg_param", known_to=(YOLO,)),
     # results
     _row("Softmax", RESULT, "softmax_param", in_place=True, reads_top=True, caffe_reads_top=True, positions=BY_AXIS),
     _row("ArgMax", RESULT, "argmax_param", positions=BY_AXIS),
     _row("DenseCRF", RESULT, "dense_crf_param", known_to=_BOTH, twin=True, in_place=True, positions=SAME,
          whole_image=True),
+    _row("DetectionOutput", RESULT, "detection_output_param", known_to=(SSD,)),
     # losses
     _loss("SoftmaxWithLoss", params="softmax_param loss_param", ignores="loss_param", reads_top=True,
           caffe_reads_top=True),
@@ -201,6 +217,7 @@ _ROWS = (
     _loss("MultinomialLogisticLoss", params="loss_param"),
     _loss("HingeLoss", params="hinge_loss_param loss_param"),
     _loss("EuclideanLoss", params="loss_param"),
+    _loss("SmoothL1Loss", params="smooth_l1_loss_param loss_param", known_to=(RCNN, SSD)),
     _loss("ContrastiveLoss", params="contrastive_loss_param loss_param"),
     # numbers for people
     _row("Accuracy", METRIC, "accuracy_param", ignores="accuracy_param"),
@@ -222,6 +239,9 @@ _ROWS = (
     _row("DominantChannel", OTHER, "dominant_channel_param", known_to=_V1, twin=True),
     _row("Histogram", OTHER, "histogram_param", known_to=_V1, twin=True),
     _row("RelativeError", OTHER, known_to=_V1, twin=True),
+    # boxes
+    _row("PriorBox", OTHER, "prior_box_param", known_to=(SSD,)),
+    _row("Proposal", OTHER, "proposal_param", known_to=(RCNN,)),
     # the rest
     _row("Split", OTHER, own_top=False, keeps_scores=True, keeps_labels=True, positions=SAME, in_use=IDENTITY),
     _row("Filter", OTHER, positions=SAME),
