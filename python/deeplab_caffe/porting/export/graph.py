@@ -82,6 +82,21 @@ class Graph:
         return (node for node in self.nodes if node.blobs and node.owner == node.name)
 
 
+def reshaped_sizes(node: Node) -> list[int]:
+    """What a Reshape makes, for bottoms of any size: 0 copies the bottom's size at that place, −1 stands for the rest.
+
+    Raises:
+        InputError: it changes the number of items, which must stay open.
+    """
+    p, below, above = node.layer.param.reshape_param, node.bottom_shapes[0], node.top_shapes[0]
+    sizes: list[int] = list(above)
+    if p.axis == 0 and p.num_axes == -1:
+        sizes = list(p.shape.dim)
+    if sizes[:1] != [0] and below[:1] != above[:1]:
+        node.fail("reshapes the batch, which is not supported in exports")
+    return [0, *sizes[1:]] if below[:1] == above[:1] else sizes
+
+
 def graph_of(net: Net) -> Graph:
     """The graph of a net in the test phase, whose images come from an Input layer.
 

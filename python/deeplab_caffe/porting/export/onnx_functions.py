@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .graph import Node
+from .graph import Node, reshaped_sizes
 from .onnx_registry import writes
 
 if TYPE_CHECKING:
@@ -138,6 +138,4 @@ def _flatten(g: OnnxGraph, node: Node) -> None:
 
 @writes("Reshape")
 def _reshape(g: OnnxGraph, node: Node) -> None:
-    if node.bottom_shapes[0][:1] != node.top_shapes[0][:1]:
-        node.fail("reshapes the batch, which is not supported in exports")
-    g.add("Reshape", [node.bottoms[0], g.integers([0, *node.top_shapes[0][1:]])], node.tops)
+    g.add("Reshape", [node.bottoms[0], g.integers(reshaped_sizes(node))], node.tops)

@@ -19,7 +19,7 @@ _SPATIAL = (2, 3)
 # -- layers with parameters
 
 
-@writes("Convolution", "Deconvolution")
+@writes("Convolution", "ConvolutionDepthwise", "DepthwiseConv", "DepthwiseConvolution", "Deconvolution")
 def _convolution(g: OnnxGraph, node: Node) -> None:
     layer: Any = node.layer
     if layer.spatial != 2 or layer.channel_axis != 1:
@@ -27,7 +27,7 @@ def _convolution(g: OnnxGraph, node: Node) -> None:
     if 0 in layer.dilation:
         node.fail("has dilation 0, which PyTorch and ONNX do not support")
     g.add(
-        "Conv" if node.type == "Convolution" else "ConvTranspose",
+        "ConvTranspose" if node.type == "Deconvolution" else "Conv",
         [node.bottoms[0], *g.parameters(node)],
         node.tops,
         kernel_shape=layer.kernel,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..surgery import Preprocessing
-from . import onnx_functions, onnx_layers  # noqa: F401 - they register what writes each type
+from . import onnx_detection, onnx_functions, onnx_layers  # noqa: F401 - they register what writes each type
 from .graph import Graph
 from .onnx_graph import FLOAT, UINT8, Described, OnnxGraph
 from .onnx_registry import write

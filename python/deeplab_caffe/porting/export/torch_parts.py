@@ -1,10 +1,36 @@
-"""Parts of exported nets for which PyTorch has no module: each one is copied into the files that use it."""
+"""Parts of exported nets for which PyTorch has no module: each one is copied into the files that use it.
+
+Those of detectors are the functions by which their layers compute.
+"""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+from ...caffe.layer_types.box_functions import (  # noqa: F401
+    best_candidates,
+    decoded_boxes,
+    detections,
+    kept_boxes,
+    overlaps,
+    prior_boxes,
+    proposals,
+    suppression_thresholds,
+)
+from ...caffe.layer_types.rearrange import reorganized  # noqa: F401
+from ...caffe.layer_types.region_functions import (  # noqa: F401
+    ordered_keys,
+    places_of_maxima,
+    psroi_pool,
+    range_maxima,
+    roi_align,
+    roi_pool,
+    roi_spans,
+    rounded,
+    sampling_weights,
+)
 
 
 class BatchNorm(nn.Module):
@@ -43,6 +69,21 @@ class FrozenBN(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         mean, variance, weight, bias = (v.flatten() for v in (self.mean, self.variance, self.weight, self.bias))
         return F.batch_norm(x, mean, variance, weight, bias, eps=self.eps)
+
+
+class Normalize(nn.Module):
+    """x / sqrt(the sum of x * x over an item's channels + eps) * weight; over all positions, or at each one."""
+
+    def __init__(self, shape: tuple[int, ...], across_spatial: bool, eps: float) -> None:
+        super().__init__()
+        self.across_spatial = across_spatial
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(shape))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        axes = tuple(range(1, x.dim())) if self.across_spatial else (1,)
+        weight = self.weight.reshape((-1,) + (1,) * (x.dim() - 2)) if self.weight.dim() else self.weight
+        return x / ((x * x).sum(axes, keepdim=True) + self.eps).sqrt() * weight
 
 
 class Scale(nn.Module):

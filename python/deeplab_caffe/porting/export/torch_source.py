@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from . import torch_parts
+from . import torch_detection, torch_parts  # noqa: F401 - the first registers what writes its types
 from .graph import Graph, Node
 from .torch_layers import write
 
@@ -50,11 +50,13 @@ class TorchSource:
         yield f'"""{_harmless(self.graph.name) or "A net"} as a PyTorch module. Takes {inputs}."""'
         yield ""
         yield from ["from __future__ import annotations", ""]
-        if any("math." in w.call for w in self._written.values()):
+        parts = dict.fromkeys(part for w in self._written.values() for part in w.parts)
+        sources = [inspect.getsource(getattr(torch_parts, part)).rstrip() for part in parts]
+        if any("math." in text for text in (*sources, *(w.call for w in self._written.values()))):
             yield from ["import math", ""]
         yield from ["import torch", "from torch import nn", "from torch.nn import functional as F"]
-        for part in dict.fromkeys(part for w in self._written.values() for part in w.parts):
-            yield from ["", "", inspect.getsource(getattr(torch_parts, part)).rstrip()]
+        for source in sources:
+            yield from ["", "", source]
         yield from ["", "", f"class {self.class_name}(nn.Module):"]
         yield from self._docstring()
         yield from ["", "    def __init__(self) -> None:", "        super().__init__()"]
