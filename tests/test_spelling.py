@@ -48,7 +48,8 @@ def test_a_misspelled_field_has_its_name_suggested(word: str, meant: str) -> Non
 @pytest.mark.parametrize(
     ("word", "meant"),
     [("relu", "ReLU"), ("Poolign", "Pooling"), ("Convolutoin", "Convolution"), ("Dropuot", "Dropout"),
-     ("Unpooling", None), ("Pooling3D", None), ("VideoData", None), ("ROIWarping", None), ("Resize", None), ("x", None)],
+     ("Unpooling", None), ("Pooling3D", None), ("VideoData", None), ("ROIWarping", None), ("Resize", None),
+     ("x", None)],
 )  # fmt: skip
 def test_types(word: str, meant: str | None) -> None:
     assert nearest_word(word, LAYER_FACTS) == meant

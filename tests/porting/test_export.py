@@ -129,8 +129,10 @@ ENDS = {
         layer { name: "z" type: "ROIAlign" bottom: "data" bottom: "four" top: "z"
         roi_align_param { pooled_h: 2 pooled_w: 2 spatial_scale: 0.5 sampling_ratio: 2 } }""",
     "detections": _PRIORS + """
-        layer { name: "loc" type: "Convolution" bottom: "data" top: "loc" convolution_param { num_output: 16 kernel_size: 3 } }
-        layer { name: "conf" type: "Convolution" bottom: "data" top: "conf" convolution_param { num_output: 12 kernel_size: 3 } }
+        layer { name: "loc" type: "Convolution" bottom: "data" top: "loc"
+        convolution_param { num_output: 16 kernel_size: 3 } }
+        layer { name: "conf" type: "Convolution" bottom: "data" top: "conf"
+        convolution_param { num_output: 12 kernel_size: 3 } }
         layer { name: "lp" type: "Permute" bottom: "loc" top: "lp" permute_param { order: [0, 2, 3, 1] } }
         layer { name: "lf" type: "Flatten" bottom: "lp" top: "lf" }
         layer { name: "cp" type: "Permute" bottom: "conf" top: "cp" permute_param { order: [0, 2, 3, 1] } }
@@ -144,27 +146,32 @@ ENDS = {
         detection_output_param { num_classes: 3 confidence_threshold: 2 } }
         layer { name: "all" type: "DetectionOutput" bottom: "lf" bottom: "cf" bottom: "prior" top: "all"
         detection_output_param { num_classes: 3 code_type: CORNER_SIZE background_label_id: -1
-        variance_encoded_in_target: true nms_param { nms_threshold: 0.8 } } }""",
+        variance_encoded_in_target: true keep_top_k: 40 nms_param { nms_threshold: 0.8 } } }""",
     "detections by class": _PRIORS.replace("max_size: 20 ", "").replace("aspect_ratio: 2 ", "") + """
-        layer { name: "loc" type: "Convolution" bottom: "data" top: "loc" convolution_param { num_output: 12 kernel_size: 3 } }
-        layer { name: "conf" type: "Convolution" bottom: "data" top: "conf" convolution_param { num_output: 3 kernel_size: 3 } }
+        layer { name: "loc" type: "Convolution" bottom: "data" top: "loc"
+        convolution_param { num_output: 12 kernel_size: 3 } }
+        layer { name: "conf" type: "Convolution" bottom: "data" top: "conf"
+        convolution_param { num_output: 3 kernel_size: 3 } }
         layer { name: "lp" type: "Permute" bottom: "loc" top: "lp" permute_param { order: [0, 2, 3, 1] } }
         layer { name: "lf" type: "Flatten" bottom: "lp" top: "lf" }
         layer { name: "cp" type: "Permute" bottom: "conf" top: "cp" permute_param { order: [0, 2, 3, 1] } }
         layer { name: "cf" type: "Flatten" bottom: "cp" top: "cf" }
         layer { name: "y" type: "DetectionOutput" bottom: "lf" bottom: "cf" bottom: "prior" top: "y"
-        detection_output_param { num_classes: 3 share_location: false keep_top_k: 7 nms_param { nms_threshold: 0.2 } } }""",
+        detection_output_param { num_classes: 3 share_location: false keep_top_k: 7
+        nms_param { nms_threshold: 0.2 } } }""",
     "proposals": """layer { name: "info" type: "Input" top: "info" input_param { shape { dim: 1 dim: 3 } } }
-        layer { name: "s" type: "Convolution" bottom: "data" top: "s" convolution_param { num_output: 12 kernel_size: 2 } }
+        layer { name: "s" type: "Convolution" bottom: "data" top: "s"
+        convolution_param { num_output: 12 kernel_size: 2 } }
         layer { name: "two" type: "Reshape" bottom: "s" top: "two" reshape_param { shape { dim: [0, 2, -1, 0] } } }
         layer { name: "p" type: "Softmax" bottom: "two" top: "p" }
         layer { name: "r" type: "Reshape" bottom: "p" top: "r" reshape_param { shape { dim: [0, 12, -1, 0] } } }
-        layer { name: "o" type: "Convolution" bottom: "data" top: "o" convolution_param { num_output: 24 kernel_size: 2 } }
+        layer { name: "o" type: "Convolution" bottom: "data" top: "o"
+        convolution_param { num_output: 24 kernel_size: 2 } }
         layer { name: "d" type: "Power" bottom: "o" top: "d" power_param { scale: 0.1 } }
-        layer { name: "y" type: "Proposal" bottom: "r" bottom: "d" bottom: "info" top: "y" top: "z"
-        proposal_param { feat_stride: 1 base_size: 4 scale: [1, 2] min_size: 3 pre_nms_topn: 90 post_nms_topn: 12 } }
-        layer { name: "all" type: "Proposal" bottom: "r" bottom: "d" bottom: "info" top: "all"
-        proposal_param { feat_stride: 1 base_size: 4 scale: [1, 2] pre_nms_topn: 0 post_nms_topn: 0 nms_thresh: 0.3 } }""",
+        layer { name: "y" type: "Proposal" bottom: "r" bottom: "d" bottom: "info" top: "y" top: "z" proposal_param {
+        feat_stride: 1 base_size: 4 scale: [1, 2] min_size: 3 pre_nms_topn: 90 post_nms_topn: 12 } }
+        layer { name: "all" type: "Proposal" bottom: "r" bottom: "d" bottom: "info" top: "all" proposal_param {
+        feat_stride: 1 base_size: 4 scale: [1, 2] pre_nms_topn: 0 post_nms_topn: 0 nms_thresh: 0.3 } }""",
     "reshape": """layer { name: "y" type: "Reshape" bottom: "data" top: "y"
         reshape_param { shape { dim: 0 dim: -1 dim: 17 } } }""",
     "shared": """layer { name: "a" type: "Convolution" bottom: "data" top: "a" param { name: "w" }

@@ -25,7 +25,7 @@ def overlaps(one: torch.Tensor, other: torch.Tensor, extra: float) -> torch.Tens
 
 
 def suppression_thresholds(threshold: float, eta: float, count: int, like: torch.Tensor) -> torch.Tensor:
-    """The overlap that is allowed after 0, 1, … `count` boxes are kept: each one multiplies it by eta while above 0.5."""
+    """The overlap allowed after 0, 1, … `count` boxes are kept: each one multiplies it by eta while it is above 0.5."""
     allowed = torch.full((count + 1,), threshold, dtype=like.dtype, device=like.device)
     for i in range(1, count + 1):
         if eta == 1 or float(allowed[i - 1]) <= 0.5:
@@ -94,24 +94,25 @@ def prior_boxes(
         image: height and width, pixels.
     """
     height, width = feature.shape[2:]
-    like = {"dtype": torch.float32, "device": feature.device}
-    step = torch.tensor(steps or (image[0] / height, image[1] / width), **like)
-    y = ((torch.arange(height, **like) + offset) * step[0]).double()
-    x = ((torch.arange(width, **like) + offset) * step[1]).double()
-    half = torch.tensor(sizes, **like).double() / 2
+    device = feature.device
+    step = torch.tensor(steps or (image[0] / height, image[1] / width), device=device)
+    y, x = (
+        ((torch.arange(n, device=device) + offset) * s).double() for n, s in zip((height, width), step, strict=True)
+    )
+    half = torch.tensor(sizes, device=device).double() / 2
     centres = torch.stack(torch.broadcast_tensors(x[None, :, None], y[:, None, None]), -1)  # (H, W, 1, 2)
-    scale = torch.tensor([image[1], image[0]], dtype=torch.float64, device=feature.device)
+    scale = torch.tensor([image[1], image[0]], dtype=torch.float64, device=device)
     boxes = torch.cat([(centres - half) / scale, (centres + half) / scale], -1).float()  # (H, W, P, 4)
     if clip:
         boxes = boxes.clamp(0, 1)
-    spread = torch.tensor(variances, **like).expand(4).expand_as(boxes)
+    spread = torch.tensor(variances, device=device).expand(4).expand_as(boxes)
     return torch.stack([boxes.flatten(), spread.flatten()])[None]
 
 
 def decoded_boxes(
     priors: torch.Tensor, variances: torch.Tensor, offsets: torch.Tensor, code: str, encoded: bool
 ) -> torch.Tensor:
-    """SSD's boxes from prior boxes (P, 1, 4), their variances and predicted offsets (N, P, L, 4), in parts of the image.
+    """SSD's boxes, in parts of the image, from prior boxes (P, 1, 4), their variances and offsets (N, P, L, 4).
 
     code: CORNER, CENTER_SIZE or CORNER_SIZE. encoded: whether the variances are in the offsets already.
     """
@@ -127,7 +128,7 @@ def decoded_boxes(
 
 
 def best_candidates(scores: torch.Tensor, valid: torch.Tensor, most: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of G sets of scores (G, P) the places of the best that are valid, best first: (G, K), and which of them count.
+    """Of G sets of scores (G, P) the places of the best valid ones, best first: (G, K), and which of them count.
 
     most: at most that many of each set, all if negative. Of equal scores the first comes first.
     """
@@ -205,7 +206,7 @@ def proposals(
     after: int,
     threshold: float,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The regions (R, 5) that a region proposal network proposes, item, x1, y1, x2, y2 in pixels, and their scores (R, 1).
+    """What a region proposal network proposes: regions (R, 5), item, x1, y1, x2, y2 in pixels, and scores (R, 1).
 
     Args:
         scores: (N, 2 · A, H, W), those of objects behind.
@@ -218,9 +219,8 @@ def proposals(
         threshold: of the suppression.
     """
     items, (height, width), count = scores.shape[0], scores.shape[2:], len(anchors)
-    like = {"dtype": scores.dtype, "device": scores.device}
-    base = torch.tensor(anchors, **like)
-    y, x = (torch.arange(size, **like) * stride for size in (height, width))
+    base = torch.tensor(anchors, device=scores.device)
+    y, x = (torch.arange(size, device=scores.device) * float(stride) for size in (height, width))
     shifts = torch.stack(torch.broadcast_tensors(x[None, :], y[:, None]) * 2, -1)  # (H, W, 4)
     base = (shifts[:, :, None] + base).reshape(-1, 4)
     deltas = deltas.permute(0, 2, 3, 1).reshape(items, -1, 4)

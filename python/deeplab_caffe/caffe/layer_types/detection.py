@@ -131,8 +131,9 @@ class DetectionOutput(TensorLayer):
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         p = self.param.detection_output_param
+        location, confidence, priors = (b.detach() for b in bottoms)
         found = detections(
-            *(b.detach() for b in bottoms), self.classes, p.background_label_id, self.code, p.variance_encoded_in_target,
+            location, confidence, priors, self.classes, p.background_label_id, self.code, p.variance_encoded_in_target,
             self.least, self.top_k, p.nms_param.nms_threshold, p.nms_param.eta, p.keep_top_k,
         )  # fmt: skip
         self.rows = found.shape[2]

@@ -14,7 +14,7 @@ from .reach import Reaches, WholeReach, plane
 
 @register("Permute")
 class Permute(TensorLayer):
-    """The axes in another `order`; those that it does not name follow as they are. Mirrors `permute_layer.cpp` of SSD."""
+    """The axes in another `order`; those that it does not name follow. Mirrors `permute_layer.cpp` of SSD."""
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         stated, axes = list(self.param.permute_param.order), len(bottom[0].shape)

@@ -21,7 +21,7 @@ from .region_functions import psroi_pool, roi_align, roi_pool
 
 @register("Proposal")
 class Proposal(SilentLayer):
-    """Regions (R, 5) that a region proposal network proposes, item, x1, y1, x2, y2 in pixels; second top: scores (R, 1).
+    """What a region proposal network proposes: (R, 5), item, x1, y1, x2, y2 in pixels; a second top has scores (R, 1).
 
     Bottoms: probabilities (N, 2 · A, H, W), those of objects behind; offsets (N, 4 · A, H, W); im_info (N or 1, 3):
     height, width and scale of the image. Boxes are cut to the image, those smaller than min_size · scale left out, the
@@ -52,7 +52,8 @@ class Proposal(SilentLayer):
             )
         if len(info) < 1 or math.prod(info) not in (3, 3 * scores[0]):
             self.fail(f"im_info {info}, wanted (1, 3) or ({scores[0]}, 3): height, width and scale of the image")
-        return [(self.rows, 5), (self.rows, 1)][: max(1, len(self.param.top))]
+        shapes: list[Shape] = [(self.rows, 5), (self.rows, 1)]
+        return shapes[: max(1, len(self.param.top))]
 
     def shapes_without_data(
         self, bottoms: Sequence[Shape], tops: int, image: tuple[int, int] | None
@@ -143,10 +144,11 @@ class ROIPooling(_RegionLayer):
 
 @register("PSROIPooling")
 class PSROIPooling(_RegionLayer):
-    """Averages of position-sensitive maps (N, output_dim · k², H, W) in k × k bins, k = group_size: (R, output_dim, k, k).
+    """Averages of position-sensitive maps (N, output_dim · k², H, W) in k × k bins: (R, output_dim, k, k).
 
-    Bin (i, j) of output d reads map (d · k + i) · k + j. The ends of a region are rounded to whole pixels of the image
-    before they are scaled, the far ones lie behind their pixel; a side has at least 0.1 positions. An empty bin is 0.
+    k is group_size. Bin (i, j) of output d reads map (d · k + i) · k + j. The ends of a region are rounded to whole
+    pixels of the image before they are scaled, the far ones lie behind their pixel; a side has at least 0.1 positions.
+    An empty bin is 0.
     """
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:

@@ -49,7 +49,10 @@ def ordered_keys(x: torch.Tensor) -> torch.Tensor:
 
 
 def places_of_maxima(
-    x: torch.Tensor, item: torch.Tensor, rows: tuple[torch.Tensor, torch.Tensor], columns: tuple[torch.Tensor, torch.Tensor]
+    x: torch.Tensor,
+    item: torch.Tensor,
+    rows: tuple[torch.Tensor, torch.Tensor],
+    columns: tuple[torch.Tensor, torch.Tensor],
 ) -> torch.Tensor:
     """Where in its window of a map (N, C, H, W) the maximum is, as h · W + w: (R, C, bins, bins).
 

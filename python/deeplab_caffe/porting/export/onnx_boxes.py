@@ -10,9 +10,7 @@ if TYPE_CHECKING:
     from .onnx_graph import OnnxGraph
 
 
-def grid(
-    g: OnnxGraph, feature: str, steps: Sequence[str], offset: float, precise: bool = True
-) -> tuple[str, str]:
+def grid(g: OnnxGraph, feature: str, steps: Sequence[str], offset: float, precise: bool = True) -> tuple[str, str]:
     """y (H, 1, 1) and x (1, W, 1) of a map's positions, (position + offset) · step; double if `precise`."""
     found = []
     for axis, step in zip((2, 3), steps, strict=True):
