@@ -12,12 +12,9 @@ from deeplab_caffe.spelling import nearest_fields, nearest_word
 _FIELDS = [field.name for field in NAMES["LayerParameter"].DESCRIPTOR.fields]
 #: fields of other Caffes' layers and messages
 _FOREIGN_FIELDS = [
-    "norm_param", "permute_param", "prior_box_param", "multibox_loss_param", "detection_output_param",
-    "detection_evaluate_param", "annotated_data_param", "video_data_param", "roi_pooling_param",
-    "psroi_pooling_param", "smooth_l1_loss_param", "mask_pooling_param", "roi_align_param",
-    "box_annotator_ohem_param", "correlation_param", "flow_warp_param", "resample_param", "l1_loss_param",
+    "detection_evaluate_param", "video_data_param", "mask_pooling_param", "box_annotator_ohem_param", "correlation_param", "flow_warp_param", "resample_param", "l1_loss_param",
     "mean_param", "augmentation_param", "coeff_schedule_param", "writer_param", "dense_image_data_param",
-    "unpooling_param", "reorg_param", "region_loss_param", "shuffle_channel_param", "axpy_param", "center_loss_param",
+    "unpooling_param", "region_loss_param", "axpy_param", "center_loss_param",
     "margin_inner_product_param", "triplet_loss_param", "ctc_loss_param", "warp_ctc_param", "st_param",
     "focal_loss_param", "lstm_param", "transpose_param", "reverse_param", "maxout_param", "local_param",
     "noise_param", "resize_param", "select_param", "relu6_param", "quantization_param", "multi_stage_meanfield_param",

@@ -11,7 +11,7 @@ from ..spelling import did_you_mean
 from .layer_facts import LAYER_FACTS
 
 _CAFFES = {
-    "SSD": "AnnotatedData DetectionEvaluate MultiBoxLoss VideoData",
+    "SSD": "DetectionEvaluate VideoData",
     "R-FCN": "BoxAnnotatorOHEM SoftmaxWithLossOHEM SmoothL1LossOHEM",
     "MNC": "MaskPooling MaskResize ROIWarping ROIWarpingTest",
     "Mask R-CNN": "ROIAlignment",

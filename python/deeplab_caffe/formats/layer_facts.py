@@ -151,6 +151,7 @@ _ROWS = (
     _data("MemoryData", params="memory_data_param transform_param"),
     _data("WindowData", params="window_data_param transform_param"),
     _data("DummyData", params="dummy_data_param"),
+    _data("AnnotatedData", params="annotated_data_param data_param transform_param", known_to=(SSD,)),
     _data("MatRead", params="mat_read_param", known_to=_BOTH, twin=True),
     # pooling
     _row("Pooling", POOLING, "pooling_param", keeps_labels=True),
@@ -218,6 +219,7 @@ _ROWS = (
     _loss("HingeLoss", params="hinge_loss_param loss_param"),
     _loss("EuclideanLoss", params="loss_param"),
     _loss("SmoothL1Loss", params="smooth_l1_loss_param loss_param", known_to=(RCNN, SSD)),
+    _loss("MultiBoxLoss", params="multibox_loss_param loss_param", known_to=(SSD,)),
     _loss("ContrastiveLoss", params="contrastive_loss_param loss_param"),
     # numbers for people
     _row("Accuracy", METRIC, "accuracy_param", ignores="accuracy_param"),
