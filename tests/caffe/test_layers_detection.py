@@ -57,7 +57,9 @@ def test_wrong_prior_boxes(layer, given, message):
 
 # -- DetectionOutput
 
-_PRIORS = np.array([[[0, 0, 0.4, 0.4], [0, 0, 0.4, 0.5], [0.5, 0.5, 1, 1]], [[0.1, 0.1, 0.2, 0.2]] * 3]).reshape(1, 2, 12)
+_PRIORS = np.array([[[0, 0, 0.4, 0.4], [0, 0, 0.4, 0.5], [0.5, 0.5, 1, 1]], [[0.1, 0.1, 0.2, 0.2]] * 3]).reshape(
+    1, 2, 12
+)
 
 
 def _detected(layer, given: str, scores: list, offsets: np.ndarray | None = None) -> np.ndarray:
@@ -283,7 +285,9 @@ def test_roi_align_samples_between_positions(layer):
 
 @pytest.mark.parametrize("kind", ["ROIPooling", "ROIAlign", "PSROIPooling"])
 def test_wrong_regions(layer, kind):
-    field = {"ROIPooling": "roi_pooling_param", "ROIAlign": "roi_align_param", "PSROIPooling": "psroi_pooling_param"}[kind]
+    field = {"ROIPooling": "roi_pooling_param", "ROIAlign": "roi_align_param", "PSROIPooling": "psroi_pooling_param"}[
+        kind
+    ]
     good = "spatial_scale: 1 output_dim: 1 group_size: 2" if kind == "PSROIPooling" else "pooled_h: 2 pooled_w: 2"
     text, x = f'type: "{kind}" {field} {{ {good} }}', np.zeros((1, 4, 3, 3))
     with pytest.raises(InputError, match=r"map \(1, 4, 3, 3\) and regions \(2, 4\); wanted"):

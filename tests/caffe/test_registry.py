@@ -20,9 +20,11 @@ _CASES = collect()
 _OWN_TESTS = {
     "AnnotatedData": "test_layers_detection.py",
     "Data": "test_layers_database_data.py",
+    "DenseImageData": "test_layers_label_map_data.py",
     "HDF5Data": "test_hdf5_data.py",
     "HDF5Output": "test_layers_hdf5_output.py",
     "ImageData": "test_layers_image_data.py",
+    "ImageLabelmapData": "test_layers_label_map_data.py",
     "ImageSegData": "test_conformance_image_seg_data.py",
     "Input": "test_net_pycaffe.py",
     "MemoryData": "test_layers_memory_data.py",

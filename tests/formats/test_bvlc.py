@@ -79,8 +79,8 @@ def test_the_python_layers_have_the_fields_of_their_messages() -> None:
     unread = {
         "ImageDataParameter": {"has_label", "max_labels", "mean_file"},
         "TransformationParameter": {
-            "mean_file", "force_color", "force_gray", "crop_h", "crop_w", "distort_param", "emit_constraint", "expand_param",
-            "noise_param", "resize_param",
+            "mean_file", "force_color", "force_gray", "crop_h", "crop_w", "distort_param", "emit_constraint",
+            "expand_param", "noise_param", "resize_param",
         },
         "BNParameter": {"engine"},
     }  # fmt: skip

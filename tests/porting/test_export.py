@@ -106,6 +106,14 @@ ENDS = {
         layer { name: "f" type: "Flatten" bottom: "g" top: "f" }
         layer { name: "s" type: "Scale" bottom: "data" bottom: "f" top: "s" scale_param { axis: 0 } }
         layer { name: "y" type: "Bias" bottom: "s" bottom: "f" top: "y" bias_param { axis: 0 } }""",
+    "unpooling": """layer { name: "p" type: "Pooling" bottom: "data" top: "p" top: "mask"
+        pooling_param { kernel_size: 2 stride: 2 } }
+        layer { name: "y" type: "Upsample" bottom: "p" bottom: "mask" top: "y"
+        upsample_param { scale: 2 pad_out_h: true pad_out_w: true } }
+        layer { name: "z" type: "Unpooling" bottom: "p" bottom: "mask" top: "z"
+        unpooling_param { unpool: MAX kernel_size: 3 stride: 2 pad: 1 } }
+        layer { name: "fixed" type: "Unpooling" bottom: "p" bottom: "mask" top: "fixed"
+        unpooling_param { kernel_size: 2 unpool_size: 40 } }""",
     "axpy": """layer { name: "g" type: "Pooling" bottom: "data" top: "g"
         pooling_param { pool: AVE global_pooling: true } }
         layer { name: "f" type: "Flatten" bottom: "g" top: "f" }

@@ -27,7 +27,7 @@ LACKING: Mapping[str, frozenset[str]] = {
     "ConvolutionParameter": frozenset({"hole", "hole_h", "hole_w"}),
     "ImageDataParameter": frozenset({"apply_exif", "has_label", "ignore_label", "label_type", "max_labels"}),
     "TransformationParameter": frozenset(
-        "crop_height crop_width scale_factors crop_h crop_w distort_param emit_constraint expand_param noise_param "
-        "resize_param".split()
+        {"crop_height", "crop_width", "scale_factors", "crop_h", "crop_w", "distort_param", "emit_constraint"}
+        | {"expand_param", "noise_param", "resize_param"}
     ),
 }

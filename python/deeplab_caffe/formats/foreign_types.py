@@ -17,10 +17,7 @@ _CAFFES = {
     "Mask R-CNN": "ROIAlignment",
     "FlowNet": "BlackAugmentation ChannelNorm Correlation Correlation1D CustomData DataAugmentation Downsample "
     "FloWriter FlowAugmentation FlowWarp GenerateAugmentationParameters ImgWriter L1Loss LpqLoss Mean Resample",
-    "SegNet": "DenseImageData",
-    "DeconvNet": "Unpooling",
     "CRF-RNN": "MultiStageMeanfield",
-    "HED": "ImageLabelmapData",
     "OpenPose": "CPMData ImResize Nms",
     "YOLO": "EvalDetection RegionLoss YoloSeg Yolov3 Yolov3DetectionOutput",
     "CReLU": "CReLU",

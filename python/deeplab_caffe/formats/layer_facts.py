@@ -51,6 +51,7 @@ DROPPED = "dropped"
 BVLC, DEEPLAB_V1, DEEPLAB_V2, PSPNET, SEGNET = "BVLC", "DeepLab v1", "DeepLab v2", "PSPNet", "SegNet"
 SSD, RCNN, RFCN, MASK_RCNN, YOLO = "SSD", "R-CNN", "R-FCN", "Mask R-CNN", "YOLO"
 MOBILENET, SHUFFLENET, SENET = "MobileNet", "ShuffleNet", "SENet"
+DECONVNET, HED = "DeconvNet", "HED"
 #: this package alone
 HERE = "here"
 
@@ -147,6 +148,8 @@ _ROWS = (
     _data("Data", params="data_param transform_param"),
     _data("ImageData", params="image_data_param transform_param"),
     _data("ImageSegData", params="image_data_param transform_param", known_to=_BOTH, twin=True),
+    _data("DenseImageData", params="dense_image_data_param transform_param", known_to=(SEGNET,)),
+    _data("ImageLabelmapData", params="image_data_param transform_param", known_to=(HED,)),
     _data("HDF5Data", params="hdf5_data_param"),
     _data("MemoryData", params="memory_data_param transform_param"),
     _data("WindowData", params="window_data_param transform_param"),
@@ -196,6 +199,7 @@ _ROWS = (
     _arrange("Crop", params="crop_param", **_MOVES),
     _arrange("Padding", params="padding_param", known_to=_V1, twin=True, **_MOVES),
     _arrange("Upsample", params="upsample_param", known_to=(SEGNET,), twin=True),
+    _arrange("Unpooling", params="unpooling_param", known_to=(DECONVNET,)),
     _arrange("Slice", params="slice_param", own_top=False, positions=BY_AXIS, **_MOVES),
     _arrange("Reshape", params="reshape_param", own_top=False, keeps_labels=True),
     _arrange("Flatten", params="flatten_param", own_top=False),
@@ -292,7 +296,7 @@ def params_beyond_bvlc(holds: Callable[[LayerFacts], bool]) -> frozenset[str]:
 
     Example:
         >>> sorted(params_beyond_bvlc(lambda row: SEGNET in row.known_to))
-        ['bn_param', 'upsample_param']
+        ['bn_param', 'dense_image_data_param', 'upsample_param']
     """
     ours = {name for row in LAYER_FACTS.values() if row.is_bvlc for name in row.params}
     return frozenset(name for row in LAYER_FACTS.values() if holds(row) for name in row.params) - ours

@@ -20,7 +20,6 @@ from .schema import LayerParameter
 from .tree import Block
 from .writer import quote
 
-
 #: module and class of a Python layer of another program → the type that computes the same, and its keys → our fields
 _OF_OTHERS = {
     ("rpn.proposal_layer", "ProposalLayer"): (

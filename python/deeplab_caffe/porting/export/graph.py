@@ -6,7 +6,7 @@ import keyword
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -95,6 +95,13 @@ def reshaped_sizes(node: Node) -> list[int]:
     if sizes[:1] != [0] and below[:1] != above[:1]:
         node.fail("reshapes the batch, which is not supported in exports")
     return [0, *sizes[1:]] if below[:1] == above[:1] else sizes
+
+
+def unpooled_sizes(node: Node) -> list[tuple[int, int]]:
+    """Of an Upsample or Unpooling for height and width: (scale, more), the top's size being scale · bottom's + more."""
+    layer: Any = node.layer
+    one, two = layer.size((1, 1, 1, 1)), layer.size((1, 1, 2, 2))
+    return [(after - before, 2 * before - after) for before, after in zip(one, two, strict=True)]
 
 
 def graph_of(net: Net) -> Graph:

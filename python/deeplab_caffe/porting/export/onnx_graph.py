@@ -112,10 +112,10 @@ class OnnxGraph:
     def sliced(self, value: str, starts: Sequence[int], ends: Sequence[int], axes: Sequence[int]) -> str:
         return self.add("Slice", [value, *(self.integers(x) for x in (starts, ends, axes))])[0]
 
-    def filled(self, shape: Sequence[str], value: float, outputs: Sequence[str]) -> None:
+    def filled(self, shape: Sequence[str], value: float, outputs: Sequence[str]) -> list[str]:
         """An array of that shape (an integer per axis) filled with one number."""
         number = numpy_helper.from_array(np.array([value], np.float32))
-        self.add("ConstantOfShape", shape, outputs, value=number)
+        return self.add("ConstantOfShape", shape, outputs, value=number)
 
     def resize(self, value: str, size: str, outputs: Sequence[str]) -> None:
         """Bilinear resizing with aligned corners, to a size (2 integers)."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...caffe.layer_types.base import registered
-from .graph import Node, reshaped_sizes
+from .graph import Node, reshaped_sizes, unpooled_sizes
 
 _PROD, _SUM = 0, 1
 _MAX_POOL, _AVERAGE_POOL = 0, 1
@@ -145,8 +145,10 @@ def _prelu(node: Node) -> Written:
 def _pooling(node: Node) -> Written:
     layer: Any = node.layer
     p = layer.param.pooling_param
-    if p.pool not in (_MAX_POOL, _AVERAGE_POOL) or len(node.tops) > 1:
-        node.fail("is stochastic or has a mask; only maximum and average pooling can be exported")
+    if p.pool not in (_MAX_POOL, _AVERAGE_POOL):
+        node.fail("is stochastic; only maximum and average pooling can be exported")
+    if p.global_pooling and len(node.tops) > 1:
+        node.fail("is global and has a mask, which is not supported in exports")
     if p.global_pooling:
         return Written("{0}.amax((2, 3), keepdim=True)" if p.pool == _MAX_POOL else "{0}.mean((2, 3), keepdim=True)")
     if any(2 * pad > k or s > k for k, s, pad in zip(layer.kernel, layer.stride, layer.pad, strict=True)):
@@ -154,7 +156,16 @@ def _pooling(node: Node) -> Written:
     kind = "max_pool2d" if p.pool == _MAX_POOL else "avg_pool2d"
     rounding = "" if p.round_mode == 1 else ", ceil_mode=True"
     sizes = ", ".join(repr(_pair(values)) for values in (layer.kernel, layer.stride, layer.pad))
+    if len(node.tops) > 1:
+        return Written(f"max_pool_mask({{0}}, {sizes}{rounding})", parts=("max_pool_mask",))
     return Written(f"F.{kind}({{0}}, {sizes}{rounding})")
+
+
+@writes("Upsample", "Unpooling")
+def _upsample(node: Node) -> Written:
+    sides = zip((2, 3), unpooled_sizes(node), strict=True)
+    height, width = (f"{{0}}.shape[{axis}] * {scale} + {more}" if scale else str(more) for axis, (scale, more) in sides)
+    return Written(f"unpool({{0}}, {{1}}, ({height}, {width}))", parts=("unpool",))
 
 
 @writes("Interp")

@@ -103,6 +103,24 @@ class Scale(nn.Module):
         return x
 
 
+def max_pool_mask(
+    x: torch.Tensor,
+    kernel: int | tuple[int, int],
+    stride: int | tuple[int, int],
+    pad: int | tuple[int, int],
+    ceil_mode: bool = False,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Maxima of windows, and where each is in its map: row * width + column, as numbers of x's type."""
+    y, places = F.max_pool2d(x, kernel, stride, pad, ceil_mode=ceil_mode, return_indices=True)
+    return y, places.to(x.dtype)
+
+
+def unpool(x: torch.Tensor, mask: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """x put at the places of a larger map that the mask names; 0 elsewhere."""
+    flat = x.new_zeros((*x.shape[:2], size[0] * size[1]))
+    return flat.scatter(2, mask.flatten(2).to(torch.int64), x.flatten(2)).reshape(*x.shape[:2], *size)
+
+
 def interp(
     x: torch.Tensor, size: tuple[int, int] | None = None, zoom: int = 1, shrink: int = 1, pads: tuple[int, int] = (0, 0)
 ) -> torch.Tensor:
