@@ -177,7 +177,8 @@ def test_anchors_are_those_of_faster_r_cnn():
 
 
 def _proposed(layer, given: str, scores: np.ndarray, deltas: np.ndarray, info: list[float]) -> list[np.ndarray]:
-    text = f'top: "top" top: "scores" type: "Proposal" proposal_param {{ base_size: 4 ratio: 1 scale: 1 feat_stride: 4 {given} }}'
+    given = f"base_size: 4 ratio: 1 scale: 1 feat_stride: 4 {given}"
+    text = f'top: "top" top: "scores" type: "Proposal" proposal_param {{ {given} }}'
     net = layer(text, np.concatenate([1 - scores, scores], 1), deltas, np.array([info]))
     return [net.blobs[name].data for name in net.top_names["layer"]]
 
@@ -395,7 +396,9 @@ def test_smooth_l1(layer):
     [
         ('layer { name: "a" type: "AnnotatedData" top: "data" top: "label" }', "a database of images with boxes"),
         (
-            "".join(f'layer {{ name: "{x}" type: "Input" top: "{x}" input_param {{ shape {{ dim: 1 }} }} }}' for x in "abcd")
+            "".join(
+                f'layer {{ name: "{x}" type: "Input" top: "{x}" input_param {{ shape {{ dim: 1 }} }} }}' for x in "abcd"
+            )
             + 'layer { name: "l" type: "MultiBoxLoss" bottom: "a" bottom: "b" bottom: "c" bottom: "d" top: "l" }',
             "SSD's training .* is not supported",
         ),

@@ -37,6 +37,7 @@ LAYERS = {
     "inner product": 'type: "InnerProduct" inner_product_param { num_output: 5 }',
     "batch norm": 'type: "BatchNorm" batch_norm_param { eps: 0.01 }',
     "bn": 'type: "BN"',
+    "bn of segnet": 'type: "BN" bn_param { bn_mode: INFERENCE }',
     "scale": 'type: "Scale" scale_param { bias_term: true }',
     "scale of a pixel": 'type: "Scale" scale_param { axis: 2 num_axes: 1 }',
     "bias": 'type: "Bias"',
@@ -310,6 +311,10 @@ def test_what_has_no_weights_is_refused(
     ("layers", "message"),
     [
         ('layer { name: "y" type: "MVN" bottom: "data" top: "y" }', r"net.prototxt:3:1: layer 'y' \(MVN\): has no"),
+        (
+            'layer { name: "y" type: "BN" bottom: "data" top: "y" bn_param { bn_mode: LEARN } }',
+            "only bn_mode: INFERENCE",
+        ),
         ('layer { name: "x" type: "DummyData" top: "x" dummy_data_param { shape { dim: 1 } } }', "has no counterpart"),
         (
             """layer { name: "a" type: "Convolution" bottom: "data" top: "a" param { name: "w" }

@@ -59,7 +59,7 @@ class Proposal(SilentLayer):
         self, bottoms: Sequence[Shape], tops: int, image: tuple[int, int] | None
     ) -> list[Shape] | None:
         """As many regions as there may be, so that the costs of what follows are those of a real image."""
-        self.setup([], [])
+        Proposal.setup(self, [], [])
         self.rows = (self.after or math.prod(bottoms[0][2:]) * len(self.anchors)) * bottoms[0][0]
         return self.top_shapes(*bottoms)
 

@@ -97,6 +97,14 @@ def reshaped_sizes(node: Node) -> list[int]:
     return [0, *sizes[1:]] if below[:1] == above[:1] else sizes
 
 
+def check_segnet(node: Node) -> None:
+    """Fail for a BN of SegNet that uses the batch's statistics, and for one that is not of maps."""
+    if not node.layer.is_affine:
+        node.fail("uses the statistics of the batch (bn_mode: LEARN); only bn_mode: INFERENCE can be exported")
+    if len(node.bottom_shapes[0]) != 4:
+        node.fail("is not of maps (N, C, H, W), which is not supported in exports")
+
+
 def unpooled_sizes(node: Node) -> list[tuple[int, int]]:
     """Of an Upsample or Unpooling for height and width: (scale, more), the top's size being scale · bottom's + more."""
     layer: Any = node.layer

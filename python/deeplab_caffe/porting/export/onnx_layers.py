@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .graph import Node, unpooled_sizes
+from .graph import Node, check_segnet, unpooled_sizes
 from .onnx_registry import writes
 
 if TYPE_CHECKING:
@@ -60,6 +60,11 @@ def _batch_norm(g: OnnxGraph, node: Node) -> None:
 
 @writes("BN")
 def _bn(g: OnnxGraph, node: Node) -> None:
+    if node.layer.segnet:  # type: ignore[attr-defined]
+        check_segnet(node)
+        scale, shift = g.parameters(node)
+        g.add("Add", [g.call("Mul", node.bottoms[0], scale), shift], node.tops)
+        return
     names = ("slope", "offset", "mean", "var")
     values = {name: blob.reshape(-1) for name, blob in zip(names, node.blobs, strict=True)}
     eps = node.layer.param.bn_param.eps

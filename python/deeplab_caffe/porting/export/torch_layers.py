@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...caffe.layer_types.base import registered
-from .graph import Node, reshaped_sizes, unpooled_sizes
+from .graph import Node, check_segnet, reshaped_sizes, unpooled_sizes
 
 _PROD, _SUM = 0, 1
 _MAX_POOL, _AVERAGE_POOL = 0, 1
@@ -107,6 +107,9 @@ def _batch_norm(node: Node) -> Written:
 
 @writes("BN")
 def _bn(node: Node) -> Written:
+    if node.layer.segnet:  # type: ignore[attr-defined]
+        check_segnet(node)
+        return Written("{module}({0})", f"Scale({node.blobs[0].shape!r}, axis=0)", ("weight", "bias"), ("Scale",))
     module = f"FrozenBN({node.bottom_shapes[0][1]}, eps={node.layer.param.bn_param.eps:.9g})"
     return Written("{module}({0})", module, ("weight", "bias", "mean", "variance"), ("FrozenBN",))
 

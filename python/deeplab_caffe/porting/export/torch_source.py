@@ -77,7 +77,7 @@ class TorchSource:
         yield f"    def forward(self, {arguments}) -> dict[str, torch.Tensor]:"
         last = {value: index for index, node in enumerate(self.graph.nodes) for value in node.bottoms}
         last.update(dict.fromkeys(self.outputs.values(), len(self.graph.nodes)))
-        variables = _Variables(self.graph, last)
+        variables = _Variables(self.graph, last, {part for w in self._written.values() for part in w.parts})
         for index, node in enumerate(self.graph.nodes):
             bottoms, tops = variables.step(index, node)
             yield f"        {', '.join(tops)} = {self._call(node, bottoms)}"
@@ -98,10 +98,12 @@ class TorchSource:
 class _Variables:
     """Which variable holds which value: a value that replaces its bottom, as of a ReLU, uses the same variable."""
 
-    def __init__(self, graph: Graph, last: dict[str, int]) -> None:
+    def __init__(self, graph: Graph, last: dict[str, int], functions: set[str]) -> None:
+        """functions: names that no variable may have, which would hide a function."""
         self.of = {value: value for value in graph.inputs}
         self.blob_of = graph.blob_of
         self.last = last
+        self.functions = functions
 
     def step(self, index: int, node: Node) -> tuple[list[str], list[str]]:
         """The variables that a node reads and sets."""
@@ -111,8 +113,14 @@ class _Variables:
             del self.of[node.bottoms[0]]
             self.of[node.tops[0]] = bottoms[0]
         else:
-            self.of.update((value, value) for value in node.tops)
+            self.of.update((value, self._free(value)) for value in node.tops)
         return bottoms, [self.of[value] for value in node.tops]
+
+    def _free(self, value: str) -> str:
+        name = value
+        while name in self.functions or (name != value and name in self.blob_of):
+            name += "_"
+        return name
 
     def unused(self, index: int) -> list[str]:
         """The variables whose values no later node reads; they are removed."""
