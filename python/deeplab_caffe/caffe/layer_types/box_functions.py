@@ -16,12 +16,18 @@ def overlaps(one: torch.Tensor, other: torch.Tensor, extra: float) -> torch.Tens
 
     extra: what a side is longer than the difference of its ends: 1 where boxes are of whole pixels, both included.
     """
-    low = torch.maximum(one[:, :, None, :2], other[:, None, :, :2])
-    high = torch.minimum(one[:, :, None, 2:], other[:, None, :, 2:])
-    common = (high - low + extra).clamp(min=0).prod(-1)
-    sizes = [(boxes[..., 2:] - boxes[..., :2] + extra).clamp(min=0).prod(-1) for boxes in (one, other)]
-    union = sizes[0][:, :, None] + sizes[1][:, None, :] - common
-    return torch.where(common > 0, common / union, torch.zeros_like(common))
+    sides = []
+    for low, high in ((0, 2), (1, 3)):
+        near = torch.maximum(one[:, :, None, low], other[:, None, :, low])
+        far = torch.minimum(one[:, :, None, high], other[:, None, :, high])
+        sides.append((far - near + extra).clamp_(min=0))
+    common = sides[0].mul_(sides[1])
+    areas = [
+        (boxes[..., 2] - boxes[..., 0] + extra).clamp(min=0) * (boxes[..., 3] - boxes[..., 1] + extra).clamp(min=0)
+        for boxes in (one, other)
+    ]
+    union = areas[0][:, :, None] + areas[1][:, None, :] - common
+    return torch.where(common > 0, common / union, 0.0)
 
 
 def suppression_thresholds(threshold: float, eta: float, count: int, like: torch.Tensor) -> torch.Tensor:
@@ -36,13 +42,20 @@ def suppression_thresholds(threshold: float, eta: float, count: int, like: torch
 
 
 def kept_boxes(
-    boxes: torch.Tensor, valid: torch.Tensor, threshold: float, eta: float = 1.0, extra: float = 0.0, block: int = 256
+    boxes: torch.Tensor,
+    valid: torch.Tensor,
+    threshold: float,
+    eta: float = 1.0,
+    extra: float = 0.0,
+    most: int = 0,
+    block: int = 128,
 ) -> torch.Tensor:
     """Greedy non-maximum suppression of G sets of K boxes (G, K, 4), each in the order of falling scores.
 
     A box is kept if it is `valid` (G, K) and overlaps no box that was kept before it by more than the threshold.
     Blocks of boxes are decided one after another; within a block, which boxes are kept is guessed and corrected until
-    nothing changes: after n rounds at least the first n boxes are right.
+    nothing changes: after n rounds at least the first n boxes are right. With `most` it ends when every set has that
+    many.
 
     Returns:
         (G, K), bool.
@@ -53,10 +66,8 @@ def kept_boxes(
     worst = torch.zeros(valid.shape, dtype=boxes.dtype, device=boxes.device)  # overlap with boxes that are kept
     before = torch.zeros_like(valid[:, :1], dtype=torch.int64)
     for start in range(0, count, block):
-        part = slice(start, start + block)
-        overlap = overlaps(boxes[:, part], boxes[:, start:], extra)
-        size = overlap.shape[1]
-        own = overlap[:, :, :size].triu(1)
+        part, rest = slice(start, start + block), slice(start + block, None)
+        own = overlaps(boxes[:, part], boxes[:, part], extra).triu_(1)
         chosen, settled = valid[:, part], False
         while not settled:
             inner = (own * chosen[:, :, None]).amax(1).maximum(worst[:, part])
@@ -66,10 +77,12 @@ def kept_boxes(
             chosen = corrected
         kept[:, part] = chosen
         before = before + chosen.sum(1, keepdim=True)
-        later = overlap[:, :, size:]
-        if later.shape[2]:
-            rest = slice(start + size, None)
-            worst[:, rest] = worst[:, rest].maximum((later * chosen[:, :, None]).amax(1))
+        if start + block >= count or (most and bool((before >= most).all())):
+            break
+        some = chosen.any(0)
+        later = overlaps(boxes[:, part][:, some], boxes[:, rest], extra)
+        if later.shape[1]:
+            worst[:, rest] = worst[:, rest].maximum((later.mul_(chosen[:, some, None])).amax(1))
     return kept
 
 
@@ -235,7 +248,7 @@ def proposals(
     scores = scores[:, count:].permute(0, 2, 3, 1).reshape(items, -1)
     order, valid = best_candidates(scores, fits, before if before > 0 else -1)
     boxes = torch.cat([low, high], -1).gather(1, order[:, :, None].expand(-1, -1, 4))
-    kept = kept_boxes(boxes, valid, threshold, extra=1.0)
+    kept = kept_boxes(boxes, valid, threshold, extra=1.0, most=after)
     if after > 0:
         kept = kept & (kept.cumsum(1) <= after)
     item, rank = kept.nonzero(as_tuple=True)

@@ -33,7 +33,8 @@ class AnnotatedData(DataLayer):
         height, width = image or (stated if min(stated) else (p.crop_size, p.crop_size))
         if min(height, width) < 1:
             self.fail(f"its images' size is not known; state it: --input {self.param.top[0]}=1,3,300,300")
-        return [(self.param.data_param.batch_size, 3, height, width), (1, 1, 1, 8)][:tops]
+        shapes: list[Shape] = [(self.param.data_param.batch_size, 3, height, width), (1, 1, 1, 8)]
+        return shapes[:tops]
 
 
 @register("MultiBoxLoss")

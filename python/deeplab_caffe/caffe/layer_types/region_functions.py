@@ -48,53 +48,59 @@ def ordered_keys(x: torch.Tensor) -> torch.Tensor:
     return (bits * 2**32 + places).permute(0, 2, 3, 1)
 
 
-def places_of_maxima(
-    x: torch.Tensor,
+def window_maxima(
+    values: torch.Tensor,
     item: torch.Tensor,
     rows: tuple[torch.Tensor, torch.Tensor],
     columns: tuple[torch.Tensor, torch.Tensor],
 ) -> torch.Tensor:
-    """Where in its window of a map (N, C, H, W) the maximum is, as h · W + w: (R, C, bins, bins).
+    """The maxima of windows of maps (N, H, W, C): (R, bins, bins, C).
 
     item (R); rows, columns: first positions and ends (R, bins). Maxima of 1, 2, 4 … rows and columns are found once;
     a window's is the greatest of four of them.
     """
-    height, width = x.shape[2:]
+    items, height, width, channels = values.shape
     spans = [(high - low).clamp(min=1) for low, high in (rows, columns)]
     steps = [s.float().log2().floor().to(torch.int64) for s in spans]
     levels = [int(s.max()) + 1 if s.numel() else 1 for s in steps]
     starts = [low.clamp(max=size - 1) for (low, _), size in ((rows, height), (columns, width))]
     lasts = [start + span - 2**step for start, span, step in zip(starts, spans, steps, strict=True)]
     level = steps[0][:, :, None] * levels[1] + steps[1][:, None, :]
-    front = (level * x.shape[0] + item[:, None, None]) * height
+    front = (level * items + item[:, None, None]) * height
     corners = [
         (front + y[:, :, None]) * width + z[:, None, :] for y in (starts[0], lasts[0]) for z in (starts[1], lasts[1])
     ]
     found = []
-    some = max(1, 2**23 // (levels[0] * levels[1] * x.shape[0] * height * width))  # channels at a time
-    for part in x.split(some, 1):
-        table = range_maxima(range_maxima(ordered_keys(part), levels[1], 2), levels[0], 2)
-        table = table.reshape(-1, part.shape[1])
+    some = max(1, 2**22 // (levels[0] * levels[1] * items * height * width))  # channels at a time
+    for part in values.split(some, 3):
+        table = range_maxima(range_maxima(part, levels[1], 2), levels[0], 2).reshape(-1, part.shape[3])
         best = table[corners[0]]
         for corner in corners[1:]:
             best = torch.maximum(best, table[corner])
-        found.append(height * width - 1 - best % 2**32)
-    return torch.cat(found, 3).permute(0, 3, 1, 2)
+        found.append(best)
+    return torch.cat(found, 3)
 
 
 def roi_pool(x: torch.Tensor, regions: torch.Tensor, bins: tuple[int, int], scale: float) -> torch.Tensor:
-    """The maxima of a map (N, C, H, W) in the bins of regions (R, 5): (R, C, *bins). An empty bin is 0."""
+    """The maxima of a map (N, C, H, W) in the bins of regions (R, 5): (R, C, *bins). An empty bin is 0.
+
+    Where a gradient is wanted, it goes to the first of equal maxima.
+    """
     regions = regions.detach().float()
     item = regions[:, 0].to(torch.int64)
     x1, y1, x2, y2 = rounded(regions[:, 1:5] * scale).unbind(1)
     rows = roi_spans(y1, (y2 - y1 + 1).clamp(min=1), bins[0], x.shape[2])
     columns = roi_spans(x1, (x2 - x1 + 1).clamp(min=1), bins[1], x.shape[3])
-    places = places_of_maxima(x.detach(), item, rows, columns)
+    filled = (rows[1] > rows[0])[:, None, :, None] & (columns[1] > columns[0])[:, None, None, :]
+    if not (x.requires_grad and torch.is_grad_enabled()):
+        known = torch.where(x.isnan(), torch.finfo(x.dtype).min, x).permute(0, 2, 3, 1)
+        return torch.where(filled, window_maxima(known, item, rows, columns).permute(0, 3, 1, 2), 0.0)
+    count = x.shape[2] * x.shape[3]
+    places = count - 1 - window_maxima(ordered_keys(x.detach()), item, rows, columns).permute(0, 3, 1, 2) % 2**32
     channels = torch.arange(x.shape[1], device=x.device)
     maps = (item[:, None] * x.shape[1] + channels)[:, :, None, None]
-    values = x.reshape(-1).gather(0, (maps * (x.shape[2] * x.shape[3]) + places).reshape(-1)).reshape(places.shape)
-    filled = (rows[1] > rows[0])[:, None, :, None] & (columns[1] > columns[0])[:, None, None, :]
-    return torch.where(filled, values, torch.zeros_like(values))
+    values = x.reshape(-1).gather(0, (maps * count + places).reshape(-1)).reshape(places.shape)
+    return torch.where(filled, values, 0.0)
 
 
 def psroi_pool(x: torch.Tensor, regions: torch.Tensor, dims: int, group: int, scale: float) -> torch.Tensor:
@@ -158,11 +164,14 @@ def roi_align(
     size = (regions[:, 3:5] * scale - begin).clamp(min=1)
     rows = sampling_weights(begin[:, 1], size[:, 1], bins[0], samples, x.shape[2])
     columns = sampling_weights(begin[:, 0], size[:, 0], bins[1], samples, x.shape[3])
-    item, pieces = regions[:, 0].to(torch.int64), []
-    order = item.argsort(stable=True)
-    for part in order.split(32):  # so that memory stays bounded
-        found = torch.einsum("rih,rchw->rciw", rows[part], x[item[part]])
-        pieces.append(torch.einsum("rciw,rjw->rcij", found, columns[part]))
-    if not pieces:
-        return x.new_zeros((0, x.shape[1], *bins))
-    return torch.cat(pieces)[order.argsort()]
+    item = regions[:, 0].to(torch.int64)
+    order, pieces = [], [x.new_zeros((0, x.shape[1], *bins))]
+    for n, maps in enumerate(x):
+        flat = maps.transpose(0, 1).flatten(1)  # (H, C · W)
+        own = (item == n).nonzero()[:, 0]
+        order.append(own)
+        for part in own.split(32) if len(own) else ():  # so that memory stays bounded
+            found = (rows[part].flatten(0, 1) @ flat).reshape(len(part), -1, x.shape[3])  # (r, bins · C, W)
+            found = found @ columns[part].transpose(1, 2)
+            pieces.append(found.reshape(len(part), bins[0], x.shape[1], bins[1]).transpose(1, 2))
+    return torch.cat(pieces)[torch.cat(order).argsort()]

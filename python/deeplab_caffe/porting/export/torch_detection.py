@@ -8,7 +8,7 @@ from .graph import Node
 from .torch_layers import Written, writes
 
 _SUPPRESSION = ("overlaps", "suppression_thresholds", "kept_boxes", "best_candidates")
-_ROI_POOL = ("rounded", "roi_spans", "range_maxima", "ordered_keys", "places_of_maxima", "roi_pool")
+_ROI_POOL = ("rounded", "roi_spans", "range_maxima", "ordered_keys", "window_maxima", "roi_pool")
 
 
 @writes("PriorBox")

@@ -22,7 +22,6 @@ from ...caffe.layer_types.box_functions import (  # noqa: F401
 from ...caffe.layer_types.rearrange import reorganized  # noqa: F401
 from ...caffe.layer_types.region_functions import (  # noqa: F401
     ordered_keys,
-    places_of_maxima,
     psroi_pool,
     range_maxima,
     roi_align,
@@ -30,6 +29,7 @@ from ...caffe.layer_types.region_functions import (  # noqa: F401
     roi_spans,
     rounded,
     sampling_weights,
+    window_maxima,
 )
 
 
