@@ -274,7 +274,8 @@ def test_other_commands_name_the_type_of_another_caffe(tmp_path, capsys, command
     path = tmp_path / "ssd.prototxt"
     path.write_text(_FOREIGN)
     code = main(["prototxt", command, str(path)])
-    message = "2:28: layer 'norm' (ChannelNorm): unknown type 'ChannelNorm' (a layer of the Caffe of FlowNet), with the field"
+    about = "unknown type 'ChannelNorm' (a layer of the Caffe of FlowNet), with the field"
+    message = f"2:28: layer 'norm' (ChannelNorm): {about}"
     out, err = capsys.readouterr()
     assert (code, "did you mean" in err) == (0 if command == "format" else 2, False)
     assert message in err or command == "format"

@@ -285,7 +285,7 @@ def types_where(holds: Callable[[LayerFacts], bool]) -> frozenset[str]:
     """The types whose rows meet a condition.
 
     Example:
-        >>> sorted(types_where(lambda row: row.kind == "pooling"))
+        >>> sorted(types_where(lambda row: row.kind == "pooling" and row.is_bvlc))
         ['Pooling', 'SPP']
     """
     return frozenset(name for name, row in LAYER_FACTS.items() if holds(row))
