@@ -105,7 +105,7 @@ def judge_reach(row: LayerFacts) -> Iterator[str]:
     for case in _maps(row):
         net = build(case)
         layer, tops = net.layer_dict["layer"], tops_of(net)
-        if not tops or _uses_the_batch(layer) or row.name == "Upsample":  # whose places the mask states
+        if not tops or _uses_the_batch(layer) or row.name in ("Upsample", "Unpooling"):  # whose places the mask states
             continue
         changed = _changed(net, case)
         spread = spread or len(changed) > 1

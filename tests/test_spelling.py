@@ -12,12 +12,10 @@ from deeplab_caffe.spelling import nearest_fields, nearest_word
 _FIELDS = [field.name for field in NAMES["LayerParameter"].DESCRIPTOR.fields]
 #: fields of other Caffes' layers and messages
 _FOREIGN_FIELDS = [
-    "norm_param", "permute_param", "prior_box_param", "multibox_loss_param", "detection_output_param",
-    "detection_evaluate_param", "annotated_data_param", "video_data_param", "roi_pooling_param",
-    "psroi_pooling_param", "smooth_l1_loss_param", "mask_pooling_param", "roi_align_param",
+    "detection_evaluate_param", "video_data_param", "mask_pooling_param",
     "box_annotator_ohem_param", "correlation_param", "flow_warp_param", "resample_param", "l1_loss_param",
-    "mean_param", "augmentation_param", "coeff_schedule_param", "writer_param", "dense_image_data_param",
-    "unpooling_param", "reorg_param", "region_loss_param", "shuffle_channel_param", "axpy_param", "center_loss_param",
+    "mean_param", "augmentation_param", "coeff_schedule_param", "writer_param",
+    "region_loss_param", "axpy_param", "center_loss_param",
     "margin_inner_product_param", "triplet_loss_param", "ctc_loss_param", "warp_ctc_param", "st_param",
     "focal_loss_param", "lstm_param", "transpose_param", "reverse_param", "maxout_param", "local_param",
     "noise_param", "resize_param", "select_param", "relu6_param", "quantization_param", "multi_stage_meanfield_param",
@@ -48,7 +46,8 @@ def test_a_misspelled_field_has_its_name_suggested(word: str, meant: str) -> Non
 @pytest.mark.parametrize(
     ("word", "meant"),
     [("relu", "ReLU"), ("Poolign", "Pooling"), ("Convolutoin", "Convolution"), ("Dropuot", "Dropout"),
-     ("Unpooling", None), ("Pooling3D", None), ("Permute", None), ("ROIPooling", None), ("Resize", None), ("x", None)],
+     ("Pooling3D", None), ("VideoData", None), ("ROIWarping", None), ("Resize", None),
+     ("x", None)],
 )  # fmt: skip
 def test_types(word: str, meant: str | None) -> None:
     assert nearest_word(word, LAYER_FACTS) == meant
@@ -56,6 +55,6 @@ def test_types(word: str, meant: str | None) -> None:
 
 def test_a_type_of_another_caffe_is_named_for_it() -> None:
     assert not set(FOREIGN_TYPES) & set(LAYER_FACTS)
-    assert about("PriorBox") == " (a layer of the Caffe of SSD)"
+    assert about("VideoData") == " (a layer of the Caffe of SSD)"
     assert all("did you mean" not in about(name) for name in FOREIGN_TYPES)
     assert about("Nothing") == "" and about("Softmx") == "; did you mean 'Softmax'?"

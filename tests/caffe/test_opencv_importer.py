@@ -8,9 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
+from cases import Case
 from deeplab_caffe import caffe
 from deeplab_caffe.data import read_dataset
 from deeplab_caffe.nets import GeneratorOptions, generate
+from layer_runs import build
+from opencv_layers import RECORDED, compared
 from tolerances import assert_same_sums
 
 ROOT = Path(__file__).parent.parent.parent
@@ -90,6 +93,22 @@ def test_we_compute_what_opencv_computed(name: str) -> None:
     (ours,) = net.forward().values()
     with np.load(_RECORDED / "answers.npz") as answers:
         assert_same_sums(answers[name], ours[_SOME], tiny=0)
+
+
+@pytest.mark.parametrize("case", compared(), ids=lambda case: case.name)
+def test_a_layer_of_another_caffe_gives_what_opencv_gave(case: Case) -> None:
+    net = build(case)
+    net.forward()
+    ours = net.blobs[net.top_names["layer"][0]].data
+    with np.load(RECORDED) as answers:
+        theirs = answers[case.name]
+    if case.type == "DetectionOutput":  # which has no order of classes there
+        ours, theirs = (a.reshape(-1, 7)[np.lexsort(a.reshape(-1, 7).T[[2, 1]])] for a in (ours, theirs))
+    if case.type == "Proposal":  # which has rows of zeros at the end there
+        assert not theirs[len(ours) :].any()
+        theirs = theirs[: len(ours)]
+    assert theirs.size == ours.size
+    assert_same_sums(ours, theirs.reshape(ours.shape))
 
 
 @pytest.mark.skipif(not hasattr(cv2.dnn, "readNetFromCaffe"), reason="OpenCV 5 reads Caffe's files no more")

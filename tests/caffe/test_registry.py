@@ -18,13 +18,17 @@ from tolerances import TENSOR, assert_same_sums
 _CASES = collect()
 #: types that bring data or run the user's code, with the test of their own that holds them
 _OWN_TESTS = {
+    "AnnotatedData": "test_layers_detection.py",
     "Data": "test_layers_database_data.py",
+    "DenseImageData": "test_layers_label_map_data.py",
     "HDF5Data": "test_hdf5_data.py",
     "HDF5Output": "test_layers_hdf5_output.py",
     "ImageData": "test_layers_image_data.py",
+    "ImageLabelmapData": "test_layers_label_map_data.py",
     "ImageSegData": "test_conformance_image_seg_data.py",
     "Input": "test_net_pycaffe.py",
     "MemoryData": "test_layers_memory_data.py",
+    "MultiBoxLoss": "test_layers_detection.py",
     "Python": "test_python_layer.py",
     "WindowData": "test_layers_window_data.py",
     "MatRead": "test_layers_mat.py",

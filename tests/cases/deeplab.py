@@ -43,6 +43,8 @@ MAPS = [
         "channel_aggregator", "ChannelAggregator", f'channel_aggregator_param {{ label_map_file: "{_GROUPS}" }}', _MAPS
     ),
     simple("upsample", "Upsample", "", _PAIR[0], _MASK, checked=1),
+    simple("unpooling", "Unpooling", "unpooling_param { kernel_size: 2 stride: 2 }", _PAIR[0], _MASK, checked=1),
+    simple("unpooling_size", "Unpooling", "unpooling_param { unpool_size: 5 }", _PAIR[0], _MASK, checked=1),
     simple("upsample_size", "Upsample", "upsample_param { upsample_h: 5 upsample_w: 5 }", _PAIR[0], _MASK, checked=1),
     simple(
         "domain_transform",

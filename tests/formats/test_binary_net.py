@@ -168,3 +168,21 @@ def test_weights_stay_in_a_binary_file_and_are_missed_in_a_text(tmp_path, capsys
     assert main(["prototxt", "upgrade", str(path), "-o", str(tmp_path / "new.prototxt")]) == 0
     assert "text has no weights: 1 blobs removed" in capsys.readouterr().out
     assert "blobs" not in Path(tmp_path / "new.prototxt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("kind", "number", "field", "text"),
+    [
+        ("DetectionOutput", 204, "detection_output_param", "num_classes: 3 code_type: CENTER_SIZE keep_top_k: 7"),
+        ("PriorBox", 203, "prior_box_param", "min_size: 4 aspect_ratio: 2"),
+        ("ROIPooling", 8266711, "roi_pooling_param", "pooled_h: 7 pooled_w: 7 spatial_scale: 0.0625"),
+        ("Proposal", 201, "proposal_param", "feat_stride: 8 ratio: 1"),  # a number that is MultiBoxLoss's in SSD
+    ],
+)
+def test_a_layer_of_a_fork_is_read_whatever_its_number(tmp_path, kind, number, field, text):
+    wanted = to_message(Document(f'layer {{ name: "a" type: "{kind}" {field} {{ {text} }} }}'), schema.NetParameter())
+    layer = schema.LayerParameter(name="a", type=kind)
+    inner = getattr(wanted.layer[0], field).SerializeToString()
+    path = tmp_path / "net.binary"
+    path.write_bytes(encode_bytes(100, layer.SerializeToString() + encode_bytes(number, inner)))
+    assert read_binary_net(path) == wanted

@@ -230,8 +230,8 @@ def test_a_net_within_a_solver_is_checked(tmp_path):
 
 
 _FOREIGN = """layer { name: "data" type: "Input" top: "data" input_param { shape { dim: [1, 3, 9, 9] } } }
-layer { name: "norm" type: "Normalize" bottom: "data" top: "norm" norm_param { across_spatial: false } }
-layer { name: "perm" type: "Permute" bottom: "norm" top: "perm" permute_param { order: 0 order: 2 } }
+layer { name: "norm" type: "ChannelNorm" bottom: "data" top: "norm" channel_norm_param { sides: false } }
+layer { name: "perm" type: "VideoData" bottom: "norm" top: "perm" video_data_param { order: 0 order: 2 } }
 layer { name: "flip" type: "Flip" bottom: "perm" top: "flip" flip_param { flip_width: true } clip_parm { min: 0 } }
 layer { name: "swish" type: "Swwish" bottom: "data" top: "swish" swish_parm { beta: 1 } }
 """
@@ -274,7 +274,8 @@ def test_other_commands_name_the_type_of_another_caffe(tmp_path, capsys, command
     path = tmp_path / "ssd.prototxt"
     path.write_text(_FOREIGN)
     code = main(["prototxt", command, str(path)])
-    message = "2:28: layer 'norm' (Normalize): unknown type 'Normalize' (a layer of the Caffe of SSD), with the field"
+    about = "unknown type 'ChannelNorm' (a layer of the Caffe of FlowNet), with the field"
+    message = f"2:28: layer 'norm' (ChannelNorm): {about}"
     out, err = capsys.readouterr()
     assert (code, "did you mean" in err) == (0 if command == "format" else 2, False)
     assert message in err or command == "format"

@@ -89,7 +89,7 @@ def _translated(parts: list[_Part], dialect: str | None, source: str) -> bytes:
     else:
         chosen = dialect or _dialect_of_today(new, source)
         numbers = {n: _number(name) for n, name in _OF_TODAY.get(chosen, _BVLC).items()}
-        replaced = {_LAYER: (_encoded(_renumbered(layer, numbers)) for layer in new)}
+        replaced = {_LAYER: (_encoded(_renumbered(layer, numbers | _of_a_fork(layer, numbers))) for layer in new)}
     out = []
     for number, wire, value in parts:
         is_layer = number in replaced and wire == _BYTES
@@ -120,6 +120,19 @@ def _renumbered(parts: Iterable[_Part], numbers: Mapping[int, int]) -> Iterator[
 # -- `layer`
 
 
+def _of_a_fork(layer: list[_Part], known: Mapping[int, int]) -> dict[int, int]:
+    """Of a type of SSD, R-CNN …: the one message that is not BVLC's is its own, whatever number its fork gave it."""
+    row = facts_of(_kind(layer))
+    if row.is_bvlc or not row.params or _number(row.params[0]) in known.values():
+        return {}
+    found = {number for number, wire, _ in layer if number >= min(_BVLC) and wire == _BYTES}
+    return {found.pop(): _number(row.params[0])} if len(found) == 1 else {}
+
+
+def _kind(layer: list[_Part]) -> str:
+    return next((bytes(value).decode("utf-8", "replace") for number, _, value in layer if number == 2), "")
+
+
 def _dialect_of_today(layers: list[list[_Part]], source: str) -> str:
     """The first dialect in which the parameters of every layer belong to its type."""
     for dialect, names in _OF_TODAY.items():
@@ -131,7 +144,7 @@ def _dialect_of_today(layers: list[list[_Part]], source: str) -> str:
 
 
 def _fits(layer: list[_Part], names: Mapping[int, str]) -> bool:
-    kind = next((bytes(value).decode("utf-8", "replace") for number, _, value in layer if number == 2), "")
+    kind = _kind(layer)
     own = {*_BVLC.values(), *_DEEPLAB_V2.values(), "bn_param"}.intersection(facts_of(kind).params)
     return not own or all(names.get(n) in own for n, _, _ in layer if 143 <= n < 1000)
 

@@ -26,5 +26,8 @@ LACKING: Mapping[str, frozenset[str]] = {
     "BatchNormParameter": frozenset({"update_global_stats"}),
     "ConvolutionParameter": frozenset({"hole", "hole_h", "hole_w"}),
     "ImageDataParameter": frozenset({"apply_exif", "has_label", "ignore_label", "label_type", "max_labels"}),
-    "TransformationParameter": frozenset({"crop_height", "crop_width", "scale_factors"}),
+    "TransformationParameter": frozenset(
+        {"crop_height", "crop_width", "scale_factors", "crop_h", "crop_w", "distort_param", "emit_constraint"}
+        | {"expand_param", "noise_param", "resize_param"}
+    ),
 }

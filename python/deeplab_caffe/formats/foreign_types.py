@@ -11,22 +11,15 @@ from ..spelling import did_you_mean
 from .layer_facts import LAYER_FACTS
 
 _CAFFES = {
-    "SSD": "AnnotatedData DetectionEvaluate DetectionOutput MultiBoxLoss Normalize Permute PriorBox VideoData",
-    "Fast R-CNN": "ROIPooling SmoothL1Loss",
-    "R-FCN": "BoxAnnotatorOHEM PSROIPooling SoftmaxWithLossOHEM SmoothL1LossOHEM",
+    "SSD": "DetectionEvaluate VideoData",
+    "R-FCN": "BoxAnnotatorOHEM SoftmaxWithLossOHEM SmoothL1LossOHEM",
     "MNC": "MaskPooling MaskResize ROIWarping ROIWarpingTest",
-    "Mask R-CNN": "ROIAlign ROIAlignment",
+    "Mask R-CNN": "ROIAlignment",
     "FlowNet": "BlackAugmentation ChannelNorm Correlation Correlation1D CustomData DataAugmentation Downsample "
     "FloWriter FlowAugmentation FlowWarp GenerateAugmentationParameters ImgWriter L1Loss LpqLoss Mean Resample",
-    "SegNet": "DenseImageData",
-    "DeconvNet": "Unpooling",
     "CRF-RNN": "MultiStageMeanfield",
-    "HED": "ImageLabelmapData",
     "OpenPose": "CPMData ImResize Nms",
-    "YOLO": "EvalDetection RegionLoss Reorg YoloSeg Yolov3 Yolov3DetectionOutput",
-    "MobileNet": "ConvolutionDepthwise DepthwiseConvolution ReLU6",
-    "ShuffleNet": "ShuffleChannel",
-    "SENet": "Axpy",
+    "YOLO": "EvalDetection RegionLoss YoloSeg Yolov3 Yolov3DetectionOutput",
     "CReLU": "CReLU",
     "SphereFace": "MarginInnerProduct",
     "AM-Softmax": "LabelSpecificAdd",
@@ -40,7 +33,7 @@ _CAFFES = {
     "NVIDIA's Caffe": "Axpby DetectNetTransformation L1LossNV",
     "RetinaNet": "SigmoidCrossEntropyFocalLoss",
     "Ristretto": "ConvolutionRistretto DeconvolutionRistretto FcRistretto LRNRistretto",
-    "several other Caffes": "BilinearInterpolation Cosine Flip Gather Local Maxout Mish MaskLayer Noise Resize RReLU "
+    "several other Caffes": "BilinearInterpolation Cosine Flip Gather Local Maxout MaskLayer Noise Resize RReLU "
     "ROIPool SELU Select Sort Square Sqrt WeightedSoftmaxWithLoss",
 }
 #: type → the Caffe that has it
@@ -56,7 +49,7 @@ def about(layer_type: str) -> str:
     """What is known of a type that this package does not have, as the end of a message; may be empty.
 
     Example:
-        >>> about("Permute"), about("Convolutoin")
+        >>> about("VideoData"), about("Convolutoin")
         (' (a layer of the Caffe of SSD)', "; did you mean 'Convolution'?")
     """
     caffe = FOREIGN_TYPES.get(layer_type)

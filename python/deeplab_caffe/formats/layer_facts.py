@@ -49,6 +49,9 @@ DROPPED = "dropped"
 # -- which Caffe knows a type
 
 BVLC, DEEPLAB_V1, DEEPLAB_V2, PSPNET, SEGNET = "BVLC", "DeepLab v1", "DeepLab v2", "PSPNet", "SegNet"
+SSD, RCNN, RFCN, MASK_RCNN, YOLO = "SSD", "R-CNN", "R-FCN", "Mask R-CNN", "YOLO"
+MOBILENET, SHUFFLENET, SENET = "MobileNet", "ShuffleNet", "SENet"
+DECONVNET, HED = "DeconvNet", "HED"
 #: this package alone
 HERE = "here"
 
@@ -132,6 +135,9 @@ _ROWS = (
     # layers with weights
     _weights("Convolution", params="convolution_param", weighted=True, weight_axes=4),
     _weights("Deconvolution", params="convolution_param", weighted=True, weight_axes=4),
+    _weights("ConvolutionDepthwise", params="convolution_param", known_to=(SHUFFLENET,), weighted=True, weight_axes=4),
+    _weights("DepthwiseConvolution", params="convolution_param", known_to=(MOBILENET,), weighted=True, weight_axes=4),
+    _weights("DepthwiseConv", params="convolution_param", known_to=(MOBILENET,), weighted=True, weight_axes=4),
     _weights("InnerProduct", params="inner_product_param", weighted=True, weight_axes=2),
     _weights("Embed", params="embed_param", weighted=True, weight_axes=2),
     _weights("RNN", params="recurrent_param", weight_axes=2, reads_top=True, caffe_reads_top=True),
@@ -142,14 +148,20 @@ _ROWS = (
     _data("Data", params="data_param transform_param"),
     _data("ImageData", params="image_data_param transform_param"),
     _data("ImageSegData", params="image_data_param transform_param", known_to=_BOTH, twin=True),
+    _data("DenseImageData", params="dense_image_data_param transform_param", known_to=(SEGNET,)),
+    _data("ImageLabelmapData", params="image_data_param transform_param", known_to=(HED,)),
     _data("HDF5Data", params="hdf5_data_param"),
     _data("MemoryData", params="memory_data_param transform_param"),
     _data("WindowData", params="window_data_param transform_param"),
     _data("DummyData", params="dummy_data_param"),
+    _data("AnnotatedData", params="annotated_data_param data_param transform_param", known_to=(SSD,)),
     _data("MatRead", params="mat_read_param", known_to=_BOTH, twin=True),
     # pooling
     _row("Pooling", POOLING, "pooling_param", keeps_labels=True),
     _row("SPP", POOLING, "spp_param"),
+    _row("ROIPooling", POOLING, "roi_pooling_param", known_to=(RCNN, SSD)),
+    _row("ROIAlign", POOLING, "roi_align_param", known_to=(MASK_RCNN,)),
+    _row("PSROIPooling", POOLING, "psroi_pooling_param", known_to=(RFCN,)),
     # normalisation
     _norm("BatchNorm", params="batch_norm_param"),
     _norm("Scale", params="scale_param", keeps_scores=True),
@@ -157,6 +169,7 @@ _ROWS = (
     _norm("BN", params="bn_param", known_to=(PSPNET, SEGNET), twin=True, weight_axes=4),
     _norm("LRN", params="lrn_param", in_place=False, caffe_reads_top=True),
     _norm("MVN", params="mvn_param", reads_top=True, caffe_reads_top=True, whole_image=True),
+    _norm("Normalize", params="norm_param", known_to=(SSD,), whole_image=True),
     # activations
     _activation("ReLU", params="relu_param", reads_top=True),
     _activation("PReLU", params="prelu_param"),
@@ -165,6 +178,8 @@ _ROWS = (
     _activation("TanH", params="tanh_param", reads_top=True, caffe_reads_top=True),
     _activation("Swish", params="swish_param", caffe_reads_top=True),
     _activation("HardSwish", known_to=(HERE,)),
+    _activation("Mish", known_to=(YOLO,)),
+    _activation("ReLU6", known_to=(MOBILENET,)),
     _activation("BNLL"),
     _activation("AbsVal", in_place=False),
     _activation("Clip", params="clip_param"),
@@ -178,20 +193,26 @@ _ROWS = (
     _row("Eltwise", MERGE, "eltwise_param", keeps_scores=True, positions=SAME),
     _row("Concat", MERGE, "concat_param", in_place=True, own_top=False, positions=BY_AXIS, **_MOVES),
     _row("SpatialProduct", MERGE, known_to=_V2, twin=True, in_place=True, positions=SAME),
+    _row("Axpy", MERGE, known_to=(SENET,)),
     # values at other places
     _arrange("Interp", params="interp_param", known_to=(*_BOTH, PSPNET), twin=True, **_MOVES),
     _arrange("Crop", params="crop_param", **_MOVES),
     _arrange("Padding", params="padding_param", known_to=_V1, twin=True, **_MOVES),
     _arrange("Upsample", params="upsample_param", known_to=(SEGNET,), twin=True),
+    _arrange("Unpooling", params="unpooling_param", known_to=(DECONVNET,)),
     _arrange("Slice", params="slice_param", own_top=False, positions=BY_AXIS, **_MOVES),
     _arrange("Reshape", params="reshape_param", own_top=False, keeps_labels=True),
     _arrange("Flatten", params="flatten_param", own_top=False),
     _arrange("Tile", params="tile_param", positions=BY_AXIS),
+    _arrange("Permute", params="permute_param", known_to=(SSD,)),
+    _arrange("ShuffleChannel", params="shuffle_channel_param", known_to=(SHUFFLENET,), in_place=True, positions=SAME),
+    _arrange("Reorg", params="reorg_param", known_to=(YOLO,)),
     # results
     _row("Softmax", RESULT, "softmax_param", in_place=True, reads_top=True, caffe_reads_top=True, positions=BY_AXIS),
     _row("ArgMax", RESULT, "argmax_param", positions=BY_AXIS),
     _row("DenseCRF", RESULT, "dense_crf_param", known_to=_BOTH, twin=True, in_place=True, positions=SAME,
          whole_image=True),
+    _row("DetectionOutput", RESULT, "detection_output_param", known_to=(SSD,)),
     # losses
     _loss("SoftmaxWithLoss", params="softmax_param loss_param", ignores="loss_param", reads_top=True,
           caffe_reads_top=True),
@@ -201,6 +222,8 @@ _ROWS = (
     _loss("MultinomialLogisticLoss", params="loss_param"),
     _loss("HingeLoss", params="hinge_loss_param loss_param"),
     _loss("EuclideanLoss", params="loss_param"),
+    _loss("SmoothL1Loss", params="smooth_l1_loss_param loss_param", known_to=(RCNN, SSD)),
+    _loss("MultiBoxLoss", params="multibox_loss_param loss_param", known_to=(SSD,)),
     _loss("ContrastiveLoss", params="contrastive_loss_param loss_param"),
     # numbers for people
     _row("Accuracy", METRIC, "accuracy_param", ignores="accuracy_param"),
@@ -222,6 +245,9 @@ _ROWS = (
     _row("DominantChannel", OTHER, "dominant_channel_param", known_to=_V1, twin=True),
     _row("Histogram", OTHER, "histogram_param", known_to=_V1, twin=True),
     _row("RelativeError", OTHER, known_to=_V1, twin=True),
+    # boxes
+    _row("PriorBox", OTHER, "prior_box_param", known_to=(SSD,)),
+    _row("Proposal", OTHER, "proposal_param", known_to=(RCNN,)),
     # the rest
     _row("Split", OTHER, own_top=False, keeps_scores=True, keeps_labels=True, positions=SAME, in_use=IDENTITY),
     _row("Filter", OTHER, positions=SAME),
@@ -259,7 +285,7 @@ def types_where(holds: Callable[[LayerFacts], bool]) -> frozenset[str]:
     """The types whose rows meet a condition.
 
     Example:
-        >>> sorted(types_where(lambda row: row.kind == "pooling"))
+        >>> sorted(types_where(lambda row: row.kind == "pooling" and row.is_bvlc))
         ['Pooling', 'SPP']
     """
     return frozenset(name for name, row in LAYER_FACTS.items() if holds(row))
@@ -270,7 +296,7 @@ def params_beyond_bvlc(holds: Callable[[LayerFacts], bool]) -> frozenset[str]:
 
     Example:
         >>> sorted(params_beyond_bvlc(lambda row: SEGNET in row.known_to))
-        ['bn_param', 'upsample_param']
+        ['bn_param', 'dense_image_data_param', 'upsample_param']
     """
     ours = {name for row in LAYER_FACTS.values() if row.is_bvlc for name in row.params}
     return frozenset(name for row in LAYER_FACTS.values() if holds(row) for name in row.params) - ours

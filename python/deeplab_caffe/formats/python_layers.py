@@ -1,13 +1,18 @@
-"""Python layers of the package `deeplab_layers` read as the layer that they implement: its type and parameters."""
+"""Python layers that are known, read as the layer that they implement: its type and parameters.
+
+Known are those of the package `deeplab_layers`, and Faster R-CNN's proposal layer.
+"""
 
 from __future__ import annotations
 
 import ast
 import json
+import re
 from typing import Any
 
 from .bvlc_schema import MODULE, PYTHON_TYPES
 from .edits import Edits
+from .layer_facts import LAYER_FACTS
 from .messages import to_message
 from .prototxt import Document
 from .scalar_values import is_repeated
@@ -15,12 +20,27 @@ from .schema import LayerParameter
 from .tree import Block
 from .writer import quote
 
+#: module and class of a Python layer of another program → the type that computes the same, and its keys → our fields
+_OF_OTHERS = {
+    ("rpn.proposal_layer", "ProposalLayer"): (
+        "Proposal", {"feat_stride": "feat_stride", "scales": "scale", "ratios": "ratio"}
+    ),
+}  # fmt: skip
+#: an entry of a flat YAML mapping: a key, and a number, a word or a list
+_YAML_ENTRY = re.compile(r"""['"]?(\w+)['"]?\s*:\s*(\[[^\]]*\]|\([^)]*\)|[-+.\w]+)\s*,?""")
+
 
 def layer_type(layer: Any) -> str:
-    """The type of a LayerParameter; for a Python layer of `deeplab_layers`, the type that it implements."""
+    """The type of a LayerParameter; for a Python layer that is known, the type that it implements."""
     if layer.type == "Python" and layer.python_param.module == MODULE:
         return str(layer.python_param.layer)
+    if layer.type == "Python" and _key(layer) in _OF_OTHERS:
+        return _OF_OTHERS[_key(layer)][0]
     return str(layer.type)
+
+
+def _key(layer: Any) -> tuple[str, str]:
+    return layer.python_param.module, layer.python_param.layer
 
 
 def parameters(layer: Any) -> dict[str, Any]:
@@ -39,7 +59,7 @@ def parameters(layer: Any) -> dict[str, Any]:
 
 
 def native(layer: Any) -> Any:
-    """A LayerParameter of `deeplab_layers` as one of the type that it implements, in a copy; others as they are."""
+    """A known Python layer as one of the type that it implements, in a copy; others as they are."""
     if layer_type(layer) == layer.type:
         return layer
     changed = LayerParameter()
@@ -53,7 +73,7 @@ _PYTHONS_OWN = frozenset({"seed", "phase"})
 
 
 def to_native(layer: Any) -> bool:
-    """Turn a LayerParameter of `deeplab_layers` into one of the type that it implements, in place.
+    """Turn a LayerParameter of a known Python layer into one of the type that it implements, in place.
 
     Returns:
         Whether it is one now; False for any other layer, and for a param_str that does not fit the type.
@@ -66,14 +86,18 @@ def to_native(layer: Any) -> bool:
         (True, 'Interp', 8)
     """
     name = layer_type(layer)
-    if layer.type != "Python" or name not in PYTHON_TYPES:
+    is_ours = layer.type == "Python" and name in PYTHON_TYPES
+    if not is_ours and name == layer.type:
+        return False
+    stated = {k: v for k, v in parameters(layer).items() if k not in _PYTHONS_OWN} if is_ours else _renamed(layer)
+    if stated is None or (not is_ours and name not in LAYER_FACTS):
         return False
     native = LayerParameter()
     native.CopyFrom(layer)
     native.ClearField("python_param")
     native.type = name
-    messages = [getattr(native, field) for field in reversed(PYTHON_TYPES[name])]  # transform_param comes first
-    stated = {key: value for key, value in parameters(layer).items() if key not in _PYTHONS_OWN}
+    # transform_param comes first
+    messages = [getattr(native, field) for field in reversed(LAYER_FACTS[name].params)]
     try:
         for key, value in stated.items():
             _set(next(m for m in messages if key in m.DESCRIPTOR.fields_by_name), key, value)
@@ -100,6 +124,20 @@ def _set(message: Any, name: str, value: Any) -> None:
         raise ValueError(name)
     else:
         setattr(message, name, value)
+
+
+def _renamed(layer: Any) -> dict[str, Any] | None:
+    """The parameters of another program's Python layer under our names; None where one is not known, or not read."""
+    if _key(layer) not in _OF_OTHERS:
+        return None
+    fields = _OF_OTHERS[_key(layer)][1]
+    text = layer.python_param.param_str.replace("!!python/tuple", "").strip().strip("{}")
+    if _YAML_ENTRY.sub("", text).strip():
+        return None
+    try:
+        return {fields[key]: ast.literal_eval(value) for key, value in _YAML_ENTRY.findall(text)}
+    except (KeyError, ValueError, SyntaxError):
+        return None
 
 
 def parsed(param_str: str) -> dict[str, Any]:

@@ -92,8 +92,8 @@ class _ProtoParser:
 
 
 def _resolve(file: descriptor_pb2.FileDescriptorProto) -> None:
-    """Complete the type names: an enum of the same message, a top-level enum, or a message."""
-    top_enums = {e.name for e in file.enum_type}
+    """Complete the type names: an enum of the same message, of another (Message.Enum) or of none, or a message."""
+    enums = {e.name for e in file.enum_type} | {f"{m.name}.{e.name}" for m in file.message_type for e in m.enum_type}
     for message in file.message_type:
         own_enums = {e.name for e in message.enum_type}
         for field in message.field:
@@ -102,7 +102,7 @@ def _resolve(file: descriptor_pb2.FileDescriptorProto) -> None:
             if field.type_name in own_enums:
                 field.type, field.type_name = 14, f".{file.package}.{message.name}.{field.type_name}"
             else:
-                field.type = 14 if field.type_name in top_enums else 11
+                field.type = 14 if field.type_name in enums else 11
                 field.type_name = f".{file.package}.{field.type_name}"
 
 

@@ -8,6 +8,7 @@ from ..errors import InputError
 from . import schema
 from .layer_facts import DEEPLAB_V2, params_beyond_bvlc
 from .solver_types import SOLVER_TYPES
+from .upgrade_crop import align_crops
 from .upgrade_deeplab import Where, deeplab_v1_to_v2, is_deeplab_v1, refuse_in_today
 from .upgrade_layers import is_v0, move_transformation, v0_to_v1, v1_to_v2, without_padding
 
@@ -70,9 +71,15 @@ def _upgrade_layers(net: Any, source: str, where: Where) -> list[int]:
         upgraded = deeplab_v1_to_v2(layers, places, where)
     else:
         upgraded = [v1_to_v2(layer, source) for layer in layers]
+        crops = [i for i, layer in enumerate(layers) if layer.type == layer.CROP]
+        align_crops(upgraded, crops, lambda i, text: _of_layer(where(places[i]), upgraded[i], text))
     net.ClearField("layers")
     net.layer.extend(upgraded)
     return places
+
+
+def _of_layer(where: str, layer: Any, text: str) -> InputError:
+    return InputError(f"{where}: layer '{layer.name}' ({layer.type}): {text}")
 
 
 def _upgrade_input(net: Any, source: str) -> bool:

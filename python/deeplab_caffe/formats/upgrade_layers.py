@@ -34,6 +34,8 @@ V1_TYPES = {
     "RELU": "ReLU", "SIGMOID": "Sigmoid", "SIGMOID_CROSS_ENTROPY_LOSS": "SigmoidCrossEntropyLoss",
     "SILENCE": "Silence", "SLICE": "Slice", "SOFTMAX": "Softmax", "SOFTMAX_LOSS": "SoftmaxWithLoss",
     "SPLIT": "Split", "TANH": "TanH", "THRESHOLD": "Threshold", "WINDOW_DATA": "WindowData",
+    # of other Caffes of that time: FCN's, SegNet's and DeconvNet's
+    "BN": "BN", "CROP": "Crop", "UNPOOLING": "Unpooling", "UPSAMPLE": "Upsample",
 }  # fmt: skip
 
 _WEIGHTED = {"conv": "convolution_param", "innerproduct": "inner_product_param"}

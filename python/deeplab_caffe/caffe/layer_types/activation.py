@@ -199,6 +199,19 @@ class HardSwish(_Gated):
         return [F.hardswish(bottoms[0])]
 
 
+@register("Mish")
+class Mish(_Gated):
+    """x · tanh(log(1 + exp(x))).
+
+    Misra, Mish, BMVC 2020; of the Caffes of YOLO v4.
+    """
+
+    torch_call = "F.mish({0})"
+
+    def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        return [F.mish(bottoms[0])]
+
+
 @register("TanH")
 class TanH(NeuronLayer):
     """tanh(x)."""
@@ -208,6 +221,16 @@ class TanH(NeuronLayer):
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         return [torch.tanh(bottoms[0])]
+
+
+@register("ReLU6")
+class ReLU6(NeuronLayer):
+    """min(max(x, 0), 6); the gradient passes where 0 < x < 6. Of the Caffes of MobileNet."""
+
+    torch_call = "F.relu6({0})"
+
+    def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        return [F.relu6(bottoms[0])]
 
 
 @register("Threshold")

@@ -1,5 +1,5 @@
 """Layers that combine blobs. Mirrors `eltwise_layer.cpp`, `concat_layer.cpp`, `split_layer.cpp`, `silence_layer.cpp`,
-`argmax_layer.cpp`."""
+`argmax_layer.cpp`, and SENet's `axpy_layer.cpp`."""
 
 from __future__ import annotations
 
@@ -64,6 +64,29 @@ class Eltwise(TensorLayer):
             return [reduce(torch.mul, bottoms)]
         first = torch.where(bottoms[0] > bottoms[1], bottoms[0], bottoms[1])
         return [reduce(lambda best, x: torch.where(x > best, x, best), bottoms[2:], first)]
+
+
+@register("Axpy")
+class Axpy(TensorLayer):
+    """a · x + y: SENet's sum of a shortcut y and a branch x, each channel of which has its factor a.
+
+    Bottoms: a (N, C) or (N, C, 1, 1), x (N, C, H, W), y like x. Mirrors `axpy_layer.cpp` of SENet.
+    """
+
+    bottoms = (3, 3)
+
+    def top_shapes(self, *bottoms: Shape) -> list[Shape]:
+        a, x, y = bottoms
+        if x != y or a[:2] != x[:2] or len(x) != 4 or math.prod(a[2:]) != 1:
+            self.fail(f"bottoms {a}, {x} and {y}, wanted (N, C) or (N, C, 1, 1), and two of (N, C, H, W)")
+        return [x]
+
+    def multiply_adds(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> int:
+        return math.prod(tops[0])
+
+    def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        a, x, y = bottoms
+        return [a.reshape(*x.shape[:2], 1, 1) * x + y]
 
 
 @register("Concat")

@@ -101,6 +101,39 @@ class Convolution(WindowLayer):
         return y.reshape(x.shape[0], outputs, *self.window_counts(tuple(x.shape)))
 
 
+class _Depthwise(Convolution):
+    """A Convolution of as many groups as there are channels, stated or not.
+
+    Blobs: weight (C, 1, k…), bias (C). The number of groups is written into the layer's parameters.
+    """
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        p = self.param.convolution_param
+        channels = bottom[0].shape[self.axis(p.axis, len(bottom[0].shape))]
+        if p.num_output % max(channels, 1) or (p.HasField("group") and p.group not in (1, channels)):
+            self.fail(
+                f"num_output {p.num_output} and group {p.group} for {channels} channels; wanted num_output {channels}, "
+                "and that group or none"
+            )
+        p.group = channels
+        super().setup(bottom, top)
+
+
+@register("ConvolutionDepthwise")
+class ConvolutionDepthwise(_Depthwise):
+    """Each channel with filters of its own: the name in the Caffes of ShuffleNet."""
+
+
+@register("DepthwiseConvolution")
+class DepthwiseConvolution(_Depthwise):
+    """Each channel with filters of its own: the name in the Caffes of MobileNet."""
+
+
+@register("DepthwiseConv")
+class DepthwiseConv(_Depthwise):
+    """Each channel with filters of its own: a third name."""
+
+
 @register("Im2col")
 class Im2col(WindowLayer):
     """The windows that a convolution would see: (N, C, spatial…) to (N, C · Πk, counts…), zeros in the padding."""

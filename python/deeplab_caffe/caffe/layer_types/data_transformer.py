@@ -15,6 +15,8 @@ from ...formats.datum import read_mean_file
 
 #: fields of the old data parameters that moved to transform_param; Caffe reads them nowhere any more
 _MOVED = ("scale", "mean_file", "crop_size", "mirror")
+#: what SSD's Caffe does to images with boxes
+_SSD = ("resize_param", "noise_param", "distort_param", "expand_param", "emit_constraint", "crop_h", "crop_w")
 
 
 def check_moved_fields(param: Any, name: str, own: tuple[str, ...] = ()) -> None:
@@ -27,8 +29,12 @@ def check_moved_fields(param: Any, name: str, own: tuple[str, ...] = ()) -> None
 def read_means(param: Any, channels: int | None = None) -> tuple[np.ndarray | None, np.ndarray | None]:
     """The mean image (C, H, W), or the mean values (1 or C), of a TransformationParameter; None for what is not stated.
 
-    Raises InputError where both are stated, the file cannot be read, or the values do not fit `channels`.
+    Raises InputError where both are stated, the file cannot be read, or the values do not fit `channels`; and for the
+    fields of SSD, which no layer here applies.
     """
+    for field in _SSD:
+        if param.HasField(field):
+            raise InputError(f"transform_param states {field}, of SSD's Caffe, which is not supported")
     if param.HasField("mean_file"):
         if param.mean_value:
             raise InputError("transform_param states both mean_file and mean_value")

@@ -84,7 +84,7 @@ class Layer:
 
     def allow_force_backward(self, bottom_index: int) -> bool:
         """Whether `force_backward` may ask this bottom for a gradient."""
-        return bottom_index not in {i % len(self.param.bottom) for i in self.no_gradient}
+        return bottom_index not in {i + len(self.param.bottom) if i < 0 else i for i in self.no_gradient}
 
     def release(self) -> None:
         """Forget what the last forward kept for backward."""

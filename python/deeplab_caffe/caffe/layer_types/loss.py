@@ -1,5 +1,5 @@
 """Softmax and losses. Mirrors `softmax_layer.cpp`, `softmax_loss_layer.cpp`, `euclidean_loss_layer.cpp`,
-`contrastive_loss_layer.cpp`."""
+`contrastive_loss_layer.cpp`, and Fast R-CNN's `smooth_L1_loss_layer.cu`."""
 
 from __future__ import annotations
 
@@ -122,6 +122,34 @@ class EuclideanLoss(LossLayer):
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         difference = bottoms[0].flatten() - bottoms[1].flatten()
         return [difference.dot(difference) / (2 * bottoms[0].shape[0])]
+
+
+@register("SmoothL1Loss")
+class SmoothL1Loss(LossLayer):
+    """Σ w_out · f(w_in · (a − b)) / N; f(x) is (σx)² / 2 where |x| < 1 / σ², else |x| − 1 / (2 σ²).
+
+    Bottoms: a, b and, all of one shape, optional weights w_in and w_out; N the number of items of a. a and b may get a
+    gradient. Mirrors `smooth_L1_loss_layer.cu` of Fast R-CNN.
+    """
+
+    bottoms = (2, 4)
+    no_gradient = (2, 3)
+
+    def top_shapes(self, *bottoms: Shape) -> list[Shape]:
+        if any(shape != bottoms[0] for shape in bottoms):
+            self.fail(f"bottoms of different shapes: {', '.join(map(str, bottoms))}")
+        return [()]
+
+    def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        square = self.param.smooth_l1_loss_param.sigma ** 2
+        x = bottoms[0] - bottoms[1]
+        if len(bottoms) > 2:
+            x = x * bottoms[2].detach()
+        size = x.abs()
+        terms = torch.where(size < 1 / square, x * x * (square / 2), size - 0.5 / square)
+        if len(bottoms) > 3:
+            terms = terms * bottoms[3].detach()
+        return [terms.sum() / max(bottoms[0].shape[0], 1)]
 
 
 class _ContrastiveSum(torch.autograd.Function):

@@ -1,4 +1,5 @@
-"""Batch normalization, scale and bias. Mirrors `batch_norm_layer.cpp`, `scale_layer.cpp`, `bias_layer.cpp`."""
+"""Batch normalization, scale and bias. Mirrors `batch_norm_layer.cpp`, `scale_layer.cpp`, `bias_layer.cpp`,
+and `normalize_layer.cpp` of SSD."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from ...arrays import Shape
 from ...formats import schema
 from ..blob import Blob
 from .base import TensorLayer, register
+from .reach import SAME_PLACE, Reaches, WholeReach, plane
 
 
 @register("BatchNorm")
@@ -170,6 +172,42 @@ class Bias(TensorLayer):
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         x, bias = (*bottoms, *params)
         return [x + spread(bias, x.dim(), self.at)]
+
+
+@register("Normalize")
+class Normalize(TensorLayer):
+    """x / √(Σ x² + eps) times a learned scale, the sum being over an item's channels, at each position or (by default)
+    over all positions (`across_spatial`).
+
+    Blob: scale (C), or () with `channel_shared` (the default); filler default 1. Mirrors `normalize_layer.cpp` of SSD.
+    """
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        p, shape = self.param.norm_param, bottom[0].shape
+        if len(shape) < 2:
+            self.fail(f"bottom {shape} has no channel axis, wanted 2 axes or more")
+        filler = p.scale_filler if p.HasField("scale_filler") else schema.FillerParameter(value=1)
+        self.add_param(0, () if p.channel_shared else shape[1:2], filler)
+
+    def top_shapes(self, *bottoms: Shape) -> list[Shape]:
+        if self.blobs[0].shape and bottoms[0][1:2] != self.blobs[0].shape:
+            self.fail(f"bottom {bottoms[0]} does not fit the scales of {self.blobs[0].shape[0]} channels")
+        return [bottoms[0]]
+
+    def multiply_adds(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> int:
+        return 2 * math.prod(tops[0])
+
+    def reach(self, bottom: int, top: int, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Reaches | None:
+        if not self.param.norm_param.across_spatial:
+            return SAME_PLACE, SAME_PLACE
+        height, width = plane(bottoms[0])
+        return WholeReach(height), WholeReach(width)
+
+    def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        p, x = self.param.norm_param, bottoms[0]
+        axes = tuple(range(1, x.dim())) if p.across_spatial else (1,)
+        y = x / ((x * x).sum(axes, keepdim=True) + p.eps).sqrt()
+        return [y * spread(params[0], x.dim(), 1) if params[0].dim() else y * params[0]]
 
 
 def is_by_channel(layer: Scale | Bias) -> bool:

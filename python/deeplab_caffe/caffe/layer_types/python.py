@@ -15,9 +15,10 @@ from typing import Any
 
 from ...arrays import Shape
 from ...errors import InputError
+from ...formats.python_layers import native
 from ...permission import python_layers_allowed
 from .. import alias
-from .base import Layer, register
+from .base import Layer, layer_class, register
 
 #: the layers that BVLC's Caffe lacks, in Python; a package next to this one
 _OURS = "deeplab_layers"
@@ -39,10 +40,16 @@ class PythonLayer(Layer):
 def python_layer(param: Any, phase: int, origin: str) -> Layer:
     """An instance of the class that `python_param` names, derived from caffe.Layer.
 
+    Faster R-CNN's proposal layer, where its program is not at hand, is the layer type Proposal.
+
     Raises InputError where importing is not allowed, or the module or class does not exist.
     """
     p = param.python_param
     where = f"{origin + ': ' if origin else ''}layer '{param.name}' (Python): "
+    if not is_ours(p.module) and not _at_hand(p.module):
+        known = native(param)
+        if known.type != "Python":
+            return layer_class(known, origin)(known, phase, origin)
     if not python_layers_allowed() and not is_ours(p.module):
         raise InputError(
             f"{where}would import the module '{p.module}', that is, run its code; if you trust it, say "
@@ -69,6 +76,14 @@ def is_ours(module: str) -> bool:
     spec = importlib.util.find_spec(_OURS) if module == _OURS else None
     ours = Path(__file__).parents[3] / _OURS / "__init__.py"
     return spec is not None and spec.origin is not None and Path(spec.origin).resolve() == ours.resolve()
+
+
+def _at_hand(module: str) -> bool:
+    """Whether a module may be imported and is there; that runs the code of the packages around it."""
+    try:
+        return python_layers_allowed() and importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _imported(name: str) -> ModuleType:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -113,6 +114,8 @@ class Upsample(TensorLayer):
 
     bottoms = (2, 2)
     no_gradient = (1,)
+    #: what states the size of the top
+    size_fields: ClassVar[str] = "upsample_h and upsample_w"
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.param.upsample_param
@@ -123,16 +126,19 @@ class Upsample(TensorLayer):
         if (p.pad_out_h or p.pad_out_w) and self.scale != (2, 2):
             self.fail(f"pad_out_h and pad_out_w need a scale of 2, got {self.scale}")
 
+    def size(self, x: Shape) -> tuple[int, int]:
+        """Height and width of the top for a bottom (N, C, h, w)."""
+        p = self.param.upsample_param
+        if p.HasField("upsample_h"):
+            return p.upsample_h, p.upsample_w
+        return x[2] * self.scale[0] - p.pad_out_h, x[3] * self.scale[1] - p.pad_out_w
+
     def top_shapes(self, *bottoms: Shape) -> list[Shape]:
         x, mask = bottoms
         check_maps(self, x)
         if mask != x:
             self.fail(f"mask {mask} for bottom {x}, wanted the same shape")
-        p = self.param.upsample_param
-        if p.HasField("upsample_h"):
-            size = (p.upsample_h, p.upsample_w)
-        else:
-            size = (x[2] * self.scale[0] - p.pad_out_h, x[3] * self.scale[1] - p.pad_out_w)
+        size = self.size(x)
         if min(size) < 1:
             self.fail(f"the size becomes {size}, wanted positive numbers")
         return [(*x[:2], *size)]
@@ -150,7 +156,43 @@ class Upsample(TensorLayer):
         if bool(((index < 0) | (index >= count)).any()):
             self.fail(
                 f"the mask holds indices {int(index.min())} to {int(index.max())}, but the top has 0 to {count - 1} "
-                f"({shape[2]} x {shape[3]}); state upsample_h and upsample_w, the size of the map that was pooled"
+                f"({shape[2]} x {shape[3]}); state {self.size_fields}, the size of the map that was pooled"
             )
         flat = x.new_zeros((*shape[:2], count)).scatter(2, index.flatten(2), x.flatten(2))
         return [flat.reshape(shape)]
+
+
+@register("Unpooling")
+class Unpooling(Upsample):
+    """DeconvNet's unpooling, by the maxima's places: x (N, C, h, w) put where `mask` says, 0 elsewhere.
+
+    Top (N, C, unpool_h, unpool_w), or as large as a map that is pooled to (h, w) without a rest:
+    stride (h − 1) + kernel − 2 pad. Only `unpool: MAX` is supported.
+    """
+
+    size_fields = "unpool_h and unpool_w, or unpool_size"
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        p = self.param.unpooling_param
+        if p.unpool != p.MAX:
+            self.fail("unpool is not MAX, which is the only method that is supported")
+        if p.HasField("unpool_h") != p.HasField("unpool_w"):
+            self.fail("states only one of unpool_h and unpool_w")
+        if self._stated("unpool", "unpool_size") is None and self._stated("kernel", "kernel_size") is None:
+            self.fail("states no size; wanted unpool_size, or kernel_size and stride")
+
+    def _stated(self, stem: str, both: str) -> tuple[int, int] | None:
+        """Height and width of what is stated for each, or for both; None for nothing."""
+        p = self.param.unpooling_param
+        if p.HasField(f"{stem}_h"):
+            return getattr(p, f"{stem}_h"), getattr(p, f"{stem}_w")
+        return (getattr(p, both),) * 2 if p.HasField(both) else None
+
+    def size(self, x: Shape) -> tuple[int, int]:
+        stated = self._stated("unpool", "unpool_size")
+        if stated is not None:
+            return stated
+        kernel = self._stated("kernel", "kernel_size") or (1, 1)
+        stride, pad = self._stated("stride", "stride") or (1, 1), self._stated("pad", "pad") or (0, 0)
+        height, width = (s * (n - 1) + k - 2 * p for n, k, s, p in zip(x[2:], kernel, stride, pad, strict=True))
+        return height, width

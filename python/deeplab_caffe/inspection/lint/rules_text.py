@@ -184,8 +184,8 @@ def _set_type(stated: Field, kind: str, edits: Edits) -> None:
 
 @rule("unknown-type", ERROR, "a layer type that does not exist", "net")
 def unknown_type(file: NetFile) -> Iterator[Hit]:
-    """A type is found by its name, whose case counts. The types of other Caffes (SSD's Permute, R-CNN's ROIPooling …)
-    have no counterpart here; their own fields are not reported, and nothing in such a layer is fixed.
+    """A type is found by its name, whose case counts. Some types of other Caffes (FlowNet's Correlation …) have
+    no counterpart here; their own fields are not reported, and nothing in such a layer is fixed.
     """
     for layer in file.layers:
         is_unread = not layer.type and layer.find("type") is not None  # another rule says why

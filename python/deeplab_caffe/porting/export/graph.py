@@ -6,7 +6,7 @@ import keyword
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -80,6 +80,36 @@ class Graph:
     def owners(self) -> Iterator[Node]:
         """The nodes that have parameters of their own."""
         return (node for node in self.nodes if node.blobs and node.owner == node.name)
+
+
+def reshaped_sizes(node: Node) -> list[int]:
+    """What a Reshape makes, for bottoms of any size: 0 copies the bottom's size at that place, −1 stands for the rest.
+
+    Raises:
+        InputError: it changes the number of items, which must stay open.
+    """
+    p, below, above = node.layer.param.reshape_param, node.bottom_shapes[0], node.top_shapes[0]
+    sizes: list[int] = list(above)
+    if p.axis == 0 and p.num_axes == -1:
+        sizes = list(p.shape.dim)
+    if sizes[:1] != [0] and below[:1] != above[:1]:
+        node.fail("reshapes the batch, which is not supported in exports")
+    return [0, *sizes[1:]] if below[:1] == above[:1] else sizes
+
+
+def check_segnet(node: Node) -> None:
+    """Fail for a BN of SegNet that uses the batch's statistics, and for one that is not of maps."""
+    if not node.layer.is_affine:
+        node.fail("uses the statistics of the batch (bn_mode: LEARN); only bn_mode: INFERENCE can be exported")
+    if len(node.bottom_shapes[0]) != 4:
+        node.fail("is not of maps (N, C, H, W), which is not supported in exports")
+
+
+def unpooled_sizes(node: Node) -> list[tuple[int, int]]:
+    """Of an Upsample or Unpooling for height and width: (scale, more), the top's size being scale · bottom's + more."""
+    layer: Any = node.layer
+    one, two = layer.size((1, 1, 1, 1)), layer.size((1, 1, 2, 2))
+    return [(after - before, 2 * before - after) for before, after in zip(one, two, strict=True)]
 
 
 def graph_of(net: Net) -> Graph:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .graph import Node
+from .graph import Node, reshaped_sizes
 from .onnx_registry import writes
 
 if TYPE_CHECKING:
@@ -138,6 +138,62 @@ def _flatten(g: OnnxGraph, node: Node) -> None:
 
 @writes("Reshape")
 def _reshape(g: OnnxGraph, node: Node) -> None:
-    if node.bottom_shapes[0][:1] != node.top_shapes[0][:1]:
-        node.fail("reshapes the batch, which is not supported in exports")
-    g.add("Reshape", [node.bottoms[0], g.integers([0, *node.top_shapes[0][1:]])], node.tops)
+    g.add("Reshape", [node.bottoms[0], g.integers(reshaped_sizes(node))], node.tops)
+
+
+# -- of detectors and small nets
+
+
+@writes("Normalize")
+def _normalize(g: OnnxGraph, node: Node) -> None:
+    p, axes = node.layer.param.norm_param, len(node.bottom_shapes[0])
+    squares = g.add("ReduceSumSquare", node.bottoms, axes=list(range(1, axes)) if p.across_spatial else [1], keepdims=1)
+    norm = g.call("Sqrt", g.call("Add", *squares, g.number(p.eps)))
+    scale = node.blobs[0].reshape((-1,) + (1,) * (axes - 2)) if node.blobs[0].shape else node.blobs[0]
+    g.add("Mul", [g.call("Div", node.bottoms[0], norm), g.constant(f"{node.owner}.scale", scale)], node.tops)
+
+
+@writes("Permute")
+def _permute(g: OnnxGraph, node: Node) -> None:
+    g.add("Transpose", node.bottoms, node.tops, perm=node.layer.order)  # type: ignore[attr-defined]
+
+
+@writes("ShuffleChannel")
+def _shuffle_channel(g: OnnxGraph, node: Node) -> None:
+    group, channels = node.layer.param.shuffle_channel_param.group, node.bottom_shapes[0][1]
+    x = node.bottoms[0]
+    groups = g.call("Reshape", x, g.integers([0, group, channels // group, -1]))
+    g.add("Reshape", [g.call("Transpose", groups, perm=[0, 2, 1, 3]), g.call("Shape", x)], node.tops)
+
+
+@writes("Reorg")
+def _reorg(g: OnnxGraph, node: Node) -> None:
+    p, channels, x = node.layer.param.reorg_param, node.bottom_shapes[0][1], node.bottoms[0]
+    s, less = g.integers([p.stride]), channels // p.stride**2
+    h, w = (g.shape(x, [axis]) for axis in (2, 3))
+    if p.reverse:
+        cells, order = [g.integers([0, p.stride, p.stride, less]), h, w], [0, 3, 4, 1, 5, 2]
+        result = [g.integers([0, less]), g.call("Mul", h, s), g.call("Mul", w, s)]
+    else:
+        cells, order = [g.integers([0, less]), h, s, w, s], [0, 3, 5, 1, 2, 4]
+        result = [g.integers([0, channels * p.stride**2]), g.call("Div", h, s), g.call("Div", w, s)]
+    moved = g.call("Transpose", g.call("Reshape", x, g.call("Concat", *cells, axis=0)), perm=order)
+    g.add("Reshape", [moved, g.call("Concat", *result, axis=0)], node.tops)
+
+
+@writes("Axpy")
+def _axpy(g: OnnxGraph, node: Node) -> None:
+    a, x, y = node.bottoms
+    if len(node.bottom_shapes[0]) == 2:
+        a = g.call("Unsqueeze", a, g.integers([2, 3]))
+    g.add("Add", [g.call("Mul", a, x), y], node.tops)
+
+
+@writes("ReLU6")
+def _relu6(g: OnnxGraph, node: Node) -> None:
+    g.add("Clip", [node.bottoms[0], g.number(0), g.number(6)], node.tops)
+
+
+@writes("Mish")
+def _mish(g: OnnxGraph, node: Node) -> None:
+    g.add("Mul", [node.bottoms[0], g.call("Tanh", g.call("Softplus", node.bottoms[0]))], node.tops)

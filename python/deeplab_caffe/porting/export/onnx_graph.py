@@ -26,11 +26,14 @@ Described = tuple[str, int, list[Any]]
 class OnnxGraph:
     """An ONNX graph that is being built. Its inputs and outputs have the names of the net's blobs."""
 
+    FLOAT, DOUBLE, INT64 = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT64
+
     def __init__(self, graph: Graph, blobs: Sequence[str] = ()) -> None:
         """blobs: names of blobs that become outputs in addition to the net's own."""
         self.graph = graph
         self.nodes: list[Any] = []
         self.initializers: dict[str, Any] = {}
+        self.arrays: dict[str, np.ndarray] = {}
         self.made = 0
         outputs = dict(graph.outputs) | {name: graph.values[name] for name in blobs}
         #: value → the name of the output that it is
@@ -55,10 +58,19 @@ class OnnxGraph:
         self.nodes.append(helper.make_node(operator, read, made, name=f"{operator}_{len(self.nodes)}", **given))
         return list(outputs)
 
+    def names(self, count: int) -> list[str]:
+        """New names, for the outputs of a node that has several."""
+        self.made += 1
+        return [f"_value_{self.made}_{i}" for i in range(count)]
+
+    def call(self, operator: str, *inputs: str, **given: Any) -> str:
+        """Add a node with one output, and return its name."""
+        return self.add(operator, inputs, **given)[0]
+
     def constant(self, name: str, values: np.ndarray) -> str:
         """A constant of that name, stored once."""
         if name not in self.initializers:
-            self.initializers[name] = numpy_helper.from_array(np.ascontiguousarray(values), name)
+            self.initializers[name] = numpy_helper.from_array(np.asarray(values, order="C"), name)
         return name
 
     def parameters(self, node: Node) -> list[str]:
@@ -68,6 +80,27 @@ class OnnxGraph:
     def integers(self, values: Sequence[int]) -> str:
         numbers = np.array(list(values), np.int64)
         return self.constant("int64." + "_".join(map(str, numbers)), numbers)
+
+    def integer(self, value: int) -> str:
+        """A single integer, not an array."""
+        return self.constant(f"int64.{value}.scalar", np.array(value, np.int64))
+
+    def floats(self, values: Any) -> str:
+        """An array of float32."""
+        return self._array("float", np.asarray(values, np.float32))
+
+    def doubles(self, values: Any) -> str:
+        """An array of float64."""
+        return self._array("double", np.asarray(values, np.float64))
+
+    def _array(self, kind: str, values: np.ndarray) -> str:
+        name = next((n for n, known in self.arrays.items() if _equal(known, values)), f"{kind}s.{len(self.arrays)}")
+        self.arrays[name] = values
+        return self.constant(name, values)
+
+    def double_sizes(self, value: str) -> list[str]:
+        """Height and width of a value (N, C, H, W), as float64 arrays of one number."""
+        return [self.call("Cast", self.shape(value, [axis]), to=self.DOUBLE) for axis in (2, 3)]
 
     def number(self, value: float) -> str:
         return self.constant(f"float.{np.float32(value)!r}", np.array(value, np.float32))
@@ -79,10 +112,10 @@ class OnnxGraph:
     def sliced(self, value: str, starts: Sequence[int], ends: Sequence[int], axes: Sequence[int]) -> str:
         return self.add("Slice", [value, *(self.integers(x) for x in (starts, ends, axes))])[0]
 
-    def filled(self, shape: Sequence[str], value: float, outputs: Sequence[str]) -> None:
+    def filled(self, shape: Sequence[str], value: float, outputs: Sequence[str]) -> list[str]:
         """An array of that shape (an integer per axis) filled with one number."""
         number = numpy_helper.from_array(np.array([value], np.float32))
-        self.add("ConstantOfShape", shape, outputs, value=number)
+        return self.add("ConstantOfShape", shape, outputs, value=number)
 
     def resize(self, value: str, size: str, outputs: Sequence[str]) -> None:
         """Bilinear resizing with aligned corners, to a size (2 integers)."""
@@ -100,3 +133,7 @@ class OnnxGraph:
         model.ir_version = IR_VERSION
         checker.check_model(model)
         return model
+
+
+def _equal(one: np.ndarray, other: np.ndarray) -> bool:
+    return one.dtype == other.dtype and np.array_equal(one, other)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .graph import Node
+from .graph import Node, check_segnet, unpooled_sizes
 from .onnx_registry import writes
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _SPATIAL = (2, 3)
 # -- layers with parameters
 
 
-@writes("Convolution", "Deconvolution")
+@writes("Convolution", "ConvolutionDepthwise", "DepthwiseConv", "DepthwiseConvolution", "Deconvolution")
 def _convolution(g: OnnxGraph, node: Node) -> None:
     layer: Any = node.layer
     if layer.spatial != 2 or layer.channel_axis != 1:
@@ -27,7 +27,7 @@ def _convolution(g: OnnxGraph, node: Node) -> None:
     if 0 in layer.dilation:
         node.fail("has dilation 0, which PyTorch and ONNX do not support")
     g.add(
-        "Conv" if node.type == "Convolution" else "ConvTranspose",
+        "ConvTranspose" if node.type == "Deconvolution" else "Conv",
         [node.bottoms[0], *g.parameters(node)],
         node.tops,
         kernel_shape=layer.kernel,
@@ -60,6 +60,11 @@ def _batch_norm(g: OnnxGraph, node: Node) -> None:
 
 @writes("BN")
 def _bn(g: OnnxGraph, node: Node) -> None:
+    if node.layer.segnet:  # type: ignore[attr-defined]
+        check_segnet(node)
+        scale, shift = g.parameters(node)
+        g.add("Add", [g.call("Mul", node.bottoms[0], scale), shift], node.tops)
+        return
     names = ("slope", "offset", "mean", "var")
     values = {name: blob.reshape(-1) for name, blob in zip(names, node.blobs, strict=True)}
     eps = node.layer.param.bn_param.eps
@@ -109,8 +114,10 @@ def _prelu(g: OnnxGraph, node: Node) -> None:
 def _pooling(g: OnnxGraph, node: Node) -> None:
     layer: Any = node.layer
     p = layer.param.pooling_param
-    if p.pool not in (_MAX_POOL, _AVERAGE_POOL) or len(node.tops) > 1:
-        node.fail("is stochastic or has a mask; only maximum and average pooling can be exported")
+    if p.pool not in (_MAX_POOL, _AVERAGE_POOL):
+        node.fail("is stochastic; only maximum and average pooling can be exported")
+    if p.global_pooling and len(node.tops) > 1:
+        node.fail("is global and has a mask, which is not supported in exports")
     kind = "MaxPool" if p.pool == _MAX_POOL else "AveragePool"
     if p.global_pooling:
         g.add(f"Global{kind}", node.bottoms, node.tops)
@@ -119,7 +126,26 @@ def _pooling(g: OnnxGraph, node: Node) -> None:
         node.fail("pads by more than half its kernel, or has a stride above it, which is not supported in exports")
     counting = {} if p.pool == _MAX_POOL else {"count_include_pad": 1}
     sizes = {"kernel_shape": layer.kernel, "strides": layer.stride, "pads": [*layer.pad, *layer.pad]}
-    g.add(kind, node.bottoms, node.tops, ceil_mode=int(p.round_mode != 1), **sizes, **counting)
+    tops = [node.tops[0], *g.names(len(node.tops) - 1)]
+    g.add(kind, node.bottoms, tops, ceil_mode=int(p.round_mode != 1), **sizes, **counting)
+    if len(tops) > 1:  # ONNX counts the values of the maps before, too
+        count = g.call("ReduceProd", g.shape(node.bottoms[0], _SPATIAL), keepdims=0)
+        g.add("Cast", [g.call("Mod", tops[1], count)], node.tops[1:], to=g.FLOAT)
+
+
+@writes("Upsample", "Unpooling")
+def _upsample(g: OnnxGraph, node: Node) -> None:
+    x, mask = node.bottoms
+    sides = []
+    for axis, (scale, more) in zip(_SPATIAL, unpooled_sizes(node), strict=True):
+        side = g.call("Mul", g.shape(x, [axis]), g.integers([scale]))
+        sides.append(g.call("Add", side, g.integers([more])))
+    flat = g.integers([0, 0, -1])
+    count = g.call("Mul", *sides)
+    (empty,) = g.filled([g.call("Concat", g.shape(x, (0, 1)), count, axis=0)], 0.0, g.names(1))
+    places = g.call("Cast", g.call("Reshape", mask, flat), to=g.INT64)
+    filled = g.call("ScatterElements", empty, places, g.call("Reshape", x, flat), axis=2)
+    g.add("Reshape", [filled, g.call("Concat", g.integers([0, 0]), *sides, axis=0)], node.tops)
 
 
 @writes("Interp")

@@ -8,7 +8,12 @@ from typing import Any
 import numpy as np
 
 from ..surgery import Preprocessing
-from . import onnx_functions, onnx_layers  # noqa: F401 - they register what writes each type
+from . import (  # noqa: F401 - they register what writes each type
+    onnx_detection,
+    onnx_functions,
+    onnx_layers,
+    onnx_regions,
+)
 from .graph import Graph
 from .onnx_graph import FLOAT, UINT8, Described, OnnxGraph
 from .onnx_registry import write

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...caffe.layer_types.base import registered
-from .graph import Node
+from .graph import Node, check_segnet, reshaped_sizes, unpooled_sizes
 
 _PROD, _SUM = 0, 1
 _MAX_POOL, _AVERAGE_POOL = 0, 1
@@ -32,7 +32,9 @@ Writer = Callable[[Node], Written]
 WRITERS: dict[str, Writer] = {}
 
 
-def _writes(*types: str) -> Callable[[Writer], Writer]:
+def writes(*types: str) -> Callable[[Writer], Writer]:
+    """Decorator: the function writes layers of these types."""
+
     def register(writer: Writer) -> Writer:
         WRITERS.update(dict.fromkeys(types, writer))
         return writer
@@ -66,7 +68,7 @@ def _arguments(given: dict[str, Any], defaults: dict[str, Any]) -> str:
 # -- layers with parameters
 
 
-@_writes("Convolution", "Deconvolution")
+@writes("Convolution", "ConvolutionDepthwise", "DepthwiseConv", "DepthwiseConvolution", "Deconvolution")
 def _convolution(node: Node) -> Written:
     layer: Any = node.layer
     if layer.spatial != 2 or layer.channel_axis != 1:
@@ -76,14 +78,14 @@ def _convolution(node: Node) -> Written:
     p = layer.param.convolution_param
     given = {"stride": layer.stride, "padding": layer.pad, "dilation": layer.dilation, "groups": (p.group,)}
     options = {name: _pair(values) for name, values in given.items()} | {"bias": len(node.blobs) > 1}
-    kind = "nn.Conv2d" if node.type == "Convolution" else "nn.ConvTranspose2d"
+    kind = "nn.ConvTranspose2d" if node.type == "Deconvolution" else "nn.Conv2d"
     sizes = f"{layer.channels}, {p.num_output}, {_pair(layer.kernel)!r}"
     defaults = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True}
     module = f"{kind}({sizes}{_arguments(options, defaults)})"
     return Written("{module}({0})", module, ("weight", "bias")[: len(node.blobs)])
 
 
-@_writes("InnerProduct")
+@writes("InnerProduct")
 def _inner_product(node: Node) -> Written:
     p, layer = node.layer.param.inner_product_param, node.layer
     if p.transpose:
@@ -94,7 +96,7 @@ def _inner_product(node: Node) -> Written:
     return Written(f"{{module}}({flat})", module, ("weight", "bias")[: len(node.blobs)])
 
 
-@_writes("BatchNorm")
+@writes("BatchNorm")
 def _batch_norm(node: Node) -> Written:
     p = node.layer.param.batch_norm_param
     if p.HasField("use_global_stats") and not p.use_global_stats:
@@ -103,13 +105,16 @@ def _batch_norm(node: Node) -> Written:
     return Written("{module}({0})", module, ("mean", "variance", "factor"), ("BatchNorm",))
 
 
-@_writes("BN")
+@writes("BN")
 def _bn(node: Node) -> Written:
+    if node.layer.segnet:  # type: ignore[attr-defined]
+        check_segnet(node)
+        return Written("{module}({0})", f"Scale({node.blobs[0].shape!r}, axis=0)", ("weight", "bias"), ("Scale",))
     module = f"FrozenBN({node.bottom_shapes[0][1]}, eps={node.layer.param.bn_param.eps:.9g})"
     return Written("{module}({0})", module, ("weight", "bias", "mean", "variance"), ("FrozenBN",))
 
 
-@_writes("Scale", "Bias")
+@writes("Scale", "Bias")
 def _scale(node: Node) -> Written:
     if len(node.bottoms) == 2:
         return _scale_by_bottom(node)
@@ -129,7 +134,7 @@ def _scale_by_bottom(node: Node) -> Written:
     return Written(f"{{0}} {operator} {{1}}{spread}")
 
 
-@_writes("PReLU")
+@writes("PReLU")
 def _prelu(node: Node) -> Written:
     if not node.blobs[0].shape:
         node.fail("shares one slope among its channels, which is not supported in exports")
@@ -139,12 +144,14 @@ def _prelu(node: Node) -> Written:
 # -- functions
 
 
-@_writes("Pooling")
+@writes("Pooling")
 def _pooling(node: Node) -> Written:
     layer: Any = node.layer
     p = layer.param.pooling_param
-    if p.pool not in (_MAX_POOL, _AVERAGE_POOL) or len(node.tops) > 1:
-        node.fail("is stochastic or has a mask; only maximum and average pooling can be exported")
+    if p.pool not in (_MAX_POOL, _AVERAGE_POOL):
+        node.fail("is stochastic; only maximum and average pooling can be exported")
+    if p.global_pooling and len(node.tops) > 1:
+        node.fail("is global and has a mask, which is not supported in exports")
     if p.global_pooling:
         return Written("{0}.amax((2, 3), keepdim=True)" if p.pool == _MAX_POOL else "{0}.mean((2, 3), keepdim=True)")
     if any(2 * pad > k or s > k for k, s, pad in zip(layer.kernel, layer.stride, layer.pad, strict=True)):
@@ -152,10 +159,19 @@ def _pooling(node: Node) -> Written:
     kind = "max_pool2d" if p.pool == _MAX_POOL else "avg_pool2d"
     rounding = "" if p.round_mode == 1 else ", ceil_mode=True"
     sizes = ", ".join(repr(_pair(values)) for values in (layer.kernel, layer.stride, layer.pad))
+    if len(node.tops) > 1:
+        return Written(f"max_pool_mask({{0}}, {sizes}{rounding})", parts=("max_pool_mask",))
     return Written(f"F.{kind}({{0}}, {sizes}{rounding})")
 
 
-@_writes("Interp")
+@writes("Upsample", "Unpooling")
+def _upsample(node: Node) -> Written:
+    sides = zip((2, 3), unpooled_sizes(node), strict=True)
+    height, width = (f"{{0}}.shape[{axis}] * {scale} + {more}" if scale else str(more) for axis, (scale, more) in sides)
+    return Written(f"unpool({{0}}, {{1}}, ({height}, {width}))", parts=("unpool",))
+
+
+@writes("Interp")
 def _interp(node: Node) -> Written:
     if len(node.bottom_shapes[0]) != 4:
         node.fail("is not an Interp of (N, C, H, W); other axes are not supported in exports")
@@ -170,24 +186,24 @@ def _interp(node: Node) -> Written:
     return Written(f"interp({{0}}{_arguments(given, defaults)})", parts=("interp",))
 
 
-@_writes("ReLU")
+@writes("ReLU")
 def _relu(node: Node) -> Written:
     slope = node.layer.param.relu_param.negative_slope
     return Written(f"F.leaky_relu({{0}}, {slope:.9g})" if slope else "F.relu({0})")
 
 
-@_writes("ELU")
+@writes("ELU")
 def _elu(node: Node) -> Written:
     return Written(f"F.elu({{0}}, {node.layer.param.elu_param.alpha:.9g})")
 
 
-@_writes("Clip")
+@writes("Clip")
 def _clip(node: Node) -> Written:
     p = node.layer.param.clip_param
     return Written(f"{{0}}.clamp({p.min:.9g}, {p.max:.9g})")
 
 
-@_writes("Power")
+@writes("Power")
 def _power(node: Node) -> Written:
     p = node.layer.param.power_param
     if p.power * p.scale == 0:
@@ -196,7 +212,7 @@ def _power(node: Node) -> Written:
     return Written(inner if p.power == 1 else f"({inner}) ** {p.power:.9g}")
 
 
-@_writes("Exp", "Log")
+@writes("Exp", "Log")
 def _exponential(node: Node) -> Written:
     p = node.layer.param.exp_param if node.type == "Exp" else node.layer.param.log_param
     inner = "{0}" + (f" * {p.scale:.9g}" if p.scale != 1 else "") + (f" + {p.shift:.9g}" if p.shift else "")
@@ -206,7 +222,7 @@ def _exponential(node: Node) -> Written:
     return Written(f"torch.{node.type.lower()}({inner})")
 
 
-@_writes("Eltwise")
+@writes("Eltwise")
 def _eltwise(node: Node) -> Written:
     p = node.layer.param.eltwise_param
     places = [f"{{{i}}}" for i in range(len(node.bottoms))]
@@ -221,30 +237,30 @@ def _eltwise(node: Node) -> Written:
     return Written(call)
 
 
-@_writes("Concat")
+@writes("Concat")
 def _concat(node: Node) -> Written:
     places = ", ".join(f"{{{i}}}" for i in range(len(node.bottoms)))
     return Written(f"torch.cat([{places}], {node.layer.at})")  # type: ignore[attr-defined]
 
 
-@_writes("Slice")
+@writes("Slice")
 def _slice(node: Node) -> Written:
     at = node.layer.at  # type: ignore[attr-defined]
     return Written(f"{{0}}.split({[shape[at] for shape in node.top_shapes]!r}, {at})")
 
 
-@_writes("Crop")
+@writes("Crop")
 def _crop(node: Node) -> Written:
     layer: Any = node.layer
     return Written(f"crop({{0}}, {{1}}, {layer.at}, {tuple(layer.offset)!r})", parts=("crop",))
 
 
-@_writes("Softmax")
+@writes("Softmax")
 def _softmax(node: Node) -> Written:
     return Written(f"{{0}}.softmax({node.layer.param.softmax_param.axis})")
 
 
-@_writes("ArgMax")
+@writes("ArgMax")
 def _argmax(node: Node) -> Written:
     p = node.layer.param.argmax_param
     if not p.HasField("axis") or p.top_k != 1:
@@ -255,7 +271,7 @@ def _argmax(node: Node) -> Written:
     )
 
 
-@_writes("LRN")
+@writes("LRN")
 def _lrn(node: Node) -> Written:
     p = node.layer.param.lrn_param
     if p.norm_region != 0:
@@ -264,23 +280,24 @@ def _lrn(node: Node) -> Written:
     return Written(f"local_response({{0}}, {numbers})", parts=("local_response",))
 
 
-@_writes("Flatten")
+@writes("Flatten")
 def _flatten(node: Node) -> Written:
     p = node.layer.param.flatten_param
     return Written(f"{{0}}.flatten({p.axis}, {p.end_axis})")
 
 
-@_writes("Reshape")
+@writes("Reshape")
 def _reshape(node: Node) -> Written:
-    return Written(f"{{0}}.reshape({{0}}.shape[0], {', '.join(map(str, node.top_shapes[0][1:]))})")
+    sizes = [str(size) if size else f"{{0}}.shape[{axis}]" for axis, size in enumerate(reshaped_sizes(node))]
+    return Written(f"{{0}}.reshape({', '.join(sizes)})")
 
 
-@_writes("Padding")
+@writes("Padding")
 def _padding(node: Node) -> Written:
     p = node.layer.param.padding_param
     return Written(f"F.pad({{0}}, {(p.pad_beg, p.pad_end) * 2!r})")
 
 
-@_writes("Tile")
+@writes("Tile")
 def _tile(node: Node) -> Written:
     return Written(f"torch.cat([{{0}}] * {node.layer.param.tile_param.tiles}, {node.layer.at})")  # type: ignore[attr-defined]

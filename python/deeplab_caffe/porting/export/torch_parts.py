@@ -1,10 +1,36 @@
-"""Parts of exported nets for which PyTorch has no module: each one is copied into the files that use it."""
+"""Parts of exported nets for which PyTorch has no module: each one is copied into the files that use it.
+
+Those of detectors are the functions by which their layers compute.
+"""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+from ...caffe.layer_types.box_functions import (  # noqa: F401
+    best_candidates,
+    decoded_boxes,
+    detections,
+    kept_boxes,
+    overlaps,
+    prior_boxes,
+    proposals,
+    suppression_thresholds,
+)
+from ...caffe.layer_types.rearrange import reorganized  # noqa: F401
+from ...caffe.layer_types.region_functions import (  # noqa: F401
+    ordered_keys,
+    psroi_pool,
+    range_maxima,
+    roi_align,
+    roi_pool,
+    roi_spans,
+    rounded,
+    sampling_weights,
+    window_maxima,
+)
 
 
 class BatchNorm(nn.Module):
@@ -45,6 +71,21 @@ class FrozenBN(nn.Module):
         return F.batch_norm(x, mean, variance, weight, bias, eps=self.eps)
 
 
+class Normalize(nn.Module):
+    """x / sqrt(the sum of x * x over an item's channels + eps) * weight; over all positions, or at each one."""
+
+    def __init__(self, shape: tuple[int, ...], across_spatial: bool, eps: float) -> None:
+        super().__init__()
+        self.across_spatial = across_spatial
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(shape))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        axes = tuple(range(1, x.dim())) if self.across_spatial else (1,)
+        weight = self.weight.reshape((-1,) + (1,) * (x.dim() - 2)) if self.weight.dim() else self.weight
+        return x / ((x * x).sum(axes, keepdim=True) + self.eps).sqrt() * weight
+
+
 class Scale(nn.Module):
     """x * weight + bias, both spanning the axes of x from `axis` on."""
 
@@ -60,6 +101,24 @@ class Scale(nn.Module):
                 behind = (1,) * (x.dim() - self.axis - values.dim())
                 x = combine(x, values.reshape((1,) * self.axis + tuple(values.shape) + behind))
         return x
+
+
+def max_pool_mask(
+    x: torch.Tensor,
+    kernel: int | tuple[int, int],
+    stride: int | tuple[int, int],
+    pad: int | tuple[int, int],
+    ceil_mode: bool = False,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Maxima of windows, and where each is in its map: row * width + column, as numbers of x's type."""
+    y, places = F.max_pool2d(x, kernel, stride, pad, ceil_mode=ceil_mode, return_indices=True)
+    return y, places.to(x.dtype)
+
+
+def unpool(x: torch.Tensor, mask: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """x put at the places of a larger map that the mask names; 0 elsewhere."""
+    flat = x.new_zeros((*x.shape[:2], size[0] * size[1]))
+    return flat.scatter(2, mask.flatten(2).to(torch.int64), x.flatten(2)).reshape(*x.shape[:2], *size)
 
 
 def interp(

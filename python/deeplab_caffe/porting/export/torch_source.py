@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from . import torch_parts
+from . import torch_detection, torch_parts  # noqa: F401 - the first registers what writes its types
 from .graph import Graph, Node
 from .torch_layers import write
 
@@ -50,11 +50,13 @@ class TorchSource:
         yield f'"""{_harmless(self.graph.name) or "A net"} as a PyTorch module. Takes {inputs}."""'
         yield ""
         yield from ["from __future__ import annotations", ""]
-        if any("math." in w.call for w in self._written.values()):
+        parts = dict.fromkeys(part for w in self._written.values() for part in w.parts)
+        sources = [inspect.getsource(getattr(torch_parts, part)).rstrip() for part in parts]
+        if any("math." in text for text in (*sources, *(w.call for w in self._written.values()))):
             yield from ["import math", ""]
         yield from ["import torch", "from torch import nn", "from torch.nn import functional as F"]
-        for part in dict.fromkeys(part for w in self._written.values() for part in w.parts):
-            yield from ["", "", inspect.getsource(getattr(torch_parts, part)).rstrip()]
+        for source in sources:
+            yield from ["", "", source]
         yield from ["", "", f"class {self.class_name}(nn.Module):"]
         yield from self._docstring()
         yield from ["", "    def __init__(self) -> None:", "        super().__init__()"]
@@ -75,7 +77,7 @@ class TorchSource:
         yield f"    def forward(self, {arguments}) -> dict[str, torch.Tensor]:"
         last = {value: index for index, node in enumerate(self.graph.nodes) for value in node.bottoms}
         last.update(dict.fromkeys(self.outputs.values(), len(self.graph.nodes)))
-        variables = _Variables(self.graph, last)
+        variables = _Variables(self.graph, last, {part for w in self._written.values() for part in w.parts})
         for index, node in enumerate(self.graph.nodes):
             bottoms, tops = variables.step(index, node)
             yield f"        {', '.join(tops)} = {self._call(node, bottoms)}"
@@ -96,10 +98,12 @@ class TorchSource:
 class _Variables:
     """Which variable holds which value: a value that replaces its bottom, as of a ReLU, uses the same variable."""
 
-    def __init__(self, graph: Graph, last: dict[str, int]) -> None:
+    def __init__(self, graph: Graph, last: dict[str, int], functions: set[str]) -> None:
+        """functions: names that no variable may have, which would hide a function."""
         self.of = {value: value for value in graph.inputs}
         self.blob_of = graph.blob_of
         self.last = last
+        self.functions = functions
 
     def step(self, index: int, node: Node) -> tuple[list[str], list[str]]:
         """The variables that a node reads and sets."""
@@ -109,8 +113,14 @@ class _Variables:
             del self.of[node.bottoms[0]]
             self.of[node.tops[0]] = bottoms[0]
         else:
-            self.of.update((value, value) for value in node.tops)
+            self.of.update((value, self._free(value)) for value in node.tops)
         return bottoms, [self.of[value] for value in node.tops]
+
+    def _free(self, value: str) -> str:
+        name = value
+        while name in self.functions or (name != value and name in self.blob_of):
+            name += "_"
+        return name
 
     def unused(self, index: int) -> list[str]:
         """The variables whose values no later node reads; they are removed."""

@@ -132,7 +132,7 @@ def verify(
     own = {name: tuple(net.blobs[name].shape) for name in net.inputs}
     checks: list[BlobCheck] = []
     for size in sizes or fitting_sizes(net):
-        given = {name: images(name, (*shape[:2], *size) if len(shape) == 4 else shape) for name, shape in own.items()}
+        given = {name: _input(name, shape, size, images) for name, shape in own.items()}
         _fill(net, given)
         compute_blobs(net)
         for name, theirs in runner(given).items():
@@ -166,6 +166,15 @@ def compute_blobs(net: Net) -> None:
         if step.tops:
             net.forward_range(i, i)
     net.deferred_checks.finish()
+
+
+def _input(
+    name: str, shape: tuple[int, ...], size: tuple[int, int], images: Callable[[str, tuple[int, ...]], np.ndarray]
+) -> np.ndarray:
+    """An input's values: a map of that size, or what a detector wants to know of it (im_info): height, width, scale."""
+    if len(shape) == 2 and shape[1] == 3:
+        return np.repeat(np.array([[*size, 1]], np.float32), shape[0], 0)
+    return images(name, (*shape[:2], *size) if len(shape) == 4 else shape)
 
 
 def _fill(net: Net, given: Mapping[str, np.ndarray]) -> None:
