@@ -1,4 +1,4 @@
-"""Curves of trainings, as PNG files in memory."""
+"""Curves of trainings, as files in memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .plot_style import INK, figure_bytes, logarithmic, plain
+from .plot_style import INK, Chart, chart, drawable, fewer_points, figure_bytes, logarithmic, plain
 from .train_log import TrainLog
 
 if TYPE_CHECKING:
@@ -36,11 +36,12 @@ class TrainingStage:
     lr: NDArray[np.floating[Any]]
 
 
-def loss_curve(stages: Sequence[TrainingStage]) -> bytes:
-    """Draw the loss, raw and smoothed, and the learning rate; the stages follow one another.
+def loss_curve(stages: Sequence[TrainingStage], apart: bool = False) -> Chart:
+    """Draw the loss, raw and smoothed, and the learning rate.
 
-    Returns:
-        A PNG file.
+    Args:
+        stages: one or more.
+        apart: whether they are trainings of their own, that all begin at 0; or stages that follow one another.
     """
     from matplotlib.figure import Figure
 
@@ -48,15 +49,16 @@ def loss_curve(stages: Sequence[TrainingStage]) -> bytes:
     upper, lower = figure.subplots(2, sharex=True, height_ratios=(3, 1))
     start = 0
     for number, stage in enumerate(stages):
-        colour = _COLOURS[number % 3]
+        colour = _COLOURS[number % len(_COLOURS)]
         at = start + np.asarray(stage.iteration)
         good = np.isfinite(stage.loss) & (np.asarray(stage.loss) > 0)
-        upper.plot(at, np.where(good, stage.loss, np.nan), color=colour, alpha=0.25, linewidth=0.8)
-        upper.plot(at[good], smooth(np.asarray(stage.loss)[good]), color=colour, linewidth=1.8, label=stage.name)
+        upper.plot(*fewer_points(at, np.where(good, stage.loss, np.nan)), color=colour, alpha=0.25, linewidth=0.8)
+        smoothed = smooth(np.asarray(stage.loss)[good])
+        upper.plot(*fewer_points(at[good], smoothed), color=colour, linewidth=1.8, label=drawable(stage.name))
         if len(stage.lr) == len(at):
-            lower.plot(at, stage.lr, color=colour, linewidth=1.4)
-        start = int(at.max(initial=start))
-        if number + 1 < len(stages):
+            lower.plot(*fewer_points(at, stage.lr), color=colour, linewidth=1.4)
+        start = 0 if apart else int(at.max(initial=start))
+        if number + 1 < len(stages) and not apart:
             for axes in (upper, lower):
                 axes.axvline(start, color=INK, linewidth=0.8, linestyle=":")
     _scale(upper, [stage.loss for stage in stages])
@@ -66,7 +68,7 @@ def loss_curve(stages: Sequence[TrainingStage]) -> bytes:
     upper.legend(frameon=False, fontsize=9)
     for axes in (upper, lower):
         plain(axes, "both")
-    return figure_bytes(figure)
+    return chart(figure)
 
 
 def log_curves(runs: Sequence[tuple[str, TrainLog]]) -> bytes:
