@@ -292,7 +292,7 @@ def test_the_most_frequent_mistakes_are_named(tmp_path):
     matrix = np.array([[90, 10, 0], [30, 30, 0], [0, 0, 0]])
     page = write_report(report(before=SCORES, confusion=matrix), tmp_path / "index.html")[0].read_text()
     row = page.partition("The most frequent mistakes")[2].partition("<tr><td>")[2].partition("</tr>")[0]
-    assert re.findall(r">?([\w.]+)</td>", row) == ["cat", "none", "50.0", "75.0"]
+    assert re.findall(r">?([\w.]+)</td>", row) == ["cat", "none", "50.00", "75.0"]
 
 
 @pytest.mark.parametrize("count", [3, 150])

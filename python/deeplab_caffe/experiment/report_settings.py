@@ -121,6 +121,6 @@ def _images_searched(experiment: Experiment, count: int) -> str:
     if count < there:
         text += (
             f" No more than {experiment.search_images} are used here, at even intervals in the list, because each "
-            "combination is tried on each image, and more images would change the choice little and take longer."
+            "combination is tried on each image, which takes its time."
         )
     return text

@@ -139,6 +139,8 @@ def read_curves(experiment: Experiment) -> tuple[Trimap, dict[str, list[BandScor
     record = read_json(experiment.evaluation)
     with reading(experiment.evaluation, damaged="damaged; run the stage evaluate again, with --force"):
         trimap = _recorded_trimap(record)
+        if trimap is None and record.get("trimap"):
+            raise ValueError("the trimap cannot be read")
         if trimap is None:
             return None
         found = record["trimap"]
