@@ -40,9 +40,9 @@ from deeplab_caffe.data.score_kinds import kind_of
 from deeplab_caffe.data.submission import SERVERS, Results, check_archive, write_archive
 from deeplab_caffe.data.submission.pictures import Wanted, look
 from deeplab_caffe.errors import InputError
-from deeplab_caffe.evaluation import log_tables, read_train_log
+from deeplab_caffe.evaluation import log_tables, read_train_log, read_training_table
 from deeplab_caffe.experiment import create, provenance, stage_records
-from deeplab_caffe.experiment.stages.evaluate import read_scores
+from deeplab_caffe.experiment.stages.evaluate import read_curves, read_image_scores, read_matrix, read_scores
 from deeplab_caffe.formats import datum, schema
 from deeplab_caffe.formats.database import open_database
 from deeplab_caffe.formats.formatting import format_document
@@ -328,6 +328,7 @@ def _texts() -> list[Target]:
         Target("new names", "names.txt", read_renames, b"conv1 first # comment\nconv2 second\n" * 3),
         Target("window file", "windows.txt", lambda p: read_windows(str(p)), _window_file()),
         Target("log", "train.log", _log, (LOG / "train.log").read_bytes()[:20000]),
+        Target("training, table", "train.csv", read_training_table, b"iteration,lr,loss\n0,0.1,2.5\n20,,1.5\n" * 5),
         Target("data set (TOML)", "d.toml", read_dataset, next((ROOT / "datasets").glob("voc12.toml")).read_bytes()),
         Target("manifest (TOML)", "m.toml", read_manifest, (ROOT / "models" / "weights.toml").read_bytes()),
         Target("boxes (XML)", "a.xml", lambda p: boxes.read_boxes(p, ["background", "cat"], (40, 50)), _boxes()),
@@ -466,6 +467,11 @@ def _values(folder: Path) -> list[Target]:
     ]
 
 
+def _evaluation(path: Path) -> None:
+    for read in (read_scores, read_matrix, read_image_scores, read_curves):
+        read(_experiment(path))
+
+
 def _records(folder: Path) -> list[Target]:
     made = _jsons()
     record = lambda p: stage_records.read_record(_experiment(p), "test")  # noqa: E731
@@ -483,7 +489,7 @@ def _records(folder: Path) -> list[Target]:
         Target("experiment (JSON)", "experiment.json", lambda p: create._remembered(p.parent), made["experiment"]),
         Target("COCO's instances (JSON)", "instances.json", _instances, made["instances"]),
         Target("Cityscapes' polygons (JSON)", "polygons.json", cityscapes_polygons.draw_polygons, made["polygons"]),
-        Target("evaluation (JSON)", "evaluation.json", lambda p: read_scores(_experiment(p)), made["evaluation"]),
+        Target("evaluation (JSON)", "evaluation.json", _evaluation, made["evaluation"]),
     ]
 
 
