@@ -34,15 +34,16 @@ def confusion_picture(matrix: Matrix, class_names: Sequence[str]) -> Chart:
     count, names = len(class_names), list(map(drawable, class_names))
     truth = matrix.sum(1, keepdims=True)
     share = np.divide(100.0 * matrix, truth, out=np.full(matrix.shape, np.nan), where=truth > 0)
-    side = 2.6 + (0.42 if count <= _NUMBERED else 0.17) * count
-    figure = Figure(figsize=(side + 0.6, side), layout="constrained")
+    numbered = count <= _NUMBERED
+    side = 2.6 + (0.42 if numbered else 0.17) * count
+    figure = Figure(figsize=(side + 0.6, side if numbered else side - 1.5), layout="constrained")
     axes = figure.add_subplot()
     drawn = axes.imshow(share, cmap="Blues", vmin=0, vmax=100, interpolation="none")
-    size = 8 if count <= _NUMBERED else 7
+    size = 8 if numbered else 7
     axes.set_xticks(range(count), names, rotation=90, fontsize=size)
     axes.set_yticks(range(count), names, fontsize=size)
     axes.set(xlabel="predicted as", ylabel="class in the label")
-    if count <= _NUMBERED:
+    if numbered:
         for row, column in np.argwhere(share >= 0.5):
             value = share[row, column]
             axes.text(

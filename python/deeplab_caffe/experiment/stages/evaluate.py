@@ -126,7 +126,10 @@ def read_image_scores(experiment: Experiment) -> dict[str, list[ImageScore]]:
     record = read_json(experiment.evaluation)
     with reading(experiment.evaluation, damaged="damaged; run the stage evaluate again, with --force"):
         found = record.get("per_image") or {}
-        return {when: [_image(row) for row in found[when]] for when in WHEN if found.get(when)}
+        scores = {when: [_image(row) for row in found[when]] for when in WHEN if found.get(when)}
+        if len({len(rows) for rows in scores.values()}) > 1 or scores and "before" not in scores:
+            raise ValueError("the scores of the images do not belong together")
+        return scores
 
 
 def _image(row: dict[str, Any]) -> ImageScore:
