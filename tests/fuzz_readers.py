@@ -42,7 +42,7 @@ from deeplab_caffe.data.submission.pictures import Wanted, look
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.evaluation import log_tables, read_train_log, training_tables
 from deeplab_caffe.experiment import create, provenance, stage_records
-from deeplab_caffe.experiment.stages.evaluate import read_scores
+from deeplab_caffe.experiment.stages.evaluate import read_curves, read_image_scores, read_matrix, read_scores
 from deeplab_caffe.formats import datum, schema
 from deeplab_caffe.formats.database import open_database
 from deeplab_caffe.formats.formatting import format_document
@@ -468,6 +468,11 @@ def _values(folder: Path) -> list[Target]:
     ]
 
 
+def _evaluation(path: Path) -> None:
+    for read in (read_scores, read_matrix, read_image_scores, read_curves):
+        read(_experiment(path))
+
+
 def _records(folder: Path) -> list[Target]:
     made = _jsons()
     record = lambda p: stage_records.read_record(_experiment(p), "test")  # noqa: E731
@@ -485,7 +490,7 @@ def _records(folder: Path) -> list[Target]:
         Target("experiment (JSON)", "experiment.json", lambda p: create._remembered(p.parent), made["experiment"]),
         Target("COCO's instances (JSON)", "instances.json", _instances, made["instances"]),
         Target("Cityscapes' polygons (JSON)", "polygons.json", cityscapes_polygons.draw_polygons, made["polygons"]),
-        Target("evaluation (JSON)", "evaluation.json", lambda p: read_scores(_experiment(p)), made["evaluation"]),
+        Target("evaluation (JSON)", "evaluation.json", _evaluation, made["evaluation"]),
     ]
 
 

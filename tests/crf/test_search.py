@@ -103,12 +103,6 @@ def test_fine_grid_stays_above_zero():
     assert Setting(0.5, 4, 0.3) in fine
 
 
-def test_edges_of_the_range_are_reported():
-    space = SearchSpace(sigma_beta=4)
-    assert space.edges(Setting(3, 50, 4)) == ("w1",)
-    assert space.edges(Setting(4, 100, 4)) == ("sigma_alpha",)
-
-
 def test_images_are_chosen_evenly():
     assert choose_evenly(range(10), 4) == [0, 2, 5, 7]
     assert choose_evenly("abc", 100) == ["a", "b", "c"]

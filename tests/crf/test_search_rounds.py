@@ -1,4 +1,4 @@
-"""The rounds of a search: screening, ranges that are extended, the gain's interval, what is said of it."""
+"""The rounds of a search: screening, widening where the best is at an end, the gain's interval, what is said of it."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from deeplab_caffe.evaluation import Scores, confusion_matrix, gain_interval
 FIXED = {"fine_w1": "0", "fine_sigma_alpha": "0", "fine_sigma_beta": "0", "iterations": 6}
 SPACE = SearchSpace(w1="3:5", sigma_alpha="10:10:30", sigma_beta="3:5", **FIXED)
 QUIET = SearchOptions(quiet=True)
+WIDE = SearchOptions(quiet=True, widen=True)
 
 
 @pytest.fixture(scope="module")
@@ -64,20 +65,62 @@ def test_screening_is_kept_apart_in_the_journal(plant, tmp_path):
     assert again == [expected[1], expected[0], expected[1]]
 
 
-def test_ranges_are_extended_where_the_best_is_on_the_edge(plant):
+def test_a_search_is_widened_until_the_best_is_not_at_an_end(plant, tmp_path):
     items = plant(Setting(4, 20, 8))
     space = dataclasses.replace(SPACE, w1=4, sigma_beta="4:2:6")
     short = coarse_to_fine(items, 4, space, QUIET)
-    assert "sigma_beta" in short.at_edge and "--extend" in short.summary()
-    found = coarse_to_fine(items, 4, space, dataclasses.replace(QUIET, extend=True))
+    assert "sigma_beta" in short.at_edge and "--widen" in short.summary() and short.widening() == ""
+    found = coarse_to_fine(items, 4, space, WIDE)
     assert found.best.sigma_beta == 8 and found.best_mean_iou == 1
-    assert found.at_edge == () and "--extend" not in found.summary()
+    assert found.at_edge == () and "Note" not in found.summary()
+    settings = [row for row in found.rows if row.round == "wider"]
+    assert f"sigma_beta from 4 to 10): {len(settings)} further settings." in found.widening()
+    assert {row.w1 for row in settings} == {4} and len(settings) <= 2 * 26
+    path = tmp_path / "journal"
+    assert [coarse_to_fine(items, 4, space, WIDE, journal=path) for _ in range(2)] == [found, found]
+    found.save(tmp_path / "search.json")
+    assert SearchResult.load(tmp_path / "search.json") == found
 
 
-def test_extending_stops_above_zero():
+def test_a_search_whose_best_lies_inside_is_the_papers(plant):
+    items = plant(Setting(4, 20, 4))
+    found = coarse_to_fine(items, 4, SPACE, WIDE)
+    assert dataclasses.replace(found, widened=None) == coarse_to_fine(items, 4, SPACE, QUIET)
+    assert found.widened == 0 and found.widening() == ""
+
+
+def test_the_fine_round_is_widened_where_a_range_has_one_value(plant):
+    space = dataclasses.replace(SPACE, w1=4, sigma_alpha=20, sigma_beta=6, fine_sigma_beta="-0.5:0.5:0.5")
+    found = coarse_to_fine(plant(Setting(4, 20, 7)), 4, space, WIDE)
+    assert found.best.sigma_beta == 7 and found.at_edge == () and found.widened == 2
+    assert found.widening().endswith("at an end of what was searched in the fine round.")
+
+
+def test_widening_ends_after_some_rounds_and_says_so(plant, monkeypatch):
+    monkeypatch.setattr("deeplab_caffe.crf.search.grid_search.MOST_ROUNDS", 1)
+    space = dataclasses.replace(SPACE, w1=4, sigma_alpha=20, sigma_beta="2:3")
+    found = coarse_to_fine(plant(Setting(4, 20, 8)), 4, space, WIDE)
+    assert found.widened == 1 and found.best.sigma_beta == 4 and found.at_edge == ("sigma_beta",)
+    assert "Note: the best still lies on the edge of what was searched (sigma_beta)" in found.summary()
+
+
+def test_screened_settings_are_not_scored_again_by_widening(plant):
+    items = plant(Setting(4, 20, 4))
+    found = coarse_to_fine(items, 4, SPACE, dataclasses.replace(WIDE, screen="iterations"))
+    assert found.widened == 0 and found.best == SPACE.parameters(Setting(4, 20, 4))
+
+
+def test_the_neighbours_of_a_best_go_one_step_beyond_the_ends():
     space = SearchSpace(w1="1:2", sigma_alpha=40, sigma_beta="2:3")
-    assert space.extended(Setting(1, 40, 2)).coarse()[0] == Setting(1, 40, 1)
-    assert space.extended(Setting(2, 40, 3)).w1 == (1, 2, 3)
+    low = space.around(Setting(1, 40, 2), space.coarse())
+    assert {s.w1 for s in low} == {0.5, 1, 2} and {s.sigma_beta for s in low} == {1, 2, 3}
+    assert {s.sigma_alpha for s in low} == {40}
+    high = space.around(Setting(2, 40, 3), space.coarse())
+    assert {s.w1 for s in high} == {1, 2, 3} and {s.sigma_beta for s in high} == {2, 3, 4}
+    far = SearchSpace(w1="39:40", sigma_alpha="298:2:300", sigma_beta="1:2")
+    assert far.around(Setting(40, 300, 1), far.coarse()) == far.coarse()  # as far as a search goes by itself
+    middle = SearchSpace()
+    assert len(middle.around(Setting(4, 50, 4), middle.coarse())) == 27
 
 
 def test_the_papers_ranges():
@@ -149,9 +192,9 @@ def test_the_summary_counts_what_was_scored_and_what_was_screened():
     screened = [ScoredSetting("screen", w1, 10, 3, 0.6) for w1 in (1, 2, 3)]
     summary = dataclasses.replace(FOUND, rows=(*screened, *FOUND.rows), images=1).summary()
     assert summary.startswith("1 image, 1 setting in full, the coarse ones chosen among 3 by screening\n")
-    assert "warning" not in summary
+    assert "Note" not in summary
     edge = dataclasses.replace(FOUND, at_edge=("w1", "sigma_beta")).summary()
-    assert "edge of the range searched (w1, sigma_beta)" in edge and "--extend" in edge
+    assert "edge of the range searched (w1, sigma_beta)" in edge and "--widen" in edge
 
 
 def test_the_table_of_classes_leaves_out_what_does_not_occur():

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from xml.etree import ElementTree
 
 import cv2
 import numpy as np
@@ -9,23 +10,31 @@ import pytest
 
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.evaluation import (
+    AccuracyStage,
+    BandScore,
+    Chart,
     ClassBeliefs,
     Example,
+    ImageScore,
     Report,
     Scores,
     TrainingStage,
+    accuracy_curves,
     attention_gallery,
     bars,
     belief_gallery,
     colour_labels,
+    confusion_picture,
     edge_gallery,
     loss_curve,
+    lowest_first,
     overlay,
     png,
     side_by_side,
     write_report,
 )
-from deeplab_caffe.evaluation.figures import heat, reduced
+from deeplab_caffe.evaluation.figures import heat, reduced, reduced_labels, see_through
+from deeplab_caffe.evaluation.plot_style import fewer_points
 
 PALETTE = np.array([[0, 0, 0], [200, 10, 20], [30, 220, 40]], np.uint8)
 LABEL = np.array([[0] * 20 + [1] * 20 + [255] * 5] * 30, np.uint8)
@@ -87,28 +96,28 @@ def test_strip_holds_pictures_of_several_shapes():
 
 @pytest.mark.parametrize("after", [None, [0.5, 0.6, 0.7]])
 def test_bars_of_one_and_two_series(after):
-    assert min(decoded(bars(["a", "b", "c"], [0.1, np.nan, 1], after)).shape[:2]) > 100
+    assert min(decoded(bars(["a", "b", "c"], [0.1, np.nan, 1], after).png).shape[:2]) > 100
 
 
 def test_curve_survives_nan_short_and_unequal_series():
     empty = TrainingStage("empty", np.array([], int), np.array([]), np.array([]))
     short = TrainingStage("short", np.array([0, 1]), np.array([1.0, 2]), np.array([]))
-    assert decoded(loss_curve([STAGE, empty, short])).any()
+    assert decoded(loss_curve([STAGE, empty, short]).png).any()
 
 
 def test_page_is_complete_and_self_contained(tmp_path):
-    heat_map = tmp_path / "map.png"
-    heat_map.write_bytes(png(IMAGE))
-    files = write_report(full_report(heat_map), tmp_path / "out" / "index.html")
-    assert [f.name for f in files] == ["index.html", "examples.png", "iou.png", "loss.png", "search.png"]
+    files = write_report(full_report(Chart(png(IMAGE), b"<svg/>")), tmp_path / "out" / "index.html")
+    charts = [f"{name}.{kind}" for name in ("iou", "loss", "search") for kind in ("png", "svg")]
+    assert [f.name for f in files] == ["index.html", "examples.png", *charts]
     assert sorted(f.name for f in (tmp_path / "out").iterdir()) == sorted(f.name for f in files)
     page = files[0].read_text()
-    assert not re.findall(r'(?:src|href)="(?!data:image/(?:png|jpeg);base64,)', page)
+    assert not re.findall(r'(?:src|href)="(?!data:image/(?:png|jpeg|svg\+xml);base64,)', page)
     assert "http" not in page and "url(" not in page
     for words in ("A &lt;b&gt; &amp; c", "+26.1 by the CRF, from 73.9", "2 min 05 s", "careful", "bi_w", "make demo"):
         assert words in page
-    for uri in re.findall(r"base64,([^\"]+)", page):
-        assert decoded(base64.b64decode(uri)).size
+    for kind, uri in re.findall(r"data:image/([a-z+]+);base64,([^\"]+)", page):
+        content = base64.b64decode(uri)
+        assert ElementTree.fromstring(content).tag.endswith("svg") if kind == "svg+xml" else decoded(content).size
 
 
 def test_empty_sections_are_left_out(tmp_path):
@@ -128,7 +137,6 @@ def test_scores_without_crf_have_one_column(tmp_path):
         ({"examples": [Example("x", IMAGE, LABEL, LABEL[1:])]}, r"example 'x': prediction is \(29, 45\)"),
         ({"before": Scores.from_matrix(np.eye(4, dtype=int))}, "4 scores for 3 classes"),
         ({"palette": PALETTE[:2]}, "2 colours for 3 classes"),
-        ({"heat_map": "nowhere.png"}, r"nowhere\.png: cannot read the heat map"),
     ],
 )
 def test_faults_are_named_before_anything_is_written(tmp_path, changes, words):
@@ -202,7 +210,7 @@ def test_galleries_are_in_the_page_and_beside_it_and_old_ones_go(tmp_path):
     text = files[0].read_text()
     for words in ("Attention to scale", "scale 1/2", "EdgeNet", "belief after 10 iterations", "one: cat"):
         assert words in text
-    assert text.count("<img") == 3 + 3 + 3 + 2 * 3
+    assert text.count("<img") == 3 + 3 + 3 + 2 * 3 and 'alt="one: label"' in text
     write_report(report(), tmp_path / "index.html")
     assert [f.name for f in tmp_path.iterdir()] == ["index.html"]
 
@@ -220,17 +228,105 @@ def test_images_without_labels_and_scores(tmp_path):
 
 
 def test_published_scores_and_bands_along_boundaries(tmp_path):
-    (tmp_path / "curve.png").write_bytes(png(IMAGE))
     page = report(
         before=SCORES,
         published=["67.64 (v1, Table 1)"],
-        trimap=tmp_path / "curve.png",
+        trimap={"before CRF": [BandScore(2, 0.305, 0.5, 0.5, 9), BandScore(40, 0.6, 0.7, 0.7, 99)]},
         bands=[(2, 0.305, 0.4), (40, 0.6, 0.65)],
     )
     files = write_report(page, tmp_path / "out" / "index.html")
     text = files[0].read_text()
-    assert [f.name for f in files] == ["index.html", "iou.png", "trimap.png"]
-    for words in ("67.64 (v1, Table 1)", "Along boundaries", "30.5", "+9.5", "+5.0"):
+    assert [f.name for f in files] == ["index.html", "iou.png", "iou.svg", "trimap.png", "trimap.svg"]
+    for words in ("67.64 (v1, Table 1)", "Near the borders of objects", "30.5", "+9.5", "+5.0"):
         assert words in text
     alone = write_report(report(before=SCORES, bands=[(2, 0.305, None)]), tmp_path / "index.html")[0].read_text()
     assert "30.5" in alone and "change" not in alone
+
+
+# -- what a reader can do with the page
+
+
+def test_images_stand_side_by_side_without_a_script_and_can_be_compared_with_it(tmp_path):
+    groups = [Example(name, IMAGE, LABEL, LABEL, LABEL, "mean IoU 50.0 %", group) for name, group in ("aa", "bb", "cb")]
+    page = write_report(report(examples=groups), tmp_path / "index.html")[0].read_text()
+    assert re.findall(r"<h3>(.*)</h3>", page) == ["a", "b"] and page.count('class="shown"') == 3
+    shown = re.findall(r'data-kind="(\w+)" data-heading="([\w ]+)"><img src="data', page)
+    assert shown[:4] == [("photo", "photo"), ("labels", "label"), ("labels", "prediction"), ("labels", "after CRF")]
+    assert re.findall(r"<option( selected)?>([\w ]+)<", page)[2:4] == [(" selected", "prediction"), ("", "after CRF")]
+    assert "<script>" in page and '<form class="toolbar" hidden>' in page
+    assert "<script>" not in write_report(report(), tmp_path / "index.html")[0].read_text()
+
+
+def test_the_background_lets_the_photo_through():
+    small = cv2.imdecode(np.frombuffer(see_through(colour_labels(LABEL, PALETTE)), np.uint8), cv2.IMREAD_UNCHANGED)
+    assert (small[..., 3] == np.where(LABEL == 0, 0, 255)).all()
+    np.testing.assert_array_equal(small[..., 2::-1], colour_labels(LABEL, PALETTE))
+    assert set(np.unique(reduced_labels(np.tile(LABEL, (9, 9)), 50, 50))) == {0, 1, 255}
+
+
+def image_scores(count, gain=0.0):
+    return [ImageScore(f"i{k}", 9, 0, 1 - k / count + gain, 0.5, 0.5) for k in range(count)]
+
+
+def test_scores_of_many_images_make_a_short_table_and_a_whole_file(tmp_path):
+    rows = lowest_first(image_scores(10_000), image_scores(10_000, -0.001))
+    assert rows[0].id == "i9999" and rows[-1].id == "i0"
+    files = write_report(report(before=SCORES, after=SCORES, images=rows), tmp_path / "index.html")
+    page = files[0].read_text()
+    table = page.partition("<details>")[2].partition("</details>")[0]
+    assert table.count("<tr>") == 201 and "<td>i9999</td>" in table and "<td>i9799</td>" not in table
+    assert "The 200 lowest of 10,000" in page and len(page) < 300_000
+    lines = (tmp_path / "images.csv").read_text().splitlines()
+    assert len(lines) == 10_001 and lines[-1] == "i0,1.0,0.999,0.5,9"
+
+
+def test_an_image_without_a_score_comes_last():
+    nothing = ImageScore("none", 0, 9, np.nan, np.nan, np.nan)
+    rows = lowest_first([nothing, *image_scores(2)])
+    assert [row.id for row in rows] == ["i1", "i0", "none"] and rows[-1].text() == "no pixel of it is scored"
+    assert rows[0].text() == "mean IoU 50.0 %"
+    assert lowest_first(image_scores(1), image_scores(1, -0.25))[0].text() == "mean IoU 75.0 %, before the CRF 100.0 %"
+
+
+def test_the_most_frequent_mistakes_are_named(tmp_path):
+    matrix = np.array([[90, 10, 0], [30, 30, 0], [0, 0, 0]])
+    page = write_report(report(before=SCORES, confusion=matrix), tmp_path / "index.html")[0].read_text()
+    row = page.partition("The most frequent mistakes")[2].partition("<tr><td>")[2].partition("</tr>")[0]
+    assert re.findall(r">?([\w.]+)</td>", row) == ["cat", "none", "50.00", "75.0"]
+
+
+@pytest.mark.parametrize("count", [3, 150])
+def test_a_confusion_matrix_names_all_classes_as_text(count):
+    names = [f"class{k}" for k in range(count)]
+    drawn = confusion_picture(np.eye(count, dtype=int), names)
+    text = drawn.svg.decode()
+    assert all(text.count(f">{name}<") == 2 for name in names) and len(text) < 200_000
+    assert confusion_picture(np.eye(count, dtype=int), names).svg == drawn.svg
+
+
+def test_long_curves_keep_their_peaks():
+    values = np.sin(np.arange(100_000.0))
+    values[12_345], values[5] = 9, np.nan
+    x, y = fewer_points(np.arange(100_000), values, 1000)
+    assert len(x) <= 1000 and np.nanmax(y) == 9 and 12_345 in x and (np.diff(x) > 0).all()
+
+
+def test_accuracies_of_stages_are_drawn(tmp_path):
+    at = np.arange(0, 50_000)
+    series = {"pixel_accuracy": (at, at / 50_000), "mean_iou": (at[:0], at[:0] / 1)}
+    few = {"mean_iou": (np.array([10, 20]), np.array([0.25, 0.5]))}
+    stages = [AccuracyStage("train", series, few), AccuracyStage("train2", few)]
+    text = accuracy_curves(stages).svg.decode()
+    for words in ("train, training", "train, validation", "train2, training", "mean IoU, %"):
+        assert words in text
+    assert len(text) < 200_000 and "mean accuracy" not in text
+    page = write_report(report(accuracy=stages), tmp_path / "index.html")[0].read_text()
+    assert "How the training went" in page and "Lines with points" in page
+
+
+def test_what_it_was_made_with_and_how_the_parameters_were_chosen(tmp_path):
+    made = {"made_with": {"torch": "2.1"}, "timings": {"train": 9}, "finished": {"train": "1 May"}}
+    page = report(**made, search=["On 20 of 24."])
+    text = write_report(page, tmp_path / "index.html")[0].read_text()
+    for words in ("torch", "2.1", "1 May", "On 20 of 24.", "How the CRF&#39;s parameters were chosen"):
+        assert words in text.replace("CRF's", "CRF&#39;s")

@@ -147,7 +147,7 @@ def test_pictures_are_drawn_and_stay_the_same():
     counts = count(guesses(0.7, 1), Trimap((1, 2, 5)))
     names = ["none", "$x", "_y"]
     for content in (confusion_picture(counts.matrix, names), confusion_picture(np.zeros((3, 3), int), names)):
-        assert cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR).size
+        assert cv2.imdecode(np.frombuffer(content.png, np.uint8), cv2.IMREAD_COLOR).size
     curves = {"_before $": counts.band_scores(), "after": counts.band_scores()}
     drawn, vector = trimap_curves(curves, "note")
     assert drawn.startswith(b"\x89PNG") and b"<svg" in vector

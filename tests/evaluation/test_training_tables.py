@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deeplab_caffe.errors import InputError
-from deeplab_caffe.evaluation import accuracy_curves, read_training
+from deeplab_caffe.evaluation import read_training
 from deeplab_caffe.evaluation.training_tables import TableWriter, read_table
 
 HEADING = "iteration,seconds,lr,loss,pixel_accuracy,mean_accuracy,mean_iou\n"
@@ -65,15 +65,11 @@ def test_what_is_no_table(text: str, message: str, tmp_path: Path) -> None:
     assert message in str(caught.value)
 
 
-def test_curves_of_both_stages(tmp_path: Path) -> None:
+def test_the_tables_of_both_stages(tmp_path: Path) -> None:
     assert read_training(tmp_path) == {}
     for name in ("train", "train2"):
         (tmp_path / f"{name}.csv").write_text(HEADING + "0,1,0.1,3,0.5,0.4,0.3\n10,2,0.1,2,0.6,0.5,0.4\n")
     (tmp_path / "validation2.csv").write_text(HEADING + "10,2,,,0.6,0.5,0.4\n")
     tables = read_training(tmp_path)
     assert list(tables) == ["train", "train2", "validation2"]
-    picture = accuracy_curves(tables)
-    assert picture and picture.startswith(b"\x89PNG")
-    (tmp_path / "bare.csv").write_text(HEADING + "0,1,0.1,3,,,\n")
-    assert accuracy_curves({"train": read_table(tmp_path / "bare.csv")}) is None
     assert np.array_equal(tables["train"].columns["loss"], [3, 2])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +17,7 @@ from deeplab_caffe import caffe, cli
 from deeplab_caffe.crf.search import SearchSpace
 from deeplab_caffe.data import read_dataset
 from deeplab_caffe.errors import InputError
+from deeplab_caffe.evaluation import ImageScore, lowest_first
 from deeplab_caffe.experiment import Experiment, create, pipeline
 from deeplab_caffe.experiment.net_maps import MapBlob, compute_maps, map_blobs
 from deeplab_caffe.experiment.report_pictures import check_shown, chosen_images, net_galleries
@@ -151,6 +153,22 @@ def test_chosen_images(experiment: Experiment) -> None:
     check_shown(unknown)  # nothing is there yet that could be shown
 
 
+def test_images_with_the_lowest_middling_and_highest_scores_are_shown(experiment: Experiment) -> None:
+    lines = [f"/images/{k}.png /labels/{k}.png\n" for k in range(40)]
+    Path("val.txt").write_text("".join(lines))
+    rows = lowest_first([ImageScore(str(k), 9, 0, k / 40 if k else np.nan, 0.5, 0.5) for k in range(40)])
+    shown = chosen_images(experiment, read_dataset("tiny.toml"), rows)
+    assert [int(each.name) for each in shown] == [1, 2, 3, 4, 19, 20, 36, 37, 38, 39]
+    assert list(dict.fromkeys(each.group for each in shown)) == [
+        "The lowest scores",
+        "Scores in the middle",
+        "The highest scores",
+    ]
+    assert shown[0].said == "mean IoU 2.5 %"
+    named = chosen_images(replace(experiment, show=("20",)), read_dataset("tiny.toml"), rows)
+    assert [(each.name, each.group, each.said) for each in named] == [("20", "", "mean IoU 50.0 %")]
+
+
 # -- the whole pipeline
 
 
@@ -183,14 +201,19 @@ def test_report_shows_the_chosen_images_and_the_beliefs(
 ) -> None:
     assert deeplab("report", "--show", "i7") == 0
     page = Path("exp/report/index.html").read_text()
-    assert 'alt="i7: image"' in page and 'alt="i6: image"' not in page
+    assert 'alt="i7: photo"' in page and 'alt="i6: photo"' not in page
     assert "belief after 10 iterations" in page and Path("exp/report/beliefs.png").is_file()
     assert "list &#39;val&#39; of 2 images; weights train_iter_4.caffemodel (stage 1)" in page
     capsys.readouterr()
     assert deeplab("report", "--show", "i7") == 0
     assert "already done" in capsys.readouterr().out
     assert deeplab("report") == 0
-    assert 'alt="i6: image"' in Path("exp/report/index.html").read_text()
+    page = Path("exp/report/index.html").read_text()
+    assert 'alt="i6: photo"' in page and "<h3>All images, the lowest score first</h3>" in page
+    rows = json.loads(Path("exp/evaluation.json").read_text())["per_image"]["after"]
+    assert re.findall('alt="(i.): photo"', page) == [r["id"] for r in sorted(rows, key=lambda row: row["mean_iou"])]
+    for words in ("numpy", "Python", "processor", "the list &#39;heldout&#39;. These were set aside"):
+        assert words in page
     assert deeplab("all", "--show", "i77") == 2
     assert "did you mean 'i7'?" in capsys.readouterr().err
     with pytest.raises(SystemExit):
@@ -203,7 +226,7 @@ def test_report_of_a_list_without_labels(finished: Experiment) -> None:
     report(finished)
     page = Path("exp/report/index.html").read_text()
     assert "The list &#39;val&#39; has no labels, so there are no scores." in page and "after CRF" in page
-    assert "IoU per class" not in page and "i6: label" not in page and not Path("exp/report/iou.png").exists()
+    assert "Scores of each class" not in page and "i6: label" not in page and not Path("exp/report/iou.png").exists()
 
 
 def test_a_stage_that_an_experiment_skips_holds_up_none(finished: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,14 +240,14 @@ def test_a_stage_that_an_experiment_skips_holds_up_none(finished: Experiment, mo
 
 def test_trimap_of_the_evaluation_is_shown(finished: Experiment) -> None:
     path = Path("exp/evaluation.json")
-    rows = [{"width": w, "mean_iou": w / 100, "pixel_accuracy": 0.5, "mean_accuracy": 0.5} for w in (1, 3, 10)]
+    shares = {"pixel_accuracy": 0.5, "mean_accuracy": 0.5, "pixels": 9}
+    rows = [{"width": w, "mean_iou": w / 100, **shares} for w in (1, 3, 10)]
     better = [{**row, "mean_iou": row["mean_iou"] + 0.1} for row in rows]
     record = json.loads(path.read_text())
-    path.write_text(json.dumps({**record, "trimap": {"before": rows, "after": better}}))
-    Path("exp/trimap.png").write_bytes(Path("exp/report/loss.png").read_bytes())
+    path.write_text(json.dumps({**record, "trimap": {"from": "ignore", "before": rows, "after": better}}))
     report(finished)
-    page = Path("exp/report/index.html").read_text().partition("Along boundaries")[2]
-    assert "11.0" in page and "+10.0" in page and "13.0" not in page and Path("exp/report/trimap.png").is_file()
+    page = Path("exp/report/index.html").read_text().partition("Near the borders of objects")[2]
+    assert "11.0" in page and "+10.0" in page and ">13.0<" not in page and Path("exp/report/trimap.svg").is_file()
     path.write_text(json.dumps({**record, "trimap": {"before": [{}]}}))
     with pytest.raises(InputError, match=r"evaluation.json: damaged; run the stage evaluate again"):
         report(finished)

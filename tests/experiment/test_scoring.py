@@ -275,9 +275,12 @@ def test_compare_writes_a_page_that_needs_nothing_else(toy: Path, capsys: pytest
     shown = capsys.readouterr().out
     assert "b against first: mean IoU +" in shown and "better on 6 and worse on 0 of 6 images" in shown
     page = Path("out/index.html").read_text()
-    assert not re.findall(r'(?:src|href)="(?!data:image/(?:png|jpeg);base64,)', page)
+    assert not re.findall(r'(?:src|href)="(?!data:image/(?:png|jpeg|svg\+xml);base64,)', page)
     assert page.count('class="shown"') == 4 and "Where b is worse" not in page
-    assert "data:image/jpeg" in page and "Near boundaries" in page
+    assert "data:image/jpeg" in page and "Near the borders of objects" in page
+    assert page.count('<span class="best">') >= 4 and "What was done differently" not in page
+    summary = page.partition("<h2>Scores</h2>")[2].partition("</table>")[0]
+    assert re.findall(r'number"><span( class="best")?>', summary)[:2] == ["", ' class="best"']
     record = json.loads(Path("out/compare.json").read_text())
     assert [result["name"] for result in record["results"]] == ["first", "b"]
     difference = record["differences"][0]["mean_iou"]

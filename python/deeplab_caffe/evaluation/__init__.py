@@ -1,6 +1,7 @@
 """Evaluation: scores of label maps, training logs, figures and the report. Works on files and arrays, without nets."""
 
 from . import score_files
+from .accuracy_curves import AccuracyStage, accuracies_of_log, accuracy_curves
 from .bootstrap import gain_interval, gain_intervals
 from .confusion import (
     MEAN_IOU_RULE,
@@ -13,21 +14,27 @@ from .confusion import (
 )
 from .figures import bars, colour_labels, overlay, png, side_by_side, with_legend
 from .galleries import ClassBeliefs, Gallery, attention_gallery, belief_gallery, edge_gallery
-from .report_page import Example, Report, examples_strip, write_report
+from .image_rows import Example
+from .image_scores import ImageRow, lowest_first
+from .plot_style import Chart, chart
+from .report_page import Report, examples_strip, write_report
 from .score_figures import confusion_picture, trimap_curves, trimap_picture
 from .scoring import Counts, ImageScore, Pair, count_pairs, refuse
 from .train_log import TrainLog, parse_train_log, read_train_log
-from .training_curves import TrainingStage, accuracy_curves, log_curves, loss_curve
+from .training_curves import TrainingStage, log_curves, loss_curve
 from .training_tables import TrainingTable, read_training
 from .trimap import BandScore, Trimap, band_scores, border_distance
 
 __all__ = [
     "MEAN_IOU_RULE",
+    "AccuracyStage",
     "BandScore",
+    "Chart",
     "ClassBeliefs",
     "Counts",
     "Example",
     "Gallery",
+    "ImageRow",
     "ImageScore",
     "Pair",
     "Report",
@@ -36,12 +43,14 @@ __all__ = [
     "TrainingStage",
     "TrainingTable",
     "Trimap",
+    "accuracies_of_log",
     "accuracy_curves",
     "attention_gallery",
     "band_scores",
     "bars",
     "belief_gallery",
     "border_distance",
+    "chart",
     "class_ious",
     "colour_labels",
     "confusion_matrices",
@@ -53,6 +62,7 @@ __all__ = [
     "examples_strip",
     "gain_interval",
     "gain_intervals",
+    "lowest_first",
     "log_curves",
     "loss_curve",
     "mean_iou",

@@ -1,4 +1,4 @@
-"""The page of a comparison: one self-contained HTML file, in the report's style."""
+"""The page of a comparison, results side by side: one self-contained HTML file, in the report's style."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from ..arrays import Label
-from . import figures, pages
+from . import figures, image_rows, pages
 from .comparison import Compared, Difference, interval_text
+from .confusion import SUMMARY
 from .figures import Rgb
+from .plot_style import Chart
 from .score_figures import difference_chart
 from .score_text import percent
 
 #: pictures are made to fit into so many pixels, so that the page stays small
-_WIDTH, _HEIGHT = 360, 300
+_WIDTH, _HEIGHT = 480, 400
 #: what a pixel of the last column says of the reference and the result, in colours that all eyes can tell apart
 _BOTH, _FIRST, _SECOND, _NEITHER, _IGNORED = range(5)
 _COLOURS = np.array([[238, 241, 244], [214, 102, 30], [29, 95, 168], [74, 80, 88], [255, 255, 255]], np.uint8)
@@ -61,8 +61,12 @@ class Comparison:
         compared: the results.
         palette: (K, 3) RGB, K >= C.
         sections: images.
-        curves: PNG file of the trimap, or None.
+        curves: the chart of the trimap, or None.
         curves_note: what its bands are.
+        loss: the chart of the losses of the experiments, or None.
+        accuracy: that of their accuracies while they were trained, or None.
+        settings: (setting, its value in each experiment) of those that differ.
+        experiments: the names of the columns of `settings`.
         ignore_label: label of pixels that are not scored.
         command: that made the page.
     """
@@ -72,8 +76,12 @@ class Comparison:
     compared: Compared
     palette: Rgb
     sections: Sequence[Section] = ()
-    curves: bytes | None = None
+    curves: Chart | None = None
     curves_note: str = ""
+    loss: Chart | None = None
+    accuracy: Chart | None = None
+    settings: Sequence[tuple[str, Sequence[str]]] = ()
+    experiments: Sequence[str] = ()
     ignore_label: int | None = 255
     command: str = ""
 
@@ -81,10 +89,13 @@ class Comparison:
 def comparison_page(comparison: Comparison) -> str:
     """The page as HTML."""
     compared = comparison.compared
-    sections = [
-        {"heading": s.heading, "text": s.text, "images": [_example(shown, comparison) for shown in s.images]}
+    sections: list[dict[str, Any]] = [
+        {"heading": s.heading, "text": s.text, "rows": [_example(shown, comparison) for shown in s.images]}
         for s in comparison.sections
     ]
+    choices = image_rows.choices([row for section in sections for row in section["rows"]])
+    charts = {"curves": comparison.curves, "loss": comparison.loss, "accuracy": comparison.accuracy}
+    charts["differences"] = difference_chart(compared.class_names, compared.differences)
     return pages.render(
         "comparison.html",
         comparison=comparison,
@@ -92,10 +103,12 @@ def comparison_page(comparison: Comparison) -> str:
         tiles=_tiles(compared),
         verdicts=compared.verdicts(),
         notes=compared.notes(),
+        summary=_summary(compared),
         rows=_rows(compared, comparison.palette),
-        chart=pages.png_uri(difference_chart(compared.class_names, compared.differences)),
-        curves=pages.png_uri(comparison.curves) if comparison.curves else None,
-        sections=[section for section in sections if section["images"]],
+        charts={name: pages.svg_uri(each.svg) for name, each in charts.items() if each is not None},
+        sections=[section for section in sections if section["rows"]],
+        choices=choices,
+        left=compared.names[0] if compared.names[0] in choices[:-1] else "".join(choices[:1]),
         legend=_legend(comparison),
         marks=[(text, pages.colour(_COLOURS[k])) for k, text in _marks(compared.names)],
     )
@@ -110,6 +123,22 @@ def _tiles(compared: Compared) -> list[dict[str, str]]:
     return [{"name": name, "value": f"{100 * each.scores.mean_iou:.2f}", "change": text} for name, each, text in pairs]
 
 
+def _summary(compared: Compared) -> list[dict[str, Any]]:
+    """The rows of the table of scores over all classes."""
+    return [
+        {"name": name, "cells": _marked([getattr(each.scores, key) for each in compared.counts])}
+        for key, name in SUMMARY.items()
+    ]
+
+
+def _marked(values: Sequence[float]) -> list[dict[str, Any]]:
+    """Fractions as the cells of a row, in which the highest is marked unless all are the same as shown."""
+    texts = [percent(value, missing="–") for value in values]
+    known = [value for value in values if value == value]
+    best = percent(max(known)) if len(known) > 1 and len({*texts}) > 1 else None
+    return [{"text": text, "best": text == best} for text in texts]
+
+
 def _rows(compared: Compared, palette: Rgb) -> list[dict[str, Any]]:
     """The rows of the table, a class each and the mean."""
     rows = []
@@ -118,8 +147,7 @@ def _rows(compared: Compared, palette: Rgb) -> list[dict[str, Any]]:
         values = [s.mean_iou if place < 0 else s.per_class_iou[place] for s in scores]
         changes = [_change(difference, place) for difference in compared.differences]
         colour = None if place < 0 else pages.colour(palette[place])
-        cells = [percent(value, missing="–") for value in values]
-        rows.append({"name": name, "colour": colour, "cells": cells, "changes": changes})
+        rows.append({"name": name, "colour": colour, "cells": _marked(values), "changes": changes})
     return rows
 
 
@@ -134,13 +162,11 @@ def _change(difference: Difference, place: int) -> dict[str, str]:
 
 
 def _example(shown: Shown, comparison: Comparison) -> dict[str, Any]:
-    named = [("label", shown.label), *zip(comparison.compared.names, shown.results, strict=True)]
-    cells = [{"heading": heading, "uri": _labels_uri(labels, comparison)} for heading, labels in named]
-    if shown.image is not None:
-        cells.insert(0, {"heading": "image", "uri": _photo_uri(shown.image)})
+    layers = [("label", shown.label), *zip(comparison.compared.names, shown.results, strict=True)]
     marks = difference_map(shown.label, shown.results[0], shown.results[-1], comparison.ignore_label)
-    cells.append({"heading": "who is right", "uri": pages.picture_uri(_COLOURS[_small(marks)])})
-    return {"name": shown.name, "text": shown.text, "cells": cells}
+    right = ("who is right", _COLOURS[figures.reduced_labels(marks, _WIDTH, _HEIGHT)])
+    style = image_rows.Style(comparison.palette, comparison.ignore_label, _WIDTH, _HEIGHT)
+    return image_rows.page_row(shown.name, shown.text, shown.image, layers, style, [right])
 
 
 def difference_map(label: Label, first: Label, second: Label, ignore_label: int | None) -> Label:
@@ -161,28 +187,6 @@ def difference_map(label: Label, first: Label, second: Label, ignore_label: int 
 def _marks(names: Sequence[str]) -> list[tuple[int, str]]:
     words = "both right", f"only {names[0]} right", f"only {names[-1]} right", "both wrong"
     return list(enumerate(words))
-
-
-def _labels_uri(labels: Label, comparison: Comparison) -> str:
-    image = figures.colour_labels(_small(labels), comparison.palette, comparison.ignore_label)
-    return pages.picture_uri(image)
-
-
-def _photo_uri(image: Rgb) -> str:
-    """A photo at the size of the page's pictures."""
-    height, width = _fitted(image.shape[:2])
-    return pages.photo_uri(np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8))
-
-
-def _small(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Labels at the size of the page's pictures, without values that they do not have."""
-    height, width = _fitted(labels.shape)
-    return np.asarray(cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
-
-
-def _fitted(shape: Sequence[int]) -> tuple[int, int]:
-    scale = min(1.0, _HEIGHT / shape[0], _WIDTH / shape[1])
-    return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
 
 
 def _legend(comparison: Comparison) -> list[tuple[str, tuple[int, ...]]]:

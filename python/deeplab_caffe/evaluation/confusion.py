@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,6 +171,37 @@ class Scores:
             raise InputError(
                 f"expected {len(self.per_class_iou)} class names, one for each IoU, but got {len(class_names)}"
             )
+
+
+class Mistake(NamedTuple):
+    """Two classes that are confused: class `truth` of the label was predicted as `found`.
+
+    `of_class`: part of the class's pixels; `of_wrong`: part of all pixels that are wrong.
+    """
+
+    truth: int
+    found: int
+    of_class: float
+    of_wrong: float
+
+
+def mistakes(matrix: Matrix, most: int) -> list[Mistake]:
+    """The confusions of a (C, C) matrix with the most pixels, at most `most` of them, the most frequent first.
+
+    Example:
+        >>> mistakes(np.array([[7, 3], [1, 9]]), 1)
+        [Mistake(truth=0, found=1, of_class=0.3, of_wrong=0.75)]
+    """
+    wrong = np.array(matrix, np.int64)
+    np.fill_diagonal(wrong, 0)
+    order = np.argsort(-wrong, axis=None, kind="stable")[:most]
+    truth, total = np.asarray(matrix).sum(1), wrong.sum()
+    pairs = [(int(k) // len(wrong), int(k) % len(wrong)) for k in order]
+    return [
+        Mistake(row, column, float(wrong[row, column] / truth[row]), float(wrong[row, column] / total))
+        for row, column in pairs
+        if wrong[row, column]
+    ]
 
 
 #: the rule of VOC's devkit and of FCN, for every table of this package

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import InputError
-from .plot_style import INK, figure_bytes, plain
+from .plot_style import INK, Chart, chart, drawable, plain
 
 Rgb = NDArray[np.uint8]
 
@@ -23,6 +23,11 @@ BEFORE, AFTER = "#9db2c9", "#1d5fa8"
 def png(image: Rgb) -> bytes:
     """Encode an image as a PNG file."""
     return cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]))[1].tobytes()
+
+
+def see_through(image: Rgb) -> bytes:
+    """Encode coloured labels as a PNG file whose black pixels, the background, are transparent."""
+    return cv2.imencode(".png", np.dstack([image[..., ::-1], image.any(axis=2) * np.uint8(255)]))[1].tobytes()
 
 
 def colour_labels(label: NDArray[np.integer[Any]], palette: Rgb, ignore_label: int | None = 255) -> Rgb:
@@ -172,7 +177,7 @@ def bars(
     before: ArrayLike,
     after: ArrayLike | None = None,
     names: tuple[str, str] = ("before CRF", "after CRF"),
-) -> bytes:
+) -> Chart:
     """Draw the IoU of each class as horizontal bars.
 
     Args:
@@ -180,9 +185,6 @@ def bars(
         before: (C,) fractions 0..1, NaN for classes that do not occur.
         after: (C,) second series, or None.
         names: of the two series.
-
-    Returns:
-        A PNG file.
     """
     from matplotlib.figure import Figure
 
@@ -197,18 +199,27 @@ def bars(
             text = "does not occur" if np.isnan(value) else f"{100 * value:.1f}"
             axes.text(np.nan_to_num(value) * 100 + 0.8, height, text, va="center", fontsize=7.5, color=INK)
     axes.set(xlim=(0, 108), xlabel="IoU in percent", ylim=(len(class_names) - 0.4, -0.6))
-    axes.set_yticks(place, class_names)
+    axes.set_yticks(place, list(map(drawable, class_names)))
     if len(series) == 2:
         figure.legend(loc="outside upper right", ncols=2, frameon=False, fontsize=9)
     plain(axes, "x")
-    return figure_bytes(figure)
+    return chart(figure)
 
 
-def reduced(image: Rgb, width: int) -> Rgb:
-    """The image, reduced to a width in pixels if it is wider."""
-    if image.shape[1] <= width:
+def reduced(image: Rgb, width: int, height: int | None = None) -> Rgb:
+    """The image, reduced to a width and a height in pixels if it is larger."""
+    if image.shape[1] <= width and image.shape[0] <= (height or image.shape[0]):
         return image
-    return _fitted(image, width, image.shape[0])
+    return _fitted(image, width, height or image.shape[0])
+
+
+def reduced_labels(label: NDArray[Any], width: int, height: int) -> NDArray[Any]:
+    """Labels (H, W), reduced to fit into a size in pixels if they are larger, without values that they do not have."""
+    scale = min(width / label.shape[1], height / label.shape[0])
+    if scale >= 1:
+        return label
+    size = max(1, round(label.shape[1] * scale)), max(1, round(label.shape[0] * scale))
+    return np.asarray(cv2.resize(label.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST))
 
 
 def _same_size(who: str, image: Rgb, label: NDArray[np.integer[Any]]) -> None:

@@ -24,16 +24,28 @@ def render(name: str, **values: Any) -> str:
     """A page as HTML.
 
     Args:
-        name: of the template, a file beside this module; its variable `style` is the common style sheet.
+        name: of the template, a file beside this module, which may include others; its variable `style` is the common
+            style sheet, `script` what lets a reader compare images.
         values: the other variables of the template.
     """
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    template = environment.from_string(re.sub(r"\n\s+(?={%)", "\n", _resource(name)))
-    return template.render(style=_resource("page.css"), **values)
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_template), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+    )
+    template = environment.get_template(name)
+    return template.render(style=_resource("page.css"), script=_resource("image_viewer.js"), **values)
+
+
+def _template(name: str) -> str:
+    return re.sub(r"\n\s+(?={%)", "\n", _resource(name))
 
 
 def _resource(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def svg_uri(content: bytes) -> str:
+    """An SVG file as the address of a picture within a page."""
+    return _data_uri(content, "svg+xml")
 
 
 def png_uri(content: bytes) -> str:

@@ -1,4 +1,4 @@
-"""The report of an experiment: one self-contained HTML page, and its pictures as PNG files next to it."""
+"""The report of an experiment: one self-contained HTML page, and its pictures as files next to it."""
 
 from __future__ import annotations
 
@@ -9,40 +9,31 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..files import write_bytes, write_text
-from ..reading import read_bytes
-from . import figures, pages
-from .confusion import MEAN_IOU_RULE, Scores, differing_classes
+from . import figures, image_rows, image_scores, pages
+from .accuracy_curves import AccuracyStage, accuracy_curves
+from .confusion import MEAN_IOU_RULE, Matrix, Scores, differing_classes, mistakes
 from .figures import Rgb
 from .galleries import Gallery
+from .image_rows import Example
+from .image_scores import ImageRow
+from .plot_style import Chart
+from .score_figures import confusion_picture, score_histogram, trimap_curves
 from .training_curves import TrainingStage, loss_curve
+from .trimap import BandScore
 
-#: the pictures next to a page, without suffix
-_PICTURES = ("examples", "iou", "loss", "search", "trimap", "attention", "edges", "beliefs")
-#: pictures of galleries are not wider, in pixels
-_WIDEST = 640
-
-
-@dataclass(frozen=True, eq=False)
-class Example:
-    """One image with its results.
-
-    Attributes:
-        name: id of the image.
-        image: (H, W, 3) RGB.
-        label: (H, W) ground truth; None if there is none.
-        prediction: (H, W) labels without the CRF.
-        crf: (H, W) labels with the CRF; None if it is not used.
-    """
-
-    name: str
-    image: Rgb
-    label: NDArray[np.integer[Any]] | None
-    prediction: NDArray[np.integer[Any]]
-    crf: NDArray[np.integer[Any]] | None = None
+#: files that an earlier report may have left beside a page
+_CHARTS = ("iou", "images", "confusion", "trimap", "loss", "accuracy", "search")
+_FILES = (
+    *(f"{name}.png" for name in ("examples", "attention", "edges", "beliefs")),
+    *(f"{name}.{kind}" for name in _CHARTS for kind in ("png", "svg")),
+    "images.csv",
+)
+#: pictures of the page are not larger, in pixels: examples, and those of galleries
+_EXAMPLE_SIZE, _WIDEST = (900, 700), 640
+_MOST_MISTAKES = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,20 +45,27 @@ class Report:
         dataset: name of the data set, as shown.
         class_names: C names.
         palette: (K, 3) RGB, K >= C.
-        examples: images with their results.
+        examples: images with their results; those of a group stand together.
+        images: the scores of all images, lowest first.
         before: scores without the CRF.
         after: scores with the CRF.
+        confusion: (C, C) pixels of the final result, ground truth in rows.
         training: loss and learning rate of the training stages.
-        heat_map: PNG file of the parameter search.
+        accuracy: accuracies of the training stages, on training and validation images.
+        search: sentences on how the CRF's parameters were chosen.
+        heat_map: chart of the search for them.
         settings: {section: {name: value}}.
         notes: sentences to show at the top.
         timings: {stage: seconds}.
+        finished: {stage: when it was finished}.
         commands: commands that produced the results.
+        made_with: {what: value}: dates, versions, hardware.
         ignore_label: label of pixels that are not scored.
         tested: one line: what was tested on what.
         galleries: pictures of what happens within the net and the CRF.
         published: lines with the published scores of the model, to be held against these.
-        trimap: PNG file of the scores by the width of the band around boundaries.
+        trimap: {name of a result: its scores by the width of the band around boundaries}.
+        trimap_note: what the bands are.
         bands: (width in pixels, mean IoU in the band without the CRF, and with it or None), fractions.
     """
 
@@ -76,26 +74,33 @@ class Report:
     class_names: Sequence[str]
     palette: Rgb
     examples: Sequence[Example] = ()
+    images: Sequence[ImageRow] = ()
     before: Scores | None = None
     after: Scores | None = None
+    confusion: Matrix | None = None
     training: Sequence[TrainingStage] = ()
-    heat_map: str | os.PathLike[str] | None = None
+    accuracy: Sequence[AccuracyStage] = ()
+    search: Sequence[str] = ()
+    heat_map: Chart | None = None
     settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     notes: Sequence[str] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
+    finished: Mapping[str, str] = field(default_factory=dict)
     commands: Sequence[str] = ()
+    made_with: Mapping[str, str] = field(default_factory=dict)
     ignore_label: int | None = 255
     tested: str = ""
     galleries: Sequence[Gallery] = ()
     published: Sequence[str] = ()
-    trimap: str | os.PathLike[str] | None = None
+    trimap: Mapping[str, Sequence[BandScore]] = field(default_factory=dict)
+    trimap_note: str = ""
     bands: Sequence[tuple[int, float, float | None]] = ()
 
 
 def write_report(report: Report, path: str | os.PathLike[str]) -> list[Path]:
-    """Write the page, and its pictures next to it: examples.png, iou.png, loss.png, search.png, and the galleries.
+    """Write the page, and next to it its charts as PNG and SVG, its pictures as PNG, and the scores of all images.
 
-    Pictures of an earlier report that this one lacks are removed.
+    Files of an earlier report that this one lacks are removed.
 
     Args:
         path: the HTML file.
@@ -104,29 +109,53 @@ def write_report(report: Report, path: str | os.PathLike[str]) -> list[Path]:
         All files written, the page first.
 
     Raises:
-        InputError: image sizes or numbers of classes differ, or the heat map cannot be read.
+        InputError: image sizes or numbers of classes differ.
     """
     path = Path(path)
     _check(report)
-    pictures = _pictures(report)
-    page = pages.render(
+    charts = _charts(report)
+    files = _files(report, charts)
+    page = _page(report, charts)
+    for name in {*_FILES} - files.keys():
+        path.with_name(name).unlink(missing_ok=True)
+    for name, content in files.items():
+        write_bytes(path.with_name(name), content)
+    write_text(path, page)
+    return [path, *(path.with_name(name) for name in files)]
+
+
+def _page(report: Report, charts: Mapping[str, Chart]) -> str:
+    style = image_rows.Style(report.palette, report.ignore_label, *_EXAMPLE_SIZE)
+    rows = [(e.group, image_rows.page_row(e.name, e.text, e.image, e.layers, style)) for e in report.examples]
+    choices = image_rows.choices([row for _, row in rows])
+    return pages.render(
         "report.html",
         report=report,
-        examples=[{"name": e.name, "cells": _cells(e, report)} for e in report.examples],
+        groups=image_rows.grouped(rows),
+        choices=choices,
+        left=choices[-2] if choices else "",
+        images=image_scores.table_rows(report.images),
+        image_count=len(report.images),
         galleries=[_gallery(gallery) for gallery in report.galleries],
         legend=_legend(report),
         headline=_headline(report),
         classes=_class_rows(report),
         mean_over=_mean_over(report),
-        pictures={name: pages.png_uri(content) for name, content in pictures.items()},
-        duration=_duration,
+        mistakes=_mistakes(report),
+        validated=any(stage.validation for stage in report.accuracy),
+        charts={name: pages.svg_uri(each.svg) for name, each in charts.items()},
+        duration=duration,
     )
-    for name in {*_PICTURES} - pictures.keys():
-        (path.parent / f"{name}.png").unlink(missing_ok=True)
-    for name, content in pictures.items():
-        write_bytes(path.parent / f"{name}.png", content)
-    write_text(path, page)
-    return [path, *(path.parent / f"{name}.png" for name in pictures)]
+
+
+def _files(report: Report, charts: Mapping[str, Chart]) -> dict[str, bytes]:
+    """{name: content} of the files beside the page."""
+    files: dict[str, bytes] = {"examples.png": examples_strip(report)} if report.examples else {}
+    for name, each in charts.items():
+        files |= {f"{name}.png": each.png, f"{name}.svg": each.svg}
+    if report.images:
+        files["images.csv"] = image_scores.image_rows_csv(report.images).encode("utf-8", "surrogateescape")
+    return files | {f"{gallery.key}.png": gallery_strip(gallery) for gallery in report.galleries}
 
 
 def examples_strip(report: Report) -> bytes:
@@ -156,21 +185,30 @@ def _check(report: Report) -> None:
             )
 
 
-def _pictures(report: Report) -> dict[str, bytes]:
-    """{file name without .png: content}."""
-    pictures: dict[str, bytes] = {}
-    if report.examples:
-        pictures["examples"] = examples_strip(report)
+def _charts(report: Report) -> dict[str, Chart]:
+    charts: dict[str, Chart] = {}
     scores = [s.per_class_iou for s in (report.before, report.after) if s is not None]
     if scores:
-        pictures["iou"] = figures.bars(report.class_names, scores[0], scores[1] if len(scores) > 1 else None)
+        charts["iou"] = figures.bars(report.class_names, scores[0], scores[1] if len(scores) > 1 else None)
+    if len(report.images) > 1:
+        charts["images"] = score_histogram(*_image_series(report.images))
+    if report.confusion is not None:
+        charts["confusion"] = confusion_picture(report.confusion, report.class_names)
+    if report.trimap:
+        charts["trimap"] = trimap_curves(report.trimap, report.trimap_note)
     if report.training:
-        pictures["loss"] = loss_curve(report.training)
+        charts["loss"] = loss_curve(report.training)
+    if report.accuracy:
+        charts["accuracy"] = accuracy_curves(report.accuracy)
     if report.heat_map is not None:
-        pictures["search"] = read_bytes(report.heat_map, "the heat map")
-    if report.trimap is not None:
-        pictures["trimap"] = read_bytes(report.trimap, "the curves of the trimap")
-    return pictures | {gallery.key: gallery_strip(gallery) for gallery in report.galleries}
+        charts["search"] = report.heat_map
+    return charts
+
+
+def _image_series(rows: Sequence[ImageRow]) -> tuple[list[float], list[float] | None]:
+    """The mean IoUs of all images before the CRF, and after it if it was used."""
+    after = [row.after for row in rows if row.after is not None]
+    return [row.before for row in rows], after or None
 
 
 def gallery_strip(gallery: Gallery) -> bytes:
@@ -180,21 +218,11 @@ def gallery_strip(gallery: Gallery) -> bytes:
 
 
 def _example_images(example: Example, report: Report) -> list[tuple[str, Rgb]]:
-    named = [("label", example.label), ("prediction", example.prediction), ("after CRF", example.crf)]
     coloured = [
         (heading, figures.colour_labels(labels, report.palette, report.ignore_label))
-        for heading, labels in named
-        if labels is not None
+        for heading, labels in example.layers
     ]
-    return [("image", example.image), *coloured]
-
-
-def _cells(example: Example, report: Report) -> list[dict[str, str]]:
-    cells = []
-    for heading, image in _example_images(example, report):
-        uri = (pages.photo_uri if heading == "image" else pages.picture_uri)(image)
-        cells.append({"heading": heading, "uri": uri})
-    return cells
+    return [("photo", example.image), *coloured]
 
 
 def _gallery(gallery: Gallery) -> dict[str, Any]:
@@ -208,7 +236,7 @@ def _gallery(gallery: Gallery) -> dict[str, Any]:
 
 def _legend(report: Report) -> list[tuple[str, tuple[int, ...]]]:
     """Names and colours of the classes; of more than twelve only those that the examples show."""
-    shown = [labels for e in report.examples for labels in (e.label, e.prediction, e.crf) if labels is not None]
+    shown = [labels for example in report.examples for _, labels in example.layers]
     every = len(report.class_names) <= 12 or not report.examples
     return pages.legend(report.class_names, report.palette, None if every else shown)
 
@@ -241,6 +269,13 @@ def _class_rows(report: Report) -> list[dict[str, Any]]:
     return rows
 
 
+def _mistakes(report: Report) -> list[dict[str, Any]]:
+    """The most frequent confusions of two classes, by name."""
+    found = [] if report.confusion is None else mistakes(report.confusion, _MOST_MISTAKES)
+    names = report.class_names
+    return [{**one._asdict(), "truth": names[one.truth], "found": names[one.found]} for one in found]
+
+
 def _mean_over(report: Report) -> list[str]:
     """Which classes the mean IoU is over, and where the two columns differ."""
     lines = [MEAN_IOU_RULE]
@@ -250,7 +285,8 @@ def _mean_over(report: Report) -> list[str]:
     return lines
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds as people say them: 9.5 s, 2 min 05 s, 3 h 20 min."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

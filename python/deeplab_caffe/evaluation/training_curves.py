@@ -1,8 +1,8 @@
-"""Curves of trainings, as PNG files in memory."""
+"""Curves of trainings, as files in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..formats.accuracies import ACCURACIES
-from .plot_style import INK, figure_bytes, logarithmic, plain
+from .plot_style import INK, Chart, chart, drawable, fewer_points, figure_bytes, logarithmic, plain
 from .train_log import TrainLog
-from .training_tables import TrainingTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,11 +43,12 @@ class TrainingStage:
     lr: NDArray[np.floating[Any]]
 
 
-def loss_curve(stages: Sequence[TrainingStage]) -> bytes:
-    """Draw the loss, raw and smoothed, and the learning rate; the stages follow one another.
+def loss_curve(stages: Sequence[TrainingStage], apart: bool = False) -> Chart:
+    """Draw the loss, raw and smoothed, and the learning rate.
 
-    Returns:
-        A PNG file.
+    Args:
+        stages: one or more.
+        apart: whether they are trainings of their own, that all begin at 0; or stages that follow one another.
     """
     from matplotlib.figure import Figure
 
@@ -56,15 +56,16 @@ def loss_curve(stages: Sequence[TrainingStage]) -> bytes:
     upper, lower = figure.subplots(2, sharex=True, height_ratios=(3, 1))
     start = 0
     for number, stage in enumerate(stages):
-        colour = _COLOURS[number % 3]
+        colour = _COLOURS[number % len(_COLOURS)]
         at = start + np.asarray(stage.iteration)
         good = np.isfinite(stage.loss) & (np.asarray(stage.loss) > 0)
-        upper.plot(at, np.where(good, stage.loss, np.nan), color=colour, alpha=0.25, linewidth=0.8)
-        upper.plot(at[good], smooth(np.asarray(stage.loss)[good]), color=colour, linewidth=1.8, label=stage.name)
+        upper.plot(*fewer_points(at, np.where(good, stage.loss, np.nan)), color=colour, alpha=0.25, linewidth=0.8)
+        smoothed = smooth(np.asarray(stage.loss)[good])
+        upper.plot(*fewer_points(at[good], smoothed), color=colour, linewidth=1.8, label=drawable(stage.name))
         if len(stage.lr) == len(at):
-            lower.plot(at, stage.lr, color=colour, linewidth=1.4)
-        start = int(at.max(initial=start))
-        if number + 1 < len(stages):
+            lower.plot(*fewer_points(at, stage.lr), color=colour, linewidth=1.4)
+        start = 0 if apart else int(at.max(initial=start))
+        if number + 1 < len(stages) and not apart:
             for axes in (upper, lower):
                 axes.axvline(start, color=INK, linewidth=0.8, linestyle=":")
     _scale(upper, [stage.loss for stage in stages])
@@ -74,42 +75,7 @@ def loss_curve(stages: Sequence[TrainingStage]) -> bytes:
     upper.legend(frameon=False, fontsize=9)
     for axes in (upper, lower):
         plain(axes, "both")
-    return figure_bytes(figure)
-
-
-def accuracy_curves(tables: Mapping[str, TrainingTable]) -> bytes | None:
-    """Draw the accuracies of a training: thin those of its batches, with points those of held-out images.
-
-    Args:
-        tables: as `training_tables.read_training` gives them; stage 2 follows stage 1.
-
-    Returns:
-        A PNG file with a panel for each of pixel accuracy, mean accuracy and mean IoU; None if there are no accuracies.
-    """
-    from matplotlib.figure import Figure
-
-    names = [name for name in ACCURACIES if any(len(table.series(name)[0]) for table in tables.values())]
-    if not names:
-        return None
-    figure = Figure(figsize=(7.2, 0.8 + 1.9 * len(names)), layout="constrained")
-    panels = figure.subplots(len(names), sharex=True, squeeze=False)[:, 0]
-    for axes, name in zip(panels, names, strict=True):
-        start = 0
-        for stage in ("", "2"):
-            for what, style in _ACCURACY_STYLES.items():
-                table = tables.get(f"{what}{stage}")
-                iteration, values = table.series(name) if table else (np.zeros(0), np.zeros(0))
-                label = {} if start or not len(values) else {"label": style["label"]}
-                axes.plot(start + iteration, 100 * values, **{**style, "label": None, **label})
-            trained = tables.get(f"train{stage}")
-            start += int(trained.iteration.max(initial=0)) if trained else 0
-            if not stage and "train2" in tables:
-                axes.axvline(start, color=INK, linewidth=0.8, linestyle=":")
-        axes.set_ylabel(f"{ACCURACIES[name]}, %")
-        plain(axes, "both")
-    panels[0].legend(frameon=False, fontsize=9)
-    panels[-1].set_xlabel("iteration")
-    return figure_bytes(figure)
+    return chart(figure)
 
 
 def log_curves(runs: Sequence[tuple[str, TrainLog]]) -> bytes:

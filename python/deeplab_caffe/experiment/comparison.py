@@ -12,7 +12,7 @@ import numpy as np
 
 from ..data import Dataset, list_ids, read_dataset, read_list
 from ..errors import InputError
-from ..evaluation import Trimap, score_files, trimap_curves
+from ..evaluation import Trimap, accuracy_curves, loss_curve, score_files, trimap_curves
 from ..evaluation.comparison import (
     Compared,
     comparison_images_csv,
@@ -26,9 +26,11 @@ from ..locks import locked_folder
 from ..nets import experiment_folder, full_name, look_up
 from ..package_files import or_packaged
 from ..words import for_people
+from .different_settings import different_settings
 from .results import read_json
 from .score_outputs import BAND_FILES, Images, write_files
 from .scoring import Truth, count_results, find_files, read_indices
+from .training_records import training_stages
 
 #: most images in a section of the page, so that it stays small
 MOST_SHOWN = 50
@@ -38,12 +40,16 @@ _WHEN = {"before": "result", "after": "result_crf"}
 
 @dataclass(frozen=True)
 class Result:
-    """A result to compare: its name, its folder, and what the experiment that it is of says of data set and list."""
+    """A result to compare: its name, its folder, and what the experiment that it is of says of data set and list.
+
+    `experiment` is the experiment's folder; None for label maps of other tools.
+    """
 
     name: str
     folder: Path
     dataset: Path | None = None
     list: Path | None = None
+    experiment: Path | None = None
 
 
 def find_results(words: Sequence[str]) -> list[Result]:
@@ -77,7 +83,7 @@ def _of_word(word: str, alone: bool) -> list[Result]:
     experiment = folder.resolve().parent.parent
     if folder.resolve().parent.name in _WHEN.values() and (experiment / _EVALUATION).is_file():
         dataset, listed = _data_of(experiment, read_json(experiment / _EVALUATION))
-        return [Result(name, folder, dataset, listed)]
+        return [Result(name, folder, dataset, listed, experiment)]
     return [Result(name, folder)]
 
 
@@ -109,7 +115,7 @@ def _of_experiment(folder: Path, name: str, alone: bool) -> list[Result]:
     results = []
     for key in when if alone else when[-1:]:
         label = f"{key} CRF" if alone else name or folder.name
-        results.append(Result(label, folder / _WHEN[key] / record["list"], dataset, listed))
+        results.append(Result(label, folder / _WHEN[key] / record["list"], dataset, listed, folder))
     return results
 
 
@@ -196,29 +202,56 @@ def compare(
     counts = [count_results(truth, files, trimap, result.name) for result, files in pairs]
     compared = Compared.of([result.name for result in results], counts, truth.dataset.classes)
     curves = {result.name: each.band_scores() for result, each in zip(results, counts, strict=True)} if trimap else {}
-    pictures = trimap_curves(curves, trimap.note()) if trimap else (None, None)
+    bands = trimap_curves(curves, trimap.note()) if trimap else None
     page = Comparison(
-        title=" and ".join(compared.names) + ", compared",
+        title=" and ".join(compared.names) + ", side by side",
         subtitle=f"{truth.dataset.title}, {truth.where}: {len(truth.ids)} images",
         compared=compared,
         palette=truth.dataset.palette,
         sections=_sections(truth, compared, found, images, show),
-        curves=pictures[0],
+        curves=bands,
         curves_note=trimap.note() if trimap else "",
         ignore_label=truth.dataset.ignore_label,
         command=command,
+        **_of_experiments(results),
     )
     files: dict[str, bytes | str] = {
         "index.html": comparison_page(page),
         "compare.json": score_files.to_json(_record(truth, results, compared, trimap)),
         "images.csv": comparison_images_csv(compared),
     }
-    if trimap and pictures[0] and pictures[1]:
-        files |= {"trimap.csv": score_files.trimap_csv(curves), "trimap.png": pictures[0], "trimap.svg": pictures[1]}
+    if bands:
+        files |= {"trimap.csv": score_files.trimap_csv(curves), "trimap.png": bands.png, "trimap.svg": bands.svg}
     with locked_folder(output, f"another comparison is being written into {output}"):
         write_files(output, files, BAND_FILES)
     text = comparison_text(compared)
     return f"{text}\n{score_files.trimap_table(curves, trimap)}\n" if trimap else text
+
+
+def _of_experiments(results: Sequence[Result]) -> dict[str, Any]:
+    """The curves of the experiments' trainings, and what they did differently, as fields of the page."""
+    folders: dict[Path, str] = {}
+    for result in results:
+        if result.experiment is not None:
+            folders.setdefault(result.experiment.resolve(), result.name)
+    experiments = {name: folder for folder, name in folders.items()}
+    if len(experiments) < 2:  # a training and its settings do not differ from themselves
+        return {}
+    losses, accuracies = [], []
+    for name, folder in experiments.items():
+        loss, accuracy = training_stages(folder / "log")
+        losses += [replace(each, name=_stage_name(name, each.name)) for each in loss]
+        accuracies += [replace(each, name=_stage_name(name, each.name)) for each in accuracy]
+    return {
+        "loss": loss_curve(losses, apart=True) if losses else None,
+        "accuracy": accuracy_curves(accuracies, apart=True) if accuracies else None,
+        "settings": different_settings(experiments),
+        "experiments": list(experiments),
+    }
+
+
+def _stage_name(experiment: str, stage: str) -> str:
+    return experiment if stage == "train" else f"{experiment}, {stage}"
 
 
 def _record(truth: Truth, results: Sequence[Result], compared: Compared, trimap: Trimap | None) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from ..crf.search import SearchSpace
 from ..data import Dataset, description_file, read_dataset
 from ..data.synthetic import description
 from ..errors import InputError
+from ..evaluation import Trimap
 from ..files import write_text
 from ..nets import (
     GeneratorOptions,
@@ -83,6 +84,7 @@ def published(name: str, options: GeneratorOptions | None = None, testing: Testi
         prototxt=Path(prototxt_folder(name, options)),
         dataset_file=file,
         options=options,
+        widen_search=False,
         command=shlex.join(["deeplab", "all", name, *command_line(options), *testing.command_line()]),
         testing=testing,
     )
@@ -183,8 +185,10 @@ def demo(
         synthetic=synthetic,
         search_images=4 if quick else 20,
         search_space=space,
+        widen_search=not quick,
         remembered={"data": data, "quick": quick, "options": stated, "testing": dict(asked.stated())},
         command=shlex.join(command),
+        first_trimap=Trimap(tuple(range(1, 41))) if synthetic else None,
         testing=asked,
     )
 

@@ -31,12 +31,14 @@ class Experiment:
         synthetic: {"train": N, "val": N}: the number of images to draw first; empty for real data.
         search_images: how many images of the search list the CRF search uses.
         search_space: ranges of the CRF search.
+        widen_search: whether it goes beyond them if the best lies at their end; not to reproduce a publication.
         remembered: settings saved in the folder, which later commands on it reuse.
         command: the command that runs the whole experiment.
         origin: `<data set>/<model>` whose manual edits this experiment on other data takes over, or "".
         allow_different_nets: whether to train and test nets that compute different things.
         trimap: bands that the stage evaluate scores as well, or None.
         keep_trimap: without a trimap, use that of the last evaluation, if it had one.
+        first_trimap: the bands of the first evaluation, if none are stated.
         show: ids of the images that the report shows; empty: a few at even intervals in the test list.
         testing: how the lists are tested.
         training: what a training shows and tests while it runs.
@@ -58,12 +60,14 @@ class Experiment:
     synthetic: Mapping[str, int] = field(default_factory=dict)
     search_images: int = 100
     search_space: SearchSpace = field(default_factory=SearchSpace)
+    widen_search: bool = True
     remembered: Mapping[str, Any] = field(default_factory=dict)
     command: str = ""
     origin: str = ""
     allow_different_nets: bool = False
     trimap: Trimap | None = None
     keep_trimap: bool = True
+    first_trimap: Trimap | None = None
     show: tuple[str, ...] = ()
     testing: Testing = field(default_factory=Testing)
     training: TrainingSettings = field(default_factory=TrainingSettings)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from ..evaluation import (
     ClassBeliefs,
     Example,
     Gallery,
+    ImageRow,
     attention_gallery,
     belief_gallery,
     colour_labels,
@@ -29,8 +30,10 @@ from .net_maps import MapBlob, compute_maps, map_blobs
 from .stages.search import scored_items
 from .stored_scores import StoredScores
 
-#: number of images that the report shows, and those on which it shows the CRF's beliefs
+#: number of images that the report shows if there are no scores, and those on which it shows the CRF's beliefs
 EXAMPLES, WITH_BELIEFS = 6, 2
+#: number of images that it shows of those with the lowest, middling and highest scores
+_LOWEST, _MIDDLING, _HIGHEST = 4, 2, 4
 #: iterations of the CRF that are shown, besides the last
 _ITERATIONS = (0, 1, 2)
 #: beliefs below are not exact, see `Beliefs.probabilities`
@@ -39,10 +42,12 @@ _LEAST = np.exp(np.float32(-20))
 
 @dataclass(frozen=True)
 class Shown:
-    """An image of the report: its entry in the test list, and its id."""
+    """An image of the report: its entry in the test list, its id, its heading, and what is said of it."""
 
     entry: ListEntry
     name: str
+    group: str = ""
+    said: str = ""
 
     @property
     def text(self) -> str:
@@ -50,22 +55,40 @@ class Shown:
         return for_people(self.name)
 
 
-def chosen_images(experiment: Experiment, dataset: Dataset) -> list[Shown]:
-    """The images that `--show` names, or else a few at even intervals in the test list.
+def chosen_images(experiment: Experiment, dataset: Dataset, scores: Sequence[ImageRow] = ()) -> list[Shown]:
+    """The images that `--show` names, or else those with the lowest, middling and highest scores.
+
+    Args:
+        scores: of all images, the lowest first; without them images at even intervals in the test list are chosen.
 
     Raises:
         InputError: the list has no such image.
     """
     name = experiment.test_list
-    entries = dataset.entries(name, needs_label=False)
-    every = {image_id: Shown(entry, image_id) for entry, image_id in zip(entries, list_ids(entries), strict=True)}
+    entries, said = dataset.entries(name, needs_label=False), {row.id: row.text() for row in scores}
+    ids = list_ids(entries)
+    every = {key: Shown(entry, key, said=said.get(key, "")) for entry, key in zip(entries, ids, strict=True)}
     if not experiment.show:
-        return choose_evenly(list(every.values()), EXAMPLES)
+        return _by_score(every, scores) or choose_evenly(list(every.values()), EXAMPLES)
     for wanted in experiment.show:
         if wanted not in every:
             hint = did_you_mean(wanted, every, f"; the first one is '{next(iter(every))}'")
             raise InputError(f"--show: the list '{name}' ({dataset.lists[name]}) has no image '{wanted}'{hint}")
     return [every[wanted] for wanted in dict.fromkeys(experiment.show)]
+
+
+def _by_score(every: Mapping[str, Shown], scores: Sequence[ImageRow]) -> list[Shown]:
+    """Images with the lowest, middling and highest scores, each under its heading, the lowest first."""
+    found = [every[row.id] for row in scores if row.last == row.last and row.id in every]
+    if len(found) <= _LOWEST + _MIDDLING + _HIGHEST:
+        return [replace(each, group="All images, the lowest score first") for each in found]
+    middle = (len(found) - _MIDDLING) // 2
+    groups = {
+        "The lowest scores": found[:_LOWEST],
+        "Scores in the middle": found[middle : middle + _MIDDLING],
+        "The highest scores": found[-_HIGHEST:],
+    }
+    return [replace(each, group=heading) for heading, images in groups.items() for each in images]
 
 
 def check_shown(experiment: Experiment) -> None:
@@ -85,6 +108,8 @@ def examples(experiment: Experiment, dataset: Dataset, shown: Sequence[Shown], c
             read_label(dataset.path_of(each.entry.label)) if each.entry.label else None,
             _result(experiment, each),
             _result(experiment, each, crf=True) if crf else None,
+            each.said,
+            each.group,
         )
         for each in shown
     ]

@@ -114,13 +114,15 @@ def _files(
     truth: Truth, counts: Counts, about: Mapping[str, Any], images: Images, shown: Sequence[str]
 ) -> dict[str, bytes | str]:
     names = truth.dataset.classes
+    drawn = confusion_picture(counts.matrix, names)
     files: dict[str, bytes | str] = {
         "score.json": score_files.to_json(score_files.score_record(counts, names, about)),
         "score.txt": summary(truth, counts),
         "classes.csv": score_files.classes_csv(counts, names),
         "images.csv": score_files.images_csv(counts),
         "confusion.csv": score_files.confusion_csv(counts.matrix, names),
-        "confusion.png": confusion_picture(counts.matrix, names),
+        "confusion.png": drawn.png,
+        "confusion.svg": drawn.svg,
     }
     if counts.trimap:
         curves = {"": counts.band_scores()}

@@ -1,7 +1,7 @@
 """Coarse-to-fine search for the CRF's parameters on held-out images, and its heat map."""
 
 from .grid_search import SCREENS, SearchOptions, coarse_to_fine
-from .heat_map import heat_map
+from .heat_map import heat_map, search_figure
 from .items import ArrayItem, FileItem, Item, Sample, choose_evenly
 from .result import ScoredSetting, SearchResult
 from .space import PAPERS, SearchSpace, Setting, parse_range
@@ -22,4 +22,5 @@ __all__ = [
     "coarse_to_fine",
     "heat_map",
     "parse_range",
+    "search_figure",
 ]

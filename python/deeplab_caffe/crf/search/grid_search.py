@@ -21,10 +21,11 @@ from .evaluator import Budget, EvaluatorFactory, WorkItem
 from .items import Item, choose_evenly
 from .journal import Journal, Matrix
 from .result import ScoredSetting, SearchResult
-from .space import SearchSpace, Setting
+from .space import SearchSpace, Setting, within_bounds
 
 _VERSION = 2  # of the numbers that a journal holds
-_MOST_EXTENSIONS = 20
+#: a search is widened at most so many times
+MOST_ROUNDS = 8
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class SearchOptions:
         scheduler: the address of a Dask scheduler, whose workers are used instead.
         screen: "none", "iterations" or "half": score the coarse round with 5 iterations, or on every other pixel in
             both directions, and then only the best tenth of its settings, at least 5, in full.
-        extend: search beyond the edge of a range if the best lies there.
+        widen: search on, around the best, until it does not lie at an end of what was searched: at most `MOST_ROUNDS`
+            times, as far as `WIDEST`. Without it the search is the papers'.
         compact: see `dense_crf`.
         quiet: no progress.
     """
@@ -48,7 +50,7 @@ class SearchOptions:
     processes: bool = False
     scheduler: str | None = None
     screen: str = "none"
-    extend: bool = False
+    widen: bool = False
     compact: float = 0.0
     quiet: bool = False
 
@@ -81,6 +83,9 @@ def coarse_to_fine(
     journal: str | os.PathLike[str] | None = None,
 ) -> SearchResult:
     """Score every setting of the coarse grid, then of a finer grid around its best, by mean IoU.
+
+    With `options.widen` the search goes on where the best lies at an end of what was searched; its order, and so its
+    result, depends on the scores alone.
 
     The mean IoU of a setting comes from one confusion matrix, summed over all images. It is over the classes that occur
     in the labels or in the setting's predictions, as everywhere. Of equal settings the first is the best.
@@ -126,20 +131,33 @@ class _Search:
         salt = repr((*fixed, self.space.normalization, *([options.compact] if options.compact else [])))
         self.digests = [_hash(item.digest() + salt) for item in items]
         self.rows: dict[tuple[str, Setting], float] = {}
+        self.rounds = 0  # of widening
 
     def run(self) -> SearchResult:
         self._evaluate([None], self.full, "CRF search, without CRF")
-        space = self.space
-        best = self._coarse(space.coarse())
-        for _ in range(_MOST_EXTENSIONS if self.options.extend else 0):
-            wider = space.extended(best)
-            known = set(space.coarse())
-            new = [setting for setting in wider.coarse() if setting not in known]
-            if not new:
-                break
-            space, best = wider, self._coarse(new)
-        best = self._score("fine", space.fine(best), "CRF search, fine")
-        return self._result(best)
+        best = self._widened(self._coarse(self.space.coarse()))
+        best = self._score("fine", self.space.fine(best), "CRF search, fine")
+        return self._result(self._widened_fine(best))
+
+    def _widened(self, best: Setting) -> Setting:
+        """Score the neighbours of the best of the coarse round, until it has none that is new; returns the best."""
+        tried = dict.fromkeys(self.space.coarse())
+        while new := self._allowed(setting for setting in self.space.around(best, tried) if setting not in tried):
+            tried.update(dict.fromkeys(new))
+            best = self._score("wider", new, "CRF search, wider")
+        return best
+
+    def _widened_fine(self, best: Setting) -> Setting:
+        """Score the finer grid around the best again, until the best does not lie at an end; returns the best."""
+        while self._edges(best) and (new := self._allowed(filter(within_bounds, self._new(self.space.fine(best))))):
+            best = self._score("fine", new, "CRF search, fine, wider")
+        return best
+
+    def _allowed(self, settings: Iterable[Setting]) -> list[Setting]:
+        """The settings of one more round of widening, which is counted; none if there are enough."""
+        new = list(settings) if self.options.widen and self.rounds < MOST_ROUNDS else []
+        self.rounds += bool(new)
+        return new
 
     def _coarse(self, settings: Sequence[Setting]) -> Setting:
         """Score settings, or screen them and score the best; returns the best of all that were scored in full."""
@@ -156,11 +174,16 @@ class _Search:
 
     def _score(self, name: str, settings: Sequence[Setting], title: str) -> Setting:
         """Score settings in full; returns the best of all that were, the first of equals."""
-        new = [setting for setting in settings if setting not in self._full_rows()]
+        new = self._new(settings)
         self._evaluate(new, self.full, title)
         self.rows.update(((name, setting), self._mean_iou(setting, self.full)) for setting in new)
         scored = self._full_rows()
         return max(scored, key=lambda setting: _or_zero(scored[setting]))
+
+    def _new(self, settings: Sequence[Setting]) -> list[Setting]:
+        """Those that were not scored in full yet."""
+        scored = self._full_rows()
+        return [setting for setting in settings if setting not in scored]
 
     def _full_rows(self) -> dict[Setting, float]:
         return {setting: mean_iou for (name, setting), mean_iou in self.rows.items() if name != "screen"}
@@ -176,7 +199,9 @@ class _Search:
             len(self.items),
             self._edges(best),
             gain_interval(before, after),
-            *classes,
+            classes[0],
+            classes[1],
+            self.rounds if self.options.widen else None,
         )
 
     def _edges(self, best: Setting) -> tuple[str, ...]:

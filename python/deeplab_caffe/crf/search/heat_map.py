@@ -28,14 +28,22 @@ _TITLES = {
 
 
 def heat_map(result: SearchResult, path: str | os.PathLike[str]) -> None:
-    """Write a PNG: the coarse round above, the fine round below, a panel per sigma_beta, the best in a frame.
+    """Write `search_figure` as a PNG. Raises InputError for a result without settings."""
+    figure = search_figure(result)
+    with replacing(path) as temporary:
+        FigureCanvasAgg(figure).print_png(temporary)
 
-    Cells show the mean IoU in percent. Each round has its own colour scale, because values of the fine round differ by
-    little; a red line on the scale marks the mean IoU without CRF. Raises InputError for a result without settings.
+
+def search_figure(result: SearchResult) -> Figure:
+    """The coarse round above, the fine round below, a panel per sigma_beta, the best in a frame.
+
+    What was scored beyond the coarse ranges stands with the coarse round, whose grid then has gaps. Cells show
+    the mean IoU in percent. Each round has its own colour scale, because values of the fine round differ by little; a
+    red line on the scale marks the mean IoU without CRF. Raises InputError for a result without settings.
     """
     rounds = {name: panels for name in _TITLES if (panels := _panels(name, result))}
-    if "screen" in rounds:  # only a few settings of the coarse grid were scored in full
-        rounds.pop("coarse", None)
+    if "screen" in rounds and not any(row.round == "wider" for row in result.rows):
+        rounds.pop("coarse", None)  # only a few settings of the coarse grid were scored in full
     if not rounds:
         raise InputError("CRF search: the result has no settings to draw")
     figure = _figure(list(rounds.values()), result)
@@ -44,13 +52,13 @@ def heat_map(result: SearchResult, path: str | os.PathLike[str]) -> None:
     for part, (name, panels) in zip(parts, rounds.items(), strict=True):
         part.suptitle(_TITLES[name], fontsize=10.5, color="0.3")
         _draw_round(part, panels, result)
-    with replacing(path) as temporary:
-        FigureCanvasAgg(figure).print_png(temporary)
+    return figure
 
 
 def _panels(name: str, result: SearchResult) -> list[Panel]:
     """The settings of each sigma_beta. The fine round skips settings of the coarse round; they are added here."""
-    rows = [row for row in result.rows if row.round == name]
+    rounds = ("coarse", "wider") if name == "coarse" else (name,)
+    rows = [row for row in result.rows if row.round in rounds]
     alphas, weights = _axes_of(rows)
     known = rows if name == "screen" else [row for row in result.rows if row.round != "screen"]
     shown = [row for row in known if row.sigma_alpha in alphas and row.w1 in weights]

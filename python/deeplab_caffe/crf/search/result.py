@@ -22,7 +22,8 @@ from ..params import CRFParameters
 class ScoredSetting:
     """One setting and its mean IoU (0 to 1) over all images of the search.
 
-    `round` is "coarse" or "fine"; "screen" for the cheaper inference of the screening.
+    `round` is "coarse", "wider" (beyond the ranges of the coarse round) or "fine"; "screen" for the cheaper inference
+    of the screening.
     """
 
     round: str
@@ -39,7 +40,8 @@ class SearchResult:
     Mean IoUs are fractions, over the classes that occur in the labels or the predictions. `at_edge` names the
     parameters whose best value is the first or last of those tried. `gain_interval` contains the gain in 95 % of
     bootstrap resamples of the images; None for a single image. `classes_before`, `classes_after`: IoU of each class,
-    None if it occurs neither in the labels nor in the predictions.
+    None if it occurs neither in the labels nor in the predictions. `widened`: how many times the search was widened;
+    None if it was not to be.
     """
 
     rows: tuple[ScoredSetting, ...]
@@ -51,6 +53,7 @@ class SearchResult:
     gain_interval: tuple[float, float] | None = None
     classes_before: tuple[float | None, ...] = ()
     classes_after: tuple[float | None, ...] = ()
+    widened: int | None = None
 
     @property
     def helps(self) -> bool:
@@ -66,13 +69,40 @@ class SearchResult:
             f"best: w1 {best.w1:g}, sigma_alpha {best.sigma_alpha:g}, sigma_beta {best.sigma_beta:g} "
             f"(w2 {best.w2:g}, sigma_gamma {best.sigma_gamma:g}, {best.iterations} iterations)",
         ]
-        if self.at_edge:
-            lines.append(
-                f"warning: the best lies on the edge of the range searched ({', '.join(self.at_edge)}), so a better "
-                "one may lie outside: search again with a wider or finer range; --extend continues in steps of the "
-                "range while values are above 0"
-            )
+        lines += filter(None, (self.widening(), self.edge()))
         return "\n".join(lines)
+
+    def widening(self) -> str:
+        """One sentence on how far the search was widened and what it cost; empty if it was not."""
+        if not self.widened:
+            return ""
+        settings = sum(row.round == "wider" for row in self.rows)
+        times = "once" if self.widened == 1 else f"{self.widened} times"
+        reached = "; ".join(filter(None, map(self._reached, ("w1", "sigma_alpha", "sigma_beta"))))
+        cost = f" ({reached}): {_counted(settings, 'further setting')}" if settings else " in the fine round"
+        return f"The search was widened {times}, because the best was at an end of what was searched{cost}."
+
+    def _reached(self, name: str) -> str:
+        """`w1 from 3 to 8` if a parameter was tried beyond the first ranges; or empty."""
+        first = [getattr(row, name) for row in self.rows if row.round in ("coarse", "screen")]
+        every = [getattr(row, name) for row in self.rows if row.round != "fine"]
+        wider = min(every) < min(first) or max(every) > max(first)
+        return f"{name} from {min(every):g} to {max(every):g}" if wider else ""
+
+    def edge(self) -> str:
+        """One sentence if the best lies at an end of what was searched; otherwise empty."""
+        if not self.at_edge:
+            return ""
+        names = ", ".join(self.at_edge)
+        if self.widened is None:
+            return (
+                f"Note: the best lies on the edge of the range searched ({names}), as it may with the papers' ranges; "
+                "a better one may lie outside: `deeplab crf-search --widen` searches on until it does not."
+            )
+        return (
+            f"Note: the best still lies on the edge of what was searched ({names}), and the search is not widened "
+            "further by itself; `deeplab crf-search` takes other ranges."
+        )
 
     def _tried(self) -> str:
         """The number of settings scored."""

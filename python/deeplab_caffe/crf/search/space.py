@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...errors import InputError
 from ..params import CRFParameters
@@ -100,28 +100,46 @@ class SearchSpace:
             axes.append(tuple(number for number in values if number > 0))
         return _grid(*axes)
 
-    def edges(self, best: Setting) -> tuple[str, ...]:
-        """The parameters whose best coarse value is the smallest or largest of several: the range may be too small."""
-        ranges = {name: parse_range(getattr(self, name)) for name in Setting._fields}
-        return tuple(
-            name
-            for name, value in zip(Setting._fields, best, strict=True)
-            if len(ranges[name]) > 1 and value in (ranges[name][0], ranges[name][-1])
-        )
+    def around(self, best: Setting, tried: Iterable[Setting]) -> list[Setting]:
+        """The settings one step of the ranges to every side of the best, beyond their ends too: at most 27.
 
-    def extended(self, best: Setting) -> SearchSpace:
-        """The space with one more value at each edge where the best lies, at the same step; only values above 0."""
-        longer: dict[str, Any] = {name: _longer(getattr(self, name), getattr(best, name)) for name in self.edges(best)}
-        return replace(self, **longer)
+        Beyond an end the last step of the range is repeated, as far as `WIDEST`; where the smallest value is no larger
+        than the step it is halved. A parameter that has one value keeps it.
+
+        Args:
+            best: a setting of the coarse grid, or of an earlier call.
+            tried: the settings so far, whose values are those that the sides are taken from.
+        """
+        values = {name: sorted({getattr(setting, name) for setting in tried}) for name in Setting._fields}
+        return _grid(*(_beside(name, values[name], getattr(best, name)) for name in Setting._fields))
 
     def parameters(self, setting: Setting) -> CRFParameters:
         """All CRF parameters at one point of the grid."""
         return CRFParameters(*setting, self.w2, self.sigma_gamma, self.iterations, self.normalization)
 
 
-def _longer(values: tuple[float, ...], end: float) -> tuple[float, ...]:
-    step = values[1] - values[0] if end == values[0] else values[-2] - values[-1]
-    return tuple(value for value in (*values, round(end - step, 9)) if value > 0)
+#: the smallest and the largest value that a search goes to by itself
+WIDEST = {"w1": (0.25, 40.0), "sigma_alpha": (2.0, 300.0), "sigma_beta": (1.0, 40.0)}
+
+
+def _beside(name: str, values: Sequence[float], best: float) -> tuple[float, ...]:
+    """The best value of a parameter with those before and after it, of which one may be new."""
+    place = values.index(best)
+    found = list(values[max(0, place - 1) : place + 2])
+    if len(values) > 1:
+        low, high = WIDEST[name]
+        if best == values[0]:
+            below = best - (values[1] - best)
+            found.append(round(below if below > 0 else best / 2, 9))
+        if best == values[-1]:
+            found.append(round(best + (best - values[-2]), 9))
+        found = [value for value in found if value in values or low <= value <= high]
+    return tuple(sorted(found))
+
+
+def within_bounds(setting: Setting) -> bool:
+    """Whether a search may go to a setting by itself."""
+    return all(low <= value <= high for value, (low, high) in zip(setting, WIDEST.values(), strict=True))
 
 
 #: the coarse ranges of the papers: DeepLab v1, section 5.1, and DeepLab v2, section 4.1.1

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError
-from ...evaluation import Counts, Scores, Trimap, score_files, trimap_curves
+from ...evaluation import Counts, ImageScore, Scores, Trimap, score_files, trimap_curves
 from ...evaluation.trimap import BandScore
 from ...files import write_text
 from ...reading import reading
@@ -46,13 +46,13 @@ def evaluate_outputs(experiment: Experiment) -> list[Path]:
 
 
 def chosen_trimap(experiment: Experiment) -> Trimap | None:
-    """The bands to score: those that this call states, or else those of the last evaluation."""
+    """The bands to score: those that this call states, or else those of the last evaluation, or the first ones."""
     if experiment.trimap or not experiment.keep_trimap:
         return experiment.trimap
     try:
         return _recorded_trimap(read_json(experiment.evaluation))
     except InputError:  # not evaluated yet, or a damaged record, which is written anew
-        return None
+        return experiment.first_trimap
 
 
 def _recorded_trimap(record: dict[str, Any]) -> Trimap | None:
@@ -114,11 +114,36 @@ def read_scores(experiment: Experiment) -> tuple[Scores, Scores | None]:
         return Scores.from_matrix(np.array(before)), Scores.from_matrix(np.array(after)) if after else None
 
 
+def read_matrix(experiment: Experiment) -> np.ndarray:
+    """The confusion matrix (C, C) of the final result that `evaluate` wrote, ground truth in rows."""
+    record = read_json(experiment.evaluation)
+    with reading(experiment.evaluation, damaged="damaged; run the stage evaluate again, with --force"):
+        return np.array(record.get("confusion_after") or record["confusion_before"], np.int64)
+
+
+def read_image_scores(experiment: Experiment) -> dict[str, list[ImageScore]]:
+    """The scores of each image that `evaluate` wrote, {"before": ..., "after": ...}; {} of earlier versions."""
+    record = read_json(experiment.evaluation)
+    with reading(experiment.evaluation, damaged="damaged; run the stage evaluate again, with --force"):
+        found = record.get("per_image") or {}
+        scores = {when: [_image(row) for row in found[when]] for when in WHEN if found.get(when)}
+        if len({len(rows) for rows in scores.values()}) > 1 or scores and "before" not in scores:
+            raise ValueError("the scores of the images do not belong together")
+        return scores
+
+
+def _image(row: dict[str, Any]) -> ImageScore:
+    numbers = {name: float("nan") if row[name] is None else float(row[name]) for name in ImageScore._fields[3:]}
+    return ImageScore(str(row["id"]), int(row["pixels"]), int(row["ignored"]), **numbers)
+
+
 def read_curves(experiment: Experiment) -> tuple[Trimap, dict[str, list[BandScore]]] | None:
     """The scores by band that `evaluate` wrote, {"before CRF": ..., "after CRF": ...}; None without a trimap."""
     record = read_json(experiment.evaluation)
     with reading(experiment.evaluation, damaged="damaged; run the stage evaluate again, with --force"):
         trimap = _recorded_trimap(record)
+        if trimap is None and record.get("trimap"):
+            raise ValueError("the trimap cannot be read")
         if trimap is None:
             return None
         found = record["trimap"]

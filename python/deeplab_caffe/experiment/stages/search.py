@@ -18,7 +18,8 @@ from ..stored_scores import StoredScores
 
 def search_inputs(experiment: Experiment) -> Sequence[Any]:
     read = file_states(files_read(experiment, experiment.search_list))
-    return [experiment.search_images, repr(experiment.search_space), read]
+    wider = ["widen"] if experiment.widen_search else []
+    return [experiment.search_images, repr(experiment.search_space), read, *wider]
 
 
 def search_outputs(experiment: Experiment) -> list[Path]:
@@ -53,7 +54,7 @@ def search(experiment: Experiment) -> None:
         scored_items(experiment, dataset, name),
         dataset.num_classes,
         experiment.search_space,
-        SearchOptions(experiment.search_images, workers=cpus()),
+        SearchOptions(experiment.search_images, workers=cpus(), widen=experiment.widen_search),
         ignore_label=dataset.ignore_label,
         journal=search_journal(experiment),
     )

@@ -1,0 +1,82 @@
+"""Loss and accuracies of an experiment's training, from its tables or else from Caffe's logs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError
+from ..evaluation import (
+    AccuracyStage,
+    TrainingStage,
+    TrainingTable,
+    TrainLog,
+    accuracies_of_log,
+    read_train_log,
+    read_training,
+)
+from ..evaluation.accuracy_curves import Series
+from ..formats.accuracies import ACCURACIES
+
+#: training stages, with the names of their tables of training and validation
+_STAGES = {"train": ("train", "validation"), "train2": ("train2", "validation2")}
+
+
+def training_files(folder: Path) -> list[Path]:
+    """The files in the folder `log` of an experiment that may say how its training went."""
+    tables = [folder / f"{name}.csv" for names in _STAGES.values() for name in names]
+    return [*(folder / f"{stage}.log" for stage in _STAGES), *tables]
+
+
+def training_stages(folder: Path) -> tuple[list[TrainingStage], list[AccuracyStage]]:
+    """The curves of each training stage: loss and learning rate, and accuracies, where they are known.
+
+    Args:
+        folder: the folder `log` of an experiment.
+
+    Raises:
+        InputError: a table is damaged.
+    """
+    losses, accuracies = [], []
+    tables = {name: _columns(table) for name, table in read_training(folder).items()}
+    for stage, (train, validation) in _STAGES.items():
+        log = _log(folder / f"{stage}.log")
+        table = tables.get(train, {})
+        if curve := _loss(stage, log, table):
+            losses.append(curve)
+        found = AccuracyStage(
+            stage,
+            _known(table) or accuracies_of_log(log, "train"),
+            _known(tables.get(validation, {})) or accuracies_of_log(log, "test"),
+        )
+        if found.training or found.validation:
+            accuracies.append(found)
+    return losses, accuracies
+
+
+def _log(path: Path) -> TrainLog:
+    try:
+        return read_train_log(path) if path.is_file() else TrainLog()
+    except InputError:  # a solver without display leaves no curve
+        return TrainLog()
+
+
+def _columns(table: TrainingTable) -> dict[str, Series]:
+    """The columns that have numbers."""
+    found = {name: table.series(name) for name in table.columns}
+    return {name: series for name, series in found.items() if len(series[0])}
+
+
+def _known(table: Mapping[str, Series]) -> dict[str, Series]:
+    return {name: table[name] for name in ACCURACIES if name in table}
+
+
+def _loss(stage: str, log: TrainLog, table: Mapping[str, Series]) -> TrainingStage | None:
+    iteration, loss = table["loss"] if "loss" in table else log.series("loss")
+    if not len(iteration):
+        return None
+    rates = dict(zip(*(table["lr"] if "lr" in table else log.series("lr")), strict=True))
+    known = np.array([rates.get(i, np.nan) for i in iteration]) if rates else np.zeros(0)  # a log's last line has none
+    return TrainingStage(stage, iteration, loss, known)
