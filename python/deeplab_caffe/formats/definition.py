@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
 from . import messages, prototxt, schema
+from .carried import carry
 from .upgrade import upgrade_net, upgrade_solver
 
 
@@ -38,11 +39,17 @@ class Entry:
 
 @dataclass
 class Definition:
-    """A net's upgraded message with the origin of every layer."""
+    """A net's upgraded message with the origin of every layer.
+
+    unknown: what the file says besides, which another Caffe may know; `texts` has the layers with any of it as written.
+    """
 
     param: Any
     entries: list[Entry]
     source: str
+    unknown: list[messages.Problem] = field(default_factory=list)
+    #: origin of a layer → its text
+    texts: dict[str, str] = field(default_factory=dict)
 
 
 def read_definition(path: str | os.PathLike[str], variables: Mapping[str, str] | None = None) -> Definition:
@@ -58,31 +65,42 @@ def read_definition(path: str | os.PathLike[str], variables: Mapping[str, str] |
     return definition_in(prototxt.Document.read(path, variables))
 
 
-def definition_in(document: prototxt.Document, placeholders: messages.Placeholders | None = None) -> Definition:
+def definition_in(
+    document: prototxt.Document, placeholders: messages.Placeholders | None = None, keep_unknown: bool = False
+) -> Definition:
     """The net that a parsed file defines, upgraded.
 
     Args:
         document: the parsed file.
         placeholders: accept template variables without values: they stay in names, and numbers take their place in
             numeric fields.
+        keep_unknown: list fields and words that another Caffe may know in `unknown` instead of raising. The type of a
+            layer may be unknown in any case.
 
     Raises:
         InputError: the file is not a valid net; names the place.
     """
     path = document.filename
-    param = messages.to_message(document, schema.NetParameter(), placeholders=placeholders)
+    unknown: list[messages.Problem] = []
+    report = messages.keeping(unknown) if keep_unknown else None
+    param = messages.to_message(document, schema.NetParameter(), report=report, placeholders=placeholders)
     elements = document.root.all("layers" if param.layers else "layer")
 
     def where(place: int, *names: str) -> str:
         return document.where(elements[place].within(*names).start)
 
     places = upgrade_net(param, path, where)
+    carry(document, elements, places, param.layer, placeholders)
     origins = [f"{path}:1:1" if place is None else document.where(elements[place].start) for place in places]
     for layer, origin in zip(param.layer, origins, strict=True):
         for value in (*layer.bottom, *layer.top, layer.name):
             if "${" in value and placeholders is None:
                 raise InputError(f"{origin}: layer '{layer.name}': '{value}' has a template variable; set it")
-    return Definition(param, [Entry(p, o) for p, o in zip(param.layer, origins, strict=True)], path)
+    offsets = [problem.error.offset or 0 for problem in unknown]
+    odd = [e for e in elements if any(e.start <= offset <= e.end for offset in offsets)]
+    texts = {document.where(e.start): document.text[e.start : e.end] for e in odd}
+    entries = [Entry(p, o) for p, o in zip(param.layer, origins, strict=True)]
+    return Definition(param, entries, path, unknown, texts)
 
 
 def definition_of(param: Any, source: str = "") -> Definition:

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from ctypes import c_float
 from dataclasses import dataclass
 from typing import Any
 
 from ..spelling import did_you_mean, nearest_fields, nearest_word, suggestion
-from . import foreign_types, schema
+from . import foreign_fields, foreign_types, schema
 from .prototxt import Document
 from .scalar_values import INTEGERS, TYPE_NAMES, converted, expected, integer_of, is_repeated, number_of
 from .tree import VARIABLE, Block, Field, PrototxtError, Scalar, walk
 
 #: (message, field) of older dialects → advice, and the new name if only the name has changed
-_SEGNET = "of SegNet's Caffe: deeplab prototxt upgrade FILE -o NEW writes an InfogainLoss with these class weights"
 _FORMER = {
     ("LayerParameter", "softmaxloss_param"): ("it is now called 'loss_param'", "loss_param"),
     ("LayerParameter", "blobs_lr"): ("use 'param { lr_mult: … }'", None),
     ("LayerParameter", "weight_decay"): ("use 'param { decay_mult: … }'", None),
     ("LayerParameter", "blob_share_mode"): ("use 'param { share_mode: … }'", None),
     ("LayerParameter", "layer"): ("only the 'layers' of 2013 have one", None),
-    ("LossParameter", "class_weighting"): (_SEGNET, None),
-    ("LossParameter", "weight_by_label_freqs"): (_SEGNET, None),
 }
 
 
 _LAYERS = ("LayerParameter", "V1LayerParameter")
-#: the types of 2013 and 2014
-_OLD_TYPES = frozenset(schema.V1LayerParameter.LayerType.keys())
+#: the types of layers in 2014
+_V1_TYPE = schema.V1LayerParameter.DESCRIPTOR.fields_by_name["type"].enum_type
+_OLD_TYPES = frozenset(_V1_TYPE.values_by_name)
+#: a word that an enum may have
+_WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 @dataclass
@@ -36,7 +37,8 @@ class Problem:
     """One place in a file that does not match the schema.
 
     Attributes:
-        kind: unknown-field, repeated-field, wrong-value, missing-field or template (a variable without a value).
+        kind: unknown-field, foreign-field (known from another Caffe), unknown-type (of a layer of 2014), unknown-word (of
+            an enum), repeated-field, wrong-value, missing-field or template (a variable without a value).
         error: the whole message, with its place.
         start, end: the offsets of the text that `instead` would replace, if that is not None.
     """
@@ -46,6 +48,22 @@ class Problem:
     start: int = 0
     end: int = 0
     instead: str | None = None
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether another Caffe may know it: tools for text keep it as it is written."""
+        return self.kind in ("unknown-field", "foreign-field", "unknown-type", "unknown-word")
+
+
+def keeping(found: list[Problem]) -> Callable[[Problem], None]:
+    """A `report` for `to_message` that lists what another Caffe may know, and raises the error of everything else."""
+
+    def report(problem: Problem) -> None:
+        if not problem.is_unknown:
+            raise problem.error
+        found.append(problem)
+
+    return report
 
 
 class Placeholders:
@@ -190,11 +208,15 @@ class _Filler:
             return
         if self._is_foreign(item):
             return
+        start = item.listed.start if item.listed else item.start
+        foreign = foreign_fields.about(owner.name, item.name)
+        if foreign:
+            self._fail("foreign-field", start, foreign)
+            return
         former = _FORMER.get((owner.name, item.name))
         near = nearest_fields(item.name, [f.name for f in owner.fields])
         near = [name for name in near if _is_alike(item, owner.fields_by_name[name])]
         hint = f"; {former[0]}" if former else suggestion(near) if near else ""
-        start = item.listed.start if item.listed else item.start
         instead = former[1] if former else near[0] if len(near) == 1 else None
         if instead is not None and not _fits(item, block, owner.fields_by_name[instead]):
             instead = None
@@ -219,19 +241,26 @@ class _Filler:
         text, instead, hint = scalar.text, None, ""
         shown = text.encode("utf-8", "backslashreplace").decode()  # bytes that are not text can still be shown
         shown = f'"{shown}"' if scalar.quoted and descriptor.enum_type is None else shown
+        if descriptor.enum_type == _V1_TYPE and not scalar.quoted and _WORD.fullmatch(text):
+            reason = f"unknown type '{text}'{foreign_types.about_old(text, _OLD_TYPES)}"
+            self._fail("unknown-type", scalar.start, reason, scalar.start, scalar.end, nearest_word(text, _OLD_TYPES))
+            return
+        kind = "wrong-value"
         if descriptor.enum_type is not None:
             names = list(descriptor.enum_type.values_by_name)
             hint, instead = did_you_mean(text, names), nearest_word(text, names)
+            if not scalar.quoted and _WORD.fullmatch(text):
+                kind = "unknown-word"
+                hint = foreign_fields.about_word(text) or hint
         if unset := VARIABLE.search(text):
             hint = f": a template variable without a value; set {unset[1]}=…"
         complaint = f"'{descriptor.name}': expected {expected(descriptor)}, got {shown}{hint}"
         limits = INTEGERS.get(TYPE_NAMES.get(descriptor.type, ""))
         number = None if scalar.quoted or limits is None else integer_of(text)
         if limits and number is not None and not limits[0] <= number <= limits[1]:
-            kind = TYPE_NAMES[descriptor.type]
-            complaint = f"'{descriptor.name}' is {text}, out of range for {kind}: {limits[0]} … {limits[1]}"
-        kind = "template" if unset else "wrong-value"
-        self._fail(kind, scalar.start, complaint, scalar.start, scalar.end, instead)
+            limited = TYPE_NAMES[descriptor.type]
+            complaint = f"'{descriptor.name}' is {text}, out of range for {limited}: {limits[0]} … {limits[1]}"
+        self._fail("template" if unset else kind, scalar.start, complaint, scalar.start, scalar.end, instead)
 
     def _fail(
         self, kind: str, offset: int, message: str, start: int = 0, end: int = 0, instead: str | None = None
