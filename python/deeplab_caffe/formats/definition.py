@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import InputError
 from . import messages, prototxt, schema
 from .carried import carry
+from .foreign_types import is_known
 from .upgrade import upgrade_net, upgrade_solver
 
 
@@ -41,14 +42,14 @@ class Entry:
 class Definition:
     """A net's upgraded message with the origin of every layer.
 
-    unknown: what the file says besides, which another Caffe may know; `texts` has the layers with any of it as written.
+    unknown: by the origin of a layer (the source outside of layers), what the file says besides, which another Caffe may
+    know; texts: by the origin, the layers with any of it as they are written.
     """
 
     param: Any
     entries: list[Entry]
     source: str
-    unknown: list[messages.Problem] = field(default_factory=list)
-    #: origin of a layer → its text
+    unknown: dict[str, list[messages.Problem]] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
 
 
@@ -81,8 +82,8 @@ def definition_in(
         InputError: the file is not a valid net; names the place.
     """
     path = document.filename
-    unknown: list[messages.Problem] = []
-    report = messages.keeping(unknown) if keep_unknown else None
+    found: list[messages.Problem] = []
+    report = messages.keeping(found) if keep_unknown else None
     param = messages.to_message(document, schema.NetParameter(), report=report, placeholders=placeholders)
     elements = document.root.all("layers" if param.layers else "layer")
 
@@ -96,11 +97,17 @@ def definition_in(
         for value in (*layer.bottom, *layer.top, layer.name):
             if "${" in value and placeholders is None:
                 raise InputError(f"{origin}: layer '{layer.name}': '{value}' has a template variable; set it")
-    offsets = [problem.error.offset or 0 for problem in unknown]
-    odd = [e for e in elements if any(e.start <= offset <= e.end for offset in offsets)]
-    texts = {document.where(e.start): document.text[e.start : e.end] for e in odd}
-    entries = [Entry(p, o) for p, o in zip(param.layer, origins, strict=True)]
-    return Definition(param, entries, path, unknown, texts)
+    definition = Definition(param, [Entry(p, o) for p, o in zip(param.layer, origins, strict=True)], path)
+    for element in elements:
+        origin = document.where(element.start)
+        own = [problem for problem in found if element.start <= (problem.error.offset or 0) <= element.end]
+        kind = element.value.text_of("type") if isinstance(element.value, prototxt.Block) else None
+        if own or not is_known(kind or ""):
+            definition.unknown[origin] = own
+            definition.texts[origin] = document.text[element.start : element.end]
+    inner = [problem for problems in definition.unknown.values() for problem in problems]
+    definition.unknown[path] = [problem for problem in found if problem not in inner]
+    return definition
 
 
 def definition_of(param: Any, source: str = "") -> Definition:

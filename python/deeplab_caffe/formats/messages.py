@@ -41,6 +41,7 @@ class Problem:
             an enum), repeated-field, wrong-value, missing-field or template (a variable without a value).
         error: the whole message, with its place.
         start, end: the offsets of the text that `instead` would replace, if that is not None.
+        resizes: whether shapes may depend on a field of another Caffe.
     """
 
     kind: str
@@ -48,6 +49,7 @@ class Problem:
     start: int = 0
     end: int = 0
     instead: str | None = None
+    resizes: bool = False
 
     @property
     def is_unknown(self) -> bool:
@@ -209,9 +211,10 @@ class _Filler:
         if self._is_foreign(item):
             return
         start = item.listed.start if item.listed else item.start
-        foreign = foreign_fields.about(owner.name, item.name)
+        foreign = foreign_fields.field_of(owner.name, item.name)
         if foreign:
-            self._fail("foreign-field", start, foreign)
+            reason = foreign_fields.about(owner.name, item.name)
+            self._raise(Problem("foreign-field", self.document.error(start, reason), resizes=foreign.resizes))
             return
         former = _FORMER.get((owner.name, item.name))
         near = nearest_fields(item.name, [f.name for f in owner.fields])
@@ -265,7 +268,10 @@ class _Filler:
     def _fail(
         self, kind: str, offset: int, message: str, start: int = 0, end: int = 0, instead: str | None = None
     ) -> None:
-        problem = Problem(kind, self.document.error(offset, message), start, end, instead)
+        self._raise(Problem(kind, self.document.error(offset, message), start, end, instead))
+
+    def _raise(self, problem: Problem) -> None:
+        """Raise the error of a problem, or report it."""
         if self.report is None:
             raise problem.error
         self.report(problem)

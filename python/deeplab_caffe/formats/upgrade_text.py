@@ -166,8 +166,8 @@ def _name_type(upgrade: TextUpgrade, edits: Edits, layer: Block, name: str) -> N
     if stated is None:
         return
     today = today_of(stated.text)
-    known = "check that today's layer does the same" if today in LAYER_FACTS else f"unknown type{about(today)}"
-    upgrade.log(stated.start, name, f"type: {stated.text}", f'type: "{today}"', known)
+    known = "check that today's layer does the same" if today in LAYER_FACTS else about(today).strip(" (;)")
+    upgrade.log(stated.start, name, f"type: {stated.text}", f'type: "{today}"', known or "an unknown type")
     edits.replace(stated.start, stated.end, f'"{today}"')
 
 
