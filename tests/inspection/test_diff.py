@@ -67,7 +67,7 @@ def test_the_same_said_otherwise_is_the_same(kind, before, after):
         ("Pooling", "pooling_param { pool: MAX }", "pooling_param { pool: AVE }", "pool MAX → AVE"),
         ("Convolution", "param { lr_mult: 1 } param { lr_mult: 2 }", "", "param[1].lr_mult 2 → 1 (default)"),
         ("Data", 'data_param { source: "a" }', 'data_param { source: "b" }', 'source "a" → "b"'),
-        ("Eltwise", "eltwise_param { coeff: [1, -1] }", "eltwise_param { coeff: 1 }", "coeff [1, -1] → 1"),
+        ("Eltwise", "eltwise_param { coeff: [1, -1] }", "eltwise_param { coeff: 1 }", "coeff [1, -1] → (not stated)"),
         ("ReLU", "include { phase: TRAIN }", "include { phase: TEST }", "include { phase: TRAIN } → { phase: TEST }"),
     ],
 )  # fmt: skip

@@ -42,6 +42,7 @@ class Problem:
         error: the whole message, with its place.
         start, end: the offsets of the text that `instead` would replace, if that is not None.
         resizes: whether shapes may depend on a field of another Caffe.
+        advice: what to do, where it is known; the message ends with it.
     """
 
     kind: str
@@ -50,6 +51,7 @@ class Problem:
     end: int = 0
     instead: str | None = None
     resizes: bool = False
+    advice: str = ""
 
     @property
     def is_unknown(self) -> bool:
@@ -213,8 +215,8 @@ class _Filler:
         start = item.listed.start if item.listed else item.start
         foreign = foreign_fields.field_of(owner.name, item.name)
         if foreign:
-            reason = foreign_fields.about(owner.name, item.name)
-            self._raise(Problem("foreign-field", self.document.error(start, reason), resizes=foreign.resizes))
+            error = self.document.error(start, foreign_fields.about(owner.name, item.name))
+            self._raise(Problem("foreign-field", error, resizes=foreign.resizes, advice=foreign.advice))
             return
         former = _FORMER.get((owner.name, item.name))
         near = nearest_fields(item.name, [f.name for f in owner.fields])
