@@ -384,7 +384,7 @@ PLANTED: dict[str, list[Plant]] = {
             "solver", "momentum: 0.9", "momentum: 9", "momentum", "momentum is 9, expected at least 0 and less than 1"
         ),
         Plant("solver", "base_lr: 0.001\n", "", "train_net", "base_lr is missing"),
-        Plant("solver", '"step"\ngamma: 0.1\nstepsize: 2000\nmax_iter: 6000', '"poly"\npower: 1', "train_net", "max_iter is"),
+        Plant("solver", '"step"\ngamma: 0.1\nstepsize: 2000\nmax_iter: 6000', '"poly"\npower: 1', "train_net", "max_i"),
     ],
     "max-iter": [Plant("solver", "max_iter: 6000\n", "", "train_net", "`caffe train` ends at once")],
     "test-settings": [

@@ -284,7 +284,7 @@ def test_tools_for_text_go_on_behind_a_type_of_another_caffe(tmp_path, capsys, c
 def test_a_net_with_a_type_of_another_caffe_is_not_built(tmp_path):
     path = tmp_path / "flow.prototxt"
     path.write_text(_FOREIGN)
-    message = r"2:28: layer 'norm' \(FlowAugmentation\): unknown type 'FlowAugmentation' \(a layer of the Caffe of FlowNet"
+    message = r"2:28: layer 'norm' .*: unknown type 'FlowAugmentation' \(a layer of the Caffe of FlowNet"
     with pytest.raises(InputError, match=message):
         caffe.Net(str(path), caffe.TEST)
 

@@ -42,8 +42,8 @@ class Entry:
 class Definition:
     """A net's upgraded message with the origin of every layer.
 
-    unknown: by the origin of a layer (the source outside of layers), what the file says besides, which another Caffe may
-    know; texts: by the origin, the layers with any of it as they are written.
+    unknown: by the origin of a layer (the source outside of layers), what the file says besides, which another Caffe
+    may know; texts: by the origin, the layers with any of it as they are written.
     """
 
     param: Any

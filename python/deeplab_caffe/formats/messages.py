@@ -37,8 +37,8 @@ class Problem:
     """One place in a file that does not match the schema.
 
     Attributes:
-        kind: unknown-field, foreign-field (known from another Caffe), unknown-type (of a layer of 2014), unknown-word (of
-            an enum), repeated-field, wrong-value, missing-field or template (a variable without a value).
+        kind: unknown-field, foreign-field (known from another Caffe), unknown-type (of a layer of 2014), unknown-word
+            (of an enum), repeated-field, wrong-value, missing-field or template (a variable without a value).
         error: the whole message, with its place.
         start, end: the offsets of the text that `instead` would replace, if that is not None.
         resizes: whether shapes may depend on a field of another Caffe.

@@ -125,8 +125,9 @@ def _open(analysis: Analysis) -> list[str]:
     lines = [f"not known      {some_of(names, 3)}: {reason}" for reason, names in reasons.items()]
     own = [top for x in layers if x.unknown for top, shape in zip(x.tops, x.top_shapes, strict=True) if shape is None]
     if own:
-        shown = " ".join(f"--shape {name}=N,C,H,W" for name in dict.fromkeys(own[:2]))
-        lines.append(f"               shapes of {some_of(list(dict.fromkeys(own)), 3)} are not known; state them: {shown}")
+        names = list(dict.fromkeys(own))
+        shown = " ".join(f"--shape {name}=N,C,H,W" for name in names[:2])
+        lines.append(f"               shapes of {some_of(names, 3)} are not known; state them: {shown}")
     if lines:
         lines.append("               what depends on these is not counted: the numbers above are of the rest")
     return lines

@@ -25,8 +25,8 @@ class LayerShapes:
     """One layer: its name, type and place as written, and what the engine makes of it.
 
     param: its LayerParameter as written (in today's form), while that of `layer` is completed by the net. Blobs have
-    the names that the user wrote (no `…_split_0`). A shape is None behind a layer that cannot be set up. unknown: why its
-    shape rule is not known, "" if it is; text: the layer as it is written, if its file says what the messages lack.
+    the names that the user wrote (no `…_split_0`). A shape is None behind a layer that cannot be set up. unknown: why
+    its shape rule is not known, "" if it is; text: the layer as written, if its file says what the messages lack.
     """
 
     name: str
@@ -97,13 +97,13 @@ def infer_shapes(
         size: height and width of the image, in pixels.
         variables: values of template variables, by name.
         tolerant: collect errors in the result's `errors` and go on with all that does not depend on them.
-        keep_unknown: leave the shapes open of layers of unknown types, and of Python layers that may not be run, and go on
-            with all that does not depend on them; `tolerant` does so too.
+        keep_unknown: leave the shapes open of layers of unknown types, and of Python layers that may not be run, and go
+            on with all that does not depend on them; `tolerant` does so too.
         stated: shapes by blob, of layers whose shapes would be left open.
 
     Raises:
-        InputError: if layers do not fit together (unless `tolerant`), an input is not a blob of a data layer, or a stated
-            shape is not that of a blob left open.
+        InputError: if layers do not fit together (unless `tolerant`), an input is not a blob of a data layer, or a
+            stated shape is not that of a blob left open.
 
     Example:
         >>> from deeplab_caffe.formats.definition import definition_in

@@ -49,8 +49,8 @@ def repeated_name(view: View) -> Iterator[Hit]:
 def dangling_bottom(view: View) -> Iterator[Hit]:
     """A layer can read only what a layer before it has made; Caffe stops with `Unknown bottom blob`.
 
-    A blob that is missing in a state which the net is not meant for (it has no data there, or lacks a layer of some stage)
-    is no mistake, unless a solver uses that state.
+    A blob that is missing in a state which the net is not meant for (it has no data there, or lacks a layer of some
+    stage) is no mistake, unless a solver uses that state.
     """
     made: set[str] = set()
     all_tops = {top: layer for layer in view.layers for top in layer.tops}
