@@ -11,7 +11,8 @@ import legacy_nets
 from deeplab_caffe.cli import main
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats import schema
-from deeplab_caffe.formats.messages import Placeholders, to_message
+from deeplab_caffe.formats.messages import to_message
+from deeplab_caffe.formats.placeholders import Placeholders
 from deeplab_caffe.formats.prototxt import Document
 from deeplab_caffe.formats.templates import fill_in
 from deeplab_caffe.formats.upgrade import upgrade_net

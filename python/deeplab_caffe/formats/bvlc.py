@@ -13,7 +13,8 @@ from . import schema
 from .bvlc_schema import BVLC_TYPES, LACKING, MODULE, PYTHON_TYPES, REFUSED_TYPES
 from .edits import Edits
 from .foreign_types import about
-from .messages import Placeholders, to_message
+from .messages import to_message
+from .placeholders import Placeholders
 from .prototxt import Document
 from .scalar_values import is_repeated
 from .tree import Block, Field, Scalar, walk

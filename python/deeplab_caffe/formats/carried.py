@@ -7,7 +7,8 @@ from typing import Any
 
 from . import schema
 from .foreign_types import today_of
-from .messages import Placeholders, keeping, to_message
+from .messages import keeping, to_message
+from .placeholders import Placeholders
 from .prototxt import Document
 from .scalar_values import converted, is_repeated
 from .tree import Block, Field, Scalar

@@ -13,6 +13,7 @@ from ..errors import InputError
 from . import messages, prototxt, schema
 from .carried import carry
 from .foreign_types import is_known
+from .placeholders import Placeholders
 from .upgrade import upgrade_net, upgrade_solver
 
 
@@ -67,7 +68,7 @@ def read_definition(path: str | os.PathLike[str], variables: Mapping[str, str] |
 
 
 def definition_in(
-    document: prototxt.Document, placeholders: messages.Placeholders | None = None, keep_unknown: bool = False
+    document: prototxt.Document, placeholders: Placeholders | None = None, keep_unknown: bool = False
 ) -> Definition:
     """The net that a parsed file defines, upgraded.
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from ctypes import c_float
 from dataclasses import dataclass
 from typing import Any
 
 from ..spelling import did_you_mean, nearest_fields, nearest_word, suggestion
 from . import foreign_fields, foreign_types, schema
+from .placeholders import Placeholders, placeholder
 from .prototxt import Document
-from .scalar_values import INTEGERS, TYPE_NAMES, converted, expected, integer_of, is_repeated, number_of
-from .tree import VARIABLE, Block, Field, PrototxtError, Scalar, walk
+from .scalar_values import INTEGERS, TYPE_NAMES, converted, expected, integer_of, is_repeated
+from .tree import VARIABLE, Block, Field, PrototxtError, Scalar
 
 #: (message, field) of older dialects → advice, and the new name if only the name has changed
 _FORMER = {
@@ -68,44 +68,6 @@ def keeping(found: list[Problem]) -> Callable[[Problem], None]:
         found.append(problem)
 
     return report
-
-
-class Placeholders:
-    """Numbers that stand for template variables without values in a message, a different one for each text.
-
-    A float32 holds these numbers exactly, and the file has none of them as a value. So wherever an upgrade moves such
-    a number, the writer, which gets `texts`, writes the variable there instead; see `writer.format_field`.
-
-    Args:
-        documents: files whose numbers are not used, besides the file that is read.
-
-    Attributes:
-        texts: number → the text that it stands for.
-    """
-
-    def __init__(self, *documents: Document) -> None:
-        self.texts: dict[int, str] = {}
-        self._documents = documents
-
-    def number(self, text: str, document: Document) -> int:
-        """The number for `text`, a value of the document that contains variables; always the same for the same text."""
-        for number, known in self.texts.items():
-            if known == text:
-                return number
-        taken = set(self.texts).union(*map(_numbers, (document, *self._documents)))
-        number = next(n for n in range(_FIRST_PLACEHOLDER, 2**24) if n not in taken)
-        self.texts[number] = text
-        return number
-
-
-_FIRST_PLACEHOLDER = 9_900_001
-
-
-def _numbers(document: Document) -> set[float]:
-    """The numbers that a file has as values, as float32 holds them."""
-    texts = [f.value.text for f in walk(document.root.fields) if isinstance(f.value, Scalar) and not f.value.quoted]
-    values = [float(n) if (n := integer_of(text)) is not None else number_of(text) for text in texts if len(text) < 40]
-    return {c_float(value).value for value in values if value is not None}
 
 
 def to_message(
@@ -194,7 +156,7 @@ class _Filler:
     def _scalar(self, scalar: Scalar, message: Any, descriptor: Any, repeated: bool) -> None:
         value = converted(descriptor, scalar)
         if value is None and "${" in scalar.text and self.placeholders is not None:
-            value = _placeholder(descriptor, scalar.text, self.placeholders, self.document)
+            value = placeholder(descriptor, scalar.text, self.placeholders, self.document)
         if value is None:
             self._misfit(descriptor, scalar)
         elif repeated:
@@ -299,13 +261,3 @@ def _fits(item: Field, block: Block, descriptor: Any) -> bool:
     if isinstance(item.value, Scalar) and is_free:
         return "${" in item.value.text or converted(descriptor, item.value) is not None
     return is_free and isinstance(item.value, Block) and bool(item.value.fields) and _is_alike(item, descriptor)
-
-
-def _placeholder(descriptor: Any, text: str, placeholders: Placeholders, document: Document) -> Any:
-    """A value of the field's kind in place of a variable's."""
-    if descriptor.enum_type is not None:
-        return descriptor.enum_type.values[0].number
-    kind = TYPE_NAMES[descriptor.type]
-    if kind in ("string", "bytes"):
-        return text if kind == "string" else text.encode()
-    return True if kind == "bool" else placeholders.number(text, document)

@@ -12,7 +12,8 @@ from . import schema
 from .carried import carry, unknown_values
 from .definition import is_solver
 from .edits import Edits, Offsets
-from .messages import Placeholders, Problem, keeping, to_message
+from .messages import Problem, keeping, to_message
+from .placeholders import Placeholders
 from .prototxt import Document
 from .tree import Block
 from .upgrade import dialect_of, upgrade_net, upgrade_solver

@@ -10,13 +10,15 @@ from ..errors import InputError
 from ..formats import schema
 from ..formats.carried import carry, unknown_values
 from ..formats.definition import definition_in, is_solver
-from ..formats.messages import Placeholders, keeping, to_message
+from ..formats.messages import keeping, to_message
+from ..formats.placeholders import Placeholders
 from ..formats.prototxt import Document
 from ..formats.tree import Block, Field
 from ..formats.upgrade import upgrade_net, upgrade_solver
 from ..formats.wiring import Maker, Wiring
 from .diff_fields import ABSENT, FieldChange, changes
 from .diff_match import Matching
+from .diff_unknown import unknown_changes, unknown_in, unknown_outside
 from .meaning import plain
 
 
@@ -100,7 +102,7 @@ class _Comparison:
     def solvers(self) -> PrototxtDifference:
         messages = [self._solver(document) for document in self.documents]
         roots = [document.root for document in self.documents]
-        unknown = _unknown_changes(*(unknown_values(root, schema.SolverParameter.DESCRIPTOR) for root in roots))
+        unknown = unknown_changes(*(unknown_values(root, schema.SolverParameter.DESCRIPTOR) for root in roots))
         found = [*self._changes(*messages), *unknown]
         self.result.top = [self._placed(change, roots, ("", "")) for change in found]
         return self.result
@@ -124,7 +126,7 @@ class _Comparison:
         nets = [definition_in(document, self.placeholders, keep_unknown=True) for document in self.documents]
         roots = [document.root for document in self.documents]
         skip = ("layer", "layers", "input", "input_dim", "input_shape")
-        top = [*self._changes(nets[0].param, nets[1].param, skip), *_unknown_changes(*map(_unknown_outside, roots))]
+        top = [*self._changes(nets[0].param, nets[1].param, skip), *unknown_changes(*map(unknown_outside, roots))]
         self.result.top = [self._placed(change, roots, ("", "")) for change in top]
         self.blocks = [_blocks(document) for document in self.documents]
         self.origins = [[entry.origin for entry in net.entries] for net in nets]
@@ -157,7 +159,7 @@ class _Comparison:
         if before != after:
             stated = self._changes(plain(before), plain(after), _left_out(before, after))
             found = [self._placed(change, blocks, origins) for change in stated]
-        unknown = _unknown_changes(*(_unknown_in(block) for block in blocks))
+        unknown = unknown_changes(*(unknown_in(block) for block in blocks))
         found += [self._placed(change, blocks, origins) for change in unknown]
         return LayerChange(*places, tuple(found), tuple(self._connections(i, j)), moved)
 
@@ -229,39 +231,6 @@ def _left_out(before: Any, after: Any) -> list[str]:
 
 #: the fields of a solver that hold nets
 _NETS = ("net_param", "train_net_param", "test_net_param")
-
-
-def _unknown_in(layer: Block | None) -> list[tuple[str, str]]:
-    """What a layer's text says beyond its message; of a layer of 2013 nothing."""
-    if layer is None or layer.all("layer"):
-        return []
-    words = layer.text_of("type")
-    old = schema.V1LayerParameter if words is None or _is_enum(layer) else schema.LayerParameter
-    return unknown_values(layer, old.DESCRIPTOR)
-
-
-def _is_enum(layer: Block) -> bool:
-    """Whether a layer's type is a word without quotes, as in 2014."""
-    stated = layer.last("type")
-    return stated is not None and not getattr(stated.value, "quoted", True)
-
-
-def _unknown_outside(net: Block) -> list[tuple[str, str]]:
-    """What a net's text says outside of layers beyond its message."""
-    rest = Block([field for field in net.fields if field.name not in ("layer", "layers")])
-    return unknown_values(rest, schema.NetParameter.DESCRIPTOR)
-
-
-def _unknown_changes(before: list[tuple[str, str]], after: list[tuple[str, str]]) -> Iterator[FieldChange]:
-    """The differences in what no message has, by path; several values of one path together."""
-    texts: list[dict[str, list[str]]] = [{}, {}]
-    for found, side in zip((before, after), texts, strict=True):
-        for path, value in found:
-            side.setdefault(path, []).append(value)
-    for path in dict.fromkeys((*texts[0], *texts[1])):
-        old, new = (", ".join(side.get(path, ())) or ABSENT for side in texts)
-        if old != new:
-            yield FieldChange(path, old, new)
 
 
 def _blocks(document: Document) -> dict[str, Block]:

@@ -67,8 +67,8 @@ _REASONS = {
     ),
     "foreign-field": (
         "The file is good for the Caffe that it was written for, but here a net with this field is not built: without "
-        "it the net might do something else. Tools for text keep it as it is written. docs/foreign-fields.md lists what "
-        "is known."
+        "it the net might do something else. Tools for text keep it as it is written. "
+        "docs/foreign-fields.md lists what is known."
     ),
     "wrong-value": "A value of another kind, or a word that the enum does not have, cannot be read.",
     "repeated-field": "Protobuf's text format refuses a second value of a field that is not repeated.",
