@@ -148,3 +148,19 @@ def test_set_input_arrays(net):
             built.set_input_arrays(wrong, np.zeros(len(wrong), np.float32))
     with pytest.raises(InputError, match=r"set_input_arrays needs MemoryData as the first layer, 'in' is Input"):
         net(_NET).set_input_arrays(data, np.zeros(4, np.float32))
+
+
+def test_private_names_that_scripts_call(tmp_path):
+    path = tmp_path / "net.prototxt"
+    path.write_text(_NET.replace("dim: 1 dim: 3", "dim: 2 dim: 3"))
+    net = caffe.Net(str(path), caffe.TEST)
+    first, last = net._batch({"data": np.ones((3, 3, 8, 8), np.float32)})
+    assert first["data"].shape == last["data"].shape == (2, 3, 8, 8)
+    assert last["data"][0].all() and not last["data"][1].any()
+    path.write_text(
+        'layer { name: "m" type: "MemoryData" top: "x" top: "y" '
+        "memory_data_param { batch_size: 1 channels: 1 height: 2 width: 2 } }"
+    )
+    net = caffe.Net(str(path), caffe.TEST)
+    net._set_input_arrays(np.full((1, 1, 2, 2), 7, np.float32), np.zeros((1, 1, 1, 1), np.float32))
+    assert (net.forward()["x"] == 7).all()

@@ -9,6 +9,7 @@ from google.protobuf import text_format
 
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats import messages, prototxt, schema
+from deeplab_caffe.formats.placeholders import Placeholders
 from deeplab_caffe.formats.prototxt import Document
 
 

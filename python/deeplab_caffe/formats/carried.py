@@ -86,14 +86,17 @@ def _unknown_values(block: Block, descriptor: Any, prefix: str) -> Iterator[tupl
     for field in block.fields:
         if field.is_template:
             continue
+        name = "layer" if field.name == "layers" else field.name
         place = counts[field.name] = counts.get(field.name, -1) + 1
         own = known.get(field.name) or later.get(field.name)
         if own is None or not is_read(field, own):
             if not (later and field.name == "type"):  # its name today is in the message
                 yield prefix + field.name, plain_text(field)
+        elif place and not is_repeated(own):
+            yield prefix + name, plain_text(field)
         elif own.message_type is not None and isinstance(field.value, Block):
             index = f"[{place}]" if is_repeated(own) else ""
-            yield from _unknown_values(field.value, own.message_type, f"{prefix}{field.name}{index}.")
+            yield from _unknown_values(field.value, own.message_type, f"{prefix}{name}{index}.")
 
 
 def plain_text(field: Field) -> str:

@@ -1,7 +1,8 @@
 """Fields and words of enums that other Caffes added to messages: whose they are, what they do, and what to do here.
 
 Tools for text keep them as they are written; lint says what stands here; building a net refuses them. A field that
-the schema has by now is not looked up. `tests/foreign_fields_page.py` writes docs/foreign-fields.md from this table.
+the schema has by now is only looked up where it is stated more often than it allows.
+`tests/foreign_fields_page.py` writes docs/foreign-fields.md from this table.
 """
 
 from __future__ import annotations
@@ -45,11 +46,12 @@ TABLE = (
     ForeignFields(_NET, _INTEL, "compile_net_state", "which layers the optimiser joined", _SPEED),
     ForeignFields(_NET, _INTEL, "multinode", "how the net is split over machines", _SPEED),
     ForeignFields(_NET, _NV, "default_forward_type default_backward_type default_forward_math default_backward_math",
-        "the precision of layers that state none", "remove it: values are float32 here (`--precision bf16`)"),
+        "the precision of layers that state none", "remove it: values are float32 here"),
     ForeignFields(_NET, _NV, "global_grad_scale global_grad_scale_adaptive",
         "the factor of gradients in half precision", "remove it: gradients are float32 here"),
     ForeignFields(_NET, _NV, "reduce_buckets default_cudnn_math_override default_conv_algos_override "
         "eltwise_mem_sharing", "how cuDNN and NCCL are used", _SPEED),
+    ForeignFields(_NET, "SSD", "item", "a name of a label: the file is a list of them, and no net", "it is not run"),
     ForeignFields(_NET, _TSN, "mem_param", "which blobs share memory", _SPEED),
     # solvers
     ForeignFields(_SOLVER, "SSD", "eval_type ap_version show_per_class_result",
@@ -75,7 +77,9 @@ TABLE = (
         "write them as iterations: max_iter, test_iter, test_interval"),
     ForeignFields(_SOLVER, _NV, "store_blobs_in_old_format solver_data_type per_parameter_reduce reduce_buckets "
         "global_grad_scale", "how weights are stored, reduced and scaled", _SPEED),
-    ForeignFields(_SOLVER, _TSN, "richness sync_batch_norm", "how much is logged and shared by workers", _SPEED),
+    ForeignFields(_SOLVER, _TSN, "device_id", "stated several times: devices that train together",
+        "state one, and run `caffe train --gpu 0,1`"),
+    ForeignFields(_SOLVER, _TSN, "richness", "how much is logged", _SPEED),
     # layers of any type
     ForeignFields(_LAYER, _INTEL, "engine", "the implementation, such as \"MKLDNN\" or \"CAFFE\"", _SPEED),
     ForeignFields(_LAYER, _INTEL, "multinode mn_activation_param mn_grad_compress_param",
@@ -94,16 +98,14 @@ TABLE = (
         "regions pooled to one size, and their loss", _OWN_LAYER),
     ForeignFields(_LAYER, "R-FCN", "psroi_pooling_param box_annotator_ohem_param",
         "position-sensitive pooling of regions", _OWN_LAYER),
-    ForeignFields(_LAYER, "MNC", "roi_warping_param mask_pooling_param mask_resize_param mask_loss_param "
+    ForeignFields(_LAYER, "MNC", "roi_warping_param mask_pooling_param mask_resize_param "
         "roi_warping_test_param", "masks of regions", _OWN_LAYER),
-    ForeignFields(_LAYER, "DeepMask", "bilinear_param spatial_symmetric_padding_param", "masks of proposals",
-        _OWN_LAYER),
     ForeignFields(_LAYER, "SegNet", "dense_image_data_param", "lists of images and label images (DenseImageData)",
         "write it as an ImageSegData with image_data_param"),
     ForeignFields(_LAYER, "DeconvNet", "unpooling_param", "values go back to where Pooling took them from",
         "use Upsample with the masks of Pooling"),
     ForeignFields(_LAYER, "FlowNet", "augmentation_param black_augmentation_param coeff_schedule_param "
-        "correlation_param accum_param data_param2 downsample_param flow_warp_param l1_loss_param lpq_loss_param "
+        "correlation_param accum_param downsample_param flow_warp_param l1_loss_param lpq_loss_param "
         "mean_param reader_param resample_param writer_param", "optical flow", _OWN_LAYER),
     ForeignFields(_LAYER, "OpenPose", "cpm_transform_param op_transform_param nms_param imresize_param", "poses",
         _OWN_LAYER),
@@ -118,7 +120,7 @@ TABLE = (
         "label_specific_add_param", "losses of face recognition", _OWN_LAYER),
     ForeignFields(_LAYER, _TSN, "shuffle_pool_param batch_reduction_param segment_consensus_param",
         "snippets of a video joined", _OWN_LAYER),
-    ForeignFields(_LAYER, "several", "flip_param focal_loss_param relu6_param resize_param roi_align_param "
+    ForeignFields(_LAYER, "several", "flip_param focal_loss_param relu6_param roi_align_param "
         "spatial_dropout_param spatial_transformer_param st_param split_param transpose_param "
         "bilinear_interpolation_param", "layers of types that BVLC's Caffe lacks", _OWN_LAYER),
     # images
@@ -165,9 +167,6 @@ TABLE = (
         "cudnn_math_override", "how cuDNN is used", _SPEED),
     ForeignFields("ConvolutionParameter", _INTEL, "relu negative_slope fusion_type",
         "the activation after it, joined by the optimiser", "write a ReLU layer after it"),
-    ForeignFields("ConvolutionParameter", "incremental quantization, Deep Compression",
-        "quantize_term model_size sparse_term", "weights are rounded and pruned",
-        "remove it: weights are float32 here"),
     ForeignFields("InnerProductParameter", "NormFace", "normalize", "weights are divided by their norm",
         "it has no counterpart in an InnerProduct"),
     # normalisation
@@ -178,11 +177,20 @@ TABLE = (
     ForeignFields("BatchNormParameter", _INTEL, "stats_batch_size", "how many items the statistics are of",
         "remove it, and train with batches of that size"),
     ForeignFields("BatchNormParameter", "NVIDIA, Intel", "engine", "the implementation", _SPEED),
-    ForeignFields("BNParameter", "DeconvNet, ChenglongChen", "var_eps moving_average decay update_global_stats icf",
+    ForeignFields("BNParameter", "DeconvNet, ChenglongChen", "var_eps moving_average decay update_global_stats",
         "how the statistics are kept", "write eps and momentum"),
     # regularisation and losses
-    ForeignFields("DropoutParameter", "Bayesian SegNet", "sample_weights_test scale_train",
+    ForeignFields("DropoutParameter", "Bayesian SegNet", "sample_weights_test",
         "dropout while testing, to measure how sure the net is", "remove it, or run the net in the phase TRAIN"),
+    ForeignFields("DropoutParameter", "Fast R-CNN", "scale_train",
+        "if false, all values are made smaller while testing, rather than those kept larger while training",
+        "for testing, write a Power with scale: 1 - dropout_ratio in its place"),
+    ForeignFields("SoftmaxParameter", "NormFace", "normalize_type", "what is done instead of a softmax",
+        "remove it if it is \"Softmax\"; there is no counterpart of others"),
+    ForeignFields("ParameterParameter", "NormFace", "blob_filler", "first values of the parameter",
+        "set the values from Python: they start at 0 here"),
+    ForeignFields("AccuracyParameter", "NormFace", "min_is_better", "the smallest score is the answer",
+        "put a Power with scale: -1 before this layer"),
     ForeignFields("LossParameter", "SegNet", "class_weighting weight_by_label_freqs", "a weight for each class",
         "`deeplab prototxt upgrade FILE -o NEW` writes an InfogainLoss with these class weights"),
     ForeignFields("LossParameter", "R-FCN, Intel", "pre_fixed_normalizer", "the loss is divided by this number",
@@ -227,9 +235,9 @@ def about(message: str, name: str) -> str:
 
 
 def about_word(word: str) -> str:
-    """The end of a message about a word that an enum lacks, "" if nothing is known of it."""
+    """A sentence about a word that an enum lacks, "" if nothing is known of it."""
     caffe, advice = WORDS.get(word, ("", ""))
-    return f", a word of {_whose(caffe)}: {advice}" if caffe else ""
+    return f"'{word}' is a word of {_whose(caffe)}: {advice}" if caffe else ""
 
 
 def _whose(caffe: str) -> str:

@@ -30,6 +30,7 @@ _CAFFES = {
     "CReLU": "CReLU",
     "SphereFace": "MarginInnerProduct",
     "AM-Softmax": "LabelSpecificAdd",
+    "NormFace": "GeneralContrastiveLoss GeneralTripletLoss InnerDistance",
     "center loss": "CenterLoss",
     "FaceNet": "TripletLoss",
     "CTC": "CTCDecoder CTCGreedyDecoder CTCLoss WarpCTCLoss CtcDecoder WarpCTC",

@@ -128,6 +128,9 @@ class _Filler:
                 continue
             repeated = is_repeated(descriptor)
             if not repeated and item.name in seen:
+                if foreign_fields.field_of(message.DESCRIPTOR.name, item.name):
+                    self._unknown(item, block, message.DESCRIPTOR)
+                    continue
                 self._fail("repeated-field", item.start, f"'{item.name}' is given twice; only one is allowed")
                 continue
             seen.add(item.name)
@@ -181,6 +184,8 @@ class _Filler:
             self._raise(Problem("foreign-field", error, resizes=foreign.resizes, advice=foreign.advice))
             return
         former = _FORMER.get((owner.name, item.name))
+        if owner.name == _LAYERS[1] and item.name in schema.LayerParameter.DESCRIPTOR.fields_by_name:
+            former = "only today's 'layer' has it: run `deeplab prototxt upgrade`", None
         near = nearest_fields(item.name, [f.name for f in owner.fields])
         near = [name for name in near if _is_alike(item, owner.fields_by_name[name])]
         hint = f"; {former[0]}" if former else suggestion(near) if near else ""
@@ -212,13 +217,16 @@ class _Filler:
             reason = f"unknown type '{text}'{foreign_types.about_old(text, _OLD_TYPES)}"
             self._fail("unknown-type", scalar.start, reason, scalar.start, scalar.end, nearest_word(text, _OLD_TYPES))
             return
-        kind = "wrong-value"
+        kind, foreign = "wrong-value", foreign_fields.about_word(text)
+        if descriptor.enum_type is not None and not scalar.quoted and foreign:
+            error = self.document.error(scalar.start, f"'{descriptor.name}': {foreign}")
+            self._raise(Problem("foreign-field", error, advice=foreign_fields.WORDS[text][1]))
+            return
         if descriptor.enum_type is not None:
             names = list(descriptor.enum_type.values_by_name)
             hint, instead = did_you_mean(text, names), nearest_word(text, names)
             if not scalar.quoted and _WORD.fullmatch(text):
                 kind = "unknown-word"
-                hint = foreign_fields.about_word(text) or hint
         if unset := VARIABLE.search(text):
             hint = f": a template variable without a value; set {unset[1]}=…"
         complaint = f"'{descriptor.name}': expected {expected(descriptor)}, got {shown}{hint}"

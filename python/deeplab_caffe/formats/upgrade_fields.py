@@ -78,7 +78,8 @@ class Reconciler:
         by_name: dict[str, list[Field]] = {}
         for field in block.fields:
             descriptor = old.DESCRIPTOR.fields_by_name.get(field.name)
-            if descriptor is not None and is_read(field, descriptor):
+            is_again = field.name in by_name and descriptor is not None and not is_repeated(descriptor)
+            if descriptor is not None and is_read(field, descriptor) and not is_again:
                 by_name.setdefault(field.name, []).append(field)
         for name, fields in by_name.items():
             before, after = old.DESCRIPTOR.fields_by_name[name], new.DESCRIPTOR.fields_by_name.get(name)

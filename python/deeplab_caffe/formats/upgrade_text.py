@@ -153,21 +153,22 @@ def _net_to_today(upgrade: TextUpgrade, edits: Edits, block: Block) -> None:
         if element.name == "layers":
             edits.rename(element, "layer")
             upgrade.log(element.start, new.name, "layers { … }", "layer { … }")
-            _name_type(upgrade, edits, element.value, new.name)
+            _name_type(upgrade, edits, element.value, new)
         Reconciler(upgrade, edits, new.name).reconcile(element.value, olds[place], new)
     if inputs:
         upgrade.log(inputs[0].start, "", _sources(edits, inputs), "", "without shapes, Caffe ignores it")
         edits.remove_all(inputs)
 
 
-def _name_type(upgrade: TextUpgrade, edits: Edits, layer: Block, name: str) -> None:
-    """Write a type that the enum of 2014 lacks as today's layers do, as a string."""
+def _name_type(upgrade: TextUpgrade, edits: Edits, layer: Block, new: Any) -> None:
+    """Write a type that the enum of 2014 lacks as today's layers do, as a string; `new` then has no type to write."""
     stated = unknown_type(layer)
     if stated is None:
         return
+    new.ClearField("type")
     today = today_of(stated.text)
     known = "check that today's layer does the same" if today in LAYER_FACTS else about(today).strip(" (;)")
-    upgrade.log(stated.start, name, f"type: {stated.text}", f'type: "{today}"', known or "an unknown type")
+    upgrade.log(stated.start, new.name, f"type: {stated.text}", f'type: "{today}"', known or "an unknown type")
     edits.replace(stated.start, stated.end, f'"{today}"')
 
 

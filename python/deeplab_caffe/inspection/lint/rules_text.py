@@ -20,7 +20,7 @@ Subject = NetFile | SolverFile
 #: rule → what it finds, what to do
 _PROBLEMS = {
     "unknown-field": ("a field that does not exist, perhaps misspelled", "correct its name, or remove it"),
-    "foreign-field": ("a field that another Caffe added, which is not known here", ""),
+    "foreign-field": ("a field or a word that another Caffe added, which is not known here", ""),
     "wrong-value": (
         "a value of the wrong type, out of range, or not in its enum",
         "use a valid value",
@@ -202,16 +202,24 @@ def unknown_type(file: NetFile) -> Iterator[Hit]:
     old = [problem for problem in file.problems if problem.kind == "unknown-type"]
     for problem in old:
         offset = problem.error.offset or 0
-        advice = f"run deeplab prototxt upgrade --in-place {file.document.filename}"
+        word = file.document.text[problem.start : problem.end]
+        advice = _what_to_do(foreign_types.today_of(word), file)
         yield Hit(file.document, offset, layer_at(file.document, offset), problem.error.reason, advice)
     for layer in file.layers:
         is_unread = not layer.type and layer.find("type") is not None  # another rule says why
         is_said = layer.block is not None and any(_lies_in(problem, layer.block) for problem in old)
         if not foreign_types.is_known(layer.type) and not is_unread and not is_said:
             message = f"unknown type '{layer.type}'{foreign_types.about(layer.type)}"
-            foreign = layer.type in foreign_types.FOREIGN_TYPES
-            advice = "run the net with that Caffe, or write the layer in Python" if foreign else "use an existing type"
-            yield layer.hit(message, advice, "type")
+            yield layer.hit(message, _what_to_do(layer.type, file), "type")
+
+
+def _what_to_do(layer_type: str, file: NetFile) -> str:
+    """What to do about a layer whose type, by its name today, is not read."""
+    if foreign_types.is_known(layer_type):
+        return f"run deeplab prototxt upgrade --in-place {file.document.filename}"
+    if layer_type in foreign_types.FOREIGN_TYPES:
+        return "run the net with that Caffe, or write the layer in Python"
+    return "use an existing type"
 
 
 def _lies_in(problem: Problem, block: Block) -> bool:
