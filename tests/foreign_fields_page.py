@@ -47,7 +47,7 @@ def _line(row: ForeignFields) -> str:
 def _unknown(row: ForeignFields) -> list[str]:
     """The fields of a row that the schema lacks, and those that may be stated only once here."""
     known = schema.NAMES[row.message].DESCRIPTOR.fields_by_name
-    return [name for name in row.names.split() if name not in known or "several times" in row.meaning]
+    return [name for name in row.names.split() if name not in known or row.repeats]
 
 
 if __name__ == "__main__":

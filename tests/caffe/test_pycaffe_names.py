@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from deeplab_caffe import caffe
+from deeplab_caffe.caffe import mode
 from deeplab_caffe.errors import InputError
 
 _NET = """
@@ -164,3 +165,12 @@ def test_private_names_that_scripts_call(tmp_path):
     net = caffe.Net(str(path), caffe.TEST)
     net._set_input_arrays(np.full((1, 1, 2, 2), 7, np.float32), np.zeros((1, 1, 1, 1), np.float32))
     assert (net.forward()["x"] == 7).all()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_a_script_for_the_gpu_runs_on_the_cpu_where_there_is_none(capsys, monkeypatch):
+    monkeypatch.setattr(mode, "_missed", False)
+    for _ in range(2):
+        caffe.set_mode_gpu()
+    assert capsys.readouterr().err == "set_mode_gpu: PyTorch sees no CUDA device here: the CPU computes\n"
+    assert mode.device().type == "cpu"

@@ -9,6 +9,7 @@ from deeplab_caffe import caffe
 from deeplab_caffe.cli import main
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats import schema
+from deeplab_caffe.formats.bvlc import to_bvlc
 from deeplab_caffe.formats.carried import unknown_values
 from deeplab_caffe.formats.definition import definition_in
 from deeplab_caffe.formats.foreign_fields import TABLE
@@ -142,3 +143,9 @@ def test_the_table_names_messages_of_the_schema():
     for row in TABLE:
         assert "fields_by_name" in dir(schema.NAMES[row.message].DESCRIPTOR), row
         assert row.names and row.meaning and row.advice, row
+
+
+@pytest.mark.parametrize("name", ["detector", "nvidia", "intel"])
+def test_a_conversion_to_bvlc_refuses_what_bvlc_lacks(name):
+    with pytest.raises(InputError, match="neither BVLC's Caffe nor|is a field of the Caffe of"):
+        to_bvlc(Document(foreign_nets.NETS[name], "f"))

@@ -21,6 +21,7 @@ class ForeignFields(NamedTuple):
         meaning: what they do there.
         advice: what to do to run the net here.
         resizes: whether the shapes of the layer's tops may depend on them.
+        repeats: whether the schema has them too, but once only.
     """
 
     message: str
@@ -29,6 +30,7 @@ class ForeignFields(NamedTuple):
     meaning: str
     advice: str
     resizes: bool = False
+    repeats: bool = False
 
 
 _SPEED = "remove it: the results are the same"
@@ -78,7 +80,7 @@ TABLE = (
     ForeignFields(_SOLVER, _NV, "store_blobs_in_old_format solver_data_type per_parameter_reduce reduce_buckets "
         "global_grad_scale", "how weights are stored, reduced and scaled", _SPEED),
     ForeignFields(_SOLVER, _TSN, "device_id", "stated several times: devices that train together",
-        "state one, and run `caffe train --gpu 0,1`"),
+        "state one, and run `caffe train --gpu 0,1`", repeats=True),
     ForeignFields(_SOLVER, _TSN, "richness", "how much is logged", _SPEED),
     # layers of any type
     ForeignFields(_LAYER, _INTEL, "engine", "the implementation, such as \"MKLDNN\" or \"CAFFE\"", _SPEED),
@@ -214,6 +216,11 @@ WORDS: Mapping[str, tuple[str, str]] = {
 }
 
 _FIELDS = {(row.message, name): row for row in TABLE for name in row.names.split()}
+
+
+def repeats(message: str, name: str) -> bool:
+    """Whether another Caffe lets a field be stated several times that the schema has once."""
+    return (message, name) in _FIELDS and _FIELDS[message, name].repeats
 
 
 def field_of(message: str, name: str) -> ForeignFields | None:

@@ -128,7 +128,7 @@ class _Filler:
                 continue
             repeated = is_repeated(descriptor)
             if not repeated and item.name in seen:
-                if foreign_fields.field_of(message.DESCRIPTOR.name, item.name):
+                if foreign_fields.repeats(message.DESCRIPTOR.name, item.name):
                     self._unknown(item, block, message.DESCRIPTOR)
                     continue
                 self._fail("repeated-field", item.start, f"'{item.name}' is given twice; only one is allowed")
