@@ -233,7 +233,7 @@ def test_a_net_within_a_solver_is_checked(tmp_path):
 
 _FOREIGN = """layer { name: "data" type: "Input" top: "data" input_param { shape { dim: [1, 3, 9, 9] } } }
 layer { name: "norm" type: "FlowAugmentation" bottom: "data" top: "norm" augmentation_param { crop_width: 9 } }
-layer { name: "perm" type: "LpqLoss" bottom: "norm" top: "perm" lpq_loss_param { p: 1 } }
+layer { name: "perm" type: "Resample" bottom: "norm" top: "perm" resample_param { factor: 2 } }
 layer { name: "flip" type: "Flip" bottom: "perm" top: "flip" flip_param { flip_width: true } clip_parm { min: 0 } }
 layer { name: "swish" type: "Swwish" bottom: "data" top: "swish" swish_parm { beta: 1 } }
 """
@@ -277,8 +277,8 @@ def test_tools_for_text_go_on_behind_a_type_of_another_caffe(tmp_path, capsys, c
     path.write_text(_FOREIGN)
     assert main(["prototxt", command, str(path)]) == 0
     said = "".join(capsys.readouterr())
-    assert "unknown type 'LpqLoss' (a layer of the Caffe of FlowNet)" in said or command == "format"
-    assert "lpq_loss_param" in path.read_text()
+    assert "unknown type 'Resample' (a layer of the Caffe of FlowNet)" in said or command == "format"
+    assert "resample_param" in path.read_text()
 
 
 def test_a_net_with_a_type_of_another_caffe_is_not_built(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -99,15 +100,18 @@ def definition_in(
             if "${" in value and placeholders is None:
                 raise InputError(f"{origin}: layer '{layer.name}': '{value}' has a template variable; set it")
     definition = Definition(param, [Entry(p, o) for p, o in zip(param.layer, origins, strict=True)], path)
+    starts = [element.start for element in elements]
+    for problem in found:
+        offset = problem.error.offset or 0
+        element = elements[max(bisect_right(starts, offset) - 1, 0)] if elements else None
+        within = element is not None and element.start <= offset <= element.end
+        origin = document.where(element.start) if element is not None and within else path
+        definition.unknown.setdefault(origin, []).append(problem)
     for element in elements:
         origin = document.where(element.start)
-        own = [problem for problem in found if element.start <= (problem.error.offset or 0) <= element.end]
         kind = element.value.text_of("type") if isinstance(element.value, prototxt.Block) else None
-        if own or not is_known(kind or ""):
-            definition.unknown[origin] = own
+        if origin in definition.unknown or not is_known(kind or ""):
             definition.texts[origin] = document.text[element.start : element.end]
-    inner = [problem for problems in definition.unknown.values() for problem in problems]
-    definition.unknown[path] = [problem for problem in found if problem not in inner]
     return definition
 
 

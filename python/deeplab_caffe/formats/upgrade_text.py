@@ -77,18 +77,18 @@ def upgrade_document(document: Document, beside: str | os.PathLike[str] | None =
 
 def _kept(upgrade: TextUpgrade) -> list[str]:
     """A note for everything that another Caffe may know: it stays as it is written."""
-    notes = [f"{p.error.reason}: kept as it is written" for p in upgrade.unknown if p.kind != "unknown-type"]
-    places = [upgrade.where(p.error.offset or 0) for p in upgrade.unknown if p.kind != "unknown-type"]
-    found = dict.fromkeys(notes)
-    lines = [f"{some_of([at for at, n in zip(places, notes, strict=True) if n == note], 3)}: {note}" for note in found]
+    found: dict[str, list[str]] = {}
     types: dict[str, list[str]] = {}
+    for problem in upgrade.unknown:
+        if problem.kind != "unknown-type":
+            found.setdefault(problem.error.reason, []).append(upgrade.where(problem.error.offset or 0))
     for net in upgrade.nets():
         for layer in net.all("layer"):
             kind = layer.value.text_of("type") if isinstance(layer.value, Block) else None
             if kind and not is_known(kind):
                 types.setdefault(kind, []).append(upgrade.where(layer.start))
-    lines += [f"{some_of(at, 3)}: unknown type '{t}'{about(t)}: kept as it is written" for t, at in types.items()]
-    return lines
+    said = {**found, **{f"unknown type '{name}'{about(name)}": places for name, places in types.items()}}
+    return [f"{some_of(places, 3)}: {what}: kept as it is written" for what, places in said.items()]
 
 
 def _dialect(upgrade: TextUpgrade) -> str:
