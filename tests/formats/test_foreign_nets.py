@@ -149,3 +149,8 @@ def test_the_table_names_messages_of_the_schema():
 def test_a_conversion_to_bvlc_refuses_what_bvlc_lacks(name):
     with pytest.raises(InputError, match="neither BVLC's Caffe nor|is a field of the Caffe of"):
         to_bvlc(Document(foreign_nets.NETS[name], "f"))
+
+
+def test_nothing_within_an_unknown_field_is_changed():
+    text = "foo { layer { name: 'c' type: 'Concat' concat_param { concat_dim: 1 } } }"
+    assert upgrade_document(Document(text)).text == text

@@ -19,7 +19,7 @@ from .edits import Edits
 from .foreign_types import about, is_known, today_of
 from .layer_facts import LAYER_FACTS
 from .prototxt import Document
-from .tree import Block, Field, walk
+from .tree import Block, Field
 from .upgrade import upgrade_solver
 from .upgrade_class_weights import upgrade_class_weights
 from .upgrade_fields import Reconciler
@@ -173,8 +173,9 @@ def _name_type(upgrade: TextUpgrade, edits: Edits, layer: Block, new: Any) -> No
 
 
 def _name_axes(upgrade: TextUpgrade, edits: Edits) -> None:
-    """Rename deprecated fields."""
-    for block in walk(upgrade.document.root.fields):
+    """Rename deprecated fields of layers; what is unknown may have fields of such names, and stays."""
+    layers = [layer.value for net in upgrade.nets() for layer in net.all("layer")]
+    for block in [field for layer in layers if isinstance(layer, Block) for field in layer.fields]:
         for field in block.value.fields if isinstance(block.value, Block) else []:
             today = DEPRECATED.get((block.name, field.name))
             if today is not None:

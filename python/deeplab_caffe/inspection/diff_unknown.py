@@ -11,9 +11,12 @@ from .diff_fields import ABSENT, FieldChange
 
 
 def unknown_in(layer: Block | None) -> list[tuple[str, str]]:
-    """What a layer's text says beyond its message; of a layer of 2013 nothing."""
-    if layer is None or layer.all("layer"):
+    """What a layer's text says beyond its message; a layer of 2013 has the paths of today."""
+    if layer is None:
         return []
+    if layer.all("layer"):
+        found = unknown_values(layer, schema.V1LayerParameter.DESCRIPTOR)
+        return [(path.removeprefix("layer."), value) for path, value in found]
     words = layer.text_of("type")
     old = schema.V1LayerParameter if words is None or _is_enum(layer) else schema.LayerParameter
     return unknown_values(layer, old.DESCRIPTOR)
