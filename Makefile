@@ -104,10 +104,11 @@ $(DATA_SETS:%=%_data): %_data: $(VENV)/.installed
 conformance: $(VENV)/.installed  ## compare every layer with recordings of a C++ Caffe; writes docs/conformance.md
 	@PYTHONPATH=tests $(BIN)/python tests/recordings.py
 
-docs: $(VENV)/.installed  ## write the generated pages of docs/ again (models, ledger, lint rules)
+docs: $(VENV)/.installed  ## write the generated pages of docs/ again (models, ledger, lint rules, foreign fields)
 	@$(BIN)/deeplab list --markdown docs/models.md
 	@$(BIN)/deeplab ledger
 	@PYTHONPATH=tests $(BIN)/python tests/lint_rules_page.py
+	@PYTHONPATH=tests $(BIN)/python tests/foreign_fields_page.py
 
 fuzz: $(VENV)/.installed  ## read thousands of damaged files with every reader: each must be read or refused
 	@$(BIN)/python tests/fuzz.py

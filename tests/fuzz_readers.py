@@ -22,6 +22,7 @@ import torch
 from PIL import Image, PngImagePlugin
 from safetensors.torch import save_file
 
+import foreign_nets
 import pascal_fakes
 from deeplab_caffe import caffe
 from deeplab_caffe.caffe.layer_types.window_file import read_windows
@@ -56,6 +57,7 @@ from deeplab_caffe.formats.weight_files import read_weight_file
 from deeplab_caffe.formats.weights import read_caffemodel, read_solverstate
 from deeplab_caffe.formats.weights_hdf5 import read_solverstate as read_solverstate_h5
 from deeplab_caffe.inspection.lint import Linter, chosen
+from deeplab_caffe.inspection.shapes import infer_shapes
 from deeplab_caffe.porting.manifest import read_manifest
 from deeplab_caffe.porting.port import read_renames
 from deeplab_caffe.porting.state_dict import read_metadata, read_state_dict
@@ -322,6 +324,7 @@ def _texts() -> list[Target]:
         Target("net of 2013, upgraded", "v0.prototxt", _upgrade, (legacy / "v0.prototxt").read_bytes()),
         Target("net of DeepLab v1, upgraded", "v1.prototxt", _upgrade, (legacy / "deeplab_v1.prototxt").read_bytes()),
         Target("net of SegNet, upgraded", "segnet.prototxt", _upgrade_beside, _SEGNET),
+        Target("net of another Caffe", "f.prototxt", _keep_unknown, foreign_nets.NETS["of_2014"].encode()),
         Target("net, linted", "net.prototxt", lambda p: Linter(chosen()).lint(p), net),
         Target("list", "list.txt", lists.read_list, b"/a.jpg /a.png\n/b.jpg /b.png\n" * 9),
         Target("list, its lines judged", "list.txt", _check_list, b"/a.jpg /a.png\n/b.jpg /b.png\n" * 9),
@@ -334,6 +337,11 @@ def _texts() -> list[Target]:
         Target("manifest (TOML)", "m.toml", read_manifest, (ROOT / "models" / "weights.toml").read_bytes()),
         Target("boxes (XML)", "a.xml", lambda p: boxes.read_boxes(p, ["background", "cat"], (40, 50)), _boxes()),
     ]
+
+
+def _keep_unknown(path: Path) -> None:
+    infer_shapes(path, tolerant=True)
+    _upgrade(path)
 
 
 def _upgrade(path: Path) -> None:

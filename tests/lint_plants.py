@@ -69,6 +69,10 @@ PLANTED: dict[str, list[Plant]] = {
         Plant("train", "loss_param", "softmaxloss_param", "softmaxloss_param", "it is now called 'loss_param'"),
         Plant("solver", "stepsize", "step_size", "step_size", "did you mean 'stepsize'?"),
     ],
+    "foreign-field": [
+        Plant("train", "pool: MAX", "pool: MAX ceil_mode: false", "ceil_mode", "write `round_mode: FLOOR`"),
+        Plant("solver", "solver_mode", 'larc_policy: "clip"\nsolver_mode', "larc_policy", "the Caffe of NVIDIA"),
+    ],
     "wrong-value": [
         Plant("train", "pool: MAX", "pool: MAXX", "MAXX", "did you mean 'MAX'?"),
         Plant("train", "pad: 2\n", "pad: two\n", "two", "expected a number"),
@@ -380,7 +384,9 @@ PLANTED: dict[str, list[Plant]] = {
             "solver", "momentum: 0.9", "momentum: 9", "momentum", "momentum is 9, expected at least 0 and less than 1"
         ),
         Plant("solver", "base_lr: 0.001\n", "", "train_net", "base_lr is missing"),
+        Plant("solver", '"step"\ngamma: 0.1\nstepsize: 2000\nmax_iter: 6000', '"poly"\npower: 1', "train_net", "max_i"),
     ],
+    "max-iter": [Plant("solver", "max_iter: 6000\n", "", "train_net", "`caffe train` ends at once")],
     "test-settings": [
         Plant("solver", "max_iter", "test_iter: 10\nmax_iter", "test_iter", "1 test_iter for 0 test nets"),
         Plant("solver", "max_iter", "test_interval: 10\nmax_iter", "test_interval", "nothing is tested"),

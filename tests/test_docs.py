@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import foreign_fields_page
 import lint_rules_page
 from deeplab_caffe import __version__, caffe
 from deeplab_caffe.inspection.lint import RULES
@@ -65,6 +66,11 @@ def test_the_index_links_every_page() -> None:
 def test_the_page_of_lint_rules_is_what_is_generated() -> None:
     committed = lint_rules_page.PAGE.read_text(encoding="utf-8")
     assert committed == lint_rules_page.page(), "make docs writes docs/lint-rules.md again"
+
+
+def test_the_page_of_foreign_fields_is_what_is_generated():
+    committed = foreign_fields_page.PAGE.read_text(encoding="utf-8")
+    assert committed == foreign_fields_page.page(), "make docs writes docs/foreign-fields.md again"
 
 
 @pytest.mark.parametrize("name", sorted(RULES))

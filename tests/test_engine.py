@@ -90,6 +90,41 @@ def test_scripts_get_the_one_that_is_chosen(
     assert capsys.readouterr().out.splitlines() == [installed.__file__, caffe.__file__]
 
 
+_OLD = """import caffe
+d = {'a': 1}
+for k, v in d.iteritems():
+    print k, v, d.has_key('a')
+for i in xrange(2):
+    print i / 2.0,
+print 7 / 2, caffe.TEST
+"""
+
+
+def test_a_script_of_python_2_is_translated_in_memory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "old.py"
+    path.write_text(_OLD)
+    engine.run_script(str(path), python2=True)
+    out, err = capsys.readouterr()
+    assert out == "a 1 True\n0.0 0.5 3.5 1\n" and path.read_text() == _OLD
+    for what in ("print (line 4, 6, 7)", "xrange (line 5)", "has_key (line 4)", "check '/' on line 7:"):
+        assert what in err
+    with pytest.raises(InputError, match="old.py:4: not a Python 3 script.*`deeplab run --python2` translates it"):
+        engine.run_script(str(path))
+    path.write_text("import sys\nprint('new', file=sys.stderr)\n")
+    assert cli.main(["run", "--python2", str(path)]) in (0, None)
+    assert capsys.readouterr().err.endswith("nothing to translate from Python 2\nnew\n")
+    path.write_text("def (")
+    with pytest.raises(InputError, match="not a Python 2 script"):
+        engine.run_script(str(path), python2=True)
+
+
+def test_translating_needs_fissix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fissix.refactor", None)  # type: ignore[arg-type]
+    (tmp_path / "old.py").write_text("print 1\n")
+    with pytest.raises(InputError, match="--python2 needs fissix, which is not installed: pip install fissix"):
+        engine.run_script(str(tmp_path / "old.py"), python2=True)
+
+
 # -- devices
 
 

@@ -122,7 +122,7 @@ def test_a_loss_weight_counts_as_a_use_and_moves_to_the_split(net):
         (_relu("r", "data", "r", "propagate_down: true propagate_down: true"), "states propagate_down 2 times for 1"),
         (_ip("a", "data", "param { } param { } param { }"), "states 3 param blocks, the layer has 2 parameters"),
         (_relu("r", "data", 'r" top: "s'), "layer 'r' (ReLU): has 2 tops, wanted 1"),
-        ('layer { name: "x" type: "Relu" }', "layer 'x': unknown type 'Relu'; did you mean 'ReLU'? (known types: A"),
+        ('layer { name: "x" type: "Relu" }', "layer 'x': unknown type 'Relu'; did you mean 'ReLU'?"),
         (_relu("r", "data", "r", "loss_weight: [1, 2]"), "states loss_weight 2 times for 1 tops"),
         ('layer { name: "x" type: "ReLU" bottom: "data" top: "${T}" }', "'x': '${T}' has a template variable; set it"),
     ],

@@ -172,5 +172,18 @@ def test_spec_as_a_container():
         _ = n.b
     with pytest.raises(KeyError):
         _ = n["b"]
-    with pytest.raises(TypeError, match=r"'c' is assigned \(.*a Top was wanted"):
-        n.c = L.Data(ntop=2)
+    for wrong in (5, [n.a, "a"]):
+        with pytest.raises(TypeError, match="'c' is assigned .*a Top was wanted"):
+            n.c = wrong
+
+
+def test_several_tops_may_be_assigned_until_they_are_replaced():
+    n = NetSpec()
+    n.data = L.Input(shape={"dim": [1, 2]})
+    n["parts"] = L.Slice(n.data, ntop=2)
+    n.list = [n.data]
+    with pytest.raises(TypeError, match="'parts' is 2 tops"):
+        n.to_proto()
+    first, second = n["parts"]
+    n["parts"], n.list = first, L.ReLU(second)
+    assert [layer.type for layer in n.to_proto().layer] == ["Input", "Slice", "ReLU"]

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from deeplab_caffe import caffe
+from deeplab_caffe.caffe import mode
 from deeplab_caffe.errors import InputError
 
 _NET = """
@@ -148,3 +149,28 @@ def test_set_input_arrays(net):
             built.set_input_arrays(wrong, np.zeros(len(wrong), np.float32))
     with pytest.raises(InputError, match=r"set_input_arrays needs MemoryData as the first layer, 'in' is Input"):
         net(_NET).set_input_arrays(data, np.zeros(4, np.float32))
+
+
+def test_private_names_that_scripts_call(tmp_path):
+    path = tmp_path / "net.prototxt"
+    path.write_text(_NET.replace("dim: 1 dim: 3", "dim: 2 dim: 3"))
+    net = caffe.Net(str(path), caffe.TEST)
+    first, last = net._batch({"data": np.ones((3, 3, 8, 8), np.float32)})
+    assert first["data"].shape == last["data"].shape == (2, 3, 8, 8)
+    assert last["data"][0].all() and not last["data"][1].any()
+    path.write_text(
+        'layer { name: "m" type: "MemoryData" top: "x" top: "y" '
+        "memory_data_param { batch_size: 1 channels: 1 height: 2 width: 2 } }"
+    )
+    net = caffe.Net(str(path), caffe.TEST)
+    net._set_input_arrays(np.full((1, 1, 2, 2), 7, np.float32), np.zeros((1, 1, 1, 1), np.float32))
+    assert (net.forward()["x"] == 7).all()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_a_script_for_the_gpu_runs_on_the_cpu_where_there_is_none(capsys, monkeypatch):
+    monkeypatch.setattr(mode, "_missed", False)
+    for _ in range(2):
+        caffe.set_mode_gpu()
+    assert capsys.readouterr().err == "set_mode_gpu: PyTorch sees no CUDA device here: the CPU computes\n"
+    assert mode.device().type == "cpu"

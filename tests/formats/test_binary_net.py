@@ -14,7 +14,8 @@ from deeplab_caffe.cli import main
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats import schema
 from deeplab_caffe.formats.binary_net import is_binary, read_binary_net
-from deeplab_caffe.formats.messages import Placeholders, to_message
+from deeplab_caffe.formats.messages import to_message
+from deeplab_caffe.formats.placeholders import Placeholders
 from deeplab_caffe.formats.prototxt import Document
 from deeplab_caffe.formats.weights import encode_bytes, encode_varint, fields
 

@@ -9,6 +9,7 @@ from google.protobuf import text_format
 
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats import messages, prototxt, schema
+from deeplab_caffe.formats.placeholders import Placeholders
 from deeplab_caffe.formats.prototxt import Document
 
 
@@ -178,7 +179,7 @@ def test_variables_without_values_in_place_of_fields_stay():
 
 def test_stand_ins_let_a_template_be_a_message():
     text = "layer { name: '${A}' loss_weight: ${N} loss_weight: ${M} loss_weight: ${N} ${MORE} }"
-    placeholders = messages.Placeholders()
+    placeholders = Placeholders()
     net = messages.to_message(Document(text), schema.NetParameter(), placeholders=placeholders)
     n, m, again = net.layer[0].loss_weight
     assert n == again != m and net.layer[0].name == "${A}"

@@ -129,5 +129,5 @@ def test_without_a_file_there_is_no_place_for_the_matrix(capsys):
 
 def test_other_readers_say_what_to_do(capsys):
     Path("net.prototxt").write_text(NET.format(SEGNET))
-    with pytest.raises(InputError, match="SegNet's Caffe: deeplab prototxt upgrade FILE -o NEW"):
+    with pytest.raises(InputError, match="the Caffe of SegNet .*`deeplab prototxt upgrade FILE -o NEW`"):
         caffe.Net("net.prototxt", caffe.TRAIN)

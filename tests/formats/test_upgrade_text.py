@@ -11,7 +11,8 @@ import legacy_nets
 from deeplab_caffe.cli import main
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats import schema
-from deeplab_caffe.formats.messages import Placeholders, to_message
+from deeplab_caffe.formats.messages import to_message
+from deeplab_caffe.formats.placeholders import Placeholders
 from deeplab_caffe.formats.prototxt import Document
 from deeplab_caffe.formats.templates import fill_in
 from deeplab_caffe.formats.upgrade import upgrade_net
@@ -146,7 +147,7 @@ def test_memory_data_with_a_third_top_becomes_an_input():
         ("layers { layer { type: '${T}' } }", "f: layer '' (${T}): unknown type; the types of 2013 are"),
         ("layers { name: 'g' type: GAIN_CHANNEL }", "f:1:20: layer 'g' (GAIN_CHANNEL): GAIN_CHANNEL has no"),
         ("layers { } layer { }", "f: has both 'layer' and"),
-        ("\nlayers { naem: 'x' }", "f:2:10: layer '?': V1LayerParameter has no field 'naem'"),
+        ("\nlayers { name: x }", "f:2:16: layer 'x': 'name': expected a quoted string, got x"),
         ("layer { convolution_param { hole: 2 } }", "f:1:29: layer '' (): 'hole' belongs to the 'layers'"),
     ],
 )

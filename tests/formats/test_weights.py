@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from deeplab_caffe.errors import InputError
-from deeplab_caffe.formats import schema, weights
+from deeplab_caffe.formats import schema, weights, weights_hdf5
+from deeplab_caffe.formats.weight_files import read_weight_file
 
 _DATA = Path(__file__).parent.parent / "data" / "formats"
 
@@ -213,3 +214,27 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path):
     with pytest.raises(TypeError):
         weights.write_caffemodel(tmp_path / "f", "n", [(b"", [None])])
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", ["", ".h5"])
+def test_a_state_in_place_of_weights_is_named_as_such(tmp_path, suffix):
+    path = tmp_path / f"train_iter_5.caffemodel{suffix}"  # whatever it is called
+    state = weights.SolverState(5, "train_iter_5.caffemodel", [np.ones((2, 3), np.float32)], 0)
+    (weights_hdf5 if suffix else weights).write_solverstate(path, state)
+    with pytest.raises(InputError, match=r"is the state of a solver \(.solverstate\); the weights are in the"):
+        read_weight_file(path)
+
+
+def test_hdf5_stores_what_has_a_name(tmp_path):
+    ones = np.ones(2, np.float32)
+    named, plain = weights_hdf5.LayerDatasets("ip", {0: ones}), weights_hdf5.LayerDatasets("")
+    path = tmp_path / "a.caffemodel.h5"
+    weights_hdf5.write_caffemodel(path, [plain, named, weights_hdf5.LayerDatasets("ip")])
+    assert [layer.name for layer in weights_hdf5.read_caffemodel(path)] == ["ip"]
+    for layers, message in (
+        ([weights_hdf5.LayerDatasets("", {0: ones})], r"layer 0 \(from 0\) has parameters but no name"),
+        ([named, weights_hdf5.LayerDatasets("ip", {0: ones})], "two layers are named 'ip'"),
+    ):
+        with pytest.raises(InputError, match=message):
+            weights_hdf5.write_caffemodel(tmp_path / "b.h5", layers)
+    assert not (tmp_path / "b.h5").exists()

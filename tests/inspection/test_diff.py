@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
+import foreign_nets
 import small_nets as nets
 from deeplab_caffe.cli.main import main
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats.prototxt import Document
+from deeplab_caffe.formats.upgrade_text import upgrade_document
 from deeplab_caffe.inspection.diff import PrototxtDifference, diff_documents
 from deeplab_caffe.inspection.diff_text import as_json, as_text, summary
 
@@ -67,7 +70,7 @@ def test_the_same_said_otherwise_is_the_same(kind, before, after):
         ("Pooling", "pooling_param { pool: MAX }", "pooling_param { pool: AVE }", "pool MAX → AVE"),
         ("Convolution", "param { lr_mult: 1 } param { lr_mult: 2 }", "", "param[1].lr_mult 2 → 1 (default)"),
         ("Data", 'data_param { source: "a" }', 'data_param { source: "b" }', 'source "a" → "b"'),
-        ("Eltwise", "eltwise_param { coeff: [1, -1] }", "eltwise_param { coeff: 1 }", "coeff [1, -1] → 1"),
+        ("Eltwise", "eltwise_param { coeff: [1, -1] }", "eltwise_param { coeff: 1 }", "coeff [1, -1] → (not stated)"),
         ("ReLU", "include { phase: TRAIN }", "include { phase: TEST }", "include { phase: TRAIN } → { phase: TEST }"),
     ],
 )  # fmt: skip
@@ -230,3 +233,57 @@ def test_against_what_was_generated(run):
     assert code == 2 and "has no header" in err
     code, _, err = run(text.replace("deeplab prototxt voc12", "deeplab prototxt nowhere"), None, "--generated")
     assert code == 2 and "train.prototxt: " in err
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "other"),
+    [
+        ("Concat", "concat_param { concat_dim: 2 }", "concat_param { axis: 2 }"),
+        ("Slice", "slice_param { slice_dim: 0 }", "slice_param { axis: 0 }"),
+        ("SoftmaxWithLoss", "loss_param { normalize: false }", "loss_param { normalization: BATCH_SIZE }"),
+        ("SoftmaxWithLoss", "loss_param { normalize: true }", ""),
+        ("SigmoidCrossEntropyLoss", "loss_param { normalize: false }", ""),
+        ("DummyData", "dummy_data_param { num: 1 channels: 2 height: 3 width: 4 }",
+         "dummy_data_param { shape { dim: [1, 2, 3, 4] } data_filler { } }"),
+        ("Eltwise", "eltwise_param { coeff: [1, 1] }", ""),
+        ("Crop", "crop_param { offset: [0, 0] }", "crop_param { axis: 2 }"),
+        ("Crop", "crop_param { offset: 5 }", "crop_param { offset: [5, 5] }"),
+    ],
+)  # fmt: skip
+def test_forms_that_mean_the_same(kind, one, other):
+    assert summary(_one(kind, one, other)) == [] == summary(_one(kind, other, one))
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "other"),
+    [
+        ("Concat", "concat_param { concat_dim: 2 }", ""),
+        ("SoftmaxWithLoss", "loss_param { normalize: false }", ""),
+        ("SigmoidCrossEntropyLoss", "loss_param { normalize: true }", ""),
+        ("DummyData", "dummy_data_param { num: 1 channels: 2 height: 3 width: 4 }",
+         "dummy_data_param { shape { dim: [1, 2, 3, 5] } }"),
+        ("Eltwise", "eltwise_param { coeff: [1, -1] }", ""),
+        ("Crop", "crop_param { offset: [0, 1] }", ""),
+    ],
+)  # fmt: skip
+def test_forms_that_do_not(kind, one, other):
+    assert len(summary(_one(kind, one, other))) == 1 == len(summary(_one(kind, other, one)))
+
+
+def _upgradeable() -> list[Path]:
+    data = Path(__file__).parents[1] / "data"
+    return sorted([*data.rglob("*.prototxt"), *(data.parents[1] / "prototxt/voc12/largefov_v1").glob("*.prototxt")])
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("path", _upgradeable(), ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_file_never_differs_from_its_own_upgrade(path):
+    before = Document.read(path)
+    after = Document(upgrade_document(before).text, "upgraded")
+    assert as_text(diff_documents(before, after)) == "" == as_text(diff_documents(after, before))
+
+
+@pytest.mark.parametrize("name", sorted(foreign_nets.NETS) + ["own_net"])
+def test_a_file_of_another_caffe_never_differs_from_its_own_upgrade(name):
+    before = Document({**foreign_nets.NETS, **foreign_nets.SOLVERS}[name])
+    assert diff_documents(before, Document(upgrade_document(before).text)).equal

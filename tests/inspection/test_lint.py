@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 import lint_nets
+from deeplab_caffe import caffe
 from deeplab_caffe.cli import main
+from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats.bvlc import to_bvlc
 from deeplab_caffe.formats.prototxt import Document
 from deeplab_caffe.formats.templates import template_values
@@ -230,8 +232,8 @@ def test_a_net_within_a_solver_is_checked(tmp_path):
 
 
 _FOREIGN = """layer { name: "data" type: "Input" top: "data" input_param { shape { dim: [1, 3, 9, 9] } } }
-layer { name: "norm" type: "ChannelNorm" bottom: "data" top: "norm" channel_norm_param { sides: false } }
-layer { name: "perm" type: "VideoData" bottom: "norm" top: "perm" video_data_param { order: 0 order: 2 } }
+layer { name: "norm" type: "FlowAugmentation" bottom: "data" top: "norm" augmentation_param { crop_width: 9 } }
+layer { name: "perm" type: "Resample" bottom: "norm" top: "perm" resample_param { factor: 2 } }
 layer { name: "flip" type: "Flip" bottom: "perm" top: "flip" flip_param { flip_width: true } clip_parm { min: 0 } }
 layer { name: "swish" type: "Swwish" bottom: "data" top: "swish" swish_parm { beta: 1 } }
 """
@@ -242,7 +244,7 @@ def test_a_type_of_another_caffe_is_one_finding_and_is_not_fixed(tmp_path):
     path.write_text(_FOREIGN)
     findings = Linter(chosen()).lint(path)
     assert [(f.line, f.rule) for f in findings] == [(line, "unknown-type") for line in (2, 3, 4, 5)]
-    assert "(a layer of the Caffe of SSD)" in findings[1].message and "did you mean 'Swish'?" in findings[3].message
+    assert "(a layer of the Caffe of FlowNet)" in findings[1].message and "did you mean 'Swish'?" in findings[3].message
     assert _lint(path, "--fix") == 1
     assert path.read_text() == _FOREIGN
     assert [f.rule for f in Linter(chosen(), shapes=False).lint(path)] == ["unknown-type"] * 4
@@ -270,15 +272,21 @@ def test_a_field_is_renamed_only_if_what_it_says_fits(tmp_path, field, fixed):
 
 
 @pytest.mark.parametrize("command", ["upgrade", "inspect", "format"])
-def test_other_commands_name_the_type_of_another_caffe(tmp_path, capsys, command):
-    path = tmp_path / "ssd.prototxt"
+def test_tools_for_text_go_on_behind_a_type_of_another_caffe(tmp_path, capsys, command):
+    path = tmp_path / "flow.prototxt"
     path.write_text(_FOREIGN)
-    code = main(["prototxt", command, str(path)])
-    about = "unknown type 'ChannelNorm' (a layer of the Caffe of FlowNet), with the field"
-    message = f"2:28: layer 'norm' (ChannelNorm): {about}"
-    out, err = capsys.readouterr()
-    assert (code, "did you mean" in err) == (0 if command == "format" else 2, False)
-    assert message in err or command == "format"
+    assert main(["prototxt", command, str(path)]) == 0
+    said = "".join(capsys.readouterr())
+    assert "unknown type 'Resample' (a layer of the Caffe of FlowNet)" in said or command == "format"
+    assert "resample_param" in path.read_text()
+
+
+def test_a_net_with_a_type_of_another_caffe_is_not_built(tmp_path):
+    path = tmp_path / "flow.prototxt"
+    path.write_text(_FOREIGN)
+    message = r"2:28: layer 'norm' .*: unknown type 'FlowAugmentation' \(a layer of the Caffe of FlowNet"
+    with pytest.raises(InputError, match=message):
+        caffe.Net(str(path), caffe.TEST)
 
 
 @pytest.mark.parametrize(

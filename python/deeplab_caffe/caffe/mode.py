@@ -45,6 +45,8 @@ _keep_freed_memory()
 
 _device = torch.device("cpu")
 _chosen_gpu = 0
+#: whether a GPU was asked for where there is none
+_missed = False
 _seed: int = secrets.randbits(31)
 _solver_count = 1
 _solver_rank = 0
@@ -59,14 +61,17 @@ def set_mode_cpu() -> None:
 
 
 def set_mode_gpu() -> None:
-    """Compute on the CUDA device chosen by `set_device` (0 unless set); InputError where there is none.
+    """Compute on the CUDA device chosen by `set_device` (0 unless set); on the CPU where there is none, said once.
 
     float32 is float32 from then on: PyTorch's default of ten bits of mantissa in cuDNN's convolutions is switched off
     (`torch.backends.cudnn.allow_tf32 = True` switches it on again).
     """
-    global _device
+    global _device, _missed
     if not torch.cuda.is_available():
-        raise InputError("set_mode_gpu: PyTorch sees no CUDA device here; use set_mode_cpu, or install a CUDA build")
+        if not _missed:
+            print("set_mode_gpu: PyTorch sees no CUDA device here: the CPU computes", file=sys.stderr)
+        _missed = True
+        return
     torch.backends.cudnn.allow_tf32 = False
     _device = torch.device("cuda", _chosen_gpu)
 

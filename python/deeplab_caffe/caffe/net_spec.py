@@ -153,7 +153,8 @@ def to_proto(*tops: Top | Function) -> Any:
 class NetSpec:
     """Named tops in order of assignment, as attributes or items: `n.data, n.label = layers.Data(ntop=2, …)`.
 
-    A layer with ntop=0 is assigned itself. Layers that no assigned top needs are absent from the net.
+    A layer with ntop=0 is assigned itself. Layers that no assigned top needs are absent from the net. A tuple or list
+    of tops may be assigned too, as generators of nets do; it must be gone, or replaced, when the net is written.
     """
 
     tops: dict[str, Any]
@@ -162,7 +163,8 @@ class NetSpec:
         super().__setattr__("tops", {})
 
     def __setitem__(self, name: str, value: Any) -> None:
-        if not isinstance(value, (Top, Function)):
+        parts = value if isinstance(value, (tuple, list)) else [value]
+        if not all(isinstance(part, (Top, Function)) for part in parts):
             raise TypeError(f"'{name}' is assigned {value!r} ({type(value).__name__}), but a Top was wanted")
         self.tops[name] = value
 
@@ -191,7 +193,13 @@ class NetSpec:
         del self.tops[name]
 
     def to_proto(self) -> Any:
-        """The NetParameter: every assigned layer, in order, each after the layers it needs."""
+        """The NetParameter: every assigned layer, in order, each after the layers it needs.
+
+        Raises TypeError for a name that still stands for several tops.
+        """
+        for name, thing in self.tops.items():
+            if isinstance(thing, (tuple, list)):
+                raise TypeError(f"'{name}' is {len(thing)} tops; a name in the net is one: assign each its own")
         return _Writing({thing: name for name, thing in self.tops.items()}).net(list(self.tops.values()))
 
 

@@ -12,10 +12,12 @@ from . import template_flags
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --size, --input, --phase, --level, --stage, --set and --allow-python-layers."""
+    """Add --size, --input, --shape, --phase, --level, --stage, --set and --allow-python-layers."""
     parser.add_argument("--size", metavar="HxW", help="height and width of the image")
     shape = "shape of a data layer's top, such as data=1,3,513,513; its other tops follow"
     parser.add_argument("--input", metavar="BLOB=DIMS", action="append", default=[], help=shape)
+    shape = "shape of a blob that a layer of an unknown type makes, such as conv4_3_norm=1,512,38,38; repeatable"
+    parser.add_argument("--shape", metavar="BLOB=DIMS", action="append", default=[], help=shape)
     default = "default: TRAIN for a net with a loss"
     parser.add_argument("--phase", choices=["train", "test", "TRAIN", "TEST"], help=f"phase of the net; {default}")
     parser.add_argument("--level", metavar="N", type=int, default=0, help="level of the net state")
@@ -38,7 +40,8 @@ def net_settings(arguments: argparse.Namespace) -> dict[str, Any]:
         "level": arguments.level,
         "stages": tuple(arguments.stage),
         "size": _size(arguments.size),
-        "inputs": dict(map(_input, arguments.input)),
+        "inputs": dict(_shape("--input", text) for text in arguments.input),
+        "stated": dict(_shape("--shape", text) for text in arguments.shape),
         "variables": template_flags.values(arguments),
     }
 
@@ -53,8 +56,8 @@ def _size(text: str | None) -> tuple[int, int] | None:
     return (int(both), int(both)) if both else (int(height), int(width))
 
 
-def _input(text: str) -> tuple[str, tuple[int, ...]]:
+def _shape(flag: str, text: str) -> tuple[str, tuple[int, ...]]:
     name, _, dims = text.partition("=")
     if not name or not re.fullmatch(r"\d+(?:[,x×]\d+)*", dims):
-        raise InputError(f"--input {text}: expected a blob and its shape, such as data=1,3,513,513")
+        raise InputError(f"{flag} {text}: expected a blob and its shape, such as data=1,3,513,513")
     return name, tuple(map(int, re.split("[,x×]", dims)))

@@ -6,6 +6,7 @@ training with logs, progress and signals) are methods of the chosen engine, `cur
 
 from __future__ import annotations
 
+import builtins
 import functools
 import importlib
 import os
@@ -13,13 +14,15 @@ import runpy
 import shutil
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 
 from ..caffe.solver.shown import Displayed, Tested
 from ..errors import InputError
+from ..reading import reading
 from .interface import Beginning, Engine, Training, Validation, Watcher
+from .python2 import translate
 
 __all__ = [
     "Beginning",
@@ -114,30 +117,43 @@ def replace_by_installed(program: str, words: Sequence[str]) -> None:
 def _not_python(path: str, error: SyntaxError) -> InputError:
     place = f"{path}:{error.lineno}" if error.lineno and error.filename else path
     old = "Missing parentheses in call to 'print'" in str(error.msg) or "multiple exception types" in str(error.msg)
-    hint = "; this is Python 2, convert it, for instance with 2to3" if old else ""
+    hint = "; this is Python 2: `deeplab run --python2` translates it in memory" if old else ""
     return InputError(f"{place}: not a Python 3 script: {error.msg}{hint}")
 
 
-def run_script(path: str, arguments: Sequence[str] = ()) -> None:
+def _translated(path: str) -> Callable[[], object]:
+    """What runs a script of Python 2, translated."""
+    with reading(path):
+        found = translate(Path(path).read_text(encoding="utf-8"), path)
+    print(f"{path}: {found}", file=sys.stderr)
+    space = {"__name__": "__main__", "__file__": path, "__builtins__": builtins}
+    return lambda: exec(compile(found.text, path, "exec"), space)
+
+
+def run_script(path: str, arguments: Sequence[str] = (), python2: bool = False) -> None:
     """Run a Python script written for pycaffe like the interpreter does; its `import caffe` imports the chosen Caffe.
 
     Args:
         path: the script.
         arguments: its command-line arguments.
+        python2: translate it from Python 2 first, in memory; what changed is said on standard error. Modules that it
+            imports are not translated.
 
     Raises:
-        InputError: the script does not exist, or is not Python 3.
+        InputError: the script does not exist, or is not Python 3 (with `python2`: is not Python 2, or fissix is not
+            installed).
         SystemExit: the script's own, or 1 after the traceback of an exception in it.
     """
     if not os.path.isfile(path):
         raise InputError(f"Could not open file {path}: the script does not exist")
     if is_embedded():
         install_as_caffe()
+    run = _translated(path) if python2 else functools.partial(runpy.run_path, path, run_name="__main__")
     before = sys.argv, sys.path
     sys.argv = [path, *arguments]
     sys.path = [os.path.dirname(os.path.abspath(path)), *sys.path]
     try:
-        runpy.run_path(path, run_name="__main__")
+        run()
     except SyntaxError as error:
         if error.filename in (None, path):  # of the script itself, which has not begun
             raise _not_python(path, error) from None

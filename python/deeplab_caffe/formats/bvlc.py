@@ -12,8 +12,10 @@ from typing import Any
 from . import schema
 from .bvlc_schema import BVLC_TYPES, LACKING, MODULE, PYTHON_TYPES, REFUSED_TYPES
 from .edits import Edits
+from .foreign_fields import about as field_about
 from .foreign_types import about
-from .messages import Placeholders, to_message
+from .messages import to_message
+from .placeholders import Placeholders
 from .prototxt import Document
 from .scalar_values import is_repeated
 from .tree import Block, Field, Scalar, walk
@@ -148,6 +150,9 @@ class _Layer:
                 continue
             if item.name in LACKING.get(descriptor.name, ()):
                 self._remove_or_refuse(item, descriptor.name)
+            elif item.name not in descriptor.fields_by_name and not item.is_template and "${" not in item.name:
+                known = field_about(descriptor.name, item.name)
+                raise self.document.error(item.start, known or f"{descriptor.name} has no field '{item.name}'")
             elif isinstance(item.value, Block) and item.name in descriptor.fields_by_name:
                 inner = descriptor.fields_by_name[item.name].message_type
                 if inner is not None:

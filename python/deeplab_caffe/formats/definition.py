@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
 from . import messages, prototxt, schema
+from .carried import carry
+from .foreign_types import is_known
+from .placeholders import Placeholders
 from .upgrade import upgrade_net, upgrade_solver
 
 
@@ -38,11 +42,17 @@ class Entry:
 
 @dataclass
 class Definition:
-    """A net's upgraded message with the origin of every layer."""
+    """A net's upgraded message with the origin of every layer.
+
+    unknown: by the origin of a layer (the source outside of layers), what the file says besides, which another Caffe
+    may know; texts: by the origin, the layers with any of it as they are written.
+    """
 
     param: Any
     entries: list[Entry]
     source: str
+    unknown: dict[str, list[messages.Problem]] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
 
 
 def read_definition(path: str | os.PathLike[str], variables: Mapping[str, str] | None = None) -> Definition:
@@ -58,31 +68,51 @@ def read_definition(path: str | os.PathLike[str], variables: Mapping[str, str] |
     return definition_in(prototxt.Document.read(path, variables))
 
 
-def definition_in(document: prototxt.Document, placeholders: messages.Placeholders | None = None) -> Definition:
+def definition_in(
+    document: prototxt.Document, placeholders: Placeholders | None = None, keep_unknown: bool = False
+) -> Definition:
     """The net that a parsed file defines, upgraded.
 
     Args:
         document: the parsed file.
         placeholders: accept template variables without values: they stay in names, and numbers take their place in
             numeric fields.
+        keep_unknown: list fields and words that another Caffe may know in `unknown` instead of raising. The type of a
+            layer may be unknown in any case.
 
     Raises:
         InputError: the file is not a valid net; names the place.
     """
     path = document.filename
-    param = messages.to_message(document, schema.NetParameter(), placeholders=placeholders)
+    found: list[messages.Problem] = []
+    report = messages.keeping(found) if keep_unknown else None
+    param = messages.to_message(document, schema.NetParameter(), report=report, placeholders=placeholders)
     elements = document.root.all("layers" if param.layers else "layer")
 
     def where(place: int, *names: str) -> str:
         return document.where(elements[place].within(*names).start)
 
     places = upgrade_net(param, path, where)
+    carry(document, elements, places, param.layer, placeholders)
     origins = [f"{path}:1:1" if place is None else document.where(elements[place].start) for place in places]
     for layer, origin in zip(param.layer, origins, strict=True):
         for value in (*layer.bottom, *layer.top, layer.name):
             if "${" in value and placeholders is None:
                 raise InputError(f"{origin}: layer '{layer.name}': '{value}' has a template variable; set it")
-    return Definition(param, [Entry(p, o) for p, o in zip(param.layer, origins, strict=True)], path)
+    definition = Definition(param, [Entry(p, o) for p, o in zip(param.layer, origins, strict=True)], path)
+    starts = [element.start for element in elements]
+    for problem in found:
+        offset = problem.error.offset or 0
+        element = elements[max(bisect_right(starts, offset) - 1, 0)] if elements else None
+        within = element is not None and element.start <= offset <= element.end
+        origin = document.where(element.start) if element is not None and within else path
+        definition.unknown.setdefault(origin, []).append(problem)
+    for element in elements:
+        origin = document.where(element.start)
+        kind = element.value.text_of("type") if isinstance(element.value, prototxt.Block) else None
+        if origin in definition.unknown or not is_known(kind or ""):
+            definition.texts[origin] = document.text[element.start : element.end]
+    return definition
 
 
 def definition_of(param: Any, source: str = "") -> Definition:

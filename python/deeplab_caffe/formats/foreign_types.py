@@ -5,7 +5,7 @@ A message about such a type says so, instead of suggesting a type of ours whose 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ..spelling import did_you_mean
 from .layer_facts import LAYER_FACTS
@@ -23,6 +23,7 @@ _CAFFES = {
     "CReLU": "CReLU",
     "SphereFace": "MarginInnerProduct",
     "AM-Softmax": "LabelSpecificAdd",
+    "NormFace": "GeneralContrastiveLoss GeneralTripletLoss InnerDistance",
     "center loss": "CenterLoss",
     "FaceNet": "TripletLoss",
     "CTC": "CTCDecoder CTCGreedyDecoder CTCLoss WarpCTCLoss CtcDecoder WarpCTC",
@@ -38,6 +39,28 @@ _CAFFES = {
 }
 #: type → the Caffe that has it
 FOREIGN_TYPES: Mapping[str, str] = {name: caffe for caffe, names in _CAFFES.items() for name in names.split()}
+
+
+#: a type in capitals without separators, as it was in 2014 → the types of today or of another Caffe that it may be
+_BY_OLD_WORD = {name.upper(): name for name in (*FOREIGN_TYPES, *LAYER_FACTS)}
+
+
+def today_of(old_type: str) -> str:
+    """The name today of a type that an enum of 2014 lacks: `UNPOOLING` is Unpooling; itself if none is known.
+
+    Example:
+        >>> today_of("CONVOLUTION3D"), today_of("BATCH_NORM"), today_of("FOO_BAR")
+        ('Convolution3D', 'BatchNorm', 'FOO_BAR')
+    """
+    return _BY_OLD_WORD.get(old_type.replace("_", "").upper(), old_type)
+
+
+def about_old(old_type: str, known: Iterable[str]) -> str:
+    """What is known of a type that the enum of 2014, with the `known` types, lacks, as the end of a message."""
+    today = today_of(old_type)
+    if today in LAYER_FACTS:
+        return f" (BVLC's enum of 2014 lacks it; today it is called {today})"
+    return about(today) if today in FOREIGN_TYPES else did_you_mean(old_type, known)
 
 
 def is_known(layer_type: str) -> bool:

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from ctypes import c_float
 from dataclasses import dataclass
 from typing import Any
 
 from ..spelling import did_you_mean, nearest_fields, nearest_word, suggestion
-from . import foreign_types, schema
+from . import foreign_fields, foreign_types, schema
+from .placeholders import Placeholders, placeholder
 from .prototxt import Document
-from .scalar_values import INTEGERS, TYPE_NAMES, converted, expected, integer_of, is_repeated, number_of
-from .tree import VARIABLE, Block, Field, PrototxtError, Scalar, walk
+from .scalar_values import INTEGERS, TYPE_NAMES, converted, expected, integer_of, is_repeated
+from .tree import VARIABLE, Block, Field, PrototxtError, Scalar
 
 #: (message, field) of older dialects → advice, and the new name if only the name has changed
-_SEGNET = "of SegNet's Caffe: deeplab prototxt upgrade FILE -o NEW writes an InfogainLoss with these class weights"
 _FORMER = {
     ("LayerParameter", "softmaxloss_param"): ("it is now called 'loss_param'", "loss_param"),
     ("LayerParameter", "blobs_lr"): ("use 'param { lr_mult: … }'", None),
     ("LayerParameter", "weight_decay"): ("use 'param { decay_mult: … }'", None),
     ("LayerParameter", "blob_share_mode"): ("use 'param { share_mode: … }'", None),
     ("LayerParameter", "layer"): ("only the 'layers' of 2013 have one", None),
-    ("LossParameter", "class_weighting"): (_SEGNET, None),
-    ("LossParameter", "weight_by_label_freqs"): (_SEGNET, None),
 }
 
 
 _LAYERS = ("LayerParameter", "V1LayerParameter")
-#: the types of 2013 and 2014
-_OLD_TYPES = frozenset(schema.V1LayerParameter.LayerType.keys())
+#: the types of layers in 2014
+_V1_TYPE = schema.V1LayerParameter.DESCRIPTOR.fields_by_name["type"].enum_type
+_OLD_TYPES = frozenset(_V1_TYPE.values_by_name)
+#: a word that an enum may have
+_WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 @dataclass
@@ -36,9 +37,12 @@ class Problem:
     """One place in a file that does not match the schema.
 
     Attributes:
-        kind: unknown-field, repeated-field, wrong-value, missing-field or template (a variable without a value).
+        kind: unknown-field, foreign-field (known from another Caffe), unknown-type (of a layer of 2014), unknown-word
+            (of an enum), repeated-field, wrong-value, missing-field or template (a variable without a value).
         error: the whole message, with its place.
         start, end: the offsets of the text that `instead` would replace, if that is not None.
+        resizes: whether shapes may depend on a field of another Caffe.
+        advice: what to do, where it is known; the message ends with it.
     """
 
     kind: str
@@ -46,44 +50,24 @@ class Problem:
     start: int = 0
     end: int = 0
     instead: str | None = None
+    resizes: bool = False
+    advice: str = ""
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether another Caffe may know it: tools for text keep it as it is written."""
+        return self.kind in ("unknown-field", "foreign-field", "unknown-type", "unknown-word")
 
 
-class Placeholders:
-    """Numbers that stand for template variables without values in a message, a different one for each text.
+def keeping(found: list[Problem]) -> Callable[[Problem], None]:
+    """A `report` for `to_message` that lists what another Caffe may know, and raises the error of everything else."""
 
-    A float32 holds these numbers exactly, and the file has none of them as a value. So wherever an upgrade moves such
-    a number, the writer, which gets `texts`, writes the variable there instead; see `writer.format_field`.
+    def report(problem: Problem) -> None:
+        if not problem.is_unknown:
+            raise problem.error
+        found.append(problem)
 
-    Args:
-        documents: files whose numbers are not used, besides the file that is read.
-
-    Attributes:
-        texts: number → the text that it stands for.
-    """
-
-    def __init__(self, *documents: Document) -> None:
-        self.texts: dict[int, str] = {}
-        self._documents = documents
-
-    def number(self, text: str, document: Document) -> int:
-        """The number for `text`, a value of the document that contains variables; always the same for the same text."""
-        for number, known in self.texts.items():
-            if known == text:
-                return number
-        taken = set(self.texts).union(*map(_numbers, (document, *self._documents)))
-        number = next(n for n in range(_FIRST_PLACEHOLDER, 2**24) if n not in taken)
-        self.texts[number] = text
-        return number
-
-
-_FIRST_PLACEHOLDER = 9_900_001
-
-
-def _numbers(document: Document) -> set[float]:
-    """The numbers that a file has as values, as float32 holds them."""
-    texts = [f.value.text for f in walk(document.root.fields) if isinstance(f.value, Scalar) and not f.value.quoted]
-    values = [float(n) if (n := integer_of(text)) is not None else number_of(text) for text in texts if len(text) < 40]
-    return {c_float(value).value for value in values if value is not None}
+    return report
 
 
 def to_message(
@@ -144,6 +128,9 @@ class _Filler:
                 continue
             repeated = is_repeated(descriptor)
             if not repeated and item.name in seen:
+                if foreign_fields.repeats(message.DESCRIPTOR.name, item.name):
+                    self._unknown(item, block, message.DESCRIPTOR)
+                    continue
                 self._fail("repeated-field", item.start, f"'{item.name}' is given twice; only one is allowed")
                 continue
             seen.add(item.name)
@@ -172,7 +159,7 @@ class _Filler:
     def _scalar(self, scalar: Scalar, message: Any, descriptor: Any, repeated: bool) -> None:
         value = converted(descriptor, scalar)
         if value is None and "${" in scalar.text and self.placeholders is not None:
-            value = _placeholder(descriptor, scalar.text, self.placeholders, self.document)
+            value = placeholder(descriptor, scalar.text, self.placeholders, self.document)
         if value is None:
             self._misfit(descriptor, scalar)
         elif repeated:
@@ -190,11 +177,18 @@ class _Filler:
             return
         if self._is_foreign(item):
             return
+        start = item.listed.start if item.listed else item.start
+        foreign = foreign_fields.field_of(owner.name, item.name)
+        if foreign:
+            error = self.document.error(start, foreign_fields.about(owner.name, item.name))
+            self._raise(Problem("foreign-field", error, resizes=foreign.resizes, advice=foreign.advice))
+            return
         former = _FORMER.get((owner.name, item.name))
+        if owner.name == _LAYERS[1] and item.name in schema.LayerParameter.DESCRIPTOR.fields_by_name:
+            former = "only today's 'layer' has it: run `deeplab prototxt upgrade`", None
         near = nearest_fields(item.name, [f.name for f in owner.fields])
         near = [name for name in near if _is_alike(item, owner.fields_by_name[name])]
         hint = f"; {former[0]}" if former else suggestion(near) if near else ""
-        start = item.listed.start if item.listed else item.start
         instead = former[1] if former else near[0] if len(near) == 1 else None
         if instead is not None and not _fits(item, block, owner.fields_by_name[instead]):
             instead = None
@@ -219,24 +213,37 @@ class _Filler:
         text, instead, hint = scalar.text, None, ""
         shown = text.encode("utf-8", "backslashreplace").decode()  # bytes that are not text can still be shown
         shown = f'"{shown}"' if scalar.quoted and descriptor.enum_type is None else shown
+        if descriptor.enum_type == _V1_TYPE and not scalar.quoted and _WORD.fullmatch(text):
+            reason = f"unknown type '{text}'{foreign_types.about_old(text, _OLD_TYPES)}"
+            self._fail("unknown-type", scalar.start, reason, scalar.start, scalar.end, nearest_word(text, _OLD_TYPES))
+            return
+        kind, foreign = "wrong-value", foreign_fields.about_word(text)
+        if descriptor.enum_type is not None and not scalar.quoted and foreign:
+            error = self.document.error(scalar.start, f"'{descriptor.name}': {foreign}")
+            self._raise(Problem("foreign-field", error, advice=foreign_fields.WORDS[text][1]))
+            return
         if descriptor.enum_type is not None:
             names = list(descriptor.enum_type.values_by_name)
             hint, instead = did_you_mean(text, names), nearest_word(text, names)
+            if not scalar.quoted and _WORD.fullmatch(text):
+                kind = "unknown-word"
         if unset := VARIABLE.search(text):
             hint = f": a template variable without a value; set {unset[1]}=…"
         complaint = f"'{descriptor.name}': expected {expected(descriptor)}, got {shown}{hint}"
         limits = INTEGERS.get(TYPE_NAMES.get(descriptor.type, ""))
         number = None if scalar.quoted or limits is None else integer_of(text)
         if limits and number is not None and not limits[0] <= number <= limits[1]:
-            kind = TYPE_NAMES[descriptor.type]
-            complaint = f"'{descriptor.name}' is {text}, out of range for {kind}: {limits[0]} … {limits[1]}"
-        kind = "template" if unset else "wrong-value"
-        self._fail(kind, scalar.start, complaint, scalar.start, scalar.end, instead)
+            limited = TYPE_NAMES[descriptor.type]
+            complaint = f"'{descriptor.name}' is {text}, out of range for {limited}: {limits[0]} … {limits[1]}"
+        self._fail("template" if unset else kind, scalar.start, complaint, scalar.start, scalar.end, instead)
 
     def _fail(
         self, kind: str, offset: int, message: str, start: int = 0, end: int = 0, instead: str | None = None
     ) -> None:
-        problem = Problem(kind, self.document.error(offset, message), start, end, instead)
+        self._raise(Problem(kind, self.document.error(offset, message), start, end, instead))
+
+    def _raise(self, problem: Problem) -> None:
+        """Raise the error of a problem, or report it."""
         if self.report is None:
             raise problem.error
         self.report(problem)
@@ -262,13 +269,3 @@ def _fits(item: Field, block: Block, descriptor: Any) -> bool:
     if isinstance(item.value, Scalar) and is_free:
         return "${" in item.value.text or converted(descriptor, item.value) is not None
     return is_free and isinstance(item.value, Block) and bool(item.value.fields) and _is_alike(item, descriptor)
-
-
-def _placeholder(descriptor: Any, text: str, placeholders: Placeholders, document: Document) -> Any:
-    """A value of the field's kind in place of a variable's."""
-    if descriptor.enum_type is not None:
-        return descriptor.enum_type.values[0].number
-    kind = TYPE_NAMES[descriptor.type]
-    if kind in ("string", "bytes"):
-        return text if kind == "string" else text.encode()
-    return True if kind == "bool" else placeholders.number(text, document)

@@ -115,11 +115,12 @@ class Document:
         return error
 
     def _layer_at(self, offset: int) -> str:
-        for item in self.root.fields:
-            if item.name in ("layer", "layers") and item.start <= offset <= item.end and isinstance(item.value, Block):
-                name, kind = item.value.text_of("name"), item.value.text_of("type")
-                return f"layer '{name or '?'}'" + (f" ({kind}): " if kind else ": ")
-        return ""
+        place = bisect_right(self.root.fields, offset, key=lambda item: item.start) - 1
+        item = self.root.fields[place] if place >= 0 else None
+        if item is None or offset > item.end or item.name not in ("layer", "layers") or isinstance(item.value, Scalar):
+            return ""
+        name, kind = item.value.text_of("name"), item.value.text_of("type")
+        return f"layer '{name or '?'}'" + (f" ({kind}): " if kind else ": ")
 
     # -- scanner
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import InputError
+from .carried import is_read
 from .edits import Edits
 from .scalar_values import is_repeated
 from .tree import Block, Field, Scalar
@@ -76,7 +77,9 @@ class Reconciler:
         added: list[_Added] = []
         by_name: dict[str, list[Field]] = {}
         for field in block.fields:
-            if field.name in old.DESCRIPTOR.fields_by_name:
+            descriptor = old.DESCRIPTOR.fields_by_name.get(field.name)
+            is_again = field.name in by_name and descriptor is not None and not is_repeated(descriptor)
+            if descriptor is not None and is_read(field, descriptor) and not is_again:
                 by_name.setdefault(field.name, []).append(field)
         for name, fields in by_name.items():
             before, after = old.DESCRIPTOR.fields_by_name[name], new.DESCRIPTOR.fields_by_name.get(name)

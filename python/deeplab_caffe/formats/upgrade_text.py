@@ -12,10 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..words import some_of
 from . import schema
+from .carried import unknown_type
 from .edits import Edits
+from .foreign_types import about, is_known, today_of
+from .layer_facts import LAYER_FACTS
 from .prototxt import Document
-from .tree import Block, Field, walk
+from .tree import Block, Field
 from .upgrade import upgrade_solver
 from .upgrade_class_weights import upgrade_class_weights
 from .upgrade_fields import Reconciler
@@ -53,11 +57,13 @@ def upgrade_document(document: Document, beside: str | os.PathLike[str] | None =
     upgrade = TextUpgrade(document, None if beside is None else Path(beside))
     upgrade.step(upgrade_class_weights)
     wanted = upgrade.upgraded_message()
+    unknown = upgrade.unknown_values()
+    upgrade.notes += _kept(upgrade)
     upgrade.step(_unlist)
     upgrade.step(flatten)
     upgrade.step(move_transformations)
     upgrade.step(_to_today)
-    if upgrade.message() != wanted:
+    if upgrade.message() != wanted or upgrade.unknown_values() != unknown:
         raise InputError(
             f"{document.filename}: cannot be upgraded in this layout; run `deeplab prototxt format` first, or fill in "
             "its template variables"
@@ -67,6 +73,22 @@ def upgrade_document(document: Document, beside: str | os.PathLike[str] | None =
     return Upgrade(
         document.filename, upgrade.document.text, _dialect(upgrade), changes, upgrade.notes, upgrade.matrices
     )
+
+
+def _kept(upgrade: TextUpgrade) -> list[str]:
+    """A note for everything that another Caffe may know: it stays as it is written."""
+    found: dict[str, list[str]] = {}
+    types: dict[str, list[str]] = {}
+    for problem in upgrade.unknown:
+        if problem.kind != "unknown-type":
+            found.setdefault(problem.error.reason, []).append(upgrade.where(problem.error.offset or 0))
+    for net in upgrade.nets():
+        for layer in net.all("layer"):
+            kind = layer.value.text_of("type") if isinstance(layer.value, Block) else None
+            if kind and not is_known(kind):
+                types.setdefault(kind, []).append(upgrade.where(layer.start))
+    said = {**found, **{f"unknown type '{name}'{about(name)}": places for name, places in types.items()}}
+    return [f"{some_of(places, 3)}: {what}: kept as it is written" for what, places in said.items()]
 
 
 def _dialect(upgrade: TextUpgrade) -> str:
@@ -119,7 +141,7 @@ def _net_to_today(upgrade: TextUpgrade, edits: Edits, block: Block) -> None:
         _check_type(upgrade, element)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the first upgrade has noted them
-        places = upgrade.to_today(net, block)
+        places = upgrade.to_today(net, block, carried=False)
     inputs = [f for f in block.fields if f.name in _NET_INPUTS]
     for place, new in zip(places, net.layer, strict=True):
         if place is None:
@@ -131,15 +153,29 @@ def _net_to_today(upgrade: TextUpgrade, edits: Edits, block: Block) -> None:
         if element.name == "layers":
             edits.rename(element, "layer")
             upgrade.log(element.start, new.name, "layers { … }", "layer { … }")
+            _name_type(upgrade, edits, element.value, new)
         Reconciler(upgrade, edits, new.name).reconcile(element.value, olds[place], new)
     if inputs:
         upgrade.log(inputs[0].start, "", _sources(edits, inputs), "", "without shapes, Caffe ignores it")
         edits.remove_all(inputs)
 
 
+def _name_type(upgrade: TextUpgrade, edits: Edits, layer: Block, new: Any) -> None:
+    """Write a type that the enum of 2014 lacks as today's layers do, as a string; `new` then has no type to write."""
+    stated = unknown_type(layer)
+    if stated is None:
+        return
+    new.ClearField("type")
+    today = today_of(stated.text)
+    known = "check that today's layer does the same" if today in LAYER_FACTS else about(today).strip(" (;)")
+    upgrade.log(stated.start, new.name, f"type: {stated.text}", f'type: "{today}"', known or "an unknown type")
+    edits.replace(stated.start, stated.end, f'"{today}"')
+
+
 def _name_axes(upgrade: TextUpgrade, edits: Edits) -> None:
-    """Rename deprecated fields."""
-    for block in walk(upgrade.document.root.fields):
+    """Rename deprecated fields of layers; what is unknown may have fields of such names, and stays."""
+    layers = [layer.value for net in upgrade.nets() for layer in net.all("layer")]
+    for block in [field for layer in layers if isinstance(layer, Block) for field in layer.fields]:
         for field in block.value.fields if isinstance(block.value, Block) else []:
             today = DEPRECATED.get((block.name, field.name))
             if today is not None:

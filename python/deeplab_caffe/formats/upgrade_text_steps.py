@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from . import schema
+from .carried import carry, unknown_values
 from .definition import is_solver
 from .edits import Edits, Offsets
-from .messages import Placeholders, to_message
+from .messages import Problem, keeping, to_message
+from .placeholders import Placeholders
 from .prototxt import Document
 from .tree import Block
 from .upgrade import dialect_of, upgrade_net, upgrade_solver
@@ -36,6 +38,8 @@ class TextUpgrade:
         self.changes: list[Change] = []
         self.notes: list[str] = []
         self.dialect = ""
+        #: what another Caffe may know: it is kept as it is written
+        self.unknown: list[Problem] = []
         self.beside = beside
         self.matrices: dict[str, list[float]] = {}
         self._steps: list[Offsets] = []
@@ -81,8 +85,17 @@ class TextUpgrade:
 
     def message(self, block: Block | None = None) -> Any:
         """The present file, or one of its nets, as a message, with placeholders for template variables."""
-        kind = schema.SolverParameter if self.is_solver and block is None else schema.NetParameter
-        return to_message(self.document, kind(), block=block, placeholders=self.placeholders)
+        self.unknown = []
+        kind, report = self._kind(block), keeping(self.unknown)
+        return to_message(self.document, kind(), block=block, report=report, placeholders=self.placeholders)
+
+    def _kind(self, block: Block | None = None) -> Any:
+        return schema.SolverParameter if self.is_solver and block is None else schema.NetParameter
+
+    def unknown_values(self) -> list[str]:
+        """What the present file says beyond its message, sorted; the places of older dialects are not compared."""
+        found = unknown_values(self.document.root, self._kind().DESCRIPTOR)
+        return sorted(f"{path.rpartition('.')[2]}: {value}" for path, value in found)
 
     def upgraded_message(self) -> Any:
         """The message that the upgraded text must mean."""
@@ -104,11 +117,20 @@ class TextUpgrade:
         self.notes += [str(warning.message) for warning in caught]
         return message
 
-    def to_today(self, net: Any, block: Block) -> list[int | None]:
-        """Upgrade the message of a net in place; errors and notes give places in the original."""
+    def to_today(self, net: Any, block: Block, carried: bool = True) -> list[int | None]:
+        """Upgrade the message of a net in place; errors and notes give places in the original.
+
+        Args:
+            net: the message.
+            block: the text of the net.
+            carried: complete the layers by what the messages of 2014 lack; see `carry`.
+        """
         elements = block.all("layers") or block.all("layer")
 
         def where(place: int, *names: str) -> str:
             return self.where(elements[place].within(*names).start)
 
-        return upgrade_net(net, self.original.filename, where)
+        places = upgrade_net(net, self.original.filename, where)
+        if carried:
+            carry(self.document, elements, places, net.layer, self.placeholders)
+        return places

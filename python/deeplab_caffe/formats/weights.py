@@ -59,6 +59,10 @@ class LayerWeights:
     form: str = "V2"
 
 
+#: a state in place of weights
+NO_WEIGHTS = "{path}: is the state of a solver (.solverstate); the weights are in the .caffemodel beside it"
+
+
 class _Damaged(ValueError):
     """The bytes at an offset are not valid in the wire format."""
 
@@ -67,13 +71,15 @@ def read_caffemodel(path: str | os.PathLike[str]) -> list[LayerWeights]:
     """Every layer of a binary `.caffemodel` of any dialect, in order, with read-only arrays.
 
     Raises:
-        InputError: the file is missing, truncated or not a caffemodel.
+        InputError: the file is missing, truncated or not a caffemodel; a `.solverstate` is named as such.
     """
     layers: list[LayerWeights] = []
     with reading(path, damaged="truncated or not a .caffemodel", cannot=CANNOT_OPEN):
         view = _map(path)
         try:
             for number, kind, value in fields(view):
+                if number == 1 and kind == _VARINT and not layers:  # the iteration; a net has its name there
+                    raise InputError(NO_WEIGHTS.format(path=path))
                 if number == 100 and kind == _BYTES:
                     layers.append(_layer(value, name=1, kind=2, blobs=7))
                 elif number == 2 and kind == _BYTES:

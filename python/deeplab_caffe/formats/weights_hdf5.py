@@ -20,7 +20,7 @@ import numpy as np
 from ..errors import InputError
 from ..files import replacing
 from ..reading import CANNOT_OPEN, check_plain, reading
-from .weights import SolverState
+from .weights import NO_WEIGHTS, SolverState
 
 #: the limit for the bytes of all values: so many times the size of the file (it may be compressed), plus some
 _MOST_PER_BYTE, _SLACK = 20, 1 << 26
@@ -55,6 +55,8 @@ def read_caffemodel(path: str | os.PathLike[str]) -> list[LayerDatasets]:
     with _open(path, "a .caffemodel.h5") as file:
         content = dict(members(file, path))
         if not isinstance(content.get("data"), h5py.Group):
+            if "history" in content and "iter" in content:
+                raise InputError(NO_WEIGHTS.format(path=path))
             raise InputError(f"{path}: has no group 'data'; expected a .caffemodel.h5")
         layers: dict[str, LayerDatasets] = {}
         reader = _DatasetReader(path)
@@ -115,22 +117,37 @@ class _DatasetReader:
 
 
 def write_caffemodel(path: str | os.PathLike[str], layers: list[LayerDatasets], diffs: bool = False) -> None:
-    """Write a `.caffemodel.h5` that Caffe reads; raises InputError for a layer name with "/", as Caffe does."""
-    check_names([layer.name for layer in layers], path)
+    """Write a `.caffemodel.h5` that Caffe reads; raises InputError for names that `check_names` refuses."""
+    check_names([(layer.name, bool(layer.data or layer.diff)) for layer in layers], path)
+    layers = [layer for layer in layers if layer.name]
     with _writing(path) as file:
         for kind in ("data", "diff") if diffs else ("data",):
             group = file.create_group(kind)
             for layer in layers:
-                inner = group.create_group(layer.name)
+                inner = group.require_group(layer.name)
                 for number, values in getattr(layer, kind).items():
                     inner.create_dataset(str(number), data=np.asarray(values, dtype="<f4"))
 
 
-def check_names(names: Iterable[str], source: object) -> None:
-    """Raise InputError for a layer name that HDF5 does not support: one with "/"."""
-    for name in names:
+def check_names(layers: Iterable[tuple[str, bool]], source: object) -> None:
+    """Raise InputError for layers that HDF5 cannot store, as its groups have their names.
+
+    Args:
+        layers: the name of each layer, and whether it has parameters. Those without may have no name, or one twice.
+        source: the file, for the message.
+    """
+    stored: set[str] = set()
+    for place, (name, has_params) in enumerate(layers):
         if "/" in name:
             raise InputError(f"{source}: layer '{name}': HDF5 does not support '/' in names; save as .caffemodel")
+        if has_params and not name:
+            raise InputError(
+                f"{source}: layer {place} (from 0) has parameters but no name; HDF5 stores them by name: give it one, "
+                "or save as .caffemodel"
+            )
+        if has_params and name in stored:
+            raise InputError(f"{source}: two layers are named '{name}'; HDF5 stores one: rename the second")
+        stored.update([name] if has_params else [])
 
 
 def read_solverstate(path: str | os.PathLike[str]) -> SolverState:

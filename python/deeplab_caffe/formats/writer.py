@@ -53,7 +53,7 @@ def format_field(descriptor: Any, value: Any, texts: Mapping[int, str] | None = 
     Args:
         descriptor: the field.
         value: its value.
-        texts: numbers in the message → the text to write instead; see `messages.Placeholders`.
+        texts: numbers in the message → the text to write instead; see `placeholders.Placeholders`.
     """
     texts = texts or {}
     is_message = descriptor.message_type is not None

@@ -84,7 +84,8 @@ def analyse(
         >>> found.params, found.multiply_adds, found.fields["conv"].size
         (56, 2646, (3, 3))
     """
-    found = NetSource(source) if isinstance(source, Definition) else read_source(source, variables)
+    keep = bool(wishes.get("keep_unknown") or wishes.get("tolerant"))
+    found = NetSource(source) if isinstance(source, Definition) else read_source(source, variables, keep)
     shapes = infer_shapes(found.definition, **wishes)
     seen = infer_receptive_fields(shapes)
     rows = zip(shapes.layers, costs(shapes), activations(shapes), strict=True)
@@ -117,6 +118,7 @@ def _layer_json(layer: LayerAnalysis) -> dict[str, Any]:
         "origin": shapes.origin,
         "bottoms": shapes.bottoms,
         "tops": shapes.tops,
+        "unknown": shapes.unknown,
         "top_shapes": [shape and list(shape) for shape in shapes.top_shapes],
         "param_shapes": [list(shape) for shape in shapes.params],
         "window": {

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from ..arrays import Shape
 from ..formats import schema
+from ..words import some_of
 from .analysis import Analysis, LayerAnalysis
 from .memory import Memory
 from .sliding_windows import window_sizes
@@ -104,14 +105,32 @@ def totals(analysis: Analysis) -> list[str]:
     shapes, memory = analysis.shapes, analysis.memory
     phase = "TRAIN" if shapes.state.phase == schema.TRAIN else "TEST"
     each = quantity(analysis.multiply_adds // analysis.items) or "0"
-    freed, kept = bytes_text(memory.planned), bytes_text(memory.testing)
+    freed, kept = bytes_text(memory.planned) or "0 B", bytes_text(memory.testing) or "0 B"
     lines = [
         f"net            {shapes.name or '(no name)'}, {len(analysis.layers)} layers in {phase}, from {shapes.source}",
         f"parameters     {analysis.params:,} ({analysis.learned:,} learned)",
         f"multiply-adds  {quantity(analysis.multiply_adds) or '0'} per forward pass, {each} per image",
         f"to test        {freed} if blobs are freed after use, {kept} if they are kept",
     ]
-    return lines + (_training(memory) if memory.diff else [])
+    return lines + (_training(memory) if memory.diff else []) + _open(analysis)
+
+
+def _open(analysis: Analysis) -> list[str]:
+    """The lines about layers whose shape rule is not known, and about blobs whose shape is not known for that."""
+    layers = [layer.shapes for layer in analysis.layers]
+    reasons: dict[str, list[str]] = {}
+    for layer in layers:
+        if layer.unknown:
+            reasons.setdefault(layer.unknown, []).append(layer.name)
+    lines = [f"not known      {some_of(names, 3)}: {reason}" for reason, names in reasons.items()]
+    own = [top for x in layers if x.unknown for top, shape in zip(x.tops, x.top_shapes, strict=True) if shape is None]
+    if own:
+        names = list(dict.fromkeys(own))
+        shown = " ".join(f"--shape {name}=N,C,H,W" for name in names[:2])
+        lines.append(f"               shapes of {some_of(names, 3)} are not known; state them: {shown}")
+    if lines:
+        lines.append("               what depends on these is not counted: the numbers above are of the rest")
+    return lines
 
 
 def _training(memory: Memory) -> list[str]:

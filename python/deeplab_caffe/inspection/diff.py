@@ -8,14 +8,18 @@ from typing import Any
 
 from ..errors import InputError
 from ..formats import schema
+from ..formats.carried import carry, unknown_values
 from ..formats.definition import definition_in, is_solver
-from ..formats.messages import Placeholders, to_message
+from ..formats.messages import keeping, to_message
+from ..formats.placeholders import Placeholders
 from ..formats.prototxt import Document
 from ..formats.tree import Block, Field
-from ..formats.upgrade import upgrade_solver
+from ..formats.upgrade import upgrade_net, upgrade_solver
 from ..formats.wiring import Maker, Wiring
 from .diff_fields import ABSENT, FieldChange, changes
 from .diff_match import Matching
+from .diff_unknown import unknown_changes, unknown_in, unknown_outside
+from .meaning import plain
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ class PrototxtDifference:
 def diff_documents(before: Document, after: Document) -> PrototxtDifference:
     """Compare two parsed nets or two solvers, of any dialects.
 
-    Template variables without values are compared as they are written.
+    Template variables without values are compared as they are written, and so is what another Caffe may know.
 
     Raises:
         InputError: if a file is not a valid net or solver, or one is a net and the other a solver.
@@ -96,20 +100,33 @@ class _Comparison:
         self.result = PrototxtDifference(before.filename, after.filename)
 
     def solvers(self) -> PrototxtDifference:
-        messages = []
-        for document in self.documents:
-            message = to_message(document, schema.SolverParameter(), placeholders=self.placeholders)
-            upgrade_solver(message, document.filename)
-            messages.append(message)
+        messages = [self._solver(document) for document in self.documents]
         roots = [document.root for document in self.documents]
-        self.result.top = [self._placed(change, roots, ("", "")) for change in self._changes(*messages)]
+        unknown = unknown_changes(*(unknown_values(root, schema.SolverParameter.DESCRIPTOR) for root in roots))
+        found = [*self._changes(*messages), *unknown]
+        self.result.top = [self._placed(change, roots, ("", "")) for change in found]
         return self.result
 
+    def _solver(self, document: Document) -> Any:
+        """A solver's message, with the nets in it upgraded and in their plain form."""
+        message = to_message(document, schema.SolverParameter(), report=keeping([]), placeholders=self.placeholders)
+        upgrade_solver(message, document.filename)
+        for name in _NETS:
+            blocks = [f.value for f in document.root.all(name) if isinstance(f.value, Block)]
+            single = [getattr(message, name)] if name != "test_net_param" and message.HasField(name) else []
+            for net, block in zip(single or (message.test_net_param if "test" in name else ()), blocks, strict=False):
+                elements = block.all("layers") or block.all("layer")
+                places = upgrade_net(net, document.filename)
+                carry(document, elements, places, net.layer, self.placeholders)
+                for layer in net.layer:
+                    layer.CopyFrom(plain(layer))
+        return message
+
     def nets(self) -> PrototxtDifference:
-        nets = [definition_in(document, self.placeholders) for document in self.documents]
+        nets = [definition_in(document, self.placeholders, keep_unknown=True) for document in self.documents]
         roots = [document.root for document in self.documents]
         skip = ("layer", "layers", "input", "input_dim", "input_shape")
-        top = self._changes(nets[0].param, nets[1].param, skip)
+        top = [*self._changes(nets[0].param, nets[1].param, skip), *unknown_changes(*map(unknown_outside, roots))]
         self.result.top = [self._placed(change, roots, ("", "")) for change in top]
         self.blocks = [_blocks(document) for document in self.documents]
         self.origins = [[entry.origin for entry in net.entries] for net in nets]
@@ -136,11 +153,14 @@ class _Comparison:
     def _layer(self, i: int, j: int, moved: bool) -> LayerChange:
         before, after = self.matching.before.layers[i], self.matching.after.layers[j]
         places = self._place(0, i), self._place(1, j)
+        blocks = [self.blocks[k].get(place.where) for k, place in enumerate(places)]
+        origins = places[0].where, places[1].where
         found: list[FieldChange] = []
         if before != after:
-            blocks = [self.blocks[k].get(place.where) for k, place in enumerate(places)]
-            origins = places[0].where, places[1].where
-            found = [self._placed(c, blocks, origins) for c in self._changes(before, after, _left_out(before, after))]
+            stated = self._changes(plain(before), plain(after), _left_out(before, after))
+            found = [self._placed(change, blocks, origins) for change in stated]
+        unknown = unknown_changes(*(unknown_in(block) for block in blocks))
+        found += [self._placed(change, blocks, origins) for change in unknown]
         return LayerChange(*places, tuple(found), tuple(self._connections(i, j)), moved)
 
     # -- connections
@@ -209,6 +229,10 @@ def _left_out(before: Any, after: Any) -> list[str]:
     return skipped
 
 
+#: the fields of a solver that hold nets
+_NETS = ("net_param", "train_net_param", "test_net_param")
+
+
 def _blocks(document: Document) -> dict[str, Block]:
     """The blocks of the layers in a file, by place."""
     return {
@@ -228,6 +252,9 @@ _OTHERWISE = {
     "decay_mult": ("weight_decay",),
     "loss_param": ("softmaxloss_param",),
     "type": ("solver_type",),
+    "axis": ("concat_dim", "slice_dim"),
+    "normalization": ("normalize",),
+    "shape": ("num",),
 }
 
 

@@ -43,7 +43,7 @@ def changes(
     Args:
         before, after: the messages.
         skip: fields to ignore.
-        texts: numbers that stand for template variables → the variables; see `messages.Placeholders`.
+        texts: numbers that stand for template variables → the variables; see `placeholders.Placeholders`.
     """
     yield from _Changes(texts or {}).of(before, after, "", skip)
 

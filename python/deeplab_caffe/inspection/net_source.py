@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..caffe.layer_types.base import layer_class
 from ..caffe.net.splits import filter_layers
 from ..errors import InputError
 from ..formats import messages, prototxt, schema
 from ..formats.definition import Definition, Entry, definition_in, definition_of, is_solver, net_path
+from ..formats.layer_facts import LOSS, facts_of
 from ..formats.python_layers import to_native
 from ..formats.solver_types import SOLVER_TYPES
 from ..formats.upgrade import upgrade_solver
@@ -33,25 +33,33 @@ class NetSource:
         return SOLVER_TYPES[kind].histories if kind in SOLVER_TYPES else 1
 
 
-def read_source(path: str | os.PathLike[str], variables: Mapping[str, str] | None = None) -> NetSource:
+def read_source(
+    path: str | os.PathLike[str], variables: Mapping[str, str] | None = None, keep_unknown: bool = False
+) -> NetSource:
     """Read the prototxt of a net in any dialect, or of a solver with its training net.
 
     Python layers of `deeplab_layers` become the types that they implement.
 
+    Args:
+        path: the file.
+        variables: values of template variables, by name.
+        keep_unknown: see `definition_in`.
+
     Raises:
         InputError: if a file cannot be read, or a solver does not name exactly one training net.
     """
-    found = _read(path, variables)
+    found = _read(path, variables, keep_unknown)
     for entry in found.definition.entries:
         to_native(entry.param)
     return found
 
 
-def _read(path: str | os.PathLike[str], variables: Mapping[str, str] | None) -> NetSource:
+def _read(path: str | os.PathLike[str], variables: Mapping[str, str] | None, keep_unknown: bool) -> NetSource:
     document = prototxt.Document.read(path, variables)
     if not is_solver(document):
-        return NetSource(definition_in(document))
-    solver = messages.to_message(document, schema.SolverParameter())
+        return NetSource(definition_in(document, keep_unknown=keep_unknown))
+    report = messages.keeping([]) if keep_unknown else None
+    solver = messages.to_message(document, schema.SolverParameter(), report=report)
     upgrade_solver(solver, str(path))
     given = [name for name in _NETS if solver.HasField(name)]
     if len(given) != 1:
@@ -60,7 +68,8 @@ def _read(path: str | os.PathLike[str], variables: Mapping[str, str] | None) -> 
     net: Any = getattr(solver, given[0])
     if not isinstance(net, str):
         return NetSource(definition_of(net, str(path)), solver)
-    return NetSource(definition_in(prototxt.Document.read(net_path(path, net), variables)), solver)
+    trained = prototxt.Document.read(net_path(path, net), variables)
+    return NetSource(definition_in(trained, keep_unknown=keep_unknown), solver)
 
 
 def state_of(definition: Definition, phase: int | None, level: int = 0, stages: tuple[str, ...] = ()) -> Any:
@@ -99,4 +108,4 @@ def _is_complete(entries: list[Entry]) -> bool:
 
 
 def _is_loss(entry: Entry) -> bool:
-    return any(entry.param.loss_weight) or layer_class(entry.param, entry.origin).is_loss
+    return any(entry.param.loss_weight) or facts_of(entry.param.type).kind == LOSS

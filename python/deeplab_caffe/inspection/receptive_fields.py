@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..caffe.layer_types.reach import SAME_PLACE, Reach, Reaches, plane
+from .open_layers import OpenLayer
 from .shapes import LayerShapes, NetShapes
 from .sliding_windows import reach
 
@@ -65,9 +66,9 @@ def field_of_view(kernel: int, dilation: int, stride: int = 8, cell: int = 32) -
 def infer_receptive_fields(shapes: NetShapes) -> dict[str, ReceptiveField]:
     """The receptive field of every blob that depends on an input, over all paths.
 
-    A blob behind a layer that could not be set up has none.
+    A blob behind a layer that could not be set up, or whose type is unknown, has none.
     """
-    sound = [layer for layer in shapes.layers if layer.layer is not None]
+    sound = [layer for layer in shapes.layers if layer.layer is not None and not isinstance(layer.layer, OpenLayer)]
     walk = _Walk(sound)
     axes = [walk.run(0), walk.run(1)] if walk.differs else [walk.run(0)] * 2
     return {
@@ -98,7 +99,8 @@ class _Walk:
 
     def __init__(self, layers: list[LayerShapes]) -> None:
         self.layers = layers
-        self.edges = [self._edges(layer) for layer in layers]
+        made = {top for layer in layers for top in layer.tops}
+        self.edges = [[edge for edge in self._edges(layer) if edge[0] in made] for layer in layers]
         self.sizes = {top: plane(shape) for layer in layers for top, shape in _tops(layer)}
         self.differs = any(h != w for h, w in self.sizes.values()) or any(
             y != x for edges in self.edges for _, _, (y, x) in edges

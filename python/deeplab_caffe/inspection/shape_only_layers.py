@@ -18,18 +18,23 @@ from ..errors import InputError
 from ..formats.definition import Entry
 from ..permission import python_layers_allowed
 
-#: height and width
-
 
 class Inputs:
     """The shapes of a net's inputs: those that its layers state, or those that the user states instead.
 
     shapes: by blob; size: height and width of the image. Other tops of the data layers follow a changed blob: if their
-    number of items, or their height and width, were equal to the blob's, they become the blob's new ones.
+    number of items, or their height and width, were equal to the blob's, they become the blob's new ones. stated: the
+    shapes of blobs that no rule gives.
     """
 
-    def __init__(self, shapes: Mapping[str, Shape] | None = None, size: Size | None = None) -> None:
+    def __init__(
+        self,
+        shapes: Mapping[str, Shape] | None = None,
+        size: Size | None = None,
+        stated: Mapping[str, Shape] | None = None,
+    ) -> None:
         self.shapes = dict(shapes or {})
+        self.stated = dict(stated or {})
         self.size = size
         self.used: set[str] = set()
         self._items: dict[int, int] = {}
@@ -96,7 +101,8 @@ def _shape_only(cls: type[Layer], inputs: Inputs) -> type[Layer]:
             except InputError as error:
                 if bottom or isinstance(error, ShapeError):
                     raise
-                raise InputError(f"{error}; to state its shapes: --input {self.param.top[0]}=1,3,321,321") from None
+                stated = " ".join(f"--input {name}=1,3,321,321" for name in self.param.top)
+                raise InputError(f"{error}; to state its shapes: {stated}") from None
 
         def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
             if self._shapes is None:

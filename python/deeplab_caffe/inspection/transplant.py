@@ -12,7 +12,10 @@ from .diff import diff_documents
 from .diff_fields import FieldChange
 
 #: fields that state one setting; if one of them is stated now, the others are removed
-_TOGETHER = (("kernel_size", "kernel_h", "kernel_w"), ("stride", "stride_h", "stride_w"), ("pad", "pad_h", "pad_w"))
+_TOGETHER = (
+    ("kernel_size", "kernel_h", "kernel_w"), ("stride", "stride_h", "stride_w"), ("pad", "pad_h", "pad_w"),
+    ("axis", "concat_dim", "slice_dim"), ("normalization", "normalize"),
+)  # fmt: skip
 
 
 def transplant(before: Document, after: Document, target: Document, own: Sequence[str] = ()) -> str:

@@ -55,6 +55,8 @@ def python_layer(param: Any, phase: int, origin: str) -> Layer:
             f"{where}would import the module '{p.module}', that is, run its code; if you trust it, say "
             "--allow-python-layers"
         )
+    if not p.module:
+        raise InputError(f"{where}python_param names no module")
     try:
         module = _imported(p.module)
     except ModuleNotFoundError as error:

@@ -56,12 +56,11 @@ def layer_type_list() -> list[str]:
 
 
 def layer_class(param: Any, origin: str = "") -> type[Layer]:
-    """The class of a layer's type; InputError that lists the known types where there is none."""
+    """The class of a layer's type; InputError that names the nearest type where there is none."""
     if param.type not in _REGISTRY:
         where = f"{origin}: " if origin else ""
-        hint = about(param.type)
-        known = ", ".join(layer_type_list())
-        raise InputError(f"{where}layer '{param.name}': unknown type '{param.type}'{hint} (known types: {known})")
+        hint = about(param.type) or "; no type of a similar name is known (caffe.layer_type_list() lists all)"
+        raise InputError(f"{where}layer '{param.name}': unknown type '{param.type}'{hint}")
     return _REGISTRY[param.type]
 
 

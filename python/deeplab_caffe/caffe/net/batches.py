@@ -40,7 +40,7 @@ def forward_all(net: NetGraph, forward: Pass, blobs: Sequence[str] | None, input
     if not _count(inputs):
         raise InputError(f"forward_all needs one or more items for each input of the net: {', '.join(net.inputs)}")
     parts: dict[str, list[np.ndarray]] = {name: [] for name in {*net.outputs, *(blobs or [])}}
-    for batch in _batches(net, inputs):
+    for batch in batches(net, inputs):
         for name, values in forward(blobs, None, None, **batch).items():
             parts[name].append(values.copy())
     return _joined(parts, inputs)
@@ -60,7 +60,7 @@ def forward_backward_all(
     forward_parts: dict[str, list[np.ndarray]] = {name: [] for name in {*net.outputs, *(blobs or [])}}
     backward_parts: dict[str, list[np.ndarray]] = {name: [] for name in {*net.inputs, *(diffs or [])}}
     nothing: dict[str, np.ndarray] = {}
-    for batch, diff_batch in zip_longest(_batches(net, inputs), _batches(net, top_diffs), fillvalue=nothing):
+    for batch, diff_batch in zip_longest(batches(net, inputs), batches(net, top_diffs), fillvalue=nothing):
         for name, values in forward(blobs, None, None, **batch).items():
             forward_parts[name].append(values.copy())
         for name, values in backward(diffs, None, None, **diff_batch).items():
@@ -68,7 +68,7 @@ def forward_backward_all(
     return _joined(forward_parts, inputs), _joined(backward_parts, inputs)
 
 
-def _batches(net: NetGraph, arrays: Arrays) -> Iterator[dict[str, np.ndarray]]:
+def batches(net: NetGraph, arrays: Arrays) -> Iterator[dict[str, np.ndarray]]:
     """Slices of the size of the first blob's batch; the last one is filled up with zeros."""
     size = _batch_size(net)
     count = _count(arrays)

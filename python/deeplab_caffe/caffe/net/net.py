@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -171,6 +171,12 @@ class Net(NetGraph):
         n is a multiple of the batch size; the arrays are used as they are, not copied. Raises InputError.
         """
         batches.set_input_arrays(self, data, labels)
+
+    def _batch(self, blobs: dict[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
+        return batches.batches(self, blobs)
+
+    def _set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
+        self.set_input_arrays(data, labels)
 
     def plan(self, outputs: Iterable[str] | None = None, keep: Iterable[str] = (), precision: str = "float32") -> Plan:
         """A fast forward pass that keeps the values of some blobs alone.

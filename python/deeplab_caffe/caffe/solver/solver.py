@@ -60,7 +60,8 @@ class Solver(TrainingState):
         self._display = Display()
         self.net = train_net(self.definition)
         if self.param.snapshot_format == schema.SolverParameter.HDF5:
-            check_names([step.name for step in self.net.steps], self.source)  # rather than at the first snapshot
+            named = [(step.name, bool(step.layer.blobs)) for step in self.net.steps]
+            check_names(named, self.source)  # rather than at the first snapshot
         self.test_nets = test_nets(self.definition) if self.is_root else []
         log.detail("Solver scaffolding done.", "solver.cpp:60")
         for files in self.param.weights:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 
 from ...inspection.analysis import analyse, as_json
 from ...inspection.analysis_text import as_text
@@ -25,5 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    analysis = analyse(arguments.file, **net_flags.net_settings(arguments))
+    analysis = analyse(arguments.file, keep_unknown=True, **net_flags.net_settings(arguments))
+    for sentence in analysis.shapes.unknown:
+        print(sentence, file=sys.stderr)
     print(json.dumps(as_json(analysis), indent=1) if arguments.json else as_text(analysis), end="")

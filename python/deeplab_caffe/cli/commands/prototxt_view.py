@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
     check_not_an_input(path, names)
     analyses = [analyse(name, tolerant=True, **settings) for name in names]
     for analysis in analyses:
-        for error in analysis.shapes.errors:
+        for error in (*analysis.shapes.errors, *analysis.shapes.unknown):
             print(error, file=sys.stderr)
     write_text(path, page(analyses, _difference(analyses, arguments)))
     print(f"wrote {path}")

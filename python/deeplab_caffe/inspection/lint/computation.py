@@ -9,6 +9,7 @@ from ...formats import schema
 from ...formats.layer_facts import DATA, IDENTITY, LOSS, METRIC, SINK, LayerFacts, facts_of
 from ...formats.python_layers import native
 from ..diff_fields import FieldChange, changes
+from ..meaning import plain
 
 #: fields, anywhere in a layer, that change how it starts, learns or is run, but not what it computes
 _NOT_COMPUTED = {
@@ -21,8 +22,6 @@ _OF_IMAGES = {
     "transform_param": ("scale", "mean_value", "mean_file", "force_color", "force_gray"),
     "image_data_param": ("is_color",),
 }
-#: an older field → the one that replaced it
-_ALIASES = {("concat_param", "concat_dim"): "axis", ("slice_param", "slice_dim"): "axis"}
 _LAYER_FIELDS = tuple(schema.LayerParameter.DESCRIPTOR.fields_by_name)
 
 
@@ -44,7 +43,7 @@ def computes(param: Any) -> bool:
 
 def computing_changes(before: Any, after: Any) -> Iterator[FieldChange]:
     """The fields in which two layers that compute differ; of layers of different types, the type alone."""
-    before, after = _plain(before), _plain(after)
+    before, after = plain(native(before)), plain(native(after))
     if before.type != after.type:
         yield FieldChange("type", f'"{before.type}"', f'"{after.type}"')
         return
@@ -78,17 +77,3 @@ def _copy(source: Any, target: Any, name: str) -> None:
             getattr(target, name).extend(value)
         else:
             setattr(target, name, value)
-
-
-def _plain(param: Any) -> Any:
-    """A layer's definition in its native type, without older spellings, and without values that are the default."""
-    plain = schema.LayerParameter()
-    plain.CopyFrom(native(param))
-    for (message, old), new in _ALIASES.items():
-        inner = getattr(plain, message)
-        if plain.HasField(message) and inner.HasField(old):
-            setattr(inner, new, getattr(inner, old))
-            inner.ClearField(old)
-    if set(plain.eltwise_param.coeff) == {1.0}:
-        plain.eltwise_param.ClearField("coeff")
-    return plain

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...errors import InputError
 from ...formats import schema
+from ...formats.carried import carry
 from ...formats.definition import Definition, Entry, is_included
 from ...formats.foreign_types import is_known
 from ...formats.layer_facts import LOSS
@@ -40,6 +41,8 @@ class NetFile:
         self.refused: InputError | None = None
         self.layers: list[LintLayer] = []
         self._views: list[View] = []
+        #: whether the states are those that a solver names, and not guessed from the net's own rules
+        self.states_known = False
         message = to_message(document, schema.NetParameter(), block=self.block, report=self.problems.append)
         self.dialect = dialect_of(message)
         self.is_old = self.dialect in OLD_DIALECTS
@@ -58,10 +61,12 @@ class NetFile:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # `deeplab prototxt upgrade` reports them
                 places = upgrade_net(self.param, self.document.filename, where)
+            carry(self.document, self.elements, places, self.param.layer)
         except InputError as error:
             self.refused = error
             return
-        damaged = [problem.error.offset for problem in self.problems]
+        unread = [problem for problem in self.problems if problem.kind != "foreign-field" or problem.resizes]
+        damaged = [problem.error.offset for problem in unread]
         for i, (place, param) in enumerate(zip(places, self.param.layer, strict=True)):
             element = None if place is None else self.elements[place]
             lost = element is not None and any(element.start <= (at or 0) <= element.end for at in damaged)
@@ -87,7 +92,7 @@ class NetFile:
 
     def look_at(self, views: list[View]) -> None:
         """Set the states in which the net is used."""
-        self._views = views
+        self._views, self.states_known = views, True
 
 
 #: fields that only DeepLab's first release has, in messages that still exist → today's name, None if there is none
@@ -211,14 +216,15 @@ def is_loss(layer: LintLayer) -> bool:
 
 
 def _views_of(file: NetFile) -> list[View]:
-    """The net in each phase, and in each stage that its rules name, in which it has a layer without bottoms.
+    """The net in each phase, and with the stages that its rules name, in which it has a layer without bottoms.
 
     A state with the same layers as another is omitted; if no state has such a layer, TRAIN is the only one.
     """
-    stages = {s for layer in file.layers for r in (*layer.param.include, *layer.param.exclude) for s in r.stage}
+    rules = [r for layer in file.layers for r in (*layer.param.include, *layer.param.exclude)]
+    stages = {(stage,) for r in rules for stage in r.stage} | {tuple(r.stage) for r in rules if r.stage}
     views: dict[tuple[int, ...], View] = {}
     for phase in (schema.TRAIN, schema.TEST):
-        for chosen in [(), *((stage,) for stage in sorted(stages))]:
+        for chosen in [(), *sorted(stages)]:
             view = View(file, phase, chosen)
             if view.sources:
                 views.setdefault(tuple(layer.index for layer in view.layers), view)

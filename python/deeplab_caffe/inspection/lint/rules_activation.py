@@ -15,6 +15,8 @@ _BETWEEN = types_where(lambda row: row.kind == NORMALISATION or row.in_use == ID
 #: types through which the scores of classes are followed, with what does not belong there
 _SCORES = types_where(lambda row: row.keeps_scores or row.in_use == IDENTITY or row.kind == ACTIVATION)
 _MOVES = types_where(lambda row: row.keeps_labels)
+#: activations that stand behind another on purpose: |tanh x|, min(ReLU x, 6)
+_AFTER_ANOTHER = ("AbsVal", "Clip")
 _ByTag = dict[str | None, list[LintLayer]]
 _TAG = re.compile(r"\d+(?:_\d+)*[a-z]?\d*")
 
@@ -30,7 +32,7 @@ def relu_after_wrong_blob(view: View) -> Iterator[Hit]:
         if blob is None:
             continue
         named = _named_for_another(view, weighted, layer, blob)
-        earlier = _activated(view, blob)
+        earlier = None if layer.type in _AFTER_ANOTHER else _activated(view, blob)
         if earlier is not None:
             missing = f"; '{named}' has none" if named else ""
             message = f"'{blob.name}' already has an activation, {earlier.title}{missing}"

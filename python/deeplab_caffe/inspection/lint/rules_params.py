@@ -68,9 +68,11 @@ def constant_filler(view: View) -> Iterator[Hit]:
             )  # fmt: skip
 
 
-@rule("deconvolution-filler", WARNING, "a Deconvolution that neither learns nor has a filler: its output is 0")
+@rule("deconvolution-filler", NOTE, "a Deconvolution that neither learns nor has a filler: its output is 0")
 def deconvolution_filler(view: View) -> Iterator[Hit]:
-    """A frozen Deconvolution keeps its first values, and the default filler is 0: the output is 0."""
+    """A frozen Deconvolution keeps its first values, and the default filler is 0: the output is 0. The scripts of FCN
+    and HED set the weights themselves, so this is only a note.
+    """
     for layer in view.layers if view.trains else []:
         frozen = layer.type == "Deconvolution" and layer.multiplier(0) == 0 and not layer.incomplete
         if frozen and not layer.weights.HasField("weight_filler"):

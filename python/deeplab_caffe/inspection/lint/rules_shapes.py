@@ -70,9 +70,9 @@ for _name, _summary in _SUMMARIES.items():
 @rule("dilation-pad", WARNING, "a dilated convolution whose pad does not keep the size")
 def dilation_pad(view: View) -> Iterator[Hit]:
     """DeepLab's nets keep the size of the score map where they replace stride by dilation; another pad shifts or
-    shrinks it.
+    shrinks it. A net in which no convolution is padded is meant to shrink it.
     """
-    for layer in view.layers:
+    for layer in view.layers if _pads(view) else ():
         if layer.type != "Convolution" or layer.incomplete:
             continue
         p = layer.param.convolution_param
@@ -84,6 +84,12 @@ def dilation_pad(view: View) -> Iterator[Hit]:
                 message = f"kernel {kernel} with dilation {dilation} keeps the size with pad {wanted}, not {pad}"
                 yield layer.hit(message, f"set pad: {wanted}", "convolution_param", "pad")
                 break
+
+
+def _pads(view: View) -> bool:
+    """Whether any convolution of a net is padded."""
+    params = [layer.param.convolution_param for layer in view.layers if layer.type == "Convolution"]
+    return any(any(p.pad) or p.pad_h or p.pad_w for p in params)
 
 
 def _by_axis(kernel: Iterable[int], dilation: Iterable[int], pad: Iterable[int], stride: Iterable[int] = ()) -> Axes:

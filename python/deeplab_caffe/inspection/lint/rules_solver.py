@@ -9,7 +9,7 @@ from pathlib import Path
 from ...formats.lr_policies import LR_POLICIES
 from ...formats.solver_types import SOLVER_TYPES
 from ...spelling import did_you_mean
-from .findings import ERROR, WARNING, Hit, rule
+from .findings import ERROR, NOTE, WARNING, Hit, rule
 from .layer import LintLayer
 from .net_file import View, is_missing
 from .solver_file import NETS, SolverFile
@@ -104,13 +104,27 @@ _RANGES = {
 def solver_value(solver: SolverFile) -> Iterator[Hit]:
     """Training with such a value diverges, does nothing, or is refused."""
     for field, (wanted, is_valid) in _RANGES.items():
-        required = field in ("base_lr", "max_iter") and not solver.block.last(field)
-        if required:
+        required = field == "base_lr" or (field == "max_iter" and _needs_max_iter(solver))
+        if required and not solver.block.last(field):
             yield solver.hit(field, f"{field} is missing", f"set it: {wanted}")
         elif _states(solver, field) and not is_valid(getattr(solver.param, field)):
             value = getattr(solver.param, field)
             shown = value if isinstance(value, str) else f"{value:g}"
             yield solver.hit(field, f"{field} is {shown}, expected {wanted}", "change it")
+
+
+@rule("max-iter", NOTE, "a solver without max_iter: training ends before it begins", "solver")
+def max_iter(solver: SolverFile) -> Iterator[Hit]:
+    """`caffe train` ends at once. A script that trains by `solver.step(n)` needs none, as those of Fast R-CNN."""
+    if not solver.block.last("max_iter") and not _needs_max_iter(solver):
+        message = "max_iter is missing: `caffe train` ends at once; a script that calls step() needs none"
+        yield solver.hit("max_iter", message, "set it: more than 0")
+
+
+def _needs_max_iter(solver: SolverFile) -> bool:
+    """Whether the learning rate cannot be computed without max_iter."""
+    policy = LR_POLICIES.get(solver.param.lr_policy)
+    return policy is not None and "max_iter" in policy.positive
 
 
 @rule("test-settings", ERROR, "test nets, test_iter and test_interval that do not match", "solver")

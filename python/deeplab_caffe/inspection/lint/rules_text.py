@@ -20,6 +20,7 @@ Subject = NetFile | SolverFile
 #: rule → what it finds, what to do
 _PROBLEMS = {
     "unknown-field": ("a field that does not exist, perhaps misspelled", "correct its name, or remove it"),
+    "foreign-field": ("a field or a word that another Caffe added, which is not known here", ""),
     "wrong-value": (
         "a value of the wrong type, out of range, or not in its enum",
         "use a valid value",
@@ -29,12 +30,18 @@ _PROBLEMS = {
 }
 
 
+#: kind of problem → the rule that reports it, where the names differ
+_RULES_OF = {"unknown-word": "wrong-value"}
+
+
 def _problems(subject: Subject, kind: str) -> Iterator[Hit]:
     for problem in subject.problems:
-        if problem.kind == kind:
+        if kind == _RULES_OF.get(problem.kind, problem.kind):
             offset = problem.error.offset or 0
             layer = layer_at(subject.document, offset)
-            yield Hit(subject.document, offset, layer, problem.error.reason, _PROBLEMS[kind][1], _replacing(problem))
+            message = problem.error.reason.removesuffix(f": {problem.advice}")
+            advice = problem.advice or _PROBLEMS[kind][1]
+            yield Hit(subject.document, offset, layer, message, advice, _replacing(problem))
 
 
 def _replacing(problem: Problem) -> Fix | None:
@@ -57,6 +64,11 @@ def layer_at(document: Document, offset: int) -> str:
 _REASONS = {
     "unknown-field": (
         "The engine refuses a field that the message does not have; Caffe's own parser stops there, too."
+    ),
+    "foreign-field": (
+        "The file is good for the Caffe that it was written for, but here a net with this field is not built: without "
+        "it the net might do something else. Tools for text keep it as it is written. "
+        "docs/foreign-fields.md lists what is known."
     ),
     "wrong-value": "A value of another kind, or a word that the enum does not have, cannot be read.",
     "repeated-field": "Protobuf's text format refuses a second value of a field that is not repeated.",
@@ -187,8 +199,28 @@ def unknown_type(file: NetFile) -> Iterator[Hit]:
     """A type is found by its name, whose case counts. Some types of other Caffes (FlowNet's Correlation …) have
     no counterpart here; their own fields are not reported, and nothing in such a layer is fixed.
     """
+    old = [problem for problem in file.problems if problem.kind == "unknown-type"]
+    for problem in old:
+        offset = problem.error.offset or 0
+        word = file.document.text[problem.start : problem.end]
+        advice = _what_to_do(foreign_types.today_of(word), file)
+        yield Hit(file.document, offset, layer_at(file.document, offset), problem.error.reason, advice)
     for layer in file.layers:
         is_unread = not layer.type and layer.find("type") is not None  # another rule says why
-        if not foreign_types.is_known(layer.type) and not is_unread:
+        is_said = layer.block is not None and any(_lies_in(problem, layer.block) for problem in old)
+        if not foreign_types.is_known(layer.type) and not is_unread and not is_said:
             message = f"unknown type '{layer.type}'{foreign_types.about(layer.type)}"
-            yield layer.hit(message, "use an existing type", "type")
+            yield layer.hit(message, _what_to_do(layer.type, file), "type")
+
+
+def _what_to_do(layer_type: str, file: NetFile) -> str:
+    """What to do about a layer whose type, by its name today, is not read."""
+    if foreign_types.is_known(layer_type):
+        return f"run deeplab prototxt upgrade --in-place {file.document.filename}"
+    if layer_type in foreign_types.FOREIGN_TYPES:
+        return "run the net with that Caffe, or write the layer in Python"
+    return "use an existing type"
+
+
+def _lies_in(problem: Problem, block: Block) -> bool:
+    return block.start <= (problem.error.offset or 0) <= block.end

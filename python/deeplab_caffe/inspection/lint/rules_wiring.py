@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...formats.layer_facts import LAYER_FACTS, METRIC
+from ...formats.layer_facts import LAYER_FACTS, METRIC, WEIGHTS, types_where
 from ...spelling import did_you_mean, nearest_word
 from .findings import ERROR, WARNING, Hit, rule
 from .layer import LintBlob, LintLayer
@@ -19,13 +19,24 @@ def unnamed_layer(file: NetFile) -> Iterator[Hit]:
             yield layer.hit("the layer has no name", "add one: weights are found by name")
 
 
-@rule("repeated-name", WARNING, "two layers with the same name: weights are loaded into the first only")
+#: types that may have parameters, which a file of weights has by the layer's name
+_WITH_PARAMS = types_where(lambda row: row.kind == WEIGHTS) | {"BatchNorm", "BN", "Scale", "Bias", "PReLU", "Python"}
+
+
+def _has_params(view: View, layer: LintLayer) -> bool:
+    """Whether a layer may have parameters; of an unknown type it may."""
+    return layer.type in _WITH_PARAMS or layer.type not in LAYER_FACTS or bool(view.shapes.params(layer))
+
+
+@rule("repeated-name", WARNING, "two layers with weights of the same name: they are loaded into the first only")
 def repeated_name(view: View) -> Iterator[Hit]:
     """Weights are loaded by name into the first layer of that name; the second one keeps its initial values."""
     first: dict[str, LintLayer] = {}
     for layer in view.layers:
+        if not layer.name or not _has_params(view, layer):
+            continue
         before = first.setdefault(layer.name, layer)
-        if before is not layer and layer.name:
+        if before is not layer:
             line = before.document.place(before.offset("name"))[0]
             yield layer.hit(
                 f"another layer has this name, on line {line}",
@@ -36,7 +47,11 @@ def repeated_name(view: View) -> Iterator[Hit]:
 
 @rule("dangling-bottom", ERROR, "a bottom that no earlier layer makes")
 def dangling_bottom(view: View) -> Iterator[Hit]:
-    """A layer can read only what a layer before it has made; Caffe stops with `Unknown bottom blob`."""
+    """A layer can read only what a layer before it has made; Caffe stops with `Unknown bottom blob`.
+
+    A blob that is missing in a state which the net is not meant for (it has no data there, or lacks a layer of some
+    stage) is no mistake, unless a solver uses that state.
+    """
     made: set[str] = set()
     all_tops = {top: layer for layer in view.layers for top in layer.tops}
     for layer in view.layers:
@@ -47,11 +62,24 @@ def dangling_bottom(view: View) -> Iterator[Hit]:
                     line = later.document.place(later.offset())[0]
                     message = f"bottom '{name}' is made only later, by {later.title} on line {line}"
                     yield layer.hit(message, "move this layer behind that one", "bottom", i)
-                else:
+                elif not _is_of_another_state(view, name):
                     message = f"bottom '{name}' is made by no layer before this one{_in(view)}"
                     advice = "use the name of an existing blob" + did_you_mean(name, sorted(made))
                     yield layer.hit(message, advice, "bottom", i)
         made.update(layer.tops)
+
+
+def _is_of_another_state(view: View, name: str) -> bool:
+    """Whether a missing blob only shows that the net is not meant for this state, which was guessed from its rules."""
+    if view.file.states_known:
+        return False
+    included = {layer.index for layer in view.layers}
+    makers = [x for x in view.file.layers if name in x.tops and x.index not in included]
+    staged = any(r.stage or r.not_stage for x in makers for r in (*x.param.include, *x.param.exclude))
+    sources = [layer for layer in view.file.layers if not layer.bottoms and layer.tops]
+    ruled = [layer for layer in sources if layer.param.include or layer.param.exclude]
+    has_none = bool(ruled) and not any(layer.index in included for layer in ruled)
+    return bool(makers) and (staged or has_none)
 
 
 def _in(view: View) -> str:

@@ -45,6 +45,7 @@ def details(layer: LayerAnalysis, analysis: Analysis) -> list[tuple[str, str]]:
 def _details(layer: LayerAnalysis, analysis: Analysis) -> Iterator[tuple[str, str]]:
     shapes, cost, memory = layer.shapes, layer.cost, layer.activation
     yield "type", shapes.type
+    yield "not known", shapes.unknown
     yield "place", shapes.origin
     yield "reads", _blobs(shapes.bottoms, shapes.bottom_shapes)
     yield "makes", _blobs(shapes.tops, shapes.top_shapes)

@@ -99,10 +99,10 @@ class _Picture:
         return {
             "name": shapes.name,
             "type": shapes.type,
-            "kind": "broken" if shapes.layer is None else kind(shapes.type),
+            "kind": "unknown" if shapes.unknown else "broken" if shapes.broken else kind(shapes.type),
             "node": self.home[place],
             "details": details(layer, self.analysis),
-            "text": format_message(schema.NetParameter(layer=[shapes.param])),
+            "text": shapes.text or format_message(schema.NetParameter(layer=[shapes.param])),
             "mark": mark,
             "changes": changes,
             "peer": self.peers.get(place, -1),

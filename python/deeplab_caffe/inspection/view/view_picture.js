@@ -45,7 +45,8 @@ function drawNet(net, side) {
 
 function drawNode(net, node, index, side, parent) {
   const first = net.layers[node.layers[0]];
-  const group = make("g", { class: `node ${node.mark}`, transform: `translate(${node.x} ${node.y})` }, parent);
+  const unknown = first.kind === "unknown" ? "unknown" : "";
+  const group = make("g", { class: `node ${node.mark} ${unknown}`, transform: `translate(${node.x} ${node.y})` }, parent);
   group.dataset.layer = first.name;
   group.at = { side, layer: node.layers[0] };
   make("rect", { width: WIDTH, height: node.h, fill: `var(--${first.kind})` }, group);
