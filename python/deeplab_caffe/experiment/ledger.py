@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import importlib.metadata
-import os
-import platform
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +20,7 @@ from ..nets import (
     stated_command,
 )
 from ..reading import reading
+from . import surroundings
 from .folder import Experiment
 from .hand_edits import hand_edits
 from .results import DONE, read_json
@@ -46,8 +43,6 @@ _NEUTRAL = (
     "test_set",
     "test_output_stride",
 )
-#: packages whose versions are recorded
-_PACKAGES = ("deeplab-caffe", "torch", "numpy")
 
 
 def ledger_results(experiment: Experiment, hardware: str = "", note: str = "") -> list[Result]:
@@ -74,10 +69,10 @@ def ledger_results(experiment: Experiment, hardware: str = "", note: str = "") -
         name=name,
         split=split,
         value="",
-        hardware=hardware or _hardware(),
+        hardware=hardware or surroundings.hardware(),
         date=written.isoformat(),
-        commit=_commit(),
-        versions=_versions(),
+        commit=surroundings.commit(),
+        versions=surroundings.versions(),
         output_stride=tested_output_stride(experiment),
         options=" ".join(trained_otherwise(experiment)),
         note="; ".join(filter(None, remarks)),
@@ -175,48 +170,3 @@ def _other_weights(experiment: Experiment, split: str, record: dict[str, Any]) -
     if stage == "":
         return [f"weights {Path(str(record['weights'])).name}"]
     return ["weights of training stage 2"] if stage == "2" and not experiment.is_for_server(split) else []
-
-
-# -- what it was run on and with
-
-
-def _hardware() -> str:
-    """The GPU of this machine, or its processor and the number of cores that this process may use."""
-    import torch
-
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name(0)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return f"{_processor()}, {cores} core{'s' * (cores != 1)}"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, "") or platform.processor() or platform.machine()
-
-
-def _commit() -> str:
-    """The commit of the working folder, with a plus if files under version control have changed; else `unknown`."""
-    commit = _git("rev-parse", "--short=12", "HEAD")
-    return f"{commit}{'+' * bool(_git('status', '--porcelain', '--untracked-files=no'))}" if commit else "unknown"
-
-
-def _git(*words: str) -> str:
-    try:
-        return subprocess.run(["git", *words], capture_output=True, text=True, timeout=60, check=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return ""
-
-
-def _versions() -> str:
-    found = []
-    for package in _PACKAGES:
-        try:
-            found.append(f"{package} {importlib.metadata.version(package)}")
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return ", ".join(found)

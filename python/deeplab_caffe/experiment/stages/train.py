@@ -209,7 +209,7 @@ def _train(experiment: Experiment, stage: str, weights: Path | None) -> None:
     log_file, begin = experiment.log(f"train{stage}"), snapshots.begin
     engine.current().train(Training(solver_file, log_file, weights, begin, try_first=snapshots.must_move))
     net = experiment.prototxt / f"train{stage}.prototxt"
-    provenance.record(final_weights(experiment, stage), sources(net), weights)
+    provenance.record(final_weights(experiment, stage), sources(net), weights, experiment.command)
 
 
 def forget(experiment: Experiment) -> None:
