@@ -18,6 +18,7 @@ _ENTRY_COST = 512
 #: a header of a tar, such as a long name, is read in one piece of at most so many bytes
 _LONGEST_HEADER = 1 << 20
 _PIECE = 1 << 18
+_ENCRYPTED = 1
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _MOST_PIECES_AFTER = 64
 #: the first bytes of each kind of archive, by suffix
@@ -127,6 +128,7 @@ def _zip_entries(raw: IO[bytes]) -> Iterator[OpenEntry]:
             if info.is_dir():
                 continue
             kind = {0: "file", stat.S_IFREG: "file", stat.S_IFLNK: "a link"}.get(mode, "a device")
+            kind = "encrypted" if info.flag_bits & _ENCRYPTED else kind
             if info.compress_type not in _ZIP_METHODS:  # others may need any amount of memory
                 raise ValueError(f"entry '{info.filename}' is compressed by method {info.compress_type}")
             yield OpenEntry(info.filename, info.file_size, kind, packed.open(info) if kind == "file" else None)
