@@ -148,7 +148,7 @@ def _model(arguments: argparse.Namespace) -> Model:
     if arguments.exp is not None:
         for flag, value in (("--dataset", arguments.dataset), ("--input-scale", arguments.input_scale)):
             if value is not None:
-                raise InputError(f"{flag} is for --net; {arguments.exp} knows its own")
+                raise InputError(f"{flag} is for --net; an experiment knows its own, and so does a bundle")
         return model_named(arguments.exp, testing_flags.from_arguments(arguments))
     if arguments.weights is None:
         raise InputError(f"--net {arguments.net}: its weights are missing; add --weights FILE")
