@@ -3,9 +3,9 @@
     deeplab all demo --data datasets/camvid.toml --quick --exp exper/camvid_quick
     python bench/predict.py exper/camvid_quick [--repeat 3]
 
-Both load the net, read the images of the test list, compute them and write files: `test` score maps and labels, `predict`
-labels, and with its default flags overlays too. Prints medians of seconds and of the processor's seconds, and their
-ratio to `test`'s; and whether the labels are the same. The folder's results of `test` are written again.
+Both load the net, read the images of the test list, compute them and write files: `test` score maps and labels,
+`predict` labels, and with its default flags overlays too. Prints medians of seconds and of the processor's seconds, and
+their ratio to `test`'s; and whether the labels are the same. The folder's results of `test` are written again.
 """
 
 from __future__ import annotations
