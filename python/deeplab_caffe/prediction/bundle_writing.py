@@ -20,7 +20,7 @@ from ..experiment import provenance, surroundings
 from ..experiment.fingerprints import content_hash, fingerprint
 from ..experiment.results import DONE
 from ..experiment.testing import Testing
-from ..files import check_not_an_input, is_stream, replacing
+from ..files import check_not_an_input, replacing
 from ..formats.bundle import CRF, DATASET, FORMAT, MANIFEST, MEMBERS, NET, SCORES, SUFFIX, TEST_NET, VERSION, WEIGHTS
 from ..formats.definition import read_definition
 from ..formats.weight_files import read_weight_file
@@ -177,7 +177,7 @@ def _add_scores(parts: _Parts, folder: Path) -> None:
 
 
 def _write(parts: _Parts, output: Path) -> Path:
-    if is_stream(output) or output.suffix != SUFFIX:
+    if output.suffix != SUFFIX:
         raise InputError(f"-o {output}: expected a file whose name ends in {SUFFIX}")
     weights = parts.model.weights
     check_not_an_input(output, [weights, parts.model.net])
