@@ -357,6 +357,10 @@ def test_a_size_that_the_header_does_not_say_is_refused(here: Path) -> None:
         ),
         (
             'type: "Python" python_param { module: "deeplab_layers" layer: "MatRead" param_str: "{\'prefix\': 1}" }',
+            "runs Python code",
+        ),
+        (
+            'type: "Python" python_param { module: "deeplab_layers" layer: "MatRead" param_str: \'{"prefix": "/"}\' }',
             "reads or writes files",
         ),
     ],

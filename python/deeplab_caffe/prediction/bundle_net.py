@@ -26,7 +26,7 @@ def check_self_contained(net: Definition) -> None:
     """
     for entry in net.entries:
         layer = native(entry.param)
-        if layer_type(layer) == "Python":
+        if layer.type == "Python":  # also one of deeplab_layers whose parameters do not fit
             raise entry.error("runs Python code, which a bundle does not hold and never runs; use the files themselves")
         facts = facts_of(layer.type)
         if facts.kind in (DATA, SINK) and layer.type not in (*_INPUTS, "Silence"):
