@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import tarfile
@@ -44,7 +45,8 @@ from deeplab_caffe.errors import InputError
 from deeplab_caffe.evaluation import log_tables, read_train_log, training_tables
 from deeplab_caffe.experiment import create, provenance, stage_records
 from deeplab_caffe.experiment.stages.evaluate import read_curves, read_image_scores, read_matrix, read_scores
-from deeplab_caffe.formats import datum, schema
+from deeplab_caffe.formats import bundle, datum, schema
+from deeplab_caffe.formats.bundle import verify_bundle
 from deeplab_caffe.formats.database import open_database
 from deeplab_caffe.formats.formatting import format_document
 from deeplab_caffe.formats.infogain import read_diagonal, write_diagonal
@@ -63,6 +65,8 @@ from deeplab_caffe.porting.port import read_renames
 from deeplab_caffe.porting.state_dict import read_metadata, read_state_dict
 from deeplab_caffe.porting.summary import summarise
 from deeplab_caffe.porting.torch_names import to_caffe
+from deeplab_caffe.prediction.bundle_model import model_of_bundle
+from deeplab_caffe.prediction.bundle_text import as_text
 from stores import write_lmdb
 
 DATA = Path(__file__).parent / "data" / "conformance"
@@ -489,6 +493,8 @@ def _records(folder: Path) -> list[Target]:
         Target("archive, tar.gz", "a.tgz", _unpack, _tar("w:gz")),
         Target("archive, zip", "a.zip", _unpack, _zip()),
         *_submissions(folder),
+        Target("bundle", "a.deeplab", _bundle, _packed(_manifest())),
+        Target("bundle, its manifest (JSON)", "bundle.json", _bundle_of, _manifest()),
         Target("search, journal", "a.journal", _journal, _journal_file(folder)),
         Target("search, result (JSON)", "search.json", SearchResult.load, _search_result()),
         Target("CRF parameters (JSON)", "parameters.json", CRFParameters.load, made["crf"]),
@@ -500,6 +506,51 @@ def _records(folder: Path) -> list[Target]:
         Target("Cityscapes' polygons (JSON)", "polygons.json", cityscapes_polygons.draw_polygons, made["polygons"]),
         Target("evaluation (JSON)", "evaluation.json", _evaluation, made["evaluation"]),
     ]
+
+
+def _bundle(path: Path) -> None:
+    as_text(verify_bundle(path))
+    model_of_bundle(path)
+
+
+def _bundle_of(path: Path) -> None:
+    made = path.with_suffix(".deeplab")
+    made.write_bytes(_packed(path.read_bytes()))
+    try:
+        _bundle(made)
+    except InputError as error:
+        raise InputError(str(error).replace(str(made), str(path))) from error
+
+
+@cache
+def _members() -> dict[str, bytes]:
+    """Every member that a bundle may have, but the manifest."""
+    return {
+        bundle.NET: b'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: [1, 3, 9, 9] } } }',
+        bundle.TEST_NET: b'layer { name: "data" type: "ImageSegData" top: "data" transform_param { crop_size: 9 } }',
+        bundle.DATASET: b'name = "a"\nclasses = ["b", "c"]\n',
+        bundle.CRF: _jsons()["crf"],
+        bundle.SCORES: b"{}",
+        bundle.WEIGHTS[0]: (SOLVER / "snap_iter_6.caffemodel").read_bytes(),
+    }
+
+
+def _manifest() -> bytes:
+    sums = {name: {"bytes": len(text), "sha256": hashlib.sha256(text).hexdigest()} for name, text in _members().items()}
+    trained = {"trained_on": {"list": {"images": 3}}, "initial_weights": {"file": "x"}, "trained_with": {"date": "y"}}
+    stated = {"format": bundle.FORMAT, "version": bundle.VERSION, "name": "a", "note": "", "bundled_with": {}}
+    stated |= {"model": {"values": 3, "classes": ["b", "c"], "finished": False}, "testing": {"scales": [0.5, 1]}}
+    stated |= {"scores": {"list": "val", "mean_iou": {"before": 0.5}}, "provenance": trained, "members": sums}
+    return json.dumps(stated).encode()
+
+
+def _packed(manifest: bytes) -> bytes:
+    def save(file: Any) -> None:
+        with zipfile.ZipFile(file, "w") as packed:
+            for name, text in {bundle.MANIFEST: manifest, **_members()}.items():
+                packed.writestr(name, text)
+
+    return _content(save)
 
 
 def _submissions(folder: Path) -> list[Target]:

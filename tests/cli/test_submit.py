@@ -18,9 +18,9 @@ from PIL import Image
 
 from deeplab_caffe import cli
 from deeplab_caffe.data import read_label, voc_palette, write_label
-from deeplab_caffe.data.archive_entries import Limits, read_entries
 from deeplab_caffe.data.submission import SERVERS
 from deeplab_caffe.errors import InputError
+from deeplab_caffe.formats.archive_entries import Limits, read_entries
 from deeplab_caffe.locks import locked_folder
 
 VOC_IDS = ("2008_000001", "2008_000004", "2008_000009")

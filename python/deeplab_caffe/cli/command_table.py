@@ -56,6 +56,11 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
     "predictions": [
         ("predict", "predict", "label images, folders and videos with a trained model: label maps and overlays"),
     ],
+    "a model to hand on": [
+        ("bundle", "bundle", "write a trained model, its scores and where it comes from into one file, pets.deeplab"),
+        ("bundle show", "bundle_show", "show what a bundle contains, and check its hashes"),
+        ("bundle extract", "bundle_extract", "write the files of a bundle into a new folder, to be edited"),
+    ],
     "CRF": [
         ("crf-search", "crf_search", "search CRF parameters for any score maps, on one machine or many"),
     ],

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..data import Dataset, list_ids, named_dataset, read_list
+from ..data import Dataset, list_ids, read_list
 from ..errors import InputError
+from . import bundled
 
 if TYPE_CHECKING:
     from ..crf.batch import Failure, Task
@@ -73,7 +74,7 @@ def net_size(text: str | None) -> tuple[int, int] | str | None:
 
 def dataset(name: str | None) -> Dataset | None:
     """The data set that --dataset names."""
-    return None if name is None else named_dataset(name)
+    return None if name is None else bundled.dataset(name)
 
 
 def tasks(arguments: argparse.Namespace) -> list[Task | Failure]:

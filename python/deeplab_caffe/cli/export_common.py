@@ -11,13 +11,14 @@ from ..caffe import log
 from ..caffe.net.weights import weight_layers
 from ..errors import InputError
 from ..files import is_stream, write_text
+from ..formats.bundle import is_bundle
 from ..formats.weight_files import read_weight_file
 from ..formats.weight_fit import fit
 from ..porting.export.label_verification import LabelCheck
 from ..porting.export.verification import Verification
 from ..porting.summary import summarise
 from ..porting.surgery import CAFFE, TORCHVISION, Preprocessing
-from . import net_flags
+from . import bundled, net_flags
 from .named_net import definition_named
 from .weight_warnings import print_weight_warnings
 
@@ -25,8 +26,9 @@ _PREPROCESSING = {"caffe": CAFFE, "torchvision": TORCHVISION}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("net", metavar="NET", help="deploy prototxt, or a variant such as voc12/largefov")
-    parser.add_argument("-w", "--weights", metavar="FILE", help=".caffemodel, binary or HDF5")
+    text = "deploy prototxt, a variant such as voc12/largefov, or a bundle such as pets.deeplab, which has weights"
+    parser.add_argument("net", metavar="NET", help=text)
+    parser.add_argument("-w", "--weights", metavar="FILE", help=".caffemodel, binary or HDF5; or a bundle")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="file to write")
     parser.add_argument("--allow-uninitialized", action="store_true", help="also export layers that have no weights")
     parser.add_argument("--image", metavar="FILE", help="image for the comparison (default: a drawn one)")
@@ -51,11 +53,14 @@ def net_with_weights(arguments: argparse.Namespace) -> Any:
     net = caffe.Net(definition_named(arguments.net), caffe.TEST)
     layers = weight_layers(net)
     missing = [name for name, layer in layers.items() if layer.needs_weights]
+    if arguments.weights is None and is_bundle(arguments.net):
+        arguments.weights = arguments.net
     if arguments.weights:
-        file = read_weight_file(arguments.weights)
-        missing = fit(file, arguments.net, layers).uninitialized
-        print_weight_warnings(summarise(file))
-        net.copy_from(arguments.weights)
+        with bundled.weight_file(arguments.weights) as path:
+            file = read_weight_file(path)
+            missing = fit(file, arguments.net, layers).uninitialized
+            print_weight_warnings(summarise(file))
+            net.copy_from(path)
     if missing and not arguments.allow_uninitialized:
         problem = f"{arguments.weights} has no weights" if arguments.weights else "no weights (--weights is missing)"
         raise InputError(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from ..errors import InputError
+from ..formats.bundle import refuse_bundle
 
 SUFFIX = ".prototxt"
 
@@ -33,6 +34,7 @@ def for_each(names: Iterable[str], function: Callable[[Path], bool]) -> int:
     failed = found = False
     for path in expanded(names):
         try:
+            refuse_bundle(path, "write its files with `deeplab bundle extract`")
             found |= function(path)
         except InputError as error:
             failed = True

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from ..errors import InputError
+from ..formats.bundle import refuse_bundle
 from ..package_files import names, or_packaged
 from ..spelling import did_you_mean
 from .dataset import Dataset, read_dataset
@@ -36,6 +37,7 @@ def description_file(name: str) -> Path:
         >>> description_file("voc12").as_posix(), description_file("my/pets.toml").as_posix()
         ('datasets/voc12.toml', 'my/pets.toml')
     """
+    refuse_bundle(name, "its description of the data is dataset.toml: `deeplab bundle extract`")
     if name.endswith(".toml") or os.path.isfile(name):
         return Path(name)
     file = named_file(name)

@@ -35,13 +35,14 @@ def fingerprint(inputs: Iterable[Any]) -> str:
     total = hashlib.sha256()
     for item in inputs:
         if isinstance(item, Path):
-            total.update(f"{item.name} {_content(item)}\n".encode("utf-8", "surrogateescape"))
+            total.update(f"{item.name} {content_hash(item)}\n".encode("utf-8", "surrogateescape"))
         else:
             total.update(f"{json.dumps(item, sort_keys=True, default=str)}\n".encode())
     return total.hexdigest()
 
 
-def _content(path: Path) -> str:
+def content_hash(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal; "absent" if it does not exist."""
     if not path.is_file():
         return "absent"
     with path.open("rb") as file:
@@ -103,7 +104,7 @@ def file_contents(paths: Iterable[str], cache: Path) -> str:
 
 
 def _contents(paths: Sequence[str]) -> list[str]:
-    return list(tracked(mapped(_content, map(Path, paths)), "files read", len(paths), unit="file"))
+    return list(tracked(mapped(content_hash, map(Path, paths)), "files read", len(paths), unit="file"))
 
 
 def _state(path: str) -> str | None:

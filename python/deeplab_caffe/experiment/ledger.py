@@ -43,8 +43,6 @@ NEUTRAL = (
     "test_set",
     "test_output_stride",
 )
-#: packages whose versions are recorded
-_PACKAGES = ("deeplab-caffe", "torch", "numpy")
 
 
 def ledger_results(experiment: Experiment, hardware: str = "", note: str = "") -> list[Result]:
@@ -74,7 +72,7 @@ def ledger_results(experiment: Experiment, hardware: str = "", note: str = "") -
         hardware=hardware or made_with.hardware(),
         date=written.isoformat(),
         commit=made_with.commit() or "unknown",
-        versions=", ".join(f"{name} {version}" for name, version in made_with.versions(_PACKAGES).items()),
+        versions=made_with.versions_text(),
         output_stride=tested_output_stride(experiment),
         options=" ".join(trained_otherwise(experiment)),
         note="; ".join(filter(None, remarks)),

@@ -38,6 +38,11 @@ def versions(packages: Sequence[str] = tuple(PACKAGES)) -> dict[str, str]:
     return found
 
 
+def versions_text() -> str:
+    """The versions of this package, PyTorch and numpy in one line, as `torch 2.4.0, …`."""
+    return ", ".join(f"{name} {version}" for name, version in versions(("deeplab-caffe", "torch", "numpy")).items())
+
+
 def commit() -> str:
     """The commit of the clone that this package lies in, with a plus if files under version control have changed.
 

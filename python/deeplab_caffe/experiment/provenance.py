@@ -1,15 +1,19 @@
-"""Which images weights were trained on, stored next to them, to warn when those images are used for testing."""
+"""What weights were trained on and with, stored next to them; the images, to warn when they are used for testing."""
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..data import read_list
 from ..errors import InputError
 from ..files import write_text
 from ..reading import read_json, reason_of
+from . import made_with
+from .fingerprints import content_hash
 
 
 def record_path(weights: Path) -> Path:
@@ -17,11 +21,26 @@ def record_path(weights: Path) -> Path:
     return weights.with_name(weights.name.partition(".caffemodel")[0] + ".trained_on.json")
 
 
-def record(weights: Path, lists: Sequence[Path], started_from: Path | None) -> None:
-    """Write next to the weights the lists and images they were trained on, including those of their initial weights."""
+def record(weights: Path, lists: Sequence[Path], started_from: Path | None, command: str) -> None:
+    """Write next to the weights what they were trained on and with.
+
+    That is the lists and their images, including those of the initial weights, the initial weights, and date, command,
+    versions and commit.
+    """
     before = trained_on(started_from) if started_from else {}
     now = {str(path): [entry.image for entry in read_list(path, needs_label=False)] for path in lists}
-    write_text(record_path(weights), json.dumps({"lists": before | now}, indent=1) + "\n")
+    begun = {"file": str(started_from), "sha256": content_hash(started_from)} if started_from else None
+    made = {"date": datetime.date.today().isoformat(), "command": command}
+    made |= {"versions": made_with.versions_text(), "commit": made_with.commit() or "unknown"}
+    found = {"lists": before | now, "initial_weights": begun, "trained_with": made}
+    write_text(record_path(weights), json.dumps(found, indent=1) + "\n")
+
+
+def trained_with(weights: Path) -> dict[str, Any]:
+    """What `record` wrote besides the lists: "initial_weights" and "trained_with"; empty without a record of them."""
+    path = record_path(weights)
+    found = read_json(path) if path.is_file() else {}
+    return {key: found[key] for key in ("initial_weights", "trained_with") if isinstance(found.get(key), dict)}
 
 
 def trained_on(weights: Path) -> dict[str, list[str]]:

@@ -1,76 +1,33 @@
-"""What a prediction needs of a model, found in an experiment's folder or stated as files."""
+"""Which model a word names: a bundle, or what an experiment has trained."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from ..data import Dataset, named_dataset, named_file, read_dataset
+from ..data import named_file, read_dataset
 from ..errors import InputError
 from ..experiment.testing import Testing, testing_of
-from ..formats.definition import read_definition, read_solver
-from ..formats.python_layers import layer_type
+from ..formats import bundle
+from ..formats.definition import read_solver
 from ..nets import full_name, look_up
 from ..package_files import or_packaged
 from ..reading import read_json
 from ..spelling import did_you_mean
+from .bundle_model import model_of_bundle
+from .model import Model, check_weights
 
-#: suffixes of other programs' models, and what to do with them
-_OTHERS: Mapping[str, str] = {
-    **dict.fromkeys((".pth", ".pt", ".safetensors", ".npz"), "adapt them with `deeplab weights port FILE --to NET`"),
-    ".onnx": "an ONNX model; expected a Caffe net, deploy.prototxt, and weights, .caffemodel",
-    ".solverstate": "the state of a solver; the weights are the .caffemodel beside it",
-}
 _SNAPSHOT = re.compile(r"(train2?)_iter_(\d+)\.caffemodel(?:\.h5)?")
 
 
-@dataclass(frozen=True)
-class Model:
-    """A model that is ready for predictions.
-
-    Attributes:
-        name: for messages.
-        net: the deploy net.
-        weights: the weight file.
-        test_net: the net that says how images are treated, or None.
-        dataset: classes, colours and mean; None if nothing says them.
-        testing: the protocol with which the model is tested.
-        crf: the file of the CRF parameters that its experiment found, which may not exist; None without an experiment.
-    """
-
-    name: str
-    net: Path
-    weights: Path
-    test_net: Path | None
-    dataset: Dataset | None
-    testing: Testing
-    crf: Path | None = None
-
-
-def model_of_files(
-    net: str | os.PathLike[str],
-    weights: str | os.PathLike[str],
-    dataset: str | os.PathLike[str] | Dataset | None = None,
-) -> Model:
-    """A model stated as files.
-
-    Args:
-        net: the deploy net; test.prototxt beside it says mean and scale, if it exists.
-        weights: the weight file.
-        dataset: TOML file of the data set, its name, such as voc12, or a `Dataset`.
+def model_named(word: str | os.PathLike[str], testing: Testing | None = None) -> Model:
+    """The model that a word names: a bundle, or an experiment (see `model_of_bundle`, `model_of_experiment`).
 
     Raises:
-        InputError: a file is missing, or is no net or no weight file of a Caffe.
+        InputError: it is neither, or damaged.
     """
-    net, weights = Path(net), Path(weights)
-    _check_net(net)
-    _check_weights(weights)
-    described = dataset if dataset is None or isinstance(dataset, Dataset) else named_dataset(os.fspath(dataset))
-    beside = net.with_name("test.prototxt")
-    return Model(str(net), net, weights, beside if beside.is_file() else None, described, Testing())
+    return (model_of_bundle if bundle.is_bundle(word) else model_of_experiment)(word, testing)
 
 
 def model_of_experiment(word: str | os.PathLike[str], testing: Testing | None = None) -> Model:
@@ -113,7 +70,8 @@ def experiment_at(word: str) -> Path:
     if found is not None:
         return found
     if os.path.isfile(word):
-        raise InputError(f"--exp {word}: is a file; expected an experiment's folder; for files use --net and --weights")
+        expected = f"expected an experiment's folder or a bundle ({bundle.SUFFIX}); for files use --net and --weights"
+        raise InputError(f"--exp {word}: is a file; {expected}")
     known = _experiments()
     there = f"; there are {', '.join(known)}" if known else "; there are none in exper/: `deeplab all demo` makes one"
     raise InputError(f"--exp {word}: no such experiment{did_you_mean(word, known, there)}")
@@ -183,7 +141,7 @@ def _is_published(name: str) -> bool:
 
 def _weights(folder: Path, prototxt: Path, settings: Testing) -> Path:
     if settings.weights is not None:
-        _check_weights(Path(settings.weights))
+        check_weights(Path(settings.weights))
         return Path(settings.weights)
     stages = [settings.stage] if settings.stage else [2, 1]
     for stage in stages:
@@ -223,26 +181,3 @@ def is_final(model: Model) -> bool:
     match = _SNAPSHOT.fullmatch(model.weights.name)
     solver = model.net.with_name("solver2.prototxt" if match and match[1] == "train2" else "solver.prototxt")
     return match is None or not solver.is_file() or int(match[2]) == read_solver(solver).max_iter
-
-
-# -- files
-
-
-def _check_net(net: Path) -> None:
-    if (hint := _OTHERS.get(net.suffix)) is not None:
-        raise InputError(f"--net {net}: {hint}" if net.suffix == ".onnx" else f"--net {net}: expected deploy.prototxt")
-    if net.suffix in (".caffemodel", ".h5"):
-        raise InputError(f"--net {net}: these are weights; use --net deploy.prototxt --weights {net}")
-    param = read_definition(net).param
-    if not param.input and not any(layer_type(layer) in ("Input", "DummyData") for layer in param.layer):
-        near = net.with_name("deploy.prototxt")
-        hint = f"; use {near}" if near != net and near.is_file() else ", such as deploy.prototxt"
-        raise InputError(f"--net {net}: has no layer Input for an image; expected a net for predictions{hint}")
-
-
-def _check_weights(weights: Path) -> None:
-    hint = _OTHERS.get(weights.suffix)
-    if hint is not None:
-        raise InputError(f"--weights {weights}: not weights of a Caffe (.caffemodel, .caffemodel.h5); {hint}")
-    if not weights.is_file():
-        raise InputError(f"--weights {weights}: there is no such file")

@@ -1,4 +1,4 @@
-"""A trained model that segments images: an experiment's, or one that is stated as files."""
+"""A trained model that segments images: an experiment's, a bundle's, or one that is stated as files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from ..errors import InputError
 from ..experiment.testing import WHOLE, Testing
 from ..inference import Predictor, Preprocessing, Protocol, crop_of_net, load
 from ..spelling import did_you_mean
-from .models import Model, model_of_experiment, model_of_files
+from .model import Model, model_of_files
+from .models import model_named
 from .segmentation import Segmentation
 
 #: images of more pixels are computed in regions, as their blobs may not fit into the memory
@@ -66,17 +67,18 @@ class Segmenter:
         self._lock = threading.Lock()
 
     @classmethod
-    def load(cls, experiment: str | os.PathLike[str], testing: Testing | None = None) -> Segmenter:
-        """The model that an experiment has trained.
+    def load(cls, model: str | os.PathLike[str], testing: Testing | None = None) -> Segmenter:
+        """The model that an experiment has trained, or that is in a bundle.
 
         Args:
-            experiment: its folder, such as exper/demo, or its name: demo, voc12/largefov.
+            model: the experiment's folder, such as exper/demo, or its name: demo, voc12/largefov; or a bundle:
+                pets.deeplab.
             testing: settings other than those with which the experiment was tested.
 
         Raises:
-            InputError: there is no such experiment, or it has no weights yet.
+            InputError: there is no such experiment, or it has no weights yet; or the bundle is missing or damaged.
         """
-        return cls.of_model(model_of_experiment(experiment, testing))
+        return cls.of_model(model_named(model, testing))
 
     @classmethod
     def from_files(
@@ -102,11 +104,13 @@ class Segmenter:
     @classmethod
     def of_model(cls, model: Model, scale: float | None = None) -> Segmenter:
         """See `from_files`."""
-        preprocessing, origin = _preprocessing(model)
-        if scale is not None:
-            preprocessing, origin = replace(preprocessing, scale=float(scale)), f"{origin}, scale {scale:g} as stated"
-        predictor = load(model.net, model.weights, preprocessing=preprocessing)
-        return cls(model, predictor, origin)
+        with model.naming():
+            preprocessing, origin = _preprocessing(model)
+            if scale is not None:
+                stated = f"{origin}, scale {scale:g} as stated"
+                preprocessing, origin = replace(preprocessing, scale=float(scale)), stated
+            predictor = load(model.net, model.weights, preprocessing=preprocessing)
+            return cls(model, predictor, origin)
 
     def predict(
         self,
@@ -157,8 +161,8 @@ class Segmenter:
             return tuple(f"class {label}" for label in range(count))
         if count != len(self.classes):
             raise InputError(
-                f"{self.model.net}: has {count} classes, but {self.model.dataset.file} names {len(self.classes)}; "
-                "state the data set that the net was trained on"
+                f"{self.model.shown(self.model.net)}: has {count} classes, but {self.model.dataset.file} names "
+                f"{len(self.classes)}; state the data set that the net was trained on"
             )
         return self.classes
 
@@ -182,7 +186,7 @@ def _preprocessing(model: Model) -> tuple[Preprocessing, str]:
     """Mean and scale, and which file says them."""
     if model.test_net is not None:
         try:
-            return Preprocessing.of_net(model.test_net), f"mean and scale of {model.test_net}"
+            return Preprocessing.of_net(model.test_net), f"mean and scale of {model.shown(model.test_net)}"
         except InputError:  # a net of another make, whose data layer is not ours
             pass
     if model.dataset is None:

@@ -36,8 +36,11 @@ def run(arguments: argparse.Namespace) -> None:
     from ...experiment.score_outputs import Images
     from ...experiment.scoring import ground_truth
     from ...files import check_folder
+    from ...formats.bundle import TO_LABEL, refuse_bundle
 
     trimap = score_flags.trimap(arguments)
+    for word in arguments.results:
+        refuse_bundle(word.rpartition("=")[2], f"{TO_LABEL}, then compare FOLDER/labels")
     results = find_results(arguments.results)
     output = Path(arguments.output)
     for folder in (*(result.folder for result in results), *([arguments.labels] if arguments.labels else [])):

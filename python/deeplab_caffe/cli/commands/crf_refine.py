@@ -11,7 +11,7 @@ from types import ModuleType
 from ...data import Dataset
 from ...errors import InputError, Stopped
 from ...words import some_of
-from .. import crf_flags
+from .. import bundled, crf_flags
 
 _NAMED = 20  # at most so many failed images are named
 _BATCH_FLAGS = ("--scores", "--images")
@@ -60,7 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_parameters(parser: argparse._ArgumentGroup) -> None:
     from ...crf import PRESETS
 
-    parser.add_argument("--parameters", metavar="FILE", help="JSON file of parameters, as written by crf-search")
+    text = "JSON file of parameters, as written by crf-search, or a bundle"
+    parser.add_argument("--parameters", metavar="FILE", help=text)
     text = f"parameters of a released model: {', '.join(PRESETS)}"
     parser.add_argument("--preset", metavar="NAME", help=text)
     for flag, name in _PARAMETERS.items():
@@ -175,7 +176,8 @@ def crf_parameters(arguments: argparse.Namespace):
 
     if arguments.parameters and arguments.preset:
         raise InputError("--parameters and --preset cannot be used together")
-    base = CRFParameters.load(arguments.parameters) if arguments.parameters else preset(arguments.preset or "default")
+    file = arguments.parameters
+    base = bundled.crf_parameters(file) if file else preset(arguments.preset or "default")
     names = (*_PARAMETERS.values(), "normalization")
     stated = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     return CRFParameters(**{**asdict(base), **stated})

@@ -193,8 +193,11 @@ def _target(arguments: argparse.Namespace) -> Experiment | None:
 def _experiment(name: str, arguments: argparse.Namespace) -> Experiment:
     """The experiment of a name, in the folder --exp, on the data of --dataset if that is a file."""
     from ...experiment import demo, published
+    from ...formats.bundle import refuse_bundle
     from ...nets import GeneratorOptions, full_name
 
+    for word in (name, arguments.exp):
+        refuse_bundle(word, "the search needs an experiment, or --scores, --images and --labels")
     data = arguments.dataset if (arguments.dataset or "").endswith(".toml") else None
     if name == "demo":
         return demo(data, arguments.exp)

@@ -38,7 +38,10 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _add(arguments: argparse.Namespace) -> None:
     from ...experiment import ledger_results, published
+    from ...formats.bundle import refuse_bundle
 
+    for word in (arguments.add, arguments.exp):
+        refuse_bundle(word, "the ledger needs the experiment's folder; `deeplab bundle show` has the scores")
     options = replace(GeneratorOptions(), experiment=arguments.exp) if arguments.exp else None
     results = ledger_results(published(full_name(arguments.add), options), arguments.hardware, arguments.note)
     append_results(results, arguments.results)

@@ -15,7 +15,7 @@ from ...errors import InputError, Stopped
 from .. import testing_flags
 
 if TYPE_CHECKING:
-    from ...prediction.models import Model
+    from ...prediction.model import Model
     from ...prediction.predict import Outcome
     from ...prediction.results import Wanted
     from ...prediction.segmenter import Segmenter
@@ -27,6 +27,7 @@ _TOLD = 3  # of so many images at most, the classes are printed
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = (
         "deeplab predict SOURCE... --exp EXPERIMENT [-o FOLDER] [...]\n"
+        "       deeplab predict SOURCE... --exp pets.deeplab [-o FOLDER] [...]\n"
         "       deeplab predict SOURCE... --net deploy.prototxt --weights x.caffemodel [--dataset my.toml] [...]"
     )
     parser.description = (
@@ -45,7 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_model(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--exp", metavar="EXPERIMENT", help="an experiment's folder or name: demo, voc12/largefov")
+    text = "an experiment's folder or name: demo, voc12/largefov; or a bundle: pets.deeplab"
+    group.add_argument("--exp", metavar="EXPERIMENT", help=text)
     group.add_argument(
         "--net", metavar="FILE", help="or a deploy net; mean and scale: those of test.prototxt beside it"
     )
@@ -137,15 +139,17 @@ def _is_source(word: str) -> bool:
 def _model(arguments: argparse.Namespace) -> Model:
     from dataclasses import replace
 
-    from ...prediction.models import model_of_experiment, model_of_files
+    from ...prediction.model import model_of_files
+    from ...prediction.models import model_named
 
     if (arguments.exp is None) == (arguments.net is None):
-        raise InputError("which model? State --exp EXPERIMENT (demo, voc12/largefov, a folder), or --net and --weights")
+        ways = "--exp EXPERIMENT (demo, voc12/largefov, a folder), --exp pets.deeplab, or --net and --weights"
+        raise InputError(f"which model? State {ways}")
     if arguments.exp is not None:
         for flag, value in (("--dataset", arguments.dataset), ("--input-scale", arguments.input_scale)):
             if value is not None:
-                raise InputError(f"{flag} is for --net; an experiment knows its own")
-        return model_of_experiment(arguments.exp, testing_flags.from_arguments(arguments))
+                raise InputError(f"{flag} is for --net; an experiment knows its own, and so does a bundle")
+        return model_named(arguments.exp, testing_flags.from_arguments(arguments))
     if arguments.weights is None:
         raise InputError(f"--net {arguments.net}: its weights are missing; add --weights FILE")
     if arguments.stage is not None:
@@ -182,7 +186,8 @@ def _parameters(crf: str, model: Model) -> Any:
     if model.crf is None:
         raise InputError(f"--crf: no experiment has found parameters for --net; {ways}")
     if not model.crf.is_file():
-        raise InputError(f"--crf: {model.name} has no {model.crf}; run the stage search, or {ways}")
+        search = "" if model.unpacked else "run the stage search, or "
+        raise InputError(f"--crf: {model.name} has no {model.shown(model.crf)}; {search}{ways}")
     return CRFParameters.load(model.crf)
 
 
@@ -213,7 +218,7 @@ def _described(segmenter: Segmenter, wanted: Wanted) -> str:
 
     model = segmenter.model
     unfinished = "" if is_final(model) else " (a snapshot: its training is not finished)"
-    files = f"model: {model.net}, weights {model.weights}{unfinished}"
+    files = f"model: {model.shown(model.net)}, weights {model.shown(model.weights)}{unfinished}"
     lines = [f"{files}; {segmenter.origin}; protocol: {segmenter.protocol}"]
     if model.dataset is None:
         lines.append("no data set is stated (--dataset): classes are numbers, colours are VOC's")
@@ -228,8 +233,8 @@ def _made_by(segmenter: Segmenter) -> dict[str, Any]:
 
     model, preprocessing = segmenter.model, segmenter.predictor.preprocessing
     return {
-        "net": str(model.net),
-        "weights": str(model.weights),
+        "net": model.shown(model.net),
+        "weights": model.shown(model.weights),
         "content": fingerprint([model.net, model.weights])[:16],
         "mean": list(preprocessing.mean),
         "scale": preprocessing.scale,

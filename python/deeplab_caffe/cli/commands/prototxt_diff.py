@@ -8,10 +8,9 @@ import os
 import sys
 
 from ...errors import InputError
-from ...formats.prototxt import Document
 from ...inspection.diff import diff_documents
 from ...inspection.diff_text import as_json, as_text
-from .. import template_flags
+from .. import bundled, template_flags
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "structure; a field with its default value equals a missing field."
     )
     parser.epilog = "Exit codes: 0 if they are equal, 1 if they differ, 2 if a file is invalid."
-    parser.add_argument("before", metavar="A", help="prototxt of a net or a solver")
+    parser.add_argument("before", metavar="A", help="prototxt of a net or a solver, or a bundle")
     parser.add_argument("after", metavar="B", nargs="?", help="the net or solver to compare it with")
     generated = "compare A with the output of the command in its header"
     parser.add_argument("--generated", action="store_true", help=generated)
@@ -32,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.generated == (arguments.after is not None):
         raise InputError("expected two files, or one file and --generated")
     values = template_flags.values(arguments)
-    documents = [Document.read(name, values) for name in (arguments.before, arguments.after) if name]
+    documents = [bundled.document(name, values) for name in (arguments.before, arguments.after) if name]
     if arguments.generated:
         from ...nets import regenerated
 

@@ -6,9 +6,10 @@ import argparse
 import json
 import sys
 
+from ...formats.bundle import is_bundle
 from ...inspection.analysis import analyse, as_json
 from ...inspection.analysis_text import as_text
-from .. import net_flags
+from .. import bundled, net_flags
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,14 +20,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "field of the middle unit."
     )
     parser.add_argument(
-        "file", metavar="FILE", help="prototxt of a net, or of a solver for its training net; any dialect"
+        "file", metavar="FILE", help="prototxt of a net, or of a solver for its training net; any dialect; or a bundle"
     )
     net_flags.add_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print a JSON object; memory in bytes")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    analysis = analyse(arguments.file, keep_unknown=True, **net_flags.net_settings(arguments))
+    net = bundled.net(arguments.file) if is_bundle(arguments.file) else arguments.file
+    analysis = analyse(net, keep_unknown=True, **net_flags.net_settings(arguments))
     for sentence in analysis.shapes.unknown:
         print(sentence, file=sys.stderr)
     print(json.dumps(as_json(analysis), indent=1) if arguments.json else as_text(analysis), end="")

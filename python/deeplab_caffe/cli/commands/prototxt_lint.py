@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...errors import InputError
+from ...formats.bundle import is_bundle
 from ...formats.prototxt import Document
 from ...inspection.lint import FORMATS, Finding, Linter, chosen, fix_file, rule_table
-from .. import template_flags
+from .. import bundled, template_flags
 from ..prototxt_files import expanded
 from ..terminal import shortened
 
@@ -24,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "findings: '# lint: ignore=<rule>' behind a line or above a field, '# lint: ignore-file=<rule>' anywhere."
     )
     parser.epilog = "Exit codes: 0 no findings except notes, 1 findings, 2 a file is invalid."
-    parser.add_argument("files", metavar="FILE", nargs="*", help="a file, or a folder for all .prototxt files in it")
+    text = "a file, a folder for all .prototxt files in it, or a bundle"
+    parser.add_argument("files", metavar="FILE", nargs="*", help=text)
     parser.add_argument("--fix", action="store_true", help="fix what has an unambiguous fix")
     parser.add_argument("--format", choices=sorted(FORMATS), default="text", help="output format (%(default)s)")
     parser.add_argument("--select", action="append", default=[], metavar="RULE,…", help="apply only these rules")
@@ -44,6 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError("missing FILE: a file or a folder to check")
     values = template_flags.values(arguments)
     paths = list(dict.fromkeys(expanded(arguments.files)))
+    if arguments.fix and (held := next(filter(is_bundle, paths), None)):
+        raise InputError(f"--fix: {held} is a bundle, which is not changed; write its files: deeplab bundle extract")
     findings, failed = _lint(arguments, paths, values)
     for _ in range(_ROUNDS if arguments.fix else 0):
         files = {f.file for f in findings if f.fixable}
@@ -75,7 +79,7 @@ def _lint(arguments: argparse.Namespace, paths: list[Path], values: Mapping[str,
     failed = 0
     for path in paths:
         try:
-            findings += linter.lint(path)
+            findings += bundled.lint(linter, path)
         except InputError as error:
             failed += 1
             print(shortened(str(error)), file=sys.stderr)

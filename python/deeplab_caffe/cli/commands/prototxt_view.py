@@ -8,11 +8,11 @@ import webbrowser
 from pathlib import Path
 
 from ...files import check_not_an_input, write_text
-from ...formats.prototxt import Document
+from ...formats.bundle import is_bundle
 from ...inspection.analysis import Analysis, analyse
 from ...inspection.diff import PrototxtDifference, diff_documents
 from ...inspection.view import page
-from .. import net_flags, template_flags
+from .. import bundled, net_flags, template_flags
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "zoomable, searchable, with the numbers of every layer. It needs no network connection."
     )
     parser.add_argument(
-        "file", metavar="FILE", help="prototxt of a net, or of a solver for its training net; any dialect"
+        "file", metavar="FILE", help="prototxt of a net, or of a solver for its training net; any dialect; or a bundle"
     )
     parser.add_argument("after", metavar="FILE2", nargs="?", help="a net to compare it with")
     parser.add_argument("-o", "--output", metavar="HTML", help="output file (default: FILE with the suffix .html)")
@@ -34,19 +34,24 @@ def run(arguments: argparse.Namespace) -> None:
     names = [name for name in (arguments.file, arguments.after) if name]
     path = Path(arguments.output or Path(arguments.file).with_suffix(".html"))
     check_not_an_input(path, names)
-    analyses = [analyse(name, tolerant=True, **settings) for name in names]
+    nets = [bundled.net(name) if is_bundle(name) else name for name in names]
+    analyses = [analyse(net, tolerant=True, **settings) for net in nets]
     for analysis in analyses:
         for error in (*analysis.shapes.errors, *analysis.shapes.unknown):
             print(error, file=sys.stderr)
-    write_text(path, page(analyses, _difference(analyses, arguments)))
+    write_text(path, page(analyses, _difference(names, analyses, arguments)))
     print(f"wrote {path}")
     if arguments.open:
         webbrowser.open(path.resolve().as_uri())
 
 
-def _difference(analyses: list[Analysis], arguments: argparse.Namespace) -> PrototxtDifference | None:
+def _difference(
+    names: list[str], analyses: list[Analysis], arguments: argparse.Namespace
+) -> PrototxtDifference | None:
     """The differences between two nets; None if there is only one."""
     if len(analyses) == 1:
         return None
-    documents = [Document.read(analysis.shapes.source, template_flags.values(arguments)) for analysis in analyses]
+    values = template_flags.values(arguments)
+    sources = [name if is_bundle(name) else each.shapes.source for name, each in zip(names, analyses, strict=True)]
+    documents = [bundled.document(source, values) for source in sources]
     return diff_documents(documents[0], documents[1])

@@ -13,6 +13,7 @@ from ...experiment import STAGES, Experiment, demo, published
 from ...experiment import run as run_stages
 from ...experiment.class_weights import write_class_weights
 from ...experiment.report_pictures import check_shown
+from ...formats.bundle import refuse_bundle
 from ...nets import GeneratorOptions, full_name, generate, option_flags, prototxt_folder, write_files
 from .. import score_flags, testing_flags, training_flags
 
@@ -68,6 +69,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _experiment(arguments: argparse.Namespace) -> Experiment:
+    for word in (arguments.name, arguments.exp):
+        refuse_bundle(word, "a stage needs an experiment; `deeplab predict SOURCE --exp FILE` labels images with it")
     testing = testing_flags.from_arguments(arguments)
     if arguments.name == "demo":
         options, forget = option_flags.from_arguments(arguments), arguments.forget

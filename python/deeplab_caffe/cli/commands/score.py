@@ -30,9 +30,11 @@ def run(arguments: argparse.Namespace) -> None:
     from ...experiment.score_outputs import Images, place_of, summary, write_score
     from ...experiment.scoring import count_results, find_files, ground_truth, label_warnings
     from ...files import check_folder
+    from ...formats.bundle import TO_LABEL, refuse_bundle
 
     trimap = score_flags.trimap(arguments)
     _check_flags(arguments)
+    refuse_bundle(arguments.results, f"{TO_LABEL}, then score --results FOLDER/labels")
     dataset = crf_flags.dataset(arguments.dataset)
     assert dataset is not None
     truth = ground_truth(dataset, arguments.list, arguments.labels)

@@ -16,6 +16,7 @@ from ...data.submission import SERVERS, Checked, Results, Server, check_archive,
 from ...errors import InputError
 from ...experiment.submission import described, experiment_place, results_on, undisturbed
 from ...files import write_text
+from ...formats.bundle import TO_LABEL, refuse_bundle
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,6 +88,7 @@ def _check_flags(arguments: argparse.Namespace, server: Server) -> None:
 
 
 def _submit_experiment(arguments: argparse.Namespace, server: Server) -> None:
+    refuse_bundle(arguments.experiment, f"{TO_LABEL}, then submit --results FOLDER/labels")
     folder, file = experiment_place(arguments.experiment)
     file = description_file(arguments.dataset) if arguments.dataset else file or description_file(server.dataset)
     dataset = described(folder, file, server.classes)

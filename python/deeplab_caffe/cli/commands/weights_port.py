@@ -14,6 +14,7 @@ from ...caffe import log
 from ...caffe.net.weights import weight_layers
 from ...errors import InputError
 from ...files import replacing
+from ...formats.bundle import is_bundle
 from ...formats.weight_files import WeightFile, read_weight_file, write_weight_file
 from ...formats.weight_fit import NetLayer
 from ...formats.weights import LayerWeights
@@ -26,7 +27,7 @@ from ...porting.state_dict import is_state_dict, read_metadata, read_state_dict,
 from ...porting.summary import summarise
 from ...porting.surgery import CAFFE, TORCHVISION, Preprocessing
 from ...porting.torch_names import to_caffe, warnings
-from .. import net_flags
+from .. import bundled, net_flags
 from ..export_common import write_record
 from ..named_net import definition_named
 from ..weight_warnings import print_weight_warnings
@@ -36,7 +37,7 @@ _PREPROCESSING = {"caffe": CAFFE, "torchvision": TORCHVISION}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "The changes are printed, and written to OUT.json blob by blob, after OUT was read back."
-    parser.add_argument("file", metavar="FILE", help=".caffemodel of any dialect, or a PyTorch state dict")
+    parser.add_argument("file", metavar="FILE", help=".caffemodel of any dialect, a PyTorch state dict, or a bundle")
     parser.add_argument("--to", required=True, metavar="NET", help="name of a model (voc12/largefov) or a prototxt")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help=".caffemodel, or .caffemodel.h5 for HDF5")
     parser.add_argument("--rename", metavar="OLD=NEW", action="append", default=[], help="rename a layer; repeatable")
@@ -85,8 +86,8 @@ def _source(
     path: str, images: str | None, target: Mapping[str, NetLayer]
 ) -> tuple[Sequence[LayerWeights], Preprocessing]:
     """The layers of a file and the preprocessing that its net expects; prints warnings about the target."""
-    if not is_state_dict(path):
-        return read_weight_file(path).layers, _PREPROCESSING[images or "caffe"]
+    if is_bundle(path) or not is_state_dict(path):
+        return bundled.weights(path, read_weight_file).layers, _PREPROCESSING[images or "caffe"]
     metadata = read_metadata(path)
     if "caffe_layers" in metadata:
         return to_layers(metadata, read_state_dict(path), path), _PREPROCESSING[images or "caffe"]

@@ -7,16 +7,18 @@ import json
 
 from ...porting.state_dict import read_any
 from ...porting.summary import summarise
+from .. import bundled
 from ..weight_warnings import print_weight_warnings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", metavar="FILE", nargs="+", help=".caffemodel of any form and dialect, or a state dict")
+    text = ".caffemodel of any form and dialect, a state dict, or a bundle"
+    parser.add_argument("files", metavar="FILE", nargs="+", help=text)
     parser.add_argument("--json", action="store_true", help="print a JSON array, one object for each file")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    summaries = [summarise(read_any(path)) for path in arguments.files]
+    summaries = [summarise(bundled.weights(word, read_any)) for word in arguments.files]
     if arguments.json:
         print(json.dumps([summary.to_json() for summary in summaries], indent=1))
     else:

@@ -12,8 +12,8 @@ import numpy as np
 from ...arrays import Label, Size
 from ...errors import InputError
 from ...files import cpus
+from ...formats.archive_entries import Entry, Limits, read_entries
 from ...threads import mapped
-from ..archive_entries import Entry, Limits, read_entries
 from ..dataset import Dataset
 from ..images import image_size
 from ..labels import value_counts

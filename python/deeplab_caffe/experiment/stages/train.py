@@ -219,7 +219,7 @@ def _train(experiment: Experiment, stage: str, weights: Path | None) -> None:
     )
     engine.current().train(training)
     net = experiment.prototxt / f"train{stage}.prototxt"
-    provenance.record(final_weights(experiment, stage), sources(net), weights)
+    provenance.record(final_weights(experiment, stage), sources(net), weights, experiment.command)
 
 
 def forget(experiment: Experiment) -> None:

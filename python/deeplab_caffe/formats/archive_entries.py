@@ -7,8 +7,8 @@ import os
 import stat
 import tarfile
 import zipfile
-from collections.abc import Iterator
-from typing import IO, NamedTuple, cast
+from collections.abc import Callable, Iterator
+from typing import IO, NamedTuple, TypeVar, cast
 
 from ..errors import InputError
 from ..reading import check_plain, reason_of
@@ -18,6 +18,8 @@ _ENTRY_COST = 512
 #: a header of a tar, such as a long name, is read in one piece of at most so many bytes
 _LONGEST_HEADER = 1 << 20
 _PIECE = 1 << 18
+_ENCRYPTED = 1
+_ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _MOST_PIECES_AFTER = 64
 #: the first bytes of each kind of archive, by suffix
 _STARTS = {".zip": (b"PK\3\4", b"PK\5\6"), ".tgz": (b"\x1f\x8b",)}
@@ -32,19 +34,52 @@ class Entry(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """The most bytes that an entry, and all entries together, may unpack to."""
+    """The most bytes that an entry, and all entries together, may unpack to; `never`: what never needs more."""
 
     entry: int
     total: int
+    never: str = "label maps of these images"
+
+
+class OpenEntry(NamedTuple):
+    """An entry that is not read yet: its name, its size as its header states it, its kind, and its content."""
+
+    name: str
+    size: int
+    kind: str
+    content: IO[bytes] | None
+
+    def pieces(self) -> Iterator[bytes]:
+        """The content in pieces; ValueError unless they are together as large as the header states."""
+        if self.content is None:
+            return
+        left = self.size
+        with self.content as file:
+            while piece := file.read(_PIECE):
+                left -= len(piece)
+                yield piece
+        if left:
+            raise ValueError(f"entry '{self.name}' has {self.size - left} bytes, but its header states {self.size}")
+
+
+Taken = TypeVar("Taken")
 
 
 def read_entries(archive: str | os.PathLike[str], kind: str, limits: Limits) -> Iterator[Entry]:
-    """The entries of an archive, in order, without folders.
+    """The entries of an archive with their content, in order, without folders; see `taken_entries`."""
+    return taken_entries(archive, kind, limits, lambda each: Entry(each.name, each.kind, b"".join(each.pieces())))
+
+
+def taken_entries(
+    archive: str | os.PathLike[str], kind: str, limits: Limits, take: Callable[[OpenEntry], Taken]
+) -> Iterator[Taken]:
+    """What a function makes of each entry of an archive, in order, without folders.
 
     Args:
         archive: the file, whatever its name is.
         kind: ".zip" or ".tgz".
         limits: how much it may unpack to.
+        take: called with each entry; it reads the content now, if at all.
 
     Raises:
         InputError: the archive is missing, damaged or of another kind, or unpacks to more than the limits.
@@ -57,7 +92,8 @@ def read_entries(archive: str | os.PathLike[str], kind: str, limits: Limits) -> 
             raw.seek(0)
             if not start.startswith(_STARTS[kind]):
                 raise ValueError("it does not begin like one")
-            yield from _within(name, limits, _zip_entries(raw) if kind == ".zip" else _tar_entries(raw))
+            for entry in _within(name, limits, _zip_entries(raw) if kind == ".zip" else _tar_entries(raw)):
+                yield take(entry)
     except InputError:
         raise
     except Exception as error:  # the libraries raise almost anything on damaged bytes
@@ -67,55 +103,38 @@ def read_entries(archive: str | os.PathLike[str], kind: str, limits: Limits) -> 
         raise InputError(f"{name}: not a {what} archive, or damaged: {reason_of(error)}") from error
 
 
-class _Member(NamedTuple):
-    """name, size in bytes, kind; open: its content."""
-
-    name: str
-    size: int
-    kind: str
-    content: IO[bytes] | None
-
-
-def _within(archive: str, limits: Limits, members: Iterator[_Member]) -> Iterator[Entry]:
+def _within(archive: str, limits: Limits, entries: Iterator[OpenEntry]) -> Iterator[OpenEntry]:
     total = 0
-    for member in members:
-        total += max(member.size, _ENTRY_COST)
-        if member.size > limits.entry or total > limits.total:
-            raise _too_large(archive, member, limits)
-        yield Entry(member.name, member.kind, _content(member))
+    for entry in entries:
+        total += max(entry.size, _ENTRY_COST)
+        if entry.size > limits.entry or total > limits.total:
+            raise _too_large(archive, entry, limits)
+        yield entry
 
 
-def _too_large(archive: str, member: _Member, limits: Limits) -> InputError:
-    alone = member.size > limits.entry
-    what, most = (f"entry '{member.name}'", limits.entry) if alone else ("it", limits.total)
+def _too_large(archive: str, entry: OpenEntry, limits: Limits) -> InputError:
+    alone = entry.size > limits.entry
+    what, most = (f"entry '{entry.name}'", limits.entry) if alone else ("it", limits.total)
     return InputError(
-        f"{archive}: {what} unpacks to more than {most / 1e6:.1f} MB, which label maps of these images never need; it "
-        "was not read further"
+        f"{archive}: {what} unpacks to more than {most / 1e6:.1f} MB, which {limits.never} never need; it was not read "
+        "further"
     )
 
 
-def _content(member: _Member) -> bytes:
-    """At most the bytes that the entry's header states."""
-    if member.content is None:
-        return b""
-    with member.content as file:
-        content = b"".join(iter(lambda: file.read(_PIECE), b""))
-    if len(content) != member.size:
-        raise ValueError(f"entry '{member.name}' has {len(content)} bytes, but its header states {member.size}")
-    return content
-
-
-def _zip_entries(raw: IO[bytes]) -> Iterator[_Member]:
+def _zip_entries(raw: IO[bytes]) -> Iterator[OpenEntry]:
     with zipfile.ZipFile(raw) as packed:
         for info in packed.infolist():
             mode = stat.S_IFMT(info.external_attr >> 16)
             if info.is_dir():
                 continue
             kind = {0: "file", stat.S_IFREG: "file", stat.S_IFLNK: "a link"}.get(mode, "a device")
-            yield _Member(info.filename, info.file_size, kind, packed.open(info) if kind == "file" else None)
+            kind = "encrypted" if info.flag_bits & _ENCRYPTED else kind
+            if info.compress_type not in _ZIP_METHODS:  # others may need any amount of memory
+                raise ValueError(f"entry '{info.filename}' is compressed by method {info.compress_type}")
+            yield OpenEntry(info.filename, info.file_size, kind, packed.open(info) if kind == "file" else None)
 
 
-def _tar_entries(raw: IO[bytes]) -> Iterator[_Member]:
+def _tar_entries(raw: IO[bytes]) -> Iterator[OpenEntry]:
     plain = gzip.GzipFile(fileobj=raw)
     with tarfile.open(fileobj=cast(IO[bytes], _Pieces(plain)), mode="r:") as tar:
         while (info := tar.next()) is not None:
@@ -123,7 +142,7 @@ def _tar_entries(raw: IO[bytes]) -> Iterator[_Member]:
             if info.isdir():
                 continue
             kind = "file" if info.isreg() else "a link" if info.issym() or info.islnk() else "a device"
-            yield _Member(info.name, info.size, kind, tar.extractfile(info) if kind == "file" else None)
+            yield OpenEntry(info.name, info.size, kind, tar.extractfile(info) if kind == "file" else None)
         _read_to_the_end(plain)
 
 

@@ -1,0 +1,74 @@
+"""`deeplab bundle`: a trained model in one file that can be handed on."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from ...errors import InputError
+from .. import testing_flags
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.usage = (
+        "deeplab bundle EXPERIMENT -o pets.deeplab [...]\n"
+        "       deeplab bundle --net deploy.prototxt --weights x.caffemodel [--dataset my.toml] -o pets.deeplab [...]"
+    )
+    parser.description = (
+        "Write one file with a trained model: net, weights, classes, colours and mean, how it is tested, the CRF "
+        "parameters that were found, scores, and where it comes from. Images and lists are not in it. Every command "
+        "that takes a model takes the file. The same model gives the same bytes."
+    )
+    text = "an experiment's folder or name: demo, voc12/largefov"
+    parser.add_argument("experiment", metavar="EXPERIMENT", nargs="?", help=text)
+    parser.add_argument("-o", "--output", metavar="FILE", required=True, help="the bundle; its name ends in .deeplab")
+    parser.add_argument("--note", metavar="TEXT", default="", help="a remark for whoever gets the bundle")
+    model = parser.add_argument_group("model")
+    text = "or a deploy net; mean and scale: those of test.prototxt beside it"
+    model.add_argument("--net", metavar="FILE", help=text)
+    text = "weights; of an experiment: those of its last training stage"
+    model.add_argument("--weights", metavar="FILE", help=text)
+    model.add_argument("--stage", metavar="N", help="an experiment's weights of training stage 1 or 2")
+    text = "name or TOML file of the data set of --net: classes, colours, mean"
+    model.add_argument("--dataset", metavar="NAME", help=text)
+    how = parser.add_argument_group("how images are computed (default: as the experiment is tested)")
+    testing_flags.add_arguments(how, ("scales", "flip", "tile", "overlap"))
+
+
+def run(arguments: argparse.Namespace) -> None:
+    from ...caffe.log import warnings_only
+    from ...formats.bundle import refuse_bundle
+
+    _check_flags(arguments)
+    refuse_bundle(arguments.experiment, "copy the file, or change it: deeplab bundle extract, then --net")
+    with warnings_only():
+        path = _written(arguments)
+    print(f"wrote {path}: {Path(path).stat().st_size / 1e6:.1f} MB; deeplab bundle show {path}")
+
+
+def _check_flags(arguments: argparse.Namespace) -> None:
+    if (arguments.experiment is None) == (arguments.net is None):
+        raise InputError("which model? State EXPERIMENT (demo, voc12/largefov, a folder), or --net and --weights")
+    if arguments.net is not None and arguments.weights is None:
+        raise InputError(f"--net {arguments.net}: its weights are missing; add --weights FILE")
+    flag, other = ("--dataset", "--net") if arguments.net is None else ("--stage", "EXPERIMENT")
+    if getattr(arguments, flag[2:]) is not None:
+        raise InputError(f"{flag} is for {other}")
+
+
+def _written(arguments: argparse.Namespace) -> Path:
+    from dataclasses import replace
+
+    from ...prediction.bundle_writing import bundle_experiment, bundle_files
+    from ...prediction.model import model_of_files
+    from ...prediction.models import is_final, model_of_experiment
+
+    testing = testing_flags.from_arguments(arguments)
+    if arguments.net is not None:
+        found = model_of_files(arguments.net, arguments.weights, arguments.dataset)
+        model = replace(found, testing=replace(testing, weights=None).checked())
+        return bundle_files(model, arguments.output, arguments.note)
+    if not is_final(model := model_of_experiment(arguments.experiment, testing)):
+        print(f"warning: {model.weights} is a snapshot: its training is not finished", file=sys.stderr, flush=True)
+    return bundle_experiment(arguments.experiment, arguments.output, testing, arguments.note)
