@@ -63,6 +63,7 @@ def deeplab() -> Callable[..., int]:
     """Run `deeplab STAGE demo` on the tiny data set; returns the exit code."""
 
     def run(stage: str, *flags: str) -> int:
-        return cli.main([stage, "demo", "--data", "tiny.toml", "--exp", "exp", *TINY, *flags])
+        options = TINY if stage in ("prototxt", "train", "all") else []
+        return cli.main([stage, "demo", "--data", "tiny.toml", "--exp", "exp", *options, *flags])
 
     return run

@@ -19,7 +19,8 @@ from deeplab_caffe.crf.search import SearchResult, SearchSpace
 from deeplab_caffe.data import read_image, read_label
 from deeplab_caffe.data.score_kinds import kind_of
 from deeplab_caffe.errors import InputError
-from deeplab_caffe.experiment import create, demo, published
+from deeplab_caffe.experiment import demo, published
+from deeplab_caffe.experiment.settings import remember
 from deeplab_caffe.experiment.stages import search
 from deeplab_caffe.experiment.testing import Testing as Settings
 from deeplab_caffe.nets import GeneratorOptions
@@ -293,11 +294,11 @@ def _experiment() -> Any:
 
 def test_the_demo_remembers_how_it_is_tested(tmp_path: Path) -> None:
     folder = str(tmp_path / "exp")
-    create.remember(demo(folder=folder, testing=Settings(scales=(0.5, 1), tile=(65, 97), preset="DeepLab")))
+    remember(demo(folder=folder, testing=Settings(scales=(0.5, 1), tile=(65, 97), preset="DeepLab")))
     kept = demo(folder=folder, testing=Settings(flip=True))
     assert kept.testing == Settings((0.5, 1), True, (65, 97), preset="DeepLab")
     assert kept.command.endswith(f"--exp {folder} --scales 0.5,1 --flip --tile 65x97 --preset DeepLab")
-    create.remember(kept)
+    remember(kept)
     assert demo(folder=folder, forget=["scales", "preset"]).testing == Settings(flip=True, tile=(65, 97))
     with pytest.raises(InputError, match="--forget weights: .* saved are: flip, tile"):
         demo(folder=folder, forget=["weights"])
@@ -307,7 +308,7 @@ def test_settings_of_the_demo_that_are_no_longer_valid(tmp_path: Path) -> None:
     folder = tmp_path / "exp"
     weights = tmp_path / "w.caffemodel"
     weights.write_bytes(b"")
-    create.remember(demo(folder=str(folder), testing=Settings(weights=str(weights))))
+    remember(demo(folder=str(folder), testing=Settings(weights=str(weights))))
     weights.unlink()
     with pytest.raises(
         InputError, match=r"experiment.json: invalid \(--weights .*: there is no such file\); remove it"

@@ -185,7 +185,7 @@ def test_weights_put_there_by_hand_are_used(
 def test_an_experiment_keeps_to_its_data_and_says_what_it_remembers(
     tiny: Path, deeplab: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert deeplab("data") == 0
+    assert deeplab("data") == 0 and deeplab("prototxt") == 0
     capsys.readouterr()
     assert cli.main(["data", "demo", "--exp", "exp"]) == 0
     assert "as before: " in (said := capsys.readouterr().out) and "iterations 4" in said

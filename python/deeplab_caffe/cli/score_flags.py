@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from ..nets.option_flags import TakesFlags
 
 if TYPE_CHECKING:
     from ..evaluation import Trimap
@@ -22,7 +23,7 @@ def add_truth(parser: argparse._ActionsContainer, required: bool) -> None:
     parser.add_argument("--images", metavar="FOLDER", help="images, only for pictures (default: those of the list)")
 
 
-def add_trimap(parser: argparse._ActionsContainer, remembered: bool = False) -> None:
+def add_trimap(parser: TakesFlags, remembered: bool = False) -> None:
     """Add --trimap and --trimap-from; remembered: the experiment keeps them, and `none` ends that."""
     text = "score within bands of these widths around the objects' boundaries: 1:40, 1:2:39 or 2,10 (pixels)"
     kept = "; kept for later evaluations of the experiment, until none is given"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..data import Dataset, named_dataset, named_file, read_dataset
 from ..errors import InputError
+from ..experiment.settings import saved_settings
 from ..experiment.testing import Testing, testing_of
 from ..formats.definition import read_definition, read_solver
 from ..formats.python_layers import layer_type
@@ -134,7 +135,8 @@ def _experiments() -> list[str]:
 
 def _prototxt_of(folder: Path, name: str) -> Path:
     """Where an experiment's nets are: in its folder, or those of a published model in prototxt/."""
-    places = [folder / "prototxt", Path("prototxt", name)]
+    said = saved_settings(folder).nets
+    places = [*([Path(said)] if said else []), folder / "prototxt", Path("prototxt", name)]
     found = next((place for place in places if (place / "deploy.prototxt").is_file()), None)
     if found is None:
         tried = " or ".join(str(place / "deploy.prototxt") for place in places)

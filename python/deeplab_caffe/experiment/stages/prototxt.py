@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...nets import generate, write_files
+from ...errors import InputError
+from ...formats.prototxt import Document
+from ...nets import generate, regenerated, write_files
+from ...nets.option_flags import flag_of
 from ...package_files import or_packaged
 from ..class_weights import class_weight_inputs, write_class_weights
 from ..folder import Experiment
-from ..hand_edits import origin_files, with_edits
+from ..hand_edits import edited_files, origin_files, with_edits
 
 
 def prototxt_inputs(experiment: Experiment) -> Sequence[Any]:
@@ -32,6 +35,39 @@ def write_prototxt(experiment: Experiment) -> None:
     files = with_edits(experiment, generate(experiment.name, experiment.options))
     write_class_weights(experiment.name, experiment.options)
     print(write_files(experiment.prototxt, files, _force()))
+
+
+def refuse_edited(experiment: Experiment, stages: Collection[str]) -> None:
+    """Check that the options given now reach the nets of these stages, which stay as they are where they were edited.
+
+    Raises:
+        InputError: an option would change a file that was edited by hand.
+    """
+    if _force() or not experiment.given:
+        return
+    files = with_edits(experiment, generate(experiment.name, experiment.options))
+    read = {f"{role}.prototxt" for stage in stages for role in _READ.get(stage, ())}
+    paths = [path for path in edited_files(experiment.prototxt) if path.name in read & files.keys()]
+    kept = [str(path) for path in paths if _body(regenerated(Document.read(path)).text) != _body(files[path.name])]
+    if kept:
+        stated = " ".join(flag_of(name) for name in experiment.given)
+        raise InputError(
+            f"{stated}: not possible, because these were edited by hand: {', '.join(kept)}. Make the change there and "
+            "leave the flags out, or write the files again with FORCE=1"
+        )
+
+
+#: nets and solvers that a stage reads
+_READ = {
+    "train": ("train", "solver"),
+    "train2": ("train2", "solver2"),
+    "test": ("test", "deploy"),
+}
+
+
+def _body(text: str) -> str:
+    """A generated file without comments, as those of its header."""
+    return "\n".join(line for line in text.splitlines() if not line.startswith("#"))
 
 
 def _force() -> bool:

@@ -1,0 +1,85 @@
+"""Which stages of an experiment read which flag: the table behind the help of each stage, and behind refusals.
+
+`all` reads every flag. A stage's help shows the flags that it reads. Others are refused, with the stages that do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .parser import Parser
+
+#: the commands that are stages, in order; `experiment.STAGES` has their work
+STAGES = ("data", "prototxt", "train", "train2", "test", "search", "crf", "evaluate", "report", "all")
+
+_EVERY = " ".join(STAGES)
+_RUN_NETS = "train train2 test report"
+_LISTS, _NETS, _SOLVERS = "lists of the data set", "generated nets", "generated solvers"
+_TESTING, _RUNNING = "how lists are tested (docs/testing.md)", "running nets"
+
+#: heading in the help, stages that read the flags, the flags
+_ROWS: tuple[tuple[str, str, str], ...] = (
+    ("", _EVERY, "data exp prototxt quick force forget"),
+    (_TESTING, "test", "scales flip tile overlap weights stage"),
+    (_TESTING, "test search crf", "preset"),
+    ("scores", "evaluate", "trimap trimap-from"),
+    ("the page", "report", "show"),
+    (_RUNNING, _RUN_NETS, "gpu caffe allow-python-layers"),
+    (_RUNNING, "train train2", "workers recompute"),
+    (_RUNNING, "train train2 test", "precision allow-different-nets allow-not-finite-weights"),
+    (_RUNNING, "test report", "allow-uninitialized"),
+    (_LISTS, "data prototxt train", "train-set weak-set"),
+    (_LISTS, "data prototxt train2", "train2-set weak2-set"),
+    (_LISTS, "data prototxt test search crf evaluate report", "test-set"),
+    (_LISTS, "prototxt", "root-folder"),
+    (_SOLVERS, "prototxt train", "iterations iter-size base-lr policy stepsize snapshot display random-seed"),
+    (_SOLVERS, "prototxt train2", "iterations2 base-lr2"),
+    (_SOLVERS, "prototxt train train2 test", "solver-mode"),
+    (_NETS, "prototxt train", "crop batch-size scale-factors class-weights width batch-norm moving-average-fraction"),
+    (_NETS, "prototxt train", "from-scratch scale dropout stride-on"),
+    (_NETS, "data prototxt train", "dialect"),
+    (_NETS, "prototxt test", "test-crop test-output-stride feature-dir softmax"),
+)
+
+
+def _table() -> Mapping[str, tuple[str, tuple[str, ...]]]:
+    found: dict[str, tuple[str, tuple[str, ...]]] = {}
+    for heading, stages, flags in _ROWS:
+        for flag in flags.split():
+            read_by = {*stages.split(), "all"}
+            found[f"--{flag}"] = heading, tuple(stage for stage in STAGES if stage in read_by)
+    return found
+
+
+#: flag to its heading and the stages that read it
+FLAGS = _table()
+
+
+class StageArguments:
+    """Takes all flags of stages, and adds to a stage's parser those that it reads, under their headings.
+
+    Args:
+        parser: that of a stage, whose default `command` is the stage's name.
+    """
+
+    def __init__(self, parser: Parser) -> None:
+        self._parser, self._stage = parser, str(parser.get_default("command"))
+        headings = dict.fromkeys(heading for heading, stages in FLAGS.values() if heading and self._stage in stages)
+        self._groups = {"": parser} | {heading: parser.add_argument_group(heading) for heading in headings}
+
+    def add_argument(self, *names: str, **how: Any) -> None:
+        """Add a flag if the stage reads it; a call with another one is refused.
+
+        Args:
+            names: that of the table, and former ones, which still work but are not shown.
+            how: the keywords of `argparse`.
+        """
+        flag, *older = names
+        heading, stages = FLAGS[flag]
+        if self._stage not in stages:
+            for name in names:
+                self._parser.elsewhere[name] = f"{self._stage} reads no {flag}; it acts on: {', '.join(stages)}"
+            return
+        action = self._groups[heading].add_argument(flag, **how)
+        self._parser.also_called(action, *older)
