@@ -189,8 +189,8 @@ def execute(name: str, place: Place) -> None:
         print("cp", source, target)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
-    for stage in ["train", *["train2"] * bool(run.updates2), "test"]:
-        deeplab([stage, *words], place.folder(name) / "log" / "commands.log")
+    for stage in ["prototxt", "train", *["train2"] * bool(run.updates2), "test"]:
+        deeplab([stage, words[0], *read_by(stage, words[1:])], place.folder(name) / "log" / "commands.log")
 
 
 def with_those_before(names: Sequence[str]) -> list[str]:

@@ -10,21 +10,44 @@ from typing import Any, NoReturn
 from ..spelling import did_you_mean
 
 
+def add_renamed(parser: argparse._ActionsContainer, flag: str, *older: str, **how: Any) -> None:
+    """Add a flag that had other names before: they still work, and neither help nor suggestions show them.
+
+    Args:
+        parser: a parser, or a group of one.
+        how: the keywords of `argparse`.
+    """
+    how.setdefault("dest", (older or (flag,))[0].lstrip("-").replace("-", "_"))
+    if not how.keys() & {"action", "nargs"}:
+        how["action"] = _Stored
+    action = parser.add_argument(flag, **how)
+    for name in older:
+        parser._option_string_actions[name] = action
+
+
+class _Stored(argparse.Action):
+    """Stores a value; two names of one flag with two values are refused."""
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, flag: str | None = None) -> None:
+        name, before = parser.named.get(self.dest, (flag, values))
+        if name != flag and before != values:
+            parser.error(f"{name} {before} and {flag} {values} contradict each other; they mean the same: state one")
+        parser.named[self.dest] = flag, values
+        setattr(namespace, self.dest, values)
+
+
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser that does not print the usage with an error, which may be a screen long.
 
     Attributes:
         elsewhere: flags of other commands, and what to say to a call with one.
+        named: the name and the value of each renamed flag of a call.
     """
 
     def __init__(self, *args: Any, **keywords: Any) -> None:
         super().__init__(*args, **keywords)
         self.elsewhere: dict[str, str] = {}
-
-    def also_called(self, action: argparse.Action, *older: str) -> None:
-        """Accept older names of a flag, which help does not show."""
-        for name in older:
-            self._option_string_actions[name] = action
+        self.named: dict[str, tuple[str | None, Any]] = {}
 
     def error(self, message: str) -> NoReturn:
         """Print one line and exit with 2."""
@@ -42,6 +65,7 @@ class Parser(argparse.ArgumentParser):
         for word in words[: words.index("--") if "--" in words else None]:
             if said := self.elsewhere.get(word.partition("=")[0]):
                 self.error(said)
+        self.named.clear()
         found, unknown = self.parse_known_args(words, namespace)
         if unknown:
             self.error(self._unknown(unknown))

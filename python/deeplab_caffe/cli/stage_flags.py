@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .parser import Parser
+from .parser import Parser, add_renamed
 
 #: the commands that are stages, in order; `experiment.STAGES` has their work
 STAGES = ("data", "prototxt", "train", "train2", "test", "search", "crf", "evaluate", "report", "all")
@@ -21,11 +21,13 @@ _TESTING, _RUNNING = "how lists are tested (docs/testing.md)", "running nets"
 #: heading in the help, stages that read the flags, the flags
 _ROWS: tuple[tuple[str, str, str], ...] = (
     ("", _EVERY, "data exp prototxt quick force forget"),
-    (_TESTING, "test", "scales flip tile overlap weights stage"),
-    (_TESTING, "test search crf", "preset"),
+    (_TESTING, "data test", "scales flip tile overlap"),
+    (_TESTING, "test", "weights stage"),
+    (_TESTING, "data test search crf", "preset"),
     ("scores", "evaluate", "trimap trimap-from"),
     ("the page", "report", "show"),
-    (_RUNNING, _RUN_NETS, "gpu caffe allow-python-layers"),
+    (_RUNNING, _RUN_NETS, "gpu allow-python-layers"),
+    (_RUNNING, f"data {_RUN_NETS}", "caffe"),
     (_RUNNING, "train train2", "workers recompute"),
     (_RUNNING, "train train2 test", "precision allow-different-nets allow-not-finite-weights"),
     (_RUNNING, "test report", "allow-uninitialized"),
@@ -34,7 +36,8 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     (_LISTS, "data prototxt test search crf evaluate report", "test-set"),
     (_LISTS, "prototxt", "root-folder"),
     (_SOLVERS, "prototxt train", "iterations iter-size base-lr policy stepsize snapshot display random-seed"),
-    (_SOLVERS, "prototxt train2", "iterations2 base-lr2"),
+    (_SOLVERS, "data prototxt train2", "iterations2"),
+    (_SOLVERS, "prototxt train2", "base-lr2"),
     (_SOLVERS, "prototxt train train2 test", "solver-mode"),
     (_NETS, "prototxt train", "crop batch-size scale-factors class-weights width batch-norm moving-average-fraction"),
     (_NETS, "prototxt train", "from-scratch scale dropout stride-on"),
@@ -54,6 +57,18 @@ def _table() -> Mapping[str, tuple[str, tuple[str, ...]]]:
 
 #: flag to its heading and the stages that read it
 FLAGS = _table()
+
+
+def read_by(stage: str, words: Sequence[str]) -> list[str]:
+    """Those of the flags that a stage reads, with their values; and those that no stage knows.
+
+    Example:
+        >>> read_by("test", ["--crop", "33", "--flip", "--test-crop", "65"])
+        ['--flip', '--test-crop', '65']
+    """
+    starts = [i for i, word in enumerate(words) if word.startswith("--")]
+    flags = [words[i:j] for i, j in zip(starts, [*starts[1:], len(words)], strict=True)]
+    return [word for flag in flags if stage in FLAGS.get(flag[0], ("", STAGES))[1] for word in flag]
 
 
 class StageArguments:
@@ -81,5 +96,4 @@ class StageArguments:
             for name in names:
                 self._parser.elsewhere[name] = f"{self._stage} reads no {flag}; it acts on: {', '.join(stages)}"
             return
-        action = self._groups[heading].add_argument(flag, **how)
-        self._parser.also_called(action, *older)
+        add_renamed(self._groups[heading], flag, *older, **how)

@@ -190,7 +190,7 @@ def compare(
         InputError: `show` is out of range, or a result has files that are missing or cannot be scored.
     """
     if not 0 <= show <= MOST_SHOWN:
-        raise InputError(f"--show: expected 0 to {MOST_SHOWN} images but got {show}")
+        raise InputError(f"--examples: expected 0 to {MOST_SHOWN} images but got {show}")
     found = [find_files(result.folder, truth.entries, "results", lambda entry: entry.label) for result in results]
     pairs = zip(results, found, strict=True)
     counts = [count_results(truth, files, trimap, result.name) for result, files in pairs]

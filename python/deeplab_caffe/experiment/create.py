@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,6 +45,9 @@ DEMO_OPTIONS = GeneratorOptions(
     scale=1 / 58,
 )
 SYNTHETIC_FOLDER = Path("data/synthetic")
+#: stages of published models that do not go on with saved options, or with saved settings of tests
+_NEW_OPTIONS = {"prototxt", "all"}
+_NEW_TESTING = {"data", "prototxt", "train", "train2", "test", "all"}
 
 
 def published(
@@ -52,22 +55,23 @@ def published(
     options: GeneratorOptions | None = None,
     testing: Testing | None = None,
     forget: Sequence[str] = (),
-    anew: Collection[str] = (),
+    stage: str = "",
 ) -> Experiment:
     """The experiment of a published model, on the prototxts in `prototxt/`.
 
     If options change the nets, if they are for another folder or for another data set, they are generated in the
     experiment's folder, with the manual edits of the published ones applied.
 
-    The settings of a call are saved in the experiment's folder once a stage has run. Later calls reuse them, except
-    those given again.
+    The settings of a call are saved in the experiment's folder once a stage has run, and later stages reuse them,
+    except those given again. Stages that begin something do not: `prototxt` and `all` take the options from their call
+    alone, and those up to `test` how lists are tested.
 
     Args:
         name: `<data set>/<model>`, such as "voc12/largefov".
         options: options of the generated nets and solvers.
         testing: how to test; by default once, or as the publication does (see `testing_of`).
         forget: names of saved settings that are removed from the folder.
-        anew: which settings are those given alone: "options", "testing".
+        stage: the stage that is to run, or "all"; "" for reading what there is.
 
     Raises:
         InputError: the data set has no description, no model has this name, the saved settings are damaged, or an
@@ -78,14 +82,14 @@ def published(
     data, exp = given.pop("dataset", None), given.pop("experiment", None)
     home = _home(name, data, exp)
     before = saved_settings(home.folder, forget)
-    if "options" in anew:
+    if stage in _NEW_OPTIONS:
         _say_what_is_not_used(before, given)
         stated = given
     else:
         stated = before.options_with(given)
         if data is None and before.data:
             data, home = before.data, _home(name, before.data, str(home.folder))
-    asked = (testing or Testing()) if "testing" in anew else before.testing_with(testing)
+    asked = (testing or Testing()) if stage in _NEW_TESTING else before.testing_with(testing)
     own = home.is_own or bool(stated.keys() - {"folder"})
     chosen = _in_its_folder(home, data, exp, stated) if own else GeneratorOptions(**stated, dataset=data)
     if stated:
@@ -93,7 +97,8 @@ def published(
     settings = testing_of(home.name, asked)
     _check_stage(home.name, chosen, home.dataset, settings)
     nets = prototxt_folder(name, chosen)
-    remembered = {"data": data, "options": stated, "testing": dict(asked.stated()), "nets": nets}
+    tests = before.testing if stage in _NEW_TESTING - {"test", "all"} else asked.stated()
+    remembered = {"data": data, "options": stated, "testing": dict(tests), "nets": nets}
     is_plain = not (own or before.nets or remembered["testing"])
     words = command_line(GeneratorOptions(**stated, dataset=data, experiment=exp))
     return Experiment(
@@ -231,9 +236,9 @@ def demo(
 
 def _refuse_others_options(given: Mapping[str, Any]) -> None:
     """The demo has options of its own for files; others would be overridden."""
-    own = {"dataset": "`data`", "experiment": "`folder`", "folder": "--exp FOLDER, in which the nets lie"}
+    own = {"dataset": "--data FILE", "experiment": "--exp FOLDER", "folder": "--exp FOLDER, in which the nets lie"}
     for name in own.keys() & given.keys():
-        raise InputError(f"{flag_of(name)}: not an option of the demo; use {own[name]}")
+        raise InputError(f"option {name} ({flag_of(name)}): not an option of the demo; use {own[name]}")
 
 
 def _demo_options(stated: Mapping[str, Any], base: Path, iterations: int) -> GeneratorOptions:

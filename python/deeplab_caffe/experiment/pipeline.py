@@ -153,14 +153,15 @@ def lock(experiment: Experiment) -> Iterator[None]:
 
 
 def _with_nets(experiment: Experiment, names: Sequence[str]) -> list[str]:
-    """The stages, after `prototxt` where nets must follow the options or those of the origin, or do not exist yet."""
-    if "prototxt" in names or not _NEED_NETS & set(names):
+    """The stages, and `prototxt` where nets must follow the options or those of the origin, or do not exist yet."""
+    if "prototxt" in names:
         return list(names)
     follows = experiment.origin and "train" in names
-    if experiment.given:
-        prototxt.refuse_edited(experiment, names)
-    changed = experiment.given or _is_outdated(experiment, STAGES["prototxt"])
-    return ["prototxt", *names] if follows or changed or _lacks_nets(experiment) else list(names)
+    missing = _NEED_NETS & set(names) and _lacks_nets(experiment)
+    prototxt.refuse_edited(experiment, names)
+    written = follows or missing or experiment.given
+    chosen = [*names, *["prototxt"] * bool(written)]
+    return [name for name in STAGES if name in chosen]
 
 
 def _lacks_nets(experiment: Experiment) -> bool:

@@ -140,7 +140,7 @@ def _prototxt_of(folder: Path, name: str) -> Path:
     found = next((place for place in places if (place / "deploy.prototxt").is_file()), None)
     if found is None:
         tried = " or ".join(str(place / "deploy.prototxt") for place in places)
-        raise InputError(f"{folder}: has no net, expected {tried}; state the files with --net, --weights and --dataset")
+        raise InputError(f"{folder}: has no net, expected {tried}; state the files with --net, --weights and --data")
     return found
 
 
@@ -153,7 +153,7 @@ def _description(folder: Path, name: str) -> Path:
     if found is None:
         raise InputError(
             f"{folder}: its data set is not described, expected {' or '.join(map(str, places))}; state the files with "
-            "--net, --weights and --dataset"
+            "--net, --weights and --data"
         )
     return found
 

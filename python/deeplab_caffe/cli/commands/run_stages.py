@@ -16,9 +16,6 @@ from ..stage_flags import StageArguments
 if TYPE_CHECKING:
     from ...experiment import Experiment
 
-#: which settings the stages take from their call alone, where a published model's other stages go on with saved ones
-_ANEW = {"prototxt": ("options",), "all": ("options", "testing")}
-
 
 def add_arguments(parser: Parser) -> None:
     stage = parser.get_default("command")
@@ -91,7 +88,7 @@ def _named(arguments: argparse.Namespace) -> Experiment:
         return demo(options.dataset, options.experiment, own, arguments.quick, arguments.forget, testing)
     if arguments.quick:
         raise InputError("--quick is only for 'demo'; use --iterations for a short training")
-    return published(full_name(arguments.name), options, testing, arguments.forget, _ANEW.get(arguments.command, ()))
+    return published(full_name(arguments.name), options, testing, arguments.forget, arguments.command)
 
 
 def _write_prototxt(experiment: Experiment) -> None:

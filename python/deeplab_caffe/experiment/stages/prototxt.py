@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
 from ...formats.prototxt import Document
-from ...nets import generate, regenerated, write_files
+from ...nets import generate, stated_command, write_files
 from ...nets.option_flags import flag_of
 from ...package_files import or_packaged
 from ..class_weights import class_weight_inputs, write_class_weights
@@ -43,13 +44,12 @@ def refuse_edited(experiment: Experiment, stages: Collection[str]) -> None:
     Raises:
         InputError: an option would change a file that was edited by hand.
     """
-    if _force() or not experiment.given:
-        return
-    files = with_edits(experiment, generate(experiment.name, experiment.options))
     read = {f"{role}.prototxt" for stage in stages for role in _READ.get(stage, ())}
-    paths = [path for path in edited_files(experiment.prototxt) if path.name in read & files.keys()]
-    kept = [str(path) for path in paths if _body(regenerated(Document.read(path)).text) != _body(files[path.name])]
-    if kept:
+    edited = [path for path in edited_files(experiment.prototxt) if path.name in read]
+    if _force() or not experiment.given or not edited:
+        return
+    given = {name: getattr(experiment.options, name) for name in experiment.given}
+    if kept := [str(path) for path in edited if _would_change(Document.read(path), given)]:
         stated = " ".join(flag_of(name) for name in experiment.given)
         raise InputError(
             f"{stated}: not possible, because these were edited by hand: {', '.join(kept)}. Make the change there and "
@@ -63,6 +63,14 @@ _READ = {
     "train2": ("train2", "solver2"),
     "test": ("test", "deploy"),
 }
+
+
+def _would_change(edited: Document, given: Mapping[str, Any]) -> bool:
+    """Whether options change what the command in the header of an edited file makes of it."""
+    name, options = stated_command(edited)
+    file = Path(edited.filename).name
+    before, after = (_body(generate(name, chosen).get(file, "")) for chosen in (options, replace(options, **given)))
+    return before != after
 
 
 def _body(text: str) -> str:
