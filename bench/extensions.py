@@ -27,6 +27,7 @@ import cv2
 import numpy as np
 
 import timing
+from deeplab_caffe.cli.stage_flags import read_by
 from deeplab_caffe.data import Dataset, read_dataset, read_label, write_label
 from deeplab_caffe.data.synthetic import description, draw_sample
 from deeplab_caffe.evaluation import Scores, confusion_matrix

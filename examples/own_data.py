@@ -3,8 +3,8 @@
     python examples/own_data.py images labels --classes background cat dog --folder exper/pets
 
 `images` holds JPEG or PNG files, `labels` a PNG of class indices for each of them, with the same stem: 8-bit grey, or
-with a palette; 255 marks pixels without a class. What this script does not know is passed on to the stages that read it:
-`--iterations 3000 --width 0.5 --crop 321` (`deeplab all --help` lists it).
+with a palette; 255 marks pixels without a class. What this script does not know is passed on to the stages that read
+it: `--iterations 3000 --width 0.5 --crop 321` (`deeplab all --help` lists it).
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shape = "shape of a data layer's top, such as data=1,3,513,513; its other tops follow"
     parser.add_argument("--input", metavar="BLOB=DIMS", action="append", default=[], help=shape)
     default = "default: TRAIN for a net with a loss"
-    parser.add_argument("--phase", choices=["train", "test", "TRAIN", "TEST"], help=f"phase of the net; {default}")
+    parser.add_argument("--phase", type=str.lower, choices=["train", "test"], help=f"phase of the net; {default}")
     parser.add_argument("--level", metavar="N", type=int, default=0, help="level of the net state")
     parser.add_argument(
         "--stage", metavar="NAME", action="append", default=[], help="stage of the net state; repeatable"

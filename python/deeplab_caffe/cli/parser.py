@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from ..spelling import did_you_mean
+from ..words import one_of
 
 
 def add_renamed(parser: argparse._ActionsContainer, flag: str, *older: str, **how: Any) -> None:
@@ -56,7 +57,7 @@ class Parser(argparse.ArgumentParser):
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
             known = [str(choice) for choice in action.choices]
-            wanted = f"wanted {' or '.join(known)}{did_you_mean(str(value), known)}"
+            wanted = f"wanted {one_of(known)}{did_you_mean(str(value), known)}"
             raise argparse.ArgumentError(action, f"got '{value}'; {wanted}")
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:

@@ -19,6 +19,7 @@ from types import ModuleType
 
 from ..errors import InputError
 from .interface import Engine, Training
+from .python2 import python2
 
 __all__ = [
     "Engine",
@@ -107,9 +108,7 @@ def replace_by_installed(program: str, words: Sequence[str]) -> None:
 
 def _not_python(path: str, error: SyntaxError) -> InputError:
     place = f"{path}:{error.lineno}" if error.lineno and error.filename else path
-    old = "Missing parentheses in call to 'print'" in str(error.msg) or "multiple exception types" in str(error.msg)
-    hint = "; this is Python 2, convert it, for instance with 2to3" if old else ""
-    return InputError(f"{place}: not a Python 3 script: {error.msg}{hint}")
+    return InputError(python2(error) or f"{place}: not a Python 3 script: {error.msg}")
 
 
 def run_script(path: str, arguments: Sequence[str] = ()) -> None:
@@ -120,11 +119,12 @@ def run_script(path: str, arguments: Sequence[str] = ()) -> None:
         arguments: its command-line arguments.
 
     Raises:
-        InputError: the script does not exist, or is not Python 3.
+        InputError: the script does not exist, or is Python 2.
         SystemExit: the script's own, or 1 after the traceback of an exception in it.
     """
     if not os.path.isfile(path):
-        raise InputError(f"Could not open file {path}: the script does not exist")
+        what = "expected a script but got a folder" if os.path.isdir(path) else "the script does not exist"
+        raise InputError(f"Could not open file {path}: {what}")
     if is_embedded():
         install_as_caffe()
     before = sys.argv, sys.path
@@ -137,7 +137,9 @@ def run_script(path: str, arguments: Sequence[str] = ()) -> None:
             raise _not_python(path, error) from None
         traceback.print_exc()
         raise SystemExit(1) from None
-    except Exception:
+    except Exception as error:
+        if said := python2(error):
+            raise InputError(said) from None
         traceback.print_exc()
         raise SystemExit(1) from None
     finally:

@@ -23,8 +23,9 @@ from ..evaluation.comparison import (
 )
 from ..evaluation.comparison_page import Comparison, Section, Shown, comparison_page
 from ..locks import locked_folder
-from ..nets import experiment_folder, full_name, look_up
+from ..nets import experiment_folder, full_name, look_up, published_names
 from ..package_files import or_packaged
+from ..spelling import did_you_mean
 from ..words import for_people
 from .results import read_json
 from .score_outputs import BAND_FILES, Images, write_files
@@ -92,6 +93,7 @@ def _place(word: str) -> tuple[Path, str]:
     except InputError:
         raise InputError(
             f"{folder}: no such folder; expected one of results (PNG) or of an experiment, or an experiment's name"
+            f"{did_you_mean(word, ['demo', *published_names()])}"
         ) from None
     folder = Path(experiment_folder(known))
     if not folder.is_dir():

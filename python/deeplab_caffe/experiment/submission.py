@@ -12,7 +12,7 @@ from typing import Any
 from ..data import Dataset, named_file, read_dataset
 from ..errors import InputError
 from ..locks import locked_folder
-from ..nets import experiment_folder, full_name
+from ..nets import experiment_folder, full_name, look_up
 from ..package_files import or_packaged
 from .results import DONE, read_json
 
@@ -45,6 +45,7 @@ def experiment_place(name: str) -> tuple[Path, Path | None]:
     dataset = folder.resolve().parent.name
     if not folder.is_dir():
         known = full_name(name)
+        look_up(known)
         folder, dataset = Path(experiment_folder(known)), known.partition("/")[0]
     if not folder.is_dir():
         raise InputError(f"'{name}': there is no folder {folder}; run `deeplab all {name} --test-set test` first")

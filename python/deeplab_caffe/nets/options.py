@@ -11,6 +11,7 @@ from ..arrays import Size
 from ..data.class_weights import METHODS
 from ..errors import InputError
 from ..spelling import did_you_mean
+from ..words import one_of
 from .input_sizes import as_size
 from .solver_recipes import POLICIES
 
@@ -105,7 +106,7 @@ class GeneratorOptions:
             self._check(name, _is_positive, "a number above 0")
         for option in fields(self):
             if choices := option.metadata["choices"]:
-                self._check(option.name, lambda value, known=choices: value in known, " or ".join(choices), choices)
+                self._check(option.name, lambda value, known=choices: value in known, one_of(choices), choices)
         self._check("dropout", lambda value: _is_number(value) and 0 <= value < 1, "a number, at least 0 and below 1")
         self._check("moving_average_fraction", lambda v: _is_number(v) and 0 < v < 1, "a number between 0 and 1")
         if not all(_is_positive(factor) for factor in self.scale_factors):

@@ -7,9 +7,9 @@ import argparse
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
-        "bash: deeplab completion bash > ~/.local/share/bash-completion/completions/deeplab. zsh: deeplab completion zsh > "
-        "a folder of $fpath, as _deeplab. fish: deeplab completion fish > ~/.config/fish/completions/deeplab.fish. The "
-        "next shell completes commands, flags and their values, models, data sets and files."
+        "For bash: deeplab completion bash > ~/.local/share/bash-completion/completions/deeplab; for zsh into the file "
+        "_deeplab of a folder of $fpath; for fish into ~/.config/fish/completions/deeplab.fish. The next shell "
+        "completes commands, flags and their values, models, data sets and files."
     )
     parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell")
 
