@@ -301,7 +301,7 @@ def test_compare_writes_a_page_that_needs_nothing_else(toy: Path, capsys: pytest
         (["a", "b"], "missing --list LIST"),
         (
             ["a", "b", "--list", "id.txt", "--labels", "labels", "--show", "99"],
-            "--show: expected 0 to 50 images but got 99",
+            "--examples: expected 0 to 50 images but got 99",
         ),
         (["a", "b", "--list", "val", "-o", "b"], "-o b: holds files to compare"),
     ],

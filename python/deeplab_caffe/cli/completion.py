@@ -26,7 +26,8 @@ def script(shell: str) -> str:
     """The script that completes `deeplab` in bash, zsh or fish: commands, flags and their values, models, files."""
     more = _SECOND_WORD_IS_A_MODEL[shell](" ".join(_models()))
     last = more if shell == "fish" else ""  # whose script begins with the removal of what there is
-    return f"{shtab.complete(tree(), shell, preamble={} if last else {shell: more}).rstrip()}\n{last}"
+    text: str = shtab.complete(tree(), shell, preamble="" if last else {shell: more})  # type: ignore[arg-type]
+    return f"{text.rstrip()}\n{last}"
 
 
 def tree() -> Parser:
@@ -94,7 +95,7 @@ def _add_gflags(parser: Parser, program: Any, name: str) -> None:
     if name == "caffe":
         parser.add_argument("action", choices=_CAFFE)
     for flag in program.flags:
-        how = {"action": "store_true"} if flag.default is False else {"metavar": "VALUE"}
+        how: dict[str, Any] = {"action": "store_true"} if flag.default is False else {"metavar": "VALUE"}
         parser.add_argument(f"--{flag.name}", help=flag.help, **how)
     parser.add_argument("files", nargs="*", metavar="FILE")
 

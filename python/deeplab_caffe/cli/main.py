@@ -234,7 +234,7 @@ def _without_command(words: Sequence[str]) -> int:
         near = did_you_mean(words[0], [name.partition(" ")[0] for name in COMMANDS])
         print(f"deeplab: error: unknown command '{words[0]}'{near or '; see `deeplab --help`'}", file=sys.stderr)
         return 2
-    if len(words) == 1 or words[1] in _HELP:
+    if len(words) == 1 or words[1] in (*_HELP, "help"):
         width = max(len(command.name) for command in members)
         rows = [f"  {command.name:{width}s}  {command.help}" for command in members]
         print("\n".join([f"usage: deeplab {words[0]} COMMAND ...", "", *rows]))

@@ -99,7 +99,8 @@ def published(
     nets = prototxt_folder(name, chosen)
     tests = before.testing if stage in _NEW_TESTING - {"test", "all"} else asked.stated()
     remembered = {"data": data, "options": stated, "testing": dict(tests), "nets": nets}
-    is_plain = not (own or before.nets or remembered["testing"])
+    written_elsewhere = stage == "prototxt" and "folder" in given  # beside the nets of the experiment
+    is_plain = written_elsewhere or not (own or before.nets or remembered["testing"])
     words = command_line(GeneratorOptions(**stated, dataset=data, experiment=exp))
     return Experiment(
         name=home.name,
@@ -109,9 +110,9 @@ def published(
         options=chosen,
         remembered={} if is_plain else remembered,
         command=shlex.join(["deeplab", "all", name, *words, *settings.command_line()]),
-        origin=name if own else "",
+        origin=name if own and not written_elsewhere else "",
         testing=settings,
-        given=tuple(given),
+        given=tuple(given.keys() - {"folder"}),
     )
 
 
