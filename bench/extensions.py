@@ -27,6 +27,7 @@ import cv2
 import numpy as np
 
 import timing
+from deeplab_caffe.cli.stage_flags import read_by
 from deeplab_caffe.data import Dataset, read_dataset, read_label, write_label
 from deeplab_caffe.data.synthetic import description, draw_sample
 from deeplab_caffe.evaluation import Scores, confusion_matrix
@@ -189,8 +190,8 @@ def execute(name: str, place: Place) -> None:
         print("cp", source, target)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
-    for stage in ["train", *["train2"] * bool(run.updates2), "test"]:
-        deeplab([stage, *words], place.folder(name) / "log" / "commands.log")
+    for stage in ["prototxt", "train", *["train2"] * bool(run.updates2), "test"]:
+        deeplab([stage, words[0], *read_by(stage, words[1:])], place.folder(name) / "log" / "commands.log")
 
 
 def with_those_before(names: Sequence[str]) -> list[str]:

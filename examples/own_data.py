@@ -3,8 +3,8 @@
     python examples/own_data.py images labels --classes background cat dog --folder exper/pets
 
 `images` holds JPEG or PNG files, `labels` a PNG of class indices for each of them, with the same stem: 8-bit grey, or
-with a palette; 255 marks pixels without a class. What this script does not know is passed on to the pipeline:
-`--iterations 3000 --width 0.5 --crop 321` (`deeplab train --help` lists it).
+with a palette; 255 marks pixels without a class. What this script does not know is passed on to the stages that read
+it: `--iterations 3000 --width 0.5 --crop 321` (`deeplab all --help` lists it).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import random
 from pathlib import Path
 
 from deeplab_caffe.cli import main as deeplab
+from deeplab_caffe.cli.stage_flags import read_by
 from deeplab_caffe.data import read_dataset
 
 IMAGES = (".jpg", ".jpeg", ".png")
@@ -64,7 +65,8 @@ def main(arguments: list[str] | None = None) -> None:
     val = read_dataset(description).entries("val")
     print(f"{len(items)} images with labels, {len(val)} of them for val: {description}")
     for stage in given.stages:
-        code = deeplab([stage, "demo", "--data", str(description), "--exp", str(given.folder), *others])
+        flags = ["--data", str(description), "--exp", str(given.folder), *read_by(stage, others)]
+        code = deeplab([stage, "demo", *flags])
         if code:
             raise SystemExit(code)
 

@@ -43,7 +43,8 @@ from deeplab_caffe.data.submission import SERVERS, Results, check_archive, write
 from deeplab_caffe.data.submission.pictures import Wanted, look
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.evaluation import log_tables, read_train_log, training_tables
-from deeplab_caffe.experiment import create, provenance, stage_records
+from deeplab_caffe.experiment import provenance, stage_records
+from deeplab_caffe.experiment.settings import saved_settings
 from deeplab_caffe.experiment.stages.evaluate import read_curves, read_image_scores, read_matrix, read_scores
 from deeplab_caffe.formats import bundle, datum, schema
 from deeplab_caffe.formats.bundle import verify_bundle
@@ -501,7 +502,7 @@ def _records(folder: Path) -> list[Target]:
         Target("resume (JSON)", "a_iter_6.resume.json", _side_file, made["resume"]),
         Target("stage (JSON)", "stages/test.json", record, made["stage"]),
         Target("trained_on (JSON)", "w.trained_on.json", _trained_on, made["trained_on"]),
-        Target("experiment (JSON)", "experiment.json", lambda p: create._remembered(p.parent), made["experiment"]),
+        Target("experiment (JSON)", "experiment.json", lambda p: saved_settings(p.parent), made["experiment"]),
         Target("COCO's instances (JSON)", "instances.json", _instances, made["instances"]),
         Target("Cityscapes' polygons (JSON)", "polygons.json", cityscapes_polygons.draw_polygons, made["polygons"]),
         Target("evaluation (JSON)", "evaluation.json", _evaluation, made["evaluation"]),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -67,9 +66,29 @@ def test_a_script_that_is_not_there(tmp_path, capsys):
     assert "no.py: the script does not exist" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ('print "done"', "the statement print; Python 3 has print(…)"),
+        ("try: pass\nexcept Exception, e: pass", "except E, name; Python 3 has except E as name"),
+        ("raise ValueError, 'no'", "raise E, text; Python 3 has raise E(text)"),
+        ("1 <> 2", "the operator <>; Python 3 has !="),
+        ("open('x', 0644)", "an octal number such as 0755; Python 3 has 0o755"),
+        ("x = 10L", "a long number such as 1L; Python 3 has 1"),
+        ("for i in xrange(3): pass", "xrange; Python 3 has range"),
+        ("import cPickle", "cPickle; Python 3 has pickle"),
+        ("{}.has_key(1)", "has_key; Python 3 has in"),
+    ],
+)
+def test_what_is_python_2_is_said_in_one_line(tmp_path, capsys, code, said):
+    script = _script(tmp_path, f"import caffe\n{code}\n")
+    assert cli.main(["run", script]) == 2
+    line = 2 + code.count("\n")
+    expected = f"deeplab: error: {script}:{line}: this is Python 2: {said}. 2to3, which comes with Python up to 3.12"
+    assert capsys.readouterr().err.startswith(expected)
+
+
 def test_a_script_that_is_not_python_3(tmp_path, capsys):
-    assert cli.main(["run", _script(tmp_path, 'import caffe\nprint "done"\n')]) == 2
-    assert re.search(r"\.py:2: not a Python 3 script: .*this is Python 2", capsys.readouterr().err)
     (tmp_path / "binary.py").write_bytes(b"\0\x93NUMPY")
     assert cli.main(["run", str(tmp_path / "binary.py")]) == 2
     assert "binary.py: not a Python 3 script" in capsys.readouterr().err

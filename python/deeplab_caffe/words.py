@@ -31,6 +31,17 @@ def some_lines(items: Collection[object], most: int = 5) -> str:
     return "".join(f"\n  {line}" for line in lines)
 
 
+def one_of(items: Collection[object]) -> str:
+    """The items as a choice.
+
+    Example:
+        >>> one_of(["a", "b", "c"]), one_of(["a"])
+        ('a, b or c', 'a')
+    """
+    *first, last = map(str, items)
+    return f"{', '.join(first)} or {last}" if first else last
+
+
 def for_people(name: str) -> str:
     """The name of a file as a page or picture can show it: bytes that are not UTF-8 are replaced."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

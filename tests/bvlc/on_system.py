@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from deeplab_caffe import cli, engine, inference
+from deeplab_caffe.cli.stage_flags import read_by
 from deeplab_caffe.data import read_image
 
 FLAGS = ["--data", "tiny.toml", "--crop", "33", "--batch-size", "2", "--width", "0.03", "--snapshot", "4"]
@@ -23,7 +24,7 @@ FLAGS += ["--random-seed", "1", "--caffe", "system", "--quick"]
 def call(stage: str, exp: str, *flags: str, iterations: int = 8, display: int = 4) -> int:
     """One call of the command."""
     numbers = ["--iterations", str(iterations), "--display", str(display)]
-    return cli.main([stage, "demo", "--exp", exp, *FLAGS, *numbers, *flags])
+    return cli.main([stage, "demo", "--exp", exp, *read_by(stage, [*FLAGS, *numbers, *flags])])
 
 
 def call_and_interrupt(stage: str, exp: str, *flags: str) -> int:

@@ -41,6 +41,8 @@ def test_help_of_every_command(name, capsys):
         (["export", "-h"], 0, "export onnx"),
         (["help"], 0, "usage: deeplab COMMAND"),
         (["help", "weights"], 0, "weights show"),
+        (["weights", "help"], 0, "weights show"),
+        (["trian"], 2, "unknown command 'trian'; did you mean 'train'?"),
         (["weights", "shwo"], 2, "unknown command 'weights shwo'; did you mean 'weights show'?"),
         (["weights", "qqqqqq"], 2, "unknown command 'weights qqqqqq'; the commands are weights show, "),
         (["qqqqqq"], 2, "unknown command 'qqqqqq'; see `deeplab --help`"),

@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 def evaluated(name, *flags, split="val", after=True, done=None, folder=None):
     """The files of an experiment of which a run was evaluated, on the nets that the flags make."""
-    assert main(["prototxt", name, *flags]) == 0
+    assert main(["prototxt", name, *flags, *(["--exp", folder] if folder else [])]) == 0
     folder = Path(folder or f"exper/{name}")
     (folder / "result" / split).mkdir(parents=True)
     (folder / "result" / split / "done.json").write_text(json.dumps(done or {"size": [513, 513], "weights": "w"}))
@@ -64,7 +64,7 @@ def test_hardware_is_that_of_this_machine(place):
 def test_other_settings_are_named(place):
     flags = ("--iterations", "100", "--snapshot", "50", "--random-seed", "3")
     evaluated("voc12/largefov", *flags, folder="exper/short")
-    net = Path("prototxt/voc12/largefov/train.prototxt")
+    net = Path("exper/short/prototxt/train.prototxt")
     net.write_text(net.read_text().replace("dilation: 12", "dilation: 6").replace("pad: 12", "pad: 6"))
     assert main(["ledger", "--add", "voc12/largefov", "--exp", "exper/short", "--note", "a try"]) == 0
     result = read_results()[0]

@@ -152,7 +152,7 @@ def _value(path: str) -> None:
 @pytest.mark.parametrize(
     ("change", "kind", "words"),
     [
-        (_colours, "colour-label", "deeplab dataset convert-labels FOLDER -o NEW_FOLDER --dataset TOML"),
+        (_colours, "colour-label", "deeplab dataset convert-labels FOLDER -o NEW_FOLDER --data TOML"),
         (_jpeg, "damaged-label", "whose compression changes values"),
         (_value, "value", "label value 7 in 192 of 192 pixels; expected 0..2 or the ignore label (255)"),
         (_truncated, "damaged-label", "l5.png"),
@@ -337,7 +337,7 @@ def test_a_palette_in_another_order_is_said_and_converted(toy, capsys):
     assert main(["dataset", "check", "toy.toml"]) == 0
     shown = capsys.readouterr().out
     assert "./l0.png: 0 is 'ground', but its palette shows it in the colour of 'blue', (0, 128, 0)" in shown
-    assert main(["dataset", "convert-labels", ".", "-o", "new", "--dataset", "toy.toml", "--unmatched", "ignore"]) == 0
+    assert main(["dataset", "convert-labels", ".", "-o", "new", "--data", "toy.toml", "--unmatched", "ignore"]) == 0
     np.testing.assert_array_equal(read_label("new/l1.png"), np.where(right > 2, 0, right))
 
 

@@ -31,7 +31,7 @@ def rgb(indices=INDICES, ignored=IGNORED) -> np.ndarray:
 
 
 def convert(*words: str) -> int:
-    return main(["dataset", "convert-labels", "in", "-o", "out", "--dataset", "toy.toml", *words])
+    return main(["dataset", "convert-labels", "in", "-o", "out", "--data", "toy.toml", *words])
 
 
 def _rgb(path):
@@ -164,15 +164,15 @@ def test_files_that_hold_no_colours(write, message, toy, capsys):
 
 def test_in_place(toy):
     _rgb("in/a.png")
-    assert main(["dataset", "convert-labels", "in", "-o", "in", "--dataset", "toy.toml"]) == 2
-    assert main(["dataset", "convert-labels", "in", "--in-place", "--dataset", "toy.toml"]) == 0
+    assert main(["dataset", "convert-labels", "in", "-o", "in", "--data", "toy.toml"]) == 2
+    assert main(["dataset", "convert-labels", "in", "--in-place", "--data", "toy.toml"]) == 0
     assert read_label("in/a.png").tolist() == INDICES.tolist() and len(list(Path("in").iterdir())) == 1
 
 
 def test_suffixes_in_capitals(toy):
     _rgb("in/a.png")
     Path("in/a.png").rename("in/a.PNG")
-    assert main(["dataset", "convert-labels", "in", "-o", "out", "--dataset", "toy.toml"]) == 0
+    assert main(["dataset", "convert-labels", "in", "-o", "out", "--data", "toy.toml"]) == 0
     assert read_label("out/a.PNG").tolist() == INDICES.tolist()
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from deeplab_caffe import cli
+from deeplab_caffe.cli.stage_flags import read_by
 from deeplab_caffe.data import write_label
 
 #: flags of a net that trains in a second
@@ -63,6 +64,6 @@ def deeplab() -> Callable[..., int]:
     """Run `deeplab STAGE demo` on the tiny data set; returns the exit code."""
 
     def run(stage: str, *flags: str) -> int:
-        return cli.main([stage, "demo", "--data", "tiny.toml", "--exp", "exp", *TINY, *flags])
+        return cli.main([stage, "demo", "--data", "tiny.toml", "--exp", "exp", *read_by(stage, TINY), *flags])
 
     return run

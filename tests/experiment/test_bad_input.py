@@ -132,9 +132,9 @@ def test_voc_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
 
 
 def test_pretrained_net_without_weights(tiny: Path, capsys: Captured) -> None:
-    flags = ["tiny/largefov", "--dataset", "tiny.toml", "--crop", "33", "--test-crop", "41x49", "--iterations2", "0"]
+    flags = ["tiny/largefov", "--data", "tiny.toml", "--crop", "33", "--test-crop", "41x49", "--iterations2", "0"]
     assert cli.main(["prototxt", *flags]) == 0
-    assert cli.main(["train", *flags]) == 2
+    assert cli.main(["train", *flags[:3]]) == 2
     assert (
         "has no weight_filler" in (message := _message(capsys))
         and "exper/tiny/largefov/model/init.caffemodel" in message

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from deeplab_caffe.cli.stage_flags import read_by
 from deeplab_caffe.data import read_dataset
 from deeplab_caffe.data.checking import count_labels
 from deeplab_caffe.data.class_weights import median_frequency
@@ -26,7 +27,7 @@ def test_weights_are_counted_on_what_is_trained_on(
     tiny: Path, deeplab: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for stage in ("data", "prototxt", "train"):
-        assert deeplab(stage, "--class-weights", "median-frequency") == 0
+        assert deeplab(stage, *read_by(stage, ["--class-weights", "median-frequency"])) == 0
     counts = count_labels(read_dataset("exp/dataset.toml"), "train")
     assert len(counts.files) == 5  # one of six is held out
     weights = median_frequency(counts)
@@ -42,7 +43,7 @@ def test_weights_are_counted_on_what_is_trained_on(
     assert "already done" in capsys.readouterr().out
     write_diagonal(MATRIX, [1, 2, 3])  # what the net reads has changed
     assert deeplab("train") == 0
-    assert "already done" not in capsys.readouterr().out
+    assert "train: already done" not in capsys.readouterr().out
     assert class_weight_settings(experiment)["class weights"]["red"] == "2"
 
 

@@ -30,7 +30,7 @@ def tested(tiny: Path, deeplab: Callable[..., int], capsys: pytest.CaptureFixtur
 def test_what_was_found_on_folders_is_applied_to_an_experiment(
     tested: Path, deeplab: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["crf-search", *FOLDERS, "--dataset", "tiny.toml", *SMALL, "--apply", "demo", "--exp", "exp"]
+    command = ["crf-search", *FOLDERS, "--data", "tiny.toml", *SMALL, "--apply", "demo", "--exp", "exp"]
     assert cli.main(command) == 0
     said = capsys.readouterr().out
     assert "red" in said and "The CRF " in said and "exp/crf/parameters.json: the stage crf of tiny/largefov" in said
@@ -103,7 +103,7 @@ def test_what_cannot_be_searched_is_one_line(
 
 
 def test_labels_that_make_no_sense_are_noticed(tested: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["crf-search", *FOLDERS, "--dataset", "tiny.toml", *SMALL, "--max-images", "2"]
+    command = ["crf-search", *FOLDERS, "--data", "tiny.toml", *SMALL, "--max-images", "2"]
     for path in (tested / "labels").iterdir():
         write_label(path, np.zeros((40, 48), np.uint8))
     assert cli.main(command) == 0

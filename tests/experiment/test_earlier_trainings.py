@@ -81,7 +81,7 @@ def test_the_newest_of_equal_ones_is_taken_back(tmp_path):
         (["--test-output-stride", "8"], "option test_output_stride: does not apply"),
     ],
 )
-@pytest.mark.parametrize("stage", ["data", "train", "all"])
+@pytest.mark.parametrize("stage", ["prototxt", "all"])
 def test_a_refused_option_is_not_saved(tiny, capsys, stage, flags, says):
     assert main([stage, "demo", "--data", "tiny.toml", "--exp", "exp", *flags]) == 2
     assert says in capsys.readouterr().err
@@ -90,7 +90,7 @@ def test_a_refused_option_is_not_saved(tiny, capsys, stage, flags, says):
 
 def test_forget(tiny, capsys):
     command = ["data", "demo", "--data", "tiny.toml", "--exp", "exp"]
-    assert main([*command, "--crop", "33", "--batch-size", "3"]) == 0
+    assert main(command) == 0 and main(["prototxt", *command[1:], "--crop", "33", "--batch-size", "3"]) == 0
     path = Path("exp/experiment.json")
     path.write_text(path.read_text().replace("33", "300"))  # as an earlier release saved it
     assert main(command) == 2

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from deeplab_caffe import cli
+from deeplab_caffe.cli.stage_flags import read_by
 from deeplab_caffe.crf.search import SearchSpace
 from deeplab_caffe.experiment import create, published
 from deeplab_caffe.experiment.hand_edits import hand_edits
@@ -47,7 +48,7 @@ def _deeplab(stage: str, *flags: str) -> int:
 
 
 def _strictly(stage: str, *flags: str) -> int:
-    return cli.main([stage, "voc_largefov", "--data", "tiny.toml", *SMALL.split(), *flags])
+    return cli.main([stage, "voc_largefov", "--data", "tiny.toml", *read_by(stage, SMALL.split()), *flags])
 
 
 def _fc6(net: str | Path):

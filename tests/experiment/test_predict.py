@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from deeplab_caffe import Segmenter, cli
+from deeplab_caffe.cli.stage_flags import read_by
 from deeplab_caffe.crf import CRFParameters
 from deeplab_caffe.data import read_image, read_label
 from deeplab_caffe.data.photos import as_photo, read_photo
@@ -43,7 +44,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             with Image.open(f"{kind}/i7.png") as image:
                 image.crop((0, 0, 35, 27)).save(f"{kind}/i7.png")
         for stage in ("data", "prototxt", "train", "test"):
-            assert cli.main([stage, "demo", "--data", "tiny.toml", "--exp", "exper/demo", *TINY]) == 0
+            assert cli.main([stage, "demo", "--data", "tiny.toml", "--exp", "exper/demo", *read_by(stage, TINY)]) == 0
         yield folder
 
 
@@ -394,7 +395,7 @@ def test_a_model_from_files(photos: Path, capsys: pytest.CaptureFixture[str]) ->
         (["--exp", "photos"], "photos: has no net, expected photos/prototxt/deploy.prototxt or "),
         (["--exp", "demo", "--stage", "2"], "exper/demo: has no trained weights in exper/demo/model; run the stage tr"),
         (["--exp", "demo", "--weights", "a.pth"], "--weights a.pth: there is no such file"),
-        (["--exp", "demo", "--dataset", "x.toml"], "--dataset is for --net; an experiment knows its own"),
+        (["--exp", "demo", "--data", "x.toml"], "--data is for --net; an experiment knows its own"),
         (["--net", "NET/deploy.prototxt"], "its weights are missing; add --weights FILE"),
         (
             ["--net", "NET/train.prototxt", "--weights", "W"],
@@ -407,7 +408,7 @@ def test_a_model_from_files(photos: Path, capsys: pytest.CaptureFixture[str]) ->
             "not weights of a Caffe (.caffemodel, .caffemodel.h",
         ),
         (
-            ["--net", "NET/deploy.prototxt", "--weights", "W", "--dataset", "two.toml"],
+            ["--net", "NET/deploy.prototxt", "--weights", "W", "--data", "two.toml"],
             "has 3 classes, but two.toml nam",
         ),
         (["--exp", "demo", "--opacity", "2"], "--opacity: got 2; expected 0 (the photo) to 1"),

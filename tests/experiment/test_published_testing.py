@@ -14,12 +14,14 @@ import numpy as np
 import pytest
 
 from deeplab_caffe import cli, inference
+from deeplab_caffe.cli.stage_flags import read_by
 from deeplab_caffe.crf import resize_scores
 from deeplab_caffe.crf.search import SearchResult, SearchSpace
 from deeplab_caffe.data import read_image, read_label
 from deeplab_caffe.data.score_kinds import kind_of
 from deeplab_caffe.errors import InputError
-from deeplab_caffe.experiment import create, demo, published
+from deeplab_caffe.experiment import demo, published
+from deeplab_caffe.experiment.settings import remember
 from deeplab_caffe.experiment.stages import search
 from deeplab_caffe.experiment.testing import Testing as Settings
 from deeplab_caffe.nets import GeneratorOptions
@@ -37,7 +39,7 @@ TEST_IDS = ["2007_000009", "2007_000010", "2007_000011"]
 
 
 def deeplab(stage: str, *flags: str) -> int:
-    return cli.main([stage, "voc12/largefov", *TINY, *flags])
+    return cli.main([stage, "voc12/largefov", *read_by(stage, TINY), *flags])
 
 
 @pytest.fixture(scope="module")
@@ -125,8 +127,7 @@ def test_weights_by_hand(voc: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _done("scores/val")["stage"] == "2"
     assert "was trained on 3 of the 3 images of 'val'" in capsys.readouterr().err
     shutil.copy(STAGE1, "mine.caffemodel")
-    for stage in ("train", "train2", "test"):
-        assert deeplab(stage, "--test-set", "test", "--weights", "mine.caffemodel") == 0
+    assert deeplab("all", "--test-set", "test", "--weights", "mine.caffemodel") == 0
     assert _done("scores/test")["weights"] == "mine.caffemodel" and _done("scores/test")["stage"] == ""
     out = capsys.readouterr().out
     for stage in ("train", "train2"):
@@ -181,7 +182,7 @@ def test_scales_mirrored_images_and_regions(voc: Path, capsys: pytest.CaptureFix
     done = _done("scores/test")
     words = "scales 0.75, 1.25; mirrored too; regions of 41 x 49 pixels (H x W), overlap 0.5"
     assert (done["size"], done["kind"], done["protocol"]) == ("image", "log-probabilities", words)
-    folder = Path("prototxt/voc12/largefov")
+    folder = EXP / "prototxt"
     predictor = inference.load(folder / "deploy.prototxt", STAGE2)
     protocol = inference.Protocol((0.75, 1.25), True, (41, 49), 0.5)
     for name in TEST_IDS:
@@ -293,11 +294,11 @@ def _experiment() -> Any:
 
 def test_the_demo_remembers_how_it_is_tested(tmp_path: Path) -> None:
     folder = str(tmp_path / "exp")
-    create.remember(demo(folder=folder, testing=Settings(scales=(0.5, 1), tile=(65, 97), preset="DeepLab")))
+    remember(demo(folder=folder, testing=Settings(scales=(0.5, 1), tile=(65, 97), preset="DeepLab")))
     kept = demo(folder=folder, testing=Settings(flip=True))
     assert kept.testing == Settings((0.5, 1), True, (65, 97), preset="DeepLab")
     assert kept.command.endswith(f"--exp {folder} --scales 0.5,1 --flip --tile 65x97 --preset DeepLab")
-    create.remember(kept)
+    remember(kept)
     assert demo(folder=folder, forget=["scales", "preset"]).testing == Settings(flip=True, tile=(65, 97))
     with pytest.raises(InputError, match="--forget weights: .* saved are: flip, tile"):
         demo(folder=folder, forget=["weights"])
@@ -307,7 +308,7 @@ def test_settings_of_the_demo_that_are_no_longer_valid(tmp_path: Path) -> None:
     folder = tmp_path / "exp"
     weights = tmp_path / "w.caffemodel"
     weights.write_bytes(b"")
-    create.remember(demo(folder=str(folder), testing=Settings(weights=str(weights))))
+    remember(demo(folder=str(folder), testing=Settings(weights=str(weights))))
     weights.unlink()
     with pytest.raises(
         InputError, match=r"experiment.json: invalid \(--weights .*: there is no such file\); remove it"
@@ -333,23 +334,23 @@ def v3(voc: Path) -> list[str]:
     """The arguments of commands on a trained DeepLab v3."""
     words = ["voc12/v3_resnet50_aspp", *TINY, "--iterations2", "0"]
     for stage in ("data", "prototxt", "train"):
-        assert cli.main([stage, *words]) == 0
+        assert cli.main([stage, words[0], *read_by(stage, words[1:])]) == 0
     return words
 
 
 def test_another_output_stride_needs_no_training(v3: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     scores = Path("exper/voc12/v3_resnet50_aspp/scores/val/2007_000006.npy")
     for stride, size in ((8, 9), (4, 17)):
-        assert cli.main(["test", v3[0], "--iterations2", "0", "--test-output-stride", str(stride)]) == 0
+        assert cli.main(["test", v3[0], "--test-output-stride", str(stride)]) == 0
         assert np.load(scores).shape == (21, size, size)
     capsys.readouterr()
     assert cli.main(["all", *v3, "--test-output-stride", "4", "--preset", "default"]) == 0
     out = capsys.readouterr().out
     assert "== train: already done" in out and "== test: already done" in out
-    deploy = Path("prototxt/voc12/v3_resnet50_aspp/deploy.prototxt")
+    deploy = Path("exper/voc12/v3_resnet50_aspp/prototxt/deploy.prototxt")
     deploy.write_text(deploy.read_text().replace("dilation: 8", "dilation: 7", 1))
     text = deploy.with_name("test.prototxt").read_text()
-    assert cli.main(["test", *v3, "--test-output-stride", "8"]) == 2
+    assert cli.main(["test", v3[0], "--test-output-stride", "8"]) == 2
     said = capsys.readouterr().err
-    assert "--test-output-stride 8: edited by hand, so kept with another output stride: prototxt/voc12" in said
+    assert f"--test-output-stride: not possible, because these were edited by hand: {deploy}. Make" in said
     assert deploy.with_name("test.prototxt").read_text() == text

@@ -91,7 +91,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def score(*words: str, results: str = "a", listed: str = "id.txt") -> int:
     labels = [] if "--labels" in words or listed != "id.txt" else ["--labels", "labels"]
-    return cli.main(["score", "--results", results, *labels, "--list", listed, "--dataset", "toy.toml", *words])
+    return cli.main(["score", "--results", results, *labels, "--list", listed, "--data", "toy.toml", *words])
 
 
 # -- deeplab score
@@ -243,7 +243,7 @@ def test_a_trimap_of_an_earlier_call_is_removed(toy: Path) -> None:
     assert score("-o", "out") == 0
     assert sorted(path.name for path in Path("out").glob("*.[cstn]*") if "trimap." in path.name) == []
     assert Path("out/notes.txt").is_file() and "trimap" not in json.loads(Path("out/score.json").read_text())
-    words = ["compare", "a", "b", "--list", "val", "--dataset", "toy.toml"]
+    words = ["compare", "a", "b", "--list", "val", "--data", "toy.toml"]
     assert cli.main([*words, "--trimap", "1", "--trimap-from", "boundaries"]) == 0
     assert Path("compare/trimap.csv").is_file()
     assert cli.main(words) == 0
@@ -262,7 +262,7 @@ def test_score_on_camvid_is_what_plain_numpy_computes(tmp_path: Path, monkeypatc
         write_label(f"results/{name}.png", pairs[-1][1])
     Path("id.txt").write_text("\n".join(ids) + "\n")
     words = ["--labels", str(CAMVID / "SegmentationClass"), "--list", "id.txt", "--trimap", "1:40", "-o", "out"]
-    assert cli.main(["score", "--results", "results", "--dataset", str(ROOT / "datasets/camvid.toml"), *words]) == 0
+    assert cli.main(["score", "--results", "results", "--data", str(ROOT / "datasets/camvid.toml"), *words]) == 0
     check(json.loads(Path("out/score.json").read_text()), plain_scores(pairs, 11))
 
 
@@ -270,7 +270,7 @@ def test_score_on_camvid_is_what_plain_numpy_computes(tmp_path: Path, monkeypatc
 
 
 def test_compare_writes_a_page_that_needs_nothing_else(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["--list", "pairs.txt", "--dataset", "toy.toml", "--trimap", "1:4", "--show", "2", "-o", "out"]
+    words = ["--list", "pairs.txt", "--data", "toy.toml", "--trimap", "1:4", "--show", "2", "-o", "out"]
     assert cli.main(["compare", "first=a", "b", *words]) == 0
     shown = capsys.readouterr().out
     assert "b against first: mean IoU +" in shown and "better on 6 and worse on 0 of 6 images" in shown
@@ -304,7 +304,7 @@ def test_compare_writes_a_page_that_needs_nothing_else(toy: Path, capsys: pytest
         (["a", "b"], "missing --list LIST"),
         (
             ["a", "b", "--list", "id.txt", "--labels", "labels", "--show", "99"],
-            "--show: expected 0 to 50 images but got 99",
+            "--examples: expected 0 to 50 images but got 99",
         ),
         (["a", "b", "--list", "val", "-o", "b"], "-o b: holds files to compare"),
     ],
@@ -312,7 +312,7 @@ def test_compare_writes_a_page_that_needs_nothing_else(toy: Path, capsys: pytest
 def test_comparisons_that_cannot_be_made_are_refused(
     toy: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["compare", *words, "--dataset", "toy.toml"]) == 2
+    assert cli.main(["compare", *words, "--data", "toy.toml"]) == 2
     assert message in capsys.readouterr().err
     assert not Path("compare").exists()
 
@@ -370,7 +370,7 @@ def test_experiments_on_other_images_or_classes_are_refused(
 
 
 def test_a_list_without_labels_needs_a_folder_of_them(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["score", "--results", "a", "--list", "id.txt", "--dataset", "toy.toml"]) == 2
+    assert cli.main(["score", "--results", "a", "--list", "id.txt", "--data", "toy.toml"]) == 2
     assert "id.txt:1: the list names no label; say where the ground truth is with --labels" in capsys.readouterr().err
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from deeplab_caffe import cli
+from deeplab_caffe.cli.stage_flags import read_by
 from deeplab_caffe.crf.search import SearchSpace
 from deeplab_caffe.data import write_label
 from deeplab_caffe.experiment import STAGES, create, demo, run
@@ -80,7 +81,7 @@ def test_a_net_edited_by_hand_is_kept_and_trained(
 def test_second_stage_starts_from_the_first(tiny: Path, deeplab: Callable[..., int]) -> None:
     flags = ["--train2-set", "train", "--iterations2", "2"]
     for stage in ("data", "prototxt", "train", "train2"):
-        assert deeplab(stage, *flags) == 0
+        assert deeplab(stage, *read_by(stage, flags)) == 0
     log = (tiny / "exp/log/train2.log").read_text()
     assert "Finetuning from exp/model/train_iter_4.caffemodel" in log
     assert (tiny / "exp/model/train2_iter_2.caffemodel").is_file()
@@ -147,11 +148,12 @@ def test_a_new_first_stage_makes_a_new_second_one(
 ) -> None:
     flags = ["--train2-set", "train", "--iterations2", "2"]
     for stage in ("data", "prototxt", "train", "train2"):
-        assert deeplab(stage, *flags) == 0
+        assert deeplab(stage, *read_by(stage, flags)) == 0
     path = tiny / "exp/model/train2_iter_2.caffemodel"
     before = path.read_bytes()
-    for stage in ("prototxt", "train", "train2"):
-        assert deeplab(stage, *flags, "--base-lr", "0.02") == 0
+    assert deeplab("prototxt", "--base-lr", "0.02") == 0
+    for stage in ("train", "train2"):
+        assert deeplab(stage) == 0
     assert path.read_bytes() != before
 
 
@@ -185,7 +187,7 @@ def test_weights_put_there_by_hand_are_used(
 def test_an_experiment_keeps_to_its_data_and_says_what_it_remembers(
     tiny: Path, deeplab: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert deeplab("data") == 0
+    assert deeplab("data") == 0 and deeplab("prototxt") == 0
     capsys.readouterr()
     assert cli.main(["data", "demo", "--exp", "exp"]) == 0
     assert "as before: " in (said := capsys.readouterr().out) and "iterations 4" in said

@@ -24,7 +24,7 @@ def msc(tmp_path, monkeypatch):
     Path("toy.toml").write_text(TOML)
     options = GeneratorOptions(dataset="toy.toml", width=0.01, iterations=3)
     for model in ("deeplab", "msc"):
-        write_files(f"prototxt/toy/{model}", generate(f"toy/{model}", options))
+        write_files(f"exper/toy/{model}/prototxt", generate(f"toy/{model}", options))
     return published("toy/msc", options)
 
 
@@ -49,15 +49,19 @@ def test_the_weights_of_a_published_model_before_whose_files_are_not_written(tmp
     assert _initial_weights(published("voc12/largefov_coco"), "") == [before]
 
 
-@pytest.mark.parametrize("stage", ["train", "train2", "test"])
-def test_nets_that_are_not_written_are_written_first(tiny, capsys, stage):
-    flags = ["--data", "tiny.toml", "--crop", "33", "--train2-set", "train"]
-    assert main([stage, "tiny/largefov", *flags]) == 2  # there are no weights to go on from
+@pytest.mark.parametrize(
+    ("stage", "flags"),
+    [("train", ["--crop", "33"]), ("train2", ["--train2-set", "train"]), ("test", ["--test-crop", "65"]), ("test", [])],
+)
+def test_nets_that_are_not_written_are_written_first(tiny, capsys, stage, flags):
+    command = [stage, "tiny/largefov", "--data", "tiny.toml"]
+    assert main([*command, *flags]) == 2  # there are no weights to go on from
     shown = capsys.readouterr()
-    assert "== prototxt\nprototxt/tiny/largefov: written: train.prototxt, train2.prototxt" in shown.out
+    folder = "exper/tiny/largefov/prototxt" if flags else "prototxt/tiny/largefov"
+    assert f"== prototxt\n{folder}: written: train.prototxt, " in shown.out
     assert "caffemodel" in shown.err
-    assert main([stage, "tiny/largefov", *flags]) == 2
-    assert "== prototxt" not in capsys.readouterr().out
+    assert main(command) == 2
+    assert "== prototxt\n" not in capsys.readouterr().out
 
 
 def test_no_weights(msc):

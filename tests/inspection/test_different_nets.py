@@ -121,7 +121,7 @@ def test_an_edit_of_v3_is_found_and_its_proportion_kept(tmp_path, monkeypatch):
     name = "voc12/v3_resnet50_block4"
     flags = ["--test-output-stride", "8"]
     assert main(["prototxt", name, *flags]) == 0
-    folder = Path("prototxt", name)
+    folder = Path("exper", name, "prototxt")
     test = folder / "test.prototxt"
     assert main(["prototxt", "lint", "--select", "different-nets", str(folder)]) == 0
     train = folder / "train.prototxt"

@@ -291,10 +291,10 @@ def test_nets_that_learn_from_weak_labels_refuse(model, toy):
 
 
 def test_command_writes_nets_and_weights_of_each_stage(toy, capsys):
-    command = ["prototxt", "toy/largefov", "--dataset", "toy.toml", "--class-weights", "inverse", "--iterations2", "10"]
+    command = ["prototxt", "toy/largefov", "--data", "toy.toml", "--class-weights", "inverse", "--iterations2", "10"]
     assert cli.main(command) == 0
     shown = capsys.readouterr().out
-    folder = Path("prototxt/toy/largefov")
+    folder = Path("exper/toy/largefov/prototxt")
     np.testing.assert_allclose(read_diagonal(folder / "class_weights.binaryproto"), [15 / 24, 15 / 6, 1])
     np.testing.assert_allclose(
         read_diagonal(folder / "class_weights2.binaryproto"), [23 / 36, 23 / 9, 23 / 24], rtol=1e-6
@@ -313,17 +313,17 @@ def test_command_writes_nets_and_weights_of_each_stage(toy, capsys):
 )
 def test_command_refuses(given, words, toy, capsys):
     Path("bad.json").write_text("[1]")
-    assert cli.main(["prototxt", "toy/largefov", "--dataset", "toy.toml", "--class-weights", given]) == 2
+    assert cli.main(["prototxt", "toy/largefov", "--data", "toy.toml", "--class-weights", given]) == 2
     assert words in capsys.readouterr().err
-    assert not Path("prototxt/toy/largefov/train.prototxt").exists()
+    assert not Path("exper/toy/largefov/prototxt/train.prototxt").exists()
 
 
 def test_missing_labels_are_said(toy, capsys):
     Path("1.png").unlink()
-    assert cli.main(["prototxt", "toy/largefov", "--dataset", "toy.toml", "--class-weights", "inverse"]) == 2
+    assert cli.main(["prototxt", "toy/largefov", "--data", "toy.toml", "--class-weights", "inverse"]) == 2
     assert "train.txt:2" in (message := capsys.readouterr().err) and "1.png" in message
     Path("train.txt").unlink()
-    assert cli.main(["prototxt", "toy/largefov", "--dataset", "toy.toml", "--class-weights", "inverse"]) == 2
+    assert cli.main(["prototxt", "toy/largefov", "--data", "toy.toml", "--class-weights", "inverse"]) == 2
     assert "class_weights inverse counts the labels of the list 'train'" in capsys.readouterr().err
 
 

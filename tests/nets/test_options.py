@@ -183,7 +183,7 @@ def test_the_rate_of_stage_2(toy):
         ({"iterations2": -1}, "option iterations2: got -1; wanted a whole number, at least 0"),
         ({"base_lr": 0}, "option base_lr: got 0; wanted a number above 0"),
         ({"width": float("nan")}, "option width: got nan"),
-        ({"policy": "linear"}, "option policy: got 'linear'; wanted one of step, poly, fixed"),
+        ({"policy": "linear"}, "option policy: got 'linear'; wanted step, poly or fixed"),
         ({"solver_mode": "gpu"}, "option solver_mode: got 'gpu'; wanted GPU or CPU"),
         ({"dropout": 1}, "option dropout: got 1"),
         ({"scale_factors": (1, 0)}, "option scale_factors: got"),

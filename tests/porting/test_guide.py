@@ -84,8 +84,8 @@ def test_every_command_of_the_guide_runs(
             Path(words[-1]).mkdir()
             continue
         assert program == "deeplab"
-        if words[0] == "prototxt" and "--dataset" in words:
-            words += NARROW
+        if words[0] == "prototxt" and "--data" in words:
+            words += [*NARROW, "--prototxt", f"prototxt/{words[1]}"] if words[1].startswith("mine") else NARROW
         assert main(words) == 0, f"{command}: {capsys.readouterr().err[-500:]}"
     shown = capsys.readouterr().out
     assert "equal" in shown

@@ -108,6 +108,9 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
         ),
         ("upgrade_solver_proto_text", "upgrade_proto_text", "convert a solver of any dialect to the current format"),
     ],
+    "the command line": [
+        ("completion", "completion", "print the script that completes commands, flags and names: bash, zsh, fish"),
+    ],
     "older names": [
         ("voc-data", "voc_data", "another name of `dataset voc12`: PASCAL VOC 2012 and the SBD labels"),
         ("convert-labels", "convert_labels", "another name of `dataset convert-labels`"),

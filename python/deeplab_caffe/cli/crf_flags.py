@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..data import Dataset, list_ids, read_list
 from ..errors import InputError
 from . import bundled
+from .parser import add_renamed
 
 if TYPE_CHECKING:
     from ..crf.batch import Failure, Task
@@ -33,10 +34,11 @@ def add_inputs(parser: argparse._ArgumentGroup) -> None:
         "size of the net's input (H x W, or one number for both); smaller maps are enlarged to it; image: the image's"
     )
     parser.add_argument("--size", metavar="HxW", help=text)
-    parser.add_argument("--classes", type=int, metavar="N", help="number of classes, without --dataset")
-    text = "turn images as their EXIF data says, or not (default: exif of --dataset, else a warning)"
+    add_renamed(parser, "--num-classes", "--classes", type=int, metavar="N", help="number of classes, without --data")
+    text = "turn images as their EXIF data says, or not (default: exif of --data, else a warning)"
     parser.add_argument("--exif", choices=("apply", "ignore"), help=text)
-    parser.add_argument("--dataset", help="name or TOML file of a data set: classes, colours, ignore label")
+    text = "name or TOML file of a data set: classes, colours, ignore label"
+    add_renamed(parser, "--data", "--dataset", metavar="NAME|TOML", help=text)
 
 
 def add_workers(parser: argparse._ArgumentGroup) -> None:
@@ -73,7 +75,7 @@ def net_size(text: str | None) -> tuple[int, int] | str | None:
 
 
 def dataset(name: str | None) -> Dataset | None:
-    """The data set that --dataset names."""
+    """The data set that --data names."""
     return None if name is None else bundled.dataset(name)
 
 
@@ -108,9 +110,9 @@ def ids(path: str | None) -> Sequence[str] | None:
 
 
 def check_labels_flags(arguments: argparse.Namespace) -> None:
-    """Check --classes and --confidence."""
+    """Check --num-classes and --confidence."""
     if arguments.classes is not None and arguments.classes < 2:
-        raise InputError(f"--classes: expected at least 2 but got {arguments.classes}")
+        raise InputError(f"--num-classes: expected at least 2 but got {arguments.classes}")
     if not 0 < arguments.confidence < 1:
         raise InputError(f"--confidence: expected more than 0 and less than 1 but got {arguments.confidence:g}")
 

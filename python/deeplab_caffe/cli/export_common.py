@@ -20,6 +20,7 @@ from ..porting.summary import summarise
 from ..porting.surgery import CAFFE, TORCHVISION, Preprocessing
 from . import bundled, net_flags
 from .named_net import definition_named
+from .parser import add_renamed
 from .weight_warnings import print_weight_warnings
 
 _PREPROCESSING = {"caffe": CAFFE, "torchvision": TORCHVISION}
@@ -32,9 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="file to write")
     parser.add_argument("--allow-uninitialized", action="store_true", help="also export layers that have no weights")
     parser.add_argument("--image", metavar="FILE", help="image for the comparison (default: a drawn one)")
-    parser.add_argument(
-        "--images", choices=list(_PREPROCESSING), default="caffe", help="preprocessing that the net expects"
-    )
+    kinds, text = list(_PREPROCESSING), "preprocessing that the net expects"
+    add_renamed(parser, "--preprocessing", "--images", choices=kinds, default="caffe", help=text)
     parser.add_argument("--tolerance", type=float, default=1e-4, help="relative, for the outputs (%(default)s)")
     net_flags.add_permission(parser)
     how = argparse.BooleanOptionalAction

@@ -24,6 +24,7 @@ from ..spelling import did_you_mean, nearest_word
 from .command_table import COMMANDS, Command
 from .gflags import run_program
 from .parser import Parser
+from .stage_flags import STAGES
 from .terminal import printable, shortened
 
 _HELP = ("-h", "--help")
@@ -113,11 +114,22 @@ def parser_of(program: str, command: Command, module: Any = None) -> Parser:
         command: its row in the table; not one of Caffe's programs, whose flags are those of `gflags`.
         module: of the two modules that share a command, the one to ask; None: the one for a call without words.
     """
-    module = _module(command, []) if module is None else module
-    parser = Parser(prog=program, description=f"{command.help[0].upper()}{command.help[1:]}.")
+    parser = Parser(prog=program)
+    fill(parser, command, _module(command, []) if module is None else module)
+    return parser
+
+
+def fill(parser: Parser, command: Command, module: Any) -> None:
+    """Add the description and the flags of a command to an empty parser."""
+    parser.description = f"{command.help[0].upper()}{command.help[1:]}."
     parser.set_defaults(command=command.name)
     module.add_arguments(parser)
-    return parser
+
+
+def command_modules(command: Command) -> list[Any]:
+    """The modules that serve a command: one, or also that of the stage of its name."""
+    stage = ["run_stages"] if command.name in STAGES and command.module != "run_stages" else []
+    return [_module(command, []), *(importlib.import_module(f".commands.{name}", __package__) for name in stage)]
 
 
 def _messages_apart_from(parsed: argparse.Namespace) -> AbstractContextManager[Any]:
@@ -222,7 +234,7 @@ def _without_command(words: Sequence[str]) -> int:
         near = did_you_mean(words[0], [name.partition(" ")[0] for name in COMMANDS])
         print(f"deeplab: error: unknown command '{words[0]}'{near or '; see `deeplab --help`'}", file=sys.stderr)
         return 2
-    if len(words) == 1 or words[1] in _HELP:
+    if len(words) == 1 or words[1] in (*_HELP, "help"):
         width = max(len(command.name) for command in members)
         rows = [f"  {command.name:{width}s}  {command.help}" for command in members]
         print("\n".join([f"usage: deeplab {words[0]} COMMAND ...", "", *rows]))

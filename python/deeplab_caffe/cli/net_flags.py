@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shape = "shape of a blob that a layer of an unknown type makes, such as conv4_3_norm=1,512,38,38; repeatable"
     parser.add_argument("--shape", metavar="BLOB=DIMS", action="append", default=[], help=shape)
     default = "default: TRAIN for a net with a loss"
-    parser.add_argument("--phase", choices=["train", "test", "TRAIN", "TEST"], help=f"phase of the net; {default}")
+    parser.add_argument("--phase", type=str.lower, choices=["train", "test"], help=f"phase of the net; {default}")
     parser.add_argument("--level", metavar="N", type=int, default=0, help="level of the net state")
     parser.add_argument(
         "--stage", metavar="NAME", action="append", default=[], help="stage of the net state; repeatable"

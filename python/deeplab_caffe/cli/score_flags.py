@@ -6,23 +6,25 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from ..nets.option_flags import TakesFlags
+from .parser import add_renamed
 
 if TYPE_CHECKING:
     from ..evaluation import Trimap
 
 
 def add_truth(parser: argparse._ActionsContainer, required: bool) -> None:
-    """Add --labels, --list, --dataset and --images."""
+    """Add --labels, --list, --data and --images."""
     text = "ground truth, PNG files of class indices (default: the labels that the list names)"
     parser.add_argument("--labels", metavar="FOLDER", help=text)
     text = "what to score: the name of a list of the data set, or a file: a list of ids, or of images and labels"
     parser.add_argument("--list", metavar="LIST", required=required, help=text)
     text = "name or TOML file of the data set: classes, colours, ignore label"
-    parser.add_argument("--dataset", metavar="DATASET", required=required, help=text)
+    add_renamed(parser, "--data", "--dataset", metavar="NAME|TOML", required=required, help=text)
     parser.add_argument("--images", metavar="FOLDER", help="images, only for pictures (default: those of the list)")
 
 
-def add_trimap(parser: argparse._ActionsContainer, remembered: bool = False) -> None:
+def add_trimap(parser: TakesFlags, remembered: bool = False) -> None:
     """Add --trimap and --trimap-from; remembered: the experiment keeps them, and `none` ends that."""
     text = "score within bands of these widths around the objects' boundaries: 1:40, 1:2:39 or 2,10 (pixels)"
     kept = "; kept for later evaluations of the experiment, until none is given"

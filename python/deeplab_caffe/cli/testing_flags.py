@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..experiment.testing import WHOLE, Testing
+from ..nets.option_flags import TakesFlags, help_of
 
 #: flag to what stands for its value in the help text; False: it has no value
 _METAVARS: dict[str, str | bool] = {
@@ -23,12 +24,12 @@ _METAVARS: dict[str, str | bool] = {
 }
 
 
-def add_arguments(parser: argparse._ActionsContainer, names: Collection[str] = tuple(_METAVARS)) -> None:
+def add_arguments(parser: TakesFlags, names: Collection[str] = tuple(_METAVARS)) -> None:
     """Add a flag for each named setting; one that is not given leaves the setting at its default."""
     for setting in fields(Testing):
         if setting.name not in names:
             continue
-        flag, text, metavar = f"--{setting.name}", setting.metadata["help"], _METAVARS[setting.name]
+        flag, text, metavar = f"--{setting.name}", help_of(setting), _METAVARS[setting.name]
         if isinstance(metavar, str):
             parser.add_argument(flag, default=argparse.SUPPRESS, metavar=metavar, help=text)
         else:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import argparse
 
 from ..experiment.training_settings import TrainingSettings
-
-#: the commands that train
-COMMANDS = ("train", "train2", "all")
+from ..nets.option_flags import TakesFlags
 
 
-def add_arguments(parser: argparse._ActionsContainer) -> None:
+def add_arguments(parser: TakesFlags) -> None:
     """Add --verbose, --tensorboard, --test-interval and --val-images."""
     verbose = "show Caffe's log lines instead of the progress (the file log/train.log has them in any case)"
     parser.add_argument("--verbose", action="store_true", help=verbose)

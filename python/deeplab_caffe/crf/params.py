@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ..errors import InputError
 from ..files import write_text
 from ..reading import read_text, reason_of
+from ..spelling import did_you_mean
 
 NORMALIZATIONS = ("after", "symmetric")
 
@@ -232,5 +233,5 @@ def preset(name: str) -> CRFParameters:
         95.0
     """
     if name not in PRESETS:
-        raise InputError(f"CRF: no preset {name!r}; known: {', '.join(PRESETS)}")
+        raise InputError(f"CRF: no preset {name!r}{did_you_mean(name, PRESETS)}; known: {', '.join(PRESETS)}")
     return PRESETS[name].parameters

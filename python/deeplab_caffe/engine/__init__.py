@@ -22,7 +22,8 @@ from ..caffe.solver.shown import Displayed, Tested
 from ..errors import InputError
 from ..reading import reading
 from .interface import Beginning, Engine, Training, Validation, Watcher
-from .python2 import translate
+from .python2 import python2 as said_of_python2
+from .python2_translation import translate
 
 __all__ = [
     "Beginning",
@@ -116,9 +117,7 @@ def replace_by_installed(program: str, words: Sequence[str]) -> None:
 
 def _not_python(path: str, error: SyntaxError) -> InputError:
     place = f"{path}:{error.lineno}" if error.lineno and error.filename else path
-    old = "Missing parentheses in call to 'print'" in str(error.msg) or "multiple exception types" in str(error.msg)
-    hint = "; this is Python 2: `deeplab run --python2` translates it in memory" if old else ""
-    return InputError(f"{place}: not a Python 3 script: {error.msg}{hint}")
+    return InputError(said_of_python2(error) or f"{place}: not a Python 3 script: {error.msg}")
 
 
 def _translated(path: str) -> Callable[[], object]:
@@ -140,12 +139,13 @@ def run_script(path: str, arguments: Sequence[str] = (), python2: bool = False) 
             imports are not translated.
 
     Raises:
-        InputError: the script does not exist, or is not Python 3 (with `python2`: is not Python 2, or fissix is not
+        InputError: the script does not exist, or is Python 2 (with `python2`: is not Python 2, or fissix is not
             installed).
         SystemExit: the script's own, or 1 after the traceback of an exception in it.
     """
     if not os.path.isfile(path):
-        raise InputError(f"Could not open file {path}: the script does not exist")
+        what = "expected a script but got a folder" if os.path.isdir(path) else "the script does not exist"
+        raise InputError(f"Could not open file {path}: {what}")
     if is_embedded():
         install_as_caffe()
     run = _translated(path) if python2 else functools.partial(runpy.run_path, path, run_name="__main__")
@@ -159,7 +159,9 @@ def run_script(path: str, arguments: Sequence[str] = (), python2: bool = False) 
             raise _not_python(path, error) from None
         traceback.print_exc()
         raise SystemExit(1) from None
-    except Exception:
+    except Exception as error:
+        if said := said_of_python2(error):
+            raise InputError(said) from None
         traceback.print_exc()
         raise SystemExit(1) from None
     finally:

@@ -13,6 +13,7 @@ from ..data.label_statistics import LabelCounts
 from ..errors import InputError
 from ..formats.infogain import read_diagonal, write_diagonal
 from ..nets import GeneratorOptions, check_options, class_weights_file, list_names, prototxt_folder
+from ..spelling import did_you_mean
 from ..tables import table
 from .fingerprints import file_states
 from .folder import Experiment
@@ -49,7 +50,7 @@ def class_weights(given: str, dataset: Dataset, list_name: str) -> ClassWeights:
     """
     if given not in METHODS:
         if not Path(given).is_file():
-            wanted = f"expected {', '.join(METHODS)}, or a file of weights"
+            wanted = f"expected {', '.join(METHODS)}, or a file of weights{did_you_mean(given, METHODS)}"
             raise InputError(f"option class_weights: got '{given}', which is no file; {wanted}")
         return ClassWeights(read_weights(given, dataset.classes))
     message = dataset.missing([list_name])

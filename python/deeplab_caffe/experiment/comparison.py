@@ -23,8 +23,9 @@ from ..evaluation.comparison import (
 )
 from ..evaluation.comparison_page import Comparison, Section, Shown, comparison_page
 from ..locks import locked_folder
-from ..nets import experiment_folder, full_name, look_up
+from ..nets import experiment_folder, full_name, look_up, published_names
 from ..package_files import or_packaged
+from ..spelling import did_you_mean
 from ..words import for_people
 from .different_settings import different_settings
 from .results import read_json
@@ -98,6 +99,7 @@ def _place(word: str) -> tuple[Path, str]:
     except InputError:
         raise InputError(
             f"{folder}: no such folder; expected one of results (PNG) or of an experiment, or an experiment's name"
+            f"{did_you_mean(word, ['demo', *published_names()])}"
         ) from None
     folder = Path(experiment_folder(known))
     if not folder.is_dir():
@@ -196,7 +198,7 @@ def compare(
         InputError: `show` is out of range, or a result has files that are missing or cannot be scored.
     """
     if not 0 <= show <= MOST_SHOWN:
-        raise InputError(f"--show: expected 0 to {MOST_SHOWN} images but got {show}")
+        raise InputError(f"--examples: expected 0 to {MOST_SHOWN} images but got {show}")
     found = [find_files(result.folder, truth.entries, "results", lambda entry: entry.label) for result in results]
     pairs = zip(results, found, strict=True)
     counts = [count_results(truth, files, trimap, result.name) for result, files in pairs]

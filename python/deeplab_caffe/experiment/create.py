@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..crf.search import SearchSpace
-from ..data import Dataset, description_file, read_dataset
+from ..data import Dataset, described_names, description_file, named_file, read_dataset
 from ..data.synthetic import description
 from ..errors import InputError
 from ..evaluation import Trimap
-from ..files import write_text
 from ..nets import (
     GeneratorOptions,
     check_options,
@@ -26,9 +24,9 @@ from ..nets import (
     look_up,
     prototxt_folder,
 )
-from ..reading import read_json, reason_of
-from ..spelling import did_you_mean
+from ..nets.option_flags import flag_of
 from .folder import Experiment
+from .settings import SAVED, Saved, described, flags, saved_settings
 from .testing import Testing, testing_of
 
 #: Options of the demo: a quarter of the channels, batch normalization, random initial weights. base_lr: the classifier
@@ -48,68 +46,116 @@ DEMO_OPTIONS = GeneratorOptions(
     scale=1 / 58,
 )
 SYNTHETIC_FOLDER = Path("data/synthetic")
+#: stages of published models that do not go on with saved options, or with saved settings of tests
+_NEW_OPTIONS = {"prototxt", "all"}
+_NEW_TESTING = {"data", "prototxt", "train", "train2", "test", "all"}
 
 
-def published(name: str, options: GeneratorOptions | None = None, testing: Testing | None = None) -> Experiment:
+def published(
+    name: str,
+    options: GeneratorOptions | None = None,
+    testing: Testing | None = None,
+    forget: Sequence[str] = (),
+    stage: str = "",
+) -> Experiment:
     """The experiment of a published model, on the prototxts in `prototxt/`.
 
-    If `options.dataset` describes another data set, the model is trained on that one: its nets are generated in the
+    If options change the nets, if they are for another folder or for another data set, they are generated in the
     experiment's folder, with the manual edits of the published ones applied.
+
+    The settings of a call are saved in the experiment's folder once a stage has run, and later stages reuse them,
+    except those given again. Stages that begin something do not: `prototxt` and `all` take the options from their call
+    alone, and those up to `test` how lists are tested.
 
     Args:
         name: `<data set>/<model>`, such as "voc12/largefov".
         options: options of the generated nets and solvers.
         testing: how to test; by default once, or as the publication does (see `testing_of`).
+        forget: names of saved settings that are removed from the folder.
+        stage: the stage that is to run, or "all"; "" for reading what there is.
 
     Raises:
-        InputError: the data set has no description, no model has this name, or an option does not fit.
+        InputError: the data set has no description, no model has this name, the saved settings are damaged, or an
+            option does not fit.
     """
-    options = options or GeneratorOptions()
     look_up(name)
+    given = dict((options or GeneratorOptions()).stated())
+    data, exp = given.pop("dataset", None), given.pop("experiment", None)
+    home = _home(name, data, exp)
+    before = saved_settings(home.folder, forget)
+    if stage in _NEW_OPTIONS:
+        _say_what_is_not_used(before, given)
+        stated = given
+    else:
+        stated = before.options_with(given)
+        if data is None and before.data:
+            data, home = before.data, _home(name, before.data, str(home.folder))
+    asked = (testing or Testing()) if stage in _NEW_TESTING else before.testing_with(testing)
+    own = home.is_own or bool(stated.keys() - {"folder"})
+    chosen = _in_its_folder(home, data, exp, stated) if own else GeneratorOptions(**stated, dataset=data)
+    if stated:
+        _check_stated(home.name, [chosen, _in_its_folder(home, data, exp, given)], _without_files(home.dataset), before)
+    settings = testing_of(home.name, asked)
+    _check_stage(home.name, chosen, home.dataset, settings)
+    nets = prototxt_folder(name, chosen)
+    tests = before.testing if stage in _NEW_TESTING - {"test", "all"} else asked.stated()
+    remembered = {"data": data, "options": stated, "testing": dict(tests), "nets": nets}
+    written_elsewhere = stage == "prototxt" and "folder" in given  # beside the nets of the experiment
+    is_plain = written_elsewhere or not (own or before.nets or remembered["testing"])
+    words = command_line(GeneratorOptions(**stated, dataset=data, experiment=exp))
+    return Experiment(
+        name=home.name,
+        folder=home.folder,
+        prototxt=Path(nets),
+        dataset_file=home.file,
+        options=chosen,
+        widen_search=home.name != name,
+        remembered={} if is_plain else remembered,
+        command=shlex.join(["deeplab", "all", name, *words, *settings.command_line()]),
+        origin=name if own and not written_elsewhere else "",
+        testing=settings,
+        given=tuple(given.keys() - {"folder"}),
+    )
+
+
+class _Home(NamedTuple):
+    """Where an experiment of a published model is, on which data, and whether its nets lie in its folder."""
+
+    name: str
+    dataset: Dataset
+    file: Path
+    folder: Path
+    is_own: bool
+
+
+def _home(name: str, data: str | None, exp: str | None) -> _Home:
     dataset_name, _, model = name.partition("/")
-    file = description_file(options.dataset or dataset_name)
+    file = description_file(data or dataset_name)
     if file == SYNTHETIC_FOLDER / "dataset.toml" and not file.is_file():
         raise InputError(f"'{name}': {file} does not exist; run `deeplab data demo` to draw it")
     dataset = read_dataset(file)
-    described = dataset.name
-    if options.stated():
-        check_options(f"{described}/{model}", options, _without_files(dataset))
-    testing = testing_of(f"{described}/{model}", testing)
-    _check_stage(f"{described}/{model}", options, dataset, testing)
-    if described != dataset_name:
-        return _on_other_data(f"{described}/{model}", name, options, file, testing)
-    return Experiment(
-        name=name,
-        folder=Path(experiment_folder(name, options)),
-        prototxt=Path(prototxt_folder(name, options)),
-        dataset_file=file,
-        options=options,
-        widen_search=False,
-        command=shlex.join(["deeplab", "all", name, *command_line(options), *testing.command_line()]),
-        testing=testing,
-    )
+    name = f"{dataset.name}/{model}"
+    usual = experiment_folder(name)
+    folder = Path(exp or usual)
+    other = dataset.name != dataset_name or (file != named_file(dataset_name) and dataset_name in described_names())
+    return _Home(name, dataset, file, folder, other or folder != Path(usual))
+
+
+def _in_its_folder(home: _Home, data: str | None, exp: str | None, stated: Mapping[str, Any]) -> GeneratorOptions:
+    """The options of nets that lie in the experiment's folder."""
+    places = {"dataset": data and str(home.file), "experiment": str(home.folder) if exp or data else None}
+    return GeneratorOptions(**{"folder": f"{home.folder}/prototxt", **places, **stated})
+
+
+def _say_what_is_not_used(before: Saved, given: Mapping[str, Any]) -> None:
+    if left := {name: value for name, value in before.options.items() if name not in given}:
+        print(f"{before.folder}, settings of earlier calls that are not used: {flags(left)}", flush=True)
 
 
 def _check_stage(name: str, options: GeneratorOptions, dataset: Dataset, testing: Testing) -> None:
     """Refuse --stage 2 of a model without a second stage."""
     if testing.stage == 2 and "train2" not in list_names(name, options, _without_files(dataset)):
         raise InputError(f"--stage 2: {name} on {dataset.file} has no second training stage")
-
-
-def _on_other_data(name: str, origin: str, options: GeneratorOptions, file: Path, testing: Testing) -> Experiment:
-    """A published model on a data set that its publication does not use."""
-    folder = Path(experiment_folder(name, options))
-    options = replace(options, dataset=str(file), experiment=str(folder), folder=options.folder or f"{folder}/prototxt")
-    return Experiment(
-        name=name,
-        folder=folder,
-        prototxt=Path(prototxt_folder(name, options)),
-        dataset_file=file,
-        options=options,
-        command=shlex.join(["deeplab", "all", origin, *command_line(options), *testing.command_line()]),
-        origin=origin,
-        testing=testing,
-    )
 
 
 def demo(
@@ -149,19 +195,16 @@ def demo(
     base = Path(folder)
     if base.exists() and not base.is_dir():
         raise InputError(f"--exp: {base} is a file; expected the folder of an experiment")
-    before = _remembered(base, forget)
-    if before and data and before.get("data") != data:
-        held = before.get("data") or "the synthetic sample"
+    before = saved_settings(base, forget)
+    if (base / SAVED).is_file() and data and before.data != data:
+        held = before.data or "the synthetic sample"
         raise InputError(f"{base} holds an experiment on {held}; use another folder for {data} (--exp)")
     given = (options or GeneratorOptions()).stated()
     _refuse_others_options(given)
-    kept = {name: value for name, value in before.get("options", {}).items() if name not in given}
-    if kept:
-        print(f"{base}, settings as before: {', '.join(f'{name} {value}' for name, value in kept.items())}", flush=True)
-    data = data or before.get("data")
-    quick = quick or bool(before.get("quick"))
-    stated = {**kept, **given}
-    asked = _tested(before, testing, base)
+    stated = before.options_with(given)
+    data = data or before.data
+    quick = quick or before.quick
+    asked = before.testing_with(testing).checked()
     command = ["deeplab", "all", "demo", *(["--data", data] if data else []), "--exp", folder]
     command += ["--quick"] * quick + command_line(GeneratorOptions(**stated)) + asked.command_line()
     synthetic = {} if data else {"train": 48, "val": 12} if quick else {"train": 240, "val": 60}
@@ -170,8 +213,10 @@ def demo(
     name = f"{'synthetic' if synthetic else read_dataset(file).name}/largefov"
     iterations = 20 if quick else 600 if synthetic else 1500
     chosen = _demo_options(stated, base, iterations)
-    _check_demo(name, [chosen, _demo_options(given, base, iterations)], _described(file, bool(synthetic)), kept)
-    _check_stage(name, chosen, _described(file, bool(synthetic)), asked)
+    dataset = _described(file, bool(synthetic))
+    with_held_out = _without_files(replace(dataset, lists={**dataset.lists, "heldout": Path("heldout.txt")}))
+    _check_stated(name, [chosen, _demo_options(given, base, iterations)], with_held_out, before)
+    _check_stage(name, chosen, dataset, asked)
     space = SearchSpace()
     if quick:
         space = SearchSpace(w1="3:2:5", sigma_alpha="30:40:70", sigma_beta="4", fine_sigma_alpha="-8:8:8")
@@ -190,25 +235,15 @@ def demo(
         command=shlex.join(command),
         first_trimap=Trimap(tuple(range(1, 41))) if synthetic else None,
         testing=asked,
+        given=tuple(given),
     )
-
-
-def _tested(before: Mapping[str, Any], testing: Testing | None, base: Path) -> Testing:
-    """How the demo is tested: as stated now, and for the rest as before."""
-    given = dict((testing or Testing()).stated())
-    kept = {name: value for name, value in before.get("testing", {}).items() if name not in given}
-    if "weights" in given or "stage" in given:
-        kept = {name: value for name, value in kept.items() if name not in ("weights", "stage")}
-    if kept:
-        print(f"{base}, tested as before: {', '.join(f'{name} {value}' for name, value in kept.items())}", flush=True)
-    return Testing(**kept, **given).checked()
 
 
 def _refuse_others_options(given: Mapping[str, Any]) -> None:
     """The demo has options of its own for files; others would be overridden."""
-    own = {"dataset": "--data FILE", "experiment": "--exp FOLDER", "folder": "--exp FOLDER, in which they lie"}
+    own = {"dataset": "--data FILE", "experiment": "--exp FOLDER", "folder": "--exp FOLDER, in which the nets lie"}
     for name in own.keys() & given.keys():
-        raise InputError(f"--{name}: not an option of the demo; use {own[name]}")
+        raise InputError(f"option {name} ({flag_of(name)}): not an option of the demo; use {own[name]}")
 
 
 def _demo_options(stated: Mapping[str, Any], base: Path, iterations: int) -> GeneratorOptions:
@@ -219,25 +254,22 @@ def _demo_options(stated: Mapping[str, Any], base: Path, iterations: int) -> Gen
     return replace(DEMO_OPTIONS, **{**chosen, **folders})
 
 
-def _check_demo(name: str, options: Sequence[GeneratorOptions], dataset: Dataset, kept: Mapping[str, Any]) -> None:
+def _check_stated(name: str, options: Sequence[GeneratorOptions], dataset: Dataset, before: Saved) -> None:
     """Check the options before anything is done with them or saved.
 
     Args:
         name: `<data set>/<model>`.
         options: those to check, and the same without the saved ones.
-        dataset: the data set without the list that is held out.
-        kept: the saved ones.
+        dataset: the data set, with lists that are not read.
+        before: the saved ones.
     """
-    lists = {**dataset.lists, "heldout": Path("heldout.txt")}
-    dataset = _without_files(replace(dataset, lists=lists))
     try:
         check_options(name, options[0], dataset)
     except InputError as error:
         check_options(name, options[1], dataset)
-        saved = ", ".join(f"{option} {value}" for option, value in kept.items())
-        file = Path(options[0].experiment or "", _SAVED)
         raise InputError(
-            f"{error}; saved in {file} from an earlier call: {saved}; --forget OPTION removes one"
+            f"{error}; saved in {before.folder / SAVED} from an earlier call: {described(before.options)}; "
+            "--forget OPTION removes one"
         ) from None
 
 
@@ -254,46 +286,3 @@ def _described(file: Path, synthetic: bool) -> Dataset:
         path = Path(folder, file.name)
         path.write_text(description(), encoding="utf-8")
         return replace(read_dataset(path), file=file)
-
-
-#: the file of an experiment's saved settings
-_SAVED = "experiment.json"
-
-
-def _remembered(folder: Path, forget: Sequence[str] = ()) -> dict[str, Any]:
-    """The settings saved in an experiment's folder; empty if it is new. Options to forget are removed from it."""
-    path = folder / _SAVED
-    try:
-        before = dict(read_json(path)) if forget or path.exists() else {}
-        options, testing = dict(before.get("options", {})), dict(before.get("testing", {}))
-        for option in forget:
-            _forget(option.replace("-", "_"), options, testing, path)
-        GeneratorOptions(**options)
-        Testing(**testing)
-        if not isinstance(before.get("data"), str | None):
-            raise TypeError(f"data is {before['data']!r}; expected a path")
-    except Exception as error:
-        if forget and isinstance(error, InputError):
-            raise
-        reason = reason_of(error.__cause__ or error)
-        ways = "remove it to start with new settings, or one option with --forget OPTION"
-        raise InputError(f"{path}: invalid ({reason}); {ways}") from error
-    if forget:
-        before |= {"options": options, "testing": testing}
-        write_text(path, json.dumps(before, indent=1) + "\n")
-    return before
-
-
-def _forget(option: str, options: dict[str, Any], testing: dict[str, Any], path: Path) -> None:
-    saved = [*options, *testing]
-    if option not in saved:
-        known = f"saved are: {', '.join(saved)}" if saved else "no options are saved"
-        raise InputError(f"--forget {option}: {path} has no such option{did_you_mean(option, saved)}; {known}")
-    (options if option in options else testing).pop(option)
-
-
-def remember(experiment: Experiment) -> None:
-    """Save the settings of this call in the experiment's folder, for later calls."""
-    path, text = experiment.folder / _SAVED, json.dumps(experiment.remembered, indent=1) + "\n"
-    if experiment.remembered and (not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != text):
-        write_text(path, text)

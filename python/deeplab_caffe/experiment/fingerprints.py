@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,18 +62,26 @@ def net_meaning(path: Path) -> str:
     return _meaning(path, schema.NetParameter())
 
 
-def solver_meaning(path: Path) -> str:
-    """A hash of the fields of a solver's prototxt that affect the result."""
-    return _meaning(path, schema.SolverParameter(), ignore=_NOT_LEARNED)
+def solver_meaning(path: Path, net: Path | None = None) -> str:
+    """A hash of the fields of a solver's prototxt that affect the result.
+
+    Args:
+        net: what counts as the place of its training net, which may lie elsewhere now; None: where it is.
+    """
+    stated = {} if net is None else {"train_net": net.as_posix()}
+    return _meaning(path, schema.SolverParameter(), ignore=_NOT_LEARNED, stated=stated)
 
 
-def _meaning(path: Path, message: Any, ignore: Sequence[str] = ()) -> str:
+def _meaning(path: Path, message: Any, ignore: Sequence[str] = (), stated: Mapping[str, str] | None = None) -> str:
     try:
         to_message(Document.read(path), message)
     except InputError:
         return fingerprint([path])
     for field in ignore:
         message.ClearField(field)
+    for field, value in (stated or {}).items():
+        if message.HasField(field):
+            setattr(message, field, value)
     return hashlib.sha256(message.SerializeToString(deterministic=True)).hexdigest()
 
 

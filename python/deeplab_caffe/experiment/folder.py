@@ -34,7 +34,7 @@ class Experiment:
         widen_search: whether it goes beyond them if the best lies at their end; not to reproduce a publication.
         remembered: settings saved in the folder, which later commands on it reuse.
         command: the command that runs the whole experiment.
-        origin: `<data set>/<model>` whose manual edits this experiment on other data takes over, or "".
+        origin: `<data set>/<model>` whose manual edits the nets in this experiment's folder take over, or "".
         allow_different_nets: whether to train and test nets that compute different things.
         trimap: bands that the stage evaluate scores as well, or None.
         keep_trimap: without a trimap, use that of the last evaluation, if it had one.
@@ -42,6 +42,7 @@ class Experiment:
         show: ids of the images that the report shows; empty: a few at even intervals in the test list.
         testing: how the lists are tested.
         training: what a training shows and tests while it runs.
+        given: names of the options that are given now, not saved before.
 
     Example:
         >>> from pathlib import Path
@@ -71,6 +72,12 @@ class Experiment:
     show: tuple[str, ...] = ()
     testing: Testing = field(default_factory=Testing)
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    given: tuple[str, ...] = ()
+
+    @property
+    def is_variant(self) -> bool:
+        """Whether this is a published model on its own data, but with nets in the experiment's folder."""
+        return self.origin == self.name
 
     # -- paths
 

@@ -19,10 +19,9 @@ from ..errors import InputError, Stopped
 from ..locks import locked_folder
 from ..spelling import did_you_mean
 from ..temporary_files import remove_dead_leftovers
-from . import output_stride
-from .create import remember
 from .fingerprints import fingerprint
 from .folder import Experiment
+from .settings import remember
 from .stage_records import read_record, record_path, write_record
 from .stages import crf, data, evaluate, prototxt, report, search, test, train
 
@@ -128,9 +127,6 @@ def run(experiment: Experiment, names: Sequence[str] | None = None, force: bool 
     with contextlib.ExitStack() as held:
         begin = functools.cache(functools.partial(held.enter_context, lock(experiment)))
         chosen = _with_nets(experiment, names) if names else list(STAGES)
-        if "test" in chosen and "prototxt" not in chosen and output_stride.differs(experiment):
-            begin()
-            output_stride.write_nets(experiment)
         for name in chosen:
             _run_stage(experiment, STAGES[name], force, begin)
             remember(experiment)
@@ -157,12 +153,15 @@ def lock(experiment: Experiment) -> Iterator[None]:
 
 
 def _with_nets(experiment: Experiment, names: Sequence[str]) -> list[str]:
-    """The stages, after `prototxt` where its nets must follow those of the origin, or do not exist yet."""
+    """The stages, and `prototxt` where nets must follow the options or those of the origin, or do not exist yet."""
     if "prototxt" in names:
         return list(names)
     follows = experiment.origin and "train" in names
     missing = _NEED_NETS & set(names) and _lacks_nets(experiment)
-    return ["prototxt", *names] if follows or missing else list(names)
+    prototxt.refuse_edited(experiment, names)
+    written = follows or missing or experiment.given
+    chosen = [*names, *["prototxt"] * bool(written)]
+    return [name for name in STAGES if name in chosen]
 
 
 def _lacks_nets(experiment: Experiment) -> bool:

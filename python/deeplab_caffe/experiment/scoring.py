@@ -204,7 +204,7 @@ def _cause_in_colours(colours: set[tuple[int, ...]], dataset: Dataset) -> str:
         return (
             f"a colour image with the palette's colours in place of class indices: {len(known)} of its {len(colours)} "
             f"colours are of the palette{rest}. Make indices of it: deeplab dataset convert-labels FOLDER "
-            f"-o NEW_FOLDER --dataset {dataset.file}"
+            f"-o NEW_FOLDER --data {dataset.file}"
         )
     if colours and all(len(set(colour)) == 1 for colour in colours):
         return "a colour image whose three channels are equal; save one of them alone, as an 8-bit grey PNG"

@@ -12,8 +12,9 @@ from typing import Any
 from ..data import Dataset, named_file, read_dataset
 from ..errors import InputError
 from ..locks import locked_folder
-from ..nets import experiment_folder, full_name
+from ..nets import experiment_folder, full_name, published_names
 from ..package_files import or_packaged
+from ..spelling import did_you_mean
 from .results import DONE, read_json
 
 
@@ -47,7 +48,9 @@ def experiment_place(name: str) -> tuple[Path, Path | None]:
         known = full_name(name)
         folder, dataset = Path(experiment_folder(known)), known.partition("/")[0]
     if not folder.is_dir():
-        raise InputError(f"'{name}': there is no folder {folder}; run `deeplab all {name} --test-set test` first")
+        near = did_you_mean(known, published_names()) if known not in published_names() else ""
+        way = near or f"; run `deeplab all {name} --test-set test` first"
+        raise InputError(f"'{name}': there is no folder {folder}{way}")
     candidates = (folder / "dataset.toml", named_file(dataset))
     return folder, next((path for path in candidates if or_packaged(path).is_file()), None)
 

@@ -26,7 +26,7 @@ def _setting(help: str, default: Any = None) -> Any:
 
 @dataclass(frozen=True)
 class Testing:
-    """The settings of the stages test, search and crf; the help text of each field says what it is.
+    """The settings of the stages test, search and crf; the help text of each field says what it is, and its default.
 
     Raises:
         InputError: a value is out of range, a file does not exist, or two settings contradict each other.

@@ -2,14 +2,22 @@
 
 from ..formats.signature import is_untouched, made_by, signed_anew
 from .blocks import Spec, Style
-from .generate import check_options, experiment_folder, generate, list_names, prototxt_folder, trained_weights
+from .generate import (
+    check_options,
+    experiment_folder,
+    generate,
+    list_names,
+    lists_that_exist,
+    prototxt_folder,
+    trained_weights,
+)
 from .generated_files import SUMS, WriteResult, generated_pairs, regenerated, stated_command, sum_lines, write_files
 from .input_sizes import SizeRule
 from .ledger import ledger_page
 from .ledger_results import RESULTS, Result, append_results, read_results
 from .model_names import full_name, initial_weights, look_up, published_names, starts_from, target
 from .net_context import NetContext, Role, class_weights_file
-from .option_flags import add_arguments, command_line, from_arguments
+from .option_flags import add_arguments, command_line, flag_of, from_arguments
 from .options import GeneratorOptions
 from .published import (
     PublishedNumber,
@@ -48,6 +56,7 @@ __all__ = [
     "command_line",
     "experiment_folder",
     "from_arguments",
+    "flag_of",
     "full_name",
     "generate",
     "generated_pairs",
@@ -55,6 +64,7 @@ __all__ = [
     "is_untouched",
     "ledger_page",
     "list_names",
+    "lists_that_exist",
     "look_up",
     "made_by",
     "other_output_stride",

@@ -90,6 +90,26 @@ def list_names(name: str, options: GeneratorOptions, dataset: Dataset) -> dict[s
     return names | {context.role.replace("train", "weak"): context.weak_list for context in mixed}
 
 
+def lists_that_exist(name: str, options: GeneratorOptions, dataset: Dataset) -> dict[str, str]:
+    """Options that choose lists which have a file, for stages whose usual list has none.
+
+    Without such a list stage 2 is left out (`iterations2`).
+
+    Returns:
+        Option to its value; empty if all lists have a file, or if there is no other choice.
+    """
+    chosen: dict[str, str] = {}
+    for role, context in _contexts(name, options, dataset).items():
+        if role == "deploy" or context.list_file.is_file():
+            continue
+        others = [other for other in context.usual_lists if other in dataset.lists]
+        found = next((other for other in others if dataset.list_path(other).is_file()), None)
+        if found is None and role != "train2":
+            return {}
+        chosen |= {"iterations2": "0"} if found is None else {f"{role}_set": found}
+    return chosen
+
+
 def _contexts(name: str, options: GeneratorOptions, dataset: Dataset) -> dict[str, NetContext]:
     """The context of each net, by its role."""
     variant = look_up(name)[1]

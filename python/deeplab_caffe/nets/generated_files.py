@@ -183,7 +183,6 @@ def stated_command(document: Document) -> tuple[str, GeneratorOptions]:
     parser = _HeaderParser(add_help=False)
     parser.add_argument("name")
     option_flags.add_arguments(parser)
-    parser.add_argument("--exp")
     try:
         given = parser.parse_args(shlex.split(command))
         return full_name(given.name), option_flags.from_arguments(given)

@@ -20,7 +20,7 @@ Every model is a make target, on every data set: `make voc_largefov` goes from d
 does one stage, `make cityscapes_resnet101_aspp` is another. Its nets and solvers lie in `prototxt/<data set>/<model>/`.
 A few are committed, to be read: [prototxt](../prototxt/README.md) says which. The others are written there by the stage
 `prototxt`, or by a command, `deeplab prototxt voc12/resnet101_msc`. For a data set of your own: `deeplab prototxt
-mydata/aspp_l --dataset my.toml`. This page is written by `deeplab list --markdown`.
+mydata/aspp_l --data my.toml`. This page is written by `deeplab list --markdown`.
 """
 
 

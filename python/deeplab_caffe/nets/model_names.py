@@ -85,7 +85,7 @@ def full_name(name: str) -> str:
     if found:
         return found
     is_model = name in VARIANTS
-    near = [target(d, name) for d in VARIANTS[name].datasets] if is_model else _near(name, known)
+    near = [target(d, name) for d in VARIANTS[name].datasets] if is_model else _near(name, ["demo", *known])
     hint = suggestion(near) if near else "; `deeplab list` shows all models"
     raise InputError(f"got '{name}'; wanted <data set>/<model> or <data set>_<model>, such as voc_largefov{hint}")
 

@@ -5,20 +5,59 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any
+from typing import Any, Protocol
 
 from ..errors import InputError
 from .options import GeneratorOptions
 
+#: options whose flags have another name, since other commands have the same flags
+_NAMES = {"dataset": "data", "experiment": "exp", "folder": "prototxt"}
+#: what stands for the value of some flags in the help
+_METAVARS = {"dataset": "NAME|TOML", "experiment": "FOLDER", "folder": "FOLDER"}
 
-def add_arguments(parser: argparse._ActionsContainer) -> None:
-    """Add one flag per option: its name with dashes. A flag that is not given leaves the option at its default."""
+
+class TakesFlags(Protocol):
+    """A parser, or what passes flags on to one."""
+
+    def add_argument(self, *names: str, **how: Any) -> Any: ...
+
+
+def flag_of(name: str) -> str:
+    """The flag of an option.
+
+    Example:
+        >>> flag_of("batch_size"), flag_of("dataset")
+        ('--batch-size', '--data')
+    """
+    return f"--{_NAMES.get(name, name).replace('_', '-')}"
+
+
+def add_arguments(parser: TakesFlags) -> None:
+    """Add one flag per option: its name with dashes. A flag that is not given leaves the option at its default.
+
+    Flags that had another name before are added with both.
+    """
     for option in fields(GeneratorOptions):
-        flag, text = f"--{option.name.replace('_', '-')}", option.metadata["help"].replace("%", "%%")
+        names = list(dict.fromkeys((flag_of(option.name), f"--{option.name.replace('_', '-')}")))
+        how: dict[str, Any] = {"dest": option.name, "help": help_of(option)}
         if option.default is False:
-            parser.add_argument(flag, action="store_true", help=text)
+            parser.add_argument(*names, action="store_true", **how)
         else:
-            parser.add_argument(flag, default=argparse.SUPPRESS, metavar=_metavar(option.type), help=text)
+            how |= _values_of(option) | {"default": argparse.SUPPRESS}
+            parser.add_argument(*names, **how)
+
+
+def help_of(option: Any) -> str:
+    """The help text of a field for argparse; what stands after the last semicolon is its default."""
+    text, semicolon, default = str(option.metadata["help"]).replace("%", "%%").rpartition("; ")
+    return f"{text} (default: {default})" if semicolon else default
+
+
+def _values_of(option: Any) -> dict[str, Any]:
+    """The values that a flag takes: its choices, or what stands for a value in the help."""
+    if choices := option.metadata.get("choices"):
+        return {"choices": choices}
+    return {"metavar": _METAVARS.get(option.name) or _metavar(option.type)}
 
 
 def from_arguments(arguments: argparse.Namespace) -> GeneratorOptions:
@@ -44,7 +83,7 @@ def command_line(options: GeneratorOptions) -> list[str]:
     """
     words: list[str] = []
     for name, value in options.stated().items():
-        words.append(f"--{name.replace('_', '-')}")
+        words.append(flag_of(name))
         words += [] if value is True else [_text(value, "x" if "crop" in name else ",")]
     return words
 
@@ -60,7 +99,7 @@ def _read(option: Any, text: str) -> Any:
     try:
         return convert(text)
     except ValueError:
-        raise InputError(f"--{option.name.replace('_', '-')}: got {text!r}; wanted {wanted}") from None
+        raise InputError(f"{flag_of(option.name)}: got {text!r}; wanted {wanted}") from None
 
 
 def _size(text: str) -> int | tuple[int, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..data import named_file, read_dataset
 from ..errors import InputError
+from ..experiment.settings import saved_settings
 from ..experiment.testing import Testing, testing_of
 from ..formats import bundle
 from ..formats.definition import read_solver
@@ -92,11 +93,12 @@ def _experiments() -> list[str]:
 
 def _prototxt_of(folder: Path, name: str) -> Path:
     """Where an experiment's nets are: in its folder, or those of a published model in prototxt/."""
-    places = [folder / "prototxt", Path("prototxt", name)]
+    said = saved_settings(folder).nets
+    places = [*([Path(said)] if said else []), folder / "prototxt", Path("prototxt", name)]
     found = next((place for place in places if (place / "deploy.prototxt").is_file()), None)
     if found is None:
         tried = " or ".join(str(place / "deploy.prototxt") for place in places)
-        raise InputError(f"{folder}: has no net, expected {tried}; state the files with --net, --weights and --dataset")
+        raise InputError(f"{folder}: has no net, expected {tried}; state the files with --net, --weights and --data")
     return found
 
 
@@ -109,7 +111,7 @@ def _description(folder: Path, name: str) -> Path:
     if found is None:
         raise InputError(
             f"{folder}: its data set is not described, expected {' or '.join(map(str, places))}; state the files with "
-            "--net, --weights and --dataset"
+            "--net, --weights and --data"
         )
     return found
 

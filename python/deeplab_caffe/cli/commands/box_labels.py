@@ -8,6 +8,7 @@ from pathlib import Path
 from ...data import Dataset, named_dataset
 from ...errors import InputError
 from ..dataset_name import add_dataset
+from ..parser import add_renamed
 
 _KINDS = ("rect", "seg")
 
@@ -19,9 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_dataset(parser)
     parser.add_argument("--kind", choices=_KINDS, nargs="+", default=list(_KINDS), help="default: both")
-    parser.add_argument(
-        "--lists", nargs="+", metavar="LIST", help="default: those for which the data set has such lists"
-    )
+    text = "default: those for which the data set has such lists"
+    add_renamed(parser, "--list", "--lists", nargs="+", metavar="LIST", help=text)
     parser.add_argument("--annotations", help="folder of <id>.xml in VOC format; default: Annotations in the data set")
     parser.add_argument("--from-labels", action="store_true", help="measure the boxes on the label maps instead")
     parser.add_argument("--force", action="store_true", help="overwrite existing labels")
@@ -51,5 +51,5 @@ def _lists(dataset: Dataset, kind: str) -> list[str]:
     suffix = f"_bbox_{kind}"
     names = [name.removesuffix(suffix) for name in dataset.lists if name.endswith(suffix)]
     if not names:
-        raise InputError(f"{dataset.file}: has no list *{suffix}; use --lists, and add such lists for training")
+        raise InputError(f"{dataset.file}: has no list *{suffix}; use --list, and add such lists for training")
     return names

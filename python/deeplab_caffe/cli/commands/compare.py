@@ -10,6 +10,7 @@ from pathlib import Path
 from ...data import Dataset
 from ...errors import InputError
 from .. import crf_flags, score_flags
+from ..parser import add_renamed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     score_flags.add_truth(parser, required=False)
     score_flags.add_trimap(parser)
     text = "images in each section of the page, at most 50 (%(default)s)"
-    parser.add_argument("--show", type=int, default=8, metavar="N", help=text)
+    add_renamed(parser, "--examples", "--show", type=int, default=8, metavar="N", help=text)
     text = "folder for the files (%(default)s)"
     parser.add_argument("-o", "--output", metavar="FOLDER", default="compare", help=text)
 
@@ -64,6 +65,6 @@ def _data(arguments: argparse.Namespace, results: list) -> tuple[Dataset, str]:
         known, known_list = common_data(results)
         dataset, list_file = dataset or known, list_file or known_list
     if dataset is None or list_file is None:
-        missing = "--dataset DATASET" if dataset is None else "--list LIST"
+        missing = "--data NAME" if dataset is None else "--list LIST"
         raise InputError(f"compare: missing {missing}; only results of an experiment say it themselves")
     return dataset, list_file

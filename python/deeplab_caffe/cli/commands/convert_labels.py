@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from ...data import named_dataset
 from ...errors import InputError
+from ..parser import add_renamed
 
 _Colour = tuple[int, int, int]
 
@@ -17,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Write the label files (PNG) of a folder and its subfolders anew, as plain 8-bit grey, which every program "
         "reads as the indices themselves; a C++ Caffe reads a palette PNG as the grey values of its colours. With "
-        "--dataset the colours of the files (RGB, or with a palette in any order) become the class indices that have "
+        "--data the colours of the files (RGB, or with a palette in any order) become the class indices that have "
         "these colours in its palette. Otherwise the values change as --map, --subtract and --cityscapes say; without "
         "these they stay. All files are converted before the first one is written."
     )
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     target.add_argument("--in-place", action="store_true", help="replace the files")
     colours = parser.add_argument_group("colours")
     text = "the data set whose palette says what colours mean: voc12, or a TOML file"
-    colours.add_argument("--dataset", metavar="DATASET", help=text)
+    add_renamed(colours, "--data", "--dataset", metavar="NAME|TOML", help=text)
     text = (
         "a colour of ignored pixels, may be repeated; default: the palette's colour of the ignore label (VOC: "
         "224,224,192), and black, unless a class has it (Cityscapes, CamVid)"
@@ -59,7 +60,7 @@ def _convert_colours(arguments: argparse.Namespace, target: str) -> None:
     from ...data.label_conversion import convert_folder
 
     if arguments.map or arguments.others is not None or arguments.subtract or arguments.cityscapes:
-        raise InputError("--dataset converts colours, the others values: use --map … on its result, in a second call")
+        raise InputError("--data converts colours, the others values: use --map … on its result, in a second call")
     dataset = named_dataset(arguments.dataset)
     ignored = [_colour(text) for text in arguments.ignore_colour] if arguments.ignore_colour else None
     table = colour_table(dataset, ignored, dataset.ignore_label if arguments.unmatched else None)
@@ -75,7 +76,7 @@ def _convert_values(arguments: argparse.Namespace, target: str) -> None:
     from ...data.label_conversion import accept, by_value, convert_folder, refuse_train_ids, value_table
 
     if arguments.ignore_colour or arguments.unmatched:
-        raise InputError("--ignore-colour and --unmatched are about colours: name the data set too, with --dataset")
+        raise InputError("--ignore-colour and --unmatched are about colours: name the data set too, with --data")
     stated, others = _pairs(arguments.map), arguments.others
     changed = stated
     if arguments.cityscapes:

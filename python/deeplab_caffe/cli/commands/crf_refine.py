@@ -12,6 +12,7 @@ from ...data import Dataset
 from ...errors import InputError, Stopped
 from ...words import some_of
 from .. import bundled, crf_flags
+from ..parser import add_renamed
 
 _NAMED = 20  # at most so many failed images are named
 _BATCH_FLAGS = ("--scores", "--images")
@@ -53,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     large.add_argument("--tile", type=int, metavar="N", help=text)
     text = "margin around a tile, in units of sigma_alpha (%(default)s)"
-    large.add_argument("--overlap", type=float, default=DEFAULT_OVERLAP, metavar="X", help=text)
+    add_renamed(large, "--margin", "--overlap", type=float, default=DEFAULT_OVERLAP, metavar="X", help=text)
     crf_flags.add_workers(parser.add_argument_group("parallel work"))
 
 

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     inputs = parser.add_argument_group("input")
     crf_flags.add_inputs(inputs)
     inputs.add_argument("--labels", metavar="FOLDER", help="ground truth <id>.png")
-    text = "label of ignored pixels, without --dataset (%(default)s)"
+    text = "label of ignored pixels, without --data (%(default)s)"
     inputs.add_argument("--ignore-label", type=int, default=255, metavar="N", help=text)
     inputs.add_argument(
         "--max-images", type=int, default=100, metavar="N", help="use at most N images, chosen evenly (%(default)s)"
@@ -191,7 +191,7 @@ def _target(arguments: argparse.Namespace) -> Experiment | None:
 
 
 def _experiment(name: str, arguments: argparse.Namespace) -> Experiment:
-    """The experiment of a name, in the folder --exp, on the data of --dataset if that is a file."""
+    """The experiment of a name, in the folder --exp, on the data of --data if that is a file."""
     from ...experiment import demo, published
     from ...formats.bundle import refuse_bundle
     from ...nets import GeneratorOptions, full_name
@@ -233,7 +233,7 @@ def _classes(items: list[FileItem], kind: Kind) -> int:
         return classes
     if kind == "sigmoid":
         return 2
-    raise InputError(f"{first}: has one channel; state the number of classes with --classes or --dataset")
+    raise InputError(f"{first}: has one channel; state the number of classes with --num-classes or --data")
 
 
 def _with_kinds(items: list[FileItem], classes: int, arguments: argparse.Namespace) -> list[FileItem]:

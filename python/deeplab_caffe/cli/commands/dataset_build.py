@@ -13,6 +13,7 @@ from ...data.builders import BUILDERS, Builder, Option, build_dataset
 from ...errors import InputError
 from ...spelling import did_you_mean
 from ..command_table import COMMANDS
+from ..parser import add_renamed
 
 _DESCRIPTION = (
     "Build a published data set below data/: find its files there or download them, convert the labels, write the "
@@ -57,7 +58,8 @@ def add_flags(parser: argparse.ArgumentParser, builder: Builder) -> None:
     parser.description = f"Build {builder.title}. {builder.fetches}"
     text = "target folder; what is already in it is used (%(default)s)"
     parser.add_argument("--folder", metavar="FOLDER", default="data", help=text)
-    parser.add_argument("--source", metavar="FOLDER", help="folder with the archives, or the URL of a mirror")
+    text = "URL of a mirror, or a folder with the archives"
+    add_renamed(parser, "--mirror", "--source", metavar="URL", help=text)
     parser.add_argument("--no-download", action="store_true", help="use existing files and report what is missing")
     for option in builder.options:
         _add_option(parser, option)

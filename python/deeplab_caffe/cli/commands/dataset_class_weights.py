@@ -12,6 +12,7 @@ from ...data import named_dataset
 from ...errors import InputError
 from ...files import replacing, write_text
 from ..dataset_name import add_dataset
+from ..parser import add_renamed
 
 _SUFFIXES = (".binaryproto", ".json", ".npy")
 
@@ -23,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_dataset(parser)
     text = "median-frequency (the default), inverse, or a file of weights (JSON, .npy)"
-    parser.add_argument("--weights", default="median-frequency", metavar="WEIGHTS", help=text)
+    add_renamed(parser, "--class-weights", "--weights", default="median-frequency", metavar="WEIGHTS", help=text)
     parser.add_argument("--list", metavar="LIST", help="the list to count; default: train_aug or else train")
     parser.add_argument("-o", "--output", metavar="FILE", help=f"the file to write: {', '.join(_SUFFIXES)}")
 

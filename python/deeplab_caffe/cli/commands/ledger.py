@@ -8,6 +8,7 @@ from dataclasses import replace
 from ...errors import InputError
 from ...files import write_text
 from ...nets import RESULTS, GeneratorOptions, append_results, full_name, ledger_page, read_results
+from ..parser import add_renamed
 
 _PAGE = "docs/ledger.md"
 
@@ -18,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "hardware, date, commit and versions. Run it in the folder that contains docs/."
     )
     parser.add_argument("-o", "--output", metavar="FILE", default=_PAGE, help="where to write the page (%(default)s)")
-    parser.add_argument("--results", metavar="FILE", default=str(RESULTS), help="our results (%(default)s)")
+    add_renamed(parser, "--ours", "--results", metavar="FILE", default=str(RESULTS), help="our results (%(default)s)")
     text = "append the scores of this experiment to the results first, such as voc_largefov; its stage evaluate has run"
     parser.add_argument("--add", metavar="NAME", help=text)
     parser.add_argument("--exp", metavar="FOLDER", help="with --add: its folder (exper/<data set>/<model>)")

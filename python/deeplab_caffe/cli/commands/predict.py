@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError, Stopped
 from .. import testing_flags
+from ..parser import add_renamed
 
 if TYPE_CHECKING:
     from ...prediction.model import Model
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = (
         "deeplab predict SOURCE... --exp EXPERIMENT [-o FOLDER] [...]\n"
         "       deeplab predict SOURCE... --exp pets.deeplab [-o FOLDER] [...]\n"
-        "       deeplab predict SOURCE... --net deploy.prototxt --weights x.caffemodel [--dataset my.toml] [...]"
+        "       deeplab predict SOURCE... --net deploy.prototxt --weights x.caffemodel [--data my.toml] [...]"
     )
     parser.description = (
         "Label images with a trained model: label maps (PNG with the data set's palette) and overlays on the photos. "
@@ -54,7 +55,7 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--weights", metavar="FILE", help="weights; of an experiment: those of its last training stage")
     group.add_argument("--stage", metavar="N", help="an experiment's weights of training stage 1 or 2")
     text = "name or TOML file of the data set of --net: classes, colours, mean (numbers, VOC's colours, VGG's mean)"
-    group.add_argument("--dataset", metavar="NAME", help=text)
+    add_renamed(group, "--data", "--dataset", metavar="NAME|TOML", help=text)
     text = "factor on pixel minus mean, for --net without a test net beside it (1)"
     group.add_argument("--input-scale", metavar="X", type=float, help=text)
 
@@ -146,7 +147,7 @@ def _model(arguments: argparse.Namespace) -> Model:
         ways = "--exp EXPERIMENT (demo, voc12/largefov, a folder), --exp pets.deeplab, or --net and --weights"
         raise InputError(f"which model? State {ways}")
     if arguments.exp is not None:
-        for flag, value in (("--dataset", arguments.dataset), ("--input-scale", arguments.input_scale)):
+        for flag, value in (("--data", arguments.dataset), ("--input-scale", arguments.input_scale)):
             if value is not None:
                 raise InputError(f"{flag} is for --net; an experiment knows its own, and so does a bundle")
         return model_named(arguments.exp, testing_flags.from_arguments(arguments))
@@ -221,7 +222,7 @@ def _described(segmenter: Segmenter, wanted: Wanted) -> str:
     files = f"model: {model.shown(model.net)}, weights {model.shown(model.weights)}{unfinished}"
     lines = [f"{files}; {segmenter.origin}; protocol: {segmenter.protocol}"]
     if model.dataset is None:
-        lines.append("no data set is stated (--dataset): classes are numbers, colours are VOC's")
+        lines.append("no data set is stated (--data): classes are numbers, colours are VOC's")
     if wanted.crf:
         lines.append(f"CRF: {wanted.crf.to_json()}")
     return "\n".join(lines)

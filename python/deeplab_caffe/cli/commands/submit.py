@@ -17,6 +17,7 @@ from ...errors import InputError
 from ...experiment.submission import described, experiment_place, results_on, undisturbed
 from ...files import write_text
 from ...formats.bundle import TO_LABEL, refuse_bundle
+from ..parser import add_renamed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,8 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="ARCHIVE", help=text)
     text = "the test list: the name of a list of the data set, or a file (%(default)s)"
     parser.add_argument("--list", default="test", metavar="LIST", help=text)
-    parser.add_argument("--dataset", metavar="DATASET", help="name or TOML file of the data set")
-    parser.add_argument("--data", dest="dataset", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    text = "name or TOML file of the data set"
+    add_renamed(parser, "--data", "--dataset", metavar="NAME|TOML", help=text)
     text = "results before the CRF, even if there are some after it"
     parser.add_argument("--without-crf", action="store_true", help=text)
     _add_server_flags(parser)

@@ -30,6 +30,7 @@ from ...porting.torch_names import to_caffe, warnings
 from .. import bundled, net_flags
 from ..export_common import write_record
 from ..named_net import definition_named
+from ..parser import add_renamed
 from ..weight_warnings import print_weight_warnings
 
 _PREPROCESSING = {"caffe": CAFFE, "torchvision": TORCHVISION}
@@ -41,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", required=True, metavar="NET", help="name of a model (voc12/largefov) or a prototxt")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help=".caffemodel, or .caffemodel.h5 for HDF5")
     parser.add_argument("--rename", metavar="OLD=NEW", action="append", default=[], help="rename a layer; repeatable")
-    parser.add_argument("--map", metavar="FILE", help="file of renames, one line `old new` for each")
+    add_renamed(parser, "--renames", "--map", metavar="FILE", help="file of renames, one line `old new` for each")
     parser.add_argument(
         "--classes", metavar="N,N,…", help="the classes of the source to use, in the order of the target"
     )
@@ -51,15 +52,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="seed for the random filters")
     kinds = list(_PREPROCESSING)
-    parser.add_argument(
-        "--from-images", choices=kinds, help="preprocessing that the source expects (default: from the state dict)"
-    )
+    text = "preprocessing that the source expects (default: from the state dict)"
+    add_renamed(parser, "--from-preprocessing", "--from-images", choices=kinds, help=text)
     text = "net of the source: its blobs are compared with the target's of the same shape, on an image"
     parser.add_argument("--from-net", metavar="NET", help=text)
     parser.add_argument("--image", metavar="FILE", help="image for this comparison (default: a drawn one)")
-    parser.add_argument(
-        "--to-images", choices=kinds, default="caffe", help="preprocessing that the target expects (%(default)s)"
-    )
+    text = "preprocessing that the target expects (%(default)s)"
+    add_renamed(parser, "--to-preprocessing", "--to-images", choices=kinds, default="caffe", help=text)
     net_flags.add_permission(parser)
 
 

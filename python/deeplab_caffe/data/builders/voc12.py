@@ -37,6 +37,11 @@ SBD_ARCHIVE = Piece(
     wanted=lambda name: "/dataset/cls/" in name or name.endswith((".txt", "README")),
 )
 
+_WITHOUT_SBD = (
+    f"VOC's own lists are written: train has {COUNTS['train']} images (train_aug would have {COUNTS['train_aug']}). To "
+    "train on them:\n  deeplab all voc12/largefov --train-set train --train2-set trainval"
+)
+
 
 def _build(request: Request) -> Built:
     folder = request.folder
@@ -48,8 +53,8 @@ def _build(request: Request) -> Built:
             count += obtain(request, Need(SBD_ARCHIVE, lambda: _missing_of_sbd(sbd, voc)))
         except InputError as error:
             if request.fetch or find(SBD_ARCHIVE, request):
-                raise
-            print(f"note: train_aug and trainval_aug are not written: {error}", file=sys.stderr)
+                raise InputError(f"{error}\n{_WITHOUT_SBD}") from None
+            print(f"note: train_aug and trainval_aug are not written: {error}\n{_WITHOUT_SBD}", file=sys.stderr)
         else:
             count += _write_augmented(voc, sbd, request.progress)
         count += _write_voc_lists(voc)

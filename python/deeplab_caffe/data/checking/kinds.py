@@ -33,7 +33,7 @@ KINDS: Mapping[str, Kind] = {
     "colour-label": Kind(
         ERROR,
         "labels with colours instead of class indices",
-        "If the colours are those of the palette: deeplab dataset convert-labels FOLDER -o NEW_FOLDER --dataset TOML",
+        "If the colours are those of the palette: deeplab dataset convert-labels FOLDER -o NEW_FOLDER --data TOML",
     ),
     "size": Kind(ERROR, "labels that differ in size from their image"),
     "value": Kind(ERROR, "labels with values that are not classes"),
@@ -58,7 +58,7 @@ KINDS: Mapping[str, Kind] = {
         WARNING,
         "labels with a palette in another order than the data set's",
         "Programs that save few colours number them anew. If the colours are right, the indices are wrong: deeplab "
-        "dataset convert-labels FOLDER -o NEW_FOLDER --dataset TOML",
+        "dataset convert-labels FOLDER -o NEW_FOLDER --data TOML",
     ),
     "one-colour": Kind(WARNING, "images of a single colour", "Were they saved empty?"),
     "grey": Kind(WARNING, "grey images", "They are read with three equal channels, as Caffe does"),

@@ -29,6 +29,7 @@ from ...errors import InputError
 from ...nets import list_names
 from ...package_files import or_packaged
 from ..check_lists import check_images, check_list, warn_of_more_words
+from ..fewer_lists import without_missing_lists
 from ..fingerprints import file_states
 from ..folder import Experiment
 from ..labels_for_cpp import check_grey, for_cpp, grey_copies
@@ -77,9 +78,8 @@ def prepare_data(experiment: Experiment) -> None:
         draw_sample(experiment.dataset_file.parent, **experiment.synthetic, progress=True)
     dataset = read_dataset(experiment.dataset_file)
     names = _list_names(experiment, dataset)
-    message = dataset.missing(names)
-    if message:
-        raise InputError(message)
+    if message := dataset.missing(names):
+        raise InputError(message + without_missing_lists(experiment, dataset))
     check_class_count(dataset.classes, str(dataset.file))
     check_searchable(experiment)
     entries = {name: _entries(experiment, dataset, name) for name in names}

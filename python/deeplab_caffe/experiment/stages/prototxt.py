@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...nets import generate, write_files
+from ...errors import InputError
+from ...formats.prototxt import Document
+from ...nets import generate, stated_command, write_files
+from ...nets.option_flags import flag_of
 from ...package_files import or_packaged
 from ..class_weights import class_weight_inputs, write_class_weights
 from ..folder import Experiment
-from ..hand_edits import origin_files, with_edits
+from ..hand_edits import edited_files, origin_files, with_edits
 
 
 def prototxt_inputs(experiment: Experiment) -> Sequence[Any]:
@@ -32,6 +36,46 @@ def write_prototxt(experiment: Experiment) -> None:
     files = with_edits(experiment, generate(experiment.name, experiment.options))
     write_class_weights(experiment.name, experiment.options)
     print(write_files(experiment.prototxt, files, _force()))
+
+
+def refuse_edited(experiment: Experiment, stages: Collection[str]) -> None:
+    """Check that the options given now reach the nets of these stages, which stay as they are where they were edited.
+
+    Raises:
+        InputError: an option would change a file that was edited by hand.
+    """
+    read = {f"{role}.prototxt" for stage in stages for role in _READ.get(stage, ())}
+    edited = [path for path in edited_files(experiment.prototxt) if path.name in read]
+    if _force() or not experiment.given or not edited:
+        return
+    given = {name: getattr(experiment.options, name) for name in experiment.given}
+    if kept := [str(path) for path in edited if _would_change(Document.read(path), given)]:
+        stated = " ".join(flag_of(name) for name in experiment.given)
+        raise InputError(
+            f"{stated}: not possible, because these were edited by hand: {', '.join(kept)}. Make the change there and "
+            "leave the flags out, or write the files again with FORCE=1"
+        )
+
+
+#: nets and solvers that a stage reads
+_READ = {
+    "train": ("train", "solver"),
+    "train2": ("train2", "solver2"),
+    "test": ("test", "deploy"),
+}
+
+
+def _would_change(edited: Document, given: Mapping[str, Any]) -> bool:
+    """Whether options change what the command in the header of an edited file makes of it."""
+    name, options = stated_command(edited)
+    file = Path(edited.filename).name
+    before, after = (_body(generate(name, chosen).get(file, "")) for chosen in (options, replace(options, **given)))
+    return before != after
+
+
+def _body(text: str) -> str:
+    """A generated file without comments, as those of its header."""
+    return "\n".join(line for line in text.splitlines() if not line.startswith("#"))
 
 
 def _force() -> bool:

@@ -28,6 +28,7 @@ from ..fingerprints import file_contents, fingerprint, net_meaning, solver_meani
 from ..folder import Experiment
 from ..hand_edits import hand_edits
 from ..net_inputs import check_data_layers, files, matrices, sources
+from ..settings import saved_settings
 from ..watching import table_files, validation, watcher
 
 
@@ -45,7 +46,8 @@ def _inputs(experiment: Experiment, stage: str, with_files: bool = True) -> list
     solver = experiment.prototxt / f"solver{stage}.prototxt"
     contents = [file_contents(files(net), experiment.folder / "stages" / "contents.json")] if with_files else []
     read = [*sources(net), *matrices(net)]
-    return [solver_meaning(solver), net_meaning(net), *read, *contents, *_initial_weights(experiment, stage)]
+    usual = Path(prototxt_folder(experiment.origin), net.name) if experiment.is_variant else None
+    return [solver_meaning(solver, usual), net_meaning(net), *read, *contents, *_initial_weights(experiment, stage)]
 
 
 def _initial_weights(experiment: Experiment, stage: str) -> list[Path]:
@@ -76,13 +78,13 @@ def _weights_of(name: str, experiment: Experiment) -> Path | None:
 def _prototxts_before(name: str, experiment: Experiment) -> list[Path]:
     """Where the nets of the model that an experiment starts from may lie.
 
-    On other data than its publication's a model has them in its experiment's folder: one beside this experiment's, or
-    the usual one.
+    They are where its experiment says; that is one beside this experiment's, or the usual one. On other data than its
+    publication's, and with options, a model has them in its experiment's folder.
     """
+    folders = [_folder_before(name, experiment), Path(experiment_folder(name))]
+    said = [Path(nets) for folder in folders if (nets := saved_settings(folder).nets)]
     usual = Path(prototxt_folder(name))
-    if not experiment.origin:
-        return [usual]
-    return [_folder_before(name, experiment) / "prototxt", usual, Path(experiment_folder(name), "prototxt")]
+    return [*said, folders[0] / "prototxt", usual, folders[1] / "prototxt"] if experiment.origin else [*said, usual]
 
 
 def _folder_before(name: str, experiment: Experiment) -> Path:
@@ -194,7 +196,8 @@ def _train_before(experiment: Experiment) -> str:
     if not before:
         return ""
     folder = _folder_before(before, experiment)
-    other = f" --data {experiment.dataset_file} --exp {folder}" if experiment.origin else ""
+    other = f" --data {experiment.dataset_file}" if experiment.origin and not experiment.is_variant else ""
+    other += f" --exp {folder}" if experiment.origin and folder != Path(experiment_folder(before)) else ""
     return f", or train them first: deeplab train {before}{other}"
 
 
