@@ -55,6 +55,7 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
     ],
     "predictions": [
         ("predict", "predict", "label images, folders and videos with a trained model: label maps and overlays"),
+        ("serve", "serve", "segment photos on a local web page: a model to be looked at, and the CRF's sliders"),
     ],
     "CRF": [
         ("crf-search", "crf_search", "search CRF parameters for any score maps, on one machine or many"),

@@ -1,0 +1,381 @@
+"""The server over real sockets: what it answers, and what it refuses."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import re
+import socket
+import struct
+import threading
+import time
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from deeplab_caffe import Segmenter
+from deeplab_caffe.crf import CRFParameters
+from deeplab_caffe.errors import InputError
+from deeplab_caffe.serving import Limits, PageServer, Service
+from deeplab_caffe.serving import photos as serving_photos
+from serving.conftest import CLASSES, Client, photo, reply
+
+CRF = {"w1": 4, "sigma_alpha": 20, "sigma_beta": 30, "w2": 3, "sigma_gamma": 2, "iterations": 5, "normalization": "after"}
+
+
+def labels_of(segmenter: Segmenter, data: bytes, crf: CRFParameters | None = None) -> np.ndarray:
+    image = cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    found = segmenter.predict(image)
+    return (found if crf is None else found.refined(crf)).labels
+
+
+# -- what it answers
+
+
+def test_labels_are_those_of_predict(client: Client, segmenter: Segmenter) -> None:
+    said = client.add()
+    assert (said["width"], said["height"], said["classes"]) == (40, 30, list(CLASSES))
+    for crf in (None, CRF, {**CRF, "w1": 9}, {**CRF, "sigma_gamma": 4}, CRF):
+        found = client.labels(said["id"], crf)
+        assert found.status == 200 and found.headers["server-timing"].startswith("crf;dur=")
+        wanted = labels_of(segmenter, photo(), crf and CRFParameters(**crf))
+        assert found.body == wanted.tobytes()
+
+
+def test_the_photo_and_the_label_map_are_pngs(client: Client, segmenter: Segmenter) -> None:
+    name = client.add()["id"]
+    shown = client.ask("GET", f"/photos/{name}.png")
+    assert shown.headers["content-type"] == "image/png"
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(shown.body))), cv2.imdecode(np.frombuffer(photo(), np.uint8), 1)[:, :, ::-1])
+    saved = client.ask("POST", f"/photos/{name}/labels.png", json.dumps(CRF).encode())
+    with Image.open(io.BytesIO(saved.body)) as image:
+        assert image.mode == "P" and image.getpalette()[:9] == [0, 0, 200, 0, 200, 0, 200, 0, 0]
+        assert np.array_equal(np.asarray(image), labels_of(segmenter, photo(), CRFParameters(**CRF)))
+
+
+def test_labels_are_compressed_for_those_who_can_read_it(client: Client) -> None:
+    address = f"/photos/{client.add()['id']}/labels"
+    plain, packed = client.ask("POST", address, b"null"), client.ask("POST", address, b"null", Accept_Encoding="gzip, br")
+    assert packed.headers["content-encoding"] == "gzip" and gzip.decompress(packed.body) == plain.body
+
+
+def test_what_the_page_is_told(client: Client) -> None:
+    said = client.ask("GET", "/model").json()
+    assert said["command"] == ["--exp", "demo"] and not said["found"] and "DeepLab-MSc" in said["presets"]
+    assert said["colours"][:3] == [[0, 0, 200], [0, 200, 0], [200, 0, 0]]
+
+
+@pytest.mark.parametrize("path", ["/", "/serve.css", "/serve.js", "/picture.js", "/controls.js"])
+def test_the_page_may_load_nothing_from_elsewhere(client: Client, path: str) -> None:
+    found = client.ask("GET", path)
+    assert found.status == 200 and found.headers["x-content-type-options"] == "nosniff"
+    assert found.headers["cache-control"] == "no-store" and found.headers["connection"] == "close"
+    policy = found.headers["content-security-policy"]
+    assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy and "unsafe" not in policy
+    assert not re.findall(rb"(?:https?:)?//[a-z]|style=", found.body.replace(b"// ", b""))
+
+
+def test_a_large_photo_is_reduced(segmenter: Segmenter) -> None:
+    service = Service(segmenter, Limits(side=20))
+    said = service.add(photo(30, 40))
+    assert (said["width"], said["height"], said["sent"]) == (20, 15, {"width": 40, "height": 30})
+    assert service.labels(said["id"], None).shape == (15, 20)
+    service.close()
+
+
+def test_a_turned_photo_is_upright(client: Client) -> None:
+    file, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6
+    Image.open(io.BytesIO(photo())).save(file, "JPEG", exif=exif)
+    said = client.add(file.getvalue())
+    assert (said["width"], said["height"]) == (30, 40)
+
+
+def test_photos_that_were_not_used_for_long_are_forgotten(segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving_photos, "_PHOTOS", 50_000)
+    service = Service(segmenter)
+    names = [service.add(photo(seed=seed))["id"] for seed in range(4)]
+    assert service.labels(names[-1], None).shape == (30, 40)
+    with pytest.raises(serving_photos.Unknown, match="send it again"):
+        service.labels(names[0], None)
+    service.close()
+
+
+# -- many at once
+
+
+def test_ten_photos_at_once(client: Client, segmenter: Segmenter) -> None:
+    def one(seed: int) -> bool:
+        data = photo(20 + seed, 40, ".png", seed)
+        found = client.labels(client.add(data)["id"], CRF).body
+        return found == labels_of(segmenter, data, CRFParameters(**CRF)).tobytes()
+
+    with ThreadPoolExecutor(10) as pool:
+        assert all(pool.map(one, range(10)))
+
+
+class Slow:
+    """Holds the worker of a service until it is let go."""
+
+    def __init__(self, service: Service) -> None:
+        self.free, self.began = threading.Event(), threading.Event()
+        self._done = threading.Thread(target=service._in_turn, args=(self._wait, lambda: True))
+        self._done.start()
+        assert self.began.wait(10)
+
+    def _wait(self) -> None:
+        self.began.set()
+        assert self.free.wait(10)
+
+    def let_go(self) -> None:
+        self.free.set()
+        self._done.join()
+
+
+def test_only_the_newest_setting_is_computed(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    service, name = client.server.service, client.add()["id"]
+    assert service is not None
+    computed = []
+    refined = service._refined
+    monkeypatch.setattr(service, "_refined", lambda *given: computed.append(given[2].w1) or refined(*given))
+    slow = Slow(service)
+    with ThreadPoolExecutor(5) as pool:
+        begun = [pool.submit(client.labels, name, {**CRF, "w1": number}, number) for number in range(1, 6)]
+        until(lambda: service._photo(name).newest == 5 and service._worker._work_queue.qsize() == 5)
+        slow.let_go()
+        statuses = [one.result().status for one in begun]
+    assert statuses == [409] * 4 + [200] and computed == [5]
+
+
+def test_what_nobody_waits_for_is_not_computed(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    service, segmented = client.server.service, []
+    assert service is not None
+    monkeypatch.setattr(service, "_segmented", lambda data: segmented.append(data))
+    slow = Slow(service)
+    body = photo()
+    with socket.create_connection(("127.0.0.1", client.server.server_port)) as connection:
+        connection.sendall(f"POST /photos HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        until(lambda: service._worker._work_queue.qsize() == 1)
+    slow.let_go()
+    service._in_turn(lambda: None, lambda: True)
+    assert not segmented
+
+
+def until(condition) -> None:
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("client", [{"connections": 2}], indirect=True)
+def test_too_many_connections_are_refused(client: Client) -> None:
+    held = [socket.create_connection(("127.0.0.1", client.server.server_port)) for _ in range(2)]
+    until(lambda: len(client.server._reading) == 2)
+    assert reply(client.raw()).status == 503
+    for connection in held:
+        connection.close()
+    until(lambda: not client.server._reading)
+    assert client.ask("GET", "/").status == 200
+
+
+@pytest.mark.parametrize("client", [{"deadline": 0.1}], indirect=True)
+@pytest.mark.parametrize("begin", [b"", b"GET / HT", b"POST /photos HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nabc"])
+def test_a_slow_client_is_not_waited_for(client: Client, begin: bytes) -> None:
+    began = time.monotonic()
+    assert client.raw(begin) == b"" and time.monotonic() - began < 5
+
+
+# -- what it refuses
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "", "a b", "localhost:x", "-"])
+def test_a_foreign_host_is_refused(client: Client, host: str) -> None:
+    """A page of another site whose name was made to point to this machine."""
+    found = client.ask("GET", "/model", Host=host)
+    assert found.status in (400, 403) and "error" in found.json()
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:9000", "127.0.0.1:1", "[::1]:8000", "192.168.1.7:80"])
+def test_addresses_and_this_machine_are_served_through_any_port(client: Client, host: str) -> None:
+    assert client.ask("GET", "/model", Host=host).status == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://[" },
+        {"Origin": "http://127.0.0.1:1"},
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site"},
+    ],
+)
+def test_a_page_of_another_site_cannot_send_anything(client: Client, headers: dict[str, str]) -> None:
+    found = client.ask("POST", "/photos", photo(), **headers)
+    assert found.status == 403 and found.json()["error"] == "requests of other sites are not served here"
+
+
+def test_the_page_itself_can_send(client: Client) -> None:
+    own = f"http://127.0.0.1:{client.server.server_port}"
+    assert client.ask("POST", "/photos", photo(), Origin=own, Sec_Fetch_Site="same-origin").status == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/../../etc/passwd", "/..%2f..%2fetc/passwd", "/page/serve.html", "//etc/passwd", "//[", "/serve.css/", "/serve.css\\x",
+        "/photos/../model", "/photos/x.png", "/%00", "/photos/" + "A" * 22 + ".png", "*", "http://evil.example/",
+    ],
+)  # fmt: skip
+def test_there_is_nothing_but_the_page(client: Client, path: str) -> None:
+    found = client.ask("GET", path)
+    assert found.status == 404 and "error" in found.json()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/photos", 405), ("POST", "/", 405), ("POST", "/model", 405), ("PUT", "/photos", 501),
+        ("DELETE", "/", 501), ("OPTIONS", "/photos", 501), ("TRACE", "/", 501), ("CONNECT", "/", 501),
+    ],
+)  # fmt: skip
+def test_other_methods_are_refused(client: Client, method: str, path: str, status: int) -> None:
+    assert client.ask(method, path, b"" if method == "POST" else None).status == status
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 411),
+        ({"Content_Length": "x"}, 400),
+        ({"Content_Length": "-5"}, 400),
+        ({"Content_Length": "99999999999999999999999"}, 400),
+        ({"Content_Length": "999999999999"}, 413),
+        ({"Content_Length": "5", "Transfer_Encoding": "chunked"}, 411),
+    ],
+)
+def test_a_body_of_unknown_or_huge_length_is_refused(client: Client, headers: dict[str, str], status: int) -> None:
+    found = client.ask("POST", "/photos", None, **headers)
+    assert found.status == status and "error" in found.json()
+
+
+def test_the_answer_to_a_file_that_is_too_large_can_be_read(client: Client) -> None:
+    found = client.ask("POST", "/photos", bytes(34 << 20))
+    assert found.status == 413 and found.json()["error"] == "34 MB are too much; expected at most 32 MB"
+
+
+def test_the_content_is_asked_for_only_if_it_is_taken(client: Client) -> None:
+    head = "POST /photos HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: {}\r\n\r\n"
+    assert client.raw(head.format(1 << 40).encode()).startswith(b"HTTP/1.1 413")
+    body = photo()
+    assert client.raw(head.format(len(body)).encode(), body).startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200")
+
+
+@pytest.mark.parametrize("raw", [b"\x00\xff\x16\x03\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 200 + b"\r\n"])
+def test_what_is_no_request_gets_an_error(client: Client, raw: bytes) -> None:
+    answer = client.raw(raw)
+    assert b'{"error":' in answer and b"<" not in answer and b"Traceback" not in answer
+
+
+def test_a_client_that_leaves_in_the_middle_leaves_nothing_behind(client: Client, capfd: pytest.CaptureFixture[str]) -> None:
+    client_head = b"POST /photos HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", client.server.server_port)) as connection:
+        connection.sendall(client_head + b"half")
+    with socket.create_connection(("127.0.0.1", client.server.server_port)) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.sendall(client_head + b"half")  # and a reset
+    until(lambda: not client.server._reading)
+    assert client.ask("GET", "/").status == 200
+    assert capfd.readouterr().err == ""
+
+
+def huge_png(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "not an image that can be read"),
+        (b"this is a text\n", "not an image that can be read; expected JPEG, PNG, WebP, TIFF"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n%%EOF\n", "not an image that can be"),
+        (photo(suffix=".jpg")[:-300], "cannot read the image: image file is truncated"),
+        (photo()[:-300], "cannot read the image"),
+        (huge_png(60000, 60000), "has very many pixels; expected at most 50 million pixels"),
+        (huge_png(10000, 6000), "has 10000 × 6000 pixels; expected at most 50 million pixels"),
+        (huge_png(5000, 5000), "cannot read the image"),
+    ],
+)
+def test_a_hostile_file_gets_one_line(client: Client, data: bytes, message: str, capfd: pytest.CaptureFixture[str]) -> None:
+    found = client.ask("POST", "/photos", data)
+    said = found.json()["error"]
+    assert found.status == 400 and said.startswith("the photo: ") and message in said
+    assert "/" not in said and "0x" not in said and "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("crf", "message"),
+    [
+        (b"", "not JSON"),
+        (b"\xff\xfe", "not JSON"),
+        (b"[" * 4000, "not JSON"),
+        (b"[1]", "expected a JSON object"),
+        (json.dumps({**CRF, "w3": 1}).encode(), "unknown w3"),
+        (json.dumps({**CRF, "w1": "much"}).encode(), "w1"),
+        (json.dumps({**CRF, "sigma_beta": 0}).encode(), "sigma_beta"),
+        (json.dumps({**CRF, "sigma_alpha": 1e-9}).encode(), "too small"),
+        (json.dumps({**CRF, "iterations": 10**9}).encode(), "at most 100"),
+        (b"x" * 5000, "too much"),
+    ],
+)
+def test_invalid_parameters_get_one_line(client: Client, crf: bytes, message: str) -> None:
+    name = client.add()["id"]
+    found = client.ask("POST", f"/photos/{name}/labels", crf)
+    assert found.status in (400, 413) and message in found.json()["error"]
+    assert client.labels(name, CRF).status == 200
+
+
+def test_a_fault_of_ours_shows_no_traceback(client: Client, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(client.server.service, "_segmented", lambda data: 1 / 0)
+    found = client.ask("POST", "/photos", photo())
+    assert found.status == 500 and found.json()["error"].startswith("internal error")
+    assert "ZeroDivisionError" in capfd.readouterr().err
+
+
+def test_before_the_model_is_loaded(client: Client) -> None:
+    service, client.server.service = client.server.service, None
+    assert client.ask("GET", "/model").status == 503
+    client.server.service = service
+
+
+# -- where it listens
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "message"),
+    [
+        ("no.such.host.invalid", 0, "--host no.such.host.invalid: no such address"),
+        ("127.0.0.1", 70000, "--port 70000: expected 0 to 65535"),
+        ("192.0.2.1", 0, "--host 192.0.2.1: is no address of this machine"),
+    ],
+)
+def test_where_it_cannot_listen(host: str, port: int, message: str) -> None:
+    with pytest.raises(InputError, match=re.escape(message)):
+        PageServer(host, port)
+
+
+def test_a_port_in_use(client: Client) -> None:
+    port = client.server.server_port
+    with pytest.raises(InputError, match=f"--port {port}: is in use; state another one, or 0"):
+        PageServer("127.0.0.1", port)
