@@ -18,7 +18,7 @@ import pytest
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 in_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
-_FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--no-proxy-server", "--remote-debugging-pipe")
+_FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--no-proxy-server")
 _TIMEOUT = 60.0
 
 
@@ -82,9 +82,11 @@ class Tab:
 
     def middle(self, selector: str) -> tuple[float, float]:
         """The middle of an element, which is scrolled into view."""
-        script = "e.scrollIntoView({block: 'center'}); b = e.getBoundingClientRect(); [b.x + b.width / 2, b.y + b.height / 2]"
-        x, y = self.run(f"e = document.querySelector({selector!r}); {script}".replace("e = ", "var e = ").replace("b = e", "var b = e"))
-        return x, y
+        script = (
+            "e.scrollIntoView({block: 'center'}); b = e.getBoundingClientRect(); return [b.x, b.y, b.width, b.height]"
+        )
+        x, y, width, height = self.run(f"((e, b) => {{ {script} }})(document.querySelector({selector!r}))")
+        return x + width / 2, y + height / 2
 
     def screenshot(self, path: Path, width: int, height: int, dark: bool = False) -> None:
         """Write a picture of the page at a size."""
@@ -146,7 +148,8 @@ def browser(profile: Path) -> Iterator[Browser]:
     """A running Chromium whose files are in a folder."""
     assert CHROMIUM is not None
     (to_read, write), (read, to_write) = os.pipe(), os.pipe()
-    script = f"exec {' '.join([CHROMIUM, *_FLAGS])} --user-data-dir='{profile}' 3<&{to_read} 4>&{to_write} 2>/dev/null"
+    command = " ".join([CHROMIUM, *_FLAGS, "--remote-debugging-pipe", f"--user-data-dir='{profile}'"])
+    script = f"exec {command} 3<&{to_read} 4>&{to_write} 2>/dev/null"
     process = subprocess.Popen(["/bin/bash", "-c", script], pass_fds=(to_read, to_write), stdout=subprocess.DEVNULL)
     os.close(to_read)
     os.close(to_write)

@@ -25,7 +25,15 @@ from deeplab_caffe.serving import Limits, PageServer, Service
 from deeplab_caffe.serving import photos as serving_photos
 from serving.conftest import CLASSES, Client, photo, reply
 
-CRF = {"w1": 4, "sigma_alpha": 20, "sigma_beta": 30, "w2": 3, "sigma_gamma": 2, "iterations": 5, "normalization": "after"}
+CRF = {
+    "w1": 4,
+    "sigma_alpha": 20,
+    "sigma_beta": 30,
+    "w2": 3,
+    "sigma_gamma": 2,
+    "iterations": 5,
+    "normalization": "after",
+}
 
 
 def labels_of(segmenter: Segmenter, data: bytes, crf: CRFParameters | None = None) -> np.ndarray:
@@ -51,7 +59,9 @@ def test_the_photo_and_the_label_map_are_pngs(client: Client, segmenter: Segment
     name = client.add()["id"]
     shown = client.ask("GET", f"/photos/{name}.png")
     assert shown.headers["content-type"] == "image/png"
-    assert np.array_equal(np.asarray(Image.open(io.BytesIO(shown.body))), cv2.imdecode(np.frombuffer(photo(), np.uint8), 1)[:, :, ::-1])
+    assert np.array_equal(
+        np.asarray(Image.open(io.BytesIO(shown.body))), cv2.imdecode(np.frombuffer(photo(), np.uint8), 1)[:, :, ::-1]
+    )
     saved = client.ask("POST", f"/photos/{name}/labels.png", json.dumps(CRF).encode())
     with Image.open(io.BytesIO(saved.body)) as image:
         assert image.mode == "P" and image.getpalette()[:9] == [0, 0, 200, 0, 200, 0, 200, 0, 0]
@@ -60,7 +70,10 @@ def test_the_photo_and_the_label_map_are_pngs(client: Client, segmenter: Segment
 
 def test_labels_are_compressed_for_those_who_can_read_it(client: Client) -> None:
     address = f"/photos/{client.add()['id']}/labels"
-    plain, packed = client.ask("POST", address, b"null"), client.ask("POST", address, b"null", Accept_Encoding="gzip, br")
+    plain, packed = (
+        client.ask("POST", address, b"null"),
+        client.ask("POST", address, b"null", Accept_Encoding="gzip, br"),
+    )
     assert packed.headers["content-encoding"] == "gzip" and gzip.decompress(packed.body) == plain.body
 
 
@@ -96,7 +109,9 @@ def test_a_turned_photo_is_upright(client: Client) -> None:
     assert (said["width"], said["height"]) == (30, 40)
 
 
-def test_photos_that_were_not_used_for_long_are_forgotten(segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_photos_that_were_not_used_for_long_are_forgotten(
+    segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(serving_photos, "_PHOTOS", 50_000)
     service = Service(segmenter)
     names = [service.add(photo(seed=seed))["id"] for seed in range(4)]
@@ -159,7 +174,9 @@ def test_what_nobody_waits_for_is_not_computed(client: Client, monkeypatch: pyte
     slow = Slow(service)
     body = photo()
     with socket.create_connection(("127.0.0.1", client.server.server_port)) as connection:
-        connection.sendall(f"POST /photos HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        connection.sendall(
+            f"POST /photos HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+        )
         until(lambda: service._worker._work_queue.qsize() == 1)
     slow.let_go()
     service._in_turn(lambda: None, lambda: True)
@@ -185,7 +202,9 @@ def test_too_many_connections_are_refused(client: Client) -> None:
 
 
 @pytest.mark.parametrize("client", [{"deadline": 0.1}], indirect=True)
-@pytest.mark.parametrize("begin", [b"", b"GET / HT", b"POST /photos HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nabc"])
+@pytest.mark.parametrize(
+    "begin", [b"", b"GET / HT", b"POST /photos HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nabc"]
+)
 def test_a_slow_client_is_not_waited_for(client: Client, begin: bytes) -> None:
     began = time.monotonic()
     assert client.raw(begin) == b"" and time.monotonic() - began < 5
@@ -194,7 +213,9 @@ def test_a_slow_client_is_not_waited_for(client: Client, begin: bytes) -> None:
 # -- what it refuses
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "", "a b", "localhost:x", "-"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "", "a b", "localhost:x", "-"]
+)
 def test_a_foreign_host_is_refused(client: Client, host: str) -> None:
     """A page of another site whose name was made to point to this machine."""
     found = client.ask("GET", "/model", Host=host)
@@ -211,7 +232,7 @@ def test_addresses_and_this_machine_are_served_through_any_port(client: Client, 
     [
         {"Origin": "http://evil.example"},
         {"Origin": "null"},
-        {"Origin": "http://[" },
+        {"Origin": "http://["},
         {"Origin": "http://127.0.0.1:1"},
         {"Sec_Fetch_Site": "cross-site"},
         {"Sec_Fetch_Site": "same-site"},
@@ -230,7 +251,8 @@ def test_the_page_itself_can_send(client: Client) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/../../etc/passwd", "/..%2f..%2fetc/passwd", "/page/serve.html", "//etc/passwd", "//[", "/serve.css/", "/serve.css\\x",
+        "/../../etc/passwd", "/..%2f..%2fetc/passwd", "/page/serve.html", "//etc/passwd", "//[", "/serve.css/",
+        "/serve.css\\x",
         "/photos/../model", "/photos/x.png", "/%00", "/photos/" + "A" * 22 + ".png", "*", "http://evil.example/",
     ],
 )  # fmt: skip
@@ -278,13 +300,23 @@ def test_the_content_is_asked_for_only_if_it_is_taken(client: Client) -> None:
     assert client.raw(head.format(len(body)).encode(), body).startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200")
 
 
-@pytest.mark.parametrize("raw", [b"\x00\xff\x16\x03\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 200 + b"\r\n"])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\x00\xff\x16\x03\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 200 + b"\r\n",
+    ],
+)
 def test_what_is_no_request_gets_an_error(client: Client, raw: bytes) -> None:
     answer = client.raw(raw)
     assert b'{"error":' in answer and b"<" not in answer and b"Traceback" not in answer
 
 
-def test_a_client_that_leaves_in_the_middle_leaves_nothing_behind(client: Client, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_client_that_leaves_in_the_middle_leaves_nothing_behind(
+    client: Client, capfd: pytest.CaptureFixture[str]
+) -> None:
     client_head = b"POST /photos HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
     with socket.create_connection(("127.0.0.1", client.server.server_port)) as connection:
         connection.sendall(client_head + b"half")
@@ -301,7 +333,9 @@ def huge_png(width: int, height: int) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.parametrize(
@@ -309,7 +343,10 @@ def huge_png(width: int, height: int) -> bytes:
     [
         (b"", "not an image that can be read"),
         (b"this is a text\n", "not an image that can be read; expected JPEG, PNG, WebP, TIFF"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n%%EOF\n", "not an image that can be"),
+        (
+            b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n%%EOF\n",
+            "not an image that can be",
+        ),
         (photo(suffix=".jpg")[:-300], "cannot read the image: image file is truncated"),
         (photo()[:-300], "cannot read the image"),
         (huge_png(60000, 60000), "has very many pixels; expected at most 50 million pixels"),
@@ -317,7 +354,9 @@ def huge_png(width: int, height: int) -> bytes:
         (huge_png(5000, 5000), "cannot read the image"),
     ],
 )
-def test_a_hostile_file_gets_one_line(client: Client, data: bytes, message: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_hostile_file_gets_one_line(
+    client: Client, data: bytes, message: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     found = client.ask("POST", "/photos", data)
     said = found.json()["error"]
     assert found.status == 400 and said.startswith("the photo: ") and message in said
@@ -346,7 +385,9 @@ def test_invalid_parameters_get_one_line(client: Client, crf: bytes, message: st
     assert client.labels(name, CRF).status == 200
 
 
-def test_a_fault_of_ours_shows_no_traceback(client: Client, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_fault_of_ours_shows_no_traceback(
+    client: Client, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(client.server.service, "_segmented", lambda data: 1 / 0)
     found = client.ask("POST", "/photos", photo())
     assert found.status == 500 and found.json()["error"].startswith("internal error")
@@ -365,8 +406,10 @@ def test_before_the_model_is_loaded(client: Client) -> None:
 @pytest.mark.parametrize(
     ("host", "port", "message"),
     [
-        ("no.such.host.invalid", 0, "--host no.such.host.invalid: no such address"),
+        ("no such host", 0, "--host no such host: no such address"),
+        ("." * 3, 0, "--host ...: no such address"),
         ("127.0.0.1", 70000, "--port 70000: expected 0 to 65535"),
+        ("127.0.0.1", -1, "--port -1: expected 0 to 65535"),
         ("192.0.2.1", 0, "--host 192.0.2.1: is no address of this machine"),
     ],
 )

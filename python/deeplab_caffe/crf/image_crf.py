@@ -55,4 +55,3 @@ class ImageCRF:
     def nbytes(self) -> int:
         """The bytes of memory that it holds."""
         return self._image.nbytes + self._field.nbytes + self._pairwise.nbytes
-

@@ -48,9 +48,8 @@ class Pairwise:
     @property
     def nbytes(self) -> int:
         """The bytes of memory of the lattices and of their latest layout."""
-        parts = [(one.offsets, one.weights, one.runs, one.mass) for one in self.lattices]
-        parts += [(one.weights, one.places, one.chains) for one in self._layouts.values()]
-        return sum(array.nbytes for arrays in parts for array in arrays)
+        lattices = sum(a.nbytes for one in self.lattices for a in (one.offsets, one.weights, one.runs, one.mass))
+        return lattices + sum(a.nbytes for one in self._layouts.values() for a in (one.weights, one.places, one.chains))
 
     def powers(self, normalization: str | Sequence[str], side: int) -> list[float]:
         """Each term's power of its mass before (side 0) or after (side 1) filtering, for one or each normalization."""

@@ -19,7 +19,7 @@ from .images import header_of, load_incomplete, turned
 #: what one step of 8 bits is in 16 bits: white, 255, is 65535
 _STEP_OF_16_BITS = 257
 #: of images that somebody else sends; Pillow has readers of others that start programs, or that few have looked at
-PHOTO_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF")
+PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF")
 
 
 def read_photo(path: str | os.PathLike[str], upright: bool = True) -> NDArray[np.uint8]:
@@ -37,7 +37,7 @@ def read_photo(path: str | os.PathLike[str], upright: bool = True) -> NDArray[np
 
 
 def decode_photo(data: bytes, name: str = "image", upright: bool = True) -> NDArray[np.uint8]:
-    """`read_photo` for the bytes of a file; `name` is for messages. Call `check_photo` first if somebody else sent them."""
+    """`read_photo` for the bytes of a file; `name` is for messages. First `check_photo` what somebody else sent."""
     with decoding(name, "cannot read the image"):
         load_incomplete(data)
         pixels = decode_image(data, cv2.IMREAD_UNCHANGED)
@@ -57,7 +57,9 @@ def check_photo(data: bytes, name: str, most_pixels: int) -> None:
     most = f"at most {most_pixels / 1e6:g} million pixels"
     with decoding(name, "cannot read the image"):
         try:
-            with Image.open(io.BytesIO(data), formats=PHOTO_FORMATS) as image:
+            Image.init()
+            known = [name for name in PHOTO_FORMATS if name in Image.OPEN]  # older Pillows do not know all
+            with Image.open(io.BytesIO(data), formats=known) as image:
                 height, width, _ = header_of(image, with_orientation=False)
         except Image.DecompressionBombError:
             raise InputError(f"{name}: has very many pixels; expected {most}") from None

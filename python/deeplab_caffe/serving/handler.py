@@ -166,7 +166,7 @@ class Handler(BaseHTTPRequestHandler):
         self.connection.shutdown(socket.SHUT_WR)
         self.connection.settimeout(1)
         left, until = _DISCARDED, time.monotonic() + _PATIENCE
-        while left > 0 and time.monotonic() < until and (part := self.rfile.read1(1 << 16)):  # type: ignore[attr-defined]
+        while left > 0 and time.monotonic() < until and (part := self.rfile.read1(1 << 16)):
             left -= len(part)
 
     def handle_expect_100(self) -> bool:
@@ -194,7 +194,7 @@ def _is_known(routes: Mapping[str, Route], path: str) -> bool:
 
 def _file(handler: Handler, service: Service, match: re.Match[str], query: Mapping[str, list[str]]) -> Answer:
     name, kind = _FILES[match[0]]
-    return Answer(200, kind, resources.files(__package__).joinpath("page", name).read_bytes())
+    return Answer(200, kind, (resources.files(__package__) / "page" / name).read_bytes())
 
 
 def _model(handler: Handler, service: Service, match: re.Match[str], query: Mapping[str, list[str]]) -> Answer:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
@@ -149,7 +149,8 @@ class Service:
 
     def _segmented(self, data: bytes) -> ServedPhoto:
         pixels = decode_photo(data, "the photo", self.segmenter.upright)
-        return ServedPhoto(self.segmenter.predict(reduced(pixels, self.limits.side)), (pixels.shape[0], pixels.shape[1]))
+        height, width = pixels.shape[:2]
+        return ServedPhoto(self.segmenter.predict(reduced(pixels, self.limits.side)), (height, width))
 
     def photo_png(self, name: str) -> bytes:
         """The photo as it was segmented: upright, reduced if it was too large."""
@@ -208,7 +209,14 @@ class Service:
             except MemoryError:
                 raise InputError("this needs more memory than there is; try a smaller photo") from None
 
-        return self._worker.submit(run).result()
+        try:
+            pending = self._worker.submit(run)
+        except RuntimeError:  # the server is ending
+            raise Outdated from None
+        try:
+            return pending.result()
+        except CancelledError:
+            raise Outdated from None
 
 
 def reduced(photo: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
@@ -223,5 +231,3 @@ def reduced(photo: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 def parameters_of(text: str) -> CRFParameters | None:
     """The CRF parameters that a request states as JSON; None for null: no CRF. Raises InputError."""
     return None if text.strip() == "null" else CRFParameters.from_json(text)
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 import socketserver
@@ -38,18 +39,18 @@ class PageServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(
-        self, host: str, port: int, deadline: float = _DEADLINE, connections: int = _CONNECTIONS
-    ) -> None:
+    def __init__(self, host: str, port: int, deadline: float = _DEADLINE, connections: int = _CONNECTIONS) -> None:
         self.service: Service | None = None
         self.host = host
         self._deadline = deadline
         self._places = threading.BoundedSemaphore(connections)
         self._reading: dict[socket.socket, float] = {}
+        if not 0 <= port <= 65535:
+            raise InputError(f"--port {port}: expected 0 to 65535; 0 is any that is free")
         try:
             self.address_family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-            super().__init__(address[:2], Handler)
-        except (OSError, OverflowError) as error:
+            super().__init__((str(address[0]), int(address[1])), Handler)
+        except (OSError, UnicodeError) as error:
             raise InputError(_why(host, port, error)) from None
 
     @property
@@ -101,18 +102,14 @@ class PageServer(ThreadingHTTPServer):
 
 
 def _end(request: socket.socket) -> None:
-    try:
+    with contextlib.suppress(OSError):  # it has ended
         request.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass  # it has ended
 
 
 def _why(host: str, port: int, error: Exception) -> str:
     """Why a host and a port cannot be used."""
-    if isinstance(error, socket.gaierror):
+    if isinstance(error, (socket.gaierror, UnicodeError)):
         return f"--host {host}: no such address; expected 127.0.0.1, or the name or address of this machine"
-    if isinstance(error, OverflowError):
-        return f"--port {port}: expected 0 to 65535"
     number = getattr(error, "errno", None)
     if number == errno.EADDRINUSE:
         return f"--port {port}: is in use; state another one, or 0 for any that is free"
