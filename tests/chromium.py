@@ -18,7 +18,14 @@ import pytest
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 in_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
-_FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--no-proxy-server")
+_FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--no-proxy-server",
+    "--window-size=1280,900",
+)
 _TIMEOUT = 60.0
 
 
@@ -59,7 +66,7 @@ class Tab:
         """Choose files in an input."""
         root = self.send("DOM.getDocument")["root"]["nodeId"]
         node = self.send("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
-        self.send("DOM.setFileInputFiles", nodeId=node, files=[str(path) for path in paths])
+        self.send("DOM.setFileInputFiles", nodeId=node, files=[str(path.resolve()) for path in paths])
 
     def key(self, name: str, times: int = 1) -> None:
         """Press a key of the keyboard, such as ArrowRight."""
@@ -139,7 +146,7 @@ class Browser:
             tab.errors.append(str(params["exceptionDetails"]))
         elif event["method"] == "Runtime.consoleAPICalled":
             tab.errors.append(str(params["args"]))
-        elif event["method"] == "Log.entryAdded":
+        elif event["method"] == "Log.entryAdded" and params["entry"]["level"] == "error":
             tab.errors.append(params["entry"]["text"])
 
 

@@ -14,7 +14,8 @@ const FOUND = "found by the experiment's search";
 
 /** What the server says of the model: presets, command and so on. */
 let about = { presets: {}, found: false };
-let normalization = "after";
+/** The parameters as they are set, under the names that `deeplab crf --parameters` and `deeplab predict --crf` read. */
+let parameters = {};
 
 const slider = (name) => byId(`${name}-slider`), field = (name) => byId(`${name}-value`);
 
@@ -30,8 +31,13 @@ function makeSliders() {
     if (name === "iterations") Object.assign(number, { step: 1, max: 100 });
     range.setAttribute("aria-label", `${name}, ${title}`);
     number.setAttribute("aria-label", `${name}, ${title}, as a number`);
-    range.addEventListener("input", () => { number.value = range.value; changed(); });
-    number.addEventListener("input", () => { if (number.checkValidity() && number.value) { range.value = number.value; changed(); } });
+    range.addEventListener("input", () => { number.value = range.value; set(name, range.value); });
+    number.addEventListener("input", () => {
+      if (number.value === "" || !number.checkValidity()) return;  // not yet a number that can be used
+      range.value = number.value;
+      set(name, number.value);
+    });
+    number.addEventListener("change", () => { number.value = parameters[name]; });
     row.append(label, range, number);
     byId("sliders").append(row);
   }
@@ -47,25 +53,18 @@ function makePresets() {
 }
 
 function usePreset(name) {
-  const values = about.presets[name];
+  parameters = { ...about.presets[name] };
   for (const [parameter] of PARAMETERS) {
-    slider(parameter).value = values[parameter];
-    field(parameter).value = values[parameter];
+    slider(parameter).value = parameters[parameter];
+    field(parameter).value = parameters[parameter];
   }
-  normalization = values.normalization;
   byId("preset").value = name;
 }
 
-/** The parameters under the names that `deeplab crf --parameters` and `deeplab predict --crf` read. */
-function parameters() {
-  const values = Object.fromEntries(PARAMETERS.map(([name]) => [name, Number(field(name).value)]));
-  return { ...values, normalization };
-}
-
-/** A value was moved or typed: it may be that of a preset. */
-function changed() {
-  const text = JSON.stringify(parameters());
-  const same = Object.entries(about.presets).find(([, values]) => text === JSON.stringify({ ...parameters(), ...values }));
+/** A value was moved or typed: all may be those of a preset. */
+function set(name, value) {
+  parameters[name] = Number(value);
+  const same = Object.entries(about.presets).find(([, values]) => Object.keys(values).every((key) => values[key] === parameters[key]));
   byId("preset").value = same ? same[0] : "own";
   refine();
 }

@@ -37,14 +37,14 @@ async function open(file) {
   const { signal } = sending;
   try {
     if (file.size > about.most_bytes) {
-      throw new Error(`${file.name} has ${(file.size / 2 ** 20).toFixed(0)} MB; expected at most ${about.most_bytes / 2 ** 20} MB`);
+      throw new Error(`has ${(file.size / 2 ** 20).toFixed(0)} MB; expected at most ${about.most_bytes / 2 ** 20} MB`);
     }
     tell(`Segmenting ${file.name}…`);
     document.body.setAttribute("aria-busy", "true");
     photo = await send(file, signal);
     showPhoto();
   } catch (error) {
-    if (error.name !== "AbortError") tell(`${file.name}: ${error.message}`, true);
+    if (error.name !== "AbortError") tell(`${file.name}: ${error.message.replace(/^the photo: /, "")}`, true);
   } finally {
     if (!signal.aborted) document.body.removeAttribute("aria-busy");
   }
@@ -75,11 +75,14 @@ function showPhoto() {
 
 // -- labels
 
+/** The CRF's parameters; null: no CRF. */
+const crfSettings = () => (byId("crf").checked ? { ...parameters } : null);
+
 /** Ask for the labels of the settings as they are now; while others are computed, the newest of later ones waits. */
 function refine() {
   showCommand();
   if (!photo) return;
-  wanted = { of: photo, crf: byId("crf").checked ? parameters() : null };
+  wanted = { of: photo, crf: crfSettings() };
   if (!computing) compute();
 }
 
@@ -142,7 +145,7 @@ const stem = () => photo.file.name.replace(/\.[^.]*$/, "") || "photo";
 const isReduced = () => photo.width !== photo.sent.width || photo.height !== photo.sent.height;
 
 async function saveLabels() {
-  const options = { method: "POST", body: JSON.stringify(byId("crf").checked ? parameters() : null) };
+  const options = { method: "POST", body: JSON.stringify(crfSettings()) };
   const answer = await again(photo, () => ask(`/photos/${photo.id}/labels.png`, options));
   save(await answer.blob(), `${stem()}_labels.png`);
 }
@@ -150,7 +153,7 @@ async function saveLabels() {
 const SAVES = {
   "save-labels": saveLabels,
   "save-overlay": async () => save(await pictureFile(), `${stem()}_overlay.png`),
-  "save-crf": () => save(new Blob([`${JSON.stringify(parameters())}\n`], { type: "application/json" }), "crf.json"),
+  "save-crf": () => save(new Blob([`${JSON.stringify(parameters)}\n`], { type: "application/json" }), "crf.json"),
   "save-photo": async () => save(await (await again(photo, () => ask(`/photos/${photo.id}.png`))).blob(), `${stem()}_reduced.png`),
 };
 for (const [id, action] of Object.entries(SAVES)) {
@@ -171,7 +174,7 @@ function quoted(word) {
 
 function command() {
   const name = isReduced() ? `${stem()}_reduced.png` : photo.file.name;
-  const stated = Object.entries(parameters()).filter(([, value]) => value !== "after");  // which is the default
+  const stated = Object.entries(parameters).filter(([, value]) => value !== "after");  // which is the default
   const values = stated.map(([key, value]) => `${key}=${value}`).join(",");
   const opacity = byId("opacity").value;
   return [
