@@ -46,7 +46,7 @@ function makeSliders() {
 function makePresets() {
   byId("preset").replaceChildren(...[...Object.keys(about.presets), "own"].map((name) => {
     const option = document.createElement("option");
-    Object.assign(option, { value: name, textContent: name === FOUND ? "of the experiment" : name });
+    Object.assign(option, { value: name, textContent: name === FOUND ? "experiment" : name });
     if (name === "own") Object.assign(option, { textContent: "own values", disabled: true });
     return option;
   }));
