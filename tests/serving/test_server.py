@@ -422,3 +422,17 @@ def test_a_port_in_use(client: Client) -> None:
     port = client.server.server_port
     with pytest.raises(InputError, match=f"--port {port}: is in use; state another one, or 0"):
         PageServer("127.0.0.1", port)
+
+
+def test_who_waits_when_the_server_ends_gets_an_answer(client: Client, capfd: pytest.CaptureFixture[str]) -> None:
+    service = client.server.service
+    assert service is not None
+    slow = Slow(service)
+    with ThreadPoolExecutor(2) as pool:
+        begun = [pool.submit(client.ask, "POST", "/photos", photo()) for _ in range(2)]
+        until(lambda: service._worker._work_queue.qsize() == 2)
+        service.close()
+        answers = [one.result() for one in begun] + [client.ask("POST", "/photos", photo())]
+    assert all(one.status == 409 and one.json()["error"] == "the server is ending" for one in answers)
+    slow.let_go()
+    assert capfd.readouterr().err == ""

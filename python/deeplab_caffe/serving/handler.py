@@ -99,8 +99,8 @@ class Handler(BaseHTTPRequestHandler):
         except TimeoutError:
             self._unread = False
             answer = _json({"error": "the request did not come in time"}, 408)
-        except Outdated:
-            answer = _json({"error": "there is a newer request"}, 409)
+        except Outdated as outdated:
+            answer = _json({"error": str(outdated)}, 409)
         except Refused as refused:
             answer = _json({"error": str(refused)}, refused.status)
         except Unknown as unknown:

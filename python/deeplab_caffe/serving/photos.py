@@ -28,10 +28,11 @@ Result = TypeVar("Result")
 _MOST_ITERATIONS = 100
 #: bytes of photos with what the net computed of them, and of CRFs on them, that are kept
 _PHOTOS, _CRFS = 512 << 20, 1 << 30
+_ENDING = "the server is ending"
 
 
 class Outdated(Exception):
-    """Nobody wants the result any more: there is a newer request, or the browser has closed the connection."""
+    """Nobody wants the result any more: there is a newer request, the browser has gone, or the server is ending."""
 
 
 class Unknown(Exception):
@@ -203,7 +204,7 @@ class Service:
 
         def run() -> Result:
             if not wanted():
-                raise Outdated
+                raise Outdated("there is a newer request")
             try:
                 return work()
             except MemoryError:
@@ -211,12 +212,12 @@ class Service:
 
         try:
             pending = self._worker.submit(run)
-        except RuntimeError:  # the server is ending
-            raise Outdated from None
+        except RuntimeError:  # after `close`
+            raise Outdated(_ENDING) from None
         try:
             return pending.result()
         except CancelledError:
-            raise Outdated from None
+            raise Outdated(_ENDING) from None
 
 
 def reduced(photo: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

@@ -17,8 +17,8 @@ from ..errors import InputError
 from .handler import Handler, refusal
 from .photos import Service
 
-#: connections at a time; a browser opens up to six
-_CONNECTIONS = 48
+#: connections at a time (a browser opens up to six), and seconds for which one more waits for its turn
+_CONNECTIONS, _PATIENCE = 32, 1.0
 #: seconds for a whole request to come
 _DEADLINE = 120.0
 
@@ -30,7 +30,7 @@ class PageServer(ThreadingHTTPServer):
         host: the address to listen on.
         port: 0 for any free one.
         deadline: seconds for a whole request to come.
-        connections: at a time; others are refused.
+        connections: at a time; others wait for a moment, then they are refused.
 
     Raises:
         InputError: there is no such host, or the port is in use or not allowed.
@@ -66,7 +66,7 @@ class PageServer(ThreadingHTTPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Begin a thread for a connection, or refuse it if there are too many."""
-        if not self._places.acquire(blocking=False):
+        if not self._places.acquire(timeout=_PATIENCE):
             request.settimeout(1)
             try:
                 request.sendall(refusal(503, "busy: too many requests at once; try again"))
