@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,15 @@ from deeplab_caffe import Segmenter, caffe
 from deeplab_caffe.serving import PageServer, Service
 
 CLASSES = ("blue", "green", "red")
+CRF = {
+    "w1": 4,
+    "sigma_alpha": 20,
+    "sigma_beta": 30,
+    "w2": 3,
+    "sigma_gamma": 2,
+    "iterations": 5,
+    "normalization": "after",
+}
 _DATASET = """name = "colours"
 title = "Colours"
 root = "."
@@ -88,6 +98,14 @@ def photo(height: int = 30, width: int = 40, suffix: str = ".png", seed: int = 0
     pixels[:, : width // 2, 0] += 60
     pixels[:, width // 2 :, 2] += 60
     return cv2.imencode(suffix, pixels.astype(np.uint8))[1].tobytes()
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait until a condition is true."""
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 @pytest.fixture(scope="session")

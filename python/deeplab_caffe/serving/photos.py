@@ -151,7 +151,9 @@ class Service:
     def _segmented(self, data: bytes) -> ServedPhoto:
         pixels = decode_photo(data, "the photo", self.segmenter.upright)
         height, width = pixels.shape[:2]
-        return ServedPhoto(self.segmenter.predict(reduced(pixels, self.limits.side)), (height, width))
+        found = self.segmenter.predict(reduced(pixels, self.limits.side))
+        _ = found.labels  # computed now, in turn, and kept
+        return ServedPhoto(found, (height, width))
 
     def photo_png(self, name: str) -> bytes:
         """The photo as it was segmented: upright, reduced if it was too large."""
