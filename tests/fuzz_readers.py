@@ -31,7 +31,7 @@ from deeplab_caffe.caffe.solver import snapshot
 from deeplab_caffe.crf.params import CRFParameters
 from deeplab_caffe.crf.search.journal import Journal
 from deeplab_caffe.crf.search.result import ScoredSetting, SearchResult
-from deeplab_caffe.data import archive, bin_files, boxes, images, indexed_png, labels, lists, score_maps
+from deeplab_caffe.data import archive, bin_files, boxes, images, indexed_png, labels, lists, photos, score_maps
 from deeplab_caffe.data.builders import cityscapes_polygons, coco_json, coco_labels, pascal_context, person_part, voc12
 from deeplab_caffe.data.checking import check_dataset, check_lines
 from deeplab_caffe.data.class_weights import read_weights
@@ -87,6 +87,12 @@ class Target:
 
 
 # -- readers that do more than call one function
+
+
+def _photo(path: Path) -> None:
+    data = path.read_bytes()
+    photos.check_photo(data, str(path), 1 << 20)
+    photos.decode_photo(data, str(path))
 
 
 def _format(path: Path) -> None:
@@ -416,6 +422,9 @@ def _pictures() -> list[Target]:
         Target("label, grey PNG", "a.png", labels.read_label, grey),
         Target("label, palette PNG as colours", "a.png", _label_of_colours, _palette_png()),
         Target("label, RGB PNG as colours", "a.png", _label_of_colours, png),
+        Target("photo of a browser, JPEG", "a.jpg", _photo, _image("JPEG", 24, 32, 3)),
+        Target("photo of a browser, PNG", "a.png", _photo, _palette_png()),
+        Target("photo of a browser, GIF", "a.gif", _photo, _image("GIF", 24, 32)),
         Target("label, TIFF", "a.tif", labels.read_label, _image("TIFF", 24, 32)),
         Target("label, SBD's .mat", "a.mat", voc12.read_sbd_label, _mat({"Segmentation": _pixels(24, 32)}, "GTcls")),
         Target("label, PASCAL-Context's .mat", "a.mat", _context_label, _mat(_pixels(24, 32), "LabelMap")),

@@ -18,6 +18,7 @@ PACKAGE = ROOT / "python" / "deeplab_caffe"
 #: the floors of the house, from the top: rooms of one floor do not import each other, and import lower floors alone
 FLOORS = (
     ("cli",),
+    ("serving",),
     ("prediction",),
     ("experiment",),
     ("inference", "cv2_dnn"),
@@ -48,6 +49,7 @@ NOT = {
     "experiment": {"caffe"},
     "inference": {"caffe"},
     "prediction": {"caffe"},
+    "serving": {"caffe"},
     "engine": {"data", "evaluation", "crf"},
     "crf": {"data", "evaluation"},
 }

@@ -18,7 +18,7 @@ from deeplab_caffe.formats.prototxt import Document
 from deeplab_caffe.formats.tree import PrototxtError
 from deeplab_caffe.formats.weight_files import read_weight_file
 from deeplab_caffe.porting.state_dict import read_any
-from deeplab_caffe.reading import read_json, read_text, read_toml, reading
+from deeplab_caffe.reading import decoding, read_json, read_text, read_toml, reading
 
 
 def test_an_input_error_is_a_value_error():
@@ -32,6 +32,11 @@ def test_any_exception_names_the_file(tmp_path, error):
     with pytest.raises(InputError, match=r"a\.bin: damaged: \S") as raised, reading(path):
         raise error
     assert raised.value.__cause__ is error
+
+
+def test_what_is_in_memory_is_named_without_an_address():
+    with pytest.raises(InputError, match=r"^photo: damaged: cannot identify image file$"), decoding("photo"):
+        raise OSError("cannot identify image file <_io.BytesIO object at 0x7f00dead>")
 
 
 def test_complete_messages_and_stops_pass(tmp_path):

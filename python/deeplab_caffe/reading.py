@@ -75,6 +75,27 @@ def reading(
         raise kind(_damage(damaged).format(path=name, what=what, reason=reason_of(error))) from error
 
 
+@contextlib.contextmanager
+def decoding(name: str, damaged: str = "damaged") -> Iterator[None]:
+    """`reading` for bytes that are in memory already, such as those that a browser sent; `name` is for the message.
+
+    Raises:
+        InputError: the bytes cannot be understood.
+
+    Example:
+        >>> with decoding("upload.json", "not valid JSON"):
+        ...     json.loads(b"")
+        Traceback (most recent call last):
+        deeplab_caffe.errors.InputError: upload.json: not valid JSON: Expecting value: line 1 column 1 (char 0)
+    """
+    try:
+        yield
+    except _PASSING:
+        raise
+    except Exception as error:
+        raise InputError(_damage(damaged).format(path=name, what="", reason=reason_of(error))) from error
+
+
 def _damage(words: str) -> str:
     return words if "{reason}" in words else f"{{path}}: {words}: {{reason}}"
 
@@ -106,7 +127,7 @@ def reason_of(error: BaseException) -> str:
         return f"it needs more memory than there is {str(error).strip()}".strip()
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
-    text = re.sub(r"\s+", " ", str(error)).strip()
+    text = re.sub(r"\s+", " ", re.sub(r" <_io\.BytesIO object at \w+>", "", str(error))).strip()
     if isinstance(error, KeyError):
         return f"{text} is missing"
     return text[:_LONGEST] or type(error).__name__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import struct
 import zlib
@@ -10,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 import deeplab_caffe
 from deeplab_caffe.data import read_label
@@ -76,3 +78,20 @@ def test_other_readers_take_no_memory_either(tmp_path, read) -> None:
         path.write_bytes(data)
         with pytest.raises(InputError, match=r"image\.png: .*(cannot hold those|but the file has)"):
             read(path)
+
+
+def _animated() -> tuple[bytes, np.ndarray]:
+    """An animated PNG of two pictures, and the first of them."""
+    first, file = np.random.default_rng(0).integers(0, 255, (24, 32, 3), dtype=np.uint8), io.BytesIO()
+    Image.fromarray(first).save(file, "PNG", save_all=True, append_images=[Image.fromarray(255 - first)])
+    return file.getvalue(), first
+
+
+@pytest.mark.parametrize("width", [None, 1, 31, 33, 60000, 0xFFFFFFFF])
+def test_of_an_animation_the_first_picture_whatever_the_rest_says(width: int | None) -> None:
+    data, first = _animated()
+    if width is not None:  # of the second picture, in its chunk fcTL
+        place = data.rindex(b"fcTL") + 8
+        data = data[:place] + struct.pack(">I", width) + data[place + 4 :]
+    pixels = decode_image(data, cv2.IMREAD_UNCHANGED)
+    assert pixels is not None and np.array_equal(pixels[:, :, ::-1], first)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import html
 import json
 import re
-import shutil
 import subprocess
 
 import pytest
 
 import small_nets as nets
+from chromium import CHROMIUM, in_chromium
 from deeplab_caffe.cli.main import main
 from deeplab_caffe.formats.prototxt import Document
 from deeplab_caffe.inspection.analysis import analyse
@@ -180,9 +180,6 @@ def test_two_nets_with_what_differs(two):
 
 # -- in a browser
 
-_CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-in_chromium = pytest.mark.skipif(_CHROMIUM is None, reason="no Chromium is installed")
-
 
 @pytest.fixture
 def browse(tmp_path):
@@ -192,7 +189,7 @@ def browse(tmp_path):
         path = tmp_path / "page.html"
         path.write_text(text)
         flags = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--window-size=1200,800"]
-        command = [_CHROMIUM, *flags, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", path.as_uri() + fragment]
+        command = [CHROMIUM, *flags, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", path.as_uri() + fragment]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
         assert "CONSOLE" not in done.stderr, done.stderr
         assert 'data-ready="yes"' in done.stdout and "data-error" not in done.stdout

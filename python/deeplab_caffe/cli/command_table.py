@@ -55,6 +55,7 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
     ],
     "predictions": [
         ("predict", "predict", "label images, folders and videos with a trained model: label maps and overlays"),
+        ("serve", "serve", "segment photos on a local web page: a model to be looked at, and the CRF's sliders"),
     ],
     "a model to hand on": [
         ("bundle", "bundle", "write a trained model, its scores and where it comes from into one file, pets.deeplab"),

@@ -3,6 +3,7 @@
 The search for parameters is in `.search`, the CRF on folders in `.batch`; `.pydensecrf` has the names of that package.
 """
 
+from .image_crf import ImageCRF
 from .inference import BACKENDS, crf_batch, crf_labels, dense_crf
 from .iterations import belief_maps
 from .lattice import Lattice, bilateral_lattice, build_lattice, position_lattice, term_lattices
@@ -24,6 +25,7 @@ __all__ = [
     "Beliefs",
     "CRFParameters",
     "GaussianTerm",
+    "ImageCRF",
     "Lattice",
     "MeanField",
     "Pairwise",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from numpy.typing import ArrayLike
 
 from ..arrays import Float32
+from .image_crf import ImageCRF
 from .inference import check_inputs
-from .lattice import term_lattices
-from .mean_field import MeanField, Pairwise
 from .params import CRFParameters
 
 
@@ -36,9 +36,6 @@ def belief_maps(
         >>> [f"{q[1, 0, 0]:.2f}" for q in belief_maps(image, unary, parameters, (0, 1, 10))]
         ['0.27', '0.16', '0.00']
     """
-    image, unary = check_inputs(image, unary, sigma_beta=parameters.sigma_beta)
-    terms = parameters.terms()
-    pairwise, field = Pairwise(term_lattices(terms, image)), MeanField(unary)
+    crf = ImageCRF(*check_inputs(image, unary, sigma_beta=parameters.sigma_beta))
     for count in iterations:
-        beliefs = field.run(pairwise, [term.weight for term in terms], count, parameters.normalization)
-        yield beliefs.probabilities()
+        yield crf.beliefs(replace(parameters, iterations=count)).probabilities()

@@ -45,6 +45,12 @@ class Pairwise:
         """The number of vertices of all terms."""
         return int(self.firsts[-1])
 
+    @property
+    def nbytes(self) -> int:
+        """The bytes of memory of the lattices and of their latest layout."""
+        lattices = sum(a.nbytes for one in self.lattices for a in (one.offsets, one.weights, one.runs, one.mass))
+        return lattices + sum(a.nbytes for one in self._layouts.values() for a in (one.weights, one.places, one.chains))
+
     def powers(self, normalization: str | Sequence[str], side: int) -> list[float]:
         """Each term's power of its mass before (side 0) or after (side 1) filtering, for one or each normalization."""
         names = [normalization] * len(self.lattices) if isinstance(normalization, str) else normalization
@@ -190,6 +196,11 @@ class MeanField:
             buffers.fill_rest(self._unary, self._dropped, self.rest)
         self._buffers: list[Float32] = [_NONE] * 3
         self.runs = 0
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of memory of the unary and of the buffers that runs have taken."""
+        return sum(array.nbytes for array in (self._unary, self.logits, self.rest, *self._buffers))
 
     def run(
         self, pairwise: Pairwise, weights: Sequence[float], iterations: int, normalization: str | Sequence[str]

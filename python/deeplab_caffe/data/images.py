@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import struct
@@ -78,8 +79,13 @@ def image_header(path: str | os.PathLike[str], with_orientation: bool = True) ->
     with_orientation: read the EXIF data too; otherwise the orientation is given as 1.
     """
     with reading(path, "the image", "cannot read the image"), Image.open(path) as image:
-        width, height = image.size
-        return ImageHeader(height, width, _orientation(image) if with_orientation else 1)
+        return header_of(image, with_orientation)
+
+
+def header_of(image: Image.Image, with_orientation: bool = True) -> ImageHeader:
+    """The header of an image that Pillow has opened."""
+    width, height = image.size
+    return ImageHeader(height, width, _orientation(image) if with_orientation else 1)
 
 
 def image_mode(path: str | os.PathLike[str]) -> str:
@@ -91,12 +97,16 @@ def image_mode(path: str | os.PathLike[str]) -> str:
 def check_complete(path: str | os.PathLike[str]) -> None:
     """Raise InputError for a JPEG or PNG that ends early, whose missing part OpenCV, as in Caffe, fills with grey."""
     with reading(path, "the image", "cannot read the image"):
-        data = Path(path).read_bytes()
-        jpeg_ends = data[:2] != b"\xff\xd8" or data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda")  # after the last scan
-        png_ends = not data.startswith(SIGNATURE) or b"IEND" in data[-64:]
-        if not (jpeg_ends and png_ends):  # what seems to lack its end may have unusual bytes behind it
-            with Image.open(path) as image:
-                image.load()
+        load_incomplete(Path(path).read_bytes())
+
+
+def load_incomplete(data: bytes) -> None:
+    """Decode a JPEG or PNG that seems to end early with Pillow, which raises an exception if it does."""
+    jpeg_ends = data[:2] != b"\xff\xd8" or data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda")  # after the last scan
+    png_ends = not data.startswith(SIGNATURE) or b"IEND" in data[-64:]
+    if not (jpeg_ends and png_ends):  # what seems to lack its end may have unusual bytes behind it
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
 
 
 def _orientation(image: Image.Image) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -149,11 +150,17 @@ def write_label(path: str | os.PathLike[str], label: NDArray[np.integer[Any]], p
     colours = voc_palette()
     if palette is not None:
         colours[: len(palette)] = palette
-    image = Image.fromarray(np.ascontiguousarray(label, dtype=np.uint8))
-    # Always 256 colours: with fewer, Pillow writes 4 bits per pixel and loses label 255.
-    image.putpalette(colours.tobytes())
     with replacing(path) as temporary:
-        image.save(temporary, format="PNG")
+        temporary.write_bytes(label_png(label, colours))
+
+
+def label_png(label: NDArray[np.integer[Any]], palette: Palette) -> bytes:
+    """Class indices (H, W) of 0..255 as an indexed PNG with a palette of 256 colours, (256, 3) RGB."""
+    file, image = io.BytesIO(), Image.fromarray(np.ascontiguousarray(label, dtype=np.uint8))
+    # Always 256 colours: with fewer, Pillow writes 4 bits per pixel and loses label 255.
+    image.putpalette(palette.tobytes())
+    image.save(file, format="PNG")
+    return file.getvalue()
 
 
 def write_grey_label(path: str | os.PathLike[str], label: Label) -> None:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import os
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from ..errors import InputError
 from ..formats.encoded_images import decode_image
-from ..reading import reading
-from .images import check_complete, image_header, turned
+from ..reading import decoding, read_bytes
+from .images import header_of, load_incomplete, turned
 
 #: what one step of 8 bits is in 16 bits: white, 255, is 65535
 _STEP_OF_16_BITS = 257
+#: of images that somebody else sends; Pillow has readers of others that start programs, or that few have looked at
+PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF")
 
 
 def read_photo(path: str | os.PathLike[str], upright: bool = True) -> NDArray[np.uint8]:
@@ -30,11 +33,40 @@ def read_photo(path: str | os.PathLike[str], upright: bool = True) -> NDArray[np
     Raises:
         InputError: the file is missing, damaged or cut off, or holds floating-point pixels; names it.
     """
-    check_complete(path)
-    with reading(path, "the image", "cannot read the image"):
-        pixels = decode_image(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
-        photo = _with_pillow(path) if pixels is None else as_photo(_rgb(pixels), os.fspath(path))
-    return turned(photo, image_header(path).orientation) if upright else photo
+    return decode_photo(read_bytes(path, "the image"), os.fspath(path), upright)
+
+
+def decode_photo(data: bytes, name: str = "image", upright: bool = True) -> NDArray[np.uint8]:
+    """`read_photo` for the bytes of a file; `name` is for messages. First `check_photo` what somebody else sent."""
+    with decoding(name, "cannot read the image"):
+        load_incomplete(data)
+        pixels = decode_image(data, cv2.IMREAD_UNCHANGED)
+        photo = _with_pillow(data, name) if pixels is None else as_photo(_rgb(pixels), name)
+        if not upright:
+            return photo
+        with Image.open(io.BytesIO(data)) as image:
+            return turned(photo, header_of(image).orientation)
+
+
+def check_photo(data: bytes, name: str, most_pixels: int) -> None:
+    """Refuse what is no photo, or has more pixels than `most_pixels` by its header; nothing is decoded.
+
+    Raises:
+        InputError: the format is none of `PHOTO_FORMATS`, the header is damaged, or there are too many pixels.
+    """
+    most = f"at most {most_pixels / 1e6:g} million pixels"
+    with decoding(name, "cannot read the image"):
+        try:
+            Image.init()
+            known = [name for name in PHOTO_FORMATS if name in Image.OPEN]  # older Pillows do not know all
+            with Image.open(io.BytesIO(data), formats=known) as image:
+                height, width, _ = header_of(image, with_orientation=False)
+        except Image.DecompressionBombError:
+            raise InputError(f"{name}: has very many pixels; expected {most}") from None
+        except UnidentifiedImageError:
+            raise InputError(f"{name}: not an image that can be read; expected JPEG, PNG, WebP, TIFF, …") from None
+    if height * width > most_pixels:
+        raise InputError(f"{name}: has {width} × {height} pixels; expected {most}")
 
 
 def as_photo(pixels: NDArray[Any], name: str = "image") -> NDArray[np.uint8]:
@@ -94,7 +126,7 @@ def _rgb(pixels: NDArray[Any]) -> NDArray[Any]:
     return pixels[:, :, [2, 1, 0, 3][: pixels.shape[2]]]
 
 
-def _with_pillow(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
+def _with_pillow(data: bytes, name: str) -> NDArray[np.uint8]:
     """A format that OpenCV does not know."""
-    with Image.open(path) as image:
-        return as_photo(np.asarray(image.convert("RGBA")), os.fspath(path))
+    with Image.open(io.BytesIO(data)) as image:
+        return as_photo(np.asarray(image.convert("RGBA")), name)

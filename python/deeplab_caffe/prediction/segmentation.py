@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Float32, Label, Palette
-from ..crf import CRFParameters, crf_labels, preset
+from ..crf import CRFParameters, ImageCRF, preset
+from ..crf.inference import check_inputs
 from ..crf.unary import unary_of_kind
 from ..errors import InputError
 from ..evaluation import colour_labels, overlay, with_legend
@@ -83,13 +84,20 @@ class Segmentation:
         if known is None:
             raise InputError("CRF: no parameters are known; expected CRFParameters or the name of a preset")
         result = Segmentation(self.image, self.classes, self.palette, self.maps, self.found_crf)
-        result.__dict__["labels"] = crf_labels(self.image, self._unary(), known).astype(np.uint8)
+        result.__dict__["labels"] = self.crf().beliefs(known).labels().astype(np.uint8)
         return result
 
-    def _unary(self) -> Float32:
+    def crf(self) -> ImageCRF:
+        """The CRF on this image, for any number of settings.
+
+        Raises:
+            InputError: the maps cannot be turned into energies, such as those of one class.
+        """
         if isinstance(self.maps, NetMaps):
-            return unary_of_kind(self.maps.at(self.size), self.maps.kind)
-        return unary_of_kind(self.maps, "probabilities")
+            unary = unary_of_kind(self.maps.at(self.size), self.maps.kind)
+        else:
+            unary = unary_of_kind(self.maps, "probabilities")
+        return ImageCRF(*check_inputs(self.image, unary))
 
     @property
     def shares(self) -> dict[str, float]:

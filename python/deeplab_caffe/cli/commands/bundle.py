@@ -8,12 +8,13 @@ from pathlib import Path
 
 from ...errors import InputError
 from .. import testing_flags
+from ..parser import add_renamed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = (
         "deeplab bundle EXPERIMENT -o pets.deeplab [...]\n"
-        "       deeplab bundle --net deploy.prototxt --weights x.caffemodel [--dataset my.toml] -o pets.deeplab [...]"
+        "       deeplab bundle --net deploy.prototxt --weights x.caffemodel [--data my.toml] -o pets.deeplab [...]"
     )
     parser.description = (
         "Write one file with a trained model: net, weights, classes, colours and mean, how it is tested, the CRF "
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     model.add_argument("--weights", metavar="FILE", help=text)
     model.add_argument("--stage", metavar="N", help="an experiment's weights of training stage 1 or 2")
     text = "name or TOML file of the data set of --net: classes, colours, mean"
-    model.add_argument("--dataset", metavar="NAME", help=text)
+    add_renamed(model, "--data", "--dataset", metavar="NAME|TOML", help=text)
     how = parser.add_argument_group("how images are computed (default: as the experiment is tested)")
     testing_flags.add_arguments(how, ("scales", "flip", "tile", "overlap"))
 
@@ -52,9 +53,10 @@ def _check_flags(arguments: argparse.Namespace) -> None:
         raise InputError("which model? State EXPERIMENT (demo, voc12/largefov, a folder), or --net and --weights")
     if arguments.net is not None and arguments.weights is None:
         raise InputError(f"--net {arguments.net}: its weights are missing; add --weights FILE")
-    flag, other = ("--dataset", "--net") if arguments.net is None else ("--stage", "EXPERIMENT")
-    if getattr(arguments, flag[2:]) is not None:
-        raise InputError(f"{flag} is for {other}")
+    if arguments.net is None and arguments.dataset is not None:
+        raise InputError("--data is for --net")
+    if arguments.net is not None and arguments.stage is not None:
+        raise InputError("--stage is for EXPERIMENT")
 
 
 def _written(arguments: argparse.Namespace) -> Path:

@@ -24,6 +24,6 @@ def run(arguments: argparse.Namespace) -> None:
         raise InputError(f"-o {target}: exists already; expected a new folder")
     with new_folder(target) as folder:
         found = extract_bundle(arguments.file, folder)
-    described = f" --dataset {target / DATASET}" if DATASET in found.texts else ""
+    described = f" --data {target / DATASET}" if DATASET in found.texts else ""
     print(f"wrote {target}: {', '.join(['bundle.json', *found.texts, found.weights])}")
     print(f"to use them: deeplab predict … --net {target / NET} --weights {target / found.weights}{described}")

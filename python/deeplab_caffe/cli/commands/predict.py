@@ -16,6 +16,7 @@ from .. import testing_flags
 from ..parser import add_renamed
 
 if TYPE_CHECKING:
+    from ...crf import CRFParameters
     from ...prediction.model import Model
     from ...prediction.predict import Outcome
     from ...prediction.results import Wanted
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _NAMED = 20  # at most so many failed images are named at the end
 _TOLD = 3  # of so many images at most, the classes are printed
+#: the flags of the protocol
+PROTOCOL = ("scales", "flip", "tile", "overlap")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,16 +40,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     text = "images, folders with all their subfolders, patterns, videos, lists (.txt), or - for a list on stdin"
     parser.add_argument("source", metavar="SOURCE", nargs="*", help=text)
-    _add_model(parser.add_argument_group("model"))
+    add_model(parser.add_argument_group("model"))
     _add_results(parser.add_argument_group("results"))
+    add_computation(parser)
+
+
+def add_computation(parser: argparse.ArgumentParser) -> None:
+    """Add the flags for how images are computed, and where."""
     how = parser.add_argument_group("how images are computed (docs/testing.md; default: as the experiment is tested)")
-    testing_flags.add_arguments(how, ("scales", "flip", "tile", "overlap"))
+    testing_flags.add_arguments(how, PROTOCOL)
     text = "turn images as their EXIF data says, or not (apply, unless the data set says ignore)"
     how.add_argument("--exif", choices=("apply", "ignore"), help=text)
     _add_device(parser.add_argument_group("device"))
 
 
-def _add_model(group: argparse._ArgumentGroup) -> None:
+def add_model(group: argparse._ArgumentGroup) -> None:
+    """Add the flags that name a model: --exp, or --net with --weights and --data."""
     text = "an experiment's folder or name: demo, voc12/largefov; or a bundle: pets.deeplab"
     group.add_argument("--exp", metavar="EXPERIMENT", help=text)
     group.add_argument(
@@ -99,14 +108,14 @@ def run(arguments: argparse.Namespace) -> int:
     from ...prediction.sources import find_sources
 
     words, crf = _sources_and_crf(arguments)
-    model = _model(arguments)
+    model = chosen_model(arguments)
     output = Path(arguments.output)
     sources = find_sources(words, output, RECORD, model.dataset)
     results = Results(output, _wanted(arguments, crf, model))
     results.check_sources(sources)
-    segmenter = _segmenter(arguments, model)
+    segmenter = loaded(arguments, model)
     say = sys.stderr if arguments.json else sys.stdout
-    print(_described(segmenter, results.wanted), file=say, flush=True)
+    print(described(segmenter, results.wanted.crf), file=say, flush=True)
     with locked_folder(output, f"the folder {output} is in use"):
         results.begin(_made_by(segmenter), arguments.force)
         try:
@@ -137,7 +146,8 @@ def _is_source(word: str) -> bool:
     return word == "-" or os.path.exists(word) or glob.has_magic(word)
 
 
-def _model(arguments: argparse.Namespace) -> Model:
+def chosen_model(arguments: argparse.Namespace) -> Model:
+    """The model that the flags name. Raises InputError."""
     from dataclasses import replace
 
     from ...prediction.model import model_of_files
@@ -192,7 +202,8 @@ def _parameters(crf: str, model: Model) -> Any:
     return CRFParameters.load(model.crf)
 
 
-def _segmenter(arguments: argparse.Namespace, model: Model) -> Segmenter:
+def loaded(arguments: argparse.Namespace, model: Model) -> Segmenter:
+    """The model on the device that the flags state. Raises InputError."""
     from ... import engine
     from ...caffe.log import warnings_only
     from ...prediction.segmenter import Segmenter
@@ -214,7 +225,8 @@ def _segmenter(arguments: argparse.Namespace, model: Model) -> Segmenter:
 # -- what is said
 
 
-def _described(segmenter: Segmenter, wanted: Wanted) -> str:
+def described(segmenter: Segmenter, crf: CRFParameters | None = None) -> str:
+    """Which files the model comes from, its protocol and its CRF, in lines."""
     from ...prediction.models import is_final
 
     model = segmenter.model
@@ -223,8 +235,8 @@ def _described(segmenter: Segmenter, wanted: Wanted) -> str:
     lines = [f"{files}; {segmenter.origin}; protocol: {segmenter.protocol}"]
     if model.dataset is None:
         lines.append("no data set is stated (--data): classes are numbers, colours are VOC's")
-    if wanted.crf:
-        lines.append(f"CRF: {wanted.crf.to_json()}")
+    if crf:
+        lines.append(f"CRF: {crf.to_json()}")
     return "\n".join(lines)
 
 

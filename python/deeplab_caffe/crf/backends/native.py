@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from numpy.typing import NDArray
 
-from ..lattice import term_lattices
-from ..mean_field import MeanField, Pairwise
+from ..image_crf import ImageCRF
 from ..params import CRFParameters
 from .base import BackendOptions, Pair
 
@@ -18,9 +17,5 @@ def infer(pairs: Sequence[Pair], parameters: CRFParameters, options: BackendOpti
 
 
 def _infer(pair: Pair, parameters: CRFParameters, options: BackendOptions) -> NDArray:
-    image, unary = pair
-    terms = parameters.terms()
-    pairwise = Pairwise(term_lattices(terms, image))
-    field = MeanField(unary, options.compact)
-    beliefs = field.run(pairwise, [t.weight for t in terms], parameters.iterations, parameters.normalization)
+    beliefs = ImageCRF(*pair, options.compact).beliefs(parameters)
     return beliefs.labels() if options.labels else beliefs.probabilities()
