@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
-#: the pages whose blocks are looked at; the page of lint rules and the command line are generated, their blocks are data
+#: the pages whose blocks are looked at; those of lint rules and of the command line are generated
 PAGES = sorted(
     path
     for path in [

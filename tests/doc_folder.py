@@ -14,7 +14,8 @@ from deeplab_caffe.data.synthetic import CLASSES, draw_image, draw_sample
 
 ROOT = Path(__file__).parent.parent
 #: flags of a net that trains in a second
-TINY = ["--crop", "33", "--test-crop", "321", "--batch-size", "2", "--width", "0.03", "--iterations", "4", "--snapshot", "2"]
+TINY = ["--crop", "33", "--test-crop", "321", "--batch-size", "2", "--width", "0.03"]
+TINY += ["--iterations", "4", "--snapshot", "2"]
 DATA = Path("data/synthetic/dataset.toml")
 
 

@@ -239,6 +239,7 @@ def test_a_wrong_command_is_found(line: str, part: str) -> None:
 
 def test_marks_and_hidden_blocks(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text("<!-- setup\nx = 1\n-->\n\n```python\nx\n```\n\n<!-- not run: needs VOC -->\n```sh\nmake\n```\n```\n```\n")
+    python = "<!-- setup\nx = 1\n-->\n\n```python\nx\n```\n\n"
+    page.write_text(f"{python}<!-- not run: needs VOC -->\n```sh\nmake\n```\n```\n```\n")
     found = [(block.language, block.text, block.not_run) for block in blocks(page)]
     assert found == [("setup", "x = 1\n", None), ("python", "x\n", None), ("sh", "make\n", "needs VOC"), ("", "", None)]

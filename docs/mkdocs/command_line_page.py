@@ -25,9 +25,9 @@ HEAD = """\
 This page is written by `make docs` from the parsers of the commands, so it has every flag that there is.
 `deeplab COMMAND --help` prints the same. In a clone the command is `.venv/bin/deeplab`.
 
-Every command ends with exit code 0 if all went well, and with 2 if something is wrong with what it was given: one line on
-stderr says what. 3 means that a training is no longer finite, 130 and 143 that Ctrl-C or SIGTERM stopped it. Some commands
-have 1 for an answer that is no error, such as differences that were found.
+Every command ends with exit code 0 if all went well, and with 2 if something is wrong with what it was given: one line
+on stderr says what. 3 means that a training is no longer finite, 130 and 143 that Ctrl-C or SIGTERM stopped it. Some
+commands have 1 for an answer that is no error, such as differences that were found.
 """
 _TYPES = {bool: "true or false", int: "integer", float: "number", str: "text"}
 

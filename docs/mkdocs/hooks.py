@@ -1,12 +1,14 @@
 """What mkdocs does not do by itself: files of the repository as pages, notebooks, and the details of the Python API.
 
-The pages of docs/ are read on a forge as well, so they link files outside of docs/ (`../CONTRIBUTING.md`). Each file that is
-linked becomes a page below `repository/`, and the link leads there: Markdown and notebooks as they are shown elsewhere,
-other text as code, a folder as a list of its files. Nothing is fetched, and no address of a repository is needed.
+The pages of docs/ are read on a forge as well, so they link files outside of docs/ (`../CONTRIBUTING.md`). Each file
+that is linked becomes a page below `repository/`, and the link leads there: Markdown and notebooks as they are shown
+elsewhere, other text as code, a folder as a list of its files. Nothing is fetched, and no address of a repository is
+needed.
 """
 
 from __future__ import annotations
 
+import base64
 import os
 import posixpath
 import re
@@ -25,6 +27,8 @@ import python_api_page
 ROOT = Path(__file__).parent.parent.parent
 #: a link or picture; code is matched first, so that what looks like a link in it stays
 _LINK = re.compile(r"(^ *```.*?^ *```|`[^`\n]+`)|(\]\()([^)\s]+)(\))", re.DOTALL | re.MULTILINE)
+#: links to the web, to a heading of the same page, and pictures inside the page
+_IN_NO_FILE = re.compile(r"[a-z]+:|#")
 _LANGUAGES = {".py": "python", ".toml": "toml", ".prototxt": "text", ".yml": "yaml", ".sh": "sh"}
 #: the repository's path of each page that was made from a file outside of docs/
 _origins: dict[str, str] = {}
@@ -65,7 +69,7 @@ def _links(text: str, change: Callable[[str], str]) -> str:
 def _on_site(link: str, path: str, uri: str) -> str:
     """A link of the file `path` as a link of its page `uri`."""
     target, hash_, anchor = link.partition("#")
-    if re.match(r"[a-z]+:", link) or not target or uri.startswith("api/"):
+    if _IN_NO_FILE.match(link) or uri.startswith("api/"):
         return link
     return posixpath.relpath(_page_of(_target(target, path)), posixpath.dirname(uri) or ".") + hash_ + anchor
 
@@ -75,8 +79,8 @@ def _outside(text: str, path: str) -> set[str]:
     found: set[str] = set()
 
     def note(link: str) -> str:
-        target = _target(link.partition("#")[0], path)
-        if not re.match(r"[a-z]+:|#", link) and (ROOT / target).exists() and _page_of(target).startswith("repository/"):
+        target = "" if _IN_NO_FILE.match(link) else _target(link.partition("#")[0], path)
+        if target and (ROOT / target).exists() and _page_of(target).startswith("repository/"):
             found.add(target)
         return link
 
@@ -136,14 +140,8 @@ def _notebook(file: Path) -> str:
     """A notebook as Markdown, with the pictures inside the page."""
     text, resources = MarkdownExporter().from_notebook_node(nbformat.read(file, as_version=4))
     for name, data in resources["outputs"].items():
-        text = text.replace(f"]({name})", f"](data:image/png;base64,{_base64(data)})")
+        text = text.replace(f"]({name})", f"](data:image/png;base64,{base64.b64encode(data).decode()})")
     return text
-
-
-def _base64(data: bytes) -> str:
-    import base64
-
-    return base64.b64encode(data).decode("ascii")
 
 
 def _api_page(module: str) -> str:
@@ -152,7 +150,8 @@ def _api_page(module: str) -> str:
 
 def _api_text(part: python_api_page.Part) -> str:
     """The page of a module: every name with its docstring, which mkdocstrings takes from the source."""
-    lines = [f"# {part.module}", "", f"`from {part.module} import …`; an [overview](../python-api.md) of all modules.", ""]
+    head = f"`from {part.module} import …`; an [overview](../python-api.md) of all modules."
+    lines = [f"# {part.module}", "", head, ""]
     documented = dict(python_api_page.documented(part))
     for name in python_api_page.public_names(part):
         lines += [f"::: {documented[name]}", "    options:", "      heading_level: 2", ""] if name in documented else []

@@ -19,11 +19,11 @@ PAGE = Path(__file__).parent.parent / "python-api.md"
 HEAD = """\
 # The Python API
 
-This page is written by `make docs`: the names that programs may rely on, by the module that they are imported from. On the
-site each module has a page of its own with the whole documentation; `help(name)` in Python shows the same.
+This page is written by `make docs`: the names that programs may rely on, by the module that they are imported from. On
+the site each module has a page of its own with the whole documentation; `help(name)` in Python shows the same.
 
-What holds everywhere: images are `(H, W, 3)` RGB, uint8; nets take `(N, C, H, W)` BGR minus the mean, float32; label maps
-are `(H, W)` uint8 class indices, with 255 for ignored pixels; scores are fractions from 0 to 1. Wrong input raises
+What holds everywhere: images are `(H, W, 3)` RGB, uint8; nets take `(N, C, H, W)` BGR minus the mean, float32; label
+maps are `(H, W)` uint8 class indices, with 255 for ignored pixels; scores are fractions from 0 to 1. Wrong input raises
 `deeplab_caffe.errors.InputError`, a `ValueError` whose message is complete.
 """
 
@@ -109,14 +109,17 @@ def _section(part: Part) -> str:
     module = importlib.import_module(part.module)
     text = re.sub(r"\s+", " ", inspect.getdoc(module) or "")
     rows = [f"| `{name}` | {_cell(summary(getattr(module, name)))} |" for name in public_names(part)]
-    lines = [f"## {part.module}", "", text, "", f"<!-- details: {part.module} -->", "", "| name | what it is |", "|---|---|"]
-    return "\n".join([*lines, *rows, ""])
+    lines = [f"## {part.module}", "", text, "", f"<!-- details: {part.module} -->", ""]
+    return "\n".join([*lines, "| name | what it is |", "|---|---|", *rows, ""])
 
 
 def _cell(text: str) -> str:
     """A text in a cell of a table; nothing of it is markup but code in backticks."""
-    parts = re.split(r"(`[^`]*`)", text)
-    return "".join(re.sub(r"([|<*_\[\]])", r"\\\1", p) if i % 2 == 0 else p.replace("|", "\\|") for i, p in enumerate(parts))
+
+    def escaped(part: str) -> str:
+        return part.replace("|", "\\|") if part.startswith("`") else re.sub(r"([|<*_\[\]])", r"\\\1", part)
+
+    return "".join(map(escaped, re.split(r"(`[^`]*`)", text)))
 
 
 if __name__ == "__main__":
