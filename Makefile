@@ -111,7 +111,7 @@ docs: $(VENV)/.docs  ## write the generated pages of docs/ again, and build the 
 	@$(BIN)/python docs/mkdocs/command_line_page.py
 	@$(BIN)/python docs/mkdocs/python_api_page.py
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
-	@echo "site/index.html; with search: $(BIN)/mkdocs serve"
+	@echo "site/index.html is the start page; $(BIN)/mkdocs serve shows it with search"
 
 # not part of the set-up: it would take half as long again
 $(VENV)/.docs: $(VENV)/.installed

@@ -130,14 +130,14 @@ def _value(action: argparse.Action) -> str:
     if isinstance(stated, tuple):
         return " ".join(stated)
     if stated:
-        return str(stated).replace("...", "WORDS")
+        return str(stated).replace("...", "WORDS").replace("|", " or ")  # a bar would end the cell of the table
     if action.choices:
-        return "|".join(map(str, action.choices))
+        return f"{{{','.join(map(str, action.choices))}}}"
     return action.dest.upper().replace("_", "-")
 
 
 def _table(rows: Any) -> str:
-    lines = [f"| {name.replace('|', chr(92) + '|')} | {_cell(text)} |" for name, text in rows]
+    lines = [f"| {name} | {_cell(text)} |" for name, text in rows]
     return "\n".join(["| argument | meaning |", "|---|---|", *lines, ""]) if lines else ""
 
 
