@@ -104,11 +104,20 @@ $(DATA_SETS:%=%_data): %_data: $(VENV)/.installed
 conformance: $(VENV)/.installed  ## compare every layer with recordings of a C++ Caffe; writes docs/conformance.md
 	@PYTHONPATH=tests $(BIN)/python tests/recordings.py
 
-docs: $(VENV)/.installed  ## write the generated pages of docs/ again (models, ledger, lint rules, foreign fields)
+docs: $(VENV)/.docs  ## write the generated pages of docs/ again, and build the documentation as a site in site/
 	@$(BIN)/deeplab list --markdown docs/models.md
 	@$(BIN)/deeplab ledger
 	@PYTHONPATH=tests $(BIN)/python tests/lint_rules_page.py
 	@PYTHONPATH=tests $(BIN)/python tests/foreign_fields_page.py
+	@$(BIN)/python docs/mkdocs/command_line_page.py
+	@$(BIN)/python docs/mkdocs/python_api_page.py
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "site/index.html is the start page; $(BIN)/mkdocs serve shows it with search"
+
+# not part of the set-up: it would take half as long again
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $@
 
 fuzz: $(VENV)/.installed  ## read thousands of damaged files with every reader: each must be read or refused
 	@$(BIN)/python tests/fuzz.py
@@ -132,5 +141,5 @@ bench_gpu: $(VENV)/.installed  ## on a CUDA device: agreement with the recording
 	$(BIN)/python bench/train.py --device cuda --batch 10 --net prototxt/voc12/resnet101_msc/train.prototxt
 
 clean:  ## remove the virtual environment and caches, not data or experiments
-	rm -rf $(VENV) .venv-newest .venv-oldest .pytest_cache .mypy_cache .ruff_cache
+	rm -rf site $(VENV) .venv-newest .venv-oldest .pytest_cache .mypy_cache .ruff_cache
 	find python tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

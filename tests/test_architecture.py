@@ -177,7 +177,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 def test_pages_name_commands_and_files_that_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     first = {name.partition(" ")[0] for name in COMMANDS}
-    commands = re.findall(r"(?:^|`|bin/)deeplab ([a-z-]+)(?: ([a-z-]+))?", text, re.MULTILINE)
+    commands = re.findall(r"(?:^|`|bin/)deeplab ([a-z_-]+)(?: ([a-z_-]+))?", text, re.MULTILINE)
     for one, two in commands:
         assert one in first, f"deeplab {one}"
         needs_two = one not in COMMANDS

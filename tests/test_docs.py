@@ -100,7 +100,7 @@ def test_paths_in_contributing_exist() -> None:
 @pytest.mark.parametrize("page", [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs/design").glob("*.md"))], ids=_name)
 def test_files_that_are_named_by_their_end_exist(page: Path) -> None:
     """`plan/chains.py`, wherever it is."""
-    folders = [ROOT / name for name in ("python", "tests", "bench")]
+    folders = [ROOT / name for name in ("python", "tests", "bench", "docs")]
     known = [f"/{path.relative_to(ROOT)}" for folder in folders for path in folder.rglob("*.py")]
     for name in re.findall(r"`([\w/]+\.py)`", page.read_text(encoding="utf-8")):
         assert any(path.endswith(f"/{name}") for path in known), name

@@ -1,10 +1,9 @@
-"""Examples run: those of docstrings (`>>>`), and the blocks of pages that are marked `<!-- runnable -->`."""
+"""The examples of docstrings (`>>>`) run; `tests/test_doc_blocks.py` runs those of pages."""
 
 from __future__ import annotations
 
 import doctest
 import importlib
-import re
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,6 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = [ROOT / "python" / name for name in ("deeplab_caffe", "deeplab_layers")]
 MODULES = sorted(p for folder in PACKAGES for p in folder.rglob("*.py") if ">>> " in p.read_text(encoding="utf-8"))
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-_RUNNABLE = re.compile(r"<!-- runnable -->\n+```python\n(.*?)```", re.DOTALL)
 _FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -33,27 +30,3 @@ def test_examples_of_docstrings(path: Path) -> None:
     failed, tried = doctest.testmod(module, optionflags=_FLAGS)
     assert tried, "no doctest of this module is found: does `>>>` stand outside a docstring?"
     assert not failed
-
-
-RUNNABLE = [page for page in PAGES if "<!-- runnable -->" in page.read_text(encoding="utf-8")]
-
-
-@pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.name)
-def test_blocks_of_pages(page: Path) -> None:
-    """All of a page, in its order, in one name space; a block with `>>>` is compared with what it says."""
-    text = page.read_text(encoding="utf-8")
-    blocks = _RUNNABLE.findall(text)
-    assert len(blocks) == text.count("<!-- runnable -->"), "the mark belongs right above a ```python block"
-    names: dict[str, object] = {"__name__": "__main__"}
-    for i, block in enumerate(blocks):
-        if ">>> " in block:
-            test = doctest.DocTestParser().get_doctest(block, names, f"{page.name}, block {i}", str(page), 0)
-            result = doctest.DocTestRunner(optionflags=_FLAGS).run(test, clear_globs=False)
-            assert not result.failed
-            names = test.globs
-        else:
-            exec(compile(block, f"{page.name}, block {i}", "exec"), names)
-
-
-def test_there_are_blocks_that_run() -> None:
-    assert RUNNABLE

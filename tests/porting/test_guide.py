@@ -26,7 +26,7 @@ NARROW = ["--width", str(1 / WIDTH), "--crop", "33", "--test-crop", "65"]
 
 
 def commands() -> list[str]:
-    blocks = re.findall(r"```sh\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    blocks = re.findall(r"(?<!-->\n)```sh\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     return [line for block in blocks for line in block.splitlines() if line]
 
 

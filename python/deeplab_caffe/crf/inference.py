@@ -65,9 +65,28 @@ def crf_labels(
     compact: float = 0.0,
     device: str | None = None,
 ) -> NDArray[np.integer]:
-    """The most probable class of each pixel (H, W), the first of equals; uint8, or int32 beyond 256 classes.
+    """The most probable class of each pixel after mean field inference.
 
-    Arguments and errors are those of `dense_crf`.
+    Args:
+        image: (H, W), (H, W, 3) or (H, W, bands), levels from 0 to 255.
+        unary: (C, H, W) energies, such as `unary_from_scores` makes them.
+        parameters: weights and standard deviations of the pairwise terms, and the number of iterations.
+        backend, compact, device: as of `dense_crf`.
+
+    Returns:
+        (H, W) class indices, the first of equals; uint8, or int32 beyond 256 classes.
+
+    Raises:
+        InputError: as of `dense_crf`.
+
+    Example:
+        >>> from deeplab_caffe.crf import unary_from_scores
+        >>> image = np.full((4, 6, 3), 100, np.uint8)
+        >>> image[:, 3:] = 200
+        >>> scores = np.where(image[:, :, 0] < 150, 1, -1) * np.float32([[[1]], [[-1]]])  # (2, 4, 6)
+        >>> scores[:, 1, 1] = [-0.5, 0.5]  # one pixel that is wrong
+        >>> crf_labels(image, unary_from_scores(scores), CRFParameters(w1=4, sigma_alpha=10, sigma_beta=5))[1].tolist()
+        [0, 0, 0, 1, 1, 1]
     """
     return crf_batch([image], [unary], parameters, backend, compact=compact, device=device)[0]
 
@@ -84,7 +103,14 @@ def crf_batch(
 ) -> list[NDArray]:
     """`crf_labels` of several images, or `dense_crf` if `labels` is false; "torch" computes all of them at once.
 
-    The images may differ in size, but not in the number of classes.
+    Args:
+        images: each as of `crf_labels`; they may differ in size.
+        unaries: the energies of each, (C, H, W) of its size, all with the same number of classes.
+        parameters, backend, compact, device: as of `dense_crf`.
+        labels: return class indices (H, W); otherwise probabilities (C, H, W).
+
+    Raises:
+        InputError: as of `dense_crf`, or the numbers of images and unaries differ.
     """
     name = _chosen(backend, compact, device)
     if len(images) != len(unaries):

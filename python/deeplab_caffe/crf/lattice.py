@@ -112,7 +112,13 @@ def position_features(height: int, width: int, sigma: float | tuple[float, float
 def bilateral_lattice(
     image: NDArray, sigma_alpha: float | Sequence[float], sigma_beta: float | Sequence[float]
 ) -> Lattice:
-    """The lattice over position and colour of an image; arguments as of `bilateral_features`."""
+    """The lattice over position and colour of an image.
+
+    Args:
+        image: (H, W) or (H, W, bands), levels.
+        sigma_alpha: standard deviation of the position in pixels, one number or (x, y).
+        sigma_beta: standard deviation of the colour in levels, one number or one for each band.
+    """
     return build_lattice(bilateral_features(image, sigma_alpha, sigma_beta))
 
 

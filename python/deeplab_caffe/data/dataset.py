@@ -146,7 +146,15 @@ class Dataset:
 
 
 def read_dataset(path: str | os.PathLike[str], root: str | os.PathLike[str] | None = None) -> Dataset:
-    """`Dataset.read` as a function."""
+    """Read the description of a data set from its TOML file.
+
+    Args:
+        path: the file; if there is none and the package has one of that name, that one.
+        root: replaces the `root` of the file.
+
+    Raises:
+        InputError: the file is missing or no TOML, or a key is unknown, missing or invalid; names the file and the key.
+    """
     with reading(or_packaged(path), "the data set description", "not a data set description"):
         return Dataset.read(path, root)
 

@@ -22,7 +22,16 @@ Result = TypeVar("Result")
 def mean_bgr(
     entries: Sequence[ListEntry], root_folder: str | os.PathLike[str], progress: bool = False
 ) -> tuple[float, float, float]:
-    """The mean colour of all pixels of the images in a list: (blue, green, red), 0..255."""
+    """The mean colour of all pixels of the images in a list: (blue, green, red), 0..255.
+
+    Args:
+        entries: the images, such as `read_list` returns them; all of them are read.
+        root_folder: put before each name.
+        progress: show a progress bar.
+
+    Raises:
+        InputError: an image cannot be read; names the file.
+    """
     sums = np.zeros(3)
     pixels = 0
     for total, count in _map(_colour_sum, entries, root_folder, progress, "mean colour"):

@@ -88,7 +88,7 @@ def read_numbered_list(path: str | os.PathLike[str]) -> list[ListEntry]:
 
 
 def write_list(path: str | os.PathLike[str], entries: Iterable[ListEntry]) -> None:
-    """Write entries as a list file, whole or not at all; names with a blank in quotes."""
+    """Write entries as a list file, `<image> <label>` per line, whole or not at all; names with a blank in quotes."""
     write_bytes(path, list_bytes(entries))
 
 

@@ -16,8 +16,11 @@ _BLOCK = 200
 def gain_interval(before: Sequence[Matrix], after: Sequence[Matrix], share: float = 0.95) -> tuple[float, float] | None:
     """The interval with `share` of the gains in mean IoU (fractions) over resampled images; None for one image.
 
-    `before`, `after`: the (C, C) confusion matrices of each image. Images are drawn with replacement, the same for
-    both (paired percentile bootstrap, Efron 1979), with a fixed seed.
+    Images are drawn with replacement, the same for both (paired percentile bootstrap, Efron 1979), with a fixed seed.
+
+    Args:
+        before, after: the (C, C) confusion matrices of each image, in the same order.
+        share: of the resamples that lie in the interval, 0..1.
     """
     intervals = gain_intervals(pixel_counts(before), pixel_counts(after), share)
     return None if intervals is None else (float(intervals[-1, 0]), float(intervals[-1, 1]))
