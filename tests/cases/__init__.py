@@ -10,6 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 
+#: types whose tops have as many rows as there are boxes, which only the values of the bottoms tell
+ROWS_FOLLOW_THE_VALUES = ("Proposal", "DetectionOutput")
+
+
 @dataclass(frozen=True)
 class Case:
     """A layer on its own: its prototxt, and a value for each of its bottoms.

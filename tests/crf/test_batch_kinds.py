@@ -96,7 +96,7 @@ def test_one_channel_is_class_1_of_two_if_stated(case):
     ("flags", "message"),
     [
         (["--confidence", "1.5"], "--confidence: expected more than 0 and less than 1 but got 1.5"),
-        (["--classes", "1"], "--classes: expected at least 2 but got 1"),
+        (["--classes", "1"], "--num-classes: expected at least 2 but got 1"),
     ],
 )
 def test_flags_of_labels_are_checked(case, flags, message):

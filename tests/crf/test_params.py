@@ -57,7 +57,7 @@ def test_values_out_of_range_are_refused(field, value, message):
 def test_presets_name_their_source():
     assert preset("DeepLabv2-ResNet-101") == CRFParameters(5, 21, 3, 4, 1)
     assert all(entry.source for entry in PRESETS.values())
-    with pytest.raises(InputError, match=r"no preset 'deeplab'; known: default, DeepLab,"):
+    with pytest.raises(InputError, match=r"no preset 'deeplab'; did you mean 'DeepLab'\?; known: default, DeepLab,"):
         preset("deeplab")
 
 

@@ -69,10 +69,8 @@ def test_types_of_2014_that_the_enum_lacks_become_strings():
     upgrade = upgrade_document(Document(foreign_nets.NETS["of_2014"]))
     assert 'type: "BN"' in upgrade.text and 'type: "UNFOOLING"' in upgrade.text and "param { lr_mult: 1" in upgrade.text
     assert "unfooling_param { unpool: MAX kernel_size: 2 stride: 2 unpool_size: 8 }" in upgrade.text
-    assert any("check that today's layer does the same" in change.note for change in upgrade.changes)
     known = upgrade_document(Document("layers { name: 'u' type: UNPOOLING }"))
     assert known.text == "layer { name: 'u' type: \"Unpooling\" }"
-    assert "DeconvNet" in known.changes[-1].note
 
 
 def test_the_report_notes_what_is_kept():

@@ -69,6 +69,7 @@ def stderr_appended_to(path: Path, shows_all: bool) -> Iterator[TextIO]:
         A stream to the original standard error.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()  # it is read before the first line is there
     shown = os.fdopen(os.dup(2), "w")
     command = [sys.executable, "-c", _COPY, str(path), str(int(shows_all))]
     with shown, subprocess.Popen(command, stdin=subprocess.PIPE, stderr=shown, start_new_session=True) as copier:

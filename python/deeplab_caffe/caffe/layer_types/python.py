@@ -46,7 +46,7 @@ def python_layer(param: Any, phase: int, origin: str) -> Layer:
     """
     p = param.python_param
     where = f"{origin + ': ' if origin else ''}layer '{param.name}' (Python): "
-    if not is_ours(p.module) and not _at_hand(p.module):
+    if p.module != _OURS and not _at_hand(p.module):
         known = native(param)
         if known.type != "Python":
             return layer_class(known, origin)(known, phase, origin)
@@ -83,7 +83,7 @@ def is_ours(module: str) -> bool:
 def _at_hand(module: str) -> bool:
     """Whether a module may be imported and is there; that runs the code of the packages around it."""
     try:
-        return python_layers_allowed() and importlib.util.find_spec(module) is not None
+        return python_layers_allowed() and (module in sys.modules or importlib.util.find_spec(module) is not None)
     except ModuleNotFoundError:
         return False
 
