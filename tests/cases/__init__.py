@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-
 #: types whose tops have as many rows as there are boxes, which only the values of the bottoms tell
 ROWS_FOLLOW_THE_VALUES = ("Proposal", "DetectionOutput")
 

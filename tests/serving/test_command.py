@@ -83,8 +83,9 @@ def test_what_cannot_be_served(words, message, capsys):
 
 def test_a_signal_ends_it(flags):
     command = [sys.executable, "-m", "deeplab_caffe.cli", "serve", *flags, "--port", "0"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, env={**os.environ, "PYTHONUNBUFFERED": "1"}, **pipes) as process:
+    how = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    how["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # tests in the background ignore it
+    with subprocess.Popen(command, env={**os.environ, "PYTHONUNBUFFERED": "1"}, **how) as process:
         lines = iter(process.stdout.readline, "")
         address = next(line.split()[0] for line in lines if line.startswith("http://"))
         with urllib.request.urlopen(address) as page:
