@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from deeplab_caffe import cli
+from deeplab_caffe.cli.stage_flags import read_by
 from deeplab_caffe.data.synthetic import CLASSES, draw_image, draw_sample
 
 ROOT = Path(__file__).parent.parent
@@ -23,7 +24,7 @@ def make(folder: Path) -> None:
     """Fill the working directory `folder`: a sample, an experiment on it, and files under the names that pages use."""
     draw_sample(DATA.parent, train=12, val=4)
     for stage in ("data", "prototxt", "train", "test", "search", "crf", "evaluate"):
-        assert cli.main([stage, "demo", "--data", str(DATA), "--exp", "exper/demo", *TINY]) == 0, stage
+        assert cli.main([stage, "demo", "--data", str(DATA), "--exp", "exper/demo", *read_by(stage, TINY)]) == 0, stage
     shutil.copytree(ROOT / "prototxt/voc12/largefov", "prototxt/voc12/largefov")
     text = DATA.read_text(encoding="utf-8")
     Path("my.toml").write_text(text.replace('root = "."', f'root = "{DATA.parent}"'), encoding="utf-8")

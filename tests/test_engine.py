@@ -108,7 +108,7 @@ def test_a_script_of_python_2_is_translated_in_memory(tmp_path: Path, capsys: py
     assert out == "a 1 True\n0.0 0.5 3.5 1\n" and path.read_text() == _OLD
     for what in ("print (line 4, 6, 7)", "xrange (line 5)", "has_key (line 4)", "check '/' on line 7:"):
         assert what in err
-    with pytest.raises(InputError, match="old.py:4: not a Python 3 script.*`deeplab run --python2` translates it"):
+    with pytest.raises(InputError, match="old.py:4: this is Python 2: .*`deeplab run --python2` translates"):
         engine.run_script(str(path))
     path.write_text("import sys\nprint('new', file=sys.stderr)\n")
     assert cli.main(["run", "--python2", str(path)]) in (0, None)

@@ -84,7 +84,7 @@ def test_what_is_python_2_is_said_in_one_line(tmp_path, capsys, code, said):
     script = _script(tmp_path, f"import caffe\n{code}\n")
     assert cli.main(["run", script]) == 2
     line = 2 + code.count("\n")
-    expected = f"deeplab: error: {script}:{line}: this is Python 2: {said}. 2to3, which comes with Python up to 3.12"
+    expected = f"deeplab: error: {script}:{line}: this is Python 2: {said}. `deeplab run --python2` translates"
     assert capsys.readouterr().err.startswith(expected)
 
 

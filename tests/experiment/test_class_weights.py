@@ -13,9 +13,8 @@ from deeplab_caffe.cli.stage_flags import read_by
 from deeplab_caffe.data import read_dataset
 from deeplab_caffe.data.checking import count_labels
 from deeplab_caffe.data.class_weights import median_frequency
-from deeplab_caffe.experiment import demo
+from deeplab_caffe.experiment import demo, report_settings
 from deeplab_caffe.experiment.class_weights import class_weight_settings
-from deeplab_caffe.experiment.stages import report
 from deeplab_caffe.formats.infogain import read_diagonal, write_diagonal
 
 Run = Callable[..., int]
@@ -36,8 +35,8 @@ def test_weights_are_counted_on_what_is_trained_on(
     sections = {"class weights": {"by": "median-frequency", **_shown(weights)}}
     assert class_weight_settings(experiment) == sections
     for other in ("_test_settings", "_crf_settings"):  # of stages that did not run
-        monkeypatch.setattr(report, other, lambda *_: {})
-    assert sections.items() <= report._settings(experiment, None).items()
+        monkeypatch.setattr(report_settings, other, lambda *_: {})
+    assert sections.items() <= report_settings.settings(experiment, None).items()
     capsys.readouterr()
     assert deeplab("train") == 0
     assert "already done" in capsys.readouterr().out

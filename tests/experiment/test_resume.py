@@ -13,14 +13,15 @@ from pathlib import Path
 import numpy as np
 
 from deeplab_caffe import cli
+from deeplab_caffe.cli.stage_flags import read_by
 from deeplab_caffe.formats.weights import read_caffemodel
 
-FLAGS = ["demo", "--data", "tiny.toml", "--crop", "33", "--batch-size", "2", "--width", "0.03", "--iterations", "40"]
+FLAGS = ["--data", "tiny.toml", "--crop", "33", "--batch-size", "2", "--width", "0.03", "--iterations", "40"]
 FLAGS += ["--snapshot", "5", "--display", "1"]
 
 
 def _train(folder: Path, exp: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "deeplab_caffe.cli", "train", *FLAGS, "--exp", exp]
+    command = [sys.executable, "-m", "deeplab_caffe.cli", "train", "demo", *read_by("train", FLAGS), "--exp", exp]
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -40,7 +41,7 @@ def _weights(folder: Path, exp: str) -> list[np.ndarray]:
 def test_killed_and_stopped_runs_equal_an_uninterrupted_one(tiny: Path) -> None:
     for exp in ("straight", "killed"):
         for stage in ("data", "prototxt"):
-            assert cli.main([stage, *FLAGS, "--exp", exp]) == 0
+            assert cli.main([stage, "demo", *read_by(stage, FLAGS), "--exp", exp]) == 0
     assert _train(tiny, "straight").wait() == 0
     process = _train(tiny, "killed")
     _wait_for((tiny / "killed/model/train_iter_10.solverstate").exists, process)
