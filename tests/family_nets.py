@@ -33,11 +33,11 @@ def _unit(name: str, bottom: str, outputs: int, kernel: int = 3, more: str = "",
     return _convolution(name, bottom, outputs, kernel, more=f"bias_term: false {more}") + _normalised(name, relu)
 
 
-def _separable(name: str, bottom: str, inputs: int, outputs: int, stride: int = 1) -> str:
+def _separable(name: str, bottom: str, inputs: int, outputs: int, stride: int, kind: str, relu: str) -> str:
     """MobileNet's block."""
-    more = f"bias_term: false stride: {stride}"
-    text = _convolution(f"{name}/dw", bottom, inputs, kind="DepthwiseConvolution", more=f"{more} group: {inputs}")
-    return text + _normalised(f"{name}/dw", "ReLU6") + _unit(f"{name}/sep", f"{name}/dw", outputs, 1, relu="ReLU6")
+    more = f"bias_term: false stride: {stride} group: {inputs}"
+    text = _convolution(f"{name}/dw", bottom, inputs, kind=kind, more=more)
+    return text + _normalised(f"{name}/dw", relu) + _unit(f"{name}/sep", f"{name}/dw", outputs, 1, relu=relu)
 
 
 def _ssd_head(bottom: str, classes: int, sizes: str) -> str:
@@ -52,10 +52,14 @@ def _ssd_head(bottom: str, classes: int, sizes: str) -> str:
     return text + _layer("PriorBox", f"{bottom}_mbox_priorbox", f"{bottom} data", f"prior_box_param {{ {given} }}")
 
 
-def ssd() -> str:
-    """SSD on a MobileNet: Liu et al., ECCV 2016; Howard et al., 2017."""
-    text = _input("data", 1, 3, 64, 64) + _unit("conv0", "data", 8, more="stride: 2")
-    text += _separable("conv1", "conv0", 8, 8, 2) + _separable("conv2", "conv1/sep", 8, 12, 2)
+def ssd(depthwise: str = "DepthwiseConvolution", relu: str = "ReLU6", confidence: float = 0.01) -> str:
+    """SSD on a MobileNet: Liu et al., ECCV 2016; Howard et al., 2017.
+
+    depthwise, relu: types of layers; confidence: what DetectionOutput wants of a score.
+    """
+    text = _input("data", 1, 3, 64, 64) + _unit("conv0", "data", 8, more="stride: 2", relu=relu)
+    text += _separable("conv1", "conv0", 8, 8, 2, depthwise, relu)
+    text += _separable("conv2", "conv1/sep", 8, 12, 2, depthwise, relu)
     norm = "norm_param { across_spatial: false channel_shared: false scale_filler { value: 20 } }"
     text += _layer("Normalize", "norm", "conv1/sep", norm)
     maps = ("norm", "conv2/sep")
@@ -66,8 +70,9 @@ def ssd() -> str:
     text += _layer("Reshape", "mbox_conf_reshape", "mbox_conf", "reshape_param { shape { dim: [0, -1, 3] } }")
     text += _layer("Softmax", "mbox_conf_softmax", "mbox_conf_reshape", "softmax_param { axis: 2 }")
     text += _layer("Flatten", "mbox_conf_flatten", "mbox_conf_softmax", "flatten_param { axis: 1 }")
-    given = """num_classes: 3 share_location: true background_label_id: 0 nms_param { nms_threshold: 0.45 top_k: 100 }
-      code_type: CENTER_SIZE keep_top_k: 20 confidence_threshold: 0.01"""
+    given = f"""num_classes: 3 share_location: true background_label_id: 0
+      nms_param {{ nms_threshold: 0.45 top_k: 100 }}
+      code_type: CENTER_SIZE keep_top_k: 20 confidence_threshold: {confidence}"""
     bottoms = "mbox_loc mbox_conf_flatten mbox_priorbox"
     return text + _layer("DetectionOutput", "detection_out", bottoms, f"detection_output_param {{ {given} }}")
 
@@ -94,11 +99,13 @@ def _region_proposals(bottom: str, proposal: str) -> str:
     return text + _layer(kind, "proposal", "rpn_prob_all rpn_bbox_pred im_info", more, tops="rois")
 
 
-def faster_rcnn() -> str:
-    """Ren et al., NIPS 2015, with the Python layer of its program."""
-    given = """module: "rpn.proposal_layer" layer: "ProposalLayer" param_str: "'feat_stride': 16" """
-    python = f"Python python_param {{ {given} }}"
-    text = _trunk((4, 6, 8, 8)) + _region_proposals("pool4", python)
+_PYTHON_PROPOSAL = """Python python_param {
+  module: "rpn.proposal_layer" layer: "ProposalLayer" param_str: "'feat_stride': 16" }"""
+
+
+def faster_rcnn(proposal: str = _PYTHON_PROPOSAL) -> str:
+    """Ren et al., NIPS 2015, with the Python layer of its program, or another; `proposal` is its type and fields."""
+    text = _trunk((4, 6, 8, 8)) + _region_proposals("pool4", proposal)
     given = "roi_pooling_param { pooled_w: 7 pooled_h: 7 spatial_scale: 0.0625 }"
     text += _layer("ROIPooling", "roi_pool", "pool4 rois", given)
     text += _layer("InnerProduct", "fc6", "roi_pool", "inner_product_param { num_output: 16 }")
@@ -106,6 +113,29 @@ def faster_rcnn() -> str:
     text += _layer("InnerProduct", "cls_score", "fc6", "inner_product_param { num_output: 4 }")
     text += _layer("InnerProduct", "bbox_pred", "fc6", "inner_product_param { num_output: 16 }")
     return text + _layer("Softmax", "cls_prob", "cls_score")
+
+
+def _activated(name: str, bottom: str, outputs: int, kernel: int = 3) -> str:
+    """A convolution and its PReLU."""
+    return _convolution(name, bottom, outputs, kernel) + _layer("PReLU", f"{name}/prelu", name, tops=name)
+
+
+def pose() -> str:
+    """Cao et al., CVPR 2017, with the PReLU of its later nets: two branches, refined in a second stage."""
+    text = _input("image", 1, 3, 24, 32) + _activated("conv1", "image", 6)
+    text += _layer("Pooling", "pool1", "conv1", "pooling_param { kernel_size: 2 stride: 2 }")
+    text += _activated("features", "pool1", 8)
+    below = "features"
+    for stage, kernel in ((1, 3), (2, 7)):
+        ends = []
+        for branch, outputs in (("L1", 10), ("L2", 6)):
+            name = f"Mconv1_stage{stage}_{branch}"
+            ends.append(f"Mconv2_stage{stage}_{branch}")
+            text += _activated(name, below, 8, kernel) + _convolution(ends[-1], name, outputs, 1)
+        below = f"concat_stage{stage + 1}"
+        bottoms = " ".join(ends[::-1] if stage == 2 else [*ends, "features"])
+        text += _layer("Concat", below, bottoms, "concat_param { axis: 1 }")
+    return text
 
 
 def rfcn() -> str:
@@ -200,6 +230,6 @@ def fcn() -> str:
 
 #: name → the text of its deploy net
 FAMILIES = {
-    "ssd": ssd, "faster_rcnn": faster_rcnn, "rfcn": rfcn, "shufflenet": shufflenet, "se_resnet": se_resnet,
+    "ssd": ssd, "pose": pose, "faster_rcnn": faster_rcnn, "rfcn": rfcn, "shufflenet": shufflenet, "se_resnet": se_resnet,
     "segnet": segnet, "fcn": fcn,
 }  # fmt: skip
