@@ -104,10 +104,11 @@ $(DATA_SETS:%=%_data): %_data: $(VENV)/.installed
 conformance: $(VENV)/.installed  ## compare every layer with recordings of a C++ Caffe; writes docs/conformance.md
 	@PYTHONPATH=tests $(BIN)/python tests/recordings.py
 
-docs: $(VENV)/.installed  ## write the generated pages of docs/ again (models, ledger, lint rules)
+docs: $(VENV)/.installed  ## write the generated pages of docs/ again (models, ledger, lint rules, layer types)
 	@$(BIN)/deeplab list --markdown docs/models.md
 	@$(BIN)/deeplab ledger
 	@PYTHONPATH=tests $(BIN)/python tests/lint_rules_page.py
+	@PYTHONPATH=tests $(BIN)/python tests/layer_types_page.py
 
 fuzz: $(VENV)/.installed  ## read thousands of damaged files with every reader: each must be read or refused
 	@$(BIN)/python tests/fuzz.py
@@ -118,7 +119,7 @@ prototxt: $(VENV)/.installed  ## write the nets in prototxt/ again (hand-edited 
 	@$(BIN)/deeplab ledger
 
 bench: $(VENV)/.installed  ## run the benchmarks against their peers, those that are installed
-	@for name in load data crf python_layers forward train; do echo "== $$name"; $(BIN)/python bench/$$name.py || exit 1; done
+	@for name in load data crf python_layers forward opencv_dnn train; do echo "== $$name"; $(BIN)/python bench/$$name.py || exit 1; done
 
 bench_peers: $(VENV)/.installed  ## install onnxruntime and OpenVINO, to be measured against
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'

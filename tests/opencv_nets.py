@@ -13,10 +13,10 @@ from types import ModuleType
 
 import cv2
 import numpy as np
+from random_nets import randomised
 
 from deeplab_caffe import caffe
 from family_nets import faster_rcnn, pose, ssd
-from random_nets import randomised
 
 RECORDED = Path(__file__).parent / "data" / "opencv_importer" / "nets.npz"
 
