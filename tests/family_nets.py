@@ -15,9 +15,10 @@ def _input(name: str, *shape: int) -> str:
 
 
 def _convolution(
-    name: str, bottom: str, outputs: int, kernel: int = 3, kind: str = "Convolution", more: str = ""
+    name: str, bottom: str, outputs: int, kernel: int = 3, kind: str = "Convolution", more: str = "", rate: int = 1
 ) -> str:
-    numbers = f"num_output: {outputs} kernel_size: {kernel} pad: {kernel // 2} {more}"
+    dilation = f"dilation: {rate} " if rate > 1 else ""
+    numbers = f"num_output: {outputs} kernel_size: {kernel} pad: {kernel // 2 * rate} {dilation}{more}"
     filler = 'weight_filler { type: "msra" }'
     return _layer(kind, name, bottom, f"convolution_param {{ {numbers} {filler} }}")
 
@@ -228,8 +229,67 @@ def fcn() -> str:
     return text + 'layers { name: "crop" type: CROP bottom: "upscore" bottom: "data" top: "score" }\n'
 
 
+def _bottleneck(name: str, bottom: str, rate: int = 1) -> str:
+    """ENet's: to 4 channels and back to 16, with PReLU, added to what it began with."""
+    text, below = "", bottom
+    for step, outputs, kernel in (("reduce", 4, 1), ("conv", 4, 3), ("expand", 16, 1)):
+        own = f"{name}/{step}"
+        text += _convolution(own, below, outputs, kernel, more="bias_term: false", rate=rate)
+        text += _normalised(own, "" if step == "expand" else "PReLU")
+        below = own
+    text += _layer("Dropout", f"{name}/drop", below, "dropout_param { dropout_ratio: 0.01 }", tops=below)
+    return text + _layer("Eltwise", name, f"{bottom} {below}") + _layer("PReLU", f"{name}/prelu", name, tops=name)
+
+
+def enet() -> str:
+    """Paszke et al., 2016: convolution and pool side by side, dilated bottlenecks, places of maxima for the way up."""
+    text = _input("data", 1, 3, 64, 64) + _convolution("initial", "data", 13, more="stride: 2")
+    text += _layer("Pooling", "image", "data", "pooling_param { kernel_size: 2 stride: 2 }")
+    text += _layer("Concat", "first", "initial image") + _layer("PReLU", "first/prelu", "first", tops="first")
+    given = "pooling_param { kernel_size: 2 stride: 2 }"
+    text += _layer("Pooling", "down", "first", given, tops="down down_mask")
+    text += _bottleneck("b1", "down") + _bottleneck("b2", "b1", 2)
+    text += _layer("Upsample", "up", "b2 down_mask", "upsample_param { scale: 2 }") + _bottleneck("b3", "up")
+    numbers = "convolution_param { num_output: 3 kernel_size: 2 stride: 2 }"
+    return text + _layer("Deconvolution", "score", "b3", numbers) + _layer("Softmax", "prob", "score")
+
+
+def icnet() -> str:
+    """Zhao et al., ECCV 2018: a coarse branch on half the image, enlarged and added to a fine one."""
+    text = _input("data", 1, 3, 65, 65)
+    text += _layer("Interp", "half", "data", "interp_param { shrink_factor: 2 }")
+    text += _unit("coarse1", "half", 6, more="stride: 2") + _unit("coarse2", "coarse1", 8, more="stride: 2")
+    text += _layer("Pooling", "pyramid", "coarse2", "pooling_param { pool: AVE kernel_size: 9 stride: 9 }")
+    text += _layer("Interp", "wide", "pyramid", "interp_param { height: 9 width: 9 }")
+    text += _layer("Eltwise", "context", "coarse2 wide")
+    text += _layer("Interp", "enlarged", "context", "interp_param { zoom_factor: 2 }")
+    text += _convolution("sub", "enlarged", 8, more="bias_term: false") + _normalised("sub", "")
+    text += _unit("fine", "data", 6, more="stride: 2")
+    text += _unit("fine2", "fine", 8, more="stride: 2", relu="")
+    text += _layer("Eltwise", "sum", "sub fine2") + _layer("ReLU", "sum/relu", "sum", tops="sum")
+    text += _convolution("score", "sum", 3, 1)
+    return text + _layer("Interp", "result", "score", "interp_param { zoom_factor: 4 }")
+
+
+def crf_rnn() -> str:
+    """Zheng et al., ICCV 2015: FCN's scores, split in two, and mean field iterations that were learned with them."""
+    text = _input("data", 1, 3, 24, 32) + _convolution("conv1", "data", 6, more="stride: 2")
+    text += _layer("ReLU", "relu1", "conv1", tops="conv1") + _convolution("score", "conv1", 3, 1)
+    numbers = "convolution_param { num_output: 3 kernel_size: 4 stride: 2 bias_term: false }"
+    text += _layer("Deconvolution", "bigscore", "score", numbers)
+    text += _layer("Crop", "coarse", "bigscore data", "crop_param { axis: 2 offset: 1 }")
+    text += _layer("Split", "splitting", "coarse", tops="unary Q0")
+    given = """num_iterations: 3 compatibility_mode: POTTS threshold: 2 theta_alpha: 160 theta_beta: 3 theta_gamma: 3
+      spatial_filter_weight: 3 bilateral_filter_weight: 5"""
+    rates = "param { lr_mult: 10000 } param { lr_mult: 10000 } param { lr_mult: 1000 }"
+    more = f"{rates} multi_stage_meanfield_param {{ {given} }}"
+    return text + _layer("MultiStageMeanfield", "inference1", "unary Q0 data", more, tops="pred")
+
+
 #: name → the text of its deploy net
 FAMILIES = {
-    "ssd": ssd, "pose": pose, "faster_rcnn": faster_rcnn, "rfcn": rfcn, "shufflenet": shufflenet, "se_resnet": se_resnet,
-    "segnet": segnet, "fcn": fcn,
+    "ssd": ssd, "pose": pose, "faster_rcnn": faster_rcnn, "rfcn": rfcn, "shufflenet": shufflenet,
+    "se_resnet": se_resnet, "segnet": segnet, "fcn": fcn, "enet": enet, "icnet": icnet, "crf_rnn": crf_rnn,
 }  # fmt: skip
+#: what exports refuse, by family
+REFUSED = {"crf_rnn": "MultiStageMeanfield"}

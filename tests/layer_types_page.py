@@ -32,13 +32,14 @@ HEAD = """\
 # Layer types
 
 This page is written by `make docs` from the tables of the code. What the types of other Caffes compute:
-[Layers of other Caffes](forks.md); of DeepLab's Caffes: [the embedded Caffe](caffe.md).
+[Layers of other Caffes](forks.md); of DeepLab's Caffes: [the embedded Caffe](caffe.md). AutoCrop (RCF's) is not in the
+tables: it is read as a Crop with its offset.
 
 | here | |
 |---|---|
 | trains | it runs, and what it needs to be trained with is there: its gradients, or as a loss its value and gradient |
 | runs | it runs; it has no gradient (data, metrics, results) |
-| read only | files that have it are read, linted, shown and measured; running it is an error that says what is missing |
+| read only | files that have it are read, linted, shown and measured; running it is an error that says why |
 
 | export | |
 |---|---|
@@ -53,7 +54,7 @@ This page is written by `make docs` from the tables of the code. What the types 
 OFTEN_FIRST = (
     "Permute", "ROIPooling", "PriorBox", "DetectionOutput", "SmoothL1Loss", "Normalize", "PSROIPooling",
     "ConvolutionDepthwise", "DepthwiseConvolution", "Axpy", "ShuffleChannel", "ReLU6", "Reorg", "Proposal", "ROIAlign",
-    "AnnotatedData", "MultiBoxLoss", "ImageLabelmapData", "DenseImageData", "AutoCrop", "MultiStageMeanfield",
+    "AnnotatedData", "MultiBoxLoss", "ImageLabelmapData", "DenseImageData", "MultiStageMeanfield",
     "Unpooling", "Mish", "HardSwish",
 )  # fmt: skip
 #: those whose classes refuse to run
@@ -68,7 +69,7 @@ def page() -> str:
     parts = [
         HEAD,
         "## Of other Caffes, those that public nets have most often first\n",
-        _table(LAYER_FACTS[name] for name in OFTEN_FIRST if name in LAYER_FACTS),
+        _table(LAYER_FACTS[name] for name in OFTEN_FIRST),
         "## Of other Caffes, the rest\n",
         _table(forks + own),
         "## Of BVLC's Caffe\n",

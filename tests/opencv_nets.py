@@ -1,6 +1,8 @@
 """Detectors and pose nets for OpenCV's dnn and for our module of its names: what both answer is compared.
 
-PYTHONPATH=tests/porting python tests/opencv_nets.py      writes what the installed OpenCV (4; OpenCV 5 reads Caffe's files no more) answers
+PYTHONPATH=tests/porting python tests/opencv_nets.py
+
+writes what the installed OpenCV answers; it must be OpenCV 4, since OpenCV 5 reads Caffe's files no more.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class MessagePassing:
 
 def filtered(values: Tensor, lattice: TorchLattice) -> Tensor:
     """Each pixel's sum over all pixels of kernel times value, with its gradient; `values` and result (N, K)."""
-    found: Tensor = _Filter.apply(values, lattice)  # type: ignore[no-untyped-call]
+    found: Tensor = _Filter.apply(values, lattice)
     return found
 
 

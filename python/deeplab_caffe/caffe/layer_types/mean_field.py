@@ -97,13 +97,14 @@ class MultiStageMeanfield(TensorLayer):
 
     def _filters(self, image: torch.Tensor) -> tuple[MessagePassing, MessagePassing]:
         """By positions, and by positions and colours."""
-        p, size = self.param.multi_stage_meanfield_param, tuple(image.shape[2:])
+        p, (height, width) = self.param.multi_stage_meanfield_param, image.shape[2:]
+        place = (height, width, image.device)
         if not bool(image.isfinite().all()):
             self.fail(f"bottom '{self.param.bottom[2]}' holds NaN or infinite values")
         try:
-            if self._positions is None or self._positions[0] != (size, image.device):
-                features = torch.from_numpy(position_features(*size, p.theta_gamma)).to(image.device)
-                self._positions = (size, image.device), MessagePassing([features])
+            if self._positions is None or self._positions[0] != place:
+                features = torch.from_numpy(position_features(height, width, p.theta_gamma)).to(image.device)
+                self._positions = place, MessagePassing([features])
             pictures = image.permute(0, 2, 3, 1).cpu().numpy()
             both = [bilateral_features(picture, p.theta_alpha, p.theta_beta) for picture in pictures]
             return self._positions[1], MessagePassing([torch.from_numpy(f).to(image.device) for f in both])
