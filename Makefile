@@ -109,6 +109,7 @@ docs: $(VENV)/.docs  ## write the generated pages of docs/ again, and build the 
 	@$(BIN)/deeplab ledger
 	@PYTHONPATH=tests $(BIN)/python tests/lint_rules_page.py
 	@PYTHONPATH=tests $(BIN)/python tests/foreign_fields_page.py
+	@PYTHONPATH=tests $(BIN)/python tests/layer_types_page.py
 	@$(BIN)/python docs/mkdocs/command_line_page.py
 	@$(BIN)/python docs/mkdocs/python_api_page.py
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
@@ -128,7 +129,7 @@ prototxt: $(VENV)/.installed  ## write the nets in prototxt/ again (hand-edited 
 	@$(BIN)/deeplab ledger
 
 bench: $(VENV)/.installed  ## run the benchmarks against their peers, those that are installed
-	@for name in load data crf python_layers forward train; do echo "== $$name"; $(BIN)/python bench/$$name.py || exit 1; done
+	@for name in load data crf python_layers forward opencv_dnn train; do echo "== $$name"; $(BIN)/python bench/$$name.py || exit 1; done
 
 bench_peers: $(VENV)/.installed  ## install onnxruntime and OpenVINO, to be measured against
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'

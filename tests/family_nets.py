@@ -15,9 +15,10 @@ def _input(name: str, *shape: int) -> str:
 
 
 def _convolution(
-    name: str, bottom: str, outputs: int, kernel: int = 3, kind: str = "Convolution", more: str = ""
+    name: str, bottom: str, outputs: int, kernel: int = 3, kind: str = "Convolution", more: str = "", rate: int = 1
 ) -> str:
-    numbers = f"num_output: {outputs} kernel_size: {kernel} pad: {kernel // 2} {more}"
+    dilation = f"dilation: {rate} " if rate > 1 else ""
+    numbers = f"num_output: {outputs} kernel_size: {kernel} pad: {kernel // 2 * rate} {dilation}{more}"
     filler = 'weight_filler { type: "msra" }'
     return _layer(kind, name, bottom, f"convolution_param {{ {numbers} {filler} }}")
 
@@ -33,11 +34,11 @@ def _unit(name: str, bottom: str, outputs: int, kernel: int = 3, more: str = "",
     return _convolution(name, bottom, outputs, kernel, more=f"bias_term: false {more}") + _normalised(name, relu)
 
 
-def _separable(name: str, bottom: str, inputs: int, outputs: int, stride: int = 1) -> str:
+def _separable(name: str, bottom: str, inputs: int, outputs: int, stride: int, kind: str, relu: str) -> str:
     """MobileNet's block."""
-    more = f"bias_term: false stride: {stride}"
-    text = _convolution(f"{name}/dw", bottom, inputs, kind="DepthwiseConvolution", more=f"{more} group: {inputs}")
-    return text + _normalised(f"{name}/dw", "ReLU6") + _unit(f"{name}/sep", f"{name}/dw", outputs, 1, relu="ReLU6")
+    more = f"bias_term: false stride: {stride} group: {inputs}"
+    text = _convolution(f"{name}/dw", bottom, inputs, kind=kind, more=more)
+    return text + _normalised(f"{name}/dw", relu) + _unit(f"{name}/sep", f"{name}/dw", outputs, 1, relu=relu)
 
 
 def _ssd_head(bottom: str, classes: int, sizes: str) -> str:
@@ -52,10 +53,14 @@ def _ssd_head(bottom: str, classes: int, sizes: str) -> str:
     return text + _layer("PriorBox", f"{bottom}_mbox_priorbox", f"{bottom} data", f"prior_box_param {{ {given} }}")
 
 
-def ssd() -> str:
-    """SSD on a MobileNet: Liu et al., ECCV 2016; Howard et al., 2017."""
-    text = _input("data", 1, 3, 64, 64) + _unit("conv0", "data", 8, more="stride: 2")
-    text += _separable("conv1", "conv0", 8, 8, 2) + _separable("conv2", "conv1/sep", 8, 12, 2)
+def ssd(depthwise: str = "DepthwiseConvolution", relu: str = "ReLU6", confidence: float = 0.01) -> str:
+    """SSD on a MobileNet: Liu et al., ECCV 2016; Howard et al., 2017.
+
+    depthwise, relu: types of layers; confidence: what DetectionOutput wants of a score.
+    """
+    text = _input("data", 1, 3, 64, 64) + _unit("conv0", "data", 8, more="stride: 2", relu=relu)
+    text += _separable("conv1", "conv0", 8, 8, 2, depthwise, relu)
+    text += _separable("conv2", "conv1/sep", 8, 12, 2, depthwise, relu)
     norm = "norm_param { across_spatial: false channel_shared: false scale_filler { value: 20 } }"
     text += _layer("Normalize", "norm", "conv1/sep", norm)
     maps = ("norm", "conv2/sep")
@@ -66,8 +71,9 @@ def ssd() -> str:
     text += _layer("Reshape", "mbox_conf_reshape", "mbox_conf", "reshape_param { shape { dim: [0, -1, 3] } }")
     text += _layer("Softmax", "mbox_conf_softmax", "mbox_conf_reshape", "softmax_param { axis: 2 }")
     text += _layer("Flatten", "mbox_conf_flatten", "mbox_conf_softmax", "flatten_param { axis: 1 }")
-    given = """num_classes: 3 share_location: true background_label_id: 0 nms_param { nms_threshold: 0.45 top_k: 100 }
-      code_type: CENTER_SIZE keep_top_k: 20 confidence_threshold: 0.01"""
+    given = f"""num_classes: 3 share_location: true background_label_id: 0
+      nms_param {{ nms_threshold: 0.45 top_k: 100 }}
+      code_type: CENTER_SIZE keep_top_k: 20 confidence_threshold: {confidence}"""
     bottoms = "mbox_loc mbox_conf_flatten mbox_priorbox"
     return text + _layer("DetectionOutput", "detection_out", bottoms, f"detection_output_param {{ {given} }}")
 
@@ -94,11 +100,13 @@ def _region_proposals(bottom: str, proposal: str) -> str:
     return text + _layer(kind, "proposal", "rpn_prob_all rpn_bbox_pred im_info", more, tops="rois")
 
 
-def faster_rcnn() -> str:
-    """Ren et al., NIPS 2015, with the Python layer of its program."""
-    given = """module: "rpn.proposal_layer" layer: "ProposalLayer" param_str: "'feat_stride': 16" """
-    python = f"Python python_param {{ {given} }}"
-    text = _trunk((4, 6, 8, 8)) + _region_proposals("pool4", python)
+_PYTHON_PROPOSAL = """Python python_param {
+  module: "rpn.proposal_layer" layer: "ProposalLayer" param_str: "'feat_stride': 16" }"""
+
+
+def faster_rcnn(proposal: str = _PYTHON_PROPOSAL) -> str:
+    """Ren et al., NIPS 2015, with the Python layer of its program, or another; `proposal` is its type and fields."""
+    text = _trunk((4, 6, 8, 8)) + _region_proposals("pool4", proposal)
     given = "roi_pooling_param { pooled_w: 7 pooled_h: 7 spatial_scale: 0.0625 }"
     text += _layer("ROIPooling", "roi_pool", "pool4 rois", given)
     text += _layer("InnerProduct", "fc6", "roi_pool", "inner_product_param { num_output: 16 }")
@@ -106,6 +114,29 @@ def faster_rcnn() -> str:
     text += _layer("InnerProduct", "cls_score", "fc6", "inner_product_param { num_output: 4 }")
     text += _layer("InnerProduct", "bbox_pred", "fc6", "inner_product_param { num_output: 16 }")
     return text + _layer("Softmax", "cls_prob", "cls_score")
+
+
+def _activated(name: str, bottom: str, outputs: int, kernel: int = 3) -> str:
+    """A convolution and its PReLU."""
+    return _convolution(name, bottom, outputs, kernel) + _layer("PReLU", f"{name}/prelu", name, tops=name)
+
+
+def pose() -> str:
+    """Cao et al., CVPR 2017, with the PReLU of its later nets: two branches, refined in a second stage."""
+    text = _input("image", 1, 3, 24, 32) + _activated("conv1", "image", 6)
+    text += _layer("Pooling", "pool1", "conv1", "pooling_param { kernel_size: 2 stride: 2 }")
+    text += _activated("features", "pool1", 8)
+    below = "features"
+    for stage, kernel in ((1, 3), (2, 7)):
+        ends = []
+        for branch, outputs in (("L1", 10), ("L2", 6)):
+            name = f"Mconv1_stage{stage}_{branch}"
+            ends.append(f"Mconv2_stage{stage}_{branch}")
+            text += _activated(name, below, 8, kernel) + _convolution(ends[-1], name, outputs, 1)
+        below = f"concat_stage{stage + 1}"
+        bottoms = " ".join(ends[::-1] if stage == 2 else [*ends, "features"])
+        text += _layer("Concat", below, bottoms, "concat_param { axis: 1 }")
+    return text
 
 
 def rfcn() -> str:
@@ -198,8 +229,67 @@ def fcn() -> str:
     return text + 'layers { name: "crop" type: CROP bottom: "upscore" bottom: "data" top: "score" }\n'
 
 
+def _bottleneck(name: str, bottom: str, rate: int = 1) -> str:
+    """ENet's: to 4 channels and back to 16, with PReLU, added to what it began with."""
+    text, below = "", bottom
+    for step, outputs, kernel in (("reduce", 4, 1), ("conv", 4, 3), ("expand", 16, 1)):
+        own = f"{name}/{step}"
+        text += _convolution(own, below, outputs, kernel, more="bias_term: false", rate=rate)
+        text += _normalised(own, "" if step == "expand" else "PReLU")
+        below = own
+    text += _layer("Dropout", f"{name}/drop", below, "dropout_param { dropout_ratio: 0.01 }", tops=below)
+    return text + _layer("Eltwise", name, f"{bottom} {below}") + _layer("PReLU", f"{name}/prelu", name, tops=name)
+
+
+def enet() -> str:
+    """Paszke et al., 2016: convolution and pool side by side, dilated bottlenecks, places of maxima for the way up."""
+    text = _input("data", 1, 3, 64, 64) + _convolution("initial", "data", 13, more="stride: 2")
+    text += _layer("Pooling", "image", "data", "pooling_param { kernel_size: 2 stride: 2 }")
+    text += _layer("Concat", "first", "initial image") + _layer("PReLU", "first/prelu", "first", tops="first")
+    given = "pooling_param { kernel_size: 2 stride: 2 }"
+    text += _layer("Pooling", "down", "first", given, tops="down down_mask")
+    text += _bottleneck("b1", "down") + _bottleneck("b2", "b1", 2)
+    text += _layer("Upsample", "up", "b2 down_mask", "upsample_param { scale: 2 }") + _bottleneck("b3", "up")
+    numbers = "convolution_param { num_output: 3 kernel_size: 2 stride: 2 }"
+    return text + _layer("Deconvolution", "score", "b3", numbers) + _layer("Softmax", "prob", "score")
+
+
+def icnet() -> str:
+    """Zhao et al., ECCV 2018: a coarse branch on half the image, enlarged and added to a fine one."""
+    text = _input("data", 1, 3, 65, 65)
+    text += _layer("Interp", "half", "data", "interp_param { shrink_factor: 2 }")
+    text += _unit("coarse1", "half", 6, more="stride: 2") + _unit("coarse2", "coarse1", 8, more="stride: 2")
+    text += _layer("Pooling", "pyramid", "coarse2", "pooling_param { pool: AVE kernel_size: 9 stride: 9 }")
+    text += _layer("Interp", "wide", "pyramid", "interp_param { height: 9 width: 9 }")
+    text += _layer("Eltwise", "context", "coarse2 wide")
+    text += _layer("Interp", "enlarged", "context", "interp_param { zoom_factor: 2 }")
+    text += _convolution("sub", "enlarged", 8, more="bias_term: false") + _normalised("sub", "")
+    text += _unit("fine", "data", 6, more="stride: 2")
+    text += _unit("fine2", "fine", 8, more="stride: 2", relu="")
+    text += _layer("Eltwise", "sum", "sub fine2") + _layer("ReLU", "sum/relu", "sum", tops="sum")
+    text += _convolution("score", "sum", 3, 1)
+    return text + _layer("Interp", "result", "score", "interp_param { zoom_factor: 4 }")
+
+
+def crf_rnn() -> str:
+    """Zheng et al., ICCV 2015: FCN's scores, split in two, and mean field iterations that were learned with them."""
+    text = _input("data", 1, 3, 24, 32) + _convolution("conv1", "data", 6, more="stride: 2")
+    text += _layer("ReLU", "relu1", "conv1", tops="conv1") + _convolution("score", "conv1", 3, 1)
+    numbers = "convolution_param { num_output: 3 kernel_size: 4 stride: 2 bias_term: false }"
+    text += _layer("Deconvolution", "bigscore", "score", numbers)
+    text += _layer("Crop", "coarse", "bigscore data", "crop_param { axis: 2 offset: 1 }")
+    text += _layer("Split", "splitting", "coarse", tops="unary Q0")
+    given = """num_iterations: 3 compatibility_mode: POTTS threshold: 2 theta_alpha: 160 theta_beta: 3 theta_gamma: 3
+      spatial_filter_weight: 3 bilateral_filter_weight: 5"""
+    rates = "param { lr_mult: 10000 } param { lr_mult: 10000 } param { lr_mult: 1000 }"
+    more = f"{rates} multi_stage_meanfield_param {{ {given} }}"
+    return text + _layer("MultiStageMeanfield", "inference1", "unary Q0 data", more, tops="pred")
+
+
 #: name → the text of its deploy net
 FAMILIES = {
-    "ssd": ssd, "faster_rcnn": faster_rcnn, "rfcn": rfcn, "shufflenet": shufflenet, "se_resnet": se_resnet,
-    "segnet": segnet, "fcn": fcn,
+    "ssd": ssd, "pose": pose, "faster_rcnn": faster_rcnn, "rfcn": rfcn, "shufflenet": shufflenet,
+    "se_resnet": se_resnet, "segnet": segnet, "fcn": fcn, "enet": enet, "icnet": icnet, "crf_rnn": crf_rnn,
 }  # fmt: skip
+#: what exports refuse, by family
+REFUSED = {"crf_rnn": "MultiStageMeanfield"}

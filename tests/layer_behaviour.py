@@ -39,6 +39,7 @@ REFUSED_THOUGH_POSSIBLE = {
     "Eltwise": "it clears the top before it has read all bottoms",
     "InnerProduct": "its gradient reads the bottom, which is overwritten",
     "LRN": "its gradient reads the bottom, which is overwritten",
+    "MultiStageMeanfield": "it clears the top before it adds the unary scores for the last time",
     "Slice": "its tops are pieces; a single one is of no use",
     "Split": "its Reshape checks that no top is the bottom",
 }

@@ -73,6 +73,14 @@ def test_the_page_of_foreign_fields_is_what_is_generated():
     assert committed == foreign_fields_page.page(), "make docs writes docs/foreign-fields.md again"
 
 
+def test_the_page_of_layer_types_is_what_is_generated() -> None:
+    pytest.importorskip("onnx")
+    import layer_types_page
+
+    committed = layer_types_page.PAGE.read_text(encoding="utf-8")
+    assert committed == layer_types_page.page(), "make docs writes docs/layer-types.md again"
+
+
 @pytest.mark.parametrize("name", sorted(RULES))
 def test_a_rule_says_why(name: str) -> None:
     reason = RULES[name].reason

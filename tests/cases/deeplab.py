@@ -72,6 +72,16 @@ MAPS = [
     ),
 ]  # fmt: skip
 
+_MEAN_FIELD = "num_iterations: 2 theta_alpha: 5 theta_beta: 9 theta_gamma: 2"
+CRF_RNN = [
+    simple(
+        "multi_stage_meanfield",
+        "MultiStageMeanfield",
+        f"multi_stage_meanfield_param {{ {_MEAN_FIELD} spatial_filter_weight: 3 bilateral_filter_weight: 5 }}",
+        _MAPS, 0.5 * _MAPS, _IMAGE, checked=2,
+    ),
+]  # fmt: skip
+
 LABELS = [
     simple("bias_channel", "BiasChannel", "bias_channel_param { bg_bias: 0.5 }", _MAPS, _LISTS, checked=1),
     simple(
@@ -111,4 +121,4 @@ BN = [
     simple("bn_segnet_learn", "BN", f"bn_param {{ {_SCALES} }}", values(3, 4)),
 ]
 
-CASES = DECONVOLUTION + MAPS + LABELS + BN
+CASES = DECONVOLUTION + MAPS + CRF_RNN + LABELS + BN

@@ -75,3 +75,23 @@ def test_layers_of_segnet_and_deconvnet() -> None:
     layers = [entry.param for entry in definition_in(Document(text)).entries]
     assert [layer.type for layer in layers] == ["BN", "Unpooling", "Upsample"]
     assert layers[1].unpooling_param.unpool_size == 14
+
+
+def test_an_autocrop_becomes_a_crop_with_its_offset() -> None:
+    """As RCF's Caffe has it, in today's form."""
+    today = upgrade_document(Document(_32S)).text
+    assert today.count('"Crop"') == 1
+    offset = "crop_param { axis: 2 offset: 19 }"
+    text = today.replace('"Crop"', '"AutoCrop"').replace(offset, "")
+    assert "AutoCrop" in text and "crop_param" not in text
+    assert definition_in(Document(text)).param == definition_in(Document(today)).param
+    upgraded = upgrade_document(Document(text))
+    assert definition_in(Document(upgraded.text)).param == definition_in(Document(today)).param
+    assert [change.old for change in upgraded.changes if "Crop" in change.new] == ['type: "AutoCrop"']
+
+
+def test_an_autocrop_that_cannot_be_aligned_is_named() -> None:
+    text = """layer { name: "x" type: "Convolution" bottom: "a" top: "x" convolution_param { kernel_size: 3 } }
+      layer { name: "c" type: "AutoCrop" bottom: "x" bottom: "a" top: "c" }"""
+    with pytest.raises(InputError, match=r":2:\d+: layer 'c' \(Crop\): cannot be aligned: the offset would be -1"):
+        definition_in(Document(text))

@@ -167,11 +167,7 @@ def _key_strides(features: Float32, scale: Float32) -> NDArray[np.int64]:
     """
     dims = features.shape[1]
     spread = kernels.spread_of(features).astype(float) * scale
-    if not spread.sum() < _MAX_SPREAD:
-        raise InputError(
-            f"CRF: the features spread over {spread.max():.3g} standard deviations; "
-            "the standard deviations are too small for this image"
-        )
+    check_spread(spread)
     ranges = [int(spread[i:].sum() + (i * spread[i - 1] if i else 0)) + 6 * (dims + 2) for i in range(dims)]
     strides = np.zeros(dims + 1, np.int64)
     if math.prod(ranges) < 2**62:
@@ -179,6 +175,15 @@ def _key_strides(features: Float32, scale: Float32) -> NDArray[np.int64]:
     else:
         strides[:dims] = np.random.default_rng(0).integers(-(2**63), 2**63 - 1, dims) | 1
     return strides
+
+
+def check_spread(spread: NDArray[np.float64]) -> None:
+    """Refuse features whose lattice coordinates float32 does not hold; spread: (d,), the range of each feature."""
+    if not spread.sum() < _MAX_SPREAD:
+        raise InputError(
+            f"CRF: the features spread over {spread.max():.3g} standard deviations; "
+            "the standard deviations are too small for this image"
+        )
 
 
 class _Table:

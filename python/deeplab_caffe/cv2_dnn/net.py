@@ -19,6 +19,7 @@ from ..formats.definition import definition_of
 from ..formats.weight_files import read_weight_file
 from ..formats.weight_fit import fit
 from ..spelling import did_you_mean
+from .detections import opencv_detections
 from .layer import Layer
 from .outputs import Outputs
 
@@ -140,9 +141,16 @@ class Net:
         if wanted not in self._plans:
             self._plans[wanted] = self._net.plan(outputs=wanted)
         found = self._plans[wanted].forward()
-        copies = [found[name].copy() for name in blobs]
+        copies = [self._answer(name, found[name]) for name in blobs]
         self._ticks = cv2.getTickCount() - begin
         return copies
+
+    def _answer(self, blob: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What OpenCV answers for a blob, a copy."""
+        layer = self._known.maker(blob)
+        if layer is not None and layer.type == "DetectionOutput":
+            return opencv_detections(values, layer, self._net.blobs[layer.bottom[1]].shape[0])
+        return values.copy()
 
     def _fill(self) -> None:
         missing = [name for name in self._known.inputs if name not in self._values]

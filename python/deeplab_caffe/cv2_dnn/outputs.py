@@ -81,7 +81,12 @@ class Outputs:
     def tops(self, name: str) -> Sequence[str]:
         """All blobs of the layer that a name stands for."""
         blob = self.blob(name)
-        return next((layer.top for layer in self.layers if blob in layer.top), [blob])
+        maker = self.maker(blob)
+        return maker.top if maker else [blob]
+
+    def maker(self, blob: str) -> Any:
+        """The layer that makes a blob; None for an input."""
+        return next((layer for layer in self.layers if blob in layer.top), None)
 
     def index(self, name: str) -> int:
         """The number of the layer of a name, from 1; 0 for the inputs, -1 for none."""

@@ -17,7 +17,6 @@ _CAFFES = {
     "Mask R-CNN": "ROIAlignment",
     "FlowNet": "BlackAugmentation ChannelNorm Correlation Correlation1D CustomData DataAugmentation Downsample "
     "FloWriter FlowAugmentation FlowWarp GenerateAugmentationParameters ImgWriter L1Loss LpqLoss Mean Resample",
-    "CRF-RNN": "MultiStageMeanfield",
     "OpenPose": "CPMData ImResize Nms",
     "YOLO": "EvalDetection RegionLoss YoloSeg Yolov3 Yolov3DetectionOutput",
     "CReLU": "CReLU",

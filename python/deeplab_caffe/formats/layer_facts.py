@@ -51,7 +51,7 @@ DROPPED = "dropped"
 BVLC, DEEPLAB_V1, DEEPLAB_V2, PSPNET, SEGNET = "BVLC", "DeepLab v1", "DeepLab v2", "PSPNet", "SegNet"
 SSD, RCNN, RFCN, MASK_RCNN, YOLO = "SSD", "R-CNN", "R-FCN", "Mask R-CNN", "YOLO"
 MOBILENET, SHUFFLENET, SENET = "MobileNet", "ShuffleNet", "SENet"
-DECONVNET, HED = "DeconvNet", "HED"
+DECONVNET, HED, CRF_RNN = "DeconvNet", "HED", "CRF-RNN"
 #: this package alone
 HERE = "here"
 
@@ -212,6 +212,8 @@ _ROWS = (
     _row("ArgMax", RESULT, "argmax_param", positions=BY_AXIS),
     _row("DenseCRF", RESULT, "dense_crf_param", known_to=_BOTH, twin=True, in_place=True, positions=SAME,
          whole_image=True),
+    _row("MultiStageMeanfield", RESULT, "multi_stage_meanfield_param", known_to=(CRF_RNN,), positions=SAME,
+         whole_image=True, weight_axes=4),
     _row("DetectionOutput", RESULT, "detection_output_param", known_to=(SSD,)),
     # losses
     _loss("SoftmaxWithLoss", params="softmax_param loss_param", ignores="loss_param", reads_top=True,

@@ -58,6 +58,7 @@ def dialect_of(net: Any) -> str:
 def _upgrade_layers(net: Any, source: str, where: Where) -> list[int]:
     if not net.layers:
         refuse_in_today(net.layer, where)
+        _align_autocrops(net.layer, where)
         return list(range(len(net.layer)))
     if net.layer:
         raise InputError(f"{source}: has both 'layer' and 'layers' (the dialect of 2014 and before)")
@@ -76,6 +77,14 @@ def _upgrade_layers(net: Any, source: str, where: Where) -> list[int]:
     net.ClearField("layers")
     net.layer.extend(upgraded)
     return places
+
+
+def _align_autocrops(layers: Any, where: Where) -> None:
+    """Make Crop layers with their offsets of the AutoCrop layers of RCF's Caffe, which align as CROP of 2014 did."""
+    crops = [i for i, layer in enumerate(layers) if layer.type == "AutoCrop"]
+    for i in crops:
+        layers[i].type = "Crop"
+    align_crops(layers, crops, lambda i, text: _of_layer(where(i), layers[i], text))
 
 
 def _of_layer(where: str, layer: Any, text: str) -> InputError:

@@ -147,8 +147,9 @@ def best_candidates(scores: torch.Tensor, valid: torch.Tensor, most: int) -> tup
     """
     count = int(valid.sum(1).max()) if valid.numel() else 0
     count = min(count, most) if most >= 0 else count
-    lowest = torch.full_like(scores, -math.inf)
-    order = torch.where(valid, scores, lowest).sort(dim=1, descending=True, stable=True)[1][:, :count]
+    places = valid.any(0).nonzero()[:, 0]  # few in a detector: most scores are below its threshold
+    some = torch.where(valid[:, places], scores[:, places], -math.inf)
+    order = places[some.sort(dim=1, descending=True, stable=True)[1][:, :count]]
     return order, torch.arange(count, device=scores.device)[None] < valid.sum(1, keepdim=True)
 
 
@@ -186,11 +187,12 @@ def detections(
     used = [c for c in range(classes) if c != background]
     boxes, spread = priors.reshape(priors.shape[0], 2, places, 1, 4)[0]
     boxes = decoded_boxes(boxes, spread, location.reshape(items, places, -1, 4), code, encoded)
-    boxes = boxes.expand(items, places, classes, 4)[:, :, used].transpose(1, 2).flatten(0, 1)
+    boxes = boxes.transpose(1, 2) if boxes.shape[2] == 1 else boxes[:, :, used].transpose(1, 2)
     scores = confidence.reshape(items, places, classes)[:, :, used].transpose(1, 2).flatten(0, 1)
     order, valid = best_candidates(scores, scores > least, top_k)
     scores = scores.gather(1, order)
-    boxes = boxes.gather(1, order[:, :, None].expand(-1, -1, 4))
+    chosen = order.reshape(items, len(used), -1, 1).expand(-1, -1, -1, 4)
+    boxes = boxes.expand(-1, len(used), -1, -1).gather(2, chosen).flatten(0, 1)
     some = max(1, 2**22 // max(256 * order.shape[1], 1))  # sets at a time, so that memory stays bounded
     pieces = zip(boxes.split(some), valid.split(some), strict=True)
     kept = torch.cat([kept_boxes(b, v, threshold, eta) for b, v in pieces]) if order.shape[1] else valid

@@ -38,6 +38,7 @@ class PriorBox(SilentLayer):
         self.variances = list(p.variance) or [0.1]
         self.image = self._pair("img_size", "img_h", "img_w")
         self.steps = self._pair("step", "step_h", "step_w")
+        self._latest: tuple[Any, torch.Tensor] | None = None
 
     def _check(self, p: Any) -> None:
         if not p.min_size or min(p.min_size) < 1:
@@ -85,7 +86,11 @@ class PriorBox(SilentLayer):
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         p, (height, width) = self.param.prior_box_param, bottoms[1].shape[2:]
         image = self.image or (height, width)
-        return [prior_boxes(self.sizes, self.variances, self.steps, p.offset, p.clip, bottoms[0], image)]
+        found = (bottoms[0].shape, image, bottoms[0].device)
+        if self._latest is None or self._latest[0] != found:
+            boxes = prior_boxes(self.sizes, self.variances, self.steps, p.offset, p.clip, bottoms[0], image)
+            self._latest = found, boxes
+        return [self._latest[1].clone()]
 
 
 @register("DetectionOutput")

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ...errors import InputError
-from ..lattice import feature_scale
+from ..lattice import check_spread, feature_scale
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,12 @@ class TorchLattice:
 def build_torch_lattice(features: Sequence[Tensor]) -> TorchLattice:
     """The lattice of the `features` (N_i, d) of each image, float32, in standard deviations.
 
-    Raises InputError where the standard deviations are too small for keys of 62 bits.
+    Raises InputError where the standard deviations are too small for float32, or for keys of 62 bits.
     """
+    for each in features:
+        if len(each):
+            spread = (each.amax(0) - each.amin(0)).double().cpu().numpy()
+            check_spread(spread * feature_scale(each.shape[1]))
     # DeepLab's program processes four pixels at a time and pads with points at the origin, whose vertices take part.
     phantoms = [rows.new_zeros(int(len(rows) % 4 > 0), rows.shape[1]) for rows in features]
     parts = [*features, *phantoms]
