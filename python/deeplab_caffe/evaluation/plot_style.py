@@ -37,6 +37,12 @@ def plain(axes: Axes, grid: Any) -> None:
     axes.yaxis.get_offset_text().set(fontsize=TICK_SIZE, color=INK)
 
 
+def of_iterations(axes: Axes, name: str = "iteration") -> None:
+    """Make the x axis one of iterations: whole numbers."""
+    axes.set_xlabel(name)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+
+
 def logarithmic(axes: Axes, low: float, high: float) -> None:
     """Make the y axis logarithmic for values from `low` to `high`, with labels such as 0.5, 1, 2.
 
