@@ -343,5 +343,6 @@ def test_what_it_was_made_with_and_how_the_parameters_were_chosen(tmp_path):
     made = {"made_with": {"torch": "2.1"}, "timings": {"train": 9}, "finished": {"train": "1 May"}}
     page = report(**made, search=["On 20 of 24.", "Run `a < b`."])
     text = write_report(page, tmp_path / "index.html")[0].read_text()
-    for words in ("torch", "2.1", "1 May", "On 20 of 24.", "Run <code>a &lt; b</code>.", "How the CRF&#39;s parameters were chosen"):
+    assert "Run <code>a &lt; b</code>." in text
+    for words in ("torch", "2.1", "1 May", "On 20 of 24.", "How the CRF&#39;s parameters were chosen"):
         assert words in text.replace("CRF's", "CRF&#39;s")
