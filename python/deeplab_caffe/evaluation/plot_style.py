@@ -39,8 +39,10 @@ def plain(axes: Axes, grid: Any) -> None:
 
 def of_iterations(axes: Axes, name: str = "iteration") -> None:
     """Make the x axis one of iterations: whole numbers."""
+    from matplotlib.ticker import MaxNLocator
+
     axes.set_xlabel(name)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
 
 
 def logarithmic(axes: Axes, low: float, high: float) -> None:

@@ -20,6 +20,7 @@ from ..evaluation import (
 from ..evaluation.accuracy_curves import Series
 from ..formats.accuracies import ACCURACIES
 
+_NOTHING: Series = (np.zeros(0, np.int64), np.zeros(0))
 #: training stages, with the names of their tables of training and validation
 _STAGES = {"train": ("train", "validation"), "train2": ("train2", "validation2")}
 
@@ -94,9 +95,9 @@ def _joined(first: Series, second: Series) -> Series:
 def _loss(stage: str, log: TrainLog, table: Mapping[str, Series], begin: int) -> TrainingStage | None:
     known_by_table = {name: table[name] for name in ("loss", "lr") if name in table}
     columns = _with_earlier({name: log.series(name) for name in ("loss", "lr")}, known_by_table, begin)
-    iteration, loss = columns.get("loss", ((), ()))
+    iteration, loss = columns.get("loss", _NOTHING)
     if not len(iteration):
         return None
-    rates = dict(zip(*columns.get("lr", ((), ())), strict=True))
+    rates = dict(zip(*columns.get("lr", _NOTHING), strict=True))
     known = np.array([rates.get(i, np.nan) for i in iteration]) if rates else np.zeros(0)  # a log's last line has none
     return TrainingStage(stage, iteration, loss, known)
