@@ -90,6 +90,8 @@ def _deeplab_problem(words: list[str], complete: bool) -> str:
         parser = parser_of(name, command, module)
         parser.exit = _refuse  # type: ignore[method-assign]
         parser.parse_args(rest)
+        if older := {word.partition("=")[0] for word in rest} & {*parser._option_string_actions} - {*parser.flags()}:
+            return f"{min(older)} is an earlier name of a flag; pages have today's"
         if command.module == "run_stages" and rest[0] not in ("demo", "--help") and "/" not in rest[0]:
             full_name(rest[0])
     except _Refused as refused:
@@ -226,6 +228,7 @@ def _bash(line: str) -> int:
         ('make voc_largefov ARGS="--gpus 0"', "unknown flag '--gpus'"),
         ("make voc_largefof.train", "largefov"),
         ("make dosc", "no target"),
+        ("deeplab predict photo.jpg --exp exper/demo --dataset voc12", "--dataset is an earlier name"),
         ("tools/caffe train --slover=solver.prototxt", "unknown flag '--slover'"),
         ("O=--nope\ndeeplab all demo $O", "unknown flag '--nope'"),
         (".venv/bin/python examples/own_data.py images labels --class a", "no flag --class"),

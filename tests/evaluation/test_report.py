@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import cv2
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.evaluation import (
@@ -324,9 +325,24 @@ def test_accuracies_of_stages_are_drawn(tmp_path):
     assert "How the training went" in page and "Lines with points" in page
 
 
+def test_the_next_stage_begins_where_the_loss_of_the_one_before_ends(monkeypatch):
+    lines = []
+    monkeypatch.setattr(Axes, "axvline", lambda axes, x, **style: lines.append(x))
+    at = np.array([0, 10])
+    stages = [AccuracyStage(name, {"mean_iou": (at, at / 10)}, end=20) for name in ("train", "train2", "train3")]
+    accuracy_curves(stages)
+    assert lines == [20, 40]  # the last row of a table has a loss, but no accuracy
+
+
+def test_iterations_are_whole_numbers():
+    series = np.array([0, 20]), np.ones(2)
+    assert "7.5" not in accuracy_curves([AccuracyStage("train", {"mean_iou": series})]).svg.decode()
+
+
 def test_what_it_was_made_with_and_how_the_parameters_were_chosen(tmp_path):
     made = {"made_with": {"torch": "2.1"}, "timings": {"train": 9}, "finished": {"train": "1 May"}}
-    page = report(**made, search=["On 20 of 24."])
+    page = report(**made, search=["On 20 of 24.", "Run `a < b`."])
     text = write_report(page, tmp_path / "index.html")[0].read_text()
+    assert "Run <code>a &lt; b</code>." in text
     for words in ("torch", "2.1", "1 May", "On 20 of 24.", "How the CRF&#39;s parameters were chosen"):
         assert words in text.replace("CRF's", "CRF&#39;s")

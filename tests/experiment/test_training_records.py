@@ -58,6 +58,15 @@ def test_tables_come_before_logs(tmp_path: Path) -> None:
     assert {tmp_path / "train2.log", tmp_path / "validation2.csv"} <= {*training_files(tmp_path)}
 
 
+def test_a_log_has_what_was_before_the_table(tmp_path: Path) -> None:
+    (tmp_path / "train.log").write_text(log_of(0, 10, 20))
+    (tmp_path / "train.csv").write_text(HEAD + "15,1,0.05,1,,,0.25\n20,2,,0.6,,,\n")
+    losses, accuracies = training_stages(tmp_path)
+    assert (losses[0].iteration.tolist(), losses[0].loss.tolist()) == ([0, 10, 15, 20], [0.5, 0.5, 1, 0.6])
+    assert losses[0].lr[:3].tolist() == [0.01, 0.01, 0.05] and accuracies[0].end == 20
+    assert accuracies[0].training["mean_iou"][1].tolist() == [0.3, 0.31, 0.25]
+
+
 # -- what a result was made with
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..formats.accuracies import ACCURACIES
-from .plot_style import INK, Chart, chart, drawable, fewer_points, plain
+from .plot_style import INK, Chart, chart, drawable, fewer_points, of_iterations, plain
 from .score_figures import COLOURS
 from .train_log import TrainLog
 
@@ -25,11 +25,13 @@ class AccuracyStage:
         name: of the stage.
         training: {quantity: its series}, fractions, on batches that were trained on.
         validation: the same on validation images.
+        end: the last iteration of the stage, where the next one begins; if 0 it is the last one with an accuracy.
     """
 
     name: str
     training: Mapping[str, Series] = field(default_factory=dict)
     validation: Mapping[str, Series] = field(default_factory=dict)
+    end: int = 0
 
 
 def accuracies_of_log(log: TrainLog, net: str) -> dict[str, Series]:
@@ -64,7 +66,7 @@ def accuracy_curves(stages: Sequence[AccuracyStage], apart: bool = False) -> Cha
     for axes, quantity in zip(panels, shown, strict=True):
         start = 0
         for number, stage in enumerate(stages):
-            colour, last = COLOURS[number % len(COLOURS)], start
+            colour, last = COLOURS[number % len(COLOURS)], start + stage.end
             for kind, series in (("training", stage.training), ("validation", stage.validation)):
                 at, values = series.get(quantity, (np.zeros(0, np.int64), np.zeros(0)))
                 if not len(at):
@@ -78,7 +80,7 @@ def accuracy_curves(stages: Sequence[AccuracyStage], apart: bool = False) -> Cha
                 start = last
         axes.set_ylabel(f"{ACCURACIES[quantity]}, %", fontsize=9)
         plain(axes, "both")
-    panels[-1].set_xlabel("iteration")
+    of_iterations(panels[-1])
     pairs = (pair for axes in panels for pair in zip(*axes.get_legend_handles_labels(), strict=True))
     lines = {label: line for line, label in pairs}
     place = {"loc": "outside upper center", "ncols": min(len(lines), 3)}

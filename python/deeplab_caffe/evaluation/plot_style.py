@@ -37,6 +37,14 @@ def plain(axes: Axes, grid: Any) -> None:
     axes.yaxis.get_offset_text().set(fontsize=TICK_SIZE, color=INK)
 
 
+def of_iterations(axes: Axes, name: str = "iteration") -> None:
+    """Make the x axis one of iterations: whole numbers."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_xlabel(name)
+    axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
+
+
 def logarithmic(axes: Axes, low: float, high: float) -> None:
     """Make the y axis logarithmic for values from `low` to `high`, with labels such as 0.5, 1, 2.
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..formats.accuracies import ACCURACIES
-from .plot_style import INK, Chart, chart, drawable, fewer_points, figure_bytes, logarithmic, plain
+from .plot_style import INK, Chart, chart, drawable, fewer_points, figure_bytes, logarithmic, of_iterations, plain
 from .train_log import TrainLog
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ def loss_curve(stages: Sequence[TrainingStage], apart: bool = False) -> Chart:
                 axes.axvline(start, color=INK, linewidth=0.8, linestyle=":")
     _scale(upper, [stage.loss for stage in stages])
     upper.set_ylabel("loss")
-    lower.set(xlabel="iteration", ylabel="lr")
+    of_iterations(lower)
+    lower.set_ylabel("lr")
     lower.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
     upper.legend(frameon=False, fontsize=9)
     for axes in (upper, lower):
@@ -102,7 +103,7 @@ def log_curves(runs: Sequence[tuple[str, TrainLog]]) -> bytes:
     all_axes = figure.subplots(len(panels), sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     for axes, (title, columns) in zip(all_axes, panels.items(), strict=True):
         _panel(axes, title, columns, runs)
-    all_axes[-1].set_xlabel("batch" if list(panels) == ["batch"] else "iteration")
+    of_iterations(all_axes[-1], "batch" if list(panels) == ["batch"] else "iteration")
     return figure_bytes(figure)
 
 

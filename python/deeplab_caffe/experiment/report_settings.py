@@ -10,6 +10,7 @@ from typing import Any
 
 from ..crf.search import SearchResult
 from ..errors import InputError
+from ..evaluation import differing_classes
 from ..formats.definition import read_definition, read_solver
 from ..formats.python_layers import layer_type, parameters
 from ..nets import look_up
@@ -103,8 +104,17 @@ def search_sentences(experiment: Experiment, search: SearchResult) -> list[str]:
         f"{tried} combinations of w1 (how much similar colours count), sigma_alpha (over which distance, in pixels) "
         "and sigma_beta (how similar, in colour levels) were tried: a coarse grid, then a finer one around its best. "
         "Each cell of the picture is one of them, with the mean IoU in % that it gave on these images.",
-        *filter(None, (search.verdict(), search.widening(), search.edge())),
+        search.verdict(),
+        *_means_of_different_classes(experiment, search),
+        *filter(None, (search.widening(), search.edge())),
     ]
+
+
+def _means_of_different_classes(experiment: Experiment, search: SearchResult) -> list[str]:
+    """Sentences where the mean with the CRF is over other classes than the one without."""
+    names = experiment.dataset().classes
+    found = differing_classes(names, search.classes_before, search.classes_after, ("without CRF", "with the CRF"))
+    return [f"{line[0].upper()}{line[1:]}." for line in found]
 
 
 def _images_searched(experiment: Experiment, count: int) -> str:

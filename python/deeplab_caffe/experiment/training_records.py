@@ -20,6 +20,7 @@ from ..evaluation import (
 from ..evaluation.accuracy_curves import Series
 from ..formats.accuracies import ACCURACIES
 
+_NOTHING: Series = (np.zeros(0, np.int64), np.zeros(0))
 #: training stages, with the names of their tables of training and validation
 _STAGES = {"train": ("train", "validation"), "train2": ("train2", "validation2")}
 
@@ -44,12 +45,15 @@ def training_stages(folder: Path) -> tuple[list[TrainingStage], list[AccuracySta
     for stage, (train, validation) in _STAGES.items():
         log = _log(folder / f"{stage}.log")
         table = tables.get(train, {})
-        if curve := _loss(stage, log, table):
+        begin = min((int(iteration[0]) for iteration, _ in table.values()), default=0)
+        curve = _loss(stage, log, table, begin)
+        if curve:
             losses.append(curve)
         found = AccuracyStage(
             stage,
-            _known(table) or accuracies_of_log(log, "train"),
-            _known(tables.get(validation, {})) or accuracies_of_log(log, "test"),
+            _with_earlier(accuracies_of_log(log, "train"), _known(table), begin),
+            _with_earlier(accuracies_of_log(log, "test"), _known(tables.get(validation, {})), begin),
+            int(curve.iteration[-1]) if curve else 0,
         )
         if found.training or found.validation:
             accuracies.append(found)
@@ -73,10 +77,27 @@ def _known(table: Mapping[str, Series]) -> dict[str, Series]:
     return {name: table[name] for name in ACCURACIES if name in table}
 
 
-def _loss(stage: str, log: TrainLog, table: Mapping[str, Series]) -> TrainingStage | None:
-    iteration, loss = table["loss"] if "loss" in table else log.series("loss")
+def _with_earlier(logged: Mapping[str, Series], table: Mapping[str, Series], begin: int) -> Mapping[str, Series]:
+    """A table's columns, behind what a log has of the time before the table began; without a table all of the log.
+
+    A training that an earlier version began, which wrote no tables, has one from where it was resumed.
+    """
+    if not table:
+        return logged
+    early = {name: (at[at < begin], values[at < begin]) for name, (at, values) in logged.items()}
+    return {name: _joined(early[name], after) if name in early else after for name, after in table.items()}
+
+
+def _joined(first: Series, second: Series) -> Series:
+    return np.concatenate([first[0], second[0]]), np.concatenate([first[1], second[1]])
+
+
+def _loss(stage: str, log: TrainLog, table: Mapping[str, Series], begin: int) -> TrainingStage | None:
+    known_by_table = {name: table[name] for name in ("loss", "lr") if name in table}
+    columns = _with_earlier({name: log.series(name) for name in ("loss", "lr")}, known_by_table, begin)
+    iteration, loss = columns.get("loss", _NOTHING)
     if not len(iteration):
         return None
-    rates = dict(zip(*(table["lr"] if "lr" in table else log.series("lr")), strict=True))
+    rates = dict(zip(*columns.get("lr", _NOTHING), strict=True))
     known = np.array([rates.get(i, np.nan) for i in iteration]) if rates else np.zeros(0)  # a log's last line has none
     return TrainingStage(stage, iteration, loss, known)

@@ -96,8 +96,8 @@ class SearchResult:
         names = ", ".join(self.at_edge)
         if self.widened is None:
             return (
-                f"Note: the best lies on the edge of the range searched ({names}), as it may with the papers' ranges; "
-                "a better one may lie outside: `deeplab crf-search --widen` searches on until it does not."
+                f"Note: the best lies on the edge of the range searched ({names}), and the search was not to be "
+                "widened; a better one may lie outside: `deeplab crf-search --widen` goes on until it does not."
             )
         return (
             f"Note: the best still lies on the edge of what was searched ({names}), and the search is not widened "
