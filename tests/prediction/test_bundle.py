@@ -38,7 +38,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.chdir(folder)
         make_tiny(folder)
         for stage in ("data", "prototxt", "train", "test", "crf", "evaluate"):
-            words = [stage, "demo", "--data", "tiny.toml", "--exp", "exp", *read_by(stage, [*TINY, "--preset", "default"])]
+            flags = read_by(stage, [*TINY, "--preset", "default"])
+            words = [stage, "demo", "--data", "tiny.toml", "--exp", "exp", *flags]
             assert cli.main(words) == 0
         CRF.save(folder / "exp/crf/parameters.json")
         assert cli.main(["bundle", "exp", "-o", "tiny.deeplab", "--note", "for tests"]) == 0
