@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+import struct
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 
 from deeplab_caffe import Segmenter, cli
+from deeplab_caffe.cli.stage_flags import read_by
 from deeplab_caffe.crf import CRFParameters
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats.bundle import MANIFEST, MEMBERS, Unpacked, is_bundle, read_bundle, refuse_bundle
@@ -36,7 +38,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.chdir(folder)
         make_tiny(folder)
         for stage in ("data", "prototxt", "train", "test", "crf", "evaluate"):
-            words = [stage, "demo", "--data", "tiny.toml", "--exp", "exp", "--preset", "default", *TINY]
+            flags = read_by(stage, [*TINY, "--preset", "default"])
+            words = [stage, "demo", "--data", "tiny.toml", "--exp", "exp", *flags]
             assert cli.main(words) == 0
         CRF.save(folder / "exp/crf/parameters.json")
         assert cli.main(["bundle", "exp", "-o", "tiny.deeplab", "--note", "for tests"]) == 0
@@ -81,6 +84,23 @@ def test_predict_names_the_bundle_and_goes_on_where_it_stopped(here: Path, capsy
     capsys.readouterr()
     assert cli.main(words) == 0  # its temporary folder has another name now
     assert "0 predicted, 1 were finished before" in capsys.readouterr().out
+    Path("elsewhere").mkdir()
+    os.rename("tiny.deeplab", "elsewhere/moved.deeplab")
+    words[3] = "elsewhere/moved.deeplab"
+    assert cli.main(words) == 0
+    assert "0 predicted, 1 were finished before" in capsys.readouterr().out
+
+
+def test_results_of_other_colours_are_not_taken_for_finished(here: Path, capsys: Captured) -> None:
+    cv2.imwrite("a.png", picture())
+    assert cli.main(["bundle", "extract", "tiny.deeplab", "-o", "files"]) == 0
+    described = Path("files/dataset.toml")
+    words = ["predict", "a.png", "--net", "files/deploy.prototxt", "--weights", "files/weights.caffemodel"]
+    words += ["--data", str(described), "-o", "out"]
+    assert cli.main(words) == 0
+    described.write_text(described.read_text().replace("[128, 0, 0]", "[128, 0, 1]"))
+    assert cli.main(words) == 2
+    assert "out: holds predictions with colours " in capsys.readouterr().err
 
 
 def test_the_same_model_gives_the_same_bytes(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -314,7 +334,8 @@ def test_links_copies_and_other_compressions_are_refused(here: Path) -> None:
         verify(rewritten(lambda *_: None, info=as_link))
     with pytest.raises(InputError, match=r"compressed by method 14"):
         verify(rewritten(lambda *_: None, method=zipfile.ZIP_LZMA))
-    assert verify(rewritten(lambda *_: None, method=zipfile.ZIP_DEFLATED)).weights == "weights.caffemodel"
+    with pytest.raises(InputError, match=r"'bundle.json': is compressed, expected a member as it is"):
+        verify(rewritten(lambda *_: None, method=zipfile.ZIP_DEFLATED))
     path = rewritten(lambda *_: None)
     with pytest.warns(UserWarning, match="Duplicate"), zipfile.ZipFile(path, "a") as packed:
         packed.writestr("crf.json", b"{}")
@@ -333,10 +354,15 @@ def test_many_members_are_refused_before_they_are_read(here: Path, monkeypatch: 
     monkeypatch.setattr("zipfile.ZipFile", None)
     with pytest.raises(InputError, match=f"has 1007 members; expected at most {len(MEMBERS)}"):
         read_bundle(path)
+    content = path.read_bytes()  # an end of few members, which the end of a zip beyond 4 GB before it contradicts
+    few = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 5, 5, 100, 0, 0)
+    path.write_bytes(content[:-22] + struct.pack("<4sLQL", b"PK\6\7", 0, len(content) - 22, 1) + few)
+    with pytest.raises(InputError, match="it has the headers of an archive beyond 4 GB"):
+        read_bundle(path)
 
 
 def test_a_size_that_the_header_does_not_say_is_refused(here: Path) -> None:
-    path = rewritten(lambda *_: None, method=zipfile.ZIP_DEFLATED)
+    path = rewritten(lambda *_: None)
     content = bytearray(path.read_bytes())
     at = content.rindex(b"PK\1\2")
     content[at + 24 : at + 28] = (100).to_bytes(4, "little")  # the weights unpack to more
@@ -418,7 +444,7 @@ def test_what_does_not_work_is_not_handed_on(trained: Path, here: Path, capsys: 
     for given, message in (
         (["bundle", "-o", "b.deeplab"], "which model?"),
         (["bundle", "exp", "--net", "x", "-o", "b.deeplab"], "which model?"),
-        (["bundle", "exp", "--dataset", "voc12", "-o", "b.deeplab"], "--dataset is for --net"),
+        (["bundle", "exp", "--dataset", "voc12", "-o", "b.deeplab"], "--data is for --net"),
         (["bundle", "--net", "x", "-o", "b.deeplab"], "its weights are missing"),
         (["bundle", "nothing", "-o", "b.deeplab"], "no such experiment"),
     ):

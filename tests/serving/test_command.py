@@ -19,7 +19,7 @@ from deeplab_caffe.serving import PageServer
 
 @pytest.fixture
 def flags(model_files: Path) -> list[str]:
-    files = {"--net": "deploy.prototxt", "--weights": "x.caffemodel", "--dataset": "colours.toml"}
+    files = {"--net": "deploy.prototxt", "--weights": "x.caffemodel", "--data": "colours.toml"}
     return [word for flag, name in files.items() for word in (flag, str(model_files / name))]
 
 
@@ -44,9 +44,10 @@ def test_it_prints_its_address_and_ends_quietly(flags, interrupted, capsys):
 
 
 def test_the_command_line_of_the_page_has_the_same_protocol(flags, interrupted):
-    main(["serve", *flags, "--port", "0", "--scales", "0.5,1", "--flip", "--exif", "ignore"])
+    stated = ["--exif", "ignore", "--scales", "0.5,1", "--flip", "--precision", "bf16", "--allow-uninitialized"]
+    main(["serve", *flags, "--port", "0", *stated])
     said = interrupted[0].service.about()
-    assert list(said["command"]) == [*flags, "--exif", "ignore", "--scales", "0.5,1", "--flip"]
+    assert list(said["command"]) == [*flags, *stated]
     assert said["protocol"] == "scales 0.5, 1; mirrored too"
     assert main(["predict", "no.jpg", *said["command"]]) == 2  # understood: it is the image that is missing
 

@@ -18,6 +18,8 @@ from .images import header_of, load_incomplete, turned
 
 #: what one step of 8 bits is in 16 bits: white, 255, is 65535
 _STEP_OF_16_BITS = 257
+#: of whose values no file says which is white
+_FLOATS = "has floating-point pixels, of which it is not known what is white; convert it to 8 or 16 bits"
 #: of images that somebody else sends; Pillow has readers of others that start programs, or that few have looked at
 PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF")
 
@@ -41,6 +43,8 @@ def decode_photo(data: bytes, name: str = "image", upright: bool = True) -> NDAr
     with decoding(name, "cannot read the image"):
         load_incomplete(data)
         pixels = decode_image(data, cv2.IMREAD_UNCHANGED)
+        if pixels is not None and pixels.dtype.kind == "f":
+            raise InputError(f"{name}: {_FLOATS}")
         photo = _with_pillow(data, name) if pixels is None else as_photo(_rgb(pixels), name)
         if not upright:
             return photo

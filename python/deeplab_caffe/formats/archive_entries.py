@@ -42,12 +42,13 @@ class Limits(NamedTuple):
 
 
 class OpenEntry(NamedTuple):
-    """An entry that is not read yet: its name, its size as its header states it, its kind, and its content."""
+    """An entry that is not read yet: its name, its size as its header states it, its kind, its content."""
 
     name: str
     size: int
     kind: str
     content: IO[bytes] | None
+    compressed: bool = False
 
     def pieces(self) -> Iterator[bytes]:
         """The content in pieces; ValueError unless they are together as large as the header states."""
@@ -131,7 +132,8 @@ def _zip_entries(raw: IO[bytes]) -> Iterator[OpenEntry]:
             kind = "encrypted" if info.flag_bits & _ENCRYPTED else kind
             if info.compress_type not in _ZIP_METHODS:  # others may need any amount of memory
                 raise ValueError(f"entry '{info.filename}' is compressed by method {info.compress_type}")
-            yield OpenEntry(info.filename, info.file_size, kind, packed.open(info) if kind == "file" else None)
+            content = packed.open(info) if kind == "file" else None
+            yield OpenEntry(info.filename, info.file_size, kind, content, info.compress_type != zipfile.ZIP_STORED)
 
 
 def _tar_entries(raw: IO[bytes]) -> Iterator[OpenEntry]:

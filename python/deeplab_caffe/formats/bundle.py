@@ -54,6 +54,8 @@ _START, _NAME_AT = b"PK\3\4", 30
 #: the end of a zip: signature, disks, members (twice), size and place of the directory, length of a comment
 _END = struct.Struct("<4s4H2LH")
 _LARGEST_DIRECTORY = 1 << 12
+#: bytes before the end, in a zip beyond 4 GB, that say where its own end is
+_PLACE_OF_END_64 = 20
 #: what the parts of the manifest are
 _PARTS: Mapping[str, type] = {
     "name": str,
@@ -189,9 +191,11 @@ def _read(path: Path, members: _Members) -> Bundle:
 def _check_end(path: Path) -> None:
     """Refuse a zip with a large directory before it is read: it would need memory for each of its members."""
     with reading(path, "the bundle", "not a bundle, or damaged"), open(path, "rb") as file:
-        if os.fstat(file.fileno()).st_size < _END.size:
+        if os.fstat(file.fileno()).st_size < _END.size + _PLACE_OF_END_64:
             raise ValueError("it is too short")
-        file.seek(-_END.size, os.SEEK_END)
+        file.seek(-_END.size - _PLACE_OF_END_64, os.SEEK_END)
+        if file.read(_PLACE_OF_END_64).startswith(b"PK\6\7"):  # it leads to other numbers than those that follow
+            raise ValueError("it has the headers of an archive beyond 4 GB")
         signature, *_, count, size, _, comment = _END.unpack(file.read())
         if signature != b"PK\5\6" or comment:
             raise ValueError("it does not end like one")
@@ -240,6 +244,8 @@ class _Members:
             raise self._refused(name, "is there twice")
         if not self.sizes and name != MANIFEST:
             raise self._refused(name, f"comes before {MANIFEST}")
+        if entry.compressed:  # a few bytes could become as many as the disk has
+            raise self._refused(name, "is compressed, expected a member as it is (zip -0)")
         if entry.size > MEMBERS[name]:
             raise self._refused(name, f"has {entry.size:,} bytes; expected at most {MEMBERS[name]:,}")
 

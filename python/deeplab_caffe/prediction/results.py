@@ -19,6 +19,8 @@ from .sources import Source
 RECORD = "predict.json"
 #: the folders of results
 _FOLDERS = ("labels", "labels_crf", "overlay", "probabilities")
+#: what a record says of where the model lies, which changes nothing: its content is in the record too
+_PLACES = ("net", "weights")
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class Results:
             return False
 
     def begin(self, made_by: Mapping[str, Any], force: bool) -> None:
-        """Write the record, unless it says the same already.
+        """Write the record, unless it says the same already; then the model may lie elsewhere now.
 
         Raises:
             InputError: the folder has results of other settings, or files that are not ours, and `force` is not given.
@@ -91,13 +93,13 @@ class Results:
         before = read_json(path) if path.is_file() else None
         if not force:
             self._refuse(record, before)
-        if force or before != record:
+        if force or not isinstance(before, dict) or _content(before) != _content(record):
             write_text(path, json.dumps(record, indent=1) + "\n")
 
     def _refuse(self, record: Mapping[str, Any], before: Any) -> None:
         ways = "use another folder (-o), or --force to write them again"
         if isinstance(before, dict):
-            names = [name for name in record if before.get(name) != record[name]]
+            names = [name for name, value in _content(record).items() if before.get(name) != value]
             if names:
                 raise InputError(f"{self.folder}: holds predictions with {_differences(names, before, record)}; {ways}")
         elif held := next((what for what in _FOLDERS if any_in(self.folder / what)), None):
@@ -120,6 +122,10 @@ def _within(folder: Path, sources: Iterable[Source]) -> Source | None:
     """A source in a folder of frames."""
     begin = os.path.realpath(folder) + os.sep
     return next((source for source in sources if os.path.realpath(source.path).startswith(begin)), None)
+
+
+def _content(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name not in _PLACES}
 
 
 def any_in(folder: Path) -> bool:

@@ -254,6 +254,7 @@ def _made_by(segmenter: Segmenter) -> dict[str, Any]:
         "protocol": str(segmenter.protocol),
         "exif": "apply" if segmenter.upright else "ignore",
         "classes": list(segmenter.classes),
+        "colours": fingerprint([segmenter.palette.tolist()])[:16],
     }
 
 

@@ -14,6 +14,11 @@ from .. import testing_flags
 from . import predict
 
 _PORT = 8000
+#: flags of `deeplab predict` that the page's command line has if they are stated; those with another name here
+_MODEL_FLAGS = ("exp", "net", "weights", "stage", "dataset", "input_scale", "exif", "caffe")
+_SHOWN = {"dataset": "data"}
+#: flags without a value without which the model would not run
+_ALLOWED = ("allow_python_layers", "allow_uninitialized")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,12 +104,13 @@ def _is_loopback(host: str) -> bool:
 
 
 def _command(arguments: argparse.Namespace) -> list[str]:
-    """The flags of `deeplab predict` that state the same model and protocol."""
+    """The flags of `deeplab predict` that state the same model and protocol, and what else decides the labels."""
     testing = testing_flags.from_arguments(arguments)
-    names = ("exp", "net", "weights", "stage", "dataset", "input_scale", "exif")
-    words = [word for name in names for word in _flag(name, getattr(arguments, name))]
-    return words + replace(testing, weights=None, stage=None).command_line()
+    words = [word for name in _MODEL_FLAGS for word in _flag(name, getattr(arguments, name))]
+    words += replace(testing, weights=None, stage=None).command_line()
+    words += [] if arguments.precision == "float32" else ["--precision", arguments.precision]
+    return words + [f"--{name.replace('_', '-')}" for name in _ALLOWED if getattr(arguments, name)]
 
 
 def _flag(name: str, value: object) -> list[str]:
-    return [] if value is None else [f"--{name.replace('_', '-')}", f"{value}"]
+    return [] if value is None else [f"--{_SHOWN.get(name, name).replace('_', '-')}", f"{value}"]
