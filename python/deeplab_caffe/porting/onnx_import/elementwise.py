@@ -14,9 +14,14 @@ from .registry import reads
 _PRODUCT = 0
 
 
-@reads("Identity", "Dropout", "Cast")  # every blob is float32; the verification shows a cast that loses more
+@reads("Identity", "Dropout")
 def _identity(net: CaffeNet, node: OnnxNode) -> None:
     net.alias(node)
+
+
+@reads("Cast")
+def _cast(net: CaffeNet, node: OnnxNode) -> None:
+    net.alias(node)  # every blob is float32; the verification shows a cast that loses more
 
 
 def _simple(type: str, **fixed: Any) -> Callable[[CaffeNet, OnnxNode], None]:
@@ -34,9 +39,9 @@ for _operator, _type in (
     ("Tanh", "TanH"),
     ("Abs", "AbsVal"),
     ("Softplus", "BNLL"),
-    ("Exp", "Exp"),
-    ("Log", "Log"),
 ):
+    reads(_operator)(_simple(_type))
+for _operator, _type in (("Exp", "Exp"), ("Log", "Log")):
     reads(_operator)(_simple(_type))
 for _operator, _fields in (("Neg", {"scale": -1}), ("Sqrt", {"power": 0.5}), ("Reciprocal", {"power": -1})):
     reads(_operator)(_simple("Power", power_param=_fields))
@@ -107,8 +112,9 @@ def _softmax(net: CaffeNet, node: OnnxNode) -> None:
 @reads("LogSoftmax")
 def _log_softmax(net: CaffeNet, node: OnnxNode) -> None:
     axis, share = node.get("axis", -1) % len(net.shape(node, node.inputs[0])), net.fresh(node, "softmax")
-    bottoms, fields = [net.blob(node, node.inputs[0])], {"axis": axis}
-    net.add(node, "Softmax", bottoms, [share], f"{node.name}_softmax", softmax_param=fields)
+    net.add(
+        node, "Softmax", [net.blob(node, node.inputs[0])], [share], f"{node.name}_softmax", softmax_param={"axis": axis}
+    )
     net.add(node, "Log", [share], [node.outputs[0]])
 
 

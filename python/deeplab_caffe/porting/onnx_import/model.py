@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -75,7 +74,7 @@ class OnnxModel:
         self.source = source
         self.proto = onnx.ModelProto()
         self.proto.CopyFrom(proto)
-        with _reading_model(source):
+        with reading_model(source):
             self.proto = inliner.inline_local_functions(self.proto)
         graph = self.proto.graph
         self.constants = {x.name: np.asarray(numpy_helper.to_array(x)) for x in graph.initializer}
@@ -147,7 +146,7 @@ class OnnxModel:
         nodes = [node for node in proto.graph.node if kept.intersection(node.output)]
         del proto.graph.node[:]
         proto.graph.node.extend(nodes)
-        with _reading_model(self.source):
+        with reading_model(self.source):
             inferred = shape_inference.infer_shapes(proto, data_prop=True).graph
         for value in (*inferred.input, *inferred.value_info, *inferred.output):
             dims = value.type.tensor_type.shape.dim
@@ -169,7 +168,7 @@ class OnnxModel:
         if node.operator != "Constant" and (len(sizes) < len(node.outputs) or max(sizes) > _LARGEST_CONSTANT):
             return False
         original = next(n for n in self.proto.graph.node if list(n.output) == list(node.outputs))
-        with _reading_model(self.source):
+        with reading_model(self.source):
             evaluator = reference.ReferenceEvaluator(
                 original, opsets={d.domain: d.version for d in self.proto.opset_import}
             )
@@ -191,15 +190,21 @@ class OnnxModel:
         return self.constants[name]
 
 
-@contextmanager
-def _reading_model(source: str) -> Iterator[None]:
+def reading_model(source: str) -> Any:
     """A context in which whatever a library raises on a model is an InputError that names it."""
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:  # the library raises almost anything on an invalid model
-        raise InputError(f"{source}: not a valid ONNX model: {reason_of(error)}") from error
+    return _Reading(source)
+
+
+class _Reading:
+    def __init__(self, source: str) -> None:
+        self.source = source
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, Exception) and not isinstance(error, InputError):
+            raise InputError(f"{self.source}: not a valid ONNX model: {reason_of(error)}") from error
 
 
 def read_model(path: str | os.PathLike[str]) -> Any:
