@@ -18,7 +18,8 @@ import pytest
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 in_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
-_FLAGS = (
+#: of every start
+FLAGS = (
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -155,7 +156,7 @@ def browser(profile: Path) -> Iterator[Browser]:
     """A running Chromium whose files are in a folder."""
     assert CHROMIUM is not None
     (to_read, write), (read, to_write) = os.pipe(), os.pipe()
-    command = " ".join([CHROMIUM, *_FLAGS, "--remote-debugging-pipe", f"--user-data-dir='{profile}'"])
+    command = " ".join([CHROMIUM, *FLAGS, "--remote-debugging-pipe", f"--user-data-dir='{profile}'"])
     script = f"exec {command} 3<&{to_read} 4>&{to_write} 2>/dev/null"
     process = subprocess.Popen(["/bin/bash", "-c", script], pass_fds=(to_read, to_write), stdout=subprocess.DEVNULL)
     os.close(to_read)

@@ -111,3 +111,12 @@ def test_settings_that_are_not_the_same_are_listed(tmp_path: Path, monkeypatch: 
     (second / "evaluation.json").write_text("[")
     (second / "prototxt/train.prototxt").write_text("layer {")
     assert dict(different_settings({"A": first, "B": second}))["CRF"] == ["not used", NONE]
+
+
+def test_nets_are_those_that_an_experiment_remembers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    first, second = experiment(Path("a"), 5), experiment(Path("b"), 5)
+    made = GeneratorOptions(folder="mine", experiment="b", base_lr=0.5)
+    write_files(tmp_path / "mine", generate("voc12/largefov", made))
+    (second / "experiment.json").write_text(json.dumps({"nets": "mine"}))
+    assert dict(different_settings({"A": first, "B": second}))["training: base_lr"] == ["0.001", "0.5"]

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 import small_nets as nets
-from chromium import CHROMIUM, in_chromium
+from chromium import CHROMIUM, FLAGS, in_chromium
 from deeplab_caffe.cli.main import main
 from deeplab_caffe.formats.prototxt import Document
 from deeplab_caffe.inspection.analysis import analyse
@@ -188,7 +188,7 @@ def browse(tmp_path):
     def load(text: str, fragment: str = "") -> str:
         path = tmp_path / "page.html"
         path.write_text(text)
-        flags = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--window-size=1200,800"]
+        flags = [*FLAGS, "--enable-logging=stderr"]
         command = [CHROMIUM, *flags, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", path.as_uri() + fragment]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
         assert "CONSOLE" not in done.stderr, done.stderr

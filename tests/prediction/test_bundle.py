@@ -38,9 +38,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.chdir(folder)
         make_tiny(folder)
         for stage in ("data", "prototxt", "train", "test", "crf", "evaluate"):
-            flags = read_by(stage, [*TINY, "--preset", "default"])
-            words = [stage, "demo", "--data", "tiny.toml", "--exp", "exp", *flags]
-            assert cli.main(words) == 0
+            flags = read_by(stage, ["--preset", "default", *TINY])
+            assert cli.main([stage, "demo", "--data", "tiny.toml", "--exp", "exp", *flags]) == 0
         CRF.save(folder / "exp/crf/parameters.json")
         assert cli.main(["bundle", "exp", "-o", "tiny.deeplab", "--note", "for tests"]) == 0
         yield folder
@@ -437,14 +436,14 @@ def test_what_a_bundle_is(here: Path) -> None:
 def test_what_does_not_work_is_not_handed_on(trained: Path, here: Path, capsys: Captured) -> None:
     model = model_of_files(trained / "exp/prototxt/deploy.prototxt", trained / "exp/model/train_iter_4.caffemodel")
     words = ["bundle", "--net", str(model.net), "--weights", str(model.weights), "-o", "b.deeplab"]
-    assert cli.main([*words, "--dataset", "voc12"]) == 2
+    assert cli.main([*words, "--data", "voc12"]) == 2
     assert "has 3 classes, but datasets/voc12.toml names 21" in capsys.readouterr().err
     assert cli.main([*words[:-1], "b.zip"]) == 2
     assert "-o b.zip: expected a file whose name ends in .deeplab" in capsys.readouterr().err
     for given, message in (
         (["bundle", "-o", "b.deeplab"], "which model?"),
         (["bundle", "exp", "--net", "x", "-o", "b.deeplab"], "which model?"),
-        (["bundle", "exp", "--dataset", "voc12", "-o", "b.deeplab"], "--data is for --net"),
+        (["bundle", "exp", "--data", "voc12", "-o", "b.deeplab"], "--data is for --net"),
         (["bundle", "--net", "x", "-o", "b.deeplab"], "its weights are missing"),
         (["bundle", "nothing", "-o", "b.deeplab"], "no such experiment"),
     ):

@@ -178,7 +178,7 @@ def test_a_class_is_hidden_in_the_browser(tab: Tab, file: Path) -> None:
 def test_what_is_saved_and_the_command_that_gives_the_same(
     tab: Tab, file: Path, model_files: Path, tmp_path: Path
 ) -> None:
-    files = {"--net": "deploy.prototxt", "--weights": "x.caffemodel", "--dataset": "colours.toml"}
+    files = {"--net": "deploy.prototxt", "--weights": "x.caffemodel", "--data": "colours.toml"}
     flags = [word for flag, name in files.items() for word in (flag, str(model_files / name))]
     tab.run(f"about.command = {json.dumps(flags)}")
     segment(tab, file)

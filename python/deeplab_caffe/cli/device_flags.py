@@ -1,4 +1,4 @@
-"""Flags of the stages that run nets: which Caffe runs them, where and how."""
+"""Flags of commands that run nets: which Caffe runs them, where and how."""
 
 from __future__ import annotations
 
@@ -8,16 +8,26 @@ from ..nets.option_flags import TakesFlags
 
 
 def add_arguments(parser: TakesFlags) -> None:
-    """Add --caffe, --gpu, --workers, --precision and the other flags on how to compute."""
-    several = "or train on several: 0,1 or all; batch_size is per device"
-    parser.add_argument(
-        "--gpu", metavar="N", help=f"run on this CUDA device (default: the first, if there is one), {several}"
-    )
+    """Add those of `add_running`, and --workers, --recompute and --allow-not-finite-weights."""
+    add_running(parser, several=", or train on several: 0,1 or all; batch_size is per device")
     parser.add_argument("--workers", metavar="N", type=int, default=1, help="train with N processes on the CPU")
-    lower = "bf16: compute in bfloat16, faster and less exact; weights stay float32"
-    parser.add_argument("--precision", choices=("float32", "bf16"), default="float32", help=lower)
     fewer = "train with few activations kept and the others recomputed: less memory, more time"
     parser.add_argument("--recompute", action="store_true", help=fewer)
+    diverged = "train and test with weights that hold NaN or infinity"
+    parser.add_argument("--allow-not-finite-weights", action="store_true", help=diverged)
+
+
+def add_running(parser: TakesFlags, several: str = "") -> None:
+    """Add --gpu, --precision, --caffe, --allow-python-layers and --allow-uninitialized.
+
+    Args:
+        parser: takes them.
+        several: what the help says of several devices.
+    """
+    device = f"run on this CUDA device (default: the first, if there is one){several}"
+    parser.add_argument("--gpu", metavar="N", help=device)
+    lower = "bf16: compute in bfloat16, faster and less exact; weights stay float32"
+    parser.add_argument("--precision", choices=("float32", "bf16"), default="float32", help=lower)
     which = "the Caffe that runs the nets: the embedded one, or an installed pycaffe; default: DEEPLAB_CAFFE"
     parser.add_argument("--caffe", choices=("embedded", "system"), help=which)
     parser.add_argument(
@@ -25,8 +35,6 @@ def add_arguments(parser: TakesFlags) -> None:
     )
     uninitialized = "run a net even if some layers have no weights in the file"
     parser.add_argument("--allow-uninitialized", action="store_true", help=uninitialized)
-    diverged = "train and test with weights that hold NaN or infinity"
-    parser.add_argument("--allow-not-finite-weights", action="store_true", help=diverged)
 
 
 def choose_device(arguments: argparse.Namespace, wants_gpu: bool) -> None:

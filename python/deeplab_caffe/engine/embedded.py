@@ -106,8 +106,8 @@ def _add_validation(solver: Solver, validation: Validation) -> None:
 
     Building a net draws its first weights. Those draws are undone, so that what is trained stays the same.
     """
-    solver.param.test_iter.append(validation.images)
-    solver.param.test_interval, solver.param.test_initialization = validation.interval, False
+    solver.param.test_iter.append(validation.test_iter)
+    solver.param.test_interval, solver.param.test_initialization = validation.test_interval, False
     solver.tests_whole_lists, solver.predictions_kept = True, validation.predictions
     if solver.is_root:
         with mode.random_numbers_kept():

@@ -66,14 +66,14 @@ class Validation:
 
     Attributes:
         net_file: the net, with labels and a SegAccuracy layer, which counts the pixels of all images.
-        images: how many forwards cover the images.
-        interval: test each time that many updates are done.
+        test_iter: how many forwards cover all images.
+        test_interval: test each time that many updates are done.
         predictions: of how many images the watcher is told the predicted labels.
     """
 
     net_file: Path
-    images: int
-    interval: int
+    test_iter: int
+    test_interval: int
     predictions: int = 0
 
 

@@ -49,7 +49,7 @@ def translate(text: str, path: str) -> Translation:
     try:
         refactor = importlib.import_module("fissix.refactor")
     except ImportError:
-        raise InputError("--python2 needs fissix, which is not installed: pip install fissix") from None
+        raise InputError("--python2 needs fissix, not installed here: pip install 'deeplab-caffe[python2]'") from None
     names = [n for n in refactor.get_fixers_from_package("fissix.fixes") if n.rpartition("fix_")[2] not in _LEFT]
     result = Translation(text)
     for options in ({}, {"print_function": True}):  # a script that imports print_function, or is of Python 3 already

@@ -24,8 +24,8 @@ from ..formats.accuracies import ACCURACIES
 from ..reading import reading
 
 COLUMNS = ("iteration", "seconds", "lr", "loss", *ACCURACIES)
-#: the tables of a training, without suffix
-TABLES = ("train", "train2", "validation", "validation2")
+#: training stage → its tables, without suffix: of its displays, and of its tests
+TABLES = {"train": ("train", "validation"), "train2": ("train2", "validation2")}
 _LARGEST = 64 * 2**20  # bytes; a million rows
 
 
@@ -66,14 +66,20 @@ class TrainingTable:
         return ",".join(COLUMNS) + "\n" + "".join(lines)
 
 
+def table_files(folder: Path, stage: str) -> tuple[Path, Path]:
+    """The files of a training stage's two tables in the folder `log` of an experiment."""
+    train, validation = TABLES[stage]
+    return folder / f"{train}.csv", folder / f"{validation}.csv"
+
+
 def read_training(folder: str | os.PathLike[str]) -> dict[str, TrainingTable]:
     """The tables in the folder `log` of an experiment, by their names without suffix; those that are there.
 
     Raises:
         InputError: a table cannot be read or is damaged.
     """
-    paths = {name: Path(folder, f"{name}.csv") for name in TABLES}
-    return {name: read_table(path) for name, path in paths.items() if path.is_file()}
+    paths = [path for stage in TABLES for path in table_files(Path(folder), stage)]
+    return {path.stem: read_table(path) for path in paths if path.is_file()}
 
 
 def read_table(path: str | os.PathLike[str]) -> TrainingTable:

@@ -13,6 +13,7 @@ from .hand_edits import edited_files
 from .ledger import NEUTRAL
 from .report_settings import readable, solver_settings
 from .results import DONE, read_json
+from .settings import nets_of
 from .stored_scores import StoredScores
 
 #: what a table shows for a setting that an experiment does not have
@@ -37,12 +38,6 @@ def different_settings(experiments: Mapping[str, Path]) -> list[tuple[str, list[
     names = dict.fromkeys(name for each in known for name in each)
     rows = [(name, [each.get(name, NONE) for each in known]) for name in names]
     return [(name, values) for name, values in rows if len(set(values)) > 1]
-
-
-def nets_of(folder: Path) -> Path | None:
-    """Where an experiment's nets are: in its folder, or those of a published model in prototxt/; None: nowhere."""
-    places = [folder / "prototxt", Path("prototxt", *folder.resolve().parts[-2:])]
-    return next((place for place in places if (place / "deploy.prototxt").is_file()), None)
 
 
 def _settings(folder: Path) -> dict[str, str]:

@@ -107,6 +107,22 @@ def remember(experiment: Experiment) -> None:
         write_text(path, text)
 
 
+def places_of_nets(folder: Path) -> list[Path]:
+    """Where the nets of an experiment may be: where it remembers, in its folder, or in prototxt/ if it is published.
+
+    Raises:
+        InputError: the saved settings are damaged.
+    """
+    said = saved_settings(folder).nets
+    usual = Path("prototxt", *folder.resolve().parts[-2:])
+    return [*([Path(said)] if said else []), folder / "prototxt", usual]
+
+
+def nets_of(folder: Path) -> Path | None:
+    """The first of these places that has a deploy net; None: none has. Raises InputError, as `places_of_nets`."""
+    return next((place for place in places_of_nets(folder) if (place / "deploy.prototxt").is_file()), None)
+
+
 def flags(options: Mapping[str, Any]) -> str:
     """The flags that state options, for messages.
 

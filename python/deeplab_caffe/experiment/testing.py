@@ -20,6 +20,10 @@ WHOLE = "none"
 _REGIONS: Mapping[tuple[str, str], Size] = {("cityscapes", "DeepLab v2"): (513, 513)}
 
 
+#: the settings that say how an image is computed; the others say with which weights and CRF parameters
+PROTOCOL = ("scales", "flip", "tile", "overlap")
+
+
 def _setting(help: str, default: Any = None) -> Any:
     return field(default=default, metadata={"help": help})
 

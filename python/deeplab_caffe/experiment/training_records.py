@@ -18,17 +18,16 @@ from ..evaluation import (
     read_training,
 )
 from ..evaluation.accuracy_curves import Series
+from ..evaluation.training_tables import TABLES, table_files
 from ..formats.accuracies import ACCURACIES
 
 _NOTHING: Series = (np.zeros(0, np.int64), np.zeros(0))
-#: training stages, with the names of their tables of training and validation
-_STAGES = {"train": ("train", "validation"), "train2": ("train2", "validation2")}
 
 
 def training_files(folder: Path) -> list[Path]:
     """The files in the folder `log` of an experiment that may say how its training went."""
-    tables = [folder / f"{name}.csv" for names in _STAGES.values() for name in names]
-    return [*(folder / f"{stage}.log" for stage in _STAGES), *tables]
+    tables = [path for stage in TABLES for path in table_files(folder, stage)]
+    return [*(folder / f"{stage}.log" for stage in TABLES), *tables]
 
 
 def training_stages(folder: Path) -> tuple[list[TrainingStage], list[AccuracyStage]]:
@@ -42,7 +41,7 @@ def training_stages(folder: Path) -> tuple[list[TrainingStage], list[AccuracySta
     """
     losses, accuracies = [], []
     tables = {name: _columns(table) for name, table in read_training(folder).items()}
-    for stage, (train, validation) in _STAGES.items():
+    for stage, (train, validation) in TABLES.items():
         log = _log(folder / f"{stage}.log")
         table = tables.get(train, {})
         begin = min((int(iteration[0]) for iteration, _ in table.values()), default=0)

@@ -8,15 +8,12 @@ from pathlib import Path
 
 from ..data import read_dataset
 from ..errors import InputError
-from ..experiment.testing import Testing
+from ..experiment.testing import PROTOCOL, Testing
 from ..formats import bundle
 from ..formats.definition import read_definition
 from ..reading import reading
 from .bundle_net import check_self_contained
 from .model import Model, check_net, check_weights
-
-#: the settings of tests that a bundle has
-TESTING = ("scales", "flip", "tile", "overlap")
 
 
 def model_of_bundle(path: str | os.PathLike[str], testing: Testing | None = None) -> Model:
@@ -55,7 +52,7 @@ def model_of_bundle(path: str | os.PathLike[str], testing: Testing | None = None
 
 def _testing_in(held: bundle.Bundle, given: Testing) -> Testing:
     """The settings given; for the rest those in the bundle."""
-    saved = {name: held.manifest["testing"].get(name) for name in TESTING}
+    saved = {name: held.manifest["testing"].get(name) for name in PROTOCOL}
     with reading(held.path, damaged=f"{{path}}: {bundle.MANIFEST}: 'testing': {{reason}}"):
         stated = Testing(**{name: value for name, value in saved.items() if value is not None}).stated()
         return Testing(**{**stated, **given.stated()}).checked()

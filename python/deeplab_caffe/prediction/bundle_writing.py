@@ -19,7 +19,7 @@ from ..errors import InputError
 from ..experiment import made_with, provenance
 from ..experiment.fingerprints import content_hash, fingerprint
 from ..experiment.results import DONE
-from ..experiment.testing import Testing
+from ..experiment.testing import PROTOCOL, Testing
 from ..files import check_not_an_input, replacing
 from ..formats.bundle import CRF, DATASET, FORMAT, MANIFEST, MEMBERS, NET, SCORES, SUFFIX, TEST_NET, VERSION, WEIGHTS
 from ..formats.definition import read_definition
@@ -27,7 +27,6 @@ from ..formats.weight_files import read_weight_file
 from ..inference import Protocol
 from ..progress import Progress
 from ..reading import read_json, read_text, reading
-from .bundle_model import TESTING
 from .bundle_net import check_self_contained, data_layer_of
 from .model import Model
 from .models import experiment_at, is_final, model_of_experiment
@@ -102,7 +101,7 @@ def _parts(model: Model, note: str) -> _Parts:
         "name": _name(model),
         "note": note,
         "model": described,
-        "testing": {name: stated[name] for name in TESTING if name in stated},
+        "testing": {name: stated[name] for name in PROTOCOL if name in stated},
         "scores": {},
         "provenance": _provenance(model),
         "bundled_with": {"versions": made_with.versions_text()},

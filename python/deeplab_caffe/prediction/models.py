@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..data import named_file, read_dataset
 from ..errors import InputError
-from ..experiment.settings import saved_settings
+from ..experiment.settings import nets_of, places_of_nets
 from ..experiment.testing import Testing, testing_of
 from ..formats import bundle
 from ..formats.definition import read_solver
@@ -44,7 +44,7 @@ def model_of_experiment(word: str | os.PathLike[str], testing: Testing | None = 
     """
     folder = experiment_at(os.fspath(word))
     name = "/".join(folder.resolve().parts[-2:])
-    prototxt = _prototxt_of(folder, name)
+    prototxt = _prototxt_of(folder)
     settings = _settings(folder, name, testing)
     test_net = prototxt / "test.prototxt"
     return Model(
@@ -91,13 +91,10 @@ def _experiments() -> list[str]:
     return [folder.relative_to("exper").as_posix() for folder in folders]
 
 
-def _prototxt_of(folder: Path, name: str) -> Path:
-    """Where an experiment's nets are: in its folder, or those of a published model in prototxt/."""
-    said = saved_settings(folder).nets
-    places = [*([Path(said)] if said else []), folder / "prototxt", Path("prototxt", name)]
-    found = next((place for place in places if (place / "deploy.prototxt").is_file()), None)
+def _prototxt_of(folder: Path) -> Path:
+    found = nets_of(folder)
     if found is None:
-        tried = " or ".join(str(place / "deploy.prototxt") for place in places)
+        tried = " or ".join(str(place / "deploy.prototxt") for place in places_of_nets(folder))
         raise InputError(f"{folder}: has no net, expected {tried}; state the files with --net, --weights and --data")
     return found
 

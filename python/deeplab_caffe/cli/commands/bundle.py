@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from ...errors import InputError
-from .. import testing_flags
-from ..parser import add_renamed
+from ...experiment.testing import PROTOCOL
+from .. import model_flags, testing_flags
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,16 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("experiment", metavar="EXPERIMENT", nargs="?", help=text)
     parser.add_argument("-o", "--output", metavar="FILE", required=True, help="the bundle; its name ends in .deeplab")
     parser.add_argument("--note", metavar="TEXT", default="", help="a remark for whoever gets the bundle")
-    model = parser.add_argument_group("model")
-    text = "or a deploy net; mean and scale: those of test.prototxt beside it"
-    model.add_argument("--net", metavar="FILE", help=text)
-    text = "weights; of an experiment: those of its last training stage"
-    model.add_argument("--weights", metavar="FILE", help=text)
-    model.add_argument("--stage", metavar="N", help="an experiment's weights of training stage 1 or 2")
-    text = "name or TOML file of the data set of --net: classes, colours, mean"
-    add_renamed(model, "--data", "--dataset", metavar="NAME|TOML", help=text)
+    model_flags.add_files(parser.add_argument_group("model"))
     how = parser.add_argument_group("how images are computed (default: as the experiment is tested)")
-    testing_flags.add_arguments(how, ("scales", "flip", "tile", "overlap"))
+    testing_flags.add_arguments(how, PROTOCOL)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -51,26 +44,17 @@ def run(arguments: argparse.Namespace) -> None:
 def _check_flags(arguments: argparse.Namespace) -> None:
     if (arguments.experiment is None) == (arguments.net is None):
         raise InputError("which model? State EXPERIMENT (demo, voc12/largefov, a folder), or --net and --weights")
-    if arguments.net is not None and arguments.weights is None:
-        raise InputError(f"--net {arguments.net}: its weights are missing; add --weights FILE")
     if arguments.net is None and arguments.dataset is not None:
         raise InputError("--data is for --net")
-    if arguments.net is not None and arguments.stage is not None:
-        raise InputError("--stage is for EXPERIMENT")
 
 
 def _written(arguments: argparse.Namespace) -> Path:
-    from dataclasses import replace
-
     from ...prediction.bundle_writing import bundle_experiment, bundle_files
-    from ...prediction.model import model_of_files
     from ...prediction.models import is_final, model_of_experiment
 
-    testing = testing_flags.from_arguments(arguments)
     if arguments.net is not None:
-        found = model_of_files(arguments.net, arguments.weights, arguments.dataset)
-        model = replace(found, testing=replace(testing, weights=None).checked())
-        return bundle_files(model, arguments.output, arguments.note)
+        return bundle_files(model_flags.model_of_files(arguments), arguments.output, arguments.note)
+    testing = testing_flags.from_arguments(arguments)
     if not is_final(model := model_of_experiment(arguments.experiment, testing)):
         print(f"warning: {model.weights} is a snapshot: its training is not finished", file=sys.stderr, flush=True)
     return bundle_experiment(arguments.experiment, arguments.output, testing, arguments.note)

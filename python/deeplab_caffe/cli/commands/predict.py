@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError, Stopped
-from .. import testing_flags
-from ..parser import add_renamed
+from .. import model_flags
 
 if TYPE_CHECKING:
-    from ...crf import CRFParameters
     from ...prediction.model import Model
     from ...prediction.predict import Outcome
     from ...prediction.results import Wanted
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
 
 _NAMED = 20  # at most so many failed images are named at the end
 _TOLD = 3  # of so many images at most, the classes are printed
-#: the flags of the protocol
-PROTOCOL = ("scales", "flip", "tile", "overlap")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,33 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     text = "images, folders with all their subfolders, patterns, videos, lists (.txt), or - for a list on stdin"
     parser.add_argument("source", metavar="SOURCE", nargs="*", help=text)
-    add_model(parser.add_argument_group("model"))
+    model_flags.add_model(parser.add_argument_group("model"))
     _add_results(parser.add_argument_group("results"))
-    add_computation(parser)
-
-
-def add_computation(parser: argparse.ArgumentParser) -> None:
-    """Add the flags for how images are computed, and where."""
-    how = parser.add_argument_group("how images are computed (docs/testing.md; default: as the experiment is tested)")
-    testing_flags.add_arguments(how, PROTOCOL)
-    text = "turn images as their EXIF data says, or not (apply, unless the data set says ignore)"
-    how.add_argument("--exif", choices=("apply", "ignore"), help=text)
-    _add_device(parser.add_argument_group("device"))
-
-
-def add_model(group: argparse._ArgumentGroup) -> None:
-    """Add the flags that name a model: --exp, or --net with --weights and --data."""
-    text = "an experiment's folder or name: demo, voc12/largefov; or a bundle: pets.deeplab"
-    group.add_argument("--exp", metavar="EXPERIMENT", help=text)
-    group.add_argument(
-        "--net", metavar="FILE", help="or a deploy net; mean and scale: those of test.prototxt beside it"
-    )
-    group.add_argument("--weights", metavar="FILE", help="weights; of an experiment: those of its last training stage")
-    group.add_argument("--stage", metavar="N", help="an experiment's weights of training stage 1 or 2")
-    text = "name or TOML file of the data set of --net: classes, colours, mean (numbers, VOC's colours, VGG's mean)"
-    add_renamed(group, "--data", "--dataset", metavar="NAME|TOML", help=text)
-    text = "factor on pixel minus mean, for --net without a test net beside it (1)"
-    group.add_argument("--input-scale", metavar="X", type=float, help=text)
+    model_flags.add_computation(parser)
 
 
 def _add_results(group: argparse._ArgumentGroup) -> None:
@@ -89,18 +61,6 @@ def _add_results(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--force", action="store_true", help="work on finished images again")
 
 
-def _add_device(group: argparse._ArgumentGroup) -> None:
-    which = "the Caffe that runs the net: the embedded one, or an installed pycaffe; default: DEEPLAB_CAFFE"
-    group.add_argument("--caffe", choices=("embedded", "system"), help=which)
-    group.add_argument("--gpu", metavar="N", help="run on this CUDA device (default: the first, if there is one)")
-    lower = "bf16: compute in bfloat16, faster and less exact"
-    group.add_argument("--precision", choices=("float32", "bf16"), default="float32", help=lower)
-    text = "let nets import and run their Python layers"
-    group.add_argument("--allow-python-layers", action="store_true", help=text)
-    text = "run a net even if some layers have no weights in the file"
-    group.add_argument("--allow-uninitialized", action="store_true", help=text)
-
-
 def run(arguments: argparse.Namespace) -> int:
     from ...locks import locked_folder
     from ...prediction.predict import predict_all
@@ -108,14 +68,14 @@ def run(arguments: argparse.Namespace) -> int:
     from ...prediction.sources import find_sources
 
     words, crf = _sources_and_crf(arguments)
-    model = chosen_model(arguments)
+    model = model_flags.chosen_model(arguments)
     output = Path(arguments.output)
     sources = find_sources(words, output, RECORD, model.dataset)
     results = Results(output, _wanted(arguments, crf, model))
     results.check_sources(sources)
-    segmenter = loaded(arguments, model)
+    segmenter = model_flags.loaded(arguments, model)
     say = sys.stderr if arguments.json else sys.stdout
-    print(described(segmenter, results.wanted.crf), file=say, flush=True)
+    print(model_flags.described(segmenter, results.wanted.crf), file=say, flush=True)
     with locked_folder(output, f"the folder {output} is in use"):
         results.begin(_made_by(segmenter), arguments.force)
         try:
@@ -144,29 +104,6 @@ def _sources_and_crf(arguments: argparse.Namespace) -> tuple[list[str], str | No
 
 def _is_source(word: str) -> bool:
     return word == "-" or os.path.exists(word) or glob.has_magic(word)
-
-
-def chosen_model(arguments: argparse.Namespace) -> Model:
-    """The model that the flags name. Raises InputError."""
-    from dataclasses import replace
-
-    from ...prediction.model import model_of_files
-    from ...prediction.models import model_named
-
-    if (arguments.exp is None) == (arguments.net is None):
-        ways = "--exp EXPERIMENT (demo, voc12/largefov, a folder), --exp pets.deeplab, or --net and --weights"
-        raise InputError(f"which model? State {ways}")
-    if arguments.exp is not None:
-        for flag, value in (("--data", arguments.dataset), ("--input-scale", arguments.input_scale)):
-            if value is not None:
-                raise InputError(f"{flag} is for --net; an experiment knows its own, and so does a bundle")
-        return model_named(arguments.exp, testing_flags.from_arguments(arguments))
-    if arguments.weights is None:
-        raise InputError(f"--net {arguments.net}: its weights are missing; add --weights FILE")
-    if arguments.stage is not None:
-        raise InputError("--stage is for --exp; state the weights of --net with --weights")
-    found = model_of_files(arguments.net, arguments.weights, arguments.dataset)
-    return replace(found, testing=replace(testing_flags.from_arguments(arguments), weights=None).checked())
 
 
 def _wanted(arguments: argparse.Namespace, crf: str | None, model: Model) -> Wanted:
@@ -202,42 +139,7 @@ def _parameters(crf: str, model: Model) -> Any:
     return CRFParameters.load(model.crf)
 
 
-def loaded(arguments: argparse.Namespace, model: Model) -> Segmenter:
-    """The model on the device that the flags state. Raises InputError."""
-    from ... import engine
-    from ...caffe.log import warnings_only
-    from ...prediction.segmenter import Segmenter
-
-    if arguments.caffe:
-        engine.choose(arguments.caffe)
-    chosen = engine.current()
-    chosen.allow_uninitialized = arguments.allow_uninitialized
-    chosen.choose_precision(arguments.precision, False)
-    has_gpu = getattr(chosen.caffe, "has_gpu", lambda: False)
-    chosen.choose_device(arguments.gpu, has_gpu(), 1)
-    with warnings_only():
-        found = Segmenter.of_model(model, arguments.input_scale)
-    if arguments.exif:
-        found.upright = arguments.exif == "apply"
-    return found
-
-
 # -- what is said
-
-
-def described(segmenter: Segmenter, crf: CRFParameters | None = None) -> str:
-    """Which files the model comes from, its protocol and its CRF, in lines."""
-    from ...prediction.models import is_final
-
-    model = segmenter.model
-    unfinished = "" if is_final(model) else " (a snapshot: its training is not finished)"
-    files = f"model: {model.shown(model.net)}, weights {model.shown(model.weights)}{unfinished}"
-    lines = [f"{files}; {segmenter.origin}; protocol: {segmenter.protocol}"]
-    if model.dataset is None:
-        lines.append("no data set is stated (--data): classes are numbers, colours are VOC's")
-    if crf:
-        lines.append(f"CRF: {crf.to_json()}")
-    return "\n".join(lines)
 
 
 def _made_by(segmenter: Segmenter) -> dict[str, Any]:

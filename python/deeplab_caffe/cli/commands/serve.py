@@ -10,13 +10,12 @@ import webbrowser
 from dataclasses import replace
 
 from ...errors import InputError, stop_code
-from .. import testing_flags
-from . import predict
+from ...nets.option_flags import flag_of
+from .. import model_flags, testing_flags
 
 _PORT = 8000
-#: flags of `deeplab predict` that the page's command line has if they are stated; those with another name here
+#: flags of `deeplab predict` that the page's command line has if they are stated
 _MODEL_FLAGS = ("exp", "net", "weights", "stage", "dataset", "input_scale", "exif", "caffe")
-_SHOWN = {"dataset": "data"}
 #: flags without a value without which the model would not run
 _ALLOWED = ("allow_python_layers", "allow_uninitialized")
 
@@ -32,9 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     text = "what --exp of `deeplab predict` names: demo, pets.deeplab"
     parser.add_argument("experiment", metavar="MODEL", nargs="?", help=text)
-    predict.add_model(parser.add_argument_group("model"))
+    model_flags.add_model(parser.add_argument_group("model"))
     _add_page(parser.add_argument_group("page"))
-    predict.add_computation(parser)
+    model_flags.add_computation(parser)
 
 
 def _add_page(group: argparse._ArgumentGroup) -> None:
@@ -56,8 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
     _check(arguments)
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the page says how many pixels it takes
     with PageServer(arguments.host, arguments.port) as server:
-        segmenter = predict.loaded(arguments, predict.chosen_model(arguments))
-        print(predict.described(segmenter), flush=True)
+        segmenter = model_flags.loaded(arguments, model_flags.chosen_model(arguments))
+        print(model_flags.described(segmenter), flush=True)
         limits = Limits(upload=arguments.max_upload << 20, side=arguments.side)
         service = Service(segmenter, limits, tuple(_command(arguments)))
         try:
@@ -113,4 +112,4 @@ def _command(arguments: argparse.Namespace) -> list[str]:
 
 
 def _flag(name: str, value: object) -> list[str]:
-    return [] if value is None else [f"--{_SHOWN.get(name, name).replace('_', '-')}", f"{value}"]
+    return [] if value is None else [flag_of(name), f"{value}"]

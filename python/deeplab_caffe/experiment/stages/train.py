@@ -9,6 +9,7 @@ from typing import Any
 from ... import engine
 from ...engine import Training
 from ...errors import InputError
+from ...evaluation.training_tables import table_files
 from ...formats import schema
 from ...formats.definition import read_definition, read_solver
 from ...formats.filler_types import FILLER_TYPES
@@ -29,7 +30,7 @@ from ..folder import Experiment
 from ..hand_edits import hand_edits
 from ..net_inputs import check_data_layers, files, matrices, sources
 from ..settings import saved_settings
-from ..watching import table_files, validation, watcher
+from ..watching import validation, watcher
 
 
 def train_inputs(experiment: Experiment) -> Sequence[Any]:
@@ -241,4 +242,4 @@ def _snapshots(experiment: Experiment, stage: str) -> Snapshots:
     wanted = fingerprint(_inputs(experiment, stage))
     former = fingerprint(_inputs(experiment, stage, with_files=False))  # of version 0.1.0
     marker, log = experiment.model / f"train{stage}.json", experiment.log(f"train{stage}")
-    return Snapshots(marker, log, prefix, wanted, former, table_files(log.parent, stage))
+    return Snapshots(marker, log, prefix, wanted, former, table_files(log.parent, f"train{stage}"))

@@ -6,13 +6,8 @@ import time
 from pathlib import Path
 
 from ...engine import Beginning, Displayed, Tested, Watcher
-from ...evaluation.training_tables import TableWriter
+from ...evaluation.training_tables import TableWriter, table_files
 from .accuracies import Accuracies
-
-
-def table_files(folder: Path, stage: str) -> tuple[Path, Path]:
-    """The tables of a training stage ("" or "2"): of its displays, and of its tests."""
-    return folder / f"train{stage}.csv", folder / f"validation{stage}.csv"
 
 
 class Tables(Watcher):
@@ -20,7 +15,7 @@ class Tables(Watcher):
 
     Args:
         folder: for the tables, such as `exper/demo/log`.
-        stage: "" or "2".
+        stage: "train" or "train2".
         accuracies: finds those of the nets.
     """
 

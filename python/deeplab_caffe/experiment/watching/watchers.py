@@ -20,7 +20,7 @@ def watcher(experiment: Experiment, stage: str, tested: Validation | None) -> Wa
     settings, name = experiment.training, f"train{stage}"
     accuracies = Accuracies(read_solver(experiment.prototxt / f"solver{stage}.prototxt"))
     shown = Watcher() if settings.verbose else Progress(name, accuracies)
-    watchers = [Tables(experiment.log(name).parent, stage, accuracies), shown]
+    watchers = [Tables(experiment.log(name).parent, name, accuracies), shown]
     if settings.tensorboard is not None:
         entries = held_out(experiment)[:PICTURES] if tested else []
         watchers.append(TensorBoard(Path(settings.tensorboard, name), accuracies, experiment.dataset(), entries))

@@ -12,7 +12,7 @@ from ...arrays import Shape
 from ...formats import schema
 from .model import OnnxModel, OnnxNode
 
-#: layer types of forks, and whose; all others that the readers write are BVLC's
+#: layer types of forks, and whose; all others that the functions for operators write are BVLC's
 FORKS = {"Permute": "SSD's Caffe", "Interp": "DeepLab's Caffe"}
 
 
@@ -68,7 +68,7 @@ class CaffeNet:
 
     def alias(self, node: OnnxNode) -> None:
         """Make a node's output another name of its first input."""
-        (self._blob_of[node.outputs[0]],) = [self.blob(node, node.inputs[0])]
+        self._blob_of[node.outputs[0]] = self.blob(node, node.inputs[0])
 
     def blob_of_output(self, value: str) -> str:
         """The blob of a value that the model makes."""
