@@ -59,3 +59,22 @@ def _homes(tree: ast.Module) -> dict[str, str]:
 
 def _is_for_types(test: ast.expr) -> bool:
     return isinstance(test, ast.Name) and test.id == "TYPE_CHECKING"
+
+
+class _Library(ModuleType):
+    """A library that is imported when something of it is asked for; nothing is kept here, so it may be patched."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+def imported_on_use(name: str) -> Any:
+    """A library whose import takes long, for a module that uses it in functions only.
+
+    Type checkers see the library itself if the `import` stands beside this, under `if TYPE_CHECKING:`.
+
+    Example:
+        >>> imported_on_use("math").floor(2.5)
+        2
+    """
+    return _Library(name)
