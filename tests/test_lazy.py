@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from importlib import import_module
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import deeplab_caffe
+from deeplab_caffe.cli.command_table import COMMANDS
+from deeplab_caffe.formats import schema
 
 SOURCES = Path(deeplab_caffe.__file__).parent
 LAZY = sorted(
@@ -66,3 +69,56 @@ def test_pycaffes_module_has_all_of_its_names_and_registers_layers_without_pytor
         "assert {'Net', 'io', 'layers', 'SGDSolver'} <= space.keys()"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+#: commands that compute nothing; `{net}` is a prototxt, `{weights}` a caffemodel, `{log}` the log of a training
+CHEAP = (
+    "",
+    "--help",
+    "--version",
+    "unknown",
+    "list",
+    "help train",
+    "train --wrong-flag",
+    "prototxt upgrade {net}",
+    "prototxt format {net}",
+    "prototxt lint --no-shapes {net}",
+    "prototxt diff {net} {net}",
+    "weights show {weights}",
+    "log {log}",
+)
+#: helps of commands whose modules still import what they compute with
+_COMPUTING = ("weights check", "weights port", "export", "import", "prototxt inspect", "prototxt view")
+HELPS = tuple(f"{name} --help" for name in COMMANDS if not name.startswith(_COMPUTING))
+NET = """\
+name: "n"
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 8 dim: 8 } } }
+layer { name: "relu" type: "ReLU" bottom: "data" top: "out" }
+"""
+_RUN = """
+import contextlib, io, json, sys
+from deeplab_caffe.cli.main import main
+
+for words in json.load(sys.stdin):
+    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()) as out:
+        code = main(words)
+        assert code == 0 or not words or words[0] in ("unknown", "prototxt"), (words, code)
+    found = sorted(set(sys.argv[1:]) & set(sys.modules))
+    assert not found, (words, found)
+"""
+
+
+def test_commands_that_compute_nothing_import_no_library_that_computes(tmp_path: Path) -> None:
+    net = tmp_path / "net.prototxt"
+    net.write_text(NET)
+    weights, log = tmp_path / "w.caffemodel", tmp_path / "train.log"
+    content = schema.NetParameter()
+    content.layer.add(name="fc", type="InnerProduct").blobs.add(data=[1.0, 2.0]).shape.dim.extend([2])
+    weights.write_bytes(content.SerializeToString())
+    log.write_text("I0101 00:00:00.000000 1 solver.cpp:228] Iteration 0, loss = 1.5\n")
+    places = {"net": net, "weights": weights, "log": log}
+    calls = [line.format(**places).split() for line in (*CHEAP, *HELPS)]
+    heavy = [name for name in HEAVY if name != "h5py"]  # `weights show` may look into HDF5
+    command = [sys.executable, "-c", _RUN, *heavy]
+    done = subprocess.run(command, input=json.dumps(calls), capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
