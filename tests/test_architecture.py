@@ -31,6 +31,7 @@ GROUND = (
     "arrays",
     "errors",
     "files",
+    "lazy",
     "locks",
     "package_files",
     "permission",

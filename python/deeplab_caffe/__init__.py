@@ -1,18 +1,14 @@
 """DeepLab and the Caffe it needs, on PyTorch."""
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+from .lazy import import_on_use
+
+if TYPE_CHECKING:
+    from .engine import install_as_caffe
+    from .prediction import Segmentation, Segmenter
 
 __version__ = "0.1.0"
 __all__ = ["Segmentation", "Segmenter", "install_as_caffe"]
 
-
-def __getattr__(name: str) -> Any:
-    if name == "install_as_caffe":  # late, so that a command which needs no Caffe starts at once
-        from .engine import install_as_caffe
-
-        return install_as_caffe
-    if name in ("Segmenter", "Segmentation"):  # late as well: they import PyTorch
-        from . import prediction
-
-        return getattr(prediction, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+import_on_use(__name__)

@@ -1,43 +1,45 @@
 """The embedded Caffe: pycaffe's public names on PyTorch."""
 
+from typing import TYPE_CHECKING
+
 from ..formats.schema import NAMES
-from ..permission import allow_python_layers
-from . import classifier, coord_map, detector, draw, io, log, net_spec, proto, pycaffe
-from . import layer_types as _layer_types
-from .blob import Blob, BlobVec
-from .classifier import Classifier
-from .detector import Detector
-from .layer_types.base import Layer, layer_type_list
-from .log import init_log
-from .mode import has_gpu, set_device, set_mode_cpu, set_mode_gpu, set_random_seed
-from .net.net import Net
-from .net_spec import NetSpec, layers, params, to_proto
-from .parallel.nccl import (
-    NCCL,
-    Timer,
-    has_nccl,
-    set_multiprocess,
-    set_solver_count,
-    set_solver_rank,
-    solver_count,
-    solver_rank,
-)
-from .solver.rules import (
-    AdaDeltaSolver,
-    AdaGradSolver,
-    AdamSolver,
-    NesterovSolver,
-    RMSPropSolver,
-    SGDSolver,
-    get_solver,
-)
+from ..lazy import import_on_use
+
+if TYPE_CHECKING:
+    from ..permission import allow_python_layers
+    from . import classifier, coord_map, detector, draw, io, log, net_spec, proto, pycaffe
+    from .blob import Blob, BlobVec
+    from .classifier import Classifier
+    from .detector import Detector
+    from .layer_types.base import Layer, layer_type_list
+    from .log import init_log
+    from .mode import has_gpu, set_device, set_mode_cpu, set_mode_gpu, set_random_seed
+    from .net.net import Net
+    from .net_spec import NetSpec, layers, params, to_proto
+    from .parallel.nccl import (
+        NCCL,
+        Timer,
+        has_nccl,
+        set_multiprocess,
+        set_solver_count,
+        set_solver_rank,
+        solver_count,
+        solver_rank,
+    )
+    from .solver.rules import (
+        AdaDeltaSolver,
+        AdaGradSolver,
+        AdamSolver,
+        NesterovSolver,
+        RMSPropSolver,
+        SGDSolver,
+        get_solver,
+    )
 
 #: the release of Caffe whose interface this is
 __version__ = "1.0.0"
 TRAIN: int = NAMES["TRAIN"]
 TEST: int = NAMES["TEST"]
-# `layers` above is pycaffe's net_spec language; the package of that name registers the layer types.
-_registered = _layer_types.__all__
 
 __all__ = [
     "NCCL",
@@ -85,3 +87,5 @@ __all__ = [
     "solver_rank",
     "to_proto",
 ]
+
+import_on_use(__name__)

@@ -3,20 +3,25 @@
 The search for parameters is in `.search`, the CRF on folders in `.batch`; `.pydensecrf` has the names of that package.
 """
 
-from .image_crf import ImageCRF
-from .inference import BACKENDS, crf_batch, crf_labels, dense_crf
-from .iterations import belief_maps
-from .lattice import Lattice, bilateral_lattice, build_lattice, position_lattice, term_lattices
-from .mean_field import Beliefs, MeanField, Pairwise, active_classes
-from .params import PRESETS, CRFParameters, GaussianTerm, Preset, preset
-from .unary import (
-    DEFAULT_CONFIDENCE,
-    resize_scores,
-    unary_from_labels,
-    unary_from_probabilities,
-    unary_from_scores,
-    unary_from_sigmoids,
-)
+from typing import TYPE_CHECKING
+
+from ..lazy import import_on_use
+
+if TYPE_CHECKING:
+    from .image_crf import ImageCRF
+    from .inference import BACKENDS, crf_batch, crf_labels, dense_crf
+    from .iterations import belief_maps
+    from .lattice import Lattice, bilateral_lattice, build_lattice, position_lattice, term_lattices
+    from .mean_field import Beliefs, MeanField, Pairwise, active_classes
+    from .params import PRESETS, CRFParameters, GaussianTerm, Preset, preset
+    from .unary import (
+        DEFAULT_CONFIDENCE,
+        resize_scores,
+        unary_from_labels,
+        unary_from_probabilities,
+        unary_from_scores,
+        unary_from_sigmoids,
+    )
 
 __all__ = [
     "BACKENDS",
@@ -46,3 +51,5 @@ __all__ = [
     "unary_from_scores",
     "unary_from_sigmoids",
 ]
+
+import_on_use(__name__)

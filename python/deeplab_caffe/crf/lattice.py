@@ -12,14 +12,20 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Float32
 from ..errors import InputError
-from .kernels import lattice_construction as kernels
+from ..lazy import imported_on_use
 from .params import GaussianTerm
+
+if TYPE_CHECKING:
+    from .kernels import lattice_construction as kernels
+else:
+    kernels = imported_on_use(f"{__package__}.kernels.lattice_construction")
 
 _CACHED_POSITION_LATTICES = 8
 _MAX_SPREAD = 2.0**20  # beyond it float32 coordinates are no longer exact

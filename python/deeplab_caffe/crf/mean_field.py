@@ -5,19 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import groupby
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Float32
 from ..errors import InputError
-from .kernels import mean_field_buffers as buffers
-from .kernels import mean_field_passes as passes
-from .kernels import pixel_rows
-from .kernels.vector import LANES, parts_of
+from ..lazy import imported_on_use
 from .lattice import Lattice
 from .params import check_compact
+
+if TYPE_CHECKING:
+    from .kernels import mean_field_buffers as buffers
+    from .kernels import mean_field_passes as passes
+    from .kernels import pixel_rows, vector
+else:
+    buffers = imported_on_use(f"{__package__}.kernels.mean_field_buffers")
+    passes = imported_on_use(f"{__package__}.kernels.mean_field_passes")
+    pixel_rows = imported_on_use(f"{__package__}.kernels.pixel_rows")
+    vector = imported_on_use(f"{__package__}.kernels.vector")
 
 _NONE = np.empty(0, np.float32)
 _MOST_EXPONENT = 60.0  # logits up to this need no shift before exp
@@ -186,7 +193,7 @@ class MeanField:
         self._unary = np.ascontiguousarray(unary, dtype=np.float32).reshape(classes, self.pixels)
         self.kept = active_classes(self._unary, compact) if compact else np.arange(classes)
         #: the lanes of one inference in a row of values
-        self.width = -(-self.kept.size // LANES) * LANES
+        self.width = -(-self.kept.size // vector.LANES) * vector.LANES
         self.logits = aligned(self.pixels * self.width)
         buffers.fill_logits(self._unary, self.kept, self.width, self.logits)
         self.rest: Float32 = _NONE
@@ -236,6 +243,7 @@ class MeanField:
             stride = len(some) * self.width
             strengths = (pairwise.gains[:, None] * np.transpose(some)).astype(np.float32)
             strength = np.repeat(strengths, self.width, axis=1).ravel()
+            parts_of = vector.parts_of
             run = PassArguments(
                 *(parts_of(stride), parts_of(self.width), pairwise.corners, bounded, pairwise.layout(stride)),
                 *(taken, strength, given),

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..arrays import Float32, Size
 from ..errors import InputError
-from .kernels.bilinear_rows import blend_rows
+from ..lazy import imported_on_use
+
+if TYPE_CHECKING:
+    from .kernels import bilinear_rows as kernels
+else:
+    kernels = imported_on_use(f"{__package__}.kernels.bilinear_rows")
 
 #: the probability that a given label is right, unless stated
 DEFAULT_CONFIDENCE = 0.7
@@ -256,7 +261,7 @@ def resize_scores(scores: ArrayLike, size: tuple[int, int], crop: tuple[int, int
     left, right, weight = bilinear_taps(width, size[1], 0, crop[1])
     wide = (1 - weight) * scores[:, :, left] + weight * scores[:, :, right]
     out = np.empty((classes, *crop), np.float32)
-    blend_rows(np.ascontiguousarray(wide), *bilinear_taps(height, size[0], 0, crop[0]), out)
+    kernels.blend_rows(np.ascontiguousarray(wide), *bilinear_taps(height, size[0], 0, crop[0]), out)
     return out
 
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import xml.etree.ElementTree as xml
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import cv2
 import numpy as np
 
 from ..arrays import Label
 from ..errors import InputError
+from ..lazy import imported_on_use
 from ..reading import reading
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = imported_on_use("cv2")
 
 BACKGROUND = 0
 

@@ -9,9 +9,8 @@ import os
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,10 +19,16 @@ from ..formats import schema
 from ..formats.database import open_database
 from ..formats.database_writer import new_database
 from ..formats.datum import array_to_datum, datum_to_array, parse_datum, write_mean_file
+from ..lazy import imported_on_use
 from ..progress import tracked
 from ..words import some_lines
 from .images import read_pixels
 from .lists import ListEntry, check_files, full_path, read_numbered_list
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = imported_on_use("cv2")
 
 
 @dataclass(frozen=True)

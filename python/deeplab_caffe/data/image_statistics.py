@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import cv2
 import numpy as np
 
 from ..errors import InputError
+from ..lazy import imported_on_use
 from ..progress import tracked
 from ..threads import mapped
 from .images import image_size, read_image
 from .lists import ListEntry, full_path
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = imported_on_use("cv2")
 
 Result = TypeVar("Result")
 

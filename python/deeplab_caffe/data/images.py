@@ -9,9 +9,8 @@ import re
 import struct
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -19,10 +18,16 @@ from PIL import Image
 from ..arrays import Size
 from ..errors import InputError
 from ..formats.encoded_images import decode_image
+from ..lazy import imported_on_use
 from ..reading import reading
 from ..threads import mapped
 from .indexed_png import SIGNATURE
 from .mapped_arrays import map_values, open_npy
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = imported_on_use("cv2")
 
 #: suffixes of image files; those that are memory-mapped come first
 IMAGE_SUFFIXES = (".npy", ".ppm", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")

@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -15,11 +15,17 @@ from PIL import Image
 from ..arrays import Label
 from ..errors import InputError
 from ..formats.encoded_images import decode_image
+from ..lazy import imported_on_use
 from ..reading import read_bytes, reading
 from . import indexed_png
 from .dataset import Dataset
 from .label_conversion import Reader, Tally
 from .labels import read_label
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = imported_on_use("cv2")
 
 Colour = tuple[int, int, int]
 _BLACK: Colour = (0, 0, 0)

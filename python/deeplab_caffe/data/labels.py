@@ -5,9 +5,8 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -16,9 +15,15 @@ from ..arrays import Label, Palette
 from ..errors import InputError
 from ..files import replacing
 from ..formats.encoded_images import check_png, decode_image
+from ..lazy import imported_on_use
 from ..reading import reading
 from ..words import some_of
 from . import indexed_png
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = imported_on_use("cv2")
 
 _PNG_COLOUR_NAMES = {2: "an RGB PNG", 4: "a grey PNG with alpha", 6: "an RGB PNG with alpha"}
 _ADVICE = {4: "Save its grey channel alone, as an 8-bit PNG, if that has the class indices"}

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import io
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from ..errors import InputError
 from ..formats.encoded_images import decode_image
+from ..lazy import imported_on_use
 from ..reading import decoding, read_bytes
 from .images import header_of, load_incomplete, turned
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = imported_on_use("cv2")
 
 #: what one step of 8 bits is in 16 bits: white, 255, is 65535
 _STEP_OF_16_BITS = 257

@@ -19,21 +19,26 @@ import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..formats.encoded_images import decode_image
 from ..formats.mat_files import read_mat
+from ..lazy import imported_on_use
 from ..reading import reading
 from .bin_files import open_bin
 from .indexed_png import INDEXED, read_header
 from .labels import read_label
 from .mapped_arrays import open_npy
 from .score_kinds import Kind
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = imported_on_use("cv2")
 
 
 def find_score_maps(folder: str | os.PathLike[str]) -> dict[str, Path]:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import io
 from collections.abc import Collection, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import InputError
+from ..lazy import imported_on_use
 from .plot_style import INK, Chart, chart, drawable, plain
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = imported_on_use("cv2")
 
 Rgb = NDArray[np.uint8]
 

@@ -6,15 +6,20 @@ import base64
 import re
 from collections.abc import Iterable, Sequence
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cv2
 import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..lazy import imported_on_use
 from . import figures
 from .figures import Rgb
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = imported_on_use("cv2")
 
 #: of photos, 0 to 100
 _JPEG_QUALITY = 88

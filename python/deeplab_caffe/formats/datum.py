@@ -8,16 +8,21 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from ..errors import InputError
 from ..files import write_bytes
+from ..lazy import imported_on_use
 from ..reading import reading, reason_of
 from . import schema
 from .encoded_images import decode_image
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = imported_on_use("cv2")
 
 
 def parse_datum(value: bytes) -> Any:

@@ -12,15 +12,20 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
 
 from ..errors import InputError
 from ..files import replacing
+from ..lazy import imported_on_use
 from ..reading import CANNOT_OPEN, check_plain, reading
 from .weights import NO_WEIGHTS, SolverState
+
+if TYPE_CHECKING:
+    import h5py
+else:
+    h5py = imported_on_use("h5py")
 
 #: the limit for the bytes of all values: so many times the size of the file (it may be compressed), plus some
 _MOST_PER_BYTE, _SLACK = 20, 1 << 26

@@ -1,11 +1,16 @@
 """Nets on single images: scales, mirroring, overlapping regions. Knows nets, no data set and no experiment."""
 
-from .loading import grid_of, load
-from .outputs import ScoreBlob, score_blob
-from .predictor import NetMaps, Predictor, softmax
-from .preprocessing import Preprocessing, crop_of_net
-from .protocol import Protocol, scaled_size
-from .regions import Grid
+from typing import TYPE_CHECKING
+
+from ..lazy import import_on_use
+
+if TYPE_CHECKING:
+    from .loading import grid_of, load
+    from .outputs import ScoreBlob, score_blob
+    from .predictor import NetMaps, Predictor, softmax
+    from .preprocessing import Preprocessing, crop_of_net
+    from .protocol import Protocol, scaled_size
+    from .regions import Grid
 
 __all__ = [
     "Grid",
@@ -21,3 +26,5 @@ __all__ = [
     "score_blob",
     "softmax",
 ]
+
+import_on_use(__name__)

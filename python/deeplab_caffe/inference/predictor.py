@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,11 +13,17 @@ from ..arrays import Float32, Size
 from ..crf import resize_scores
 from ..data.score_kinds import Kind, kind_of
 from ..errors import InputError
+from ..lazy import imported_on_use
 from ..nets.input_sizes import ANY_SIZE
 from .preprocessing import Preprocessing, check_image
 from .protocol import Protocol, scaled_size
 from .regions import Grid, Span, regions
 from .running_net import RunningNet
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = imported_on_use("cv2")
 
 _ONCE = Protocol()
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +13,12 @@ from ..arrays import Float32, Size
 from ..errors import InputError
 from ..formats.definition import read_definition
 from ..formats.python_layers import layer_type, parameters
+from ..lazy import imported_on_use
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = imported_on_use("cv2")
 
 _SIDES = ("height", "width")
 

@@ -7,10 +7,9 @@ import os
 import pickle
 import zipfile
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
@@ -18,7 +17,13 @@ from ..errors import InputError
 from ..files import replacing
 from ..formats.weight_files import WeightFile, read_weight_file
 from ..formats.weights import BlobArray, LayerWeights
+from ..lazy import imported_on_use
 from ..reading import CANNOT_OPEN, reading
+
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = imported_on_use("torch")
 
 #: name of a parameter or statistic → float32 values
 StateDict = dict[str, np.ndarray]

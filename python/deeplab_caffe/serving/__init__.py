@@ -1,6 +1,13 @@
 """A local web page that segments photos with a trained model: the server, and the page itself."""
 
-from .photos import Limits, Service
-from .server import PageServer
+from typing import TYPE_CHECKING
+
+from ..lazy import import_on_use
+
+if TYPE_CHECKING:
+    from .photos import Limits, Service
+    from .server import PageServer
 
 __all__ = ["Limits", "PageServer", "Service"]
+
+import_on_use(__name__)

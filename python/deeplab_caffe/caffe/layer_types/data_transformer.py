@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from ...arrays import Shape
 from ...errors import InputError
 from ...formats import schema
 from ...formats.datum import read_mean_file
+from ...lazy import imported_on_use
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = imported_on_use("cv2")
 
 #: fields of the old data parameters that moved to transform_param; Caffe reads them nowhere any more
 _MOVED = ("scale", "mean_file", "crop_size", "mirror")

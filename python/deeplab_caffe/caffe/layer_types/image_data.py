@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import cv2
 import numpy as np
 
 from ...arrays import Shape
 from ...data.images import read_pixels
 from ...data.lists import ListEntry, check_files, full_path, list_contents, read_numbered_list
 from ...errors import InputError
+from ...lazy import imported_on_use
 from .. import log
 from ..blob import Blob
 from .base import register
 from .data_transformer import DataTransformer, check_moved_fields
 from .read_ahead import ReadAheadLayer
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = imported_on_use("cv2")
 
 
 class _Item(NamedTuple):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import cv2
 import numpy as np
 
 from ...arrays import Shape
@@ -14,10 +13,16 @@ from ...data.labels import check_labels, read_label
 from ...data.lists import ListEntry, check_files, full_path, list_contents, read_list
 from ...errors import InputError
 from ...formats import schema
+from ...lazy import imported_on_use
 from .. import log
 from ..blob import Blob
 from .base import register
 from .read_ahead import ReadAheadLayer
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = imported_on_use("cv2")
 
 _NONE, _IMAGE, _PIXEL = 0, 1, 2
 

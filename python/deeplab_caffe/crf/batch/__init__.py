@@ -1,10 +1,15 @@
 """The CRF on folders of score maps and images, and on images that are larger than the memory."""
 
-from .outputs import FORMATS
-from .refine_folder import RECORD, Failure, RefineSummary, batch_tasks, described_kinds, refine_batch
-from .refiner import Refiner, Task
-from .regions import MapReading
-from .tiles import DEFAULT_OVERLAP, DEFAULT_TILE
+from typing import TYPE_CHECKING
+
+from ...lazy import import_on_use
+
+if TYPE_CHECKING:
+    from .outputs import FORMATS
+    from .refine_folder import RECORD, Failure, RefineSummary, batch_tasks, described_kinds, refine_batch
+    from .refiner import Refiner, Task
+    from .regions import MapReading
+    from .tiles import DEFAULT_OVERLAP, DEFAULT_TILE
 
 __all__ = [
     "DEFAULT_OVERLAP",
@@ -20,3 +25,5 @@ __all__ = [
     "described_kinds",
     "refine_batch",
 ]
+
+import_on_use(__name__)

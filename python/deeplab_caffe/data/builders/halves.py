@@ -5,18 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Label
 from ...errors import InputError
 from ...files import replacing
+from ...lazy import imported_on_use
 from ..images import read_pixels
 from ..labels import read_label, write_grey_label
 from ..lists import ListEntry, full_path, read_list
 from .written import write_labels, write_lists
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = imported_on_use("cv2")
 
 
 def halve_image(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

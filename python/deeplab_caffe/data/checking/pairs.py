@@ -5,20 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
 from ...formats.encoded_images import decode_image
+from ...lazy import imported_on_use
 from ...reading import reading
 from .. import indexed_png
 from ..dataset import Dataset
 from ..images import ImageHeader, check_complete, image_header, image_mode
 from ..labels import invalid_values, read_label, value_counts, values_of
 from ..lists import ListEntry
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = imported_on_use("cv2")
 
 _HEAD = 1 << 16  # bytes of a file, in which the palette of a PNG lies
 _COLOURS = (2, 6)  # of a PNG's header: RGB, without and with alpha

@@ -5,6 +5,13 @@
 compares every blob with onnxruntime's.
 """
 
-from .convert import Imported, import_onnx, import_torch
+from typing import TYPE_CHECKING
+
+from ...lazy import import_on_use
+
+if TYPE_CHECKING:
+    from .convert import Imported, import_onnx, import_torch
 
 __all__ = ["Imported", "import_onnx", "import_torch"]
+
+import_on_use(__name__)

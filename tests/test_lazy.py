@@ -1,0 +1,124 @@
+"""Names of packages are imported on first use: whole, once, and without what the caller does not need."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import deeplab_caffe
+from deeplab_caffe.cli.command_table import COMMANDS
+from deeplab_caffe.formats import schema
+
+SOURCES = Path(deeplab_caffe.__file__).parent
+LAZY = sorted(
+    ".".join(["deeplab_caffe", *path.parent.relative_to(SOURCES).parts])
+    for path in SOURCES.rglob("__init__.py")
+    if "\nimport_on_use(__name__)" in path.read_text(encoding="utf-8")
+)
+HEAVY = ("torch", "numba", "cv2", "scipy", "matplotlib", "h5py", "onnx")
+
+
+@pytest.mark.parametrize("name", LAZY)
+def test_a_package_has_the_names_that_it_promises(name: str) -> None:
+    package = import_module(name)
+    for word in package.__all__:
+        assert word in dir(package)
+        assert getattr(package, word) is getattr(package, word)
+
+
+def test_a_function_with_the_name_of_its_module_is_the_function() -> None:
+    code = (
+        "import deeplab_caffe.nets.generate\n"
+        "from deeplab_caffe import nets\n"
+        "from deeplab_caffe.nets.generate import generate\n"
+        "assert nets.generate is generate is deeplab_caffe.nets.generate"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_names_can_be_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    from deeplab_caffe import nets
+
+    before = nets.generate
+    with monkeypatch.context() as patch:
+        patch.setattr("deeplab_caffe.nets.generate", len)
+        assert nets.generate is len
+    assert nets.generate is before
+
+
+def test_an_unknown_name_is_said_with_its_package() -> None:
+    with pytest.raises(AttributeError, match=r"module 'deeplab_caffe\.caffe' has no attribute 'Nett'"):
+        import_module("deeplab_caffe.caffe").Nett  # noqa: B018
+    with pytest.raises(ImportError, match="Nett"):
+        exec("from deeplab_caffe.caffe import Nett", {})
+
+
+def test_pycaffes_module_has_all_of_its_names_and_registers_layers_without_pytorch_until_used() -> None:
+    code = (
+        "import sys, deeplab_caffe.caffe as caffe\n"
+        "assert 'torch' not in sys.modules\n"
+        "assert caffe.layers.ReLU and caffe.TRAIN == 0 and 'torch' not in sys.modules\n"
+        "assert 'Convolution' in caffe.layer_type_list() and 'torch' in sys.modules\n"
+        "space = {}\n"
+        "exec('from deeplab_caffe.caffe import *', space)\n"
+        "assert {'Net', 'io', 'layers', 'SGDSolver'} <= space.keys()"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+#: commands that compute nothing; `{net}` is a prototxt, `{weights}` a caffemodel, `{log}` the log of a training
+CHEAP = (
+    "",
+    "--help",
+    "--version",
+    "unknown",
+    "list",
+    "help train",
+    "train --wrong-flag",
+    "prototxt upgrade {net}",
+    "prototxt format {net}",
+    "prototxt lint --no-shapes {net}",
+    "prototxt diff {net} {net}",
+    "weights show {weights}",
+    "log {log}",
+)
+#: helps of commands whose modules still import what they compute with
+_COMPUTING = ("weights check", "weights port", "export", "import", "prototxt inspect", "prototxt view")
+HELPS = tuple(f"{name} --help" for name in COMMANDS if not name.startswith(_COMPUTING))
+NET = """\
+name: "n"
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 8 dim: 8 } } }
+layer { name: "relu" type: "ReLU" bottom: "data" top: "out" }
+"""
+_RUN = """
+import contextlib, io, json, sys
+from deeplab_caffe.cli.main import main
+
+for words in json.load(sys.stdin):
+    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()) as out:
+        code = main(words)
+        assert code == 0 or not words or words[0] in ("unknown", "prototxt"), (words, code)
+    found = sorted(set(sys.argv[1:]) & set(sys.modules))
+    assert not found, (words, found)
+"""
+
+
+def test_commands_that_compute_nothing_import_no_library_that_computes(tmp_path: Path) -> None:
+    net = tmp_path / "net.prototxt"
+    net.write_text(NET)
+    weights, log = tmp_path / "w.caffemodel", tmp_path / "train.log"
+    content = schema.NetParameter()
+    content.layer.add(name="fc", type="InnerProduct").blobs.add(data=[1.0, 2.0]).shape.dim.extend([2])
+    weights.write_bytes(content.SerializeToString())
+    log.write_text("I0101 00:00:00.000000 1 solver.cpp:228] Iteration 0, loss = 1.5\n")
+    places = {"net": net, "weights": weights, "log": log}
+    calls = [line.format(**places).split() for line in (*CHEAP, *HELPS)]
+    heavy = [name for name in HEAVY if name != "h5py"]  # `weights show` may look into HDF5
+    command = [sys.executable, "-c", _RUN, *heavy]
+    done = subprocess.run(command, input=json.dumps(calls), capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
