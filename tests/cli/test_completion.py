@@ -30,6 +30,12 @@ CASES = [
     ("deeplab score --data ca", {"camvid"}, {"voc12"}),
     ("deeplab weights show tra", {"trained.caffemodel"}, {"notes"}),
     ("deeplab submit ", {"voc12", "cityscapes"}, {"demo"}),
+    ("deeplab predict photo.jpg --exp pet", {"pets.deeplab"}, {"notes.txt"}),
+    ("deeplab serve voc12/fcn8", {"voc12/fcn8s", "voc12/fcn8s_atonce"}, {"voc12/fcn32s"}),
+    ("deeplab bundle show pet", {"pets.deeplab"}, {"demo"}),
+    ("deeplab export openvino pet", {"pets.deeplab"}, {"notes.txt"}),
+    ("deeplab import onnx ne", {"net.onnx"}, {"notes.txt"}),
+    ("deeplab train demo --tensorboard ru", {"runs"}, {"notes.txt"}),
     ("deeplab dataset co", {"coco", "coco80", "copy", "convert-labels"}, {"voc12"}),
 ]
 
@@ -41,8 +47,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for shell in SHELLS:
         (folder / f"deeplab.{shell}").write_text(script(shell))
     (folder / "_deeplab").write_text(script("zsh"))
-    (folder / "trained.caffemodel").touch()
-    (folder / "notes.txt").touch()
+    for name in ("trained.caffemodel", "pets.deeplab", "net.onnx", "notes.txt"):
+        (folder / name).touch()
+    (folder / "runs").mkdir()
     return folder
 
 
@@ -66,7 +73,7 @@ def _bash(place: Path, line: str) -> set[str]:
 
 def _fish(place: Path, line: str) -> set[str]:
     shown = _output(place, "fish", "--no-config", "-c", f"source deeplab.fish; complete -C '{line}'")
-    return {row.partition("\t")[0] for row in shown.splitlines()}
+    return {row.partition("\t")[0].rstrip("/") for row in shown.splitlines()}
 
 
 @pytest.mark.parametrize(("line", "offered", "not_offered"), CASES)

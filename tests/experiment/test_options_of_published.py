@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deeplab_caffe.cli import main
-from deeplab_caffe.experiment import published
+from deeplab_caffe.experiment import demo, published
 from deeplab_caffe.experiment.stages.train import _inputs
 from deeplab_caffe.formats.prototxt import Document
 from deeplab_caffe.nets import GeneratorOptions, stated_command
@@ -50,7 +50,7 @@ def test_later_stages_go_on_with_the_variant_until_it_ends(voc, capsys):
     assert "exper/voc12/largefov, settings as before: width 0.125" in capsys.readouterr().out
     assert published(NAME, GeneratorOptions(iterations=5), stage="train").options.width == 0.125
     fresh = published(NAME, stage="all")
-    assert fresh.prototxt == USUAL and fresh.options.width == 1
+    assert fresh.prototxt == USUAL and fresh.options.width is None
     assert "settings of earlier calls that are not used: --width 0.125" in capsys.readouterr().out
     assert main(["prototxt", NAME]) == 0
     assert published(NAME).prototxt == USUAL
@@ -63,6 +63,19 @@ def test_train_writes_the_nets_that_its_options_ask_for_first(voc, capsys):
     said = capsys.readouterr()
     assert f"== prototxt\n{OWN}: written: train.prototxt" in said.out and "== train" in said.out
     assert _stated()["width"] == 0.03 and (OWN.parent / "model/train_iter_2.caffemodel").is_file()
+
+
+@pytest.mark.parametrize(("flag", "usual"), [("width", 1), ("dropout", 0.5), ("scale", 1)])
+def test_a_usual_value_replaces_a_saved_one(voc, flag, usual):
+    assert main(["prototxt", NAME, f"--{flag}", "0.25"]) == 0
+    assert _stated()[flag] == 0.25
+    again = published(NAME, GeneratorOptions(**{flag: usual}), stage="train")
+    assert getattr(again.options, flag) == usual and again.remembered["options"] == {flag: usual}
+
+
+def test_the_demo_takes_a_usual_value(voc):
+    chosen = demo(options=GeneratorOptions(width=1, dropout=0.5, scale=1)).options
+    assert (chosen.width, chosen.dropout, chosen.scale) == (1, 0.5, 1)
 
 
 def test_a_value_that_does_not_fit_is_refused_before_it_is_saved(voc, capsys):

@@ -118,19 +118,19 @@ def _mark(action: argparse.Action) -> None:
             return
 
 
-def _named(name: str, words: Callable[[], Sequence[str]], files: str) -> Callable[[], Any]:
+def _named(name: str, words: Callable[[], Sequence[str]], *suffixes: str) -> Callable[[], Any]:
     """Words, and files or folders beside them.
 
     Args:
         name: that of the function in the scripts.
-        files: pattern of the files, or "" for folders alone.
+        suffixes: those of the files, such as ".toml".
     """
 
     def kind() -> Any:
         known = " ".join(words())
-        bash = f"compgen -f -X '!{files}' -- \"$1\"\n  compgen -d -- \"$1\"" if files else 'compgen -d -- "$1"'
-        zsh = f"_files -g '{files}'" if files else "_files -/"
-        fish = f"__fish_complete_suffix {files.removeprefix('*')}" if files else "__fish_complete_directories"
+        bash = "\n  ".join(["compgen -d -- \"$1\"", *(f"compgen -f -X '!*{s}' -- \"$1\"" for s in suffixes)])
+        zsh = f"_files -g '*({'|'.join(suffixes)})'"
+        fish = "\n  ".join(f"__fish_complete_suffix {s}" for s in suffixes)
         return {
             "bash": f"_deeplab_{name}_file",
             "zsh": f"_deeplab_{name}",
@@ -145,18 +145,19 @@ def _named(name: str, words: Callable[[], Sequence[str]], files: str) -> Callabl
     return kind
 
 
-_DATA = _named("data", described_names, "*.toml")
-_NET = _named("net", lambda: list(published_names()), "*.prototxt")
-_EXPERIMENT = _named("experiment", _models, "")
-_WEIGHTS = shtab.glob("*.caffemodel", "*.h5", "*.pth", "*.pt", "*.safetensors")
+_DATA = _named("data", described_names, ".toml")
+_NET = _named("net", lambda: list(published_names()), ".prototxt", ".deeplab")
+_EXPERIMENT = _named("experiment", _models, ".deeplab")
+_WEIGHTS = shtab.glob("*.caffemodel", "*.h5", "*.pth", "*.pt", "*.safetensors", "*.deeplab")
 #: pattern of "flag or name, metavar", and what completes it; the first that fits
 _KINDS: tuple[tuple[str, Callable[[], Any]], ...] = (
     (r"^--data |DATASET", _DATA),
     (r"^(--exp|experiment|results|--apply|--add|name NAME)\b(?! FILE)", _EXPERIMENT),
     (r"^(--to|--net|--from-net|net) ", _NET),
     (r"^--weights ", lambda: _WEIGHTS),
-    (r"FOLDER$|^--folder ", lambda: shtab.DIRECTORY),
-    (r"FILE|OUT$|HTML|ARCHIVE|LOG|SCRIPT|SOURCE|^(files|file|first|second|before|after) ", lambda: shtab.FILE),
+    (r"FOLDER$|DIR$|ANNOTATIONS$|^--folder ", lambda: shtab.DIRECTORY),
+    (r"FILE|OUT$|HTML|ARCHIVE|LOG|SCRIPT|SOURCE|MODEL$|MANIFEST$", lambda: shtab.FILE),
+    (r"^(files|file|first|second|before|after) ", lambda: shtab.FILE),
 )
 
 #: in each script: `prototxt` is a group, and takes a model as well

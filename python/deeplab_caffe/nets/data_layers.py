@@ -69,11 +69,10 @@ def _treatment(context: NetContext) -> str:
 
 def _transform(context: NetContext) -> dict[str, Any]:
     """`transform_param`: mirror, crop, mean, and what the options add."""
-    options = context.options
     mirror = context.is_training and context.recipe.mirror
     transform: dict[str, Any] = {"mirror": mirror, "mean_value": list(context.dataset.mean)}
     transform |= _crop(context.size)
-    transform |= {"scale": options.scale} if options.scale != 1 else {}
+    transform |= {"scale": context.scale} if context.scale != 1 else {}
     if context.is_training and context.recipe.scale_factors:
         transform["scale_factors"] = list(context.recipe.scale_factors)
     return transform
@@ -90,7 +89,7 @@ def deploy_input(n: Spec, context: NetContext, dims: bool = False) -> Top:
     dims: whether there is a second input `data_dim` (1, 1, 1, 2), height and width of the image in `data`.
     """
     blue, green, red = context.dataset.mean
-    scaled = f", times {context.options.scale:g}" if context.options.scale != 1 else ""
+    scaled = f", times {context.scale:g}" if context.scale != 1 else ""
     size = "any size" if context.sizes.stride == 1 else f"any size {context.sizes}"
     n.section(f"image: BGR, 0-255, minus {blue:g}, {green:g}, {red:g}{scaled}; {size}")
     n["data"] = layers.Input(input_param={"shape": {"dim": [1, 3, *context.size]}})

@@ -50,7 +50,7 @@ def with_gradients(n: Spec, context: NetContext) -> None:
     """The filter alone: DeepLab-LargeFOV, in test and deploy nets filtered along the gradients of the image."""
 
     def full_resolution(n: Spec, scores: Top) -> Top:
-        sigma = _COLOUR_SIGMA * context.options.scale
+        sigma = _COLOUR_SIGMA * context.scale
         return _filtered(n, "DomainTransformForwardOnly", outputs.full_resolution(n, scores), _gradients(n), sigma)
 
     roles.write_net(n, context, large_fov_scores, full_resolution=full_resolution, dims=not context.is_training)

@@ -17,6 +17,7 @@ from .solver_recipes import Recipe
 Role = Literal["train", "train2", "test", "deploy"]
 
 _CROP, _TEST_CROP = 321, 513
+_DROPOUT = 0.5
 
 
 def class_weights_file(folder: str, role: str) -> str:
@@ -69,14 +70,19 @@ class NetContext:
         options = self.options
         return Style(
             training=self.is_training,
-            width=options.width,
+            width=1 if options.width is None else options.width,
             batch_norm=options.batch_norm,
             moving_average_fraction=options.moving_average_fraction,
             from_scratch=options.from_scratch,
             residuals_start_at_zero=options.from_scratch and self.role == "train",
-            dropout_ratio=options.dropout,
+            dropout_ratio=_DROPOUT if options.dropout is None else options.dropout,
             stride_on_3x3=options.stride_on == "3x3",
         )
+
+    @property
+    def scale(self) -> float:
+        """The factor on the pixels, after the mean is subtracted."""
+        return 1 if self.options.scale is None else self.options.scale
 
     @property
     def size(self) -> Size:

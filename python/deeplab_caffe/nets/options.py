@@ -63,17 +63,17 @@ class GeneratorOptions:
     display: int | None = _option("updates between log lines")
     random_seed: int | None = _option("seed of fillers, shuffling, crops and dropout")
     solver_mode: str | None = _option("the device that the solver asks for", choices=_MODES)
-    width: float = _option("factor on the channels of all layers but the scores, rounded to multiples of 8", 1.0)
+    width: float | None = _option("factor on the channels of all layers but the scores, rounded to multiples of 8; 1")
     batch_norm: bool = _option(
-        "BatchNorm and Scale after every convolution but the last (VGG); the net's own learn (ResNet)", False
+        "VGG: BatchNorm and Scale after every convolution but the last. ResNet: its own BatchNorm layers learn", False
     )
     moving_average_fraction: float | None = _option("that of BatchNorm; Caffe's .999, slow for runs below 5000 updates")
     from_scratch: bool = _option(
         "write msra fillers, to train without initial weights (in VGG nets --batch-norm implies it)", False
     )
-    scale: float = _option("factor on the pixels, after the mean is subtracted", 1.0)
+    scale: float | None = _option("factor on the pixels, after the mean is subtracted; 1")
     scale_factors: tuple[float, ...] = _option("sizes by which training images are rescaled at random", ())
-    dropout: float = _option("dropout ratio of the head", 0.5)
+    dropout: float | None = _option("dropout ratio of the head; 0.5")
     class_weights: str | None = _option(
         f"weights of the classes in the loss: {', '.join(METHODS)}, or a file of weights (JSON, .npy); all 1"
     )
@@ -120,7 +120,7 @@ class GeneratorOptions:
             raise InputError(f"option {name}: got {value!r}; wanted {wanted}{did_you_mean(str(value), known)}")
 
     def stated(self) -> Mapping[str, Any]:
-        """The options that differ from their defaults, by name, in the order of the fields."""
+        """The options that are stated, by name, in the order of the fields; others are None, False or empty."""
         return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
 
 

@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "deeplab crf --scores FOLDER --images FOLDER -o FOLDER [...]\n       deeplab crf NAME [...]"
     parser.description = (
         "Refine score maps with the fully connected CRF, image by image. With the NAME of an experiment, run its "
-        "stage crf, which has the flags of the other stages (see deeplab evaluate --help)."
+        "stage crf, which has the flags of the stage search (see deeplab search --help)."
     )
     inputs = parser.add_argument_group("input")
     crf_flags.add_inputs(inputs)
