@@ -75,6 +75,7 @@ class OnnxModel:
         shapes: shapes of inputs, by name; others are the model's own, an open first axis being 1.
 
     Attributes:
+        name: of its graph.
         proto: the model with these shapes, as onnxruntime is asked for its values.
         inputs, outputs: names of values; inputs are without initializers.
         constants: the values that do not depend on inputs.
@@ -91,19 +92,22 @@ class OnnxModel:
         self.source = source
         self.proto = onnx.ModelProto()
         self.proto.CopyFrom(proto)
+        self.shapes: dict[str, Shape] = {}
+        self.types: dict[str, int] = {}
         with reading_model(source):
             validity.demand_complete(self.proto, source)
             validity.demand_bounded(self.proto, source)
             self.proto = inliner.inline_local_functions(self.proto)
             self._read_graph(self.proto.graph, shapes)
-        self.shapes: dict[str, Shape] = {}
-        self.types: dict[str, int] = {}
-        self._room = LARGEST_CONSTANT + _GROWTH * sum(values.size for values in self.constants.values())
-        self._fold()
+            self._room = LARGEST_CONSTANT + _GROWTH * sum(values.size for values in self.constants.values())
+            self._fold()
         counts = Counter(name for node in self.nodes for name in node.inputs)
         self.readers = counts + Counter(self.outputs)
 
     def _read_graph(self, graph: Any, shapes: Mapping[str, Sequence[int]]) -> None:
+        self.name = graph.name
+        if not isinstance(self.name, str):  # protobuf gives bytes that are not UTF-8 as they are
+            raise InputError(f"{self.source}: the name of its graph is not UTF-8")
         self.constants = {x.name: _values(self.source, x) for x in graph.initializer}
         self.inputs = [value.name for value in graph.input if value.name not in self.constants]
         self.outputs = [value.name for value in graph.output]

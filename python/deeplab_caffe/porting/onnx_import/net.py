@@ -30,7 +30,7 @@ class CaffeNet:
     def __init__(self, model: OnnxModel, allow_forks: bool) -> None:
         self.model = model
         self.allow_forks = allow_forks
-        self.param = schema.NetParameter(name=model.proto.graph.name or "net")
+        self.param = schema.NetParameter(name=model.name or "net")
         self.blobs: dict[str, list[NDArray[np.float32]]] = {}
         self.padding: dict[str, tuple[str, tuple[int, int]]] = {}
         self._blob_of: dict[str, str] = {}
