@@ -490,6 +490,37 @@ def _values(folder: Path) -> list[Target]:
     ]
 
 
+def _onnx_model() -> bytes:
+    """A small net with weights, constants and a function."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    weights = {"w": np.ones((2, 3, 3, 3), np.float32), "n": np.array([0, -1]), "m": np.ones((32, 4), np.float32)}
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["c"], "conv", pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["c"], ["r"]),
+        helper.make_node("MaxPool", ["r"], ["p"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("twice", ["p"], ["t"], domain="own"),
+        helper.make_node("Reshape", ["t", "n"], ["f"]),
+        helper.make_node("Gemm", ["f", "m"], ["g"]),
+        helper.make_node("Softmax", ["g"], ["y"]),
+    ]
+    base, own = helper.make_opsetid("", 17), helper.make_opsetid("own", 1)
+    twice = helper.make_function("own", "twice", ["a"], ["b"], [helper.make_node("Add", ["a", "a"], ["b"])], [base])
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 3, 8, 8))
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 4))
+    graph = helper.make_graph(nodes, "net", [x], [y], [numpy_helper.from_array(v, k) for k, v in weights.items()])
+    model = helper.make_model(graph, opset_imports=[base, own], functions=[twice], ir_version=8)
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def _import_onnx(path: Path) -> None:
+    from deeplab_caffe.porting.onnx_import import import_onnx
+
+    import_onnx(path)
+
+
 def _evaluation(path: Path) -> None:
     for read in (read_scores, read_matrix, read_image_scores, read_curves):
         read(_experiment(path))
@@ -514,6 +545,7 @@ def _records(folder: Path) -> list[Target]:
         Target("experiment (JSON)", "experiment.json", lambda p: saved_settings(p.parent), made["experiment"]),
         Target("COCO's instances (JSON)", "instances.json", _instances, made["instances"]),
         Target("Cityscapes' polygons (JSON)", "polygons.json", cityscapes_polygons.draw_polygons, made["polygons"]),
+        Target("ONNX model (import)", "model.onnx", _import_onnx, _onnx_model()),
         Target("evaluation (JSON)", "evaluation.json", _evaluation, made["evaluation"]),
     ]
 

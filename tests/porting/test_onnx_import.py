@@ -151,6 +151,9 @@ CASES: dict[str, tuple[Any, dict[str, Any], list[str], dict[str, Any]]] = {
     "Clip at zero": (_node("Clip", "x", "a"), {"a": np.float32(0)}, ["ReLU"], {}),
     "Clip of 2019": (_node("Clip", min=0.0, max=6.0), {}, ["Clip"], {"opset": 10}),
     "Softmax": (_node("Softmax", axis=1), {}, ["Softmax"], {}),
+    "Softmax of 2019": (_node("Softmax"), {}, ["Flatten", "Softmax", "Reshape"], {"opset": 12}),
+    "Softmax of 2019, of one axis": (_node("Softmax", axis=3), {}, ["Softmax"], {"opset": 11}),
+    "LogSoftmax of 2019": (_node("LogSoftmax"), {}, ["Flatten", "Softmax", "Reshape", "Log"], {"opset": 11}),
     "Softmax of the last axis": (_node("Softmax"), {}, ["Softmax"], {}),
     "LogSoftmax": (_node("LogSoftmax", axis=1), {}, ["Softmax", "Log"], {}),
     "LRN": (_node("LRN", size=3, alpha=0.5), {}, ["LRN"], {}),
@@ -217,6 +220,18 @@ CASES: dict[str, tuple[Any, dict[str, Any], list[str], dict[str, Any]]] = {
         ["Deconvolution"],
         {},
     ),
+    "Resize, nearest of the middles": (
+        _node("Resize", "x", "", "s", mode="nearest"),
+        {"s": _F(1, 1, 3, 3)},
+        ["Deconvolution"],
+        {},
+    ),  # fmt: skip
+    "Resize of two axes": (
+        _node("Resize", "x", "", "s", mode="linear", axes=[3, 2]),
+        {"s": _F(2, 3)},
+        ["Deconvolution", "Scale"],
+        {"opset": 18},
+    ),
     "Resize, aligned corners": (
         _node("Resize", "x", "", "", "n", mode="linear", coordinate_transformation_mode="align_corners"),
         {"n": _I(1, 3, 9, 11)},
@@ -224,6 +239,9 @@ CASES: dict[str, tuple[Any, dict[str, Any], list[str], dict[str, Any]]] = {
         {},
     ),
     "Upsample of 2018": (_node("Upsample", "x", "s"), {"s": _F(1, 1, 2, 3)}, ["Deconvolution"], {"opset": 9}),
+    "Max of zero": (_node("Max", "x", "w"), {"w": np.float32(0)}, ["ReLU"], {}),
+    "Min of a number": (_node("Min", "w", "x"), {"w": np.float32(1)}, ["Clip"], {}),
+    "Sum of one": (_node("Sum"), {}, [], {}),
     "Add of a number": (_node("Add", "x", "w"), {"w": np.float32(2)}, ["Power"], {}),
     "a number less x": (_node("Sub", "w", "x"), {"w": np.float32(2)}, ["Power", "Power"], {}),
     "x less a number": (_node("Sub", "x", "w"), {"w": np.float32(2)}, ["Power"], {}),
@@ -248,6 +266,13 @@ CASES: dict[str, tuple[Any, dict[str, Any], list[str], dict[str, Any]]] = {
         ["InnerProduct"],
         {"shape": (2, 5)},
     ),
+    "Gemm, scaled": (
+        _node("Gemm", "x", "w", "b", alpha=0.5, beta=2.0),
+        {"w": _drawn(5, 4), "b": _drawn(1, 4)},
+        ["InnerProduct"],
+        {"shape": (2, 5)},
+    ),
+    "Gemm, bias left out": (_node("Gemm", "x", "w", ""), {"w": _drawn(5, 4)}, ["InnerProduct"], {"shape": (2, 5)}),
     "Gemm, not transposed": (_node("Gemm", "x", "w"), {"w": _drawn(5, 4)}, ["InnerProduct"], {"shape": (2, 5)}),
     "MatMul": (_node("MatMul", "x", "w"), {"w": _drawn(5, 4)}, ["InnerProduct"], {"shape": (2, 3, 5)}),
     "Flatten": (_node("Flatten"), {}, ["Flatten"], {}),
@@ -269,6 +294,8 @@ CASES: dict[str, tuple[Any, dict[str, Any], list[str], dict[str, Any]]] = {
         ["Slice", "Silence", "Slice", "Silence"],
         {},
     ),
+    "Tile, once": (_node("Tile", "x", "n"), {"n": _I(1, 1, 1, 1)}, [], {}),
+    "infinite numbers": (_node("Log"), {}, ["Log"], {}),
     "Tile": (_node("Tile", "x", "n"), {"n": _I(1, 2, 1, 1)}, ["Tile"], {}),
 }
 
@@ -288,6 +315,21 @@ def test_a_pad_goes_into_the_convolution() -> None:
     found = import_onnx(_model([pad, _node("Conv", "padded", "w", pads=[1] * 4)], constants=constants))
     assert found.param.layer[1].convolution_param.pad_h == 3 and found.param.layer[1].convolution_param.pad_w == 2
     assert verify_import(found).passed
+
+
+def test_a_pad_of_stated_axes_goes_into_the_convolution() -> None:
+    pad = helper.make_node("Pad", ["x", "p", "", "a"], ["padded"], name="pad")
+    constants = {"p": _I(2, 1, 2, 1), "a": _I(3, -2), "w": _drawn(2, 3, 3, 3)}
+    found = import_onnx(_model([pad, _node("Conv", "padded", "w")], constants=constants, opset=18))
+    assert found.param.layer[1].convolution_param.pad_h == 1 and found.param.layer[1].convolution_param.pad_w == 2
+    assert verify_import(found).passed
+
+
+@pytest.mark.parametrize("kind", ["UINT8", "INT64", "BOOL", "FLOAT16", "DOUBLE"])
+def test_inputs_of_other_types(kind: str) -> None:
+    model = _model([_node("Cast", to=TensorProto.FLOAT)])
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.DataType.Value(kind)
+    assert verify_import(import_onnx(model)).passed
 
 
 def test_shapes_that_are_computed_become_constants() -> None:
@@ -328,7 +370,7 @@ _BAD: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "computed weights": (
         lambda: _model([_node("Conv", "x", "z")], z=(2, 3, 3, 3)),
-        "its weights are computed from the input",
+        "computes its weights from the input; only fixed",
     ),
     "padding that is not counted": (
         lambda: _model([_node("AveragePool", kernel_shape=[3, 3], pads=[1] * 4)]),
@@ -353,11 +395,114 @@ _BAD: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: _model([_node("Relu")], shape=(1, 3, "h", "w")),  # type: ignore[arg-type]
         r"the shape of input 'x' is open \(1, 3, \?, \?\); state it: --shape x=",
     ),
+    "nearest that shifts": (
+        lambda: _model(
+            [_node("Resize", "x", "", "s", mode="nearest", nearest_mode="floor")], constants={"s": _F(1, 1, 2, 2)}
+        ),
+        "has the mode nearest, half_pixel, floor",
+    ),
+    "a scale that is no whole number": (
+        lambda: _model([_node("Resize", "x", "", "s", mode="linear")], constants={"s": _F(1, 1, 2.1, 2.1)}),
+        r"resizes \(6, 6\) to \(12, 12\) by \[2\.0999",
+    ),
+    "weights of a Resize beyond memory": (
+        lambda: _model(
+            [_node("Resize", "x", "", "", "n", mode="nearest")],
+            shape=(1, 3, 1, 1),
+            constants={"n": _I(1, 3, 40000, 40000)},
+        ),
+        "enlarges 3 channels 40000 x 40000 times",
+    ),
+    "slopes of the last axis": (
+        lambda: _model([_node("PRelu", "x", "w")], shape=(1, 3, 4, 3), constants={"w": _drawn(3)}),
+        r"node 'n' \(PRelu\): has slopes \(3,\) for \(1, 3, 4, 3\)",
+    ),
+    "a bias for each row": (
+        lambda: _model([_node("Gemm", "x", "w", "b")], shape=(4, 5), constants={"w": _drawn(5, 4), "b": _drawn(4, 1)}),
+        r"node 'n' \(Gemm\): adds \(4, 1\)",
+    ),
+    "values cut to whole numbers": (
+        lambda: _model([helper.make_node("Cast", ["x"], ["q"], "n", to=TensorProto.INT64), _node("Relu", "q")]),
+        r"node 'n' \(Cast\): makes whole numbers",
+    ),
+    "Dropout that drops": (
+        lambda: _model([_node("Dropout", "x", "r", "t")], constants={"r": np.float32(0.5), "t": np.bool_(True)}),
+        r"node 'n' \(Dropout\): drops values at random",
+    ),
+    "windows outside of the image": (
+        lambda: _model([_node("MaxPool", kernel_shape=[1, 1], strides=[2, 2], ceil_mode=1)]),
+        r"node 'n' \(MaxPool\): rounds sizes up",
+    ),
+    "random values": (
+        lambda: _model([helper.make_node("RandomNormal", [], ["r"], "r", shape=[1]), _node("Add", "x", "r")]),
+        r"without a counterpart in Caffe: RandomNormal \(node 'r'\)",
+    ),
+    "a value that no node makes": (
+        lambda: _model([_node("Add", "x", "b"), helper.make_node("Relu", ["y"], ["b"])]),
+        "input 'b' of node: name: n",
+    ),
+    "an attribute that is missing": (lambda: _model([_node("MaxPool")]), "'kernel_shape' is missing.*Name: n"),
+    "an attribute that makes no sense": (
+        lambda: _model([_node("Conv", "x", "w", pads=[-1] * 4)], constants={"w": _drawn(2, 3, 3, 3)}),
+        r"node 'n' \(Conv\): cannot be read: Value out of range: -1",
+    ),
+    "a loop": (lambda: _model([_endless()]), r"without a counterpart in Caffe: Loop \(node 'endless'\)"),
+    "functions that call functions": (lambda: _functions(30), "nodes with its functions written out; expected at most"),
+    "damaged weights": (lambda: _damaged(), "weights 'w' are damaged"),
+    "texts": (lambda: _of_texts(), "input 'x' is STRING; expected a tensor of numbers"),
     "an operator of a library": (
         lambda: _model([helper.make_node("FusedConv", ["x"], ["y"], domain="com.microsoft")]),
         r"com.microsoft.FusedConv\): unknown operator",
     ),
 }
+
+
+def _endless() -> Any:
+    """A Loop of constants, which nothing ends."""
+    value = helper.make_tensor_value_info
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Identity", ["a"], ["y2"])],
+        "body",
+        [value("i", TensorProto.INT64, []), value("go", TensorProto.BOOL, []), value("a", TensorProto.FLOAT, [1])],
+        [value("on", TensorProto.BOOL, []), value("y2", TensorProto.FLOAT, [1])],
+    )
+    return helper.make_node("Loop", ["", "", "x"], ["y"], "endless", body=body)
+
+
+def _functions(levels: int) -> onnx.ModelProto:
+    """A function that calls one twice, which calls one twice, …: 2 ** levels nodes."""
+    own, base = helper.make_opsetid("mine", 1), helper.make_opsetid("", 17)
+    functions = []
+    for i in range(levels):
+        operator, domain = (f"f{i - 1}", "mine") if i else ("Relu", "")
+        nodes = [helper.make_node(operator, [a], [b], domain=domain) for a, b in (("a", "t"), ("t", "b"))]
+        functions.append(helper.make_function("mine", f"f{i}", ["a"], ["b"], nodes, [own, base]))
+    model = _model([helper.make_node(f"f{levels - 1}", ["x"], ["y"], domain="mine")])
+    model.functions.extend(functions)
+    model.opset_import.append(own)
+    return model
+
+
+def test_functions_are_written_out() -> None:
+    assert verify_import(import_onnx(_functions(2))).passed
+
+
+def _damaged() -> onnx.ModelProto:
+    model = _model([_node("Conv", "x", "w")], constants={"w": _drawn(2, 3, 3, 3)})
+    model.graph.initializer[0].dims[0] = 1 << 40
+    return model
+
+
+def _of_texts() -> onnx.ModelProto:
+    model = _model([_node("Identity")])
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.STRING
+    return model
+
+
+def test_a_model_that_onnxruntime_cannot_run_is_named() -> None:
+    found = import_onnx(_model([_node("Relu")], opset=1))
+    with pytest.raises(InputError, match="the model: onnxruntime cannot run it: .*node with name 'n'"):
+        verify_import(found)
 
 
 @pytest.mark.parametrize("case", _BAD)

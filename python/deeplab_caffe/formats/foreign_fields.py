@@ -181,6 +181,8 @@ TABLE = (
     ForeignFields("BatchNormParameter", "NVIDIA, Intel", "engine", "the implementation", _SPEED),
     ForeignFields("BNParameter", "DeconvNet, ChenglongChen", "var_eps moving_average decay update_global_stats",
         "how the statistics are kept", "write eps and momentum"),
+    ForeignFields("DenseImageDataParameter", "ENet", "label_divide_factor", "labels are made smaller by this factor",
+        "make the labels smaller beforehand, or read them with a Python layer", resizes=True),
     # regularisation and losses
     ForeignFields("DropoutParameter", "Bayesian SegNet", "sample_weights_test",
         "dropout while testing, to measure how sure the net is", "remove it, or run the net in the phase TRAIN"),

@@ -19,6 +19,9 @@ _PRODUCT, _MAX = 0, 2
 @reads("Add", "Sub", "Mul", "Div", "Max", "Min", "Sum")
 def _arithmetic(net: CaffeNet, node: OnnxNode) -> None:
     constant = [i for i, name in enumerate(node.inputs) if net.constant(name) is not None]
+    if len(node.inputs) == 1:
+        net.alias(node)
+        return
     if len(constant) == 1 and len(node.inputs) == 2:
         _with_constant(net, node, constant[0])
         return
@@ -92,7 +95,8 @@ def _with_constant(net: CaffeNet, node: OnnxNode, place: int) -> None:
     values = np.asarray(net.constant(node.inputs[place]), np.float32)
     shape = net.shape(node, value)
     if node.operator in ("Max", "Min"):
-        node.fail("compares with a constant, which has no counterpart in Caffe")
+        _limited(net, node, value, values)
+        return
     if net.shape(node, node.outputs[0]) != shape:
         node.fail(f"spreads its input {shape} over a constant {values.shape}, which has no counterpart in Caffe")
     bottom, operator = net.blob(node, value), node.operator
@@ -108,6 +112,18 @@ def _with_constant(net: CaffeNet, node: OnnxNode, place: int) -> None:
         _number(net, node, value, bottom, operator, float(values.reshape(-1)[0]))
     elif not (operator == "Add" and value and _joined(net, node, value, shape, values)):
         _per_channel(net, node, bottom, shape, values, operator)
+
+
+def _limited(net: CaffeNet, node: OnnxNode, value: str, values: NDArray[np.float32]) -> None:
+    """The greater, or the smaller, of a blob and a number."""
+    if values.size != 1 or values.ndim > len(net.shape(node, value)):
+        node.fail(f"compares with a constant {values.shape}; Caffe's Clip has one number")
+    number, limit = float(values.reshape(-1)[0]), float(np.finfo(np.float32).max)
+    if node.operator == "Max" and number == 0:
+        net.add(node, "ReLU", [net.blob(node, value)], [node.outputs[0]])
+        return
+    fields = {"min": number, "max": limit} if node.operator == "Max" else {"min": -limit, "max": number}
+    net.add(node, "Clip", [net.blob(node, value)], [node.outputs[0]], clip_param=fields)
 
 
 def _turned(net: CaffeNet, node: OnnxNode, bottom: str) -> str:

@@ -19,9 +19,10 @@ from ...errors import InputError
 from ...files import write_text
 from ...formats.definition import definition_of
 from ...formats.writer import format_message
+from ...reading import reason_of
 from ...spelling import did_you_mean
-from . import arithmetic, elementwise, matrices, windows  # noqa: F401 - they register the readers of operators
-from .model import OnnxModel, read_model
+from . import arithmetic, elementwise, matrices, resizing, windows  # noqa: F401 - they register readers
+from .model import OnnxModel, OnnxNode, read_model
 from .net import FORKS, CaffeNet
 from .registry import READERS
 
@@ -75,7 +76,8 @@ def import_onnx(
     _demand_known(read)
     built = CaffeNet(read, allow_forks)
     for node in read.nodes:
-        READERS[node.operator](built, node)
+        with _reading_node(node):
+            READERS[node.operator](built, node)
     outputs = {}
     for name in read.outputs:
         if name in read.constants:
@@ -84,6 +86,7 @@ def import_onnx(
     net = caffe.Net(definition_of(built.param, source), caffe.TEST)
     for name, blobs in built.blobs.items():
         _fill(source, name, net.params[name], blobs)
+    _demand_shapes(read, built, net)
     return Imported(built.param, net, read, outputs)
 
 
@@ -126,6 +129,28 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
+
+
+@contextlib.contextmanager
+def _reading_node(node: OnnxNode) -> Iterator[None]:
+    """Turn whatever a reader raises on what a node says into an InputError that names the node."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"{node.source}: node '{node.name}' ({node.operator}): cannot be read: {reason_of(error)}"
+        ) from error
+
+
+def _demand_shapes(model: OnnxModel, built: CaffeNet, net: Any) -> None:
+    """Raise InputError at the first node whose value has another shape in Caffe."""
+    for node in model.nodes:
+        for value in filter(built.maker, node.outputs):
+            mine, theirs = tuple(net.blobs[value].shape), model.shapes.get(value)
+            if theirs is not None and mine != theirs:
+                node.fail(f"makes '{value}' of {theirs}; in Caffe it is {mine}")
 
 
 def _demand_known(model: OnnxModel) -> None:

@@ -7,21 +7,32 @@ from typing import Any
 
 import numpy as np
 
-from .model import OnnxNode
+from ...arrays import Shape
+from .model import BOOL, FLOATS, INTEGERS, OnnxNode
 from .net import CaffeNet, layer_name
 from .registry import reads
 
 _PRODUCT = 0
 
 
-@reads("Identity", "Dropout")
+@reads("Identity")
 def _identity(net: CaffeNet, node: OnnxNode) -> None:
+    net.alias(node)
+
+
+@reads("Dropout")
+def _dropout(net: CaffeNet, node: OnnxNode) -> None:
+    if node.present(2) and np.any(net.weights(node, 2, "training_mode")):
+        node.fail("drops values at random (training_mode); export the model in evaluation mode")
     net.alias(node)
 
 
 @reads("Cast")
 def _cast(net: CaffeNet, node: OnnxNode) -> None:
-    net.alias(node)  # every blob is float32; the verification shows a cast that loses more
+    before, after = net.model.types.get(node.inputs[0]), node.get("to")
+    if (before in FLOATS and after in INTEGERS) or (after == BOOL and before != BOOL):
+        node.fail("makes whole numbers of its input, which has no counterpart in Caffe")
+    net.alias(node)  # every blob is float32; the verification shows a cast to float16 that loses more
 
 
 def _simple(type: str, **fixed: Any) -> Callable[[CaffeNet, OnnxNode], None]:
@@ -59,13 +70,19 @@ def _elu(net: CaffeNet, node: OnnxNode) -> None:
 
 @reads("PRelu")
 def _prelu(net: CaffeNet, node: OnnxNode) -> None:
-    slope, channels = net.weights(node, 1, "slopes"), net.shape(node, node.inputs[0])[1]
-    if slope.size not in (1, channels):
-        node.fail(f"has slopes {slope.shape}; expected one, or one for each of the {channels} channels")
+    slope, shape = net.weights(node, 1, "slopes"), net.shape(node, node.inputs[0])
+    channels = shape[1] if len(shape) > 1 else 1
+    if slope.size != 1 and (1,) * (len(shape) - slope.ndim) + slope.shape != _of_channels(shape):
+        node.fail(f"has slopes {slope.shape} for {shape}; expected one, or one for each of the {channels} channels")
     bottoms = [net.blob(node, node.inputs[0])]
     fields = {"channel_shared": True} if slope.size == 1 and channels != 1 else {}
     blob = slope.reshape(() if fields else (-1,))
     net.add(node, "PReLU", bottoms, [node.outputs[0]], blobs=[blob], prelu_param=fields)
+
+
+def _of_channels(shape: Shape) -> Shape:
+    """The shape of one value for each channel: (1, C, 1, 1)."""
+    return tuple(size if axis == 1 else 1 for axis, size in enumerate(shape))
 
 
 @reads("Clip")
@@ -105,17 +122,31 @@ def _gate(net: CaffeNet, node: OnnxNode, scale: float, shift: float, top: str) -
 
 @reads("Softmax")
 def _softmax(net: CaffeNet, node: OnnxNode) -> None:
-    axis = node.get("axis", -1) % len(net.shape(node, node.inputs[0]))
-    _simple("Softmax", softmax_param={} if axis == 1 else {"axis": axis})(net, node)
+    _add_softmax(net, node, node.outputs[0])
 
 
 @reads("LogSoftmax")
 def _log_softmax(net: CaffeNet, node: OnnxNode) -> None:
-    axis, share = node.get("axis", -1) % len(net.shape(node, node.inputs[0])), net.fresh(node, "softmax")
-    net.add(
-        node, "Softmax", [net.blob(node, node.inputs[0])], [share], f"{node.name}_softmax", softmax_param={"axis": axis}
-    )
+    share = net.fresh(node, "softmax")
+    _add_softmax(net, node, share)
     net.add(node, "Log", [share], [node.outputs[0]])
+
+
+def _add_softmax(net: CaffeNet, node: OnnxNode, top: str) -> None:
+    """Add a Softmax; until opset 12 one of all axes from the stated one on together."""
+    shape = net.shape(node, node.inputs[0])
+    bottom, together = net.blob(node, node.inputs[0]), net.model.opset < 13
+    axis = node.get("axis", 1 if together else -1) % len(shape)
+    others = [other for other in range(axis, len(shape)) if shape[other] != 1] if together else [axis]
+    if len(others) < 2:
+        axis = others[0] if others else axis
+        name = "" if top == node.outputs[0] else f"{node.name}_softmax"
+        net.add(node, "Softmax", [bottom], [top], name, softmax_param={} if axis == 1 else {"axis": axis})
+        return
+    flat, share = net.fresh(node, "flat"), net.fresh(node, "share")
+    net.add(node, "Flatten", [bottom], [flat], f"{node.name}_flat", flatten_param={"axis": axis})
+    net.add(node, "Softmax", [flat], [share], f"{node.name}_share", softmax_param={"axis": axis})
+    net.add(node, "Reshape", [share], [top], f"{node.name}_back", reshape_param={"shape": {"dim": shape}})
 
 
 @reads("ArgMax")

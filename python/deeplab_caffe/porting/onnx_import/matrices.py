@@ -13,11 +13,14 @@ from .registry import reads
 
 @reads("Gemm")
 def _gemm(net: CaffeNet, node: OnnxNode) -> None:
-    if node.get("transA", 0) or node.get("alpha", 1.0) != 1:
-        node.fail("transposes or scales its input, which Caffe's InnerProduct does not")
-    weights = net.weights(node, 1)
-    bias = net.weights(node, 2, "bias") * np.float32(node.get("beta", 1.0)) if len(node.inputs) > 2 else None
-    _inner_product(net, node, weights if node.get("transB", 0) else weights.T, bias, 1)
+    if node.get("transA", 0):
+        node.fail("transposes its input, which Caffe's InnerProduct does not")
+    weights = net.weights(node, 1) * np.float32(node.get("alpha", 1.0))
+    weights = weights if node.get("transB", 0) else weights.T
+    bias = net.weights(node, 2, "bias") * np.float32(node.get("beta", 1.0)) if node.present(2) else None
+    if bias is not None and bias.size != 1 and bias.shape not in ((len(weights),), (1, len(weights))):
+        node.fail(f"adds {bias.shape}; Caffe's InnerProduct adds one value for each of its {len(weights)} outputs")
+    _inner_product(net, node, weights, bias, 1)
 
 
 @reads("MatMul")
@@ -124,6 +127,9 @@ def _cut(net: CaffeNet, node: OnnxNode, blob: str, axis: int, points: Sequence[i
 def _tile(net: CaffeNet, node: OnnxNode) -> None:
     repeats = np.ravel(net.model.argument(node, "repeats", 1))
     axes = [axis for axis, count in enumerate(repeats) if count != 1]
+    if not axes:
+        net.alias(node)
+        return
     if len(axes) != 1:
         node.fail(f"repeats {repeats.tolist()}; Caffe's Tile repeats one axis")
     fields = {"axis": axes[0], "tiles": int(repeats[axes[0]])}

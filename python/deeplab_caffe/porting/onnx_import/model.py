@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,18 +15,30 @@ from numpy.typing import NDArray
 from ...arrays import Shape
 from ...errors import InputError
 from ...reading import reading, reason_of
+from . import validity
+from .libraries import external_data_helper, helper, inliner, numpy_helper, onnx, reference, shape_inference
 
-try:
-    import onnx
-    from onnx import external_data_helper, helper, inliner, numpy_helper, reference, shape_inference
-except ImportError:  # pragma: no cover - an optional library
-    raise InputError("ONNX import needs the library onnx: pip install 'deeplab-caffe[onnx]'") from None
-
-#: a computed constant has at most so many values: models can state shapes of any size
-_LARGEST_CONSTANT = 1 << 26
+#: computed constants have at most so many values: models can state shapes of any size
+LARGEST_CONSTANT = 1 << 26
+#: and all together at most so many times the values of the model's own constants more
+_GROWTH = 4
+#: operators whose result is not fixed by what they read, or that may never end
+_NEVER_COMPUTED = (
+    *("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"),
+    *("If", "Loop", "Scan", "SequenceMap"),
+)
 #: operators whose result is known once the shape of what they read is
 _OF_SHAPE = ("Shape", "Size")
 _DEFAULT_DOMAIN = ("", "ai.onnx")
+_TYPES = onnx.TensorProto
+#: types of values, and numpy's; blobs hold all of them as float32
+FLOATS: Mapping[int, Any] = {_TYPES.FLOAT: np.float32, _TYPES.FLOAT16: np.float16, _TYPES.DOUBLE: np.float64}
+INTEGERS: Mapping[int, Any] = {
+    getattr(_TYPES, word.upper()): np.dtype(word)
+    for word in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool")
+}
+BOOL = _TYPES.BOOL
+NUMBERS: Mapping[int, Any] = {**FLOATS, **INTEGERS}
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,10 @@ class OnnxNode:
         """Raise InputError that names model, node and operator."""
         raise InputError(f"{self.source}: node '{self.name}' ({self.operator}): {message}")
 
+    def present(self, place: int) -> bool:
+        """Whether the input of a place is not left out."""
+        return place < len(self.inputs) and bool(self.inputs[place])
+
     def get(self, attribute: str, default: Any = None) -> Any:
         """An attribute's value; texts are `str`."""
         value = self.attributes.get(attribute, default)
@@ -59,10 +75,12 @@ class OnnxModel:
         shapes: shapes of inputs, by name; others are the model's own, an open first axis being 1.
 
     Attributes:
+        name: of its graph.
         proto: the model with these shapes, as onnxruntime is asked for its values.
         inputs, outputs: names of values; inputs are without initializers.
         constants: the values that do not depend on inputs.
         shapes: the shape of each value, where it is known.
+        types: the type of each value, as a TensorProto's data_type, where it is known.
         nodes: what is left to compute, in order.
         readers: how often a value is read; an output of the model counts.
 
@@ -74,18 +92,33 @@ class OnnxModel:
         self.source = source
         self.proto = onnx.ModelProto()
         self.proto.CopyFrom(proto)
+        self.shapes: dict[str, Shape] = {}
+        self.types: dict[str, int] = {}
         with reading_model(source):
+            validity.demand_complete(self.proto, source)
+            validity.demand_bounded(self.proto, source)
             self.proto = inliner.inline_local_functions(self.proto)
-        graph = self.proto.graph
-        self.constants = {x.name: np.asarray(numpy_helper.to_array(x)) for x in graph.initializer}
+            self._read_graph(self.proto.graph, shapes)
+            self._room = LARGEST_CONSTANT + _GROWTH * sum(values.size for values in self.constants.values())
+            self._fold()
+        counts = Counter(name for node in self.nodes for name in node.inputs)
+        self.readers = counts + Counter(self.outputs)
+
+    def _read_graph(self, graph: Any, shapes: Mapping[str, Sequence[int]]) -> None:
+        self.name = graph.name
+        if not isinstance(self.name, str):  # protobuf gives bytes that are not UTF-8 as they are
+            raise InputError(f"{self.source}: the name of its graph is not UTF-8")
+        self.constants = {x.name: _values(self.source, x) for x in graph.initializer}
         self.inputs = [value.name for value in graph.input if value.name not in self.constants]
         self.outputs = [value.name for value in graph.output]
         self._fix_shapes(shapes)
         self.nodes = [self._node(i, node) for i, node in enumerate(graph.node)]
-        self.shapes: dict[str, Shape] = {}
-        self._fold()
-        counts = Counter(name for node in self.nodes for name in node.inputs)
-        self.readers = counts + Counter(self.outputs)
+        validity.check(self.proto)
+
+    @property
+    def opset(self) -> int:
+        """The version of ONNX's operators."""
+        return max((x.version for x in self.proto.opset_import if x.domain in _DEFAULT_DOMAIN), default=1)
 
     def _node(self, index: int, node: Any) -> OnnxNode:
         if node.domain not in _DEFAULT_DOMAIN:
@@ -103,6 +136,7 @@ class OnnxModel:
         for value in self.proto.graph.input:
             if value.name in self.constants:
                 continue
+            _demand_numbers(self.source, value)
             dims = value.type.tensor_type.shape.dim
             own = [d.dim_value if d.HasField("dim_value") else 0 for d in dims]
             sizes = self._sizes(value.name, own, stated.get(value.name))
@@ -149,6 +183,7 @@ class OnnxModel:
         with reading_model(self.source):
             inferred = shape_inference.infer_shapes(proto, data_prop=True).graph
         for value in (*inferred.input, *inferred.value_info, *inferred.output):
+            self.types[value.name] = value.type.tensor_type.elem_type
             dims = value.type.tensor_type.shape.dim
             if value.type.tensor_type.HasField("shape") and all(d.HasField("dim_value") for d in dims):
                 self.shapes[value.name] = tuple(d.dim_value for d in dims)
@@ -156,6 +191,8 @@ class OnnxModel:
 
     def _computed(self, node: OnnxNode) -> bool:
         """Whether a node makes constants, which are then known."""
+        if node.operator in _NEVER_COMPUTED:
+            return False
         if node.operator in _OF_SHAPE and node.inputs[0] in self.shapes:
             given: dict[str, NDArray[Any]] = {
                 node.inputs[0]: np.broadcast_to(np.float32(0), self.shapes[node.inputs[0]])
@@ -165,8 +202,10 @@ class OnnxModel:
         else:
             return False
         sizes = [int(np.prod(self.shapes[name], dtype=float)) for name in node.outputs if name in self.shapes]
-        if node.operator != "Constant" and (len(sizes) < len(node.outputs) or max(sizes) > _LARGEST_CONSTANT):
-            return False
+        if node.operator != "Constant":
+            if len(sizes) < len(node.outputs) or max(sizes) > LARGEST_CONSTANT or sum(sizes) > self._room:
+                return False
+            self._room -= sum(sizes)
         original = next(n for n in self.proto.graph.node if list(n.output) == list(node.outputs))
         with reading_model(self.source):
             evaluator = reference.ReferenceEvaluator(
@@ -188,6 +227,21 @@ class OnnxModel:
         if name not in self.constants:
             node.fail(f"its {attribute} is computed from the input; only fixed values can be imported")
         return self.constants[name]
+
+
+def _values(source: str, tensor: Any) -> NDArray[Any]:
+    try:
+        return np.asarray(numpy_helper.to_array(tensor))
+    except Exception as error:
+        raise InputError(f"{source}: weights '{tensor.name}' are damaged: {reason_of(error)}") from error
+
+
+def _demand_numbers(source: str, value: Any) -> None:
+    """Refuse an input that is no tensor of numbers."""
+    kind = value.type.tensor_type.elem_type
+    if not value.type.HasField("tensor_type") or kind not in NUMBERS:
+        given = onnx.TensorProto.DataType.Name(kind) if value.type.HasField("tensor_type") else "no tensor"
+        raise InputError(f"{source}: input '{value.name}' is {given}; expected a tensor of numbers")
 
 
 def reading_model(source: str) -> Any:
@@ -218,20 +272,6 @@ def read_model(path: str | os.PathLike[str]) -> Any:
         proto = onnx.load(os.fspath(path), load_external_data=False)
         if not proto.graph.node:
             raise InputError(f"{path}: has no nodes; expected an ONNX model")
-        _check_external(path, proto.graph.initializer)
+        validity.demand_beside(path, proto)
         external_data_helper.load_external_data_for_model(proto, os.fspath(path.parent))
     return proto
-
-
-def _check_external(path: Path, tensors: Iterable[Any]) -> None:
-    """Refuse weights in files that are not plain files of the model's folder."""
-    for tensor in tensors:
-        stated = {entry.key: entry.value for entry in tensor.external_data}
-        location = stated.get("location")
-        if location is None:
-            continue
-        beside = path.parent / location
-        if Path(location).name != location or beside.is_symlink():
-            raise InputError(f"{path}: weights '{tensor.name}' are in {location!r}; expected a file in the same folder")
-        if not beside.is_file():
-            raise InputError(f"{path}: its weights are in {location}, which is missing; put it into the same folder")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Shape
+from ...errors import InputError
 from ...formats import schema
 from .model import OnnxModel, OnnxNode
 
@@ -29,7 +30,7 @@ class CaffeNet:
     def __init__(self, model: OnnxModel, allow_forks: bool) -> None:
         self.model = model
         self.allow_forks = allow_forks
-        self.param = schema.NetParameter(name=model.proto.graph.name or "net")
+        self.param = schema.NetParameter(name=model.name or "net")
         self.blobs: dict[str, list[NDArray[np.float32]]] = {}
         self.padding: dict[str, tuple[str, tuple[int, int]]] = {}
         self._blob_of: dict[str, str] = {}
@@ -49,7 +50,7 @@ class CaffeNet:
         """An input that must be constant, as float32."""
         values = self.constant(node.inputs[place])
         if values is None:
-            node.fail(f"its {what} are computed from the input; only fixed values can be imported")
+            node.fail(f"computes its {what} from the input; only fixed values can be imported")
         return np.ascontiguousarray(values, np.float32)
 
     def shape(self, node: OnnxNode, value: str) -> Shape:
@@ -64,15 +65,21 @@ class CaffeNet:
             node.fail(f"reads '{value}', which a Pad makes; Caffe pads in a convolution alone")
         if self.constant(value) is not None:
             node.fail(f"reads the constant '{value}' as if it were a blob, which has no counterpart in Caffe")
-        return self._blob_of.get(value, value)
+        blob = self._blob_of.get(value, value)
+        if blob not in self._makers and blob not in self.model.inputs:
+            node.fail(f"reads '{value}', which no layer makes")
+        return blob
 
     def alias(self, node: OnnxNode) -> None:
         """Make a node's output another name of its first input."""
         self._blob_of[node.outputs[0]] = self.blob(node, node.inputs[0])
 
     def blob_of_output(self, value: str) -> str:
-        """The blob of a value that the model makes."""
-        return self._blob_of.get(value, value)
+        """The blob of one of the model's outputs."""
+        blob = self._blob_of.get(value, value)
+        if blob not in self._makers and blob not in self.model.inputs:
+            raise InputError(f"{self.model.source}: output '{value}' is made by no layer")
+        return blob
 
     # -- layers
 
@@ -110,8 +117,11 @@ class CaffeNet:
 
     def fresh(self, node: OnnxNode, word: str) -> str:
         """A name for a blob that the model has no value for."""
-        self._made += 1
-        return f"{node.outputs[0]}.{word}{self._made}"
+        while True:
+            self._made += 1
+            name = f"{node.outputs[0]}.{word}{self._made}"
+            if not any(name in taken for taken in (self.model.shapes, self.model.readers, self._makers)):
+                return name
 
     def _free_name(self, wanted: str) -> str:
         taken = {layer.name for layer in self.param.layer}
@@ -131,13 +141,21 @@ class CaffeNet:
 
     def retop(self, layer: Any, value: str) -> None:
         """Let a layer make another value in place of its own."""
+        for top in layer.top:
+            del self._makers[top]
         del layer.top[:]
         layer.top.append(value)
         self._makers[value] = layer
 
+    def maker(self, blob: str) -> Any | None:
+        """The layer that makes a blob, or None."""
+        return self._makers.get(blob)
+
     def remove(self, layer: Any) -> None:
         """Take a layer out again."""
         self.param.layer.remove(layer)
+        for top in layer.top:
+            del self._makers[top]
         self.blobs.pop(layer.name, None)
 
 

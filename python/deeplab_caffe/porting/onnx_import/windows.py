@@ -26,9 +26,9 @@ def _convolution(net: CaffeNet, node: OnnxNode) -> None:
     group, is_conv = int(node.get("group", 1)), node.operator == "Conv"
     fields: dict[str, Any] = {
         "num_output": weights.shape[0] if is_conv else weights.shape[1] * group,
-        **_sides("kernel", weights.shape[2:]),
-        **_sides("stride", node.get("strides") or [1, 1], unless=1),
-        **_sides("pad", (pad_h + more_h, pad_w + more_w), unless=0),
+        **sides("kernel", weights.shape[2:]),
+        **sides("stride", node.get("strides") or [1, 1], unless=1),
+        **sides("pad", (pad_h + more_h, pad_w + more_w), unless=0),
         **({"dilation": _dilation(node)} if _dilation(node) != [1] else {}),
         **({"group": group} if group > 1 else {}),
     }
@@ -47,7 +47,7 @@ def _dilation(node: OnnxNode) -> list[int]:
     return [high] if high == wide else [high, wide]
 
 
-def _sides(word: str, sizes: Sequence[int], unless: int | None = None) -> dict[str, Any]:
+def sides(word: str, sizes: Sequence[int], unless: int | None = None) -> dict[str, Any]:
     """The fields of a size: one number if both sides are equal (in a list, as it is repeated), else `_h` and `_w`."""
     high, wide = (int(size) for size in sizes)
     if high == wide:
@@ -107,13 +107,15 @@ def _pooling(net: CaffeNet, node: OnnxNode) -> None:
     }
     size = net.shape(node, node.inputs[0])[2:]
     wanted = net.shape(node, node.outputs[0])[2:]
+    if any((n - 1) * stride >= a + pad for a, n, stride, pad in zip(size, wanted, strides, pads, strict=True)):
+        node.fail("rounds sizes up (ceil_mode) to windows that begin outside of the input; runtimes differ in these")
     if tuple(map(_caffes_size, size, kernel, strides, pads)) != tuple(wanted):
         fields["round_mode"] = _FLOOR
     net.add(node, "Pooling", [net.blob(node, node.inputs[0])], [node.outputs[0]], pooling_param=fields)
 
 
 def _pool_sides(word: str, sizes: Sequence[int], unless: int | None = None) -> dict[str, Any]:
-    return {name: value[0] if isinstance(value, list) else value for name, value in _sides(word, sizes, unless).items()}
+    return {name: value[0] if isinstance(value, list) else value for name, value in sides(word, sizes, unless).items()}
 
 
 def _caffes_size(size: int, kernel: int, stride: int, pad: int) -> int:
@@ -156,6 +158,8 @@ def _reduce(net: CaffeNet, node: OnnxNode) -> None:
 def _pad(net: CaffeNet, node: OnnxNode) -> None:
     pads = [int(x) for x in np.ravel(net.model.argument(node, "pads", 1))]
     value = net.model.argument(node, "constant_value", 2, node.get("value", 0))
+    if net.model.opset >= 18 and node.present(3):
+        pads = _of_all_axes(net, node, pads)
     half = len(pads) // 2
     if not any(pads):
         net.alias(node)
@@ -170,66 +174,11 @@ def _pad(net: CaffeNet, node: OnnxNode) -> None:
     net.padding[node.outputs[0]] = (net.blob(node, node.inputs[0]), (pads[2], pads[3]))
 
 
-@reads("Resize", "Upsample")
-def _resize(net: CaffeNet, node: OnnxNode) -> None:
-    size, wanted = net.shape(node, node.inputs[0]), net.shape(node, node.outputs[0])
-    mode = node.get("mode", "nearest")
-    how = node.get("coordinate_transformation_mode", "half_pixel" if node.operator == "Resize" else "asymmetric")
-    if len(size) != 4 or size[:2] != wanted[:2]:
-        node.fail(f"resizes {size} to {wanted}; only height and width of images have a counterpart")
-    if size == wanted:
-        net.alias(node)
-    elif mode == "linear" and how == "align_corners":
-        fields = {"height": wanted[2], "width": wanted[3]}
-        net.add(node, "Interp", [net.blob(node, node.inputs[0])], [node.outputs[0]], interp_param=fields)
-    else:
-        _enlarge(net, node, size, wanted, mode, how)
-
-
-def _enlarge(net: CaffeNet, node: OnnxNode, size: Sequence[int], wanted: Sequence[int], mode: str, how: str) -> None:
-    """Enlarge by whole numbers, with a Deconvolution of each channel.
-
-    Bilinear: at the border a Deconvolution lacks the pixels outside, where ONNX repeats the last one. Its values
-    divided by those of an image of ones are ONNX's; the divisors are the fixed weights of a Scale.
-    """
-    factors = [b // a for a, b in zip(size[2:], wanted[2:], strict=True)]
-    if any(a * f != b for a, f, b in zip(size[2:], factors, wanted[2:], strict=True)):
-        change = f"{tuple(size[2:])} to {tuple(wanted[2:])}"
-        node.fail(f"resizes {change}; only whole multiples have a counterpart in BVLC's layers")
-    repeats = mode == "nearest" or tuple(size[2:]) == (1, 1)
-    if mode not in ("nearest", "linear") or not (repeats or how in ("half_pixel", "pytorch_half_pixel")):
-        node.fail(f"has the mode {mode}, {how}, which has no counterpart in BVLC's layers")
-    kernels = [np.ones(f) if repeats else _bilinear(f) for f in factors]
-    pads = [0 if repeats else (len(k) - f) // 2 for k, f in zip(kernels, factors, strict=True)]
-    weights = np.broadcast_to(np.outer(*kernels), (size[1], 1, len(kernels[0]), len(kernels[1])))
-    fields = {
-        "num_output": size[1],
-        "group": size[1],
-        "bias_term": False,
-        **_sides("kernel", weights.shape[2:]),
-        **_sides("stride", factors),
-        **_sides("pad", pads, unless=0),
-    }
-    top = node.outputs[0] if repeats else net.fresh(node, "enlarged")
-    net.add(node, "Deconvolution", [net.blob(node, node.inputs[0])], [top], blobs=[weights], convolution_param=fields)
-    if not repeats:
-        sums = [_column_sums(k, n, f) for k, n, f in zip(kernels, size[2:], factors, strict=True)]
-        net.add(
-            node, "Scale", [top], [node.outputs[0]], f"{node.name}_border", [1 / np.outer(*sums)],
-            scale_param={"axis": 2, "num_axes": 2},
-        )  # fmt: skip
-
-
-def _bilinear(factor: int) -> np.ndarray:
-    """The taps of bilinear enlarging with half-pixel centres, symmetrical: 2 f of them, one less if f is odd."""
-    taps = 2 * factor - factor % 2
-    return np.asarray(1 - np.abs(np.arange(taps) - (taps - 1) / 2) / factor)
-
-
-def _column_sums(kernel: np.ndarray, size: int, factor: int) -> np.ndarray:
-    """What a Deconvolution makes of a row of ones: (size * factor,)."""
-    whole = np.zeros(size * factor + len(kernel))
-    for i in range(size):
-        whole[i * factor : i * factor + len(kernel)] += kernel
-    pad = (len(kernel) - factor) // 2
-    return whole[pad : pad + size * factor]
+def _of_all_axes(net: CaffeNet, node: OnnxNode, pads: Sequence[int]) -> list[int]:
+    """The pads of some axes as those of all: begins, then ends."""
+    rank = len(net.shape(node, node.inputs[0]))
+    axes = [int(axis) % rank for axis in np.ravel(net.weights(node, 3, "axes"))]
+    found = [0] * (2 * rank)
+    for axis, begin, end in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True):
+        found[axis], found[rank + axis] = begin, end
+    return found
