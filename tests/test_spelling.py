@@ -18,7 +18,7 @@ _FOREIGN_FIELDS = [
     "region_loss_param", "axpy_param", "center_loss_param",
     "margin_inner_product_param", "triplet_loss_param", "ctc_loss_param", "warp_ctc_param", "st_param",
     "focal_loss_param", "lstm_param", "transpose_param", "reverse_param", "maxout_param", "local_param",
-    "noise_param", "resize_param", "select_param", "relu6_param", "quantization_param", "multi_stage_meanfield_param",
+    "noise_param", "resize_param", "select_param", "relu6_param", "quantization_param",
     "rnn_param", "depthwise_convolution_param",
 ]  # fmt: skip
 

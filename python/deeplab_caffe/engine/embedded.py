@@ -48,7 +48,8 @@ class Embedded(Engine):
                 print("the solver requests a GPU, but there is none; using the CPU", file=sys.stderr)
 
     def test_net(self, net_file: Path, weights: Path) -> Any:
-        net = caffe.Net(str(net_file), str(weights), caffe.TEST)
+        with log.warnings_only():  # the layers of the training net that a file has besides are none
+            net = caffe.Net(str(net_file), str(weights), caffe.TEST)
         self.check_initialized(net, net_file, weights)
         self.check_finite(net, weights)
         return net
