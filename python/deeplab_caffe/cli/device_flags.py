@@ -9,7 +9,7 @@ from ..nets.option_flags import TakesFlags
 
 def add_arguments(parser: TakesFlags) -> None:
     """Add those of `add_running`, and --workers, --recompute and --allow-not-finite-weights."""
-    add_running(parser, several=", or train on several: 0,1 or all; batch_size is per device")
+    add_running(parser, several="; train and train2 also on several: 0,1 or all; batch_size is per device")
     parser.add_argument("--workers", metavar="N", type=int, default=1, help="train with N processes on the CPU")
     fewer = "train with few activations kept and the others recomputed: less memory, more time"
     parser.add_argument("--recompute", action="store_true", help=fewer)
