@@ -142,7 +142,7 @@ def asynchronous() -> bool:
 
 def on_device(tensor: torch.Tensor) -> torch.Tensor:
     """A tensor of the host on the engine's device, without waiting for what that is doing."""
-    if _device.type == "cuda" and not tensor.is_pinned():
+    if _device.type != "cpu" and not tensor.is_pinned():
         tensor = tensor.pin_memory()
     return tensor.to(_device, non_blocking=True)
 

@@ -13,7 +13,7 @@ from ...formats.layer_facts import LAYER_FACTS, LayerFacts
 from ...reading import reading
 from ..blob import Blob, BlobVec
 from ..filler import check_filler, fill
-from .deferred_label_check import DeferredLabelCheck
+from .deferred_check import DeferredCheck
 from .reach import SAME_PLACE, Reaches, WholeReach, plane
 
 _CANNOT_READ = "cannot read {what}'{path}': {reason}"
@@ -61,7 +61,7 @@ class Layer:
         self.propagate_down: list[bool] = []
         self.needs_backward = False
         #: checks of the last forward's labels whose result is not known yet
-        self.deferred_checks: list[DeferredLabelCheck] = []
+        self.deferred_checks: list[DeferredCheck] = []
         #: whether it works in place on what no gradient reads any more, so that it may write over it
         self.overwrites = False
 

@@ -11,6 +11,7 @@ from ...arrays import Shape
 from ...formats import schema
 from ..blob import Blob
 from .base import Layer, TensorLayer, register
+from .label_check import check_indices
 
 
 @register("Embed")
@@ -36,10 +37,13 @@ class Embed(TensorLayer):
         return [(*bottoms[0], self.param.embed_param.num_output)]
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
-        index, rows = bottoms[0].detach().to(torch.int64), params[0].shape[0]
-        wrong = (index < 0) | (index >= rows)
-        if bool(wrong.any()):
-            self.fail(f"index {int(index[wrong][0])} is not within the input_dim {rows}, 0 to {rows - 1}")
+        rows = params[0].shape[0]
+        index = check_indices(
+            self,
+            bottoms[0].detach().to(torch.int64),
+            rows,
+            lambda first, *_: f"index {first} is not within the input_dim {rows}, 0 to {rows - 1}",
+        )
         y = F.embedding(index, params[0])
         return [y + params[1] if len(params) > 1 else y]
 

@@ -15,6 +15,7 @@ from ..blob import Blob
 from .base import TensorLayer, register
 from .box_functions import proposals
 from .gradientless import SilentLayer
+from .label_check import check_indices
 from .reach import Reaches, WholeReach, plane
 from .region_functions import psroi_pool, roi_align, roi_pool
 
@@ -112,9 +113,13 @@ class _RegionLayer(TensorLayer):
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         regions = bottoms[1].detach().flatten(1)
-        item = regions[:, 0]
-        if bool(((item < 0) | (item >= bottoms[0].shape[0])).any()):
-            self.fail(f"regions name items {int(item.min())} to {int(item.max())} of {bottoms[0].shape[0]}")
+        items = bottoms[0].shape[0]
+        item = regions[:, 0].floor().to(torch.int64)
+        index = check_indices(
+            self, item, items, lambda _, least, most: f"regions name items {least} to {most} of {items}"
+        )
+        if index is not item:
+            regions = torch.cat([index[:, None].to(regions.dtype), regions[:, 1:]], 1)
         return [self.pool(bottoms[0], regions)]
 
     def pool(self, x: torch.Tensor, regions: torch.Tensor) -> torch.Tensor:

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from ...arrays import Shape
 from ..blob import Blob
 from .base import TensorLayer, register
+from .label_check import check_indices
 from .reach import Reaches, TransposedReach, WindowReach, plane
 
 
@@ -150,14 +151,18 @@ class Upsample(TensorLayer):
         return y, x
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
-        x, index = bottoms[0], bottoms[1].detach().to(torch.int64)
-        shape = self.top_shapes(tuple(x.shape), tuple(index.shape))[0]
+        x = bottoms[0]
+        shape = self.top_shapes(tuple(x.shape), tuple(bottoms[1].shape))[0]
         count = shape[2] * shape[3]
-        if bool(((index < 0) | (index >= count)).any()):
-            self.fail(
-                f"the mask holds indices {int(index.min())} to {int(index.max())}, but the top has 0 to {count - 1} "
+        index = check_indices(
+            self,
+            bottoms[1].detach().to(torch.int64),
+            count,
+            lambda _, least, most: (
+                f"the mask holds indices {least} to {most}, but the top has 0 to {count - 1} "
                 f"({shape[2]} x {shape[3]}); state {self.size_fields}, the size of the map that was pooled"
-            )
+            ),
+        )
         flat = x.new_zeros((*shape[:2], count)).scatter(2, index.flatten(2), x.flatten(2))
         return [flat.reshape(shape)]
 

@@ -11,6 +11,7 @@ import torch
 from ...arrays import Shape
 from ..blob import Blob
 from .base import MANY, TensorLayer, register
+from .label_check import check_indices
 from .reach import SAME_PLACE, Reaches, WindowReach
 from .sharing import SharingLayer
 
@@ -181,10 +182,13 @@ class BatchReindex(TensorLayer):
         return [(indices[0], *shape[1:])]
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
-        index, items = bottoms[1].detach().to(torch.int64), bottoms[0].shape[0]
-        wrong = (index < 0) | (index >= items)
-        if bool(wrong.any()):
-            self.fail(f"index {int(index[wrong][0])} is not within the {items} items, 0 to {items - 1}")
+        items = bottoms[0].shape[0]
+        index = check_indices(
+            self,
+            bottoms[1].detach().to(torch.int64),
+            items,
+            lambda first, *_: f"index {first} is not within the {items} items, 0 to {items - 1}",
+        )
         return [bottoms[0].index_select(0, index)]
 
 

@@ -1,4 +1,4 @@
-"""Invalid labels that are found after the host has gone on: which net they belong to, and where they came from."""
+"""Invalid labels and indices that are found after the host has gone on: of which net, and where labels came from."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 
 from ...errors import InputError
 from ..layer_types.base import DataLayer, Layer
-from ..layer_types.deferred_label_check import DeferredLabelCheck, LabelError
+from ..layer_types.deferred_check import DeferredCheck, LabelError
 
 
 class DeferredChecks:
-    """The unfinished label checks of a net, in the order of its passes.
+    """The unfinished checks of a net, in the order of its passes.
 
     Each stands with what the batches of the data layers were made of when it began.
     """
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         self._data_layers = [layer for layer in layers if isinstance(layer, DataLayer)]
-        self._pending: deque[tuple[DeferredLabelCheck, list[Sequence[Any]]]] = deque()
+        self._pending: deque[tuple[DeferredCheck, list[Sequence[Any]]]] = deque()
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -32,7 +32,7 @@ class DeferredChecks:
             layer.deferred_checks.clear()
 
     def finish(self, wait: bool = True) -> None:
-        """Raise InputError for the first label that is invalid; without `wait` only look at results that are known."""
+        """Raise InputError for the first value that is invalid; without `wait` only look at results that are known."""
         while self._pending and (wait or self._pending[0][0].ready):
             check, sources = self._pending.popleft()
             try:
@@ -42,6 +42,9 @@ class DeferredChecks:
                 for layer, entries in zip(self._data_layers, sources, strict=True):
                     layer.present = entries
                 raise self.explained(error) from None
+            except InputError:
+                self._pending.clear()
+                raise
 
     def explained(self, error: LabelError) -> InputError:
         """The error with the place in the data that the label came from, where a data layer knows it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from .. import mode
-from ..layer_types.deferred_label_check import LabelError
+from ..layer_types.deferred_check import LabelError
 from . import debug_info
 from .graph import NetGraph
 
