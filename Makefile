@@ -134,12 +134,8 @@ bench: $(VENV)/.installed  ## run the benchmarks against their peers, those that
 bench_peers: $(VENV)/.installed  ## install onnxruntime and OpenVINO, to be measured against
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 
-bench_gpu: $(VENV)/.installed  ## on a CUDA device: agreement with the recordings, then forward and training
-	$(BIN)/pytest tests/caffe -k cuda
-	$(BIN)/python bench/forward.py --device cuda
-	$(BIN)/python bench/train.py --device cuda --batch 30
-	$(BIN)/deeplab prototxt voc12/resnet101_msc
-	$(BIN)/python bench/train.py --device cuda --batch 10 --net prototxt/voc12/resnet101_msc/train.prototxt
+bench_gpu: $(VENV)/.installed  ## all that is measured on a CUDA device, in ten minutes; figures into gpu.json
+	$(BIN)/python bench/gpu.py --json gpu.json
 
 clean:  ## remove the virtual environment and caches, not data or experiments
 	rm -rf site $(VENV) .venv-newest .venv-oldest .pytest_cache .mypy_cache .ruff_cache

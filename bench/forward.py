@@ -134,6 +134,8 @@ def show(image: np.ndarray, folder: Path, arguments: argparse.Namespace) -> None
         for name, t in sorted(times.items(), key=lambda item: item[1])
     ]
     print(timing.table(["", "ms", "to PyTorch, channels_last", "scores apart", "peak MB"], rows))
+    figures = {row[0]: {"ms": times[row[0]], "apart": apart[row[0]], "peak_mb": float(row[-1])} for row in rows}
+    timing.record(arguments, f"LargeFOV, 1 x 3 x {arguments.size} x {arguments.size}", figures)
     print()
     for line in goals(times):
         print(line)

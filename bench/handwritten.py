@@ -29,6 +29,10 @@ class LargeFOV(nn.Module):
         scores = self.head(self.features(x))
         return scores if self.training else F.interpolate(scores, x.shape[2:], mode="bilinear", align_corners=True)
 
+    def loss(self, x: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+        """The loss with labels (N, 1, H, W) at the resolution of the scores."""
+        return F.cross_entropy(self(x).float(), label[:, 0, ::8, ::8].long(), ignore_index=255)
+
     def convolutions(self) -> list[nn.Conv2d]:
         """In the order of Caffe's layers conv1_1 … fc8."""
         return [module for module in self.modules() if isinstance(module, nn.Conv2d)]
@@ -44,6 +48,16 @@ def _trunk() -> Iterator[nn.Module]:
             channels = count
         yield nn.MaxPool2d(3, stride, 1)
     yield nn.AvgPool2d(3, 1, 1)
+
+
+def groups(model: LargeFOV, rate: float, decay: float) -> list[dict[str, Any]]:
+    """Rate and decay: biases at twice the rate and without decay, the classifier at ten times."""
+    *rest, last = model.convolutions()
+    return [
+        {"params": [getattr(c, kind) for c in layers], "lr": rate * factor * mult, "weight_decay": own}
+        for layers, factor in ((rest, 1), ([last], 10))
+        for kind, mult, own in (("weight", 1, decay), ("bias", 2, 0.0))
+    ]
 
 
 def with_weights_of(params: Mapping[str, Sequence[Any]]) -> LargeFOV:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import re
 import resource
 import statistics
@@ -49,6 +50,15 @@ def add_arguments(parser: argparse.ArgumentParser, repeat: int) -> None:
     clock = "on a machine with other work: the processor's time, best with --threads 1"
     parser.add_argument("--clock", choices=CLOCKS, default="wall", help=clock)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
+
+
+def record(arguments: argparse.Namespace, title: str, figures: Mapping[str, Mapping[str, float]]) -> None:
+    """Write figures to the file of --json, if it was given: the title, the machine, and numbers by name."""
+    if arguments.json:
+        where = machine(arguments.threads, arguments.device)
+        rows = {name: {key: float(value) for key, value in row.items()} for name, row in figures.items()}
+        arguments.json.write_text(json.dumps({"title": title, "machine": where, "figures": rows}, indent=1) + "\n")
 
 
 def print_peak(make: Callable[[], Callable[..., object]], *arguments: object) -> None:

@@ -2,8 +2,8 @@
 
     python bench/train.py                                                 # LargeFOV, 2 images of 321 x 321, on the CPU
     python bench/train.py --device cuda --batch 30                        # on the first CUDA device
-    deeplab prototxt voc12/resnet101_msc                                  # writes a net that is not committed
-    python bench/train.py --net prototxt/voc12/resnet101_msc/train.prototxt --batch 1      # another net, ours alone
+    python bench/train.py --net prototxt/voc12/resnet101_msc_aspp/train.prototxt --batch 1
+    python bench/train.py --net prototxt/voc12/aspp_l/train.prototxt      # a net that is not hand-written: ours alone
 
 Random weights and images. A step is forward, backward and the update: SGD with momentum, weight decay, and the net's
 own multipliers of rate and decay. Memory is that of a process of its own: on the CPU how much its resident size grows
@@ -20,23 +20,27 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
+import handwritten
+import handwritten_resnet
 import timing
 from deeplab_caffe import caffe
 from deeplab_caffe.formats import schema
 from deeplab_caffe.formats.definition import read_definition
-from handwritten import LargeFOV, with_weights_of
 
 LARGEFOV = Path(__file__).parents[1] / "prototxt" / "voc12" / "largefov" / "train.prototxt"
+#: the hand-written nets, by the folder of the prototxt
+HANDWRITTEN: dict[str, Any] = {"largefov": handwritten, "resnet101_msc_aspp": handwritten_resnet}
 REFERENCE = "PyTorch, channels_last"
 #: ours: precision, and whether activations are computed again
 OURS = {"ours": ("float32", False), "ours, recompute": ("float32", True), "ours, bf16": ("bf16", False)}
-#: hand-written: layout, and whether in bfloat16 by autocast
+#: hand-written: layout, whether in bfloat16 by autocast, and whether compiled
 THEIRS = {
-    "PyTorch, NCHW": (torch.contiguous_format, False),
-    REFERENCE: (torch.channels_last, False),
-    f"{REFERENCE}, bf16": (torch.channels_last, True),
+    "PyTorch, NCHW": (torch.contiguous_format, False, False),
+    REFERENCE: (torch.channels_last, False, False),
+    f"{REFERENCE}, bf16": (torch.channels_last, True, False),
+    f"{REFERENCE}, compiled": (torch.channels_last, False, True),
+    f"{REFERENCE}, bf16, compiled": (torch.channels_last, True, True),
 }
 #: of the solver, as published for LargeFOV
 RATE, MOMENTUM, DECAY = 1e-3, 0.9, 5e-4
@@ -86,32 +90,26 @@ def our_step(arguments: argparse.Namespace, precision: str, recompute: bool) -> 
     return partial(solver.step, 1)
 
 
-def their_step(arguments: argparse.Namespace, layout: torch.memory_format, bf16: bool) -> Callable[[], object]:
+def their_step(
+    arguments: argparse.Namespace, layout: torch.memory_format, bf16: bool, compiled: bool
+) -> Callable[[], object]:
     """A step of the hand-written net from the same weights on the same images."""
     solver = make_solver(arguments)
     device = arguments.device
-    model = with_weights_of(solver.net.params).to(device, memory_format=layout).train()
+    written = HANDWRITTEN[arguments.net.parent.name]
+    model = written.with_weights_of(solver.net.params).to(device, memory_format=layout).train()
     image, label = (torch.from_numpy(solver.net.blobs[name].data.copy()).to(device) for name in solver.net.inputs)
-    update = torch.optim.SGD(_groups(model), momentum=MOMENTUM)
+    update = torch.optim.SGD(written.groups(model, RATE, DECAY), momentum=MOMENTUM)
+    loss = torch.compile(model.loss) if compiled else model.loss
 
     def step() -> None:
         update.zero_grad(set_to_none=True)
         with torch.autocast(device, torch.bfloat16, enabled=bf16):
-            scores = model(image.to(memory_format=layout))
-        F.cross_entropy(scores.float(), label[:, 0, ::8, ::8].long(), ignore_index=255).backward()
+            found = loss(image.to(memory_format=layout), label)
+        found.backward()
         update.step()
 
     return step
-
-
-def _groups(model: LargeFOV) -> list[dict[str, Any]]:
-    """Rate and decay: biases at twice the rate and without decay, the classifier at ten times."""
-    *rest, last = model.convolutions()
-    return [
-        {"params": [getattr(c, kind) for c in layers], "lr": RATE * factor * mult, "weight_decay": decay}
-        for layers, factor in ((rest, 1), ([last], 10))
-        for kind, mult, decay in (("weight", 1, DECAY), ("bias", 2, 0.0))
-    ]
 
 
 def make(name: str, arguments: argparse.Namespace) -> Callable[[], object]:
@@ -126,6 +124,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--crop", type=int, default=321)
     parser.add_argument("--only", nargs="+", metavar="NAME", help=f"of {', '.join([*OURS, *THEIRS])}")
+    parser.add_argument("--compile", action="store_true", help="the hand-written net by torch.compile as well")
     timing.add_arguments(parser, repeat=5)
     parser.add_argument("--child", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -135,7 +134,8 @@ def main() -> None:
     if arguments.child:
         timing.print_peak(partial(make, arguments.child, arguments))
         return
-    names = arguments.only or [*OURS, *(THEIRS if arguments.net == LARGEFOV else [])]
+    theirs = [name for name, how in THEIRS.items() if arguments.compile or not how[-1]]
+    names = arguments.only or [*OURS, *(theirs if arguments.net.parent.name in HANDWRITTEN else [])]
     steps = {name: make(name, arguments) for name in names}
     show(timing.interleaved(steps, arguments.repeat, timing.CLOCKS[arguments.clock]), arguments)
 
@@ -151,6 +151,7 @@ def show(times: dict[str, float], arguments: argparse.Namespace) -> None:
         for name, t in times.items()
     ]
     print(timing.table(["", "ms a step", "images/s", f"to {compared}", "peak MB"], rows))
+    timing.record(arguments, what, {row[0]: {"ms": times[row[0]], "peak_mb": float(row[-1])} for row in rows})
     if reference and "ours" in times:
         print(f"\na step to {REFERENCE}: {times['ours'] / reference:.2f} (goal 1.1)")
 
