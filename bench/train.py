@@ -84,6 +84,7 @@ def fill(net: caffe.Net) -> None:
 def our_step(arguments: argparse.Namespace, precision: str, recompute: bool) -> Callable[[], object]:
     """A step of our solver."""
     solver = make_solver(arguments)
+    solver.net.keeps_diffs = False  # as the commands that train
     solver.set_precision(precision)
     if recompute:
         solver.net.recompute()

@@ -26,7 +26,7 @@ class SyncedMemory:
     Blobs that share data or diff hold the same SyncedMemory.
     """
 
-    __slots__ = ("_host", "_host_is_newer", "_released", "_tensor", "_viewed")
+    __slots__ = ("_dropped", "_host", "_host_is_newer", "_released", "_tensor", "_viewed")
 
     def __init__(self) -> None:
         self._tensor: torch.Tensor | None = None
@@ -34,6 +34,7 @@ class SyncedMemory:
         self._host_is_newer = False
         self._viewed = False  # a numpy view of the tensor was handed out
         self._released = ""  # why there are no contents
+        self._dropped = ""  # why the user cannot see them
 
     @property
     def viewed(self) -> bool:
@@ -79,7 +80,16 @@ class SyncedMemory:
             self._tensor = value
             self._viewed = False
         self._host_is_newer = False
-        self._released = ""
+        self._released = self._dropped = ""
+
+    def drop(self, why: str) -> None:
+        """Free the memory, of which layers read zeros from now on; the user's reading it raises InputError instead.
+
+        Not if the user holds a view of it, or nothing was written.
+        """
+        if self._tensor is not None and not self._viewed and self._host is None:
+            self._tensor = None
+            self._dropped = why
 
     def release(self, why: str) -> None:
         """Free the memory; until something is assigned, reading the contents raises InputError with this reason."""
@@ -96,7 +106,7 @@ class SyncedMemory:
 
     def clear(self) -> None:
         """Make the contents zero."""
-        self._released = ""
+        self._released = self._dropped = ""
         if self._viewed and self._tensor is not None:
             self._tensor.zero_()
         elif self._host_is_newer and self._host is not None:
@@ -105,7 +115,12 @@ class SyncedMemory:
             self._tensor = None
 
     def array(self, shape: tuple[int, ...]) -> np.ndarray:
-        """A writable numpy view; what is written there is what the next computation reads."""
+        """A writable numpy view; what is written there is what the next computation reads.
+
+        Raises InputError if the contents were dropped or released.
+        """
+        if self._dropped:
+            raise InputError(self._dropped)
         held = self.tensor(shape).detach()
         if held.device.type == "cpu":
             if not held.is_contiguous() or held.dtype != torch.float32:

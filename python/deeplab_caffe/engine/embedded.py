@@ -153,6 +153,7 @@ def _solve(solver: Solver, training: Training, allow_not_finite: bool) -> None:
         demand_finite(solver.net, Path(source))
     with SignalHandler() as signals, _watched(solver, training.watcher) if solver.is_root else nullcontext():
         solver.action = signals
+        solver.net.keeps_diffs = False  # nobody can look at them
         solver.solve()
     if solver.iter < solver.param.max_iter:
         done = f"iteration {solver.iter} of {solver.param.max_iter}"

@@ -109,6 +109,7 @@ def _solve(solver: Solver) -> None:
     last, prefix = solver.param.max_iter, solver.param.snapshot_prefix
     try:
         log.info("Starting Optimization", "caffe.cpp:251")
+        solver.net.keeps_diffs = False  # nobody can look at them
         solver.solve()
     except KeyboardInterrupt as stop:
         raise Stopped(f"interrupted at iteration {solver.iter} of {last}; {_how_to_go_on(prefix)}", stop) from None

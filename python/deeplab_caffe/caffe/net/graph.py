@@ -29,6 +29,8 @@ class NetGraph:
     force_backward: bool
     #: whether passes print what flows through them
     debug_info: bool
+    #: whether `solver.step` keeps the diffs of blobs for who reads them, as Caffe does; the commands that train do not
+    keeps_diffs: bool = True
     #: called with the index of a layer before it runs forward (`<f`), after it (`f>`), and likewise backward
     callbacks: dict[str, list[Callable[[int], Any]]]
 

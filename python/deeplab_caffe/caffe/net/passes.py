@@ -5,9 +5,15 @@ from __future__ import annotations
 import torch
 
 from .. import mode
+from ..blob import SyncedMemory
 from ..layer_types.deferred_check import LabelError
 from . import debug_info
 from .graph import NetGraph
+
+#: what a user is told who reads the diff of a blob that was not kept
+_NOT_KEPT = (
+    "the diffs of blobs are not kept in this training, which saves memory; set solver.net.keeps_diffs = True before it"
+)
 
 
 def forward(net: NetGraph, start: int, end: int) -> torch.Tensor:
@@ -48,7 +54,11 @@ def plus_loss(loss: torch.Tensor | None, net: NetGraph, index: int) -> torch.Ten
 
 
 def backward(net: NetGraph, start: int, end: int, release: bool = False) -> None:
-    """Run backward from layer start down to end (inclusive); `release` frees what forward kept for it."""
+    """Run backward from layer start down to end (inclusive); `release` frees what forward kept for it.
+
+    And the diffs of blobs, if the net does not keep them, as soon as no layer reads them any more.
+    """
+    used_up = {} if net.keeps_diffs or not release else diffs_by_last_reader(net)
     for i in range(start, end - 1, -1):
         step = net.steps[i]
         layer = step.layer
@@ -59,6 +69,24 @@ def backward(net: NetGraph, start: int, end: int, release: bool = False) -> None
                 debug_info.backward(net, i)
             if release:
                 layer.release()
+        for memory in used_up.get(i, ()):
+            memory.drop(_NOT_KEPT)
         net.call_back("b>", i)
     if net.debug_info and end == 0 and start == len(net.steps) - 1:
         debug_info.all_params(net)
+
+
+def diffs_by_last_reader(net: NetGraph) -> dict[int, list[SyncedMemory]]:
+    """The diffs of blobs by the layer that reads them last in backward, the one that makes the blob.
+
+    Not those of parameters, and not the loss weights, which are the diffs of losses.
+    """
+    kept = {id(param.diff_memory) for step in net.steps for param in step.layer.blobs}
+    found: dict[int, list[SyncedMemory]] = {}
+    for i, step in enumerate(net.steps):
+        weights = step.layer.loss_weights or [0.0] * len(step.tops)
+        for blob, weight in zip(step.tops, weights, strict=True):
+            if weight == 0 and id(blob.diff_memory) not in kept:
+                found.setdefault(i, []).append(blob.diff_memory)
+            kept.add(id(blob.diff_memory))  # a later layer in place reads it earlier in backward
+    return found
