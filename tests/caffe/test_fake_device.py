@@ -9,6 +9,7 @@ import torch
 from cases import Case, collect
 from deeplab_caffe import caffe
 from deeplab_caffe.caffe.layer_types.neuron import ReLU
+from deeplab_caffe.crf import CRFRNN
 from deeplab_caffe.crf.backends import torch_backend
 from deeplab_caffe.crf.backends.base import BackendOptions
 from deeplab_caffe.crf.params import CRFParameters
@@ -187,3 +188,21 @@ def test_the_crf(monkeypatch):
             found = torch_backend.infer(pairs, settings, options)
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_the_crf_that_learns():
+    rng = np.random.default_rng(0)
+    scores = torch.from_numpy(rng.standard_normal((2, 4, 9, 7)).astype(np.float32))
+    image = torch.from_numpy(rng.uniform(0, 255, (2, 3, 9, 7)).astype(np.float32))
+
+    def gradients(device: torch.device) -> list[np.ndarray]:
+        crf = CRFRNN(4, CRFParameters(w1=4, sigma_alpha=10, sigma_beta=5, iterations=2)).to(device)
+        given = scores.to(device, copy=True).requires_grad_()
+        crf(given, image.to(device)).square().sum().backward()
+        return [given.grad.cpu().numpy(), *(p.grad.cpu().numpy() for p in crf.parameters())]
+
+    expected = gradients(torch.device("cpu"))
+    with fake_device() as device:
+        found = gradients(device.torch_device)
+    for one, other in zip(found, expected, strict=True):
+        assert_same_sums(one, other)

@@ -122,3 +122,58 @@ def test_errors(layer, more, dims, image, expected):
 def test_values_that_are_not_finite_are_refused(layer):
     with pytest.raises(InputError, match="bottom 'in0' holds NaN or infinite values"):
         _net(layer, "pos_w: 1 pos_xy_std: 1", np.full((1, 2, 2, 2), np.nan), _sizes((2, 2)))
+
+
+# -- with a gradient, where the net asks for it
+
+_ASKED = "propagate_down: true propagate_down: false propagate_down: false"
+
+
+def _asked(layer, more: str, *arrays, **fields):
+    return layer(f'type: "DenseCRF" {_ASKED} dense_crf_param {{ {more} }}', *arrays, **fields)
+
+
+@pytest.mark.parametrize("more", ["", "output_probability: false", "max_iter: 0"])
+def test_with_a_gradient_it_computes_the_same(layer, more):
+    scores, image = values(2, 4, 10, 12, low=-2, high=2), values(2, 3, 10, 12, low=0, high=255)
+    sizes = _sizes((10, 12), (7, 9))
+    plain, asked = (
+        make(layer, f"{_PAIR} {more}", scores, sizes, image).blobs["top"].data.copy() for make in (_net, _asked)
+    )
+    shown = plain if "false" not in more else np.exp(plain)
+    np.testing.assert_allclose(asked if "false" not in more else np.exp(asked), shown, atol=2e-5)
+
+
+def test_the_gradient_is_that_of_finite_differences(layer):
+    scores, image = values(1, 3, 5, 4, low=-1, high=1), values(1, 3, 5, 4, low=0, high=255)
+    net = _asked(layer, f"max_iter: 2 {_PAIR}", scores, _sizes((5, 4)), image, back=True)
+    diff = values(1, 3, 5, 4, low=-1, high=1)
+    net.blobs["top"].diff[...] = diff
+    net.backward(start="layer", end="layer")
+    found = net.blobs["in0"].diff.copy()
+    for place in [(0, 0, 0, 0), (0, 2, 3, 1), (0, 1, 4, 3)]:
+        sums = []
+        for step in (1e-2, -1e-2):
+            moved = np.array(scores, np.float32)
+            moved[place] += step
+            net.blobs["in0"].data[...] = moved
+            net.forward_range(0, len(net.layers) - 1)
+            sums.append(float((net.blobs["top"].data * diff).sum()))
+        assert found[place] == pytest.approx((sums[0] - sums[1]) / 2e-2, rel=2e-2, abs=2e-3)
+
+
+def test_without_being_asked_it_has_none(layer):
+    scores, image = values(1, 3, 5, 4), values(1, 3, 5, 4, low=0, high=255)
+    net = _net(layer, _PAIR, scores, _sizes((5, 4)), image, back=True)
+    net.blobs["in0"].diff[...] = 7
+    net.blobs["top"].diff[...] = 1
+    net.backward(start="layer", end="layer")
+    assert (net.blobs["in0"].diff == 7).all()
+
+
+def test_the_image_has_no_gradient(layer):
+    scores, image = values(1, 3, 5, 4), values(1, 3, 5, 4, low=0, high=255)
+    text = f'type: "DenseCRF" {"propagate_down: true " * 3} dense_crf_param {{ {_PAIR} }}'
+    net = layer(text, scores, _sizes((5, 4)), image, back=True)
+    with pytest.raises(InputError, match="only the scores"):
+        net.backward(start="layer", end="layer")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..lazy import import_on_use
 
 if TYPE_CHECKING:
+    from .crf_rnn import CRFRNN
     from .image_crf import ImageCRF
     from .inference import BACKENDS, crf_batch, crf_labels, dense_crf
     from .iterations import belief_maps
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BACKENDS",
+    "CRFRNN",
     "DEFAULT_CONFIDENCE",
     "PRESETS",
     "Beliefs",

@@ -97,7 +97,7 @@ def _with_diff(net: ShapeNet) -> Iterator[Blob]:
     """The blobs that get a gradient in a backward pass."""
     for step in net.steps:
         layer = step.layer
-        if layer.needs_backward and not isinstance(layer, SilentLayer):
+        if layer.needs_backward and not (isinstance(layer, SilentLayer) and layer.is_silent):
             yield from step.tops if isinstance(layer, TensorLayer) else ()  # a Split reads only the diffs that exist
             yield from (b for b, flag in zip(step.bottoms, layer.propagate_down, strict=True) if flag)
 

@@ -9,9 +9,11 @@ import torch
 
 from ...arrays import Shape
 from ...crf import GaussianTerm, MeanField, Pairwise, term_lattices
+from ...crf.lattice import term_features
+from ...crf.message_passing import MessagePassing, mean_field
 from ...errors import InputError
 from ..blob import Blob
-from .base import register
+from .base import TensorLayer, register
 from .gradientless import SilentLayer
 
 
@@ -24,6 +26,10 @@ class DenseCRFLayer(SilentLayer):
     pixels and colour levels; each entry of the lists is a potential of its own. Without an image there are position
     terms only. `output_probability: false` gives logarithms, not below log(1.17549435e-38). Runs on the CPU; no
     gradient: the diffs of the bottoms are left as they are.
+
+    Unless the layer states `propagate_down: true` for the scores, which Caffe's takes without effect: then the same
+    iterations run as operations that have gradients, on any device, and their diffs are those of the scores. Results
+    differ by rounding (about 1e-5).
     """
 
     bottoms = (2, 3)
@@ -55,7 +61,22 @@ class DenseCRFLayer(SilentLayer):
             self.fail(f"image {image[0]} for scores {scores}, wanted {(scores[0], 3, *scores[2:])}")
         return [scores]
 
+    @property
+    def is_silent(self) -> bool:
+        return not any(self.param.propagate_down)
+
+    def allow_force_backward(self, bottom_index: int) -> bool:
+        return bottom_index == 0 or self.is_silent
+
+    def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
+        if not self.is_silent:
+            if any(propagate_down[1:]):
+                self.fail("only the scores, the first bottom, have a gradient; state propagate_down: false for others")
+            TensorLayer.backward(self, top, propagate_down, bottom)
+
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        if not self.is_silent:
+            return [self._with_gradient(*bottoms)]
         arrays = [np.ascontiguousarray(b.detach().cpu().numpy(), dtype=np.float32) for b in bottoms]
         for i, array in enumerate(arrays):
             if not np.isfinite(array).all():
@@ -67,6 +88,30 @@ class DenseCRFLayer(SilentLayer):
             colours = image[0][i, :, :h, :w].transpose(1, 2, 0) if image else None
             result[i, :, :h, :w] = self._refine(score[:, :h, :w], colours)
         return [torch.from_numpy(result).to(bottoms[0])]
+
+    def _with_gradient(self, scores: torch.Tensor, dims: torch.Tensor, *image: torch.Tensor) -> torch.Tensor:
+        """The same in operations that autograd knows."""
+        p, items = self.param.dense_crf_param, []
+        for i, name in enumerate(self.param.bottom):
+            if not bool((scores, dims, *image)[i].isfinite().all()):
+                self.fail(f"bottom '{name}' holds NaN or infinite values")
+        for i, sizes in enumerate(dims.detach().flatten(1).cpu().numpy()):
+            h, w = self._effective(i, sizes, scores.shape[2:])
+            own = scores[i : i + 1, :, :h, :w]
+            colours = image[0][i, :, :h, :w].detach().permute(1, 2, 0).cpu().numpy() if image else np.empty((h, w, 0))
+            try:
+                filters = [
+                    (MessagePassing([torch.from_numpy(term_features(term, colours)).to(scores.device)]), term.weight)
+                    for term in self._terms()
+                ]
+            except InputError as error:
+                self.fail(str(error))
+            refined = mean_field(own, own, filters, p.max_iter)
+            q = torch.softmax(refined, 1)
+            if not p.output_probability:
+                q = q.clamp(min=torch.finfo(torch.float32).tiny).log()
+            items.append(torch.nn.functional.pad(q, (0, scores.shape[3] - w, 0, scores.shape[2] - h)))
+        return torch.cat(items) if items else scores
 
     def _effective(self, item: int, dims: np.ndarray, size: tuple[int, ...]) -> tuple[int, int]:
         height, width = int(dims[0]), int(dims[1])

@@ -11,5 +11,10 @@ from .base import TensorLayer
 class SilentLayer(TensorLayer):
     """A layer whose backward does nothing: the diffs of its bottoms keep what they held."""
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether this one does nothing; a layer may be asked for a gradient."""
+        return True
+
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         pass

@@ -9,7 +9,7 @@ import torch
 
 from ...arrays import Shape
 from ...crf.lattice import bilateral_features, position_features
-from ...crf.message_passing import MessagePassing
+from ...crf.message_passing import MessagePassing, mean_field
 from ...errors import InputError
 from ...formats import schema
 from ..blob import Blob
@@ -89,11 +89,8 @@ class MultiStageMeanfield(TensorLayer):
         if not unary.numel():
             return [unary - scores]
         near, alike = self._filters(image.detach())
-        for _ in range(self.param.multi_stage_meanfield_param.num_iterations):
-            beliefs = torch.softmax(scores, 1)
-            messages = _mixed(spatial, near(beliefs)) + _mixed(bilateral, alike(beliefs))
-            scores = unary - _mixed(compatibility, messages)
-        return [scores]
+        iterations = self.param.multi_stage_meanfield_param.num_iterations
+        return [mean_field(unary, scores, [(near, spatial), (alike, bilateral)], iterations, compatibility)]
 
     def _filters(self, image: torch.Tensor) -> tuple[MessagePassing, MessagePassing]:
         """By positions, and by positions and colours."""
@@ -119,8 +116,3 @@ class MultiStageMeanfield(TensorLayer):
     def kept_beside(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
         """Of each iteration the beliefs, what both filters make of them, and the messages."""
         return 4 * 4 * bottom[0].count * self.param.multi_stage_meanfield_param.num_iterations
-
-
-def _mixed(matrix: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
-    """Maps (N, C, H, W) whose channels are mixed by a matrix (C, C)."""
-    return torch.einsum("dc,nchw->ndhw", matrix, maps)
