@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 #: seconds without a change before work begins, and the longest that changes may put it off
 _REST, _PATIENCE = 0.05, 0.5
@@ -64,7 +65,7 @@ class Background:
                     return
                 uris, count = list(self._changed), self._count
             try:
-                self._work(uris, lambda: self._check(count))
+                self._work(uris, partial(self._check, count))
             except Outdated:
                 continue
             with self._news:

@@ -51,6 +51,7 @@ class _Publisher:
                 self._publish_for([changed], done, pause)
             rest = [b for b in workspace.family(changed) if b.is_open and b.path not in done]
             self._publish_for(rest, done, pause)
+        gc.collect()  # nets refer to themselves; now nobody waits
 
     def _publish_for(self, buffers: list[Buffer], done: set[str], pause: Callable[[], None]) -> None:
         workspace = self._server.workspace_of_nets
