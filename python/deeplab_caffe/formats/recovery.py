@@ -64,6 +64,8 @@ class Recovering(Document):
     def __init__(self, text: str, filename: str, variables: Mapping[str, str] | None) -> None:
         #: whether the layout tells where blocks end, because the braces do not
         self._by_layout = not braces_match(text)
+        #: the last block that the layout has ended
+        self._cut: Block | None = None
         #: (offset, reason) of every error
         self.faults: list[tuple[int, str]] = []
         super().__init__(text, filename, variables)
@@ -101,6 +103,7 @@ class Recovering(Document):
         while True:
             if self._by_layout and closing and self._ends_by_layout(block):
                 self._note(self.error(block.start, f"this block is not closed: '{closing}' is missing"))
+                self._cut = block
                 return
             try:
                 if not self._another(block, closing, depth):
@@ -113,7 +116,7 @@ class Recovering(Document):
 
     def _close(self, block: Block) -> int:
         kind, text, start, _ = self._next
-        if kind == "mark" and text == _CLOSING[self.text[block.start]]:
+        if self._cut is not block and kind == "mark" and text == _CLOSING[self.text[block.start]]:
             return super()._close(block)
         return start if kind == "end" else max(self._line_start(start) - 1, block.start + 1)
 

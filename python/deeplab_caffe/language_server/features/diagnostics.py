@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def register(server: PrototxtServer) -> None:
     """Publish diagnostics of open texts whenever one of them, or of their family, has changed."""
     publisher = _Publisher(server)
-    background = Background(publisher.publish, _prepare)
+    background = Background(publisher.publish, _prepare, gc.collect)  # nets refer to themselves
     background.start()
     server.on_change.append(background.changed)
     server.on_end.append(background.end)
@@ -51,7 +51,6 @@ class _Publisher:
                 self._publish_for([changed], done, pause)
             rest = [b for b in workspace.family(changed) if b.is_open and b.path not in done]
             self._publish_for(rest, done, pause)
-        gc.collect()  # nets refer to themselves; now nobody waits
 
     def _publish_for(self, buffers: list[Buffer], done: set[str], pause: Callable[[], None]) -> None:
         workspace = self._server.workspace_of_nets
