@@ -62,7 +62,9 @@ def test_errors_name_the_layer_around_them():
     assert str(error) == "net.prototxt:1:39: layer 'fc6' (ReLU): expected a value of 'top', got '}'"
 
 
-@pytest.mark.parametrize("text", ["${A}.x", "1${A} b", "a" * 100_000, "{" * 100_000, "[" * 1000, "'" * 999, "\0\0"], ids=lambda t: t[:6])
+@pytest.mark.parametrize(
+    "text", ["${A}.x", "1${A} b", "a" * 100_000, "{" * 100_000, "[" * 1000, "'" * 999, "\0\0"], ids=lambda t: t[:6]
+)
 def test_any_text_is_read_to_its_end(text):
     recover(text)
 
