@@ -84,3 +84,18 @@ def test_variables_of_the_settings_are_filled_in():
     text = "layer { name: 'a' convolution_param { num_output: ${N} } }"
     assert _buffer(text, {"N": "21"}).net.problems == []
     assert [p.kind for p in _buffer(text).net.problems] == ["template"]
+
+
+def test_shapes_are_inferred_again_when_the_meaning_changes_and_only_then():
+    net = (
+        'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: [1, 3, 9, 9] } } }\n'
+        'layer { name: "pool" type: "Pooling" bottom: "data" top: "pool" pooling_param { kernel_size: 3 } }\n'
+    )
+    first = _buffer(net)
+    shapes = first.net.views[0].shapes.net
+    moved = first.changed(2, [Part(range=Range(Position(0, 0), Position(0, 0)), text="# a comment\n\n")])
+    after = moved.net.views[0].shapes.net
+    assert after.net is shapes.net and after.blobs == {"data": (1, 3, 9, 9), "pool": (1, 3, 7, 7)}
+    assert [layer.origin for layer in after.layers] == ["/net.prototxt:3:1", "/net.prototxt:4:1"]
+    changed = moved.changed(3, [Whole(net.replace("kernel_size: 3", "kernel_size: 5"))])
+    assert changed.net.views[0].shapes.net.blobs["pool"] == (1, 3, 5, 5)

@@ -10,7 +10,7 @@ from functools import partial
 #: seconds without a change before work begins, and the longest that changes may put it off
 _REST, _PATIENCE = 0.05, 0.5
 #: seconds without a change after which is tidied up, and the most pieces of work until then
-_IDLE, _MOST_UNTIDY = 1.0, 4
+_IDLE, _MOST_UNTIDY = 0.3, 2
 
 
 class Outdated(Exception):

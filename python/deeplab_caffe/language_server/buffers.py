@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from lsprotocol import types
 
 from ..formats.definition import is_solver
-from ..formats.messages import LayerMessages
 from ..formats.prototxt import Document
 from ..formats.recovery import recover
 from ..formats.reparse import reparse
@@ -44,7 +43,7 @@ class Buffer:
         self._made: dict[str, Any] = {}
         # what is known of an earlier version, from which this one differs a little
         self._parsed: Document | None = None
-        self._messages: LayerMessages = {}
+        self._earlier: NetFile | None = None
 
     def __repr__(self) -> str:
         return f"Buffer({self.path!r}, version={self.version})"
@@ -67,7 +66,7 @@ class Buffer:
         after = Buffer(self.uri, self.path, text, version, self.variables)
         with self._lock:
             after._parsed = self._document or self._parsed
-            after._messages = self._net.messages if self._net is not None else self._messages
+            after._earlier = self._net or self._earlier
         return after
 
     # -- what it says
@@ -97,8 +96,8 @@ class Buffer:
         """The net as lint sees it; of a solver, that of a net's text with a solver's fields."""
         with self._lock:
             if self._net is None:
-                self._net = NetFile(self.document, messages=self._messages)
-                self._messages = {}
+                self._net = NetFile(self.document, earlier=self._earlier)
+                self._earlier = None
             return self._net
 
     def once(self, name: str, make: Callable[[], Made]) -> Made:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...arrays import Shape
@@ -43,6 +44,16 @@ class ShapeView:
         self.net: NetShapes | None = None
         if definition is not None:
             self._infer(definition, state)
+
+    def moved(self, layers: Sequence[LintLayer], bottoms: Mapping[int, Sequence[LintBlob | None]]) -> ShapeView:
+        """The same shapes for the same layers at other places in the text."""
+        other = ShapeView(None, None, layers, bottoms)
+        places = {old.origin: new.origin for old, new in zip(self._layers, layers, strict=True)}
+        if self.net is not None:
+            moved = [replace(layer, origin=places[layer.origin]) for layer in self.net.layers]
+            other.net = replace(self.net, layers=moved)
+            other._found = {layer.origin: layer for layer in moved}
+        return other
 
     def _infer(self, definition: Definition, state: Any) -> None:
         from ..shapes import infer_shapes  # imports the engine, and so PyTorch

@@ -32,7 +32,7 @@ def _prepare() -> None:
 
     gc.collect()
     gc.freeze()  # what was imported is never garbage: no need to look at it again
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(50_000, 20, 1000)  # a whole collection would delay an answer; `Background` does it at rest
 
 
 class _Publisher:
