@@ -15,9 +15,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 def _shape(block: Block) -> list:
     """The names and values of a tree."""
-    return [
-        (f.name, _shape(f.value)) if isinstance(f.value, Block) else (f.name, f.value.text) for f in block.fields
-    ]  # fmt: skip
+    return [(f.name, _shape(f.value)) if isinstance(f.value, Block) else (f.name, f.value.text) for f in block.fields]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "prototxt/voc12/largefov").glob("*.prototxt")), ids=lambda p: p.name)
@@ -35,22 +33,44 @@ def test_layout_means_nothing_in_whole_text():
 @pytest.mark.parametrize(
     ("text", "tree", "reasons"),
     [
-        ("layer { name: 'a' num_output: }", [("layer", [("name", "a")])], ["1:31 expected a value of 'num_output', got '}'"]),
+        (
+            "layer { name: 'a' num_output: }",
+            [("layer", [("name", "a")])],
+            ["1:31 expected a value of 'num_output', got '}'"],
+        ),
         ("a: \nb: 1", [("b", "1")], ["1:3 expected a value of 'a', got 'b'"]),
         ("x y z { a: 1 }", [("z", [("a", "1")])], ["1:3 expected ':' or '{' after 'x', got 'y'"]),
         ("} a: 1", [("a", "1")], ["1:1 expected a field name, got '}'"]),
         ("a: [1,,2] b: 3", [("b", "3")], ["1:7 expected a value of 'a', got ','"]),
         ("a: 1 ü b: 2", [("a", "1"), ("b", "2")], ["1:6 expected a field name, got 'ü'"]),
         ("5 { a: 1 } b: 2", [("b", "2")], ["1:1 expected a field name, got '5'"]),
-        ("a: 'x\nb: 2", [("a", "x"), ("b", "2")], ["1:4 unexpected character \"'\": the string is not closed on its line"]),
-        ("a: 1 ~ b: ; c: 2", [("a", "1"), ("c", "2")], ["1:6 unexpected character '~'", "1:11 expected a value of 'b', got ';'"]),
-        ("layer {\n  name: 'a'\nlayer {\n  name: 'b'\n}\n", [("layer", [("name", "a")]), ("layer", [("name", "b")])],
-         ["1:7 this block is not closed: '}' is missing"]),
-        ("layer {\n  param {\n    lr_mult: 1\n}\nlayer {\n}\n", [("layer", [("param", [("lr_mult", "1")])]), ("layer", [])],
-         ["2:9 this block is not closed: '}' is missing"]),
-        ("a { b {", [("a", [("b", [])])], ["1:3 this block is not closed: '}' is missing", "1:7 this block is not closed: '}' is missing"]),
+        (
+            "a: 'x\nb: 2",
+            [("a", "x"), ("b", "2")],
+            ['1:4 unexpected character "\'": the string is not closed on its line'],
+        ),
+        (
+            "a: 1 ~ b: ; c: 2",
+            [("a", "1"), ("c", "2")],
+            ["1:6 unexpected character '~'", "1:11 expected a value of 'b', got ';'"],
+        ),
+        (
+            "layer {\n  name: 'a'\nlayer {\n  name: 'b'\n}\n",
+            [("layer", [("name", "a")]), ("layer", [("name", "b")])],
+            ["1:7 this block is not closed: '}' is missing"],
+        ),
+        (
+            "layer {\n  param {\n    lr_mult: 1\n}\nlayer {\n}\n",
+            [("layer", [("param", [("lr_mult", "1")])]), ("layer", [])],
+            ["2:9 this block is not closed: '}' is missing"],
+        ),
+        (
+            "a { b {",
+            [("a", [("b", [])])],
+            ["1:3 this block is not closed: '}' is missing", "1:7 this block is not closed: '}' is missing"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_broken_text(text, tree, reasons):
     document = recover(text)
     said = [f"{line}:{column} {e.reason}" for e in document.errors for line, column in [e.place]]
@@ -84,10 +104,32 @@ def test_fields_before_a_change_are_the_same_objects():
     assert after.root.fields[3] is before.root.fields[3] and after.root == recover(after.text).root
 
 
-PIECES = (
-    '{ } " \' \r\n \n \t < > [ ] , ; : # x 1 \U0001d703 ü \\ ${A} \r \0 \u2028'.split(" ")
-    + [" ", "a: [1, 2]", "layer { name: 'q' }", 'layer {\n  name: "n"\n  type: "ReLU"\n}\n', 'bottom: "data"', "}\n\n"]
-)  # fmt: skip
+PIECES = [
+    "{",
+    "}",
+    '"',
+    "'",
+    "\r\n",
+    "\n",
+    "\t",
+    "<",
+    ">",
+    "[",
+    "]",
+    ",",
+    ";",
+    ":",
+    "#",
+    "x",
+    "1",
+    "𝜃",
+    "ü",
+    "\\",
+    "${A}",
+    "\r",
+    "\x00",
+    "\u2028",
+] + [" ", "a: [1, 2]", "layer { name: 'q' }", 'layer {\n  name: "n"\n  type: "ReLU"\n}\n', 'bottom: "data"', "}\n\n"]
 TEXT = (ROOT / "prototxt/voc12/largefov/train.prototxt").read_text()[1800:2500]
 
 

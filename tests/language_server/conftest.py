@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from language_server.client import Editor
 
 from deeplab_caffe.language_server.buffers import Buffer
 from deeplab_caffe.language_server.workspace import Workspace
+from language_server.client import Editor
+
 
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:

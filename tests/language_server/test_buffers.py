@@ -6,7 +6,11 @@ import pytest
 from lsprotocol.types import (
     Position,
     Range,
+)
+from lsprotocol.types import (
     TextDocumentContentChangePartial as Part,
+)
+from lsprotocol.types import (
     TextDocumentContentChangeWholeDocument as Whole,
 )
 
@@ -50,7 +54,10 @@ def test_changes_follow_one_another():
     second = Part(range=Range(Position(1, 13), Position(2, 0)), text=" # x\r\n")
     after = before.changed(2, [first, second])
     assert after.text == "layer {\r\n  name: 'fc6' # x\r\n}\r\n" and after.version == 2
-    assert before.changed(3, [first, Whole("name: 'n'"), Part(range=Range(Position(0, 7), Position(0, 8)), text="m")]).text == "name: 'm'"  # fmt: skip
+    assert (
+        before.changed(3, [first, Whole("name: 'n'"), Part(range=Range(Position(0, 7), Position(0, 8)), text="m")]).text
+        == "name: 'm'"
+    )
 
 
 def test_a_change_with_its_ends_swapped_only_inserts():

@@ -2,13 +2,12 @@
 
 import sys
 
-from language_server.texts import CONV, DATA, NET
-
 from deeplab_caffe.inspection.lint import RULES
 from deeplab_caffe.language_server.diagnose import diagnostics, extent, findings_in
 from deeplab_caffe.language_server.rule_pages import link_to
 from deeplab_caffe.language_server.settings import Settings
 from deeplab_caffe.permission import python_layers
+from language_server.texts import CONV, DATA, NET
 
 WRONG = NET.replace("pad: 12", "pad: 6")
 SOLVER = "net: 'train.prototxt'\nbase_lr: 0.1\nlr_policy: 'fixed'\nmax_iter: 9\n"
@@ -93,6 +92,7 @@ def test_what_is_underlined(opened):
 
 
 def test_a_net_with_one_dangling_bottom_keeps_its_other_shapes(opened):
-    more = "layer { name: 'r' type: 'ReLU' bottom: 'fc66' top: 'r' }\nlayer { name: 's' type: 'ReLU' bottom: 'r' top: 's' }"
+    more = "layer { name: 'r' type: 'ReLU' bottom: 'fc66' top: 'r' }\n"
+    more += "layer { name: 's' type: 'ReLU' bottom: 'r' top: 's' }"
     view = opened(NET + more).net.views[0]
     assert view.shapes.net.blobs == {"data": (1, 3, 33, 33), "fc6": (1, 8, 33, 33), "r": None, "s": None}

@@ -15,7 +15,14 @@ from deeplab_caffe.language_server.places import place_at
         ("layer { }\n|", "between", "", "", "NetParameter", None),
         ("layer {\n  name: 'a'\n  bottom: \"con|", "value", "bottom", "con", "LayerParameter", "a"),
         ("layer { name: 'a' convolution_param { ker| } }", "name", "ker", "ker", "ConvolutionParameter", "a"),
-        ("layer { name: 'a' convolution_param { num_output: | } }", "value", "num_output", "", "ConvolutionParameter", "a"),
+        (
+            "layer { name: 'a' convolution_param { num_output: | } }",
+            "value",
+            "num_output",
+            "",
+            "ConvolutionParameter",
+            "a",
+        ),
         ("layer { name: 'a' pooling_param { pool: M|AX } }", "value", "pool", "M", "PoolingParameter", "a"),
         ("layers { name: 'a' type: CONV|OLUTION }", "value", "type", "CONV", "V1LayerParameter", "a"),
         ("layers { layer { name: 'a' typ| } }", "name", "typ", "typ", "V0LayerParameter", None),
@@ -24,7 +31,7 @@ from deeplab_caffe.language_server.places import place_at
         ("layer { name: 'a' foo_param { x: |1 } }", "value", "x", "", None, "a"),
         ("layer { name: 'a' source: '${RO|OT}/x' }", "value", "source", "${RO", "LayerParameter", "a"),
     ],
-)  # fmt: skip
+)
 def test_place(opened, text, on, name, prefix, message, layer):
     place = place_at(opened(text.replace("|", "")), text.index("|"))
     found = place.layer and place.layer.value.text_of("name")

@@ -5,10 +5,11 @@ import subprocess
 import sys
 
 import pytest
-from language_server.client import COMMAND, Editor, uri_of
-from language_server.texts import DATA, NET
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
+
+from language_server.client import COMMAND, Editor, uri_of
+from language_server.texts import DATA, NET
 
 WRONG = NET.replace("pad: 12", "pad: 6")
 
@@ -133,7 +134,8 @@ def test_an_editor_that_vanishes_ends_the_server():
 
 
 def test_without_pygls_it_says_what_to_install():
-    code = "import sys; sys.modules['pygls'] = None\nfrom deeplab_caffe.cli import main\nsys.exit(main(['prototxt', 'serve']))"
+    code = "import sys; sys.modules['pygls'] = None\n"
+    code += "from deeplab_caffe.cli import main\nsys.exit(main(['prototxt', 'serve']))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (2, "")
     assert 'the language server needs pygls: pip install "deeplab-caffe[editor]"' in done.stderr

@@ -67,7 +67,7 @@ class _Reparsed(Recovering):
         del self._old  # only the newest document is kept alive
 
     def _parse(self) -> None:
-        old, edit = self._old, self._edit
+        old = self._old
         fields = old.root.fields
         if self._by_layout != old._by_layout or old.values is not None or not fields:
             super()._parse()
@@ -111,10 +111,10 @@ class _Reparsed(Recovering):
         return found
 
     def _another(self, block: Block, closing: str, depth: int) -> bool:
-        if block is self.root and self._next[0] != "end" and (kept := self._ends.get(self._next[2])) is not None:
-            if all(at != self._next[2] for at, _ in self.faults):
-                self._kept_from = kept
-                return False
+        kept = self._ends.get(self._next[2]) if block is self.root and self._next[0] != "end" else None
+        if kept is not None and all(at != self._next[2] for at, _ in self.faults):
+            self._kept_from = kept
+            return False
         return super()._another(block, closing, depth)
 
     def _keep(self, fields: list[Field], start: int) -> None:

@@ -31,9 +31,9 @@ _PHASES = {schema.TRAIN: "TRAIN", schema.TEST: "TEST"}
 class NetFile:
     """The net in a document, or in one block of it.
 
-    with_shapes: whether shapes are inferred, which needs the engine. earlier: the net in an earlier version of the document, of
-    which what has not changed is taken over. problems: what does not match the schema. refused:
-    why it cannot be upgraded to today's form; it has no layers then.
+    with_shapes: whether shapes are inferred, which needs the engine. earlier: the net in an earlier version of the
+    document, of which what has not changed is taken over. problems: what does not match the schema. refused: why it
+    cannot be upgraded to today's form; it has no layers then.
     """
 
     def __init__(
