@@ -5,7 +5,8 @@
 The net is the committed training net of ResNet-101 with three scales (11,730 lines), and its layers once more, up to
 20,000 lines.
 A keystroke changes a number, a name, or a comment at a random place; the time is that from the change to the
-diagnostics of its version, which includes the 50 ms for which the server waits whether the typing goes on. Processor
+diagnostics of its version, which includes the 50 ms for which the server waits whether the typing goes on; a second
+later comes the next one. Processor
 time is the server's, of all its threads. Memory is the largest that the server's process had. Needs Linux.
 """
 
@@ -29,6 +30,8 @@ from timing import machine, table
 
 NET = Path("prototxt/voc12/resnet101_msc_aspp")
 LINES = 20_000
+#: seconds between the diagnostics of one keystroke and the next one; the server tidies up meanwhile
+PAUSE = 1.0
 #: blobs that the second half of the net shares with the first
 _SHARED = ("data", "label", "data_res075", "label_shrink")
 #: what a keystroke goes behind
@@ -80,6 +83,7 @@ def keystrokes(editor: Editor, uri: str, text: str, place: str, count: int, watc
             where, new = (line, column, column), "1"
         else:
             where, new = (line, column, column + 1), ""
+        time.sleep(PAUSE)
         began, used = time.perf_counter(), watch.processor()
         area = types.Range(types.Position(where[0], where[1]), types.Position(where[0], where[2]))
         editor.change(uri, (area, new))

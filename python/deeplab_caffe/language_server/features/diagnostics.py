@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def register(server: PrototxtServer) -> None:
     """Publish diagnostics of open texts whenever one of them, or of their family, has changed."""
     publisher = _Publisher(server)
-    background = Background(publisher.publish, _prepare, gc.collect)  # nets refer to themselves
+    background = Background(publisher.publish, _prepare, _tidy)
     background.start()
     server.on_change.append(background.changed)
     server.on_end.append(background.end)
@@ -33,6 +33,11 @@ def _prepare() -> None:
     gc.collect()
     gc.freeze()  # what was imported is never garbage: no need to look at it again
     gc.set_threshold(50_000, 20, 1000)  # a whole collection would delay an answer; `Background` does it at rest
+
+
+def _tidy() -> None:
+    """Free the memory of nets of earlier texts, which refer to themselves."""
+    gc.collect()
 
 
 class _Publisher:
