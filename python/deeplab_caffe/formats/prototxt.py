@@ -28,7 +28,8 @@ _TOKEN = re.compile(
       | (?P<mark>[{}<>\[\]:,;])""",
     re.VERBOSE,
 )
-_NAME = re.compile(r"(?:[A-Za-z_]|\$\{\w+\})(?:\w|\$\{\w+\})*")
+#: the name of a field
+NAME = re.compile(r"(?:[A-Za-z_]|\$\{\w+\})(?:\w|\$\{\w+\})*")
 _ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)", re.DOTALL)
 _ESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
 _CLOSING = {"{": "}", "<": ">"}
@@ -64,6 +65,8 @@ class Document:
         root: the top-level Block.
         comments: (offset, text) of every `#` comment, in order.
         variables: every Variable, in order.
+        errors: what is wrong with the text; empty, unless it was read by `recovery.recover`.
+        values: the values of template variables, as given.
 
     Raises:
         PrototxtError: the text is not prototxt, or a template variable has no value.
@@ -80,12 +83,13 @@ class Document:
         self.filename = filename
         self.comments: list[tuple[int, str]] = []
         self.variables: list[Variable] = []
-        self._values = variables
+        self.errors: list[PrototxtError] = []
+        self.values = variables
         self._line_starts = [0] + [m.end() for m in re.finditer("\n", text)]
-        self._tokens = self._scan()
         self.root = Block(end=len(text))
-        self._next = next(self._tokens)
-        self._fields(self.root, "", 0)
+        #: where scanning begins
+        self._position = 0
+        self._parse()
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], variables: Mapping[str, str] | None = None) -> Document:
@@ -122,16 +126,23 @@ class Document:
         name, kind = item.value.text_of("name"), item.value.text_of("type")
         return f"layer '{name or '?'}'" + (f" ({kind}): " if kind else ": ")
 
+    def _parse(self) -> None:
+        self._tokens = self._scan()
+        self._next = next(self._tokens)
+        self._fields(self.root, "", 0)
+
     # -- scanner
 
     def _scan(self) -> Iterator[_Token]:
-        position = 0
+        position = self._position
         while position < len(self.text):
             match = _TOKEN.match(self.text, position)
             if match is None:
-                character = self.text[position]
-                hint = ": the string is not closed on its line" if character in "\"'" else ""
-                raise self.error(position, f"unexpected character {character!r}{hint}")
+                token = self._unexpected(position)
+                position = token[3]
+                if token[0] != "space":
+                    yield token
+                continue
             kind, start, position = str(match.lastgroup), match.start(), match.end()
             if kind == "comment":
                 self.comments.append((start, match[0]))
@@ -146,6 +157,12 @@ class Document:
                 yield kind, match[0], start, position
         yield "end", "end of file", position, position
 
+    def _unexpected(self, position: int) -> _Token:
+        """What to read in place of a character that begins no token: always raises here; recovery goes on."""
+        character = self.text[position]
+        hint = ": the string is not closed on its line" if character in "\"'" else ""
+        raise self.error(position, f"unexpected character {character!r}{hint}")
+
     def _filled(self, text: str, start: int, end: int) -> Iterator[_Token]:
         """The tokens of a word after its variables are filled in, all at the place of the word."""
         filled = self._substitute(text, start)
@@ -159,14 +176,14 @@ class Document:
                 yield str(match.lastgroup), match[0], start, end
 
     def _substitute(self, text: str, start: int) -> str:
-        if self._values is None or "${" not in text:
+        if self.values is None or "${" not in text:
             return text
 
         def replace(match: re.Match[str]) -> str:
-            assert self._values is not None
-            if match[1] not in self._values:
+            assert self.values is not None
+            if match[1] not in self.values:
                 raise self.error(start, f"the template variable ${{{match[1]}}} has no value; set {match[1]}=…")
-            return self._values[match[1]]
+            return self.values[match[1]]
 
         return VARIABLE.sub(replace, text)
 
@@ -184,26 +201,35 @@ class Document:
             raise self.error(start, f"blocks are nested more than {_MAX_DEPTH} deep")
         block = Block(start=start)
         self._fields(block, _CLOSING[opening], depth)
-        block.end = self._advance()[3]
+        block.end = self._close(block)
         return block
+
+    def _close(self, block: Block) -> int:
+        """Read the closing brace, the next token; return its end."""
+        return self._advance()[3]
 
     def _fields(self, block: Block, closing: str, depth: int) -> None:
         """Read the fields of a block up to its closing brace, which stays the next token, or to the end of the file."""
-        while True:
-            kind, text, start, end = self._next
-            if (kind == "end" and not closing) or (kind == "mark" and text == closing):
-                return
-            if kind == "end":
-                raise self.error(block.start, f"this block is not closed: '{closing}' is missing")
-            if kind != "word" or not _NAME.fullmatch(text):
-                raise self.error(start, f"expected a field name, got {text!r}")
+        while self._another(block, closing, depth):
+            pass
+
+    def _another(self, block: Block, closing: str, depth: int) -> bool:
+        """Read one field of a block; False at its closing brace or the end of the file."""
+        kind, text, start, end = self._next
+        if (kind == "end" and not closing) or (kind == "mark" and text == closing):
+            return False
+        if kind == "end":
+            raise self.error(block.start, f"this block is not closed: '{closing}' is missing")
+        if kind != "word" or not NAME.fullmatch(text):
+            raise self.error(start, f"expected a field name, got {text!r}")
+        self._advance()
+        if VARIABLE.fullmatch(text) and self._next[1] not in (":", "{", "<"):
+            block.fields.append(Field("", Scalar(text, False, start, end), start, end, end))
+        else:
+            self._field(block, text, start, end, depth)
+        if self._next[1] in (",", ";") and self._next[0] == "mark":
             self._advance()
-            if VARIABLE.fullmatch(text) and self._next[1] not in (":", "{", "<"):
-                block.fields.append(Field("", Scalar(text, False, start, end), start, end, end))
-            else:
-                self._field(block, text, start, end, depth)
-            if self._next[1] in (",", ";") and self._next[0] == "mark":
-                self._advance()
+        return True
 
     def _field(self, block: Block, name: str, start: int, name_end: int, depth: int) -> None:
         colon = self._next[1] == ":"

@@ -28,7 +28,7 @@ class PrototxtError(InputError):
     reason: str = ""
 
 
-@dataclass
+@dataclass(slots=True)
 class Scalar:
     """One value: its `text`, with template variables filled in; `quoted` for strings, not for numbers and words."""
 
@@ -38,7 +38,7 @@ class Scalar:
     end: int
 
 
-@dataclass
+@dataclass(slots=True)
 class Block:
     """The fields between two braces, in order; the root block holds the fields of the whole file."""
 
@@ -68,7 +68,7 @@ class Listing(NamedTuple):
     end: int
 
 
-@dataclass
+@dataclass(slots=True)
 class Field:
     """`name: value` or `name { … }`; `start` and `end` are offsets into the document's text.
 

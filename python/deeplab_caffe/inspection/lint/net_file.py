@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from ...errors import InputError
 from ...formats import schema
@@ -13,7 +15,7 @@ from ...formats.carried import carry
 from ...formats.definition import Definition, Entry, is_included
 from ...formats.foreign_types import is_known
 from ...formats.layer_facts import LOSS
-from ...formats.messages import Problem, to_message
+from ...formats.messages import LayerMessages, LayersRead, Problem, to_message
 from ...formats.prototxt import Block, Document, Field
 from ...formats.python_layers import to_native
 from ...formats.upgrade import dialect_of, upgrade_net
@@ -29,11 +31,18 @@ _PHASES = {schema.TRAIN: "TRAIN", schema.TEST: "TEST"}
 class NetFile:
     """The net in a document, or in one block of it.
 
-    with_shapes: whether shapes are inferred, which needs the engine. problems: what does not match the schema. refused:
-    why it cannot be upgraded to today's form; it has no layers then.
+    with_shapes: whether shapes are inferred, which needs the engine. earlier: the net in an earlier version of the
+    document, of which what has not changed is taken over. problems: what does not match the schema. refused: why it
+    cannot be upgraded to today's form; it has no layers then.
     """
 
-    def __init__(self, document: Document, block: Block | None = None, with_shapes: bool = True) -> None:
+    def __init__(
+        self,
+        document: Document,
+        block: Block | None = None,
+        with_shapes: bool = True,
+        earlier: NetFile | None = None,
+    ) -> None:
         self.document = document
         self.with_shapes = with_shapes
         self.block = block or document.root
@@ -43,7 +52,18 @@ class NetFile:
         self._views: list[View] = []
         #: whether the states are those that a solver names, and not guessed from the net's own rules
         self.states_known = False
-        message = to_message(document, schema.NetParameter(), block=self.block, report=self.problems.append)
+        #: by state, for all copies: the net's meaning, and its shapes
+        self.kept: dict[Any, tuple[bytes, ShapeView]] = {}
+        self._known_shapes = earlier.shapes_known() if earlier else {}
+        #: the layers' messages, with which another version of the document is read faster
+        self.messages: LayerMessages = {}
+        message = to_message(
+            document,
+            schema.NetParameter(),
+            block=self.block,
+            report=self.problems.append,
+            layers=LayersRead(earlier.messages if earlier else {}, self.messages),
+        )
         self.dialect = dialect_of(message)
         self.is_old = self.dialect in OLD_DIALECTS
         self.has_inputs = bool(message.input)
@@ -66,7 +86,7 @@ class NetFile:
             self.refused = error
             return
         unread = [problem for problem in self.problems if problem.kind != "foreign-field" or problem.resizes]
-        damaged = [problem.error.offset for problem in unread]
+        damaged = [error.offset for error in (*(problem.error for problem in unread), *self.document.errors)]
         for i, (place, param) in enumerate(zip(places, self.param.layer, strict=True)):
             element = None if place is None else self.elements[place]
             lost = element is not None and any(element.start <= (at or 0) <= element.end for at in damaged)
@@ -77,6 +97,41 @@ class NetFile:
     def hit(self, offset: int, message: str, advice: str, fix: Fix | None = None) -> Hit:
         """A hit outside of layers."""
         return Hit(self.document, offset, "", message, advice, fix)
+
+    def is_broken(self, layer: LintLayer) -> bool:
+        """Whether part of a layer's text could not be parsed."""
+        places = [error.offset or 0 for error in self.document.errors]
+        return layer.element is not None and any(layer.element.start <= at <= layer.element.end for at in places)
+
+    def shapes_known(self) -> dict[Any, tuple[bytes, ShapeView]]:
+        """The shapes in the states for which they were asked, each with the net's meaning."""
+        return dict(self.kept)
+
+    def meaning(self) -> bytes:
+        """All of the net that its shapes depend on."""
+        incomplete = bytes(layer.incomplete for layer in self.layers)
+        whole: bytes = self.param.SerializePartialToString(deterministic=True)
+        return incomplete + whole
+
+    def shapes_of(self, view: View) -> ShapeView:
+        """The shapes in a state, inferred once, and not again if only places have changed since an earlier version."""
+        if view.key not in self.kept:
+            meaning = self.meaning()
+            known, shapes = self._known_shapes.pop(view.key, (b"", None))
+            same = shapes is not None and known == meaning and not shapes.faults
+            found = shapes.moved(view.layers, view.bottoms) if shapes is not None and same else self._inferred(view)
+            self.kept[view.key] = meaning, found
+        return self.kept[view.key][1]
+
+    def _inferred(self, view: View) -> ShapeView:
+        definition = self.definition() if self.with_shapes and self.layers else None
+        return ShapeView(definition, view.state, view.layers, view.bottoms)
+
+    def copy(self) -> NetFile:
+        """The same net, to be looked at in other states; both share what they find out of one state."""
+        other = copy.copy(self)
+        other._views, other.states_known = [], False
+        return other
 
     def definition(self) -> Definition:
         """The definition for the engine, without incomplete layers."""
@@ -140,12 +195,24 @@ class View:
         self.file, self.phase, self.stages, self.level = file, phase, stages, level
         self.state = schema.NetState(phase=phase, stage=stages, level=level)
         self.layers = [layer for layer in file.layers if is_included(layer.param, self.state)]
-        self.bottoms: dict[int, list[LintBlob | None]] = {}
-        self.tops: dict[int, list[LintBlob]] = {}
-        self.blobs: list[LintBlob] = []
-        self._connect()
 
-    def _connect(self) -> None:
+    @property
+    def bottoms(self) -> dict[int, list[LintBlob | None]]:
+        return self._connected[0]
+
+    @property
+    def tops(self) -> dict[int, list[LintBlob]]:
+        return self._connected[1]
+
+    @property
+    def blobs(self) -> list[LintBlob]:
+        """All blobs, in the order in which they are made."""
+        return self._connected[2]
+
+    @cached_property
+    def _connected(self) -> tuple[dict[int, list[LintBlob | None]], dict[int, list[LintBlob]], list[LintBlob]]:
+        bottoms: dict[int, list[LintBlob | None]] = {}
+        tops: dict[int, list[LintBlob]] = {}
         wiring = Wiring([layer.param for layer in self.layers], one_state=True)
         made: dict[Maker, LintBlob] = {}
         for place, layer in enumerate(self.layers):
@@ -156,9 +223,14 @@ class View:
             for i, name in enumerate(layer.tops):
                 in_place = i < len(layer.bottoms) and layer.bottoms[i] == name
                 made[place, i] = LintBlob(name, layer, i, read[i] if in_place else None)
-            self.bottoms[layer.index] = read
-            self.tops[layer.index] = [made[place, i] for i in range(len(layer.tops))]
-        self.blobs += made.values()
+            bottoms[layer.index] = read
+            tops[layer.index] = [made[place, i] for i in range(len(layer.tops))]
+        return bottoms, tops, list(made.values())
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """The state as a value."""
+        return self.phase, self.stages, self.level
 
     @property
     def title(self) -> str:
@@ -205,9 +277,7 @@ class View:
     @cached_property
     def shapes(self) -> ShapeView:
         """The shape of every blob, by the engine's rules."""
-        known = self.file.with_shapes and bool(self.layers)
-        definition = self.file.definition() if known else None
-        return ShapeView(definition, self.state, self.layers, self.bottoms)
+        return self.file.shapes_of(self)
 
 
 def is_loss(layer: LintLayer) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...arrays import Shape
@@ -11,7 +12,7 @@ from ...formats.definition import Definition
 from .layer import LintBlob, LintLayer
 
 if TYPE_CHECKING:
-    from ..shapes import LayerShapes
+    from ..shapes import LayerShapes, NetShapes
 
 #: parts of engine errors that say nothing against a layer: it needs files, the user's code, or an omitted layer
 _NOT_ITS_FAULT = ("--input ", "--allow-python-layers", "is made by no layer")
@@ -26,7 +27,8 @@ class ShapeView:
         layers: the layers of that state.
         bottoms: by a layer's index; a bottom that no layer makes is None.
 
-    faults: (layer, the engine's error), for layers whose values and bottoms are all known.
+    faults: (layer, the engine's error), for layers whose values and bottoms are all known. net: what could be inferred,
+    None if nothing could.
     """
 
     def __init__(
@@ -39,8 +41,19 @@ class ShapeView:
         self._layers, self._bottoms = layers, bottoms
         self._found: dict[str, LayerShapes] = {}
         self.faults: list[tuple[LintLayer, str]] = []
+        self.net: NetShapes | None = None
         if definition is not None:
             self._infer(definition, state)
+
+    def moved(self, layers: Sequence[LintLayer], bottoms: Mapping[int, Sequence[LintBlob | None]]) -> ShapeView:
+        """The same shapes for the same layers at other places in the text."""
+        other = ShapeView(None, None, layers, bottoms)
+        places = {old.origin: new.origin for old, new in zip(self._layers, layers, strict=True)}
+        if self.net is not None:
+            moved = [replace(layer, origin=places[layer.origin]) for layer in self.net.layers]
+            other.net = replace(self.net, layers=moved)
+            other._found = {layer.origin: layer for layer in moved}
+        return other
 
     def _infer(self, definition: Definition, state: Any) -> None:
         from ..shapes import infer_shapes  # imports the engine, and so PyTorch
@@ -52,6 +65,7 @@ class ShapeView:
             net = None
             self._note(error)
         if net is not None:
+            self.net = net
             self._found = {layer.origin: layer for layer in net.layers}
             for fault in net.errors:
                 self._note(fault)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
 from ...formats import schema
-from ...formats.definition import net_path
 from ...formats.messages import Problem, to_message
 from ...formats.prototxt import Block, Document, Field, PrototxtError
-from .findings import Fix, Hit
+from .files import Files
+from .findings import Fix, Hit, Offer
 from .net_file import NetFile, View
 
 NETS = ("net", "net_param", "train_net", "train_net_param")
@@ -22,11 +22,11 @@ class SolverFile:
 
     train: the training net in its state; tests: the test nets in theirs; others: test.prototxt and deploy.prototxt
     beside the training net, in the state that they are used in. Of nets that could not be read: unread: (field,
-    reason); unparsed: the parser's errors; unnamed: the fields whose template variable has no value. `read` returns the
-    net in a file, or raises InputError.
+    reason); unparsed: the parser's errors; unnamed: the fields whose template variable has no value. Nets are read from
+    `files`.
     """
 
-    def __init__(self, document: Document, read: Callable[[str], NetFile], with_shapes: bool = True) -> None:
+    def __init__(self, document: Document, files: Files, with_shapes: bool = True) -> None:
         self.document, self.block = document, document.root
         self._with_shapes = with_shapes
         self.problems: list[Problem] = []
@@ -34,7 +34,7 @@ class SolverFile:
         self.unread: list[tuple[Field, str]] = []
         self.unnamed: list[Field] = []
         self.unparsed: list[PrototxtError] = []
-        self._read = read
+        self._source = files
         self._files: dict[str, NetFile | None] = {}
         given = [name for name in NETS if self.param.HasField(name)]
         self.given = given
@@ -42,10 +42,12 @@ class SolverFile:
         self.tests = self._tests()
         self.others = self._others()
 
-    def hit(self, field: str, message: str, advice: str, fix: Fix | None = None) -> Hit:
+    def hit(
+        self, field: str, message: str, advice: str, fix: Fix | None = None, offers: Sequence[Offer] = ()
+    ) -> Hit:
         """A hit at a field; at the beginning of the file if it is missing."""
         stated = self.block.last(field)
-        return Hit(self.document, stated.start if stated else 0, "", message, advice, fix)
+        return Hit(self.document, stated.start if stated else 0, "", message, advice, fix, tuple(offers))
 
     @property
     def files(self) -> list[NetFile]:
@@ -79,7 +81,7 @@ class SolverFile:
         views = []
         for name in ("test.prototxt", "deploy.prototxt"):
             try:
-                views += self._read(str(folder / name)).views[-1:]
+                views += self._source.net(str(folder / name)).views[-1:]
             except InputError:
                 continue
         return views
@@ -99,10 +101,10 @@ class SolverFile:
         if "\0" in field.value.text:
             self.unread.append((field, "the name of the net contains a zero byte"))
             return None
-        path = net_path(self.document.filename, field.value.text)
+        path = self._source.net_path(self.document.filename, field.value.text)
         if path not in self._files:
             try:
-                self._files[path] = self._read(path)
+                self._files[path] = self._source.net(path)
             except InputError as error:
                 self._files[path] = None
                 if isinstance(error, PrototxtError) and error.offset is not None:
