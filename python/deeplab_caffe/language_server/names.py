@@ -9,14 +9,14 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 from ..formats import schema
-from ..formats.definition import is_included, is_solver, stages_of_rules
+from ..formats.definition import is_included, stages_of_rules
 from ..formats.messages import to_message
 from ..formats.prototxt import Document
 from ..formats.tree import Block, Field, Scalar
 from ..formats.wiring import Wiring
+from .buffers import Buffer
 
 #: kinds of names; those of each kind are one namespace of a net
 BLOB, LAYER, PARAM = "blob", "layer", "shared parameter"
@@ -135,7 +135,7 @@ class NetNames:
         occurrences: all of them, in the order of the text.
 
     Example:
-        >>> text = 'layer { name: "a" top: "x" } layer { name: "b" bottom: "x" top: "x" } layer { name: "c" bottom: "x" }'
+        >>> text = 'layer { name: "a" top: "x" } layer { name: "b" bottom: "x" top: "x" } layer { bottom: "x" }'
         >>> names = NetNames(Document(text))
         >>> reads = names.layers[2].bottoms[0]
         >>> [names.layers[maker.layer].name for maker in names.makers(reads)]
@@ -255,27 +255,36 @@ def _start(layer: NamedLayer) -> int:
     return layer.field.start if layer.field else -1
 
 
-# -- the nets of a document
-
-_known: WeakKeyDictionary[Document, list[NetNames]] = WeakKeyDictionary()
+# -- the nets of a file
 
 
-def nets_of(document: Document) -> list[NetNames]:
-    """The names of each net in a document: of its own, or of those that a solver holds. They are kept with it."""
-    found = _known.get(document)
-    if found is None:
-        blocks: Iterable[Block] = [document.root]
-        if is_solver(document):
-            fields = [field for name in NET_FIELDS for field in document.root.all(name)]
-            blocks = [field.value for field in fields if isinstance(field.value, Block)]
-        found = _known[document] = [NetNames(document, block) for block in blocks]
-    return found
+def nets_of(buffer: Buffer) -> list[NetNames]:
+    """The names of each net in a file: of its own, or of those that a solver holds. They are read once."""
+    return buffer.once("names", lambda: [NetNames(buffer.document, block) for block in _net_blocks(buffer)])
 
 
-def named_at(document: Document, offset: int) -> tuple[NetNames, Occurrence] | None:
+def _net_blocks(buffer: Buffer) -> Iterator[Block]:
+    root = buffer.document.root
+    if buffer.kind == "net":
+        yield root
+        return
+    for field in root.fields:
+        if field.name in NET_FIELDS and isinstance(field.value, Block):
+            yield field.value
+
+
+def named_at(buffer: Buffer, offset: int) -> tuple[NetNames, Occurrence] | None:
     """The net around an offset and what is named there; None if nothing is."""
-    for net in nets_of(document):
+    for net in nets_of(buffer):
         found = net.at(offset)
         if found is not None:
             return net, found
     return None
+
+
+def everywhere(files: Iterable[Buffer], kind: str, name: str) -> Iterator[tuple[Buffer, Occurrence]]:
+    """All places of a name in some files."""
+    for file in files:
+        for net in nets_of(file):
+            for occurrence in net.named(kind, name):
+                yield file, occurrence

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...formats.wiring import Wiring
 
-#: layers that belong to the block of the layer before them: pool4 to conv4's block
+#: layers that belong to the stage of the layer before them: pool4 to conv4's
 _FOLLOWERS = re.compile(r"(relu|pool|norm|drop|bn|scale|bias)", re.IGNORECASE)
 _STAGE = re.compile(r"([A-Za-z]+)(\d+)")
 
@@ -57,11 +57,19 @@ def _connect(nodes: list[DrawnNode], above: int, below: int, blob: str) -> None:
 
 
 def _block(node: DrawnNode, nodes: Sequence[DrawnNode]) -> str:
-    """The stage of a box by its name: conv4 for conv4_3 and the pool4 after it, res4 for res4b22_branch2a."""
-    if node.above and _FOLLOWERS.match(node.name):
-        return nodes[node.above[0]].block
-    stage = _STAGE.match(node.name)
-    return stage[0] if stage else re.split(r"[_/]", node.name)[0]
+    """The stage of a box: that of its name, or of the box before it, as for the pool4 after conv4_3."""
+    return nodes[node.above[0]].block if node.above and is_follower(node.name) else stage_of(node.name)
+
+
+def is_follower(name: str) -> bool:
+    """Whether a layer of this name belongs to the stage of the layer before it."""
+    return _FOLLOWERS.match(name) is not None
+
+
+def stage_of(name: str) -> str:
+    """The stage that the name of a layer begins with: conv4 for conv4_3, res4 for res4b22_branch2a."""
+    stage = _STAGE.match(name)
+    return stage[0] if stage else re.split(r"[_/]", name)[0]
 
 
 def blocks(nodes: Sequence[DrawnNode]) -> list[tuple[str, list[int]]]:
@@ -86,13 +94,16 @@ def blocks(nodes: Sequence[DrawnNode]) -> list[tuple[str, list[int]]]:
 
 
 def _label(group: Sequence[int], nodes: Sequence[DrawnNode]) -> str:
-    """The stage, with the suffix that all boxes of the group share if the stage has other boxes."""
     block = nodes[group[0]].block
-    names = [nodes[i].name for i in group]
+    others = {i for i, node in enumerate(nodes) if node.block == block} - set(group)
+    return stage_label(block, [nodes[i].name for i in group], not others)
+
+
+def stage_label(stage: str, names: Sequence[str], is_whole: bool) -> str:
+    """The stage, with the suffix that all names share if they are not the whole stage: res4_res05."""
     suffix = names[0][len(names[0].rpartition("_")[0]) :]
     shared = len(suffix) > 1 and all(name.endswith(suffix) for name in names)
-    others = {i for i, node in enumerate(nodes) if node.block == block} - set(group)
-    return f"{block}{suffix}" if shared and others else block
+    return f"{stage}{suffix}" if shared and not is_whole else stage
 
 
 def ranks(nodes: Sequence[DrawnNode]) -> list[int]:
