@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from ..formats import schema
-from ..formats.layer_facts import DATA, LAYER_FACTS
 from ..inspection.lint.net_file import FORMER
 
 _LAYER = schema.LayerParameter.DESCRIPTOR
 _TODAY = frozenset(_LAYER.fields_by_name)
 #: what data layers stated of their images, before there was transform_param
 _TRANSFORMATION = ("scale", "mean_file", "crop_size", "mirror")
-_DATA = {_LAYER.fields_by_name[name].message_type.name for row in LAYER_FACTS.values() if row.kind == DATA
-         for name in row.params if name != "transform_param"}  # fmt: skip
+_DATA = ("DataParameter", "ImageDataParameter", "WindowDataParameter")
 _OLD = {
     ("NetParameter", "layers"),
     ("NetParameter", "input"),

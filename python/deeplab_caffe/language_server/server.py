@@ -13,6 +13,8 @@ from pygls.protocol.language_server import lsp_method
 from .. import __version__
 from ..permission import allow_python_layers
 from .features import register_all
+from .pictures.drawing import drawing, layer_at
+from .pictures.server import PictureServer
 from .settings import Settings
 from .workspace import Workspace, path_of
 
@@ -22,10 +24,12 @@ class PrototxtServer(LanguageServer):
 
     Attributes:
         workspace_of_nets: the files that it knows.
+        pictures: the pictures of nets that a browser shows.
     """
 
     def __init__(self) -> None:
         self.workspace_of_nets = Workspace()
+        self.pictures = PictureServer(lambda uri: drawing(self.workspace_of_nets, uri))
         super().__init__("deeplab-prototxt", __version__, protocol_cls=_Protocol)
         register_all(self)
 
@@ -36,6 +40,12 @@ class PrototxtServer(LanguageServer):
 
     def buffers_changed(self, uri: str) -> None:
         """Called when the text of a file was opened, changed or closed."""
+
+    def cursor_moved(self, uri: str, position: types.Position) -> None:
+        """Let the picture of a net follow the cursor."""
+        buffer, picture = self.workspace_of_nets.buffer(uri), self.pictures.of(uri)
+        if buffer is not None and picture is not None and (layer := layer_at(buffer, position)):
+            picture.point(layer)
 
 
 class _Protocol(LanguageServerProtocol):

@@ -9,6 +9,8 @@ from ..formats.writer import quote
 
 _ONE_STRING = re.compile(r""""(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'""")
 
+_STRING_OR_COMMENT = re.compile(rf"{_ONE_STRING.pattern}|#[^\n]*")
+
 
 def content(text: str, value: Scalar) -> tuple[int, int]:
     """The offsets between the quotes of a value; those of the whole value if it is not one quoted string.
@@ -42,4 +44,5 @@ def pieces(text: str, value: Scalar) -> list[tuple[int, int]]:
     """The offsets of each string of a quoted value, with its quotes: usually one."""
     if value.end - value.start == len(value.text) + 2:
         return [(value.start, value.end)]
-    return [match.span() for match in _ONE_STRING.finditer(text, value.start, value.end)]
+    found = _STRING_OR_COMMENT.finditer(text, value.start, value.end)
+    return [match.span() for match in found if not match[0].startswith("#")]

@@ -74,4 +74,5 @@ def register(server: Any) -> None:
     @server.feature(types.TEXT_DOCUMENT_DOCUMENT_HIGHLIGHT)
     def _highlights(params: types.DocumentHighlightParams) -> list[types.DocumentHighlight]:
         buffer = server.workspace_of_nets.buffer(params.text_document.uri)
+        server.cursor_moved(params.text_document.uri, params.position)  # editors ask for highlights when it moves
         return highlights(buffer, params.position) if buffer else []

@@ -12,6 +12,7 @@ from ...errors import InputError
 from ...formats.layer_facts import ARRANGE, DATA, FUNCTION, LOSS, MERGE, METRIC, POOLING, SINK, facts_of
 from ..buffers import Buffer
 from ..names import LAYER, Occurrence, everywhere, named_at, nets_of
+from ..refused import refusing
 from ..strings import content, replaced
 from ..workspace import Workspace
 
@@ -117,7 +118,6 @@ def _annotated(edits: list[types.TextEdit]) -> Iterator[types.AnnotatedTextEdit]
 
 def register(server: Any) -> None:
     """Put the handlers on the server."""
-    from pygls.exceptions import JsonRpcException
 
     @server.feature(types.TEXT_DOCUMENT_PREPARE_RENAME)
     def _prepare(params: types.PrepareRenameParams) -> types.PrepareRenamePlaceholder | None:
@@ -130,10 +130,8 @@ def register(server: Any) -> None:
         buffer = workspace.buffer(params.text_document.uri)
         if buffer is None:
             return None
-        try:
+        with refusing():
             found = rename(workspace, buffer, params.position, params.new_name)
-        except InputError as error:
-            raise JsonRpcException(str(error), types.LSPErrorCodes.RequestFailed) from None
         wishes = server.client_capabilities.workspace
         takes = wishes.workspace_edit if wishes else None
         versions = bool(takes and takes.document_changes)

@@ -34,7 +34,7 @@ def document_symbols(buffer: Buffer) -> list[types.DocumentSymbol]:
 
 def _symbols(buffer: Buffer, block: Block, nets: dict[int, NetNames]) -> list[types.DocumentSymbol]:
     """The symbols of a block, which may be a net, in the order of the text."""
-    net = nets.get(block.start) if not block.start or block.fields else None
+    net = nets.get(block.start)
     layers = {id(layer.field) for layer in net.layers} if net else set()
     found = [_field(buffer, f, nets) for f in block.fields if id(f) not in layers and not f.is_template]
     found += _folders(buffer, net) if net else []
