@@ -49,7 +49,8 @@ def _around(buffer: Buffer, offset: int) -> Iterator[tuple[int, int]]:
             return
         inside = buffer.text[value.start + 1 : value.end - 1]
         begin = value.start + 1 + len(inside) - len(inside.lstrip())
-        yield from _within((begin, begin + len(inside.strip())), offset)
+        if inside.strip():
+            yield from _within((begin, begin + len(inside.strip())), offset)
         block = value
 
 
