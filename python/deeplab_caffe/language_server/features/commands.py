@@ -69,6 +69,8 @@ def _buffer(workspace: Workspace, uri: str) -> Buffer:
 
 def register(server: Any) -> None:
     """Put the handlers on the server."""
+    server.on_save.append(server.pictures.redraw)
+    server.on_end.append(server.pictures.close)
 
     @server.command("deeplab.picture")
     @server.thread()
@@ -106,10 +108,6 @@ def register(server: Any) -> None:
     def _deploy(uri: str = "") -> str:
         with refusing():
             return deploy_net(server.workspace_of_nets, uri)
-
-    @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
-    def _saved(params: types.DidSaveTextDocumentParams) -> None:
-        server.pictures.redraw(params.text_document.uri)
 
     @server.feature("deeplab/cursor")
     def _cursor(params: Any) -> None:
