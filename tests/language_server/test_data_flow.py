@@ -8,7 +8,7 @@ from lsprotocol import types
 
 from deeplab_caffe.language_server.buffers import Buffer
 from deeplab_caffe.language_server.features.data_flow import incoming, outgoing, prepare
-from editor_texts import opened, part
+from language_server.texts import opened, part
 
 NET = """layer { name: "data" top: "x" top: "label" include { phase: TRAIN } }
 layer { name: "input" top: "x" include { phase: TEST } }

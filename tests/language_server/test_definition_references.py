@@ -10,7 +10,7 @@ from lsprotocol import types
 from deeplab_caffe.language_server.features.definition import definition, document_links
 from deeplab_caffe.language_server.features.references import highlights, references
 from deeplab_caffe.language_server.workspace import Workspace
-from editor_texts import MARK, at_mark, opened, part
+from language_server.texts import MARK, at_mark, opened, part
 
 CHAIN = """
 layer { name: "conv" type: "Convolution" bottom: "data" top: "é😀" }

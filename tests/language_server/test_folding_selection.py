@@ -6,7 +6,7 @@ import pytest
 
 from deeplab_caffe.language_server.features.folding import folding_ranges
 from deeplab_caffe.language_server.features.selection import selection_ranges
-from editor_texts import at_mark, opened, part
+from language_server.texts import at_mark, opened, part
 
 NET = """# one
 # two

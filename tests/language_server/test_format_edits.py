@@ -11,7 +11,7 @@ from deeplab_caffe.formats.formatting import format_document
 from deeplab_caffe.formats.prototxt import Document
 from deeplab_caffe.formats.tree import same_fields
 from deeplab_caffe.language_server.features.formatting import formatting
-from editor_texts import applied, opened
+from language_server.texts import applied, opened
 from random_prototxt import random_prototxt
 
 UNTIDY = """name:'é😀'

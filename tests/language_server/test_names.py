@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deeplab_caffe.language_server.names import BLOB, LAYER, PARAM, NetNames, named_at, nets_of
-from editor_texts import opened
+from language_server.texts import opened
 
 NET = """
 layer { name: "data" type: "ImageData" top: "data" top: "label" include { phase: TRAIN } }

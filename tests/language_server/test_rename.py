@@ -10,7 +10,7 @@ from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats.prototxt import Document
 from deeplab_caffe.language_server.features.rename import Renaming, prepare_rename, rename, workspace_edit
 from deeplab_caffe.language_server.workspace import Workspace
-from editor_texts import applied, at_mark, opened, part
+from language_server.texts import applied, at_mark, opened, part
 
 CHAIN = """layer { name: "conv" type: "Convolution" bottom: "data" top: 'é' param { name: "w" } }
 layer { name: "relu" type: "ReLU" bottom: "\\303\\251" top: "\\303" "\\251" }

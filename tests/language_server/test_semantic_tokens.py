@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deeplab_caffe.language_server.features.semantic_tokens import MODIFIERS, TYPES, changes, encoded, tokens
-from editor_texts import opened
+from language_server.texts import opened
 from random_prototxt import random_prototxt
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from deeplab_caffe.language_server.features.symbols import document_symbols, workspace_symbols
-from editor_texts import opened, part
+from language_server.texts import opened, part
 
 NET = """name: "net"
 layer { name: "data" type: "Input" top: "data" }

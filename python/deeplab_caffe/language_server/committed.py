@@ -46,9 +46,10 @@ def committed_text(path: str, revision: str = "HEAD") -> str:
             capture_output=True, timeout=_PATIENCE, stdin=subprocess.DEVNULL, env={**os.environ, **_ENVIRONMENT},
             check=False,
         )  # fmt: skip
-        if done.returncode:
-            said = done.stderr.decode(errors="replace").strip().splitlines()
-            raise InputError(f"{path}: no version in {revision}: {said[-1] if said else 'git failed'}")
-        return done.stdout.decode("utf-8-sig")
+        text = done.stdout.decode("utf-8-sig")
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         raise InputError(f"{path}: no version in {revision}: {error}") from None
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise InputError(f"{path}: no version in {revision}: {said[-1] if said else 'git failed'}")
+    return text

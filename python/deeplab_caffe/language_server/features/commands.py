@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,8 @@ def difference_to_committed(workspace: Workspace, uri: str, revision: str = "HEA
 
 
 def _difference(before: Document, buffer: Buffer) -> str:
-    return diff_text(diff_documents(before, Document(buffer.text, buffer.path)), False)
+    found = diff_documents(before, Document(buffer.text, buffer.path))
+    return f"{before.filename} and {buffer.path} mean the same\n" if found.equal else diff_text(found, False)
 
 
 def deploy_net(workspace: Workspace, uri: str) -> str:
@@ -67,53 +69,62 @@ def _buffer(workspace: Workspace, uri: str) -> Buffer:
     return buffer
 
 
+#: command → what makes its result, and the names of its arguments; those in brackets may be missing
+_TEXTS: Mapping[str, tuple[Callable[..., str], str]] = {
+    "deeplab.inspect": (inspection, "URI"),
+    "deeplab.diff": (difference, "URI OTHER-URI"),
+    "deeplab.diffCommitted": (difference_to_committed, "URI [REVISION]"),
+    "deeplab.deploy": (deploy_net, "URI"),
+}
+
+
 def register(server: Any) -> None:
     """Put the handlers on the server."""
     server.on_save.append(server.pictures.redraw)
     server.on_end.append(server.pictures.close)
+    for name, (make, expected) in _TEXTS.items():
+        _register_text(server, name, make, expected)
 
     @server.command("deeplab.picture")
     @server.thread()
-    def _picture(uri: str = "", position: types.Position | None = None) -> str:
+    def _picture(*arguments: Any) -> str:
         workspace = server.workspace_of_nets
         with refusing():
-            net = analysed_net(workspace, _buffer(workspace, uri))
-            address = server.pictures.open(net.uri)
-        if position is not None:
-            server.cursor_moved(uri, position)
+            [uri] = _texts("deeplab.picture", "URI [POSITION]", arguments[:1])
+            address: str = server.pictures.open(analysed_net(workspace, _buffer(workspace, uri)).uri)
+        if len(arguments) > 1:
+            server.cursor_moved(uri, _position(arguments[1]))
         if _shows_documents(server):
             server.window_show_document(types.ShowDocumentParams(address, external=True))
         return address
 
-    @server.command("deeplab.inspect")
-    @server.thread()
-    def _inspect(uri: str = "") -> str:
-        with refusing():
-            return inspection(server.workspace_of_nets, uri)
-
-    @server.command("deeplab.diff")
-    @server.thread()
-    def _diff(uri: str = "", other: str = "") -> str:
-        with refusing():
-            return difference(server.workspace_of_nets, uri, other)
-
-    @server.command("deeplab.diffCommitted")
-    @server.thread()
-    def _committed(uri: str = "", revision: str = "HEAD") -> str:
-        with refusing():
-            return difference_to_committed(server.workspace_of_nets, uri, revision)
-
-    @server.command("deeplab.deploy")
-    @server.thread()
-    def _deploy(uri: str = "") -> str:
-        with refusing():
-            return deploy_net(server.workspace_of_nets, uri)
-
     @server.feature("deeplab/cursor")
     def _cursor(params: Any) -> None:
         """What an editor sends that can tell where its cursor is: a TextDocumentPositionParams."""
-        place = types.Position(int(params.position.line), int(params.position.character))
-        server.cursor_moved(params.textDocument.uri, place)
+        server.cursor_moved(params.textDocument.uri, _position(params.position))
+
+
+def _register_text(server: Any, name: str, make: Callable[..., str], expected: str) -> None:
+    @server.command(name)
+    @server.thread()
+    def _text(*arguments: Any) -> str:
+        with refusing():
+            return make(server.workspace_of_nets, *_texts(name, expected, arguments))
+
+
+def _texts(name: str, expected: str, arguments: Sequence[Any]) -> list[str]:
+    names = expected.split()
+    least = sum(not word.startswith("[") for word in names)
+    if not least <= len(arguments) <= len(names) or not all(isinstance(value, str) for value in arguments):
+        raise InputError(f"{name}: expected the arguments {expected}")
+    return list(arguments)
+
+
+def _position(sent: Any) -> types.Position:
+    """A position that came without its type."""
+    if isinstance(sent, Mapping):
+        return types.Position(int(sent["line"]), int(sent["character"]))
+    return types.Position(int(sent.line), int(sent.character))
 
 
 def _shows_documents(server: Any) -> bool:
