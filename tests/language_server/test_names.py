@@ -70,7 +70,8 @@ def test_names_of_every_dialect(text: str, tops: list[str]) -> None:
 
 
 def test_the_nets_within_a_solver_have_names_of_their_own() -> None:
-    buffer = opened('base_lr: 1 net_param { layer { name: "a" } } test_net_param { layer { name: "a" } }', "/n/s.prototxt")
+    text = 'base_lr: 1 net_param { layer { name: "a" } } test_net_param { layer { name: "a" } }'
+    buffer = opened(text, "/nets/solver.prototxt")
     first, second = nets_of(buffer)
     assert first.named(LAYER, "a") != second.named(LAYER, "a")
     found = named_at(buffer, buffer.text.rindex('"a"') + 1)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from deeplab_caffe.errors import InputError
-from deeplab_caffe.formats.prototxt import Document
 from deeplab_caffe.language_server.features.rename import Renaming, prepare_rename, rename, workspace_edit
+from deeplab_caffe.language_server.names import BLOB, nets_of
 from deeplab_caffe.language_server.workspace import Workspace
 from language_server.texts import applied, at_mark, opened, part
 
@@ -26,8 +26,9 @@ def renamed(text: str, name: str) -> str:
 
 
 def names(text: str) -> list[str]:
-    """All strings of a text, in order."""
-    return [v.value.text for field in Document(text).root.fields for v in field.value.fields if v.name in ("bottom", "top")]
+    """All names of blobs in a text, in order."""
+    [net] = nets_of(opened(text))
+    return [item.name for item in net.occurrences if item.kind == BLOB]
 
 
 def test_a_blob_is_renamed_through_layers_in_place_however_it_is_written() -> None:

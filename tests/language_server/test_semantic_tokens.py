@@ -42,7 +42,7 @@ def test_the_words_of_a_layer() -> None:
 
 def test_old_fields_and_unknown_names_are_told_apart() -> None:
     old = 'input: "x" layers { name: "a" type: CONVOLUTION blobs_lr: 1 convolution_param { hole: 2 } }'
-    assert kind(old, "input") == kind(old, "layers") == kind(old, "blobs_lr") == kind(old, "hole") == "property.deprecated"
+    assert {kind(old, word) for word in ("input", "layers", "blobs_lr", "hole")} == {"property.deprecated"}
     assert kind(old, "CONVOLUTION") == "type" and kind(old, "x") == "variable.definition"
     new = 'layer { nme: "a" type: "Convolutoin" pooling_param { pool: MX inner { deeper: 1 } } }'
     assert kind(new, "nme") == kind(new, "inner") == kind(new, "deeper") == "property.unknown"

@@ -44,7 +44,8 @@ def test_layers_of_a_stage_in_a_row_are_a_folder() -> None:
 
 
 def test_a_solver_shows_its_fields_and_the_net_in_it() -> None:
-    buffer = opened('base_lr: 0.1\ntest_iter: [1, 2]\nnet_param { layer { name: "a" } layer { name: "b" } }\n', "/s.prototxt")
+    text = 'base_lr: 0.1\ntest_iter: [1, 2]\nnet_param { layer { name: "a" } layer { name: "b" } }\n'
+    buffer = opened(text, "/s.prototxt")
     assert outline(document_symbols(buffer)) == ["base_lr", "test_iter", "test_iter", ("net_param", ["a", "b"])]
     assert [s.detail for s in document_symbols(buffer)][:3] == ["0.1", "1", "2"]
 

@@ -71,7 +71,7 @@ def format_pieces(document: Document) -> Iterator[Piece]:
         is_first = is_first and not lines
         rest = _REST_OF_LINE.match(document.text, item.end)
         assert rest is not None
-        is_alone = rest[0].endswith("\n") and not _share_list(item.entry, following and following.entry)
+        is_alone = rest[0].endswith("\n") and not (following and _share_list(item.entry, following.entry))
         if following is None or is_alone:
             end = len(document.text) if following is None else rest.end()
             yield Piece(start, end, "".join(f"{line}\n" for line in lines))

@@ -67,7 +67,8 @@ def find_file(found: FileName, beside: Path, folders: Iterable[str] = ()) -> Pat
     if not found.name or "\0" in name or "${" in name:
         return None
     path = Path(name)
-    tried = [Path(folder, path) for folder in (*folders, *beside.parents, Path.cwd())]
+    around = [*map(Path, folders), *beside.parents, Path.cwd()]
+    tried = [folder / path for folder in around]
     if found.field.name in _NETS:
         tried.append(beside.parent / path.name)
     return next((candidate for candidate in tried if _exists(candidate)), None)

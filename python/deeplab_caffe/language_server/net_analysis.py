@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..errors import InputError
 from ..formats.definition import Definition, definition_in
 from ..formats.prototxt import Document
 from ..formats.python_layers import to_native
 from ..formats.templates import TemplateValues
-from ..inspection.analysis import Analysis, analyse
 from .buffers import Buffer
 from .workspace import Workspace
+
+if TYPE_CHECKING:
+    from ..inspection.analysis import Analysis
 
 
 def analysed_net(workspace: Workspace, buffer: Buffer) -> Buffer:
@@ -39,6 +43,8 @@ def analysis_of(workspace: Workspace, buffer: Buffer) -> Analysis:
             to_native(entry.param)
     except InputError as error:
         definition = _readable_part(buffer, error)
+    from ..inspection.analysis import analyse  # with PyTorch, whose import takes seconds
+
     return analyse(definition, tolerant=True)
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...formats.stages import is_follower, stage_label, stage_of
 from ...formats.wiring import Wiring
-
-#: layers that belong to the stage of the layer before them: pool4 to conv4's
-_FOLLOWERS = re.compile(r"(relu|pool|norm|drop|bn|scale|bias)", re.IGNORECASE)
-_STAGE = re.compile(r"([A-Za-z]+)(\d+)")
 
 
 @dataclass
@@ -61,17 +57,6 @@ def _block(node: DrawnNode, nodes: Sequence[DrawnNode]) -> str:
     return nodes[node.above[0]].block if node.above and is_follower(node.name) else stage_of(node.name)
 
 
-def is_follower(name: str) -> bool:
-    """Whether a layer of this name belongs to the stage of the layer before it."""
-    return _FOLLOWERS.match(name) is not None
-
-
-def stage_of(name: str) -> str:
-    """The stage that the name of a layer begins with: conv4 for conv4_3, res4 for res4b22_branch2a."""
-    stage = _STAGE.match(name)
-    return stage[0] if stage else re.split(r"[_/]", name)[0]
-
-
 def blocks(nodes: Sequence[DrawnNode]) -> list[tuple[str, list[int]]]:
     """Label and boxes of every block: two or more connected boxes of one stage."""
     root = list(range(len(nodes)))
@@ -97,13 +82,6 @@ def _label(group: Sequence[int], nodes: Sequence[DrawnNode]) -> str:
     block = nodes[group[0]].block
     others = {i for i, node in enumerate(nodes) if node.block == block} - set(group)
     return stage_label(block, [nodes[i].name for i in group], not others)
-
-
-def stage_label(stage: str, names: Sequence[str], is_whole: bool) -> str:
-    """The stage, with the suffix that all names share if they are not the whole stage: res4_res05."""
-    suffix = names[0][len(names[0].rpartition("_")[0]) :]
-    shared = len(suffix) > 1 and all(name.endswith(suffix) for name in names)
-    return f"{stage}{suffix}" if shared and not is_whole else stage
 
 
 def ranks(nodes: Sequence[DrawnNode]) -> list[int]:

@@ -11,9 +11,6 @@ from pygls.uris import from_fs_path
 
 from ...errors import InputError
 from ...formats.prototxt import Document
-from ...inspection.analysis_text import as_text as table
-from ...inspection.diff import diff_documents
-from ...inspection.diff_text import as_text as diff_text
 from ..buffers import Buffer
 from ..committed import committed_text
 from ..net_analysis import analysed_net, analysis_of
@@ -23,9 +20,11 @@ from ..workspace import Workspace
 
 def inspection(workspace: Workspace, uri: str) -> str:
     """The table of `deeplab prototxt inspect` for the text that the editor has, and what could not be computed."""
+    from ...inspection.analysis_text import as_text  # with PyTorch, whose import takes seconds
+
     analysis = analysis_of(workspace, analysed_net(workspace, _buffer(workspace, uri)))
     problems = [str(problem) for problem in (*analysis.shapes.errors, *analysis.shapes.unknown)]
-    return "\n".join([table(analysis), *problems]).rstrip("\n") + "\n"
+    return "\n".join([as_text(analysis), *problems]).rstrip("\n") + "\n"
 
 
 def difference(workspace: Workspace, uri: str, other: str) -> str:
@@ -42,8 +41,11 @@ def difference_to_committed(workspace: Workspace, uri: str, revision: str = "HEA
 
 
 def _difference(before: Document, buffer: Buffer) -> str:
+    from ...inspection.diff import diff_documents
+    from ...inspection.diff_text import as_text
+
     found = diff_documents(before, Document(buffer.text, buffer.path))
-    return f"{before.filename} and {buffer.path} mean the same\n" if found.equal else diff_text(found, False)
+    return f"{before.filename} and {buffer.path} mean the same\n" if found.equal else as_text(found, False)
 
 
 def deploy_net(workspace: Workspace, uri: str) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 
 from lsprotocol import types
 
+from ...formats.stages import is_follower, stage_label, stage_of
 from ...formats.tree import Block, Field, Scalar
-from ...inspection.view.nodes import is_follower, stage_label, stage_of
 from ..buffers import Buffer
 from ..names import BLOB, NamedLayer, NetNames, Occurrence, nets_of
 from ..strings import content

@@ -5,7 +5,6 @@ from __future__ import annotations
 from lsprotocol import types
 
 from ...errors import InputError
-from ...inspection.view import page
 from ..buffers import Buffer
 from ..names import nets_of
 from ..net_analysis import analysis_of
@@ -18,6 +17,8 @@ def drawing(workspace: Workspace, uri: str) -> str:
     Raises:
         InputError: there is no file, or it has no layer that can be read.
     """
+    from ...inspection.view import page  # with PyTorch, whose import takes seconds
+
     buffer = workspace.buffer(uri)
     if buffer is None:
         raise InputError(f"{uri}: cannot be read any more")
