@@ -24,7 +24,7 @@ layer { name: "pool" type: "Pooling" bottom: "conv" top: "pool" pooling_param { 
 
 @pytest.fixture(scope="module")
 def pictures() -> Iterator[PictureServer]:
-    found = PictureServer(lambda uri: f"<html><body>{uri}<script>\n</script></body></html>")
+    found = PictureServer(lambda path: f"<html><body>{path}<script>\n</script></body></html>")
     yield found
     found.close()
 
@@ -41,14 +41,14 @@ def asked(address: str, path: str = "", **headers: str) -> tuple[int, str, str]:
 
 
 def test_a_page_allows_its_own_scripts_alone(pictures: PictureServer) -> None:
-    address = pictures.open("file:///a")
+    address = pictures.open("/a")
     status, page, policy = asked(address)
     nonce = policy.partition("'nonce-")[2].partition("'")[0]
-    assert status == 200 and "file:///a" in page
+    assert status == 200 and "/a" in page
     assert page.count("<script") == page.count(f'<script nonce="{nonce}"') == 2
     assert asked(address)[2] != policy
     assert asked(address, "live.js")[0] == 200
-    assert pictures.open("file:///a") == address != pictures.open("file:///b")
+    assert pictures.open("/a") == address != pictures.open("/b")
 
 
 @pytest.mark.parametrize(
@@ -62,12 +62,12 @@ def test_a_page_allows_its_own_scripts_alone(pictures: PictureServer) -> None:
     ],
 )
 def test_others_see_nothing(pictures: PictureServer, path: str, headers: dict[str, str], status: int) -> None:
-    address = pictures.open("file:///a")
+    address = pictures.open("/a")
     assert asked(address, path, **headers)[0] == status
 
 
 def test_the_address_cannot_be_guessed(pictures: PictureServer) -> None:
-    address = pictures.open("file:///a")
+    address = pictures.open("/a")
     assert address.startswith(f"http://{HOST}:")
     token = address.rstrip("/").rpartition("/")[2]
     assert len(token) == 32
@@ -82,10 +82,11 @@ def test_the_layer_around_the_cursor() -> None:
 @in_chromium
 def test_the_page_follows_the_cursor_and_the_text(tmp_path: Path) -> None:
     server = PrototxtServer()
-    uri = (tmp_path / "train.prototxt").as_uri()
+    path = tmp_path / "train one.prototxt"
+    uri = path.as_uri()
     buffer = server.workspace_of_nets.open(uri, NET, 1)
     now = "document.documentElement?.dataset"
-    address = server.pictures.open(uri)
+    address = server.pictures.open(str(path))
     server.cursor_moved(uri, types.Position(2, 9))
     try:
         with browser(tmp_path / "profile") as chromium:
@@ -99,15 +100,15 @@ def test_the_page_follows_the_cursor_and_the_text(tmp_path: Path) -> None:
             tab.until(f"{now}.layer === 'pool'")
             assert "1×2×95×95" in tab.run("document.body.textContent")
             server.workspace_of_nets.open(uri, NET.replace("kernel_size: 3", "kernel_size: 5"), 2)
-            server.pictures.redraw(uri)
+            server.pictures.redraw(str(path))
             tab.until(f"{now}.edition === '2' && {now}.layer === 'pool'")
             assert "1×2×91×91" in tab.run("document.body.textContent")
             assert abs(tab.run("view.k") - scale) < 0.01
             server.workspace_of_nets.open(uri, "layer { name: }", 3)
-            server.pictures.redraw(uri)
+            server.pictures.redraw(str(path))
             tab.until("!!document.querySelector('#failed')")
             server.workspace_of_nets.open(uri, buffer.text, 4)
-            server.pictures.redraw(uri)
+            server.pictures.redraw(str(path))
             tab.until(f"{now}.edition === '4' && {now}.layer === 'pool'")
             assert tab.errors == []
     finally:

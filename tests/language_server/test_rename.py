@@ -102,8 +102,13 @@ def test_the_files_of_a_model_are_renamed_together(model: tuple[Workspace, Path]
 
 
 def test_layers_without_weights_and_blobs_are_renamed_without_a_warning(model: tuple[Workspace, Path]) -> None:
-    assert edited(model, 'name: "y"', "pool").warning == ""
-    assert edited(model, 'top: "z"', "pooled").warning == ""
+    for place in ('name: "y"', 'name: "relu"', 'top: "z"'):
+        assert edited(model, place, "other").warning == ""
+    for kind in ("PReLU", "BatchNorm", "Unheard"):
+        buffer, position = at_mark(f'layer {{ name: "|a" type: "{kind}" }}')
+        assert rename(Workspace(), buffer, position, "b").warning
+    buffer, position = at_mark('layers { name: "|a" type: POOLING }')
+    assert rename(Workspace(), buffer, position, "b").warning == ""
 
 
 def test_a_name_that_another_file_has_is_taken(model: tuple[Workspace, Path]) -> None:

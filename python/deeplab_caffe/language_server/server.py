@@ -34,7 +34,7 @@ class PrototxtServer(LanguageServer):
 
     def __init__(self) -> None:
         self.workspace_of_nets = Workspace()
-        self.pictures = PictureServer(lambda uri: drawing(self.workspace_of_nets, uri))
+        self.pictures = PictureServer(lambda path: drawing(self.workspace_of_nets, path))
         self.on_change: list[Callable[[str], None]] = []
         self.on_save: list[Callable[[str], None]] = []
         self.on_end: list[Callable[[], None]] = []
@@ -61,8 +61,9 @@ class PrototxtServer(LanguageServer):
 
     def cursor_moved(self, uri: str, position: types.Position) -> None:
         """Let the picture of a net follow the cursor."""
-        buffer, picture = self.workspace_of_nets.buffer(uri), self.pictures.of(uri)
-        if buffer is not None and picture is not None and (layer := layer_at(buffer, position)):
+        picture = self.pictures.of(path_of(uri))
+        buffer = self.workspace_of_nets.buffer(uri) if picture is not None else None
+        if picture is not None and buffer is not None and (layer := layer_at(buffer, position)):
             picture.point(layer)
 
 

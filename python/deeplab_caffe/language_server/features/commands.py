@@ -15,7 +15,7 @@ from ..buffers import Buffer
 from ..committed import committed_text
 from ..net_analysis import analysed_net, analysis_of
 from ..refused import refusing
-from ..workspace import Workspace
+from ..workspace import Workspace, path_of
 
 
 def inspection(workspace: Workspace, uri: str) -> str:
@@ -82,7 +82,7 @@ _TEXTS: Mapping[str, tuple[Callable[..., str], str]] = {
 
 def register(server: Any) -> None:
     """Put the handlers on the server."""
-    server.on_save.append(server.pictures.redraw)
+    server.on_save.append(lambda uri: server.pictures.redraw(path_of(uri)))
     server.on_end.append(server.pictures.close)
     for name, (make, expected) in _TEXTS.items():
         _register_text(server, name, make, expected)
@@ -93,7 +93,7 @@ def register(server: Any) -> None:
         workspace = server.workspace_of_nets
         with refusing():
             [uri] = _texts("deeplab.picture", "URI [POSITION]", arguments[:1])
-            address: str = server.pictures.open(analysed_net(workspace, _buffer(workspace, uri)).uri)
+            address: str = server.pictures.open(analysed_net(workspace, _buffer(workspace, uri)).path)
         if len(arguments) > 1:
             server.cursor_moved(uri, _position(arguments[1]))
         if _shows_documents(server):

@@ -9,15 +9,16 @@ from typing import Any
 from lsprotocol import types
 
 from ...errors import InputError
-from ...formats.layer_facts import ARRANGE, DATA, FUNCTION, LOSS, MERGE, METRIC, POOLING, SINK, facts_of
+from ...formats.layer_facts import ACTIVATION, ARRANGE, DATA, FUNCTION, LOSS, MERGE, METRIC, POOLING, SINK, facts_of
+from ...formats.upgrade_layers import V1_TYPES
 from ..buffers import Buffer
 from ..names import LAYER, Occurrence, everywhere, named_at, nets_of
 from ..refused import refusing
 from ..strings import content, replaced
 from ..workspace import Workspace
 
-#: kinds of types that never hold weights
-_WITHOUT_WEIGHTS = {ARRANGE, DATA, FUNCTION, LOSS, MERGE, METRIC, POOLING, SINK}
+#: kinds of types that hold no weights, and the type that does
+_WITHOUT_WEIGHTS, _BUT = {ACTIVATION, ARRANGE, DATA, FUNCTION, LOSS, MERGE, METRIC, POOLING, SINK}, "PReLU"
 _ANNOTATION = "weights"
 
 
@@ -87,7 +88,8 @@ def _warning(found: list[tuple[Buffer, Occurrence]], item: Occurrence) -> str:
 
 def _may_have_weights(file: Buffer, item: Occurrence) -> bool:
     layers = [net.layers[item.layer] for net in nets_of(file) if item in net.named(item.kind, item.name)]
-    return any(facts_of(layer.type).kind not in _WITHOUT_WEIGHTS for layer in layers)
+    types_of = [facts_of(V1_TYPES.get(layer.type, layer.type)) for layer in layers]
+    return any(facts.name == _BUT or facts.kind not in _WITHOUT_WEIGHTS for facts in types_of)
 
 
 def workspace_edit(renaming: Renaming, versions: bool, annotations: bool) -> types.WorkspaceEdit:

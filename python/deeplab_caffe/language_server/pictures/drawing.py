@@ -11,7 +11,7 @@ from ..net_analysis import analysis_of
 from ..workspace import Workspace
 
 
-def drawing(workspace: Workspace, uri: str) -> str:
+def drawing(workspace: Workspace, path: str) -> str:
     """The page of `deeplab prototxt view` for the text of a file.
 
     Raises:
@@ -19,9 +19,9 @@ def drawing(workspace: Workspace, uri: str) -> str:
     """
     from ...inspection.view import page  # with PyTorch, whose import takes seconds
 
-    buffer = workspace.buffer(uri)
+    buffer = workspace.buffer(path)
     if buffer is None:
-        raise InputError(f"{uri}: cannot be read any more")
+        raise InputError(f"{path}: cannot be read any more")
     return page([analysis_of(workspace, buffer)])
 
 

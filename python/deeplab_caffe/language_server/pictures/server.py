@@ -36,7 +36,7 @@ class PictureServer:
     """The pictures of all files, each at an address that nobody can guess; it listens once one is asked for.
 
     Args:
-        draw: the page of a file, by its URI; raises InputError if there is nothing to draw.
+        draw: the page of a file, by its path; raises InputError if there is nothing to draw.
     """
 
     def __init__(self, draw: Callable[[str], str]) -> None:
@@ -45,24 +45,24 @@ class PictureServer:
         self._server: _Server | None = None
         self._lock = threading.Lock()
 
-    def open(self, uri: str) -> str:
+    def open(self, path: str) -> str:
         """The address of the page of a file."""
         with self._lock:
             if self._server is None:
                 self._server = _Server(self)
                 threading.Thread(target=self._server.serve_forever, daemon=True).start()
-            picture = self._pictures.get(uri)
+            picture = self._pictures.get(path)
             if picture is None:
-                picture = self._pictures[uri] = Picture(lambda: self._draw(uri))
+                picture = self._pictures[path] = Picture(lambda: self._draw(path))
             return f"http://{HOST}:{self._server.server_port}/{picture.token}/"
 
-    def of(self, uri: str) -> Picture | None:
+    def of(self, path: str) -> Picture | None:
         """The picture of a file, if its page was opened."""
-        return self._pictures.get(uri)
+        return self._pictures.get(path)
 
-    def redraw(self, uri: str) -> None:
+    def redraw(self, path: str) -> None:
         """The file has changed: let its pages ask for the picture again."""
-        if (picture := self._pictures.get(uri)) is not None:
+        if (picture := self._pictures.get(path)) is not None:
             picture.redraw()
 
     def by_token(self, token: str) -> Picture | None:
