@@ -17,8 +17,8 @@ from ..refused import refusing
 from ..strings import content, replaced
 from ..workspace import Workspace
 
-#: kinds of types that hold no weights, and the type that does
-_WITHOUT_WEIGHTS, _BUT = {ACTIVATION, ARRANGE, DATA, FUNCTION, LOSS, MERGE, METRIC, POOLING, SINK}, "PReLU"
+#: kinds whose types hold no weights, except PReLU
+_WITHOUT_WEIGHTS = {ACTIVATION, ARRANGE, DATA, FUNCTION, LOSS, MERGE, METRIC, POOLING, SINK}
 _ANNOTATION = "weights"
 
 
@@ -88,8 +88,8 @@ def _warning(found: list[tuple[Buffer, Occurrence]], item: Occurrence) -> str:
 
 def _may_have_weights(file: Buffer, item: Occurrence) -> bool:
     layers = [net.layers[item.layer] for net in nets_of(file) if item in net.named(item.kind, item.name)]
-    types_of = [facts_of(V1_TYPES.get(layer.type, layer.type)) for layer in layers]
-    return any(facts.name == _BUT or facts.kind not in _WITHOUT_WEIGHTS for facts in types_of)
+    rows = [facts_of(V1_TYPES.get(layer.type, layer.type)) for layer in layers]
+    return any(facts.name == "PReLU" or facts.kind not in _WITHOUT_WEIGHTS for facts in rows)
 
 
 def workspace_edit(renaming: Renaming, versions: bool, annotations: bool) -> types.WorkspaceEdit:
