@@ -18,7 +18,8 @@ PACKAGE = ROOT / "python" / "deeplab_caffe"
 #: the floors of the house, from the top: rooms of one floor do not import each other, and import lower floors alone
 FLOORS = (
     ("cli",),
-    ("serving", "language_server"),
+    ("language_server",),
+    ("serving",),
     ("prediction",),
     ("experiment",),
     ("inference", "cv2_dnn"),

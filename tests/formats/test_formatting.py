@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deeplab_caffe.cli import main
-from deeplab_caffe.formats.formatting import format_document
+from deeplab_caffe.formats.formatting import format_document, format_pieces
 from deeplab_caffe.formats.prototxt import Document
 from deeplab_caffe.formats.tree import same_fields
 from random_prototxt import random_prototxt
@@ -141,3 +141,31 @@ def test_standard_input_goes_to_standard_output(monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", io.StringIO("name:'x'"))
     assert main(["prototxt", "format", "-"]) == 0
     assert capsys.readouterr().out == 'name: "x"\n'
+
+
+def _with_pieces(text: str, step: int = 1, first: int = 0) -> str:
+    """A text with some of its pieces formatted: every `step`-th, from the `first` on."""
+    pieces = list(format_pieces(Document(text)))
+    assert [piece.start for piece in pieces] == [0, *(piece.end for piece in pieces)][: len(pieces)]
+    assert not text or pieces[-1].end == len(text)
+    parts = [text[piece.start : piece.end] for piece in pieces]
+    parts[first::step] = [piece.text for piece in pieces[first::step]]
+    return "".join(parts)
+
+
+@pytest.mark.parametrize("text", [UNTIDY, UNTIDY.replace("\n", "\r\n"), "a: 1 b { c: 2 } # x\nd: 3 ", " \n", ""])
+def test_any_of_the_pieces_can_be_formatted_alone(text: str) -> None:
+    whole = format_document(Document(text))
+    assert _with_pieces(text) == whole
+    for step, first in ((2, 0), (2, 1), (3, 0), (3, 1), (3, 2)):
+        mixed = Document(_with_pieces(text, step, first))
+        assert same_fields(mixed.root, Document(text).root)
+        assert format_document(mixed) == whole
+
+
+def test_pieces_of_random_files_can_be_formatted_alone() -> None:
+    for seed in range(60):
+        text = random_prototxt(seed)
+        mixed = Document(_with_pieces(text, step=2))
+        assert same_fields(mixed.root, Document(text).root)
+        assert len(mixed.comments) == len(Document(text).comments)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -199,6 +199,16 @@ def is_included(layer: Any, state: Any, meets: Callable[[Any, Any], bool] = meet
     if layer.include:
         return any(meets(state, rule) for rule in layer.include)
     return not any(meets(state, rule) for rule in layer.exclude)
+
+
+def stages_of_rules(layers: Iterable[Any]) -> list[tuple[str, ...]]:
+    """The stages that the rules of layers tell apart: none first, then each by itself and what one rule asks together.
+
+    Args:
+        layers: messages with `include` and `exclude`.
+    """
+    rules = [rule for layer in layers for rule in (*layer.include, *layer.exclude)]
+    return [(), *sorted({(stage,) for r in rules for stage in r.stage} | {tuple(r.stage) for r in rules if r.stage})]
 
 
 def net_path(solver: str | os.PathLike[str], net: str) -> str:

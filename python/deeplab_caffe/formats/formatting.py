@@ -6,8 +6,11 @@ Order, numbers and template variables stay as written; strings get double quotes
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import NamedTuple
 
 from .prototxt import Document
 from .tree import Block, Field, Scalar
@@ -31,19 +34,57 @@ def format_document(document: Document) -> str:
         name: "net"
         layer { name: "r" type: "ReLU" bottom: "a" top: "a" }  # r
     """
+    return "".join(piece.text for piece in format_pieces(document))
+
+
+class Piece(NamedTuple):
+    """A part of a document between two offsets, and its text in the canonical layout."""
+
+    start: int
+    end: int
+    text: str
+
+
+def format_pieces(document: Document) -> Iterator[Piece]:
+    """The parts of a document that can be formatted one by one, in order; together, they are the whole document.
+
+    A part is a top-level field with the comments above it and the rest of its line, or several fields that share a
+    line; what is behind the last field is a part too. However many of them are replaced by their `text`, the result
+    says the same.
+
+    Args:
+        document: a document that was parsed without values for its template variables.
+
+    Example:
+        >>> text = "name:'net'\\n\\nlayer{name:'r'}  # r\\n"
+        >>> [(text[piece.start : piece.end], piece.text) for piece in format_pieces(Document(text))]
+        [("name:'net'\\n", 'name: "net"\\n'), ("\\nlayer{name:'r'}  # r\\n", '\\nlayer { name: "r" }  # r\\n')]
+    """
+    start = 0
     lines: list[str] = []
+    is_first = True
     items = _CommentPlacer(document).items(document.root)
-    for item in items:
-        block = item.lines(0)
-        apart = bool(item.comments) or len(block) > 1
-        for i, comment in enumerate(item.comments):
-            if lines and (comment.blank_before or i == 0):
-                lines.append("")
-            lines.append(comment.text)
-        if block and lines and (item.blank_before or (apart and not item.comments)):
-            lines.append("")
-        lines += block
-    return "".join(f"{line}\n" for line in lines)
+    if not items and document.text:
+        yield Piece(0, len(document.text), "")
+    for item, following in zip_longest(items, items[1:]):
+        lines += item.top_lines(is_first)
+        is_first = is_first and not lines
+        rest = _REST_OF_LINE.match(document.text, item.end)
+        assert rest is not None
+        is_alone = rest[0].endswith("\n") and not (following and _share_list(item.entry, following.entry))
+        if following is None or is_alone:
+            end = len(document.text) if following is None else rest.end()
+            yield Piece(start, end, "".join(f"{line}\n" for line in lines))
+            start, lines = end, []
+
+
+#: behind a field, or the comment behind it
+_REST_OF_LINE = re.compile(r"[ \t]*[,;]?[ \t]*\r?\n?")
+
+
+def _share_list(entry: Field | None, following: Field | None) -> bool:
+    """Whether two fields are elements of one list."""
+    return entry is not None and following is not None and entry.listed is not None and entry.listed is following.listed
 
 
 @dataclass
@@ -59,10 +100,25 @@ class _Item:
     entry: Field | None
     comments: list[_Comment] = field(default_factory=list)
     behind: str = ""
+    #: see `_CommentPlacer._end_of`
+    end: int = 0
     blank_before: bool = False
     #: for a block: its fields, and the comment behind its opening brace
     inner: list[_Item] = field(default_factory=list)
     opening: str = ""
+
+    def top_lines(self, is_first: bool) -> list[str]:
+        """The lines of a field at the top level, with the comments above it and the blank lines between."""
+        block = self.lines(0)
+        apart = bool(self.comments) or len(block) > 1
+        lines: list[str] = []
+        for i, comment in enumerate(self.comments):
+            if (lines or not is_first) and (comment.blank_before or i == 0):
+                lines.append("")
+            lines.append(comment.text)
+        if block and (lines or not is_first) and (self.blank_before or (apart and not self.comments)):
+            lines.append("")
+        return lines + block
 
     def lines(self, depth: int) -> list[str]:
         """The lines of the field, without the comments above it."""
@@ -134,6 +190,7 @@ class _CommentPlacer:
                 item.inner = self.items(f.value)
             item.comments += self._own_lines(f.end)
             item.behind = self._same_line(f.end)
+            item.end = self._end_of(f, item)
             result.append(item)
             at = f.end
         rest = list(self._own_lines(max(block.end, at)))
@@ -155,6 +212,14 @@ class _CommentPlacer:
             return ""
         self._next += 1
         return text.rstrip()
+
+    def _end_of(self, f: Field, item: _Item) -> int:
+        """Where a field ends, with its list and the comment behind it; not behind a comment of the next item."""
+        end = f.listed.end if f.listed else f.end
+        if item.behind:
+            offset, text = self.comments[self._next - 1]
+            end = max(end, offset + len(text))
+        return min(end, self.comments[self._next][0]) if self._next < len(self.comments) else end
 
     def _blank_before(self, offset: int) -> bool:
         """Whether there is a blank line right before what begins at an offset."""

@@ -15,6 +15,8 @@ from pygls.protocol.language_server import lsp_method
 from .. import __version__
 from ..permission import allow_python_layers
 from .features import register_all
+from .pictures.drawing import drawing, layer_at
+from .pictures.server import PictureServer
 from .settings import Settings
 from .workspace import Workspace, path_of
 
@@ -24,6 +26,7 @@ class PrototxtServer(LanguageServer):
 
     Attributes:
         workspace_of_nets: the files that it knows.
+        pictures: the pictures of nets that a browser shows.
         on_change: called with the URI of a text that was opened, changed or closed, or of a file that has changed.
         on_save: called with the URI of a text that was saved.
         on_end: called when the session ends.
@@ -31,6 +34,7 @@ class PrototxtServer(LanguageServer):
 
     def __init__(self) -> None:
         self.workspace_of_nets = Workspace()
+        self.pictures = PictureServer(lambda path: drawing(self.workspace_of_nets, path))
         self.on_change: list[Callable[[str], None]] = []
         self.on_save: list[Callable[[str], None]] = []
         self.on_end: list[Callable[[], None]] = []
@@ -54,6 +58,13 @@ class PrototxtServer(LanguageServer):
         for end in self.on_end:
             end()
         super().shutdown()
+
+    def cursor_moved(self, uri: str, position: types.Position) -> None:
+        """Let the picture of a net follow the cursor."""
+        picture = self.pictures.of(path_of(uri))
+        buffer = self.workspace_of_nets.buffer(uri) if picture is not None else None
+        if picture is not None and buffer is not None and (layer := layer_at(buffer, position)):
+            picture.point(layer)
 
 
 class _Protocol(LanguageServerProtocol):

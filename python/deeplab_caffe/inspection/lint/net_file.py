@@ -12,7 +12,7 @@ from typing import Any
 from ...errors import InputError
 from ...formats import schema
 from ...formats.carried import carry
-from ...formats.definition import Definition, Entry, is_included
+from ...formats.definition import Definition, Entry, is_included, stages_of_rules
 from ...formats.foreign_types import is_known
 from ...formats.layer_facts import LOSS
 from ...formats.messages import LayerMessages, LayersRead, Problem, to_message
@@ -290,11 +290,10 @@ def _views_of(file: NetFile) -> list[View]:
 
     A state with the same layers as another is omitted; if no state has such a layer, TRAIN is the only one.
     """
-    rules = [r for layer in file.layers for r in (*layer.param.include, *layer.param.exclude)]
-    stages = {(stage,) for r in rules for stage in r.stage} | {tuple(r.stage) for r in rules if r.stage}
+    stages = stages_of_rules(layer.param for layer in file.layers)
     views: dict[tuple[int, ...], View] = {}
     for phase in (schema.TRAIN, schema.TEST):
-        for chosen in [(), *sorted(stages)]:
+        for chosen in stages:
             view = View(file, phase, chosen)
             if view.sources:
                 views.setdefault(tuple(layer.index for layer in view.layers), view)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...formats.stages import is_follower, stage_label, stage_of
 from ...formats.wiring import Wiring
-
-#: layers that belong to the block of the layer before them: pool4 to conv4's block
-_FOLLOWERS = re.compile(r"(relu|pool|norm|drop|bn|scale|bias)", re.IGNORECASE)
-_STAGE = re.compile(r"([A-Za-z]+)(\d+)")
 
 
 @dataclass
@@ -57,11 +53,8 @@ def _connect(nodes: list[DrawnNode], above: int, below: int, blob: str) -> None:
 
 
 def _block(node: DrawnNode, nodes: Sequence[DrawnNode]) -> str:
-    """The stage of a box by its name: conv4 for conv4_3 and the pool4 after it, res4 for res4b22_branch2a."""
-    if node.above and _FOLLOWERS.match(node.name):
-        return nodes[node.above[0]].block
-    stage = _STAGE.match(node.name)
-    return stage[0] if stage else re.split(r"[_/]", node.name)[0]
+    """The stage of a box: that of its name, or of the box before it, as for the pool4 after conv4_3."""
+    return nodes[node.above[0]].block if node.above and is_follower(node.name) else stage_of(node.name)
 
 
 def blocks(nodes: Sequence[DrawnNode]) -> list[tuple[str, list[int]]]:
@@ -86,13 +79,9 @@ def blocks(nodes: Sequence[DrawnNode]) -> list[tuple[str, list[int]]]:
 
 
 def _label(group: Sequence[int], nodes: Sequence[DrawnNode]) -> str:
-    """The stage, with the suffix that all boxes of the group share if the stage has other boxes."""
     block = nodes[group[0]].block
-    names = [nodes[i].name for i in group]
-    suffix = names[0][len(names[0].rpartition("_")[0]) :]
-    shared = len(suffix) > 1 and all(name.endswith(suffix) for name in names)
     others = {i for i, node in enumerate(nodes) if node.block == block} - set(group)
-    return f"{block}{suffix}" if shared and others else block
+    return stage_label(block, [nodes[i].name for i in group], not others)
 
 
 def ranks(nodes: Sequence[DrawnNode]) -> list[int]:

@@ -1,0 +1,1 @@
+"""The picture of a net in a browser, which follows the editor."""
