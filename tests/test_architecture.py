@@ -18,7 +18,7 @@ PACKAGE = ROOT / "python" / "deeplab_caffe"
 #: the floors of the house, from the top: rooms of one floor do not import each other, and import lower floors alone
 FLOORS = (
     ("cli",),
-    ("serving",),
+    ("serving", "language_server"),
     ("prediction",),
     ("experiment",),
     ("inference", "cv2_dnn"),
@@ -51,6 +51,7 @@ NOT = {
     "inference": {"caffe"},
     "prediction": {"caffe"},
     "serving": {"caffe"},
+    "language_server": {"caffe", "experiment"},
     "engine": {"data", "evaluation", "crf"},
     "crf": {"data", "evaluation"},
 }

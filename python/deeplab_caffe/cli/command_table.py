@@ -93,6 +93,7 @@ _ROWS: dict[str, list[tuple[str, str, str]]] = {
         ("prototxt diff", "prototxt_diff", "compare two nets or two solvers by meaning"),
         ("prototxt sync", "prototxt_sync", "carry an edit of one net over to the other nets of its model"),
         ("prototxt view", "prototxt_view", "draw a net, or two and their differences, as a page for the browser"),
+        ("prototxt serve", "prototxt_serve", "serve an editor: the language server for nets and solvers"),
     ],
     "Caffe": [
         ("run", "run_script", "run a Python script written for pycaffe"),

@@ -64,6 +64,7 @@ class Document:
         root: the top-level Block.
         comments: (offset, text) of every `#` comment, in order.
         variables: every Variable, in order.
+        errors: what is wrong with the text; empty, unless it was read by `recovery.recover`.
 
     Raises:
         PrototxtError: the text is not prototxt, or a template variable has no value.
@@ -80,6 +81,7 @@ class Document:
         self.filename = filename
         self.comments: list[tuple[int, str]] = []
         self.variables: list[Variable] = []
+        self.errors: list[PrototxtError] = []
         self._values = variables
         self._line_starts = [0] + [m.end() for m in re.finditer("\n", text)]
         self._tokens = self._scan()
@@ -129,9 +131,11 @@ class Document:
         while position < len(self.text):
             match = _TOKEN.match(self.text, position)
             if match is None:
-                character = self.text[position]
-                hint = ": the string is not closed on its line" if character in "\"'" else ""
-                raise self.error(position, f"unexpected character {character!r}{hint}")
+                token = self._unexpected(position)
+                position = token[3]
+                if token[0] != "space":
+                    yield token
+                continue
             kind, start, position = str(match.lastgroup), match.start(), match.end()
             if kind == "comment":
                 self.comments.append((start, match[0]))
@@ -145,6 +149,12 @@ class Document:
                         continue
                 yield kind, match[0], start, position
         yield "end", "end of file", position, position
+
+    def _unexpected(self, position: int) -> _Token:
+        """What to read in place of a character that begins no token: always raises here; recovery goes on."""
+        character = self.text[position]
+        hint = ": the string is not closed on its line" if character in "\"'" else ""
+        raise self.error(position, f"unexpected character {character!r}{hint}")
 
     def _filled(self, text: str, start: int, end: int) -> Iterator[_Token]:
         """The tokens of a word after its variables are filled in, all at the place of the word."""
@@ -184,26 +194,35 @@ class Document:
             raise self.error(start, f"blocks are nested more than {_MAX_DEPTH} deep")
         block = Block(start=start)
         self._fields(block, _CLOSING[opening], depth)
-        block.end = self._advance()[3]
+        block.end = self._close(block)
         return block
+
+    def _close(self, block: Block) -> int:
+        """Read the closing brace, the next token; return its end."""
+        return self._advance()[3]
 
     def _fields(self, block: Block, closing: str, depth: int) -> None:
         """Read the fields of a block up to its closing brace, which stays the next token, or to the end of the file."""
-        while True:
-            kind, text, start, end = self._next
-            if (kind == "end" and not closing) or (kind == "mark" and text == closing):
-                return
-            if kind == "end":
-                raise self.error(block.start, f"this block is not closed: '{closing}' is missing")
-            if kind != "word" or not _NAME.fullmatch(text):
-                raise self.error(start, f"expected a field name, got {text!r}")
+        while self._another(block, closing, depth):
+            pass
+
+    def _another(self, block: Block, closing: str, depth: int) -> bool:
+        """Read one field of a block; False at its closing brace or the end of the file."""
+        kind, text, start, end = self._next
+        if (kind == "end" and not closing) or (kind == "mark" and text == closing):
+            return False
+        if kind == "end":
+            raise self.error(block.start, f"this block is not closed: '{closing}' is missing")
+        if kind != "word" or not _NAME.fullmatch(text):
+            raise self.error(start, f"expected a field name, got {text!r}")
+        self._advance()
+        if VARIABLE.fullmatch(text) and self._next[1] not in (":", "{", "<"):
+            block.fields.append(Field("", Scalar(text, False, start, end), start, end, end))
+        else:
+            self._field(block, text, start, end, depth)
+        if self._next[1] in (",", ";") and self._next[0] == "mark":
             self._advance()
-            if VARIABLE.fullmatch(text) and self._next[1] not in (":", "{", "<"):
-                block.fields.append(Field("", Scalar(text, False, start, end), start, end, end))
-            else:
-                self._field(block, text, start, end, depth)
-            if self._next[1] in (",", ";") and self._next[0] == "mark":
-                self._advance()
+        return True
 
     def _field(self, block: Block, name: str, start: int, name_end: int, depth: int) -> None:
         colon = self._next[1] == ":"

@@ -86,11 +86,20 @@ def analyse(
     """
     keep = bool(wishes.get("keep_unknown") or wishes.get("tolerant"))
     found = NetSource(source) if isinstance(source, Definition) else read_source(source, variables, keep)
-    shapes = infer_shapes(found.definition, **wishes)
+    return analyse_shapes(infer_shapes(found.definition, **wishes), found.histories)
+
+
+def analyse_shapes(shapes: NetShapes, histories: int = 1) -> Analysis:
+    """The analysis of a net whose shapes are known.
+
+    Args:
+        shapes: the net in one state.
+        histories: arrays that the solver keeps for each parameter.
+    """
     seen = infer_receptive_fields(shapes)
     rows = zip(shapes.layers, costs(shapes), activations(shapes), strict=True)
     layers = [LayerAnalysis(s, c, a, seen.get(s.tops[0]) if s.tops else None) for s, c, a in rows]
-    return Analysis(shapes, layers, seen, memory(shapes, found.histories))
+    return Analysis(shapes, layers, seen, memory(shapes, histories))
 
 
 def as_json(analysis: Analysis) -> dict[str, Any]:

@@ -66,7 +66,7 @@ class NetFile:
             self.refused = error
             return
         unread = [problem for problem in self.problems if problem.kind != "foreign-field" or problem.resizes]
-        damaged = [problem.error.offset for problem in unread]
+        damaged = [error.offset for error in (*(problem.error for problem in unread), *self.document.errors)]
         for i, (place, param) in enumerate(zip(places, self.param.layer, strict=True)):
             element = None if place is None else self.elements[place]
             lost = element is not None and any(element.start <= (at or 0) <= element.end for at in damaged)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ...formats.prototxt import Document
@@ -40,14 +40,14 @@ _ROLES = ("train", "train_val", "trainval", "train_test", "train2", "val", "test
 _NAME = re.compile(rf"(.*?_)?({'|'.join(sorted(_ROLES, key=len, reverse=True))})(_.*)?")
 
 
-def model_files(path: Path) -> list[Path]:
+def model_files(path: Path, exists: Callable[[Path], bool] = Path.is_file) -> list[Path]:
     """The nets of the model that a file belongs to, by their names in its folder, a training net first.
 
     `train.prototxt` belongs with train2, test and deploy, `lenet_train_test.prototxt` with `lenet_deploy`. Empty if the
-    file's name is none of these.
+    file's name is none of these. `exists` tells which of them there are.
     """
     own = _NAME.fullmatch(path.stem)
     if own is None or path.suffix != ".prototxt":
         return []
     names = [f"{own[1] or ''}{role}{own[3] or ''}.prototxt" for role in _ROLES]
-    return [file for name in names if (file := path.with_name(name)).is_file()]
+    return [file for name in names if exists(file := path.with_name(name))]

@@ -11,7 +11,7 @@ from ...formats.definition import Definition
 from .layer import LintBlob, LintLayer
 
 if TYPE_CHECKING:
-    from ..shapes import LayerShapes
+    from ..shapes import LayerShapes, NetShapes
 
 #: parts of engine errors that say nothing against a layer: it needs files, the user's code, or an omitted layer
 _NOT_ITS_FAULT = ("--input ", "--allow-python-layers", "is made by no layer")
@@ -26,7 +26,8 @@ class ShapeView:
         layers: the layers of that state.
         bottoms: by a layer's index; a bottom that no layer makes is None.
 
-    faults: (layer, the engine's error), for layers whose values and bottoms are all known.
+    faults: (layer, the engine's error), for layers whose values and bottoms are all known. net: what could be inferred,
+    None if nothing could.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class ShapeView:
         self._layers, self._bottoms = layers, bottoms
         self._found: dict[str, LayerShapes] = {}
         self.faults: list[tuple[LintLayer, str]] = []
+        self.net: NetShapes | None = None
         if definition is not None:
             self._infer(definition, state)
 
@@ -47,7 +49,7 @@ class ShapeView:
 
         definition.param.state.Clear()
         try:
-            net = infer_shapes(definition, phase=state.phase, level=state.level, stages=state.stage, tolerant=True)
+            self.net = net = infer_shapes(definition, phase=state.phase, level=state.level, stages=state.stage, tolerant=True)
         except InputError as error:
             net = None
             self._note(error)

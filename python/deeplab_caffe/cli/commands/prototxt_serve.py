@@ -1,0 +1,25 @@
+"""`deeplab prototxt serve`: the language server, which an editor starts."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+
+from ...errors import InputError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Serve an editor over standard input and output, by the Language Server Protocol: mistakes as they are typed, "
+        "completion, shapes, renaming and more, for nets and solvers. The editor starts it."
+    )
+    parser.epilog = "Needs the packages of the extra `editor`: pip install \"deeplab-caffe[editor]\""
+
+
+def run(arguments: argparse.Namespace) -> None:
+    if importlib.util.find_spec("pygls") is None:
+        raise InputError('the language server needs pygls: pip install "deeplab-caffe[editor]"')
+    from ...language_server.server import serve
+
+    serve(sys.stdin.buffer, sys.stdout.buffer)
