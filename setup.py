@@ -1,8 +1,9 @@
 """What pyproject.toml cannot say of the build: the files that are copied into the package, and the README's links.
 
 The wheel works without the repository: what commands read of it (descriptions of data sets, the list of known weights,
-our results) is copied to `deeplab_caffe/packaged/`, where `deeplab_caffe/package_files.py` finds it. In a clone, and in
-an editable installation, the files of the repository itself are read, and nothing is copied.
+our results, the page of lint's rules) is copied to `deeplab_caffe/packaged/`, where `deeplab_caffe/package_files.py`
+finds it. In a clone, and in an editable installation, the files of the repository itself are read, and nothing is
+copied.
 """
 
 import re
@@ -13,7 +14,10 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
-PACKAGED = [*sorted(ROOT.glob("datasets/*.toml")), ROOT / "models/weights.toml", ROOT / "docs/results.toml"]
+PACKAGED = [
+    *sorted(ROOT.glob("datasets/*.toml")), ROOT / "models/weights.toml", ROOT / "docs/results.toml",
+    ROOT / "docs/lint-rules.md",
+]  # fmt: skip
 _LINK = re.compile(r"(?<!!)\[([^\]]*)\]\((?!https?:|#)([^)\s]+)\)")
 _PICTURE = re.compile(r"!\[([^\]]*)\]\((?!https?:)([^)\s]+)\)")
 

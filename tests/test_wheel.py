@@ -83,7 +83,8 @@ def test_the_sdist_is_the_repository(built: Built) -> None:
 def test_the_wheel_has_the_packages_and_the_files_that_commands_read(built: Built) -> None:
     files = {path.relative_to(built.wheel).as_posix() for path in built.wheel.rglob("*") if path.is_file()}
     packages = {name.removeprefix("python/") for name in _repository() if name.startswith("python/")}
-    packaged = [*ROOT.glob("datasets/*.toml"), ROOT / "models/weights.toml", ROOT / "docs/results.toml"]
+    others = [ROOT / name for name in ("models/weights.toml", "docs/results.toml", "docs/lint-rules.md")]
+    packaged = [*ROOT.glob("datasets/*.toml"), *others]
     copies = {f"deeplab_caffe/packaged/{path.relative_to(ROOT).as_posix()}": path for path in packaged}
     assert {name for name in files if ".dist-info/" not in name} == packages | {*copies}
     assert "deeplab_caffe/py.typed" in files

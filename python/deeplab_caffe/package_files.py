@@ -1,4 +1,4 @@
-"""Files that come with the package: descriptions of data sets, the list of known weights, and our results.
+"""Files that come with the package: descriptions of data sets, the list of known weights, our results, lint's rules.
 
 They lie in datasets/, models/ and docs/ of the repository; the build (setup.py) copies them into the package. A path
 such as `datasets/voc12.toml` means the file in the working folder; if there is none, the one that came with the package
@@ -32,6 +32,11 @@ def or_packaged(path: str | os.PathLike[str]) -> Path:
         return path
     packaged = _HOME / path
     return packaged if packaged.is_file() else path
+
+
+def packaged(path: str) -> Path:
+    """The package's own file, such as docs/lint-rules.md, whatever the working folder has; it may not exist."""
+    return _HOME / path
 
 
 def is_packaged(path: str | os.PathLike[str]) -> bool:

@@ -121,7 +121,11 @@ class Editor:
 
     def request(self, method: str, params: Any) -> Any:
         """Send a request and return its result."""
-        return self._run(self.client.protocol.send_request_async(method, params))
+
+        async def answer() -> Any:
+            return await self.client.protocol.send_request_async(method, params)
+
+        return self._run(answer())
 
     def notify(self, method: str, params: Any) -> None:
         """Send a notification."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from lsprotocol import types
 from ..formats.definition import is_solver
 from ..formats.prototxt import Document
 from ..formats.recovery import recover
+from ..formats.templates import TemplateValues
 from ..inspection.lint.net_file import NetFile
 from .text_positions import TextPositions
 
@@ -27,10 +28,14 @@ class Buffer:
         path: its path; for a text that has no file yet, the URI.
         text: the text, with its own line ends.
         version: the editor's number of the text; None for one on the disk.
+        variables: values of template variables, from the user's settings.
     """
 
-    def __init__(self, uri: str, path: str, text: str, version: int | None = None) -> None:
+    def __init__(
+        self, uri: str, path: str, text: str, version: int | None = None, variables: Mapping[str, str] | None = None
+    ) -> None:
         self.uri, self.path, self.text, self.version = uri, path, text, version
+        self.variables = variables or {}
         self._lock = threading.RLock()
         self._document: Document | None = None
         self._net: NetFile | None = None
@@ -54,7 +59,7 @@ class Buffer:
                 text = text[:start] + change.text + text[max(start, end) :]
             else:
                 text = change.text
-        return Buffer(self.uri, self.path, text, version)
+        return Buffer(self.uri, self.path, text, version, self.variables)
 
     # -- what it says
 
@@ -63,7 +68,8 @@ class Buffer:
         """The parsed text, with its `errors`."""
         with self._lock:
             if self._document is None:
-                self._document = recover(self.text, self.path)
+                values = TemplateValues(self.variables, {}) if self.variables else None
+                self._document = recover(self.text, self.path, values)
             return self._document
 
     @cached_property

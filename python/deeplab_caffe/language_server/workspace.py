@@ -34,12 +34,19 @@ class Workspace:
         #: path → (mtime in ns, size, buffer) of what was read from the disk
         self._read: dict[str, tuple[int, int, Buffer]] = {}
 
+    def configure(self, settings: Settings) -> None:
+        """Take other settings; what was found out under the old ones is forgotten."""
+        self.settings = settings
+        self._read.clear()
+        for key, buffer in list(self._open.items()):
+            self._open[key] = Buffer(buffer.uri, buffer.path, buffer.text, buffer.version, settings.variables)
+
     # -- what the editor does
 
     def open(self, uri: str, text: str, version: int) -> Buffer:
         """Take a text that was opened in the editor."""
         path = path_of(uri)
-        buffer = self._open[_key(path)] = Buffer(uri, path, text, version)
+        buffer = self._open[_key(path)] = Buffer(uri, path, text, version, self.settings.variables)
         self._read.pop(_key(path), None)
         return buffer
 
@@ -81,7 +88,7 @@ class Workspace:
         except (OSError, ValueError):
             self._read.pop(key, None)
             return None
-        buffer = Buffer(from_fs_path(os.path.abspath(path)) or path, path, text)
+        buffer = Buffer(from_fs_path(os.path.abspath(path)) or path, path, text, None, self.settings.variables)
         self._read[key] = (status.st_mtime_ns, status.st_size, buffer)
         return buffer
 

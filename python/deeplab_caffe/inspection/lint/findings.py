@@ -18,8 +18,18 @@ SEVERITIES = (ERROR, WARNING, NOTE)
 Fix = Callable[[Edits], None]
 
 
+class Offer(NamedTuple):
+    """A change that would remove a finding, where a person has to decide whether it is the right one."""
+
+    title: str
+    fix: Fix
+
+
 class Hit(NamedTuple):
-    """What a rule has found: where in a document, in which layer, what is wrong, what to do, and how to fix it."""
+    """What a rule has found: where in a document, in which layer, what is wrong, what to do, and how to fix it.
+
+    `fix` is safe to apply unasked (`--fix`); an editor offers both it and the `offers`.
+    """
 
     document: Document
     offset: int
@@ -27,6 +37,7 @@ class Hit(NamedTuple):
     message: str
     advice: str
     fix: Fix | None = None
+    offers: tuple[Offer, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,9 @@ class Finding:
     message: str
     advice: str
     fix: Fix | None = field(default=None, compare=False, repr=False)
+    offers: tuple[Offer, ...] = field(default=(), compare=False, repr=False)
+    #: the place as an offset into the text
+    offset: int = field(default=0, compare=False, repr=False)
 
     @property
     def fixable(self) -> bool:
@@ -121,6 +135,5 @@ def chosen(select: Iterable[str] = (), ignore: Iterable[str] = (), also: Iterabl
 def finding(found: Rule, hit: Hit) -> Finding:
     """The finding of a rule's hit."""
     line, column = hit.document.place(hit.offset)
-    return Finding(
-        found.name, found.severity, hit.document.filename, line, column, hit.layer, hit.message, hit.advice, hit.fix
-    )
+    what = hit.layer, hit.message, hit.advice, hit.fix, hit.offers, hit.offset
+    return Finding(found.name, found.severity, hit.document.filename, line, column, *what)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...formats.layer_facts import LayerFacts, facts_of
 from ...formats.prototxt import Block, Document, Field, Scalar
-from .findings import Fix, Hit
+from .findings import Fix, Hit, Offer
 
 
 class LintLayer:
@@ -79,10 +80,13 @@ class LintLayer:
             path = path[:-1]
         return self.element.start if self.element else 0
 
-    def hit(self, message: str, advice: str, *path: str | int, fix: Fix | None = None) -> Hit:
+    def hit(
+        self, message: str, advice: str, *path: str | int, fix: Fix | None = None, offers: Sequence[Offer] = ()
+    ) -> Hit:
         """A hit at one of its fields, or at the layer if that is missing."""
-        own = None if self.is_old else fix  # the text of an older dialect has other fields
-        return Hit(self.document, self.offset(*path), self.title, message, advice, own)
+        if self.is_old or self.block is None:  # the text of an older dialect has other fields
+            fix, offers = None, ()
+        return Hit(self.document, self.offset(*path), self.title, message, advice, fix, tuple(offers))
 
     # -- what it states
 

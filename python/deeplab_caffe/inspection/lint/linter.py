@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from . import (
     rules_together,
     rules_wiring,
 )
+from .files import DiskFiles, Files
 from .findings import ERROR, RULES, Finding, Hit, Rule, finding, rule
 from .net_file import NetFile, View
 from .net_pair import Generator, NetPair
@@ -47,8 +48,9 @@ _SAID_BETTER = {
 
 @rule("syntax", ERROR, "a file that cannot be parsed", "text")
 def _syntax(subject: Any) -> Iterator[Hit]:
-    """Nothing else in a file can be checked until it can be parsed."""
-    yield from ()  # a file that is parsed has none; `Linter.lint` makes the finding of the parser's error
+    """Nothing else in a file can be checked until it can be parsed. In an editor, all but the broken part is checked."""
+    for error in subject.document.errors:  # of a file from the disk, `Linter.lint` makes a finding of the one error
+        yield Hit(subject.document, error.offset or 0, "", error.reason, "what depends on it is not checked")
 
 
 class Linter:
@@ -59,6 +61,9 @@ class Linter:
         values: values of template variables, by name.
         shapes: whether to infer shapes, which needs the engine.
         generator: knows which differences between nets are made by the generator, if they were edited since.
+        files: where files are read; by default the disk, with `values` and `shapes`.
+        wanted: whether the findings in a file are asked for; by default in all.
+        pause: called between rules; what it raises ends the work.
 
     Example:
         >>> import tempfile
@@ -77,13 +82,16 @@ class Linter:
         values: Mapping[str, str] | None = None,
         shapes: bool = True,
         generator: Generator | None = None,
+        files: Files | None = None,
+        wanted: Callable[[str], bool] = lambda path: True,
+        pause: Callable[[], None] = lambda: None,
     ) -> None:
         self._rules = rules
-        self._values = values
         self._shapes = shapes
         self._generator = generator
+        self._files = files or DiskFiles(values, shapes)
+        self._wanted, self._pause = wanted, pause
         self._compared: set[tuple[str, str]] = set()
-        self._nets: dict[str, NetFile] = {}
         self._linted: set[tuple[str, int]] = set()
 
     def lint(self, path: str | os.PathLike[str]) -> list[Finding]:
@@ -96,21 +104,22 @@ class Linter:
             InputError: if the file does not exist or is not text.
         """
         try:
-            document = Document.read(path, self._values)
+            document = self._files.document(str(path))
         except PrototxtError as error:
             if error.offset is None:
                 raise
             return self._unparsed([error])
         if not is_solver(document):
-            file = self._keep(str(path), document)
+            file = self._files.net(str(path))
             return self._sorted([*self._net(file), *self._beside(file)])
-        solver = SolverFile(document, self._read, self._shapes)
-        hits = [*self._apply("text", solver), *self._apply("solver", solver)]
+        solver = SolverFile(document, self._files, self._shapes)
+        hits = [*self._apply("text", solver), *self._apply("solver", solver)] if self._wanted(str(path)) else []
         for file in solver.files:
             file.look_at([view for view in (solver.train, *solver.tests) if view is not None and view.file is file])
             hits += self._net(file)
         for other in [*solver.tests, *solver.others] if solver.train else []:
-            hits += [*self._apply("pair", (solver.train, other)), *self._compare(solver.train, other)]
+            if self._wanted(other.file.document.filename):
+                hits += [*self._apply("pair", (solver.train, other)), *self._compare(solver.train, other)]
         return [*self._unparsed(solver.unparsed), *self._sorted(hits)]
 
     def _unparsed(self, errors: Iterable[PrototxtError]) -> list[Finding]:
@@ -119,18 +128,9 @@ class Linter:
         advice = "fix it to see further findings"
         return [Finding("syntax", ERROR, e.file, *e.place, "", e.reason, advice) for e in errors]
 
-    def _read(self, path: str) -> NetFile:
-        key = os.path.realpath(path)
-        if key not in self._nets:
-            return self._keep(path, Document.read(path, self._values))
-        return self._nets[key]
-
-    def _keep(self, path: str, document: Document) -> NetFile:
-        return self._nets.setdefault(os.path.realpath(path), NetFile(document, with_shapes=self._shapes))
-
     def _net(self, file: NetFile) -> list[tuple[Rule, Hit]]:
         key = file.document.filename, file.block.start
-        if key in self._linted:
+        if key in self._linted or not self._wanted(file.document.filename):
             return []
         self._linted.add(key)
         hits = [*self._apply("text", file), *self._apply("net", file)]
@@ -148,7 +148,7 @@ class Linter:
     def _beside(self, file: NetFile) -> list[tuple[Rule, Hit]]:
         """What a net computes differently than the training net beside it; of a training net, what the others do."""
         own = Path(file.document.filename)
-        files = rules_together.model_files(own)
+        files = rules_together.model_files(own, self._files.exists)
         if not any(r.scope == "nets" for r in self._rules) or len(files) < 2:
             return []
         train = self._view(files[0])
@@ -159,7 +159,7 @@ class Linter:
     def _view(self, path: Path) -> View | None:
         """The net of a file in the state that it is used in: training with a loss, if it has one by its name."""
         try:
-            views = self._read(str(path)).views
+            views = self._files.net(str(path)).views
         except InputError:
             return None
         trains = [view for view in views if view.trains]
@@ -167,7 +167,7 @@ class Linter:
 
     def _compare(self, train: View | None, other: View) -> list[tuple[Rule, Hit]]:
         """Apply the rules about two nets of one model, once to each two files."""
-        if train is None:
+        if train is None or not self._wanted(other.file.document.filename):
             return []
         key = (os.path.realpath(train.file.document.filename), os.path.realpath(other.file.document.filename))
         if key in self._compared:
@@ -176,7 +176,12 @@ class Linter:
         return self._apply("nets", NetPair(train, other, self._generator))
 
     def _apply(self, scope: str, subject: Any) -> list[tuple[Rule, Hit]]:
-        return [(r, hit) for r in self._rules if r.scope == scope for hit in r.check(subject)]
+        hits: list[tuple[Rule, Hit]] = []
+        for r in self._rules:
+            if r.scope == scope:
+                self._pause()
+                hits += [(r, hit) for hit in r.check(subject)]
+        return hits
 
     def _sorted(self, hits: Iterable[tuple[Rule, Hit]]) -> list[Finding]:
         """The findings that are not silenced, each once, in the order of the files."""

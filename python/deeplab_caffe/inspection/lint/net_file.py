@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from ...errors import InputError
 from ...formats import schema
@@ -43,6 +45,8 @@ class NetFile:
         self._views: list[View] = []
         #: whether the states are those that a solver names, and not guessed from the net's own rules
         self.states_known = False
+        #: what was found out of the net in a state, for all copies
+        self.kept: dict[Any, Any] = {}
         message = to_message(document, schema.NetParameter(), block=self.block, report=self.problems.append)
         self.dialect = dialect_of(message)
         self.is_old = self.dialect in OLD_DIALECTS
@@ -77,6 +81,12 @@ class NetFile:
     def hit(self, offset: int, message: str, advice: str, fix: Fix | None = None) -> Hit:
         """A hit outside of layers."""
         return Hit(self.document, offset, "", message, advice, fix)
+
+    def copy(self) -> NetFile:
+        """The same net, to be looked at in other states; both share what they find out of one state."""
+        other = copy.copy(self)
+        other._views, other.states_known = [], False
+        return other
 
     def definition(self) -> Definition:
         """The definition for the engine, without incomplete layers."""
@@ -161,6 +171,11 @@ class View:
         self.blobs += made.values()
 
     @property
+    def key(self) -> tuple[Any, ...]:
+        """The state as a value."""
+        return self.phase, self.stages, self.level
+
+    @property
     def title(self) -> str:
         """`TRAIN`, or `TEST deploy` with its stages."""
         return " ".join([_PHASES[self.phase], *self.stages])
@@ -205,9 +220,13 @@ class View:
     @cached_property
     def shapes(self) -> ShapeView:
         """The shape of every blob, by the engine's rules."""
-        known = self.file.with_shapes and bool(self.layers)
-        definition = self.file.definition() if known else None
-        return ShapeView(definition, self.state, self.layers, self.bottoms)
+        kept, key = self.file.kept, ("shapes", *self.key)
+        if key not in kept:
+            known = self.file.with_shapes and bool(self.layers)
+            definition = self.file.definition() if known else None
+            kept[key] = ShapeView(definition, self.state, self.layers, self.bottoms)
+        shapes: ShapeView = kept[key]
+        return shapes
 
 
 def is_loss(layer: LintLayer) -> bool:

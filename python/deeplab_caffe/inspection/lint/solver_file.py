@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
 from ...formats import schema
-from ...formats.definition import net_path
 from ...formats.messages import Problem, to_message
 from ...formats.prototxt import Block, Document, Field, PrototxtError
+from .files import Files
 from .findings import Fix, Hit
 from .net_file import NetFile, View
 
@@ -22,11 +21,11 @@ class SolverFile:
 
     train: the training net in its state; tests: the test nets in theirs; others: test.prototxt and deploy.prototxt
     beside the training net, in the state that they are used in. Of nets that could not be read: unread: (field,
-    reason); unparsed: the parser's errors; unnamed: the fields whose template variable has no value. `read` returns the
-    net in a file, or raises InputError.
+    reason); unparsed: the parser's errors; unnamed: the fields whose template variable has no value. Nets are read from
+    `files`.
     """
 
-    def __init__(self, document: Document, read: Callable[[str], NetFile], with_shapes: bool = True) -> None:
+    def __init__(self, document: Document, files: Files, with_shapes: bool = True) -> None:
         self.document, self.block = document, document.root
         self._with_shapes = with_shapes
         self.problems: list[Problem] = []
@@ -34,7 +33,7 @@ class SolverFile:
         self.unread: list[tuple[Field, str]] = []
         self.unnamed: list[Field] = []
         self.unparsed: list[PrototxtError] = []
-        self._read = read
+        self._source = files
         self._files: dict[str, NetFile | None] = {}
         given = [name for name in NETS if self.param.HasField(name)]
         self.given = given
@@ -79,7 +78,7 @@ class SolverFile:
         views = []
         for name in ("test.prototxt", "deploy.prototxt"):
             try:
-                views += self._read(str(folder / name)).views[-1:]
+                views += self._source.net(str(folder / name)).views[-1:]
             except InputError:
                 continue
         return views
@@ -99,10 +98,10 @@ class SolverFile:
         if "\0" in field.value.text:
             self.unread.append((field, "the name of the net contains a zero byte"))
             return None
-        path = net_path(self.document.filename, field.value.text)
+        path = self._source.net_path(self.document.filename, field.value.text)
         if path not in self._files:
             try:
-                self._files[path] = self._read(path)
+                self._files[path] = self._source.net(path)
             except InputError as error:
                 self._files[path] = None
                 if isinstance(error, PrototxtError) and error.offset is not None:

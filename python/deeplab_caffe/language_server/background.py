@@ -1,0 +1,84 @@
+"""Work that follows the typing, on a thread of its own: the newest text counts, outdated work is given up."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+#: seconds without a change before work begins, and the longest that changes may put it off
+_REST, _PATIENCE = 0.05, 0.5
+
+
+class Outdated(Exception):
+    """The text has changed since the work began."""
+
+
+class Background:
+    """Does one kind of work for texts that have changed.
+
+    Args:
+        work: called with the URIs that have changed since it last ended, oldest first, and with `pause`, which it calls
+            often and which raises Outdated when there is something newer. It must not raise anything else.
+        prepare: called once on the thread, before the first work.
+    """
+
+    def __init__(
+        self, work: Callable[[list[str], Callable[[], None]], None], prepare: Callable[[], None] = lambda: None
+    ) -> None:
+        self._work, self._prepare = work, prepare
+        self._news = threading.Condition()
+        self._changed: dict[str, None] = {}
+        self._count = 0
+        self._ended = False
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread = threading.Thread(target=self._run, name="diagnostics", daemon=True)
+        self._thread.start()
+
+    def end(self, patience: float = 2.0) -> None:
+        """Give up what is being done, and wait some seconds for that."""
+        with self._news:
+            self._ended = True
+            self._news.notify_all()
+        if self._thread is not None:
+            self._thread.join(patience)
+
+    def changed(self, uri: str) -> None:
+        """Work for a text that has changed."""
+        with self._news:
+            self._changed.pop(uri, None)
+            self._changed[uri] = None
+            self._count += 1
+            self._news.notify_all()
+
+    def _run(self) -> None:
+        self._prepare()
+        while True:
+            with self._news:
+                self._news.wait_for(lambda: self._changed or self._ended)
+                self._settle()
+                if self._ended:
+                    return
+                uris, count = list(self._changed), self._count
+            try:
+                self._work(uris, lambda: self._check(count))
+            except Outdated:
+                continue
+            with self._news:
+                if count == self._count:
+                    self._changed.clear()
+
+    def _settle(self) -> None:
+        """Wait until the typing rests, but not for long."""
+        latest = time.monotonic() + _PATIENCE
+        while not self._ended and time.monotonic() < latest:
+            count = self._count
+            if not self._news.wait_for(lambda: self._ended or self._count != count, _REST):  # noqa: B023 (at once)
+                return
+
+    def _check(self, count: int) -> None:
+        if self._ended or count != self._count:
+            raise Outdated

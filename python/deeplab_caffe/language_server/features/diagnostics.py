@@ -1,0 +1,70 @@
+"""Mistakes as they are typed: what lint finds in the open texts, published when it has been found."""
+
+from __future__ import annotations
+
+import gc
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+
+from ..background import Background, Outdated
+from ..buffers import Buffer
+from ..diagnose import diagnostics, findings_in
+
+if TYPE_CHECKING:
+    from ..server import PrototxtServer
+
+
+def register(server: PrototxtServer) -> None:
+    """Publish diagnostics of open texts whenever one of them, or of their family, has changed."""
+    publisher = _Publisher(server)
+    background = Background(publisher.publish, _prepare)
+    background.start()
+    server.on_change.append(background.changed)
+    server.on_end.append(background.end)
+
+
+def _prepare() -> None:
+    """Import the engine, which the shapes need, before the first text needs it; it takes a second or two."""
+    from ...inspection import shapes  # noqa: F401
+
+    gc.collect()
+    gc.freeze()  # what was imported is never garbage: no need to look at it again
+    gc.set_threshold(50_000, 20, 50)
+
+
+class _Publisher:
+    def __init__(self, server: PrototxtServer) -> None:
+        self._server = server
+
+    def publish(self, uris: list[str], pause: Callable[[], None]) -> None:
+        """Publish for changed texts that are open, and for open texts of their families."""
+        workspace = self._server.workspace_of_nets
+        done: set[str] = set()
+        for uri in reversed(uris):  # where the user is now comes first
+            changed = workspace.buffer(uri)
+            if changed is None:
+                continue
+            if changed.is_open and changed.path not in done:
+                self._publish_for([changed], done, pause)
+            rest = [b for b in workspace.family(changed) if b.is_open and b.path not in done]
+            self._publish_for(rest, done, pause)
+
+    def _publish_for(self, buffers: list[Buffer], done: set[str], pause: Callable[[], None]) -> None:
+        workspace = self._server.workspace_of_nets
+        try:
+            found = findings_in(workspace, buffers, pause)
+        except Outdated:
+            raise
+        except Exception:  # a fault of ours must not end the session; the log gets it
+            self._server.window_log_message(types.LogMessageParams(types.MessageType.Error, traceback.format_exc()))
+            return
+        for buffer in buffers:
+            pause()
+            items = diagnostics(buffer, found[buffer.path], workspace.settings)
+            self._server.text_document_publish_diagnostics(
+                types.PublishDiagnosticsParams(buffer.uri, items, buffer.version)
+            )
+            done.add(buffer.path)
