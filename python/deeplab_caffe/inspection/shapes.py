@@ -155,16 +155,20 @@ class ShapeNet(Net):
         return self._without_dangling() if self._tolerant else self._entries
 
     def _without_dangling(self) -> list[Entry]:
-        """The layers whose bottoms are all made by earlier ones; the others become errors."""
+        """The layers whose bottoms are all made by earlier ones; of the others, those with a bottom that no layer at all
+        makes become errors."""
         made: set[str] = set()
+        behind: set[str] = set()
         kept = []
         for entry in self._entries:
             missing = [name for name in entry.param.bottom if name not in made]
-            made.update(entry.param.top)
-            if missing:
-                self._fail(entry, entry.error(f"bottom '{missing[0]}' is made by no layer before this one"))
-            else:
+            if not missing:
                 kept.append(entry)
+                made.update(entry.param.top)
+                continue
+            if missing[0] not in behind:
+                self._fail(entry, entry.error(f"bottom '{missing[0]}' is made by no layer before this one"))
+            behind.update(entry.param.top)
         return kept
 
     def create_layer(self, entry: Entry) -> Layer:

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
+from ..arrays import Shape
+from ..inspection.analysis_text import shape_text
 from .buffers import Buffer
 
 
 def code(text: str) -> str:
     """Text as code; back quotes in it, and line ends, do not end it."""
     text = " ".join(text.split("\n"))
-    longest = max((len(run) for run in _runs(text)), default=0)
-    fence = "`" * (longest + 1)
-    space = " " if text.startswith("`") or text.endswith("`") else ""
+    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    space = " " * ("`" in text)
     return f"{fence}{space}{text}{space}{fence}"
-
-
-def _runs(text: str) -> list[str]:
-    return [run for run in "".join(c if c == "`" else " " for c in text).split(" ") if run]
 
 
 def link(buffer: Buffer, offset: int) -> str:
     """A link to the line of an offset."""
     line = buffer.position(offset).line + 1
     return f"[line {line}]({buffer.uri}#L{line})" if ":" in buffer.uri else f"line {line}"
+
+
+def known_shape(shape: Shape | None) -> str:
+    """`10×3×321×321`, `scalar` or `not known`."""
+    return "not known" if shape is None else shape_text(shape)
 
 
 def by_state(texts: Mapping[str, str]) -> str:

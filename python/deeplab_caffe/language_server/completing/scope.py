@@ -55,7 +55,7 @@ def blobs_above(document: Document, offset: int, layer: Field | None) -> list[Ma
         tops = _texts(other.value, "top")
         if tops and (own is None or _meet(document, own, other)):
             block = inner(other)
-            for name in tops:
+            for name in reversed(tops):  # the first one is the likeliest
                 found.pop(name, None)  # the latest maker counts
                 found[name] = Made(name, block.text_of("name") or "?", block.text_of("type") or "?")
     return list(reversed(found.values()))

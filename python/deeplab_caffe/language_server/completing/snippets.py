@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from ...formats import meanings
+from ...formats import meanings, schema
 from ...formats.formatting import format_document
 from ...formats.prototxt import Document
 from ...formats.upgrade_deeplab import TYPES as V1_DEEPLAB_TYPES
@@ -21,8 +21,9 @@ from ...formats.upgrade_layers import V1_TYPES
 from ...reading import read_toml
 
 _PLACE = re.compile(r"<([^<>]*)>")
-#: stands for place number N while the layout is made; its length is that of usual values
-_MARK = re.compile(r"q(\d+)q")
+#: stands for a place while the layout is made: a letter of its own, as often as its first value has letters
+_MARK = re.compile("([\u4e00-\u4eff])\\1*")
+_FIRST_MARK = 0x4E00
 _STRING, _BOOL = 9, 8
 #: so many words are offered as a choice within the snippet
 _FEW = 8
@@ -98,21 +99,20 @@ def layer_snippet(layer_type: str, name: str, last_top: str, old: bool = False) 
         last_top: the bottom, to begin with.
         old: whether it is written as in 2014; "" is returned for a type that was not there then.
     """
-    text, places = _layout(layer_type, old)
+    text, places = _layout(layer_type, old, len(name), len(last_top))
 
     def fill(match: re.Match[str]) -> str:
-        number = int(match[1])
+        number = ord(match[1]) - _FIRST_MARK
         value = {"=name": name, "=last": last_top}.get(places[number], places[number])
-        first = text.index(match[0]) == match.start()
-        if not first:
+        if text.index(match[1]) != match.start():
             return f"${number}"
         return f"${{{number}|{value.replace('|', ',')}|}}" if "|" in value else f"${{{number}:{escape(value)}}}"
 
     return _MARK.sub(fill, text)
 
 
-@cache
-def _layout(layer_type: str, old: bool) -> tuple[str, dict[int, str]]:
+@lru_cache(maxsize=1024)
+def _layout(layer_type: str, old: bool, name_length: int, last_length: int) -> tuple[str, dict[int, str]]:
     """The text of a layer with marks, and what each place holds at first."""
     row = _rows().get(layer_type, {})
     word = _word_of_2014(layer_type) if old else f'"{layer_type}"'
@@ -124,15 +124,24 @@ def _layout(layer_type: str, old: bool) -> tuple[str, dict[int, str]]:
     def place(value: str) -> str:
         number = next(numbers)
         places[number] = value
-        return f"q{number}q"
+        length = {"=name": name_length, "=last": last_length}.get(value, len(value.split("|")[0]))
+        return chr(_FIRST_MARK + number) * max(length, 1)
 
     name = place("=name")
     bottoms = [place(bottom or "=last") for bottom in row.get("bottoms", [""])]
     tops = [{"": name, "=": bottoms[0] if bottoms else name}.get(top) or place(top) for top in row.get("tops", [""])]
     fields = _PLACE.sub(lambda match: place(match[1]), f"{_rates(row.get('lr', []), old)} {row.get('fields', '')}")
+    if old:
+        fields = _of_2014(fields)
     lines = [f'name: "{name}" type: {word}', *(f'bottom: "{b}"' for b in bottoms), *(f'top: "{t}"' for t in tops)]
     text = f"{'layers' if old else 'layer'} {{ {' '.join([*lines, fields])} }}"
     return format_document(Document(text)).rstrip("\n"), places
+
+
+def _of_2014(fields: str) -> str:
+    """The fields that a layer of 2014 may have."""
+    known = schema.V1LayerParameter.DESCRIPTOR.fields_by_name
+    return " ".join(fields[field.start : field.end] for field in Document(fields).root.fields if field.name in known)
 
 
 def _rates(lr: Sequence[int], old: bool) -> str:

@@ -59,9 +59,7 @@ def _usual(descriptor: Any) -> list[Item]:
     custom = "255" if descriptor.name == "ignore_label" else ""
     found = {custom: "by custom", default: "the default"}
     quoted = descriptor.type == _STRING
-    return [
-        Item(value, value.strip('"'), Kind.Value, why, in_quotes=quoted) for value, why in found.items() if value
-    ]
+    return [Item(value, value.strip('"'), Kind.Value, why, in_quotes=quoted) for value, why in found.items() if value]
 
 
 # -- names in scope
@@ -106,7 +104,7 @@ def _layer_names(workspace: Workspace, buffer: Buffer, place: Place) -> Iterator
 
 
 def _param_names(workspace: Workspace, buffer: Buffer, place: Place) -> Iterator[Item]:
-    names = shared_names(buffer.document)
+    names = [name for name in shared_names(buffer.document) if name != _typed(place)]
     yield from (_name(name, "a shared parameter") for name in names)
     layer = inner(place.layer).text_of("name") if place.layer is not None else None
     for end in ("_w", "_b") if layer else ():
@@ -116,7 +114,15 @@ def _param_names(workspace: Workspace, buffer: Buffer, place: Place) -> Iterator
 
 def _stages(workspace: Workspace, buffer: Buffer, place: Place) -> Iterator[Item]:
     for other in workspace.family(buffer):
-        yield from (_name(stage, f"in {os.path.basename(other.path)}") for stage in stages_of(other.document))
+        for stage in stages_of(other.document):
+            if stage != _typed(place):
+                yield _name(stage, f"in {os.path.basename(other.path)}")
+
+
+def _typed(place: Place) -> str:
+    """The value at the cursor as it is now, which is a name only because it is being typed."""
+    value = place.field.value if place.field is not None else None
+    return value.text if isinstance(value, Scalar) else place.prefix
 
 
 Named = Callable[[Workspace, Buffer, Place], Iterator[Item]]

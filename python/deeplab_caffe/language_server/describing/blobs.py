@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from ...formats.tree import Field
-from ...inspection.analysis_text import shape_text
 from ...inspection.lint.layer import LintBlob, LintLayer
 from ..buffers import Buffer
 from ..states import State, states
-from ..text import by_state, code, joined, link
+from ..text import by_state, code, joined, known_shape, link
 
 
 def blob_text(buffer: Buffer, layer: Field | None, field: str, name: str) -> str:
@@ -24,7 +23,7 @@ def blob_text(buffer: Buffer, layer: Field | None, field: str, name: str) -> str
     found = {state: blob for state in states(buffer) if (blob := _blob(state, layer, field, name)) is not None}
     if not found:
         return f"blob {code(name)}\n\n" + ("- made by no layer above" if field == "bottom" else "- not in use")
-    shapes = by_state({state.title: shape_text(state.view.shapes.of(blob)) for state, blob in found.items()})
+    shapes = by_state({state.title: known_shape(state.view.shapes.of(blob)) for state, blob in found.items()})
     origins = {state: _origin(blob) for state, blob in found.items()}
     makers = _each(buffer, {state: [origin.maker] for state, origin in origins.items()})
     changers = _each(buffer, {state: _changers(state, origin) for state, origin in origins.items()})
@@ -75,7 +74,10 @@ def _each(buffer: Buffer, layers: dict[State, list[LintLayer]]) -> str:
     for state, found in layers.items():
         for layer in {layer.index: layer for layer in found}:
             titles.setdefault(layer, []).append(state.title)
-    only: Callable[[int], str] = lambda i: f" in {joined(titles[i])}" if len(titles[i]) < len(layers) else ""  # noqa: E731
+
+    def only(index: int) -> str:
+        return f" in {joined(titles[index])}" if len(titles[index]) < len(layers) else ""
+
     return ", ".join(_layer(buffer, by_index[i]) + only(i) for i in sorted(by_index))
 
 

@@ -11,7 +11,7 @@ from ...inspection.analysis_text import bytes_text, number_text, pair_text, quan
 from ...inspection.shapes import LayerShapes
 from ..buffers import Buffer
 from ..states import State, states
-from ..text import by_state, code, joined
+from ..text import by_state, code, joined, known_shape
 from .fields import type_meaning, type_origin
 
 
@@ -33,9 +33,7 @@ def layer_text(buffer: Buffer, element: Field) -> str:
     title += f" {code(name)}" * bool(name)
     facts = [*_tops(in_states, element), *_numbers(in_states, element), *_exceptions(buffer, in_states, element)]
     return "\n\n".join(
-        part
-        for part in (title, meaning, "\n".join(f"- {f}" for f in facts), type_origin(layer_type))
-        if part
+        part for part in (title, meaning, "\n".join(f"- {f}" for f in facts), type_origin(layer_type)) if part
     )
 
 
@@ -49,7 +47,7 @@ def _shape(layer: LayerShapes | None, top: str) -> str:
     if layer is None or top not in layer.tops:
         return ""
     place = layer.tops.index(top)
-    return shape_text(layer.top_shapes[place] if place < len(layer.top_shapes) else None)
+    return known_shape(layer.top_shapes[place] if place < len(layer.top_shapes) else None)
 
 
 def _numbers(in_states: Sequence[State], element: Field) -> list[str]:

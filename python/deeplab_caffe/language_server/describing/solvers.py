@@ -56,7 +56,8 @@ def _rates(workspace: Workspace, buffer: Buffer, solver: Any) -> Iterator[str]:
     if any(not getattr(solver, name) > 0 for name in policy.positive):
         return
     last = solver.max_iter - 1
-    steps = sorted({0, *_turns(solver, last), last // 2, last})
+    middle = [] if solver.lr_policy in ("step", "multistep", "fixed") else [last // 2]
+    steps = sorted({0, *_turns(solver, last), *middle, last})
     shown = steps if len(steps) <= 6 else [*steps[:3], *steps[-3:]]
     places = {0: "the first update", last: f"the last ({last:,})"}
     rates = [f"{_rate(policy, solver, step)} at {places.get(step, f'{step:,}')}" for step in shown]
@@ -94,7 +95,7 @@ def _training(workspace: Workspace, buffer: Buffer, solver: Any) -> Iterator[str
     accumulated = f" × iter_size {solver.iter_size} = {each:,}" if solver.iter_size > 1 else ""
     yield f"each update sees {batch:,}{accumulated} images"
     seen = each * solver.max_iter
-    epochs = f": {seen / count:.1f} passes over the list of {count:,}" if count else ""
+    epochs = f": the list of {count:,} {seen / count:.1f} times" if count else ""
     yield f"the training sees {seen:,} images{epochs}" if seen else ""
 
 
@@ -103,7 +104,7 @@ def _tests(workspace: Workspace, buffer: Buffer, solver: Any) -> Iterator[str]:
     batch, count = _data(workspace, buffer, schema.TEST, state)
     if batch and solver.test_iter:
         seen = batch * solver.test_iter[0]
-        yield f"each test sees {seen:,} images" + (f" of a list of {count:,}" if count else "")
+        yield f"each test sees {seen:,} images" + (f"; the list has {count:,}" if count else "")
     if solver.test_interval and solver.max_iter:
         first = int(solver.test_initialization)
         yield f"tests: {first + solver.max_iter // solver.test_interval:,} in {solver.max_iter:,} updates"

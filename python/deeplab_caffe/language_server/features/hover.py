@@ -75,4 +75,3 @@ def _value_text(workspace: Workspace, buffer: Buffer, place: Place) -> str:
         text = file_text(workspace, buffer, descriptor, field.value)
     rest = _name_text(workspace, buffer, place) if text or not meanings.words_of(descriptor) else ""
     return "\n\n---\n\n".join(part for part in (text, rest) if part)
-
