@@ -66,7 +66,7 @@ def test_fields_that_may_be_repeated_stay_and_old_ones_are_last():
     ("text", "label", "wanted"),
     [
         ("layer { convolution_param { nu| } }", "num_output", "layer { convolution_param { num_output: $1 } }"),
-        ("layer { pooling_param {\n  po|\n} }", "pool", "layer { pooling_param {\n  pool: ${1|MAX,AVE,STOCHASTIC|}\n} }"),
+        ("layer { pooling_param {\npo|\n} }", "pool", "layer { pooling_param {\npool: ${1|MAX,AVE,STOCHASTIC|}\n} }"),
         ("layer { concat_param { | } }", "axis", "layer { concat_param { axis: $1 } }"),
         ("layer { na| }", "name", 'layer { name: "$1" }'),
         ("layer { b|ottom: 'x' }", "bottom", "layer { bottom: 'x' }"),
@@ -206,6 +206,7 @@ def test_files(tmp_path):
     assert labels('net: "|"', solver, workspace) == ["nets/", "train.prototxt", "deep/"]
     assert labels('net: "nets/t|"', solver, workspace) == ["nets/train.prototxt", "nets/deep/"]
     assert labels('net: "a" weights: "x.caffemodel,|"', solver, workspace)[0] == "x.caffemodel,init.caffemodel"
+    assert labels('net: "a" snapshot_prefix: "nets/|"', solver, workspace) == ["nets/deep/"]
     assert "nets/list.txt" in labels('layer { image_data_param { source: "nets/|" } }', solver, workspace)
     assert labels('net: "${A}/|"', solver, workspace) == labels('net: "gone/|"', solver, workspace) == []
 

@@ -93,7 +93,8 @@ def test_a_layer_while_another_one_is_typed():
 
 
 def test_layers_of_2013_and_2014():
-    old = 'layers { name: "c" type: CONVOLUTION bottom: "data" top: "c" convolution_param { num_output: 2 kernel_size: 1 } }'
+    window = "convolution_param { num_output: 2 kernel_size: 1 }"
+    old = f'layers {{ name: "c" type: CONVOLUTION bottom: "data" top: "c" {window} }}'
     text = said(f'input: "data" input_dim: [1, 3, 4, 4] {old}', "CONVOLUTION")
     assert "- top `c`: 1×2×4×4" in text and "*today `Convolution` · `convolution_param` · known to BVLC*" in text
     oldest = 'layers { layer { name: "c" type: "conv" num_output: 2 kernelsize: 1 } bottom: "data" top: "c" }'

@@ -10,7 +10,7 @@ from ...formats import meanings
 from ...formats.tree import Block, Scalar
 from ..buffers import Buffer
 from ..describing.fields import default_text
-from ..describing.files import names_file
+from ..describing.files import BEGINS, names_file
 from ..places import Place
 from ..workspace import NET_FIELDS, Workspace
 from .items import Item, Kind
@@ -25,6 +25,7 @@ _ENDS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(NET_FIELDS, (".prototxt", ".prototxt.txt", ".pt")),
     "weights": (".caffemodel", ".h5"),
     **dict.fromkeys(("mean_file", "meanfile"), (".binaryproto",)),
+    **dict.fromkeys(BEGINS, ("/",)),
 }
 
 
@@ -39,7 +40,7 @@ def values_here(workspace: Workspace, buffer: Buffer, place: Place) -> list[Item
     if descriptor.type == _BOOL:
         default = default_text(descriptor)
         return [Item(word, word, Kind.Keyword, "the default" * (word == default)) for word in ("true", "false")]
-    if names_file(descriptor):
+    if names_file(descriptor) or descriptor.name in BEGINS:
         return list(_files(workspace, buffer, place))
     named = _NAMED.get((descriptor.containing_type.name, descriptor.name))
     if named is not None:

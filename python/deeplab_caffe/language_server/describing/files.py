@@ -13,8 +13,8 @@ from ..workspace import NET_FIELDS, Workspace
 #: fields whose value is the name of a file (or folder) that is read
 READ = frozenset({*NET_FIELDS, "source", "mean_file", "meanfile", "weights", "label_map_file", "weight_source",
                   "name_size_file"})  # fmt: skip
-#: fields whose value names, or begins the names of, files that are written
-WRITTEN = frozenset({"snapshot_prefix", "file_name", "save_file", "output_directory"})
+#: fields whose value begins the names of files; they complete to folders
+BEGINS = frozenset({"root_folder", "prefix", "snapshot_prefix", "output_directory"})
 
 
 def names_file(descriptor: Any) -> bool:

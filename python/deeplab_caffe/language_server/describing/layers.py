@@ -30,7 +30,7 @@ def layer_text(buffer: Buffer, element: Field) -> str:
     in_states = [state for state in states(buffer) if state.lint_layer(element) is not None]
     meaning = type_meaning(layer_type)
     title = f"**{layer_type}**" if meaning else code(layer_type) if layer_type else "layer without a type"
-    title += f" {code(name)}" * bool(name)
+    title += f" {code(name)}" if name else ""
     facts = [*_tops(in_states, element), *_numbers(in_states, element), *_exceptions(buffer, in_states, element)]
     return "\n\n".join(
         part for part in (title, meaning, "\n".join(f"- {f}" for f in facts), type_origin(layer_type)) if part
