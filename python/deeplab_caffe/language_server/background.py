@@ -76,7 +76,8 @@ class Background:
         latest = time.monotonic() + _PATIENCE
         while not self._ended and time.monotonic() < latest:
             count = self._count
-            if not self._news.wait_for(lambda: self._ended or self._count != count, _REST):  # noqa: B023 (at once)
+            self._news.wait(_REST)
+            if self._count == count:
                 return
 
     def _check(self, count: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 
@@ -74,7 +75,7 @@ def _diagnostic(buffer: Buffer, finding: Finding, site: str) -> types.Diagnostic
     link = link_to(finding.rule, site)
     return types.Diagnostic(
         range=buffer.range(*extent(buffer.document, finding.offset)),
-        message=f"{layer}{finding.message}; {finding.advice}",
+        message=f"{layer}{finding.message}; {finding.advice}".replace(os.getcwd() + os.sep, ""),
         severity=_SEVERITIES[finding.severity],
         code=finding.rule,
         code_description=types.CodeDescription(link) if link else None,

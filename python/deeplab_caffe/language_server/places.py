@@ -14,7 +14,8 @@ NAME, VALUE, BETWEEN = "name", "value", "between"
 LAYERS = ("layer", "layers")
 #: the beginning of a value, up to the cursor: the field's name, and what is typed of the value
 _IN_VALUE = re.compile(
-    r"""(?P<name>[A-Za-z_]\w*)[ \t]*:\s*(?:\[(?:[^\[\]{}\n]*,)?\s*)?(?P<value>"(?:[^"\\\n]|\\.)*|'(?:[^'\\\n]|\\.)*|[-+\w.${}]*)$"""
+    r"""(?P<name>[A-Za-z_]\w*)[ \t]*:\s*(?:\[(?:[^\[\]{}\n]*,)?\s*)?"""
+    r"""(?P<value>"(?:[^"\\\n]|\\.)*|'(?:[^'\\\n]|\\.)*|[-+\w.${}]*)$"""
 )
 _IN_NAME = re.compile(r"[A-Za-z_]\w*$")
 _COMMENT = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^"'#])*#""")

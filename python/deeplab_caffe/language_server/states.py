@@ -48,9 +48,8 @@ class State:
     def analysis_at(self, element: Field) -> LayerAnalysis | None:
         """The numbers of the layer whose element in the text this is."""
         origin = self.buffer.document.where(element.start)
-        return next((layer for layer in self.analysis.layers if layer.shapes.origin == origin), None) if (
-            self.analysis
-        ) else None
+        layers = self.analysis.layers if self.analysis else []
+        return next((layer for layer in layers if layer.shapes.origin == origin), None)
 
     def lint_layer(self, element: Field) -> LintLayer | None:
         """The layer as lint sees it."""
@@ -63,4 +62,6 @@ class State:
 
 def states(buffer: Buffer) -> list[State]:
     """The states of a net, each once; of a solver none."""
-    return [] if buffer.kind == "solver" else buffer.once("states", lambda: [State(buffer, v) for v in buffer.net.views])
+    if buffer.kind == "solver":
+        return []
+    return buffer.once("states", lambda: [State(buffer, view) for view in buffer.net.views])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from pygls.uris import from_fs_path, to_fs_path
 
 from ..formats.tree import Scalar
+from ..inspection.lint import Finding
 from ..inspection.lint.rules_together import model_files
 from .buffers import Buffer, Change
 from .settings import Settings
@@ -31,6 +33,7 @@ class Workspace:
         self.folders = list(folders)
         self.settings = settings or Settings()
         self._open: dict[str, Buffer] = {}
+        self._findings: dict[str, tuple[Buffer, list[Finding]]] = {}
         #: path → (mtime in ns, size, buffer) of what was read from the disk
         self._read: dict[str, tuple[int, int, Buffer]] = {}
 
@@ -61,6 +64,7 @@ class Workspace:
     def close(self, uri: str) -> None:
         """Forget an open text: from now on the file on the disk counts."""
         self._open.pop(_key(path_of(uri)), None)
+        self._findings.pop(_key(path_of(uri)), None)
 
     # -- buffers
 
@@ -91,6 +95,17 @@ class Workspace:
         buffer = Buffer(from_fs_path(os.path.abspath(path)) or path, path, text, None, self.settings.variables)
         self._read[key] = (status.st_mtime_ns, status.st_size, buffer)
         return buffer
+
+    # -- what lint has found
+
+    def keep_findings(self, buffer: Buffer, findings: list[Finding]) -> None:
+        """Remember what lint has found in a buffer."""
+        self._findings[_key(buffer.path)] = buffer, findings
+
+    def findings_of(self, buffer: Buffer) -> list[Finding] | None:
+        """What lint has found in a buffer; None if it has not looked at it yet."""
+        seen, findings = self._findings.get(_key(buffer.path), (None, []))
+        return findings if seen is buffer else None
 
     # -- files that belong together
 
@@ -144,11 +159,9 @@ class Workspace:
     def _solvers_in(self, folder: str) -> list[Buffer]:
         """The solvers in a folder, by their names on the disk, or open."""
         names = {b.path for b in self.open_buffers if os.path.dirname(b.path) == folder}
-        try:
-            names |= {entry.path for entry in os.scandir(folder or ".") if "solver" in entry.name}
-        except OSError:
-            pass
-        buffers = [self.buffer(path) for path in sorted(names) if path.endswith(".prototxt") or path in names]
+        with suppress(OSError), os.scandir(folder or ".") as entries:
+            names |= {e.path for e in entries if "solver" in e.name and e.name.endswith(".prototxt")}
+        buffers = [self.buffer(path) for path in sorted(names)]
         return [buffer for buffer in buffers if buffer is not None and buffer.kind == "solver"]
 
 

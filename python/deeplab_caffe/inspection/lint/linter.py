@@ -48,7 +48,8 @@ _SAID_BETTER = {
 
 @rule("syntax", ERROR, "a file that cannot be parsed", "text")
 def _syntax(subject: Any) -> Iterator[Hit]:
-    """Nothing else in a file can be checked until it can be parsed. In an editor, all but the broken part is checked."""
+    """Nothing else in a file can be checked until it can be parsed. In an editor, all but the broken part is checked.
+    """
     for error in subject.document.errors:  # of a file from the disk, `Linter.lint` makes a finding of the one error
         yield Hit(subject.document, error.offset or 0, "", error.reason, "what depends on it is not checked")
 

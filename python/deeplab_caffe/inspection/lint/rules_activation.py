@@ -9,6 +9,7 @@ from ...formats.layer_facts import ACTIVATION, IDENTITY, NORMALISATION, types_wh
 from .findings import NOTE, WARNING, Hit, rule
 from .layer import LintBlob, LintLayer
 from .net_file import View
+from .offers import naming
 
 #: types between a convolution and its activation
 _BETWEEN = types_where(lambda row: row.kind == NORMALISATION or row.in_use == IDENTITY)
@@ -39,7 +40,8 @@ def relu_after_wrong_blob(view: View) -> Iterator[Hit]:
             yield layer.hit(message, "read the intended blob", "bottom", 0)
         elif named:
             message = f"reads '{blob.name}', but its name matches '{named}', which has no activation"
-            yield layer.hit(message, f"read '{named}', or rename the layer", "bottom", 0)
+            offers = naming(layer.find("bottom", 0), [named])
+            yield layer.hit(message, f"read '{named}', or rename the layer", "bottom", 0, offers=offers)
 
 
 def _activated(view: View, blob: LintBlob) -> LintLayer | None:

@@ -11,6 +11,7 @@ from ...formats.layer_facts import types_where
 from .findings import ERROR, WARNING, Hit, rule
 from .layer import LintBlob, LintLayer
 from .net_file import View
+from .offers import adding, setting
 
 #: types whose tops are still labels
 _KEEPS_LABELS = types_where(lambda row: row.keeps_labels)
@@ -67,7 +68,8 @@ def ignore_label_differs(view: View) -> Iterator[Hit]:
         label, ignored = data.param.image_data_param.ignore_label, _ignored(layer)
         if ignored and label not in ignored:
             message = f"ignores label {', '.join(map(str, ignored))}, but {data.title} pads labels with {label}"
-            yield layer.hit(message, f"set ignore_label: {label}", layer.facts.ignores, "ignore_label")
+            path = layer.facts.ignores, "ignore_label"
+            yield layer.hit(message, f"set ignore_label: {label}", *path, offers=setting(layer, f"{label}", *path))
 
 
 @rule("ignore-label-is-class", WARNING, "an ignore_label that is one of the classes")
@@ -140,6 +142,8 @@ def label_gradient(view: View) -> Iterator[Hit]:
             flags = list(layer.param.propagate_down)
             if len(flags) < 2 or flags[1]:
                 message = f"its labels '{layer.bottoms[1]}' depend on learned layers, but labels have no gradient"
-                yield layer.hit(message, "set propagate_down: true propagate_down: false", "bottom", 1)
+                wanted = "propagate_down: true propagate_down: false"
+                offers = adding(layer, wanted) if not flags else []
+                yield layer.hit(message, f"set {wanted}", "bottom", 1, offers=offers)
         if (layer.weighted and layer.multiplier(0)) or learned.intersection(layer.bottoms):
             learned.update(layer.tops)

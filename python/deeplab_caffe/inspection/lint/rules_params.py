@@ -9,9 +9,10 @@ from functools import partial
 from ...formats.edits import Edits
 from ...formats.filler_types import FILLER_TYPES
 from ...formats.layer_facts import ACTIVATION, types_where
-from .findings import ERROR, NOTE, WARNING, Hit, rule
+from .findings import ERROR, NOTE, WARNING, Hit, Offer, rule
 from .layer import LintLayer
 from .net_file import View
+from .offers import adding, naming, setting
 
 _KEEPS_SCORES = types_where(lambda row: row.keeps_scores)
 
@@ -34,7 +35,9 @@ def missing_filler(view: View) -> Iterator[Hit]:
         if (faster or layer.index in scoring) and not layer.weights.HasField("weight_filler"):
             why = "learns faster than the rest" if faster else "makes the scores"
             message = f"{why}, so it is probably new, but has no weight_filler: its weights start at 0"
-            yield layer.hit(message, 'set one, such as weight_filler { type: "gaussian" std: 0.01 }', _param(layer))
+            wanted = 'weight_filler { type: "gaussian" std: 0.01 }'
+            offers = adding(layer, wanted, _param(layer))
+            yield layer.hit(message, f"set one, such as {wanted}", _param(layer), offers=offers)
 
 
 def _scoring(view: View) -> set[int]:
@@ -65,6 +68,7 @@ def constant_filler(view: View) -> Iterator[Hit]:
             yield layer.hit(
                 "all weights start at the same value, so all outputs learn the same",
                 "set a gaussian, xavier or msra filler", _param(layer), "weight_filler",
+                offers=naming(layer.find(_param(layer), "weight_filler", "type"), ("xavier", "msra")),
             )  # fmt: skip
 
 
@@ -77,7 +81,9 @@ def deconvolution_filler(view: View) -> Iterator[Hit]:
         frozen = layer.type == "Deconvolution" and layer.multiplier(0) == 0 and not layer.incomplete
         if frozen and not layer.weights.HasField("weight_filler"):
             message = "its weights are not learned and have no filler: unless they are loaded, its output is 0"
-            yield layer.hit(message, 'set weight_filler { type: "bilinear" }', "convolution_param")
+            wanted = 'weight_filler { type: "bilinear" }'
+            offers = adding(layer, wanted, "convolution_param")
+            yield layer.hit(message, f"set {wanted}", "convolution_param", offers=offers)
 
 
 @rule("bias-multiplier", WARNING, "a bias without its own lr_mult, while other layers' biases learn at twice the rate")
@@ -93,7 +99,15 @@ def bias_multiplier(view: View) -> Iterator[Hit]:
         if not stated:
             weight = layer.multiplier(0)
             message = f"has no lr_mult for its bias, which learns at 1; in {len(doubled)} layers at twice the weights'"
-            yield layer.hit(message, f"add param {{ lr_mult: {2 * weight:g} decay_mult: 0 }}", "param")
+            wanted = f"param {{ lr_mult: {2 * weight:g} decay_mult: 0 }}"
+            offers = _behind_the_weights(layer, wanted) if len(layer.param.param) == 1 else []
+            yield layer.hit(message, f"add {wanted}", "param", offers=offers)
+
+
+def _behind_the_weights(layer: LintLayer, text: str) -> list[Offer]:
+    """Add the block of the bias behind that of the weights."""
+    weights = layer.find("param")
+    return [] if weights is None else [Offer(f"Add {text}", lambda edits: edits.insert_after(weights, text))]
 
 
 @rule("weight-multiplier", WARNING, "a layer without lr_mult, while the other layers have one")
@@ -161,7 +175,8 @@ def bias_before_batch_norm(view: View) -> Iterator[Hit]:
             readers = view.tops[layer.index][0].readers
             if readers and all(map(_subtracts_the_mean, readers)):
                 message = "the BatchNorm after it subtracts its bias again, with the mean"
-                yield layer.hit(message, "set bias_term: false", _param(layer))
+                offers = setting(layer, "false", _param(layer), "bias_term")
+                yield layer.hit(message, "set bias_term: false", _param(layer), offers=offers)
 
 
 def _subtracts_the_mean(layer: LintLayer) -> bool:

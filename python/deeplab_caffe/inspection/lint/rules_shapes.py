@@ -13,6 +13,7 @@ from ...formats.layer_facts import BY_AXIS, SAME
 from .findings import ERROR, WARNING, Hit, rule
 from .layer import LintBlob, LintLayer
 from .net_file import View
+from .offers import naming, setting
 
 Axes = Iterator[tuple[int, ...]]
 #: rule → the engine's errors that it reports; all others are reported by does-not-fit
@@ -82,7 +83,8 @@ def dilation_pad(view: View) -> Iterator[Hit]:
             wanted = dilation * (kernel - 1) // 2
             if kernel > 1 and dilation > 1 and pad != wanted:
                 message = f"kernel {kernel} with dilation {dilation} keeps the size with pad {wanted}, not {pad}"
-                yield layer.hit(message, f"set pad: {wanted}", "convolution_param", "pad")
+                offers = setting(layer, f"{wanted}", "convolution_param", "pad")
+                yield layer.hit(message, f"set pad: {wanted}", "convolution_param", "pad", offers=offers)
                 break
 
 
@@ -119,7 +121,10 @@ def crop_size(view: View) -> Iterator[Hit]:
                 lower = (wrong[0] - 1) // modulus * modulus + 1
                 form = f"{modulus}k + 1"
                 message = f"'{blob.name}' is {wrong[0]} pixels, not {form}: scores and labels do not align with pixels"
-                yield source.hit(message, f"use {lower} or {lower + modulus}", *_size_field(source))
+                path, sizes = _size_field(source), (lower, lower + modulus)
+                stated = source.find(*path) if source.type != "Input" else None
+                offers = naming(stated, map(str, sizes))
+                yield source.hit(message, f"use {lower} or {lower + modulus}", *path, offers=offers)
                 break
 
 

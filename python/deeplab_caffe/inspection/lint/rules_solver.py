@@ -8,10 +8,11 @@ from pathlib import Path
 
 from ...formats.lr_policies import LR_POLICIES
 from ...formats.solver_types import SOLVER_TYPES
-from ...spelling import did_you_mean
+from ...spelling import did_you_mean, nearest_words
 from .findings import ERROR, NOTE, WARNING, Hit, rule
 from .layer import LintLayer
 from .net_file import View, is_missing
+from .offers import naming, removing
 from .solver_file import NETS, SolverFile
 
 
@@ -44,7 +45,8 @@ def solver_type(solver: SolverFile) -> Iterator[Hit]:
     kind = solver.param.type
     if kind not in SOLVER_TYPES:
         advice = f"use one of {', '.join(SOLVER_TYPES)}{did_you_mean(kind, SOLVER_TYPES)}"
-        yield solver.hit("type", f"unknown solver type '{kind}'", advice)
+        offers = naming(solver.block.last("type"), nearest_words(kind, SOLVER_TYPES, 3))
+        yield solver.hit("type", f"unknown solver type '{kind}'", advice, offers=offers)
 
 
 @rule("lr-policy", ERROR, "an lr_policy that does not exist, or without a field that it needs", "solver")
@@ -56,7 +58,8 @@ def lr_policy(solver: SolverFile) -> Iterator[Hit]:
     if policy not in LR_POLICIES:
         what = f"unknown lr_policy '{policy}'" if policy else "lr_policy is missing"
         advice = f"use one of {', '.join(LR_POLICIES)}{did_you_mean(policy, LR_POLICIES)}"
-        yield solver.hit("lr_policy", what, advice)
+        offers = naming(solver.block.last("lr_policy"), nearest_words(policy, LR_POLICIES, 3))
+        yield solver.hit("lr_policy", what, advice, offers=offers)
         return
     for field in LR_POLICIES[policy].needs:
         if not _states(solver, field) and not _unknown(solver, field):
@@ -69,7 +72,9 @@ def unused_solver_field(solver: SolverFile) -> Iterator[Hit]:
     policy = solver.param.lr_policy
     for field in LR_POLICIES[policy].unused if policy in LR_POLICIES else ():
         if _states(solver, field):
-            yield solver.hit(field, f"lr_policy '{policy}' does not use {field}", "remove it, or change the policy")
+            offers = removing(solver.block.last(field))
+            message = f"lr_policy '{policy}' does not use {field}"
+            yield solver.hit(field, message, "remove it, or change the policy", offers=offers)
 
 
 @rule("schedule", WARNING, "learning rate steps that come too late or are not in order", "solver")

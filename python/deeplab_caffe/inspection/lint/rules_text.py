@@ -7,13 +7,16 @@ from functools import partial
 
 from ...formats import foreign_types
 from ...formats.edits import Edits
+from ...formats.layer_facts import LAYER_FACTS
 from ...formats.messages import Problem
 from ...formats.prototxt import Block, Document, Field, walk
 from ...formats.solver_types import SOLVER_TYPES
 from ...formats.upgrade_text import DEPRECATED
+from ...spelling import nearest_words
 from .findings import ERROR, NOTE, WARNING, Fix, Hit, rule
 from .layer import scalar_of
 from .net_file import NetFile
+from .offers import naming
 from .solver_file import SolverFile
 
 Subject = NetFile | SolverFile
@@ -210,7 +213,8 @@ def unknown_type(file: NetFile) -> Iterator[Hit]:
         is_said = layer.block is not None and any(_lies_in(problem, layer.block) for problem in old)
         if not foreign_types.is_known(layer.type) and not is_unread and not is_said:
             message = f"unknown type '{layer.type}'{foreign_types.about(layer.type)}"
-            yield layer.hit(message, _what_to_do(layer.type, file), "type")
+            offers = naming(layer.find("type"), nearest_words(layer.type, LAYER_FACTS, 3))
+            yield layer.hit(message, _what_to_do(layer.type, file), "type", offers=offers)
 
 
 def _what_to_do(layer_type: str, file: NetFile) -> str:

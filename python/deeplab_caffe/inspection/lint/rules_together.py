@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ...formats.prototxt import Document
-from .findings import ERROR, Hit, rule
+from ...formats.prototxt import Document, Field, Scalar
+from .findings import ERROR, Hit, Offer, rule
 from .net_pair import Difference, NetPair, field_in
 
 
@@ -25,7 +25,22 @@ def different_nets(pair: NetPair) -> Iterator[Hit]:
         message = f"{what}, but {item.before} in {where}, whose weights this net uses"
         field = field_in(item.layer, item.path)
         advice = "make the nets equal: `deeplab prototxt sync` carries an edit over"
-        yield Hit(item.layer.document, field.start if field else 0, item.layer.title, message, advice)
+        offers = tuple(_as_learned(item, field)) if not item.wanted else ()
+        yield Hit(item.layer.document, field.start if field else 0, item.layer.title, message, advice, None, offers)
+
+
+def _as_learned(item: Difference, field: Field | None) -> list[Offer]:
+    """Take the value of the training net, where both state one."""
+    learned = field_in(item.learned, item.path)
+    names = {part.partition("[")[0] for part in item.path.split(".")[-1:]}
+    if item.path.startswith("bottom") or item.layer.is_old or item.layer.is_python:
+        return []
+    if learned is None or field is None or {learned.name, field.name} != names:
+        return []
+    if not isinstance(learned.value, Scalar) or not isinstance(field.value, Scalar) or field.listed or learned.listed:
+        return []
+    value = item.learned.document.text[learned.value.start : learned.value.end]
+    return [Offer(f"Set {field.name}: {value}", lambda edits: edits.set_value(field, value))]
 
 
 def place_in(document: Document, item: Difference) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...formats.layer_facts import LAYER_FACTS, METRIC, WEIGHTS, types_where
-from ...spelling import did_you_mean, nearest_word
+from ...spelling import did_you_mean, nearest_word, nearest_words
 from .findings import ERROR, WARNING, Hit, rule
 from .layer import LintBlob, LintLayer
 from .net_file import NetFile, View, is_loss
+from .offers import naming
 
 
 @rule("unnamed-layer", WARNING, "a layer without a name, whose weights cannot be found", "net")
@@ -65,7 +66,8 @@ def dangling_bottom(view: View) -> Iterator[Hit]:
                 elif not _is_of_another_state(view, name):
                     message = f"bottom '{name}' is made by no layer before this one{_in(view)}"
                     advice = "use the name of an existing blob" + did_you_mean(name, sorted(made))
-                    yield layer.hit(message, advice, "bottom", i)
+                    offers = naming(layer.find("bottom", i), nearest_words(name, sorted(made), 3))
+                    yield layer.hit(message, advice, "bottom", i, offers=offers)
         made.update(layer.tops)
 
 

@@ -49,11 +49,12 @@ class ShapeView:
 
         definition.param.state.Clear()
         try:
-            self.net = net = infer_shapes(definition, phase=state.phase, level=state.level, stages=state.stage, tolerant=True)
+            net = infer_shapes(definition, phase=state.phase, level=state.level, stages=state.stage, tolerant=True)
         except InputError as error:
             net = None
             self._note(error)
         if net is not None:
+            self.net = net
             self._found = {layer.origin: layer for layer in net.layers}
             for fault in net.errors:
                 self._note(fault)

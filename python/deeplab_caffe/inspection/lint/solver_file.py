@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from ...formats import schema
 from ...formats.messages import Problem, to_message
 from ...formats.prototxt import Block, Document, Field, PrototxtError
 from .files import Files
-from .findings import Fix, Hit
+from .findings import Fix, Hit, Offer
 from .net_file import NetFile, View
 
 NETS = ("net", "net_param", "train_net", "train_net_param")
@@ -41,10 +42,12 @@ class SolverFile:
         self.tests = self._tests()
         self.others = self._others()
 
-    def hit(self, field: str, message: str, advice: str, fix: Fix | None = None) -> Hit:
+    def hit(
+        self, field: str, message: str, advice: str, fix: Fix | None = None, offers: Sequence[Offer] = ()
+    ) -> Hit:
         """A hit at a field; at the beginning of the file if it is missing."""
         stated = self.block.last(field)
-        return Hit(self.document, stated.start if stated else 0, "", message, advice, fix)
+        return Hit(self.document, stated.start if stated else 0, "", message, advice, fix, tuple(offers))
 
     @property
     def files(self) -> list[NetFile]:

@@ -63,6 +63,7 @@ class _Publisher:
             return
         for buffer in buffers:
             pause()
+            workspace.keep_findings(buffer, found[buffer.path])
             items = diagnostics(buffer, found[buffer.path], workspace.settings)
             self._server.text_document_publish_diagnostics(
                 types.PublishDiagnosticsParams(buffer.uri, items, buffer.version)
