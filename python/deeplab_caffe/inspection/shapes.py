@@ -155,20 +155,21 @@ class ShapeNet(Net):
         return self._without_dangling() if self._tolerant else self._entries
 
     def _without_dangling(self) -> list[Entry]:
-        """The layers whose bottoms are all made by earlier ones; of the others, those with a bottom that no layer at all
-        makes become errors."""
+        """The layers whose bottoms are all made by earlier ones; of the others, those that name no blob are errors."""
         made: set[str] = set()
-        behind: set[str] = set()
         kept = []
         for entry in self._entries:
-            missing = [name for name in entry.param.bottom if name not in made]
-            if not missing:
-                kept.append(entry)
-                made.update(entry.param.top)
-                continue
-            if missing[0] not in behind:
+            bottoms, tops = entry.param.bottom, entry.param.top
+            missing = [name for name in bottoms if name not in made and name not in self._lost]
+            if missing:
                 self._fail(entry, entry.error(f"bottom '{missing[0]}' is made by no layer before this one"))
-            behind.update(entry.param.top)
+            elif self._lost.isdisjoint(bottoms):
+                kept.append(entry)
+                made.update(tops)
+                self._lost.difference_update(tops)
+                continue
+            self._lost.update(tops)
+            made.difference_update(tops)
         return kept
 
     def create_layer(self, entry: Entry) -> Layer:
