@@ -70,6 +70,38 @@ def keeping(found: list[Problem]) -> Callable[[Problem], None]:
     return report
 
 
+#: (type of message, text) → the message of a layer without problems
+LayerMessages = dict[tuple[str, str], Any]
+
+
+class LayersRead:
+    """Layers that need not be read again: those that had the same text in an earlier version of a file.
+
+    Args:
+        before: the layers of the earlier version.
+        now: gets the layers of this one.
+    """
+
+    def __init__(self, before: LayerMessages, now: LayerMessages) -> None:
+        self._before, self._now = before, now
+
+    def copy_to(self, message: Any, text: str) -> bool:
+        """Fill an empty message with the layer of a text; False if it is not known."""
+        key = message.DESCRIPTOR.name, text
+        known = self._before.get(key) or self._now.get(key)
+        if known is None:
+            return False
+        message.CopyFrom(known)
+        self._now[key] = known
+        return True
+
+    def keep(self, message: Any, text: str) -> None:
+        """Remember the layer of a text."""
+        kept = type(message)()
+        kept.CopyFrom(message)
+        self._now[message.DESCRIPTOR.name, text] = kept
+
+
 def to_message(
     document: Document,
     message: Any,
@@ -77,6 +109,7 @@ def to_message(
     block: Block | None = None,
     report: Callable[[Problem], None] | None = None,
     placeholders: Placeholders | None = None,
+    layers: LayersRead | None = None,
 ) -> Any:
     """Fill a protobuf message from a document, or from one block of it, and return it.
 
@@ -87,6 +120,7 @@ def to_message(
         report: called with each Problem instead of raising; the field is then skipped.
         placeholders: accept template variables without values: numbers take their place, and variables in place of
             whole fields are skipped.
+        layers: layers of an earlier version of the document.
 
     Raises:
         PrototxtError: an unknown field, a value of the wrong kind or out of range, a missing field, or two values of
@@ -97,7 +131,7 @@ def to_message(
         >>> to_message(Document("base_lr: 1e-3  max_iter: 20000"), SolverParameter()).max_iter
         20000
     """
-    _Filler(document, report, placeholders).fill(block or document.root, message)
+    _Filler(document, report, placeholders, layers).fill(block or document.root, message)
     missing = message.FindInitializationErrors()
     if missing:
         offset = block.start if block else 0
@@ -110,11 +144,18 @@ def to_message(
 
 class _Filler:
     def __init__(
-        self, document: Document, report: Callable[[Problem], None] | None, placeholders: Placeholders | None
+        self,
+        document: Document,
+        report: Callable[[Problem], None] | None,
+        placeholders: Placeholders | None,
+        layers: LayersRead | None = None,
     ) -> None:
         self.document = document
         self.report = report
         self.placeholders = placeholders
+        self.layers = layers
+        #: how many problems there were
+        self.problems = 0
         #: the innermost layer around what is read
         self.layer: Field | None = None
 
@@ -151,10 +192,26 @@ class _Filler:
             inner = inner.add()
         else:
             inner.SetInParent()
+        is_layer = inner.DESCRIPTOR.name in _LAYERS
         around = self.layer
-        self.layer = item if inner.DESCRIPTOR.name in _LAYERS else around
-        self.fill(item.value, inner)
+        self.layer = item if is_layer else around
+        if is_layer and self.layers is not None:
+            self._layer(item.value, inner, self.layers)
+        else:
+            self.fill(item.value, inner)
         self.layer = around
+
+    def _layer(self, block: Block, message: Any, layers: LayersRead) -> None:
+        """Fill the message of a layer, by what is known of its text if there is something."""
+        if any(block.start <= (error.offset or 0) <= block.end for error in self.document.errors):
+            self.fill(block, message)  # how broken text is read may depend on what is around it
+            return
+        text = self.document.text[block.start : block.end]
+        if not layers.copy_to(message, text):
+            before = self.problems
+            self.fill(block, message)
+            if self.problems == before:
+                layers.keep(message, text)
 
     def _scalar(self, scalar: Scalar, message: Any, descriptor: Any, repeated: bool) -> None:
         value = converted(descriptor, scalar)
@@ -244,6 +301,7 @@ class _Filler:
 
     def _raise(self, problem: Problem) -> None:
         """Raise the error of a problem, or report it."""
+        self.problems += 1
         if self.report is None:
             raise problem.error
         self.report(problem)

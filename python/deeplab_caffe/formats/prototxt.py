@@ -28,7 +28,8 @@ _TOKEN = re.compile(
       | (?P<mark>[{}<>\[\]:,;])""",
     re.VERBOSE,
 )
-_NAME = re.compile(r"(?:[A-Za-z_]|\$\{\w+\})(?:\w|\$\{\w+\})*")
+#: the name of a field
+NAME = re.compile(r"(?:[A-Za-z_]|\$\{\w+\})(?:\w|\$\{\w+\})*")
 _ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)", re.DOTALL)
 _ESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
 _CLOSING = {"{": "}", "<": ">"}
@@ -65,6 +66,7 @@ class Document:
         comments: (offset, text) of every `#` comment, in order.
         variables: every Variable, in order.
         errors: what is wrong with the text; empty, unless it was read by `recovery.recover`.
+        values: the values of template variables, as given.
 
     Raises:
         PrototxtError: the text is not prototxt, or a template variable has no value.
@@ -82,12 +84,12 @@ class Document:
         self.comments: list[tuple[int, str]] = []
         self.variables: list[Variable] = []
         self.errors: list[PrototxtError] = []
-        self._values = variables
+        self.values = variables
         self._line_starts = [0] + [m.end() for m in re.finditer("\n", text)]
-        self._tokens = self._scan()
         self.root = Block(end=len(text))
-        self._next = next(self._tokens)
-        self._fields(self.root, "", 0)
+        #: where scanning begins
+        self._position = 0
+        self._parse()
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], variables: Mapping[str, str] | None = None) -> Document:
@@ -124,10 +126,15 @@ class Document:
         name, kind = item.value.text_of("name"), item.value.text_of("type")
         return f"layer '{name or '?'}'" + (f" ({kind}): " if kind else ": ")
 
+    def _parse(self) -> None:
+        self._tokens = self._scan()
+        self._next = next(self._tokens)
+        self._fields(self.root, "", 0)
+
     # -- scanner
 
     def _scan(self) -> Iterator[_Token]:
-        position = 0
+        position = self._position
         while position < len(self.text):
             match = _TOKEN.match(self.text, position)
             if match is None:
@@ -169,14 +176,14 @@ class Document:
                 yield str(match.lastgroup), match[0], start, end
 
     def _substitute(self, text: str, start: int) -> str:
-        if self._values is None or "${" not in text:
+        if self.values is None or "${" not in text:
             return text
 
         def replace(match: re.Match[str]) -> str:
-            assert self._values is not None
-            if match[1] not in self._values:
+            assert self.values is not None
+            if match[1] not in self.values:
                 raise self.error(start, f"the template variable ${{{match[1]}}} has no value; set {match[1]}=…")
-            return self._values[match[1]]
+            return self.values[match[1]]
 
         return VARIABLE.sub(replace, text)
 
@@ -213,7 +220,7 @@ class Document:
             return False
         if kind == "end":
             raise self.error(block.start, f"this block is not closed: '{closing}' is missing")
-        if kind != "word" or not _NAME.fullmatch(text):
+        if kind != "word" or not NAME.fullmatch(text):
             raise self.error(start, f"expected a field name, got {text!r}")
         self._advance()
         if VARIABLE.fullmatch(text) and self._next[1] not in (":", "{", "<"):

@@ -10,12 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from .prototxt import Document
-from .tree import Block, PrototxtError, Scalar
+from .prototxt import NAME, Document
+from .tree import VARIABLE, Block, PrototxtError, Scalar
 
 #: what shows, behind a word, that it is the name of a field
 _VALUE_FOLLOWS = re.compile(r"[ \t]*[:{<]")
-_WORD = re.compile(r"[A-Za-z_$][\w.${}]*")
 _REST_OF_LINE = re.compile(r"[^\r\n]*")
 _BRACES = re.compile(r""""(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|\#[^\n]*|\$\{\w+\}|([{}<>])""")
 _OPENING = {"}": "{", ">": "<"}
@@ -42,7 +41,7 @@ def recover(text: str, filename: str = "<prototxt>", variables: Mapping[str, str
         >>> [layer.value.text_of("name") for layer in document.root.all("layer")]
         ['fc6', None, None]
     """
-    return _Recovering(text, filename, variables)
+    return Recovering(text, filename, variables)
 
 
 def braces_match(text: str) -> bool:
@@ -59,18 +58,22 @@ def braces_match(text: str) -> bool:
     return not stack
 
 
-class _Recovering(Document):
-    """A Document that notes errors instead of raising them."""
+class Recovering(Document):
+    """A Document that notes errors instead of raising them; made by `recover`."""
 
     def __init__(self, text: str, filename: str, variables: Mapping[str, str] | None) -> None:
         #: whether the layout tells where blocks end, because the braces do not
         self._by_layout = not braces_match(text)
+        #: the last block that the layout has ended
+        self._cut: Block | None = None
+        #: (offset, reason) of every error
+        self.faults: list[tuple[int, str]] = []
         super().__init__(text, filename, variables)
-        self.errors.sort(key=lambda error: error.offset or 0)
+        self.faults.sort()
+        self.errors = [self.error(offset, reason) for offset, reason in self.faults[:_MOST]]  # by the whole tree
 
     def _note(self, error: PrototxtError) -> None:
-        if len(self.errors) < _MOST:
-            self.errors.append(error)
+        self.faults.append((error.offset or 0, error.reason))
 
     # -- scanner
 
@@ -100,6 +103,7 @@ class _Recovering(Document):
         while True:
             if self._by_layout and closing and self._ends_by_layout(block):
                 self._note(self.error(block.start, f"this block is not closed: '{closing}' is missing"))
+                self._cut = block
                 return
             try:
                 if not self._another(block, closing, depth):
@@ -112,7 +116,7 @@ class _Recovering(Document):
 
     def _close(self, block: Block) -> int:
         kind, text, start, _ = self._next
-        if kind == "mark" and text == _CLOSING[self.text[block.start]]:
+        if self._cut is not block and kind == "mark" and text == _CLOSING[self.text[block.start]]:
             return super()._close(block)
         return start if kind == "end" else max(self._line_start(start) - 1, block.start + 1)
 
@@ -134,7 +138,7 @@ class _Recovering(Document):
 
     def _scalar(self, name: str) -> Scalar:
         kind, text, start, end = self._next
-        follows = kind == "word" and _WORD.fullmatch(text) and _VALUE_FOLLOWS.match(self.text, end)
+        follows = kind == "word" and NAME.fullmatch(text) and _VALUE_FOLLOWS.match(self.text, end)
         if follows or kind not in ("word", "string"):  # it stays the next token
             raise self.error(self._place_of_value(start), f"expected a value of '{name}', got {text!r}")
         return super()._scalar(name)
@@ -151,13 +155,13 @@ class _Recovering(Document):
             kind, text, start, end = self._next
             if kind == "end":
                 return
-            if depth == 0 and (text == closing or self._begins_field(kind, text, start, end)):
+            if depth == 0 and (text == closing or self._begins_field(kind, text, end)):
                 return
             if kind == "mark":
                 depth += (text in "{<") - (text in "}>" and depth > 0)
             self._advance()
 
-    def _begins_field(self, kind: str, text: str, start: int, end: int) -> bool:
-        if kind != "word" or not _WORD.fullmatch(text):
+    def _begins_field(self, kind: str, text: str, end: int) -> bool:
+        if kind != "word" or not NAME.fullmatch(text):
             return False
-        return _VALUE_FOLLOWS.match(self.text, end) is not None or "${" in text
+        return VARIABLE.fullmatch(text) is not None or _VALUE_FOLLOWS.match(self.text, end) is not None

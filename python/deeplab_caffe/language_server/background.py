@@ -5,9 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 #: seconds without a change before work begins, and the longest that changes may put it off
 _REST, _PATIENCE = 0.05, 0.5
+#: seconds without a change after which is tidied up, and the most pieces of work until then
+_IDLE, _MOST_UNTIDY = 1.0, 4
 
 
 class Outdated(Exception):
@@ -21,12 +24,16 @@ class Background:
         work: called with the URIs that have changed since it last ended, oldest first, and with `pause`, which it calls
             often and which raises Outdated when there is something newer. It must not raise anything else.
         prepare: called once on the thread, before the first work.
+        tidy: called when there has been nothing to do for a while, and after several pieces of work.
     """
 
     def __init__(
-        self, work: Callable[[list[str], Callable[[], None]], None], prepare: Callable[[], None] = lambda: None
+        self,
+        work: Callable[[list[str], Callable[[], None]], None],
+        prepare: Callable[[], None] = lambda: None,
+        tidy: Callable[[], None] = lambda: None,
     ) -> None:
-        self._work, self._prepare = work, prepare
+        self._work, self._prepare, self._tidy = work, prepare, tidy
         self._news = threading.Condition()
         self._changed: dict[str, None] = {}
         self._count = 0
@@ -56,20 +63,30 @@ class Background:
 
     def _run(self) -> None:
         self._prepare()
+        untidy = 0
         while True:
             with self._news:
-                self._news.wait_for(lambda: self._changed or self._ended)
+                idle = not self._news.wait_for(self._is_asked, _IDLE)
+            if untidy and (idle or untidy >= _MOST_UNTIDY):
+                self._tidy()
+                untidy = 0
+            with self._news:
+                self._news.wait_for(self._is_asked)
                 self._settle()
                 if self._ended:
                     return
                 uris, count = list(self._changed), self._count
+            untidy += 1
             try:
-                self._work(uris, lambda: self._check(count))
+                self._work(uris, partial(self._check, count))
             except Outdated:
                 continue
             with self._news:
                 if count == self._count:
                     self._changed.clear()
+
+    def _is_asked(self) -> bool:
+        return bool(self._changed) or self._ended
 
     def _settle(self) -> None:
         """Wait until the typing rests, but not for long."""

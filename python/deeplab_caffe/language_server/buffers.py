@@ -10,8 +10,10 @@ from typing import Any, TypeVar
 from lsprotocol import types
 
 from ..formats.definition import is_solver
+from ..formats.messages import LayerMessages
 from ..formats.prototxt import Document
 from ..formats.recovery import recover
+from ..formats.reparse import reparse
 from ..formats.templates import TemplateValues
 from ..inspection.lint.net_file import NetFile
 from .text_positions import TextPositions
@@ -40,6 +42,9 @@ class Buffer:
         self._document: Document | None = None
         self._net: NetFile | None = None
         self._made: dict[str, Any] = {}
+        # what is known of an earlier version, from which this one differs a little
+        self._parsed: Document | None = None
+        self._messages: LayerMessages = {}
 
     def __repr__(self) -> str:
         return f"Buffer({self.path!r}, version={self.version})"
@@ -59,7 +64,11 @@ class Buffer:
                 text = text[:start] + change.text + text[max(start, end) :]
             else:
                 text = change.text
-        return Buffer(self.uri, self.path, text, version, self.variables)
+        after = Buffer(self.uri, self.path, text, version, self.variables)
+        with self._lock:
+            after._parsed = self._document or self._parsed
+            after._messages = self._net.messages if self._net is not None else self._messages
+        return after
 
     # -- what it says
 
@@ -68,8 +77,12 @@ class Buffer:
         """The parsed text, with its `errors`."""
         with self._lock:
             if self._document is None:
-                values = TemplateValues(self.variables, {}) if self.variables else None
-                self._document = recover(self.text, self.path, values)
+                if self._parsed is not None and not self.variables:
+                    self._document = reparse(self._parsed, self.text)
+                else:
+                    values = TemplateValues(self.variables, {}) if self.variables else None
+                    self._document = recover(self.text, self.path, values)
+                self._parsed = None
             return self._document
 
     @cached_property
@@ -84,7 +97,8 @@ class Buffer:
         """The net as lint sees it; of a solver, that of a net's text with a solver's fields."""
         with self._lock:
             if self._net is None:
-                self._net = NetFile(self.document)
+                self._net = NetFile(self.document, messages=self._messages)
+                self._messages = {}
             return self._net
 
     def once(self, name: str, make: Callable[[], Made]) -> Made:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lsprotocol import types
 
 from ..formats.edits import Edits
+from ..formats.reparse import edit_between
 from .buffers import Buffer
 
 
@@ -18,26 +19,13 @@ def edits_to(buffer: Buffer, text: str) -> list[types.TextEdit]:
     old = buffer.text
     if old == text:
         return []
-    start = _common(old, text)
-    most = min(len(old), len(text)) - start
-    end = _common(old[len(old) - most :][::-1], text[len(text) - most :][::-1])
-    if old[len(old) - end : len(old) - end + 1] == "\n" and end:  # not between the two characters of a line end
-        end -= 1
-    if start and old[start - 1 : start] == "\r":
+    start, end, _ = edit_between(old, text)
+    rest = len(old) - end
+    if old[end - 1 : end + 1] == "\r\n":  # a position cannot lie between the two characters of a line end
+        rest -= 1
+    if old[start - 1 : start + 1] == "\r\n":
         start -= 1
-    return [types.TextEdit(buffer.range(start, len(old) - end), text[start : len(text) - end])]
-
-
-def _common(first: str, second: str) -> int:
-    """How many characters two texts begin with in common; by halving, since comparing slices is fast."""
-    low, high = 0, min(len(first), len(second))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if first[low:middle] == second[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    return [types.TextEdit(buffer.range(start, len(old) - rest), text[start : len(text) - rest])]
 
 
 def in_one_file(buffer: Buffer, edits: list[types.TextEdit]) -> types.WorkspaceEdit:

@@ -15,7 +15,7 @@ from ...formats.carried import carry
 from ...formats.definition import Definition, Entry, is_included
 from ...formats.foreign_types import is_known
 from ...formats.layer_facts import LOSS
-from ...formats.messages import Problem, to_message
+from ...formats.messages import LayerMessages, LayersRead, Problem, to_message
 from ...formats.prototxt import Block, Document, Field
 from ...formats.python_layers import to_native
 from ...formats.upgrade import dialect_of, upgrade_net
@@ -31,11 +31,18 @@ _PHASES = {schema.TRAIN: "TRAIN", schema.TEST: "TEST"}
 class NetFile:
     """The net in a document, or in one block of it.
 
-    with_shapes: whether shapes are inferred, which needs the engine. problems: what does not match the schema. refused:
+    with_shapes: whether shapes are inferred, which needs the engine. messages: those of another version of the document,
+    whose layers are not read again. problems: what does not match the schema. refused:
     why it cannot be upgraded to today's form; it has no layers then.
     """
 
-    def __init__(self, document: Document, block: Block | None = None, with_shapes: bool = True) -> None:
+    def __init__(
+        self,
+        document: Document,
+        block: Block | None = None,
+        with_shapes: bool = True,
+        messages: LayerMessages | None = None,
+    ) -> None:
         self.document = document
         self.with_shapes = with_shapes
         self.block = block or document.root
@@ -47,7 +54,15 @@ class NetFile:
         self.states_known = False
         #: what was found out of the net in a state, for all copies
         self.kept: dict[Any, Any] = {}
-        message = to_message(document, schema.NetParameter(), block=self.block, report=self.problems.append)
+        #: the layers' messages, with which another version of the document is read faster
+        self.messages: LayerMessages = {}
+        message = to_message(
+            document,
+            schema.NetParameter(),
+            block=self.block,
+            report=self.problems.append,
+            layers=LayersRead(messages or {}, self.messages),
+        )
         self.dialect = dialect_of(message)
         self.is_old = self.dialect in OLD_DIALECTS
         self.has_inputs = bool(message.input)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def register(server: PrototxtServer) -> None:
     """Publish diagnostics of open texts whenever one of them, or of their family, has changed."""
     publisher = _Publisher(server)
-    background = Background(publisher.publish, _prepare)
+    background = Background(publisher.publish, _prepare, gc.collect)  # nets refer to themselves
     background.start()
     server.on_change.append(background.changed)
     server.on_end.append(background.end)
