@@ -114,6 +114,30 @@ def test_nothing_is_offered_where_nothing_is_known():
     assert labels(NET + "layer { loss_weight: | }") == []
 
 
+REST = 'layer {\n  name: "last"\n  type: "ReLU"\n  bottom: "conv1"\n  top: "conv1"\n}\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ('layer {\n  type: "Pooling"\n  po|\n', "name"),
+        ('layer {\n  name: "x"\n  type: "Pooling"\n  |\n', "bottom"),
+        ('layer {\n  type: "Pooling"\n  pooling_param {\n    po|\n', "pool"),
+        ('layer {\n  type: "Pooling" pooling_param { kernel_size: 3 |\n', "pool"),
+        ('layer {\n  type: "Pooling"\n  pooling_param { pool: MAX }|\n', "name"),
+        ('layer {\r\n  type: "Pooling"\r\n  pooling_param {\r\n    pool: |\r\n', "MAX"),
+        ('layer {\n  name: "x"\n  bottom: "|\n\n', "prob"),
+        ('layer {\n  name: "x"\n  bottom: |\n  top: "x"\n}\n', "prob"),
+        ("|\n", "layer"),
+        ('layer {\n  name: "x"\n}\n|\n', "layer"),
+        ("lay|\n", "layer"),
+    ],
+)
+def test_a_text_that_is_broken_where_one_types(text, first):
+    """With an unclosed block above another layer, the layout tells where one is."""
+    assert labels(NET + text + REST)[0] == first
+
+
 # -- layers
 
 
