@@ -45,7 +45,7 @@ class Background:
         self._thread = threading.Thread(target=self._run, name="diagnostics", daemon=True)
         self._thread.start()
 
-    def end(self, patience: float = 2.0) -> None:
+    def end(self, patience: float = 0.5) -> None:
         """Give up what is being done, and wait some seconds for that."""
         with self._news:
             self._ended = True

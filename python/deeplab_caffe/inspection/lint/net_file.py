@@ -97,6 +97,11 @@ class NetFile:
         """A hit outside of layers."""
         return Hit(self.document, offset, "", message, advice, fix)
 
+    def is_broken(self, layer: LintLayer) -> bool:
+        """Whether part of a layer's text could not be parsed."""
+        places = [error.offset or 0 for error in self.document.errors]
+        return layer.element is not None and any(layer.element.start <= at <= layer.element.end for at in places)
+
     def copy(self) -> NetFile:
         """The same net, to be looked at in other states; both share what they find out of one state."""
         other = copy.copy(self)

@@ -53,15 +53,15 @@ def _add(layer: LintLayer, path: tuple[str | int, ...], text: str, edits: Edits)
 
 
 def naming(field: Field | None, words: Iterable[str]) -> list[Offer]:
-    """Replace a field's word by one of these, with quotes if it has some."""
+    """Replace a field's word by one of these; its quotes stay."""
     if field is None or not isinstance(field.value, Scalar):
         return []
-    quote = '"' if field.value.quoted else ""
-    return [Offer(f"Change it to {word}", _replacing(field, f"{quote}{word}{quote}")) for word in words]
+    start, end = field.value.start + field.value.quoted, field.value.end - field.value.quoted
+    return [Offer(f"Change it to {word}", _replacing(start, end, word)) for word in words]
 
 
-def _replacing(field: Field, text: str) -> Callable[[Edits], None]:
-    return lambda edits: edits.set_value(field, text)
+def _replacing(start: int, end: int, text: str) -> Callable[[Edits], None]:
+    return lambda edits: edits.replace(start, end, text)
 
 
 def removing(field: Field | None) -> list[Offer]:

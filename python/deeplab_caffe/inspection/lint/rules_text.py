@@ -209,7 +209,8 @@ def unknown_type(file: NetFile) -> Iterator[Hit]:
         advice = _what_to_do(foreign_types.today_of(word), file)
         yield Hit(file.document, offset, layer_at(file.document, offset), problem.error.reason, advice)
     for layer in file.layers:
-        is_unread = not layer.type and layer.find("type") is not None  # another rule says why
+        # another rule says why: its type could not be read, or part of its text
+        is_unread = not layer.type and (layer.find("type") is not None or file.is_broken(layer))
         is_said = layer.block is not None and any(_lies_in(problem, layer.block) for problem in old)
         if not foreign_types.is_known(layer.type) and not is_unread and not is_said:
             message = f"unknown type '{layer.type}'{foreign_types.about(layer.type)}"
