@@ -181,3 +181,12 @@ def test_tolerant_inference_goes_round_what_does_not_fit(write):
     assert found.blobs == shapes
     with pytest.raises(InputError, match="'dtaa' is made by no layer before this one; did you mean 'data'"):
         infer_shapes(path)
+
+
+def test_tolerant_inference_goes_round_all_that_is_behind_a_missing_layer(write):
+    chain = ("nowhere", "dtaa"), ("behind", "nowhere"), ("further", "behind"), ("sound", "data")
+    path = write(nets.net(nets.image("9x9"), *(nets.conv(name, bottom) for name, bottom in chain)))
+    found = infer_shapes(path, tolerant=True)
+    assert [str(error).split(": ")[1] for error in found.errors] == ["layer 'nowhere' (Convolution)"]
+    shapes = {"data": (1, 1, 9, 9), "nowhere": None, "behind": None, "further": None, "sound": (1, 1, 9, 9)}
+    assert found.blobs == shapes

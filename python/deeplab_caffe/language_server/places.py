@@ -103,17 +103,21 @@ def _blocks_around(buffer: Buffer, offset: int) -> tuple[list[tuple[Field, Any]]
     path: list[tuple[Field, Any]] = []
     block, message = buffer.document.root, root_message(buffer)
     while True:
-        inner = next(
-            (f for f in block.fields if isinstance(f.value, Block) and f.value.start < offset < f.value.end
-             or (isinstance(f.value, Block) and offset == f.value.end == len(buffer.text)
-                 and buffer.text[offset - 1 : offset] not in ("}", ">"))),
-            None,
-        )  # fmt: skip
+        blocks = (f for f in block.fields if isinstance(f.value, Block))
+        inner = next((f for f in blocks if _is_in(buffer.text, f.value, offset)), None)
         if inner is None or not isinstance(inner.value, Block):
             return path, block, message
         descriptor = _known(message, inner.name)
         path.append((inner, descriptor))
         block, message = inner.value, descriptor.message_type if descriptor is not None else None
+
+
+def _is_in(text: str, block: Any, offset: int) -> bool:
+    """Whether an offset is between a block's braces; where the closing one is missing, the block's end is inside."""
+    if not block.start < offset <= block.end:
+        return False
+    ends_with_inner = bool(block.fields) and block.fields[-1].end == block.end
+    return offset < block.end or text[offset - 1] not in "}>" or ends_with_inner
 
 
 def _known(message: Any, name: str) -> Any:
