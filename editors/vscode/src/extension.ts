@@ -1,0 +1,53 @@
+/** The language client of `deeplab prototxt serve`, for files of Caffe. */
+import { commands, type ExtensionContext, workspace } from "vscode";
+import { LanguageClient } from "vscode-languageclient/node";
+import { runner, Texts } from "./commands";
+import { explain, serverPath } from "./server";
+
+let client: LanguageClient | undefined;
+
+async function start(texts: Texts): Promise<void> {
+  const command = serverPath();
+  if (command === undefined) return explain("The program 'deeplab', which this extension talks to, was not found.");
+  const settings = workspace.getConfiguration("deeplab");
+  const args = ["prototxt", "serve"];
+  if (workspace.isTrusted && settings.get("allowPythonLayers")) args.push("--allow-python-layers");
+  client = new LanguageClient("deeplab", "DeepLab prototxt", { command, args }, {
+    documentSelector: [{ language: "prototxt", scheme: "file" }, { language: "prototxt", scheme: "untitled" }],
+    middleware: {
+      executeCommand: runner(texts),
+      provideInlayHints: (document, range, token, next) =>
+        workspace.getConfiguration("deeplab").get("inlayHints", true) ? next(document, range, token) : [],
+    },
+  });
+  await client.start().catch(() => explain(`${command} did not start as a language server.`));
+}
+
+async function stop(): Promise<void> {
+  const stopped = client;
+  client = undefined;
+  await stopped?.dispose().catch(() => undefined); // one that failed to start has nothing to stop
+}
+
+export async function activate(context: ExtensionContext): Promise<void> {
+  const texts = new Texts();
+  const restart = async () => {
+    await stop();
+    await start(texts);
+  };
+  context.subscriptions.push(
+    workspace.registerTextDocumentContentProvider("deeplab", texts),
+    commands.registerCommand("deeplab.restart", restart),
+    workspace.onDidGrantWorkspaceTrust(restart),
+    workspace.onDidChangeConfiguration(async (change) => {
+      if (["path", "allowPythonLayers", "inlayHints"].some((name) => change.affectsConfiguration(`deeplab.${name}`))) {
+        await restart();
+      }
+    }),
+  );
+  await start(texts);
+}
+
+export async function deactivate(): Promise<void> {
+  await stop();
+}
