@@ -1,5 +1,5 @@
 /** The language client of `deeplab prototxt serve`, for files of Caffe. */
-import { commands, type ExtensionContext, workspace } from "vscode";
+import { commands, type ExtensionContext, type TextEditorSelectionChangeEvent, window, workspace } from "vscode";
 import { LanguageClient } from "vscode-languageclient/node";
 import { runner, Texts } from "./commands";
 import { explain, serverPath } from "./server";
@@ -29,6 +29,12 @@ async function stop(): Promise<void> {
   await stopped?.dispose().catch(() => undefined); // one that failed to start has nothing to stop
 }
 
+/** Tells the server where the cursor is: the net's picture follows it. */
+function follow({ textEditor: { document }, selections: [{ active }] }: TextEditorSelectionChangeEvent): void {
+  if (document.languageId !== "prototxt" || !client?.isRunning()) return;
+  void client.sendNotification("deeplab/cursor", { textDocument: { uri: document.uri.toString() }, position: active });
+}
+
 export async function activate(context: ExtensionContext): Promise<void> {
   const texts = new Texts();
   const restart = async () => {
@@ -38,6 +44,7 @@ export async function activate(context: ExtensionContext): Promise<void> {
   context.subscriptions.push(
     workspace.registerTextDocumentContentProvider("deeplab", texts),
     commands.registerCommand("deeplab.restart", restart),
+    window.onDidChangeTextEditorSelection(follow),
     workspace.onDidGrantWorkspaceTrust(restart),
     workspace.onDidChangeConfiguration(async (change) => {
       if (["path", "allowPythonLayers", "inlayHints"].some((name) => change.affectsConfiguration(`deeplab.${name}`))) {
