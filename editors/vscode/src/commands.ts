@@ -44,7 +44,7 @@ async function argumentsOf(command: string): Promise<Arguments> {
     return undefined;
   }
   const file = editor.document.uri.toString();
-  if (!(command in QUESTIONS)) return [file];
+  if (!(command in QUESTIONS)) return command === "deeplab.picture" ? [file, editor.selection.active] : [file];
   const answer = await QUESTIONS[command]();
   return answer === undefined ? undefined : [file, answer];
 }

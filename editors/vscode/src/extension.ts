@@ -2,23 +2,24 @@
 import { commands, type ExtensionContext, type TextEditorSelectionChangeEvent, window, workspace } from "vscode";
 import { LanguageClient } from "vscode-languageclient/node";
 import { runner, Texts } from "./commands";
+import { closePictures, pictures } from "./picture";
 import { explain, serverPath } from "./server";
 
 let client: LanguageClient | undefined;
 
+/** The settings as the server reads them; code of a workspace is run only where that is trusted. */
+function settings(): object {
+  const own = workspace.getConfiguration("deeplab");
+  return { ...own, allowPythonLayers: workspace.isTrusted && own.get("allowPythonLayers") };
+}
+
 async function start(texts: Texts): Promise<void> {
   const command = serverPath();
-  if (command === undefined) return explain("The program 'deeplab', which this extension talks to, was not found.");
-  const settings = workspace.getConfiguration("deeplab");
-  const args = ["prototxt", "serve"];
-  if (workspace.isTrusted && settings.get("allowPythonLayers")) args.push("--allow-python-layers");
-  client = new LanguageClient("deeplab", "DeepLab prototxt", { command, args }, {
-    documentSelector: [{ language: "prototxt", scheme: "file" }, { language: "prototxt", scheme: "untitled" }],
-    middleware: {
-      executeCommand: runner(texts),
-      provideInlayHints: (document, range, token, next) =>
-        workspace.getConfiguration("deeplab").get("inlayHints", true) ? next(document, range, token) : [],
-    },
+  if (command === undefined) return explain("The program 'deeplab' was not found.");
+  client = new LanguageClient("deeplab", "DeepLab prototxt", { command, args: ["prototxt", "serve"] }, {
+    documentSelector: ["file", "untitled"].map((scheme) => ({ scheme, language: "prototxt" })),
+    initializationOptions: settings,
+    middleware: { executeCommand: runner(texts), window: pictures },
   });
   await client.start().catch(() => explain(`${command} did not start as a language server.`));
 }
@@ -26,6 +27,7 @@ async function start(texts: Texts): Promise<void> {
 async function stop(): Promise<void> {
   const stopped = client;
   client = undefined;
+  closePictures();
   await stopped?.dispose().catch(() => undefined); // one that failed to start has nothing to stop
 }
 
@@ -37,7 +39,7 @@ function follow({ textEditor: { document }, selections: [{ active }] }: TextEdit
 
 export async function activate(context: ExtensionContext): Promise<void> {
   const texts = new Texts();
-  const restart = async () => {
+  const restart = async (): Promise<void> => {
     await stop();
     await start(texts);
   };
@@ -46,15 +48,11 @@ export async function activate(context: ExtensionContext): Promise<void> {
     commands.registerCommand("deeplab.restart", restart),
     window.onDidChangeTextEditorSelection(follow),
     workspace.onDidGrantWorkspaceTrust(restart),
-    workspace.onDidChangeConfiguration(async (change) => {
-      if (["path", "allowPythonLayers", "inlayHints"].some((name) => change.affectsConfiguration(`deeplab.${name}`))) {
-        await restart();
-      }
+    workspace.onDidChangeConfiguration((change) => {
+      if (change.affectsConfiguration("deeplab") && !change.affectsConfiguration("deeplab.trace")) void restart();
     }),
   );
   await start(texts);
 }
 
-export async function deactivate(): Promise<void> {
-  await stop();
-}
+export const deactivate = stop;
