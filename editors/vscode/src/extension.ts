@@ -1,11 +1,11 @@
 /** The language client of `deeplab prototxt serve`, for files of Caffe. */
 import { commands, type ExtensionContext, type TextEditorSelectionChangeEvent, window, workspace } from "vscode";
-import { LanguageClient } from "vscode-languageclient/node";
+import { Client } from "./client";
 import { runner, Texts } from "./commands";
 import { closePictures, pictures } from "./picture";
-import { explain, serverPath } from "./server";
+import { explain, NOT_FOUND, serverPath } from "./server";
 
-let client: LanguageClient | undefined;
+let client: Client | undefined;
 
 /** The settings as the server reads them; code of a workspace is run only where that is trusted. */
 function settings(): object {
@@ -15,20 +15,23 @@ function settings(): object {
 
 async function start(texts: Texts): Promise<void> {
   const command = serverPath();
-  if (command === undefined) return explain("The program 'deeplab' was not found.");
-  client = new LanguageClient("deeplab", "DeepLab prototxt", { command, args: ["prototxt", "serve"] }, {
-    documentSelector: ["file", "untitled"].map((scheme) => ({ scheme, language: "prototxt" })),
-    initializationOptions: settings,
-    middleware: { executeCommand: runner(texts), window: pictures },
-  });
-  await client.start().catch(() => explain(`${command} did not start as a language server.`));
+  if (command === undefined) return explain(NOT_FOUND);
+  try {
+    client = await Client.running(command, {
+      documentSelector: ["file", "untitled"].map((scheme) => ({ scheme, language: "prototxt" })),
+      initializationOptions: settings,
+      middleware: { executeCommand: runner(texts), window: pictures },
+    });
+  } catch (error) {
+    await explain((error as Error).message);
+  }
 }
 
 async function stop(): Promise<void> {
   const stopped = client;
   client = undefined;
   closePictures();
-  await stopped?.dispose().catch(() => undefined); // one that failed to start has nothing to stop
+  await stopped?.dispose();
 }
 
 /** Tells the server where the cursor is: the net's picture follows it. */

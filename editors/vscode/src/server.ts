@@ -32,11 +32,13 @@ export function serverPath(): string | undefined {
   return workspace.isTrusted && folder && isProgram(own) ? own : find("deeplab");
 }
 
+export const NOT_FOUND = `The program "deeplab" was not found: ${INSTALL}, or set "deeplab.path".`;
+
 /** An error with the two ways out: copy the line that installs the server, or open the setting of its path. */
 export async function explain(problem: string): Promise<void> {
   const [copy, settings] = ["Copy the install command", "Open the setting"];
   const chosen = await window.showErrorMessage(
-    `${problem} Install it with ${INSTALL}, or set "deeplab.path"; then run "Prototxt: Restart the Server".`,
+    `${problem} Then run "Prototxt: Restart the Server".`,
     copy,
     settings,
   );
