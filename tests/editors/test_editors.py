@@ -1,4 +1,4 @@
-"""The lines of docs/editors.md in the editors that are installed, headless, with the real server; and the extension's files."""
+"""The lines of docs/editors.md in the editors that are installed, with the real server; and the extension's files."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from deeplab_caffe import __version__
 
 pytest.importorskip("pygls")
 
-from deeplab_caffe.language_server.server import PrototxtServer  # noqa: E402
-from deeplab_caffe.language_server.settings import Settings  # noqa: E402
+from deeplab_caffe.language_server.server import PrototxtServer
+from deeplab_caffe.language_server.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent
 HERE = Path(__file__).parent
