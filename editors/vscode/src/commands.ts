@@ -52,10 +52,11 @@ async function argumentsOf(command: string): Promise<Arguments> {
 /** Runs a command of the server with its arguments, and shows what it gives: a text, or a file. */
 export function runner(texts: Texts): Middleware["executeCommand"] {
   return async (command, given, next) => {
-    const words: Arguments = given.length ? given : await argumentsOf(command);
+    const called = typeof given[0] === "string"; // by another extension; a button gives a Uri, the palette nothing
+    const words: Arguments = called ? given : await argumentsOf(command);
     if (words === undefined) return undefined;
     const result: unknown = await next(command, words);
-    if (given.length || typeof result !== "string") return result;
+    if (called || typeof result !== "string") return result;
     const name = workspace.asRelativePath(Uri.parse(String(words[0])));
     if (command === "deeplab.inspect") await texts.show(`${name} (inspect)`, result);
     else if (command in QUESTIONS) await texts.show(`${name} (diff)`, result);
