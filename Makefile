@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 STAGES := data prototxt train train2 test search crf evaluate report
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test test-newest test-oldest demo list voc_data conformance fuzz prototxt bench bench_peers bench_gpu docs clean
+.PHONY: help setup lint test test-newest test-oldest demo list voc_data conformance fuzz prototxt bench bench_peers bench_gpu docs vscode clean
 .SUFFIXES:
 
 help:  ## list the targets
@@ -119,6 +119,9 @@ docs: $(VENV)/.docs  ## write the generated pages of docs/ again, and build the 
 $(VENV)/.docs: $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	@touch $@
+
+vscode:  ## package the extension for VS Code, editors/vscode/prototxt.vsix; needs Node.js
+	@cd editors/vscode && npm ci --silent && npm run --silent package
 
 fuzz: $(VENV)/.installed  ## read thousands of damaged files with every reader: each must be read or refused
 	@$(BIN)/python tests/fuzz.py

@@ -29,7 +29,7 @@ PAGES = sorted(
     if path.name not in ("lint-rules.md", "command-line.md")
 )
 #: the languages of blocks that nobody types
-DATA = ("", "text", "toml", "json", "prototxt", "html", "yaml", "diff", "csv", "ini")
+DATA = ("", "text", "toml", "json", "prototxt", "html", "yaml", "diff", "csv", "ini", "lua", "elisp")
 #: programs of others, whose arguments are not checked
 FOREIGN = (
     "pip", "pytest", "find", "shuf", "head", "tail", "tee", "mkdir", "export", "cd", "dask", "pre-commit", "mkdocs",

@@ -29,7 +29,7 @@ ROOT = Path(__file__).parent.parent.parent
 _LINK = re.compile(r"(^ *```.*?^ *```|`[^`\n]+`)|(\]\()([^)\s]+)(\))", re.DOTALL | re.MULTILINE)
 #: links to the web, to a heading of the same page, and pictures inside the page
 _IN_NO_FILE = re.compile(r"[a-z]+:|#")
-_LANGUAGES = {".py": "python", ".toml": "toml", ".prototxt": "text", ".yml": "yaml", ".sh": "sh"}
+_LANGUAGES = {".py": "python", ".toml": "toml", ".yml": "yaml", ".sh": "sh", ".lua": "lua", ".el": "elisp"}
 #: the repository's path of each page that was made from a file outside of docs/
 _origins: dict[str, str] = {}
 
