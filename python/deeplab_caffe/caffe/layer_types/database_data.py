@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -45,6 +45,8 @@ class Data(ReadAheadLayer):
     """
 
     tops = (1, 2)
+    #: what makes the transformer of images from transform_param and the phase
+    transformer_of: ClassVar[Callable[[Any, int], Any]] = DataTransformer
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p, t = self.param.data_param, self.param.transform_param
@@ -52,7 +54,7 @@ class Data(ReadAheadLayer):
         if t.force_color and t.force_gray:
             self.fail("states both force_color and force_gray")
         self.guarded(lambda: check_moved_fields(p, "data_param"))
-        self._transformer = self.guarded(lambda: DataTransformer(t, self.phase))
+        self._transformer = self.guarded(lambda: type(self).transformer_of(t, self.phase))
         self._database = self.guarded(lambda: open_database(p.source, _BACKENDS[p.backend]))
         log.detail(f"Opened {_BACKENDS[p.backend]} {p.source}", f"db_{_BACKENDS[p.backend]}.cpp:35")
         self._keys: Iterator[bytes] = self._database.keys()
@@ -71,7 +73,11 @@ class Data(ReadAheadLayer):
         channels = 1 if self.param.transform_param.force_gray else 3
         return [(p.batch_size, channels, *size), (p.batch_size,)][:tops]
 
-    def entry(self, number: int) -> _Record:
+    def record(self, place: int, key: bytes) -> Any:
+        """What stands for a record until it is read."""
+        return _Record(place, key)
+
+    def entry(self, number: int) -> Any:
         if number != self._at:
             self._go_to(number)
         key = next(self._keys, None)
@@ -82,7 +88,7 @@ class Data(ReadAheadLayer):
             key = next(self._keys, None)
             if key is None:
                 raise InputError(f"{self.param.data_param.source}: the database is empty")
-        record = _Record(self._place, key)
+        record = self.record(self._place, key)
         self._place += 1
         self._at = number + 1
         return record
