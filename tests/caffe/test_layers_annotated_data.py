@@ -12,7 +12,8 @@ from deeplab_caffe.formats import schema
 from deeplab_caffe.formats.datum import array_to_datum
 from stores import batches, check_resume, pixels, write_lmdb
 
-_RESIZED = "mean_value: 104 mean_value: 117 mean_value: 123 resize_param { prob: 1 resize_mode: WARP height: 6 width: 8 }"
+_MEANS = "mean_value: 104 mean_value: 117 mean_value: 123"
+_RESIZED = f"{_MEANS} resize_param {{ prob: 1 resize_mode: WARP height: 6 width: 8 }}"
 
 
 def annotated(image, *groups, encoded=True, kind=schema.AnnotatedDatum.BBOX) -> bytes:

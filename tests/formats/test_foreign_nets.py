@@ -130,7 +130,8 @@ def test_no_such_net_is_built(name):
 def test_what_only_chooses_an_implementation_is_ignored_with_one_warning():
     stated = foreign_nets.CONV % "num_output: 4 kernel_size: 3 pad: 1 engine: MKLDNN"
     text = 'engine: "MKLDNN"\n' + foreign_nets.DATA + stated.replace("layer {", 'layer { engine: "CAFFE"')
-    text += stated.replace('"conv"', '"more"') + 'layer { name: "r" type: "ReLU" bottom: "more" top: "more" debug: true }'
+    text += stated.replace('"conv"', '"more"')
+    text += 'layer { name: "r" type: "ReLU" bottom: "more" top: "more" debug: true }'
     with pytest.warns(UserWarning, match="is ignored") as said:
         net = caffe.Net(definition_in(Document(text, "f")), caffe.TEST)
     assert net.forward()["more"].shape == (1, 4, 9, 9)

@@ -1,8 +1,8 @@
 """Fields and words of enums that other Caffes added to messages: whose they are, what they do, and what to do here.
 
-Tools for text keep them as they are written; lint says what stands here; building a net refuses them, but for those that
-change no result (`is_idle`): it ignores them with a warning. A field that the schema has by now is only looked up where
-it is stated more often than it allows.
+Tools for text keep them as they are written; lint says what stands here; building a net refuses them, but for those
+that change no result (`is_idle`): it ignores them with a warning. A field that the schema has by now is only looked up
+where it is stated more often than it allows.
 `tests/foreign_fields_page.py` writes docs/foreign-fields.md from this table.
 """
 
@@ -92,7 +92,8 @@ TABLE = (
         "how the layer is split over machines", _SPEED),
     ForeignFields(_LAYER, "Ristretto, Intel", "quantization_param", "the number of bits of values and weights",
         "remove it: values are float32 here"),
-    ForeignFields(_LAYER, _NV, "forward_type backward_type forward_math backward_math", "the layer's precision", _FLOAT),
+    ForeignFields(_LAYER, _NV, "forward_type backward_type forward_math backward_math", "the layer's precision",
+        _FLOAT),
     ForeignFields(_LAYER, _NV, "cudnn_math_override debug", "how cuDNN is used, and what is logged", _SPEED),
     ForeignFields(_LAYER, "FlowNet", "reshape_every_iter", "whether shapes are computed anew in each pass", _SPEED),
     # layers of types of their own

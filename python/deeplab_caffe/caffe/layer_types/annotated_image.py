@@ -1,4 +1,6 @@
-"""What SSD's transform_param does to an image and its boxes. Mirrors `data_transformer.cpp` and `im_transforms.cpp` of SSD.
+"""What SSD's transform_param does to an image and its boxes.
+
+Mirrors `data_transformer.cpp` and `im_transforms.cpp` of SSD.
 
 Only what its test nets use: resizing, then the crop in the middle, means and scale. What changes images at random for
 training is refused.

@@ -1,5 +1,8 @@
-"""Layers of detectors that look at regions of a map. Mirrors `roi_pooling_layer.cpp` of Fast R-CNN, `proposal_layer.py`
-of Faster R-CNN, `psroi_pooling_layer.cu` of R-FCN, RoIAlign of Mask R-CNN, and `roi_align_layer.cu` of Cascade R-CNN."""
+"""Layers of detectors that look at regions of a map.
+
+Mirrors `roi_pooling_layer.cpp` of Fast R-CNN, `proposal_layer.py` of Faster R-CNN, `psroi_pooling_layer.cu` of R-FCN,
+RoIAlign of Mask R-CNN, and `roi_align_layer.cpp` of Cascade R-CNN.
+"""
 
 from __future__ import annotations
 
@@ -127,7 +130,7 @@ class ROIPooling(_RegionLayer):
     """The maxima of a map in pooled_h × pooled_w bins of each region: (R, C, pooled_h, pooled_w).
 
     The ends of a region, times spatial_scale, are rounded (halves away from 0) and belong to it. Bins overlap where the
-    size does not divide; an empty one is 0. The gradient goes to the first of equal maxima. With pad_ratio, of MS-CNN, a
+    size does not divide; an empty one is 0. The gradient goes to the first of equal maxima. With pad_ratio (MS-CNN) a
     region is longer at each end by that part of its size.
     """
 

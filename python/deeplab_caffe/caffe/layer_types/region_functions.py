@@ -182,7 +182,7 @@ def grid_weights(begin: torch.Tensor, size: torch.Tensor, bins: int, limit: int)
 def weighted_windows(
     x: torch.Tensor, regions: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor
 ) -> torch.Tensor:
-    """Sums of maps (N, C, H, W) with weights of rows (R, h, H) and columns (R, w, W) of regions (R, 5): (R, C, h, w)."""
+    """Sums of maps (N, C, H, W) by weights of rows (R, h, H) and columns (R, w, W) of regions (R, 5): (R, C, h, w)."""
     item = regions[:, 0].to(torch.int64)
     bins = rows.shape[1], columns.shape[1]
     order, pieces = [], [x.new_zeros((0, x.shape[1], *bins))]

@@ -31,7 +31,8 @@ def _detection_output(node: Node) -> Written:
     parts: tuple[str, ...] = (*_SUPPRESSION, "decoded_boxes", "detections")
     scores, refined = "{1}", ""
     if len(node.bottoms) > 3:
-        scores, parts = f"without_easy({{1}}, {{3}}, {layer.classes}, {p.objectness_score:.9g})", ("without_easy", *parts)
+        scores = f"without_easy({{1}}, {{3}}, {layer.classes}, {p.objectness_score:.9g})"
+        parts = ("without_easy", *parts)
     if len(node.bottoms) > 4:
         refined = ", {4}"
     return Written(f"detections({{0}}, {scores}, {{2}}, {given}{refined})", parts=parts)
