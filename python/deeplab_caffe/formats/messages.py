@@ -75,7 +75,10 @@ def keeping(found: list[Problem]) -> Callable[[Problem], None]:
 
 
 def to_running_message(document: Document, message: Any, *, placeholders: Placeholders | None = None) -> Any:
-    """As `to_message`, for a net or solver that is to run: what changes no result is ignored, with a warning of each."""
+    """As `to_message`, for a net or solver that is to run: what changes no result is ignored with a warning.
+
+    Each field or word is named once, with its first place.
+    """
     idle: dict[str, list[str]] = {}
 
     def report(problem: Problem) -> None:
