@@ -60,6 +60,12 @@ def kept_boxes(
     Returns:
         (G, K), bool.
     """
+    busy = valid.any(1)
+    if not bool(busy.all()):  # of a detector's classes most have no candidate in an image
+        kept = torch.zeros_like(valid)
+        if bool(busy.any()):
+            kept[busy] = kept_boxes(boxes[busy], valid[busy], threshold, eta, extra, most, block)
+        return kept
     count = boxes.shape[1]
     allowed = suppression_thresholds(threshold, eta, count, boxes)
     kept = torch.zeros_like(valid)
