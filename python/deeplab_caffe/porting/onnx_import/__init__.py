@@ -1,6 +1,6 @@
 """From ONNX back to Caffe: a model's nodes as layers of BVLC's types, its weights as a `.caffemodel`.
 
-`model` reads and simplifies the model, `net` builds the Caffe net, `arithmetic`, `elementwise`, `matrices` and
+`model` reads and simplifies the model, `net` builds the Caffe net, `arithmetic`, `cuts`, `depth`, `elementwise`, `matrices` and
 `windows` have a function for each operator (`registry`: their table), `convert` puts these together, `verification`
 compares every blob with onnxruntime's.
 """
