@@ -211,6 +211,9 @@ ENDS = {
         layer { name: "y" type: "Eltwise" bottom: "c" bottom: "c" top: "y" }
         layer { name: "unused" type: "Silence" bottom: "data" }""",
 }  # fmt: skip
+ENDS["a copy at the end"] = """layer { name: "c" type: "Convolution" bottom: "data" top: "c"
+    convolution_param { num_output: 2 kernel_size: 1 } } layer { name: "d" type: "Dropout" bottom: "c" top: "d" }
+    layer { name: "e" type: "SpatialDropout" bottom: "c" top: "e" }"""
 NETS = {name: f'layer {{ name: "y" bottom: "data" top: "y" {text} }}' for name, text in LAYERS.items()} | ENDS
 
 

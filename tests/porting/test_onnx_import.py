@@ -318,7 +318,12 @@ CASES: dict[str, tuple[Any, dict[str, Any], list[str], dict[str, Any]]] = {
         {},
     ),
     "DepthToSpace": (_node("DepthToSpace", blocksize=2), {}, ["Deconvolution"], {"shape": (1, 8, 3, 4)}),
-    "DepthToSpace, CRD": (_node("DepthToSpace", blocksize=2, mode="CRD"), {}, ["Deconvolution"], {"shape": (1, 8, 3, 4)}),
+    "DepthToSpace, CRD": (
+        _node("DepthToSpace", blocksize=2, mode="CRD"),
+        {},
+        ["Deconvolution"],
+        {"shape": (1, 8, 3, 4)},
+    ),
     "SpaceToDepth": (_node("SpaceToDepth", blocksize=2), {}, ["Convolution"], {"shape": (1, 3, 4, 6)}),
     "a map for all channels": (_node("Mul", "x", "z"), {}, ["Tile", "Eltwise"], {"z": (1, 1, 6, 6)}),
     "Conv of a line": (

@@ -101,8 +101,8 @@ class FusedConvolution:
     def _fuses_rectifier(self, x: torch.Tensor) -> bool:
         """Whether the ReLU may be part of the convolution: oneDNN's makes 0 of NaN (its leaky ReLU does not).
 
-        So what is read must be finite: it has a bound, or is looked at. That costs less than another pass over a result of
-        no fewer values.
+        So what is read must be finite: it has a bound, or is looked at. That costs less than another pass over a result
+        of no fewer values.
         """
         if self._slope is None or self._slope:
             return self._slope is not None
