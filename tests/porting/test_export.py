@@ -389,6 +389,19 @@ def test_a_net_that_takes_one_size_is_verified_at_that_size(
     assert ("takes 72x72 alone" in printed) == (kind == "onnx")
 
 
+def test_a_size_that_the_values_forbid_is_left_out(tmp_path: Path) -> None:
+    net = build(
+        tmp_path,
+        """layer { name: "p" type: "Pooling" bottom: "data" top: "p" top: "mask"
+        pooling_param { kernel_size: 2 stride: 2 } }
+        layer { name: "y" type: "Upsample" bottom: "p" bottom: "mask" top: "y"
+        upsample_param { upsample_h: 17 upsample_w: 17 } }""",
+    )
+    for runner in runners(net):
+        result = verify(net, runner, noise, 1e-5)
+        assert result.passed and {c.size for c in result.checks} == {(17, 17)}
+
+
 def test_a_small_net_is_tried_with_a_larger_image() -> None:
     assert fitting_sizes(_net_of_size(20)) == [(20, 20), (52, 52)]
     assert fitting_sizes(_net_of_size(72)) == [(72, 72), (40, 40)]
