@@ -16,7 +16,7 @@ from ...formats.datum import datum_to_array
 from .. import mode
 from .annotated_image import AnnotatedImageTransformer
 from .base import register
-from .database_data import Data
+from .database_data import DatabaseLayer
 
 #: columns of a label: item, class, instance, x1, y1, x2, y2, whether the object is difficult
 _COLUMNS = 8
@@ -42,7 +42,7 @@ class _Image:
 
 
 @register("AnnotatedData")
-class AnnotatedData(Data):
+class AnnotatedData(DatabaseLayer):
     """Tops data (N, C, h, w) and, if there is a second one, label (1, 1, boxes of the batch, 8).
 
     Rows of the label are item, class, instance, x1, y1, x2, y2 (parts of the image) and difficult, in the order of the
@@ -50,7 +50,8 @@ class AnnotatedData(Data):
     Images are resized by transform_param's resize_param. What changes them at random for training is refused.
     """
 
-    transformer_of = AnnotatedImageTransformer
+    def transformer(self, param: Any, phase: int) -> AnnotatedImageTransformer:
+        return AnnotatedImageTransformer(param, phase)
 
     def setup(self, bottom: Sequence[Any], top: Sequence[Any]) -> None:
         p = self.param.annotated_data_param
