@@ -61,4 +61,4 @@ def _is_diagonal(source: str, weights: list[Any]) -> bool:
         found = read_diagonal(source)
     except InputError:
         return False
-    return found is not None and np.array_equal(*(np.asarray(values, np.float32) for values in (found, weights)))
+    return found is not None and np.array_equal(np.asarray(found, np.float32), np.asarray(weights, np.float32))
