@@ -17,7 +17,9 @@ _HEAD = """\
 This page is written by `make docs` from `formats/foreign_fields.py`. Many published nets were made for a fork of Caffe
 that added fields of its own. `deeplab prototxt upgrade`, `format`, `lint`, `diff`, `view` and `inspect` read such files
 and keep what they do not know as it is written
-([tools for prototxt](prototxt-tools.md#files-of-other-caffes)); a net with such a field is not built.
+([tools for prototxt](prototxt-tools.md#files-of-other-caffes)). A net with such a field is not built. Those that only
+say how fast or in which precision it runs ("the results are the same", "values are float32 here") are ignored, with a
+warning.
 `lint` says of each field below what stands here. Fields that are not listed are kept as well.
 
 A field marked with * may change the shapes of its layer: `view` and `inspect` leave them open; `--shape` states them.

@@ -54,11 +54,11 @@ tables: it is read as a Crop with its offset.
 OFTEN_FIRST = (
     "Permute", "ROIPooling", "PriorBox", "DetectionOutput", "SmoothL1Loss", "Normalize", "PSROIPooling",
     "ConvolutionDepthwise", "DepthwiseConvolution", "Axpy", "ShuffleChannel", "ReLU6", "Reorg", "Proposal", "ROIAlign",
-    "AnnotatedData", "MultiBoxLoss", "ImageLabelmapData", "DenseImageData", "MultiStageMeanfield",
+    "AnnotatedData", "MultiBoxLoss", "SpatialDropout", "ImageLabelmapData", "DenseImageData", "MultiStageMeanfield",
     "Unpooling", "Mish", "HardSwish",
 )  # fmt: skip
 #: those whose classes refuse to run
-READ_ONLY = ("AnnotatedData", "MultiBoxLoss")
+READ_ONLY = ("MultiBoxLoss",)
 
 
 def page() -> str:

@@ -113,9 +113,16 @@ def test_a_script_of_python_2_is_translated_in_memory(tmp_path: Path, capsys: py
     path.write_text("import sys\nprint('new', file=sys.stderr)\n")
     assert cli.main(["run", "--python2", str(path)]) in (0, None)
     assert capsys.readouterr().err.endswith("nothing to translate from Python 2\nnew\n")
-    path.write_text("def (")
-    with pytest.raises(InputError, match="not a Python 2 script"):
+    path.write_text("import sys\n\ndef (\n")
+    with pytest.raises(InputError, match="old.py:3: cannot be read as Python 2: check that it is a Python script"):
         engine.run_script(str(path), python2=True)
+    path.write_bytes(b"# -*- coding: latin-1 -*-\nprint u'\xfc'\n")
+    engine.run_script(str(path), python2=True)
+    assert capsys.readouterr().out == "ü\n"
+    for content in (b"\x89PNG\r\n\x1a\n\0\0\xff", b"{ layer: 1 }}"):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"old.py:?\d?:? cannot be read as (a Python script|Python 2)"):
+            engine.run_script(str(path), python2=True)
 
 
 def test_translating_needs_fissix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

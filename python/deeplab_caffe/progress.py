@@ -141,12 +141,12 @@ class LiveLine:
         if not self.is_live:
             print(text, file=self._stream, flush=True)
 
-    def end(self, parts: Callable[[], Sequence[Part]]) -> None:
-        """Leave the last line, complete."""
+    def end(self, parts: Callable[[], Sequence[Part]], news: bool = False) -> None:
+        """Leave the last line, complete; a plain one only if there is `news` since the last."""
         if self.is_live:
             self._draw(parts())
             print(file=self._stream, flush=True)
-        elif self._unsaid:
+        elif self._unsaid or news:
             self._write(parts())
 
     def _draw(self, parts: Sequence[Part]) -> None:

@@ -327,6 +327,74 @@ def test_reorg_is_darknets(layer):
         layer('type: "Reorg" reorg_param { stride: 2 }', np.zeros((1, 2, 2, 2)))
 
 
+def _corners(x, region, bins, scale, ratio):
+    """Cascade R-CNN's samples, one by one."""
+    item, *box = region
+    low, high = np.array(box[:2]), np.array(box[2:])
+    pad = (high - low + 1) * ratio
+    begin, end = ((low - pad) * scale - 0.5)[::-1], ((high + pad) * scale - 0.5)[::-1]  # y, x
+    found = np.zeros((x.shape[1], bins[0] + 1, bins[1] + 1))
+    for place in np.ndindex(*found.shape[1:]):
+        at = begin + np.array(place) * (end - begin) / bins
+        if (end > begin).all() and (at >= -0.5).all() and (at <= np.array(x.shape[2:]) - 0.5).all():
+            at = np.clip(at, 0, np.array(x.shape[2:]) - 1)
+            (t, u), (y, z) = np.modf(at)[0], at.astype(int)
+            rows, columns = [y, min(y + 1, x.shape[2] - 1)], [z, min(z + 1, x.shape[3] - 1)]
+            square = x[int(item)][:, rows][:, :, columns]
+            found[(slice(None), *place)] = np.array([1 - t, t]) @ square @ np.array([1 - u, u])
+    return found
+
+
+def test_roi_align_of_cascade_rcnn_samples_corners(layer):
+    x = values(2, 3, 6, 7)
+    regions = np.array([[0.0, 4, 4, 19, 23], [1, -9, 3, 40, 12], [1, 2, 2, 30, 30], [0, 8, 8, 3, 3], [1, 12, 5, 12, 5]])
+    given = "pooled_h: 2 pooled_w: 3 spatial_scale: 0.25"
+    net = layer(f'type: "ROIAlign" roi_pooling_param {{ {given} pad_ratio: 0.1 }}', x, regions)
+    wanted = [_corners(x, region, (2, 3), 0.25, 0.1) for region in regions]
+    assert net.blobs["top"].shape == (5, 3, 3, 4) and (net.blobs["top"].data[3] == 0).all()
+    np.testing.assert_allclose(net.blobs["top"].data, wanted, atol=1e-5)
+    with pytest.raises(InputError, match="wanted one of them"):
+        layer(f'type: "ROIAlign" roi_pooling_param {{ {given} }} roi_align_param {{ {given} }}', x, regions)
+
+
+def test_pad_ratio_makes_regions_of_a_pooling_longer(layer):
+    x, regions = values(1, 2, 8, 8), np.array([[0.0, 8, 8, 15, 19]])
+    pooled = "pooled_h: 2 pooled_w: 2 spatial_scale: 0.25"
+    padded = layer(f'type: "ROIPooling" roi_pooling_param {{ {pooled} pad_ratio: 0.25 }}', x, regions)
+    wider = layer(f'type: "ROIPooling" roi_pooling_param {{ {pooled} }}', x, np.array([[0.0, 6, 5, 17, 22]]))
+    np.testing.assert_array_equal(padded.blobs["top"].data, wider.blobs["top"].data)
+
+
+def test_refinedet_refines_priors_and_leaves_out_what_is_no_object(layer):
+    priors = np.array([[[0.1, 0.1, 0.3, 0.3, 0.5, 0.5, 0.9, 0.9], [0.1, 0.1, 0.2, 0.2] * 2]])
+    first, second = np.array([[0, 0, 0, 0, 1.0, 0, 0, 0]]), np.array([[0, 0, 0, 0, 0, 1.0, 0, np.log(2) / 0.2]])
+    scores, objects = np.array([[0.2, 0.8, 0.4, 0.6]]), np.array([[0.995, 0.005, 0.5, 0.5]])
+    given = "num_classes: 2 code_type: CENTER_SIZE confidence_threshold: 0.01"
+    kind = f'type: "DetectionOutput" detection_output_param {{ {given} }}'
+    net = layer(kind, second, scores, priors, objects, first)
+    # the first prior is no object; the second moves to the right by 0.1 of its width 0.4, then down, and doubles
+    np.testing.assert_allclose(net.blobs["top"].data[0, 0], [[0, 1, 0.6, 0.54, 0.34, 0.94, 1.14]], atol=1e-6)
+    unrefined = layer(kind, second, scores, priors, objects)
+    np.testing.assert_allclose(unrefined.blobs["top"].data[0, 0], [[0, 1, 0.6, 0.5, 0.34, 0.9, 1.14]], atol=1e-6)
+    assert layer(kind, second, scores, priors).blobs["top"].shape == (1, 1, 2, 7)
+    with pytest.raises(InputError, match="probabilities of an object .* do not fit 2 priors"):
+        layer(kind, second, scores, priors, np.zeros((1, 3)))
+
+
+def test_spatial_dropout_drops_whole_maps(net):
+    text = 'layer { name: "i" type: "Input" top: "x" input_param { shape { dim: [8, 16, 3, 3] } } }' \
+        'layer { name: "d" type: "SpatialDropout" bottom: "x" top: "y" spatial_dropout_param { dropout_ratio: 0.25 } }'
+    caffe.set_random_seed(3)
+    training, testing = net(text, caffe.TRAIN), net(text, caffe.TEST)
+    for each in (training, testing):
+        each.blobs["x"].data[...] = 3
+        each.forward()
+    maps = training.blobs["y"].data.reshape(128, 9)
+    assert set(np.unique(maps)) == {0, 4} and (maps == maps[:, :1]).all()
+    assert 0.6 < (maps[:, 0] > 0).mean() < 0.9
+    assert (testing.blobs["y"].data == 3).all()
+
+
 # -- arithmetic, activations, normalisation, convolution, loss
 
 
@@ -394,7 +462,6 @@ def test_smooth_l1(layer):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('layer { name: "a" type: "AnnotatedData" top: "data" top: "label" }', "a database of images with boxes"),
         (
             "".join(
                 f'layer {{ name: "{x}" type: "Input" top: "{x}" input_param {{ shape {{ dim: 1 }} }} }}' for x in "abcd"

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cases import values
+from deeplab_caffe import caffe
 from deeplab_caffe.errors import InputError
 
 
@@ -87,6 +88,27 @@ def test_channel_aggregator_errors(aggregate, lines, expected):
 
 
 # -- Upsample
+
+
+@pytest.mark.parametrize(
+    "layer",
+    ['type: "Upsample" upsample_param { scale: 2 }', 'type: "Unpooling" unpooling_param { kernel_size: 2 stride: 2 }'],
+)
+def test_what_is_below_an_unpooling_is_trained(net, layer):
+    """The mask comes from a Pooling whose bottom is learned: the gradient of the mask is 0, not an error."""
+    text = """layer { name: "in" type: "Input" top: "x" input_param { shape { dim: [1, 2, 4, 4] } } }
+        layer { name: "label" type: "Input" top: "label" input_param { shape { dim: [1, 1, 4, 4] } } }
+        layer { name: "c" type: "Convolution" bottom: "x" top: "c" convolution_param { num_output: 3 kernel_size: 1 } }
+        layer { name: "p" type: "Pooling" bottom: "c" top: "p" top: "mask"
+        pooling_param { kernel_size: 2 stride: 2 } }"""
+    text += f'layer {{ name: "u" bottom: "p" bottom: "mask" top: "u" {layer} }}'
+    text += 'layer { name: "loss" type: "SoftmaxWithLoss" bottom: "u" bottom: "label" top: "loss" }'
+    built = net(text, caffe.TRAIN)
+    built.blobs["x"].data[...] = values(1, 2, 4, 4)
+    built.params["c"][0].data[...] = values(3, 2, 1, 1)
+    built.forward()
+    built.backward()
+    assert built.params["c"][0].diff.any() and not built.blobs["mask"].diff.any()
 
 
 def test_unpooling_puts_maxima_back(net):

@@ -130,3 +130,23 @@ def test_the_loss_is_that_of_the_plain_execution(built):
         text + layer("SoftmaxWithLoss", "loss", "b label", "loss_weight: 0.5") + layer("EuclideanLoss", "e", "b b")
     )
     assert float(net.plan().run()) == pytest.approx(net._forward(0, len(net.layers) - 1), rel=1e-6)
+
+
+@pytest.mark.parametrize("value", [1.0, 1e20, 3e38, np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("weight", [1.0, -1.0, 1e15, 1e25])
+def test_values_that_overflow_on_their_way_are_seen(net, value, weight):
+    """The bound of what a convolution makes replaces looking at it, as long as nothing can overflow."""
+    text = 'layer { name: "data" type: "Input" top: "x0" input_param { shape { dim: [1, 2, 4, 4] } } }'
+    for i in range(4):
+        text += f"""layer {{ name: "c{i}" type: "Convolution" bottom: "x{i}" top: "x{i + 1}"
+            convolution_param {{ num_output: 2 kernel_size: 1 bias_term: false }} }}
+            layer {{ name: "r{i}" type: "ReLU" bottom: "x{i + 1}" top: "x{i + 1}" }}"""
+    built = net(text)
+    for i in range(4):
+        built.params[f"c{i}"][0].data[...] = np.array([[weight, 1], [1, -1]]).reshape(2, 2, 1, 1)
+    plan = built.plan()
+    for other in (1.0, value):  # what is known of a pass is not taken for the next one
+        built.blobs["x0"].data[...] = 1
+        built.blobs["x0"].data[0, 0, 1, 2] = other
+        found = plan.forward()["x4"].copy()
+        np.testing.assert_array_equal(found, built.forward()["x4"])

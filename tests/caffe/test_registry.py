@@ -18,7 +18,7 @@ from tolerances import TENSOR, assert_same_sums
 _CASES = collect()
 #: types that bring data or run the user's code, with the test of their own that holds them
 _OWN_TESTS = {
-    "AnnotatedData": "test_layers_detection.py",
+    "AnnotatedData": "test_layers_annotated_data.py",
     "Data": "test_layers_database_data.py",
     "DenseImageData": "test_layers_label_map_data.py",
     "HDF5Data": "test_hdf5_data.py",

@@ -56,6 +56,7 @@ CASES = [
     ),
     _case("relu", "ReLU", "relu_param { negative_slope: 0.1 }", values(3, 4)),
     _case("dropout", "Dropout", "", values(3, 4), phase="TRAIN", random=True),
+    _case("spatial_dropout", "SpatialDropout", "", values(3, 4, 2, 2), phase="TRAIN", random=True),
     _case("batch_norm_train", "BatchNorm", "", values(3, 2, 2), phase="TRAIN", params=False),
     _case("batch_norm_eps_0", "BatchNorm", "batch_norm_param { eps: 0 }", values(3, 2, 2), phase="TRAIN", params=False),
     _case("batch_norm_test", "BatchNorm", "", values(3, 2, 2), params=False),

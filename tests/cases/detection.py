@@ -32,8 +32,9 @@ def _proposal(name: str, more: str, items: int = 1, **fields):
     )
 
 
-def _detections(name: str, more: str, offsets: np.ndarray, scores: np.ndarray):
-    return simple(name, "DetectionOutput", f"detection_output_param {{ {more} }}", offsets, scores, _PRIORS, checked=0)
+def _detections(name: str, more: str, offsets: np.ndarray, scores: np.ndarray, *refinement: np.ndarray):
+    bottoms = offsets, scores, _PRIORS, *refinement
+    return simple(name, "DetectionOutput", f"detection_output_param {{ {more} }}", *bottoms, checked=0)
 
 
 REGIONS = [
@@ -77,6 +78,22 @@ REGIONS = [
         _REGIONS,
         checked=1,
     ),
+    simple(
+        "roi_pooling_padded",
+        "ROIPooling",
+        "roi_pooling_param { pooled_h: 2 pooled_w: 2 spatial_scale: 0.25 pad_ratio: 0.25 }",
+        _APART,
+        _REGIONS,
+        checked=1,
+    ),
+    simple(
+        "roi_align_corners",
+        "ROIAlign",
+        "roi_pooling_param { pooled_h: 2 pooled_w: 3 spatial_scale: 0.25 pad_ratio: 0.1 }",
+        values(2, 2, 8, 8),
+        _REGIONS,
+        checked=1,
+    ),
     _proposal("proposal", _ANCHORS),
     _proposal("proposal_scores", _ANCHORS, items=2, tops=2),
     _proposal("proposal_train", _ANCHORS, phase="TRAIN"),
@@ -104,6 +121,21 @@ BOXES = [
         "num_classes: 3 share_location: true background_label_id: 0 code_type: CENTER_SIZE confidence_threshold: 0.3",
         values(2, 8),
         np.array([[0.1, 0.8, 0.1, 0.2, 0.4, 0.4], [0.1, 0.2, 0.7, 0.9, 0.05, 0.05]]),
+    ),
+    _detections(
+        "detection_output_objectness",
+        "num_classes: 2 confidence_threshold: 0.1 objectness_score: 0.5",
+        values(1, 8),
+        np.array([[0.1, 0.8, 0.2, 0.7]]),
+        np.array([[0.6, 0.4, 0.1, 0.9]]),
+    ),
+    _detections(
+        "detection_output_refined",
+        "num_classes: 3 confidence_threshold: 0.1 code_type: CENTER_SIZE nms_param { nms_threshold: 0.45 top_k: 400 }",
+        values(2, 8),
+        np.array([[0.1, 0.8, 0.1, 0.2, 0.4, 0.4], [0.1, 0.2, 0.7, 0.9, 0.05, 0.05]]),
+        np.array([[0.2, 0.8, 0.1, 0.9], [0.995, 0.005, 0.1, 0.9]]),
+        values(2, 8, seed=1),
     ),
     _detections("detection_output_none", "num_classes: 2 confidence_threshold: 2", values(2, 8), values(2, 4)),
     _detections(

@@ -12,6 +12,7 @@ _LABELS = np.array([0.0, 1, 2, 2, 1, 0, 2, 1]).reshape(2, 1, 2, 2)
 CASES = [
     simple("relu_map", "ReLU", "", _MAP),
     simple("dropout_test", "Dropout", "", _MAP),
+    simple("spatial_dropout_test", "SpatialDropout", "", _MAP),
     simple("batch_norm_map", "BatchNorm", "", _MAP, params=False),
     simple("scale_map", "Scale", 'scale_param { filler { type: "uniform" } }', _MAP),
     simple("eltwise_map", "Eltwise", "", _MAP, _OTHER),

@@ -391,8 +391,8 @@ def test_a_model_from_files(photos: Path, capsys: pytest.CaptureFixture[str]) ->
     ("words", "message"),
     [
         ([], "which model? State --exp EXPERIMENT"),
-        (["--exp", "demp"], "--exp demp: no such experiment; did you mean 'demo'?"),
-        (["--exp", "voc12/largefow"], "--exp voc12/largefow: no such experiment"),
+        (["--exp", "demp"], "demp: no such experiment; did you mean 'demo'?"),
+        (["--exp", "voc12/largefow"], "voc12/largefow: no such experiment"),
         (["--exp", "photos"], "photos: has no net, expected photos/prototxt/deploy.prototxt or "),
         (["--exp", "demo", "--stage", "2"], "exper/demo: has no trained weights in exper/demo/model; run the stage tr"),
         (["--exp", "demo", "--weights", "a.pth"], "--weights a.pth: there is no such file"),

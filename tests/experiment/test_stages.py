@@ -29,7 +29,7 @@ def small_search(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_all_stages_run_and_are_not_run_again(
-    tiny: Path, deeplab: Callable[..., int], capsys: pytest.CaptureFixture[str]
+    tiny: Path, deeplab: Callable[..., int], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert deeplab("all") == 0
     first = capsys.readouterr().out
@@ -44,6 +44,9 @@ def test_all_stages_run_and_are_not_run_again(
     again = capsys.readouterr().out
     assert again.count("already done") == len(STAGES) - 1  # there is no second stage of training
     assert "mean IoU" in again and "report:" in again
+    monkeypatch.setattr("deeplab_caffe.experiment.stages.report.page_sources", lambda: ["other templates"])
+    assert deeplab("report") == 0
+    assert "already done" not in capsys.readouterr().out  # a page of another version is outdated
 
 
 def test_what_changed_is_done_again_and_snapshots_are_kept(

@@ -12,10 +12,14 @@ import numpy as np
 import pytest
 
 from deeplab_caffe.data import read_label
+from deeplab_caffe.engine import Beginning, Displayed
 from deeplab_caffe.engine.embedded import Embedded
 from deeplab_caffe.evaluation import Scores, confusion_matrix, read_training
 from deeplab_caffe.evaluation.training_tables import TrainingTable, read_table
+from deeplab_caffe.experiment.watching.accuracies import Accuracies
+from deeplab_caffe.experiment.watching.progress import Progress
 from deeplab_caffe.experiment.watching.validation import validation_net
+from deeplab_caffe.formats.schema import NAMES
 from deeplab_caffe.formats.weights import read_caffemodel
 
 Deeplab = Callable[..., int]
@@ -162,6 +166,17 @@ def test_plain_lines_without_a_terminal(prepared: Path, deeplab: Deeplab, capsys
     shown = capsys.readouterr().err
     assert "] Iteration 0 (" in shown and "Train net output #2: accuracy = " in shown and "train 0/4" not in shown
     assert (prepared / "log/train.log").read_text().count("] Iteration 0 (") == 1
+
+
+def test_a_training_shorter_than_display_ends_with_its_last_line() -> None:
+    stream = io.StringIO()
+    shown = Progress("train", Accuracies(NAMES["SolverParameter"]()))
+    shown.begin(Beginning(0, 4, 2, stream))
+    shown.displayed(Displayed(0, 1.5, 0.01, {}))
+    for iteration in range(1, 5):
+        shown.reach(iteration)
+    shown.end()
+    assert [line.split(",")[0] for line in stream.getvalue().splitlines()] == ["train 0/4", "train 4/4"]
 
 
 def test_one_line_on_a_terminal(prepared: Path, deeplab: Deeplab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,6 +127,20 @@ def test_no_such_net_is_built(name):
         caffe.Net(definition_in(Document(foreign_nets.NETS[name], "f")), caffe.TRAIN)
 
 
+def test_what_only_chooses_an_implementation_is_ignored_with_one_warning():
+    stated = foreign_nets.CONV % "num_output: 4 kernel_size: 3 pad: 1 engine: MKLDNN"
+    text = 'engine: "MKLDNN"\n' + foreign_nets.DATA + stated.replace("layer {", 'layer { engine: "CAFFE"')
+    text += stated.replace('"conv"', '"more"')
+    text += 'layer { name: "r" type: "ReLU" bottom: "more" top: "more" debug: true }'
+    with pytest.warns(UserWarning, match="is ignored") as said:
+        net = caffe.Net(definition_in(Document(text, "f")), caffe.TEST)
+    assert net.forward()["more"].shape == (1, 4, 9, 9)
+    assert [str(w.message).split(":")[1] for w in said] == ["1", "3", "3", "5"]  # lines; the word MKLDNN stands twice
+    assert "3:149 and 1 more: 'engine': 'MKLDNN' is a word of the Caffe of Intel" in str(said[2].message)
+    with pytest.raises(InputError, match="expected one of"):
+        definition_in(Document(stated.replace("MKLDNN", "FASTEST"), "f"))
+
+
 def test_what_is_unknown_is_compared():
     before = foreign_nets.NETS["nvidia"]
     after = before.replace("scale_bias: true", "scale_bias: false").replace("FLOAT16", "FLOAT")

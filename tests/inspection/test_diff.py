@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 
 import foreign_nets
+import legacy_nets
 import small_nets as nets
 from deeplab_caffe.cli.main import main
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats.prototxt import Document
+from deeplab_caffe.formats.upgrade_class_weights import write_matrices
 from deeplab_caffe.formats.upgrade_text import upgrade_document
 from deeplab_caffe.inspection.diff import PrototxtDifference, diff_documents
 from deeplab_caffe.inspection.diff_text import as_json, as_text, summary
+from family_nets import FAMILIES
 
 
 def _diff(before: str, after: str) -> PrototxtDifference:
@@ -283,7 +286,35 @@ def test_a_file_never_differs_from_its_own_upgrade(path):
     assert as_text(diff_documents(before, after)) == "" == as_text(diff_documents(after, before))
 
 
-@pytest.mark.parametrize("name", sorted(foreign_nets.NETS) + ["own_net"])
+_FORKS = {**foreign_nets.NETS, **foreign_nets.SOLVERS, **{name: net() for name, net in FAMILIES.items()}}
+
+
+@pytest.mark.parametrize("name", _FORKS)
 def test_a_file_of_another_caffe_never_differs_from_its_own_upgrade(name):
-    before = Document({**foreign_nets.NETS, **foreign_nets.SOLVERS}[name])
+    before = Document(_FORKS[name])
     assert diff_documents(before, Document(upgrade_document(before).text)).equal
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", [*foreign_nets.NETS, *legacy_nets.NETS])
+def test_nor_does_a_net_within_a_solver(name):
+    text = foreign_nets.NETS.get(name) or legacy_nets.read(name)
+    before = Document(f"base_lr: 1\nnet_param {{\n{text}\n}}\ntest_net_param {{\n{text}\n}}\n")
+    assert diff_documents(before, Document(upgrade_document(before).text)).equal
+
+
+@pytest.mark.parametrize("within", ["%s", "base_lr: 1 net_param { %s }"])
+@pytest.mark.parametrize("more", ["", "normalize: true", "normalize: false", "normalization: FULL", "ignore_label: 2"])
+@pytest.mark.parametrize("kind", ['layer { type: "SoftmaxWithLoss"', "layers { type: SOFTMAX_LOSS"])
+def test_class_weights_are_the_matrix_that_they_become(tmp_path, within, more, kind):
+    weighted = "weight_by_label_freqs: true class_weighting: 0.3 class_weighting: [1.2, 3]"
+    loss = f'{kind} name: "loss" bottom: "s" bottom: "l" loss_param {{ {weighted} {more} }} }}'
+    before = Document(within % loss, "old")
+    upgrade = upgrade_document(before, tmp_path / "new.prototxt")
+    write_matrices(upgrade)
+    after = Document(upgrade.text, "new")
+    assert diff_documents(before, after).equal and diff_documents(after, before).equal
+    other = Document(within % loss.replace("1.2", "1.3"), "old")
+    assert not diff_documents(other, after).equal and not diff_documents(other, before).equal
+    unused = loss.replace("weight_by_label_freqs: true", "")
+    assert diff_documents(Document(within % unused), Document(within % unused.replace("3]", "4]"))).equal

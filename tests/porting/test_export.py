@@ -128,7 +128,11 @@ ENDS = {
         layer { name: "y" type: "ROIPooling" bottom: "data" bottom: "roi" top: "y"
         roi_pooling_param { pooled_h: 3 pooled_w: 2 spatial_scale: 0.5 } }
         layer { name: "z" type: "ROIAlign" bottom: "data" bottom: "roi" top: "z"
-        roi_align_param { pooled_h: 3 pooled_w: 2 spatial_scale: 0.5 } }""",
+        roi_align_param { pooled_h: 3 pooled_w: 2 spatial_scale: 0.5 } }
+        layer { name: "padded" type: "ROIPooling" bottom: "data" bottom: "roi" top: "padded"
+        roi_pooling_param { pooled_h: 2 pooled_w: 3 spatial_scale: 0.5 pad_ratio: 0.2 } }
+        layer { name: "corners" type: "ROIAlign" bottom: "data" bottom: "roi" top: "corners"
+        roi_pooling_param { pooled_h: 3 pooled_w: 2 spatial_scale: 0.5 pad_ratio: 0.2 } }""",
     "roi with axes": """layer { name: "roi" type: "Input" top: "roi" input_param { shape { dim: 7 dim: 5 } } }
         layer { name: "four" type: "Reshape" bottom: "roi" top: "four" reshape_param { shape { dim: [0, 0, 1, 1] } } }
         layer { name: "c" type: "Convolution" bottom: "data" top: "c"
@@ -155,7 +159,19 @@ ENDS = {
         detection_output_param { num_classes: 3 confidence_threshold: 2 } }
         layer { name: "all" type: "DetectionOutput" bottom: "lf" bottom: "cf" bottom: "prior" top: "all"
         detection_output_param { num_classes: 3 code_type: CORNER_SIZE background_label_id: -1
-        variance_encoded_in_target: true keep_top_k: 40 nms_param { nms_threshold: 0.8 } } }""",
+        variance_encoded_in_target: true keep_top_k: 40 nms_param { nms_threshold: 0.8 } } }
+        layer { name: "object" type: "Convolution" bottom: "data" top: "object"
+        convolution_param { num_output: 8 kernel_size: 3 } }
+        layer { name: "op" type: "Permute" bottom: "object" top: "op" permute_param { order: [0, 2, 3, 1] } }
+        layer { name: "or" type: "Reshape" bottom: "op" top: "or" reshape_param { shape { dim: [0, -1, 2] } } }
+        layer { name: "os" type: "Softmax" bottom: "or" top: "os" softmax_param { axis: 2 } }
+        layer { name: "of" type: "Flatten" bottom: "os" top: "of" }
+        layer { name: "first" type: "Power" bottom: "lf" top: "first" power_param { scale: 0.5 } }
+        layer { name: "harder" type: "DetectionOutput" bottom: "lf" bottom: "cf" bottom: "prior" bottom: "of"
+        top: "harder" detection_output_param { num_classes: 3 confidence_threshold: 0.4 objectness_score: 0.5 } }
+        layer { name: "refined" type: "DetectionOutput" bottom: "lf" bottom: "cf" bottom: "prior" bottom: "of"
+        bottom: "first" top: "refined" detection_output_param { num_classes: 3 code_type: CENTER_SIZE keep_top_k: 20
+        confidence_threshold: 0.4 objectness_score: 0.3 nms_param { nms_threshold: 0.45 top_k: 50 } } }""",
     "detections by class": _PRIORS.replace("max_size: 20 ", "").replace("aspect_ratio: 2 ", "") + """
         layer { name: "loc" type: "Convolution" bottom: "data" top: "loc"
         convolution_param { num_output: 12 kernel_size: 3 } }
@@ -191,9 +207,13 @@ ENDS = {
     "in place": """layer { name: "c" type: "Convolution" bottom: "data" top: "c"
         convolution_param { num_output: 2 kernel_size: 1 } }
         layer { name: "r" type: "ReLU" bottom: "c" top: "c" } layer { name: "d" type: "Dropout" bottom: "c" top: "c" }
+        layer { name: "sd" type: "SpatialDropout" bottom: "c" top: "c" }
         layer { name: "y" type: "Eltwise" bottom: "c" bottom: "c" top: "y" }
         layer { name: "unused" type: "Silence" bottom: "data" }""",
 }  # fmt: skip
+ENDS["a copy at the end"] = """layer { name: "c" type: "Convolution" bottom: "data" top: "c"
+    convolution_param { num_output: 2 kernel_size: 1 } } layer { name: "d" type: "Dropout" bottom: "c" top: "d" }
+    layer { name: "e" type: "SpatialDropout" bottom: "c" top: "e" }"""
 NETS = {name: f'layer {{ name: "y" bottom: "data" top: "y" {text} }}' for name, text in LAYERS.items()} | ENDS
 
 
@@ -367,6 +387,19 @@ def test_a_net_that_takes_one_size_is_verified_at_that_size(
     printed = capsys.readouterr().out
     assert "sum: at most" in printed and "at 72x72" in printed
     assert ("takes 72x72 alone" in printed) == (kind == "onnx")
+
+
+def test_a_size_that_the_values_forbid_is_left_out(tmp_path: Path) -> None:
+    net = build(
+        tmp_path,
+        """layer { name: "p" type: "Pooling" bottom: "data" top: "p" top: "mask"
+        pooling_param { kernel_size: 2 stride: 2 } }
+        layer { name: "y" type: "Upsample" bottom: "p" bottom: "mask" top: "y"
+        upsample_param { upsample_h: 17 upsample_w: 17 } }""",
+    )
+    for runner in runners(net):
+        result = verify(net, runner, noise, 1e-5)
+        assert result.passed and {c.size for c in result.checks} == {(17, 17)}
 
 
 def test_a_small_net_is_tried_with_a_larger_image() -> None:

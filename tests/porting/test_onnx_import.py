@@ -288,6 +288,56 @@ CASES: dict[str, tuple[Any, dict[str, Any], list[str], dict[str, Any]]] = {
         ["Slice", "Silence"],
         {},
     ),  # fmt: skip
+    "Slice with a step": (
+        _node("Slice", "x", "a", "b", "c", "d"),
+        {"a": _I(1, 0), "b": _I(6, 5), "c": _I(2, 3), "d": _I(2, 3)},
+        ["Slice", "Silence", "Slice", "Silence", "Pooling"],
+        {},
+    ),
+    "Slice backwards": (
+        _node("Slice", "x", "a", "b", "c", "d"),
+        {"a": _I(-1), "b": _I(-99), "c": _I(1), "d": _I(-1)},
+        ["Slice", "Concat"],
+        {},
+    ),
+    "Gather": (_node("Gather", "x", "a", axis=1), {"a": _I(2, 0, 1, 1)}, ["Slice", "Concat"], {}),
+    "Gather of one": (
+        _node("Gather", "x", "a", axis=1),
+        {"a": np.array(-1, np.int64)},
+        ["Slice", "Silence", "Reshape"],
+        {},
+    ),
+    "Gather of all": (_node("Gather", "x", "a", axis=1), {"a": _I(0, 1, 2)}, [], {}),
+    "ReduceSum of channels": (_node("ReduceSum", "x", "a"), {"a": _I(1)}, ["Convolution"], {}),
+    "ReduceMean of channels": (_node("ReduceMean", axes=[1]), {}, ["Convolution"], {}),
+    "ReduceMax of channels": (_node("ReduceMax", axes=[1]), {}, ["ArgMax"], {}),
+    "ReduceSum of positions": (
+        _node("ReduceSum", "x", "a", keepdims=0),
+        {"a": _I(2, 3)},
+        ["Pooling", "Power", "Flatten"],
+        {},
+    ),
+    "DepthToSpace": (_node("DepthToSpace", blocksize=2), {}, ["Deconvolution"], {"shape": (1, 8, 3, 4)}),
+    "DepthToSpace, CRD": (
+        _node("DepthToSpace", blocksize=2, mode="CRD"),
+        {},
+        ["Deconvolution"],
+        {"shape": (1, 8, 3, 4)},
+    ),
+    "SpaceToDepth": (_node("SpaceToDepth", blocksize=2), {}, ["Convolution"], {"shape": (1, 3, 4, 6)}),
+    "a map for all channels": (_node("Mul", "x", "z"), {}, ["Tile", "Eltwise"], {"z": (1, 1, 6, 6)}),
+    "Conv of a line": (
+        _node("Conv", "x", "w", strides=[2], pads=[1, 1], dilations=[2]),
+        {"w": _F(*range(24)).reshape(4, 3, 2)},
+        ["Reshape", "Convolution", "Reshape"],
+        {"shape": (1, 3, 9)},
+    ),
+    "MaxPool of a line": (
+        _node("MaxPool", kernel_shape=[3], strides=[2]),
+        {},
+        ["Reshape", "Pooling", "Reshape"],
+        {"shape": (1, 3, 9)},
+    ),
     "Slice of two axes": (
         _node("Slice", "x", "a", "b", "c"),
         {"a": _I(1, 0), "b": _I(-1, 4), "c": _I(2, 3)},
@@ -381,8 +431,8 @@ _BAD: dict[str, tuple[Callable[[], Any], str]] = {
         r"resizes \(6, 6\) to \(9, 9\); only whole multiples",
     ),
     "shapes that do not fit": (
-        lambda: _model([_node("Add", "x", "z")], z=(1, 1, 6, 6)),
-        r"\(1, 1, 6, 6\) over \(1, 3, 6, 6\)",
+        lambda: _model([_node("Add", "x", "z")], z=(1, 3, 1, 6)),
+        r"\(1, 3, 1, 6\) over \(1, 3, 6, 6\)",
     ),
     "a Pad that others read": (
         lambda: _model(

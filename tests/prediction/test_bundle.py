@@ -90,6 +90,13 @@ def test_predict_names_the_bundle_and_goes_on_where_it_stopped(here: Path, capsy
     assert "0 predicted, 1 were finished before" in capsys.readouterr().out
 
 
+def test_results_of_an_experiment_are_those_of_its_bundle(trained: Path, here: Path, capsys: Captured) -> None:
+    cv2.imwrite("a.png", picture())
+    assert cli.main(["predict", "a.png", "--exp", str(trained / "exp"), "-o", "out"]) == 0
+    assert cli.main(["predict", "a.png", "--exp", "tiny.deeplab", "-o", "out"]) == 0
+    assert "0 predicted, 1 were finished before" in capsys.readouterr().out
+
+
 def test_results_of_other_colours_are_not_taken_for_finished(here: Path, capsys: Captured) -> None:
     cv2.imwrite("a.png", picture())
     assert cli.main(["bundle", "extract", "tiny.deeplab", "-o", "files"]) == 0
@@ -440,12 +447,18 @@ def test_what_does_not_work_is_not_handed_on(trained: Path, here: Path, capsys: 
     assert "has 3 classes, but datasets/voc12.toml names 21" in capsys.readouterr().err
     assert cli.main([*words[:-1], "b.zip"]) == 2
     assert "-o b.zip: expected a file whose name ends in .deeplab" in capsys.readouterr().err
+    net = Path("extra.prototxt")
+    more = 'layer { name: "more" type: "Convolution" bottom: "data" top: "m" convolution_param { num_output: 1 %s } }'
+    net.write_text(model.net.read_text() + more % 'kernel_size: 1 weight_filler { type: "xavier" }')
+    assert cli.main(["bundle", "--net", str(net), *words[3:]]) == 2
+    said = capsys.readouterr().err
+    assert "has no weights for 1 of its layers: more; give weights of this net\n" in said
     for given, message in (
         (["bundle", "-o", "b.deeplab"], "which model?"),
         (["bundle", "exp", "--net", "x", "-o", "b.deeplab"], "which model?"),
         (["bundle", "exp", "--data", "voc12", "-o", "b.deeplab"], "--data is for --net"),
         (["bundle", "--net", "x", "-o", "b.deeplab"], "its weights are missing"),
-        (["bundle", "nothing", "-o", "b.deeplab"], "no such experiment"),
+        (["bundle", "nothing", "-o", "b.deeplab"], "nothing: no such experiment"),
     ):
         assert cli.main(given) == 2
         assert message in capsys.readouterr().err

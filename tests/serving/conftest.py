@@ -72,7 +72,7 @@ class Client:
         stated |= {} if body is None else {"Content-Length": str(len(body))}
         stated |= {name.replace("_", "-"): value for name, value in headers.items()}
         lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in stated.items() if value != "-")]
-        return reply(self.raw("\r\n".join([*lines, "", ""]).encode(), body or b""))
+        return reply(self.raw("\r\n".join([*lines, "", ""]).encode(), body or b""), method != "HEAD")
 
     def add(self, picture: bytes | None = None) -> dict[str, Any]:
         """What the server says of a photo."""
@@ -84,11 +84,11 @@ class Client:
         return self.ask("POST", f"/photos/{name}/labels?number={number}", json.dumps(crf).encode())
 
 
-def reply(raw: bytes) -> Reply:
+def reply(raw: bytes, has_content: bool = True) -> Reply:
     head, _, body = raw.partition(b"\r\n\r\n")
     lines = head.decode().split("\r\n")
     headers = dict(line.lower().split(": ", 1) for line in lines[1:])
-    assert int(headers["content-length"]) == len(body)
+    assert int(headers["content-length"]) == len(body) or not has_content
     return Reply(int(lines[0].split()[1]), headers, body)
 
 

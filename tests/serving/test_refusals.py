@@ -64,6 +64,7 @@ def test_there_is_nothing_but_the_page(client: Client, path: str) -> None:
     ("method", "path", "status"),
     [
         ("GET", "/photos", 405), ("POST", "/", 405), ("POST", "/model", 405), ("PUT", "/photos", 501),
+        ("HEAD", "/photos", 405),
         ("DELETE", "/", 501), ("OPTIONS", "/photos", 501), ("TRACE", "/", 501), ("CONNECT", "/", 501),
     ],
 )  # fmt: skip

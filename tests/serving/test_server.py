@@ -81,6 +81,13 @@ def test_the_page_may_load_nothing_from_elsewhere(client: Client, path: str) -> 
     assert not re.findall(rb"(?:https?:)?//[a-z]|style=", found.body.replace(b"// ", b""))
 
 
+def test_head_is_a_get_without_its_content(client: Client) -> None:
+    for path in ("/", "/model", "/nothing"):
+        wanted, found = (client.ask(method, path) for method in ("GET", "HEAD"))
+        assert found.body == b"" and found.status == wanted.status
+        assert {**found.headers, "date": ""} == {**wanted.headers, "date": ""}
+
+
 def test_a_large_photo_is_reduced(segmenter: Segmenter) -> None:
     service = Service(segmenter, Limits(side=20))
     said = service.add(photo(30, 40))

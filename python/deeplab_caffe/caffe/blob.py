@@ -50,6 +50,8 @@ class SyncedMemory:
         """The contents in a shape, on the current device; zeros where memory grew (contents and all, as in Caffe)."""
         where = mode.device()
         held = self._tensor
+        if held is not None and held.shape == shape and held.device == where and not self._host_is_newer:
+            return held
         if held is None and self._released:
             raise InputError(self._released)
         count = math.prod(shape)
@@ -198,6 +200,8 @@ class Blob:
 
     def reshape(self, *shape: int) -> None:
         """Change the shape. Memory that suffices is kept with its contents; if it must grow, both become zero."""
+        if shape == self._shape:  # as in most passes
+            return
         dims = tuple(operator.index(d) for d in shape)
         if len(dims) > _MAX_AXES:
             raise ShapeError(f"a blob has at most {_MAX_AXES} axes, got {len(dims)}")

@@ -59,7 +59,7 @@ def _document(source: _Source) -> Document:
 
 def _outputs(document: Document) -> Outputs:
     """The net in the state TEST; inputs whose shape the file does not say get theirs with their values."""
-    param = messages.to_message(document, schema.NetParameter())
+    param = messages.to_running_message(document, schema.NetParameter())
     if not param.input_shape and not param.input_dim:
         for _ in param.input:
             param.input_shape.add()

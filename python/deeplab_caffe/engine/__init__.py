@@ -13,6 +13,7 @@ import os
 import runpy
 import shutil
 import sys
+import tokenize
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -122,8 +123,9 @@ def _not_python(path: str, error: SyntaxError) -> InputError:
 
 def _translated(path: str) -> Callable[[], object]:
     """What runs a script of Python 2, translated."""
-    with reading(path):
-        found = translate(Path(path).read_text(encoding="utf-8"), path)
+    with reading(path, damaged="cannot be read as a Python script"), tokenize.open(path) as file:
+        text = file.read()
+    found = translate(text, path)
     print(f"{path}: {found}", file=sys.stderr)
     space = {"__name__": "__main__", "__file__": path, "__builtins__": builtins}
     return lambda: exec(compile(found.text, path, "exec"), space)

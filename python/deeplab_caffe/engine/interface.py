@@ -106,8 +106,8 @@ class Engine(ABC):
     """A Caffe that runs nets: `caffe` is the module with pycaffe's names."""
 
     caffe: ModuleType
-    #: whether a net may be tested if some layers have no weights in the file
-    allow_uninitialized = False
+    #: whether a net may be tested if some layers have no weights in the file; None: no, and there is no flag for it
+    allow_uninitialized: bool | None = None
     #: whether weights that are not finite may be tested or trained on
     allow_not_finite = False
     #: precision of activations, "float32" or "bf16"; weights, their gradients and losses are always float32
@@ -157,7 +157,8 @@ class Engine(ABC):
     def check_initialized(self, net: Any, net_file: Path, weights: Path) -> None:
         """Raise InputError if layers have no weights in the file, unless that is allowed."""
         if not self.allow_uninitialized:
-            fit(read_weight_file(weights), str(net_file), _layers(net)).demand_initialized()
+            way_out = ", or --allow-uninitialized" if self.allow_uninitialized is not None else ""
+            fit(read_weight_file(weights), str(net_file), _layers(net)).demand_initialized(way_out)
 
     def check_finite(self, net: Any, weights: Path) -> None:
         """Raise InputError if weights that a net takes from a file hold NaN or infinity, unless that is allowed."""

@@ -65,7 +65,9 @@ def translate(text: str, path: str) -> Translation:
         result.text = str(tree)
         result.divisions = sorted({leaf.get_lineno() for leaf in tree.leaves() if _divides(leaf)})
         return result
-    raise InputError(f"{path}: not a Python 2 script: {reason}")
+    line = getattr(reason, "context", ("", (0, 0)))[1][0] or getattr(reason, "lineno", 0)
+    place = f"{path}:{line}:" if line else f"{path}:"
+    raise InputError(f"{place} cannot be read as Python 2: check that it is a Python script")
 
 
 def _noting(fixer: Any, changes: dict[str, list[int]]) -> Callable[[Any, Any], Any]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .galleries import ClassBeliefs, Gallery, attention_gallery, belief_gallery, edge_gallery
     from .image_rows import Example
     from .image_scores import ImageRow, lowest_first
+    from .pages import page_sources
     from .plot_style import Chart, chart
     from .report_page import Report, examples_strip, write_report
     from .score_figures import confusion_picture, trimap_curves, trimap_picture
@@ -72,6 +73,7 @@ __all__ = [
     "loss_curve",
     "mean_iou",
     "overlay",
+    "page_sources",
     "parse_train_log",
     "png",
     "read_train_log",

@@ -40,6 +40,12 @@ def render(name: str, **values: Any) -> str:
     return template.render(style=_resource("page.css"), script=_resource("image_viewer.js"), **values)
 
 
+def page_sources() -> list[str]:
+    """The texts of the templates, the style and the scripts of all pages."""
+    files = (file for file in resources.files(__package__).iterdir() if file.name.endswith((".html", ".css", ".js")))
+    return [file.read_text(encoding="utf-8") for file in sorted(files, key=lambda file: file.name)]
+
+
 def _template(name: str) -> str:
     return re.sub(r"\n\s+(?={%)", "\n", _resource(name))
 

@@ -85,8 +85,11 @@ def definition_in(
     """
     path = document.filename
     found: list[messages.Problem] = []
-    report = messages.keeping(found) if keep_unknown else None
-    param = messages.to_message(document, schema.NetParameter(), report=report, placeholders=placeholders)
+    param = schema.NetParameter()
+    if keep_unknown:
+        messages.to_message(document, param, report=messages.keeping(found), placeholders=placeholders)
+    else:
+        messages.to_running_message(document, param, placeholders=placeholders)
     elements = document.root.all("layers" if param.layers else "layer")
 
     def where(place: int, *names: str) -> str:
@@ -152,7 +155,7 @@ def read_solver(path: str | os.PathLike[str]) -> Any:
 def read_solver_definition(path: str | os.PathLike[str]) -> SolverDefinition:
     """Read a solver prototxt; a missing snapshot_prefix becomes the file's path without suffix."""
     document = prototxt.Document.read(path)
-    param = messages.to_message(document, schema.SolverParameter())
+    param = messages.to_running_message(document, schema.SolverParameter())
     upgrade_solver(param, str(path))
     if not param.snapshot_prefix:
         param.snapshot_prefix = str(Path(path).with_suffix(""))

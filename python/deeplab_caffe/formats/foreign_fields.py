@@ -1,7 +1,8 @@
 """Fields and words of enums that other Caffes added to messages: whose they are, what they do, and what to do here.
 
-Tools for text keep them as they are written; lint says what stands here; building a net refuses them. A field that
-the schema has by now is only looked up where it is stated more often than it allows.
+Tools for text keep them as they are written; lint says what stands here; building a net refuses them, but for those
+that change no result (`is_idle`): it ignores them with a warning. A field that the schema has by now is only looked up
+where it is stated more often than it allows.
 `tests/foreign_fields_page.py` writes docs/foreign-fields.md from this table.
 """
 
@@ -34,6 +35,9 @@ class ForeignFields(NamedTuple):
 
 
 _SPEED = "remove it: the results are the same"
+_FLOAT = "remove it: values are float32 here"
+#: advice about what a net can do without: building it ignores them
+_IDLE = (_SPEED, _FLOAT)
 _OWN_LAYER = "only layers of a type of that Caffe read it; see their type"
 _DATA = "prepare the images beforehand, or read them with a Python layer"
 _NV, _INTEL, _TSN = "NVIDIA", "Intel", "temporal segment networks (yjxiong)"
@@ -48,7 +52,7 @@ TABLE = (
     ForeignFields(_NET, _INTEL, "compile_net_state", "which layers the optimiser joined", _SPEED),
     ForeignFields(_NET, _INTEL, "multinode", "how the net is split over machines", _SPEED),
     ForeignFields(_NET, _NV, "default_forward_type default_backward_type default_forward_math default_backward_math",
-        "the precision of layers that state none", "remove it: values are float32 here"),
+        "the precision of layers that state none", _FLOAT),
     ForeignFields(_NET, _NV, "global_grad_scale global_grad_scale_adaptive",
         "the factor of gradients in half precision", "remove it: gradients are float32 here"),
     ForeignFields(_NET, _NV, "reduce_buckets default_cudnn_math_override default_conv_algos_override "
@@ -89,7 +93,7 @@ TABLE = (
     ForeignFields(_LAYER, "Ristretto, Intel", "quantization_param", "the number of bits of values and weights",
         "remove it: values are float32 here"),
     ForeignFields(_LAYER, _NV, "forward_type backward_type forward_math backward_math", "the layer's precision",
-        "remove it: values are float32 here"),
+        _FLOAT),
     ForeignFields(_LAYER, _NV, "cudnn_math_override debug", "how cuDNN is used, and what is logged", _SPEED),
     ForeignFields(_LAYER, "FlowNet", "reshape_every_iter", "whether shapes are computed anew in each pass", _SPEED),
     # layers of types of their own
@@ -209,10 +213,13 @@ TABLE = (
     ),
 )  # fmt: skip
 
+#: implementations of layers that an `engine` may name → whose
+_ENGINES = {"MKL2017": _INTEL, "MKLDNN": _INTEL, "NNPACK": "NNPACK", "GREENTEA": "OpenCL", "LIBDNN": "OpenCL",
+            "SPATIAL": "OpenCL", "INTEL_SPATIAL": "OpenCL", "RISTRETTO": "Ristretto"}  # fmt: skip
+
 #: words of enums → whose, and what to do
 WORDS: Mapping[str, tuple[str, str]] = {
-    "MKL2017": (_INTEL, "remove the engine: the results are the same"),
-    "MKLDNN": (_INTEL, "remove the engine: the results are the same"),
+    **{engine: (caffe, "remove the engine: the results are the same") for engine, caffe in _ENGINES.items()},
     "PRE_FIXED": ("R-FCN, Intel", "set NONE, and loss_weight to 1 over pre_fixed_normalizer"),
     "FLOAT16": (_NV, "values are float32 here"),
 }
@@ -230,6 +237,12 @@ def field_of(message: str, name: str) -> ForeignFields | None:
     return _FIELDS.get((message.replace("V1Layer", "Layer"), name))
 
 
+def is_idle(message: str, name: str) -> bool:
+    """Whether a net computes the same without a field of another Caffe, so that building it may ignore the field."""
+    row = field_of(message, name)
+    return row is not None and row.advice in _IDLE
+
+
 def about(message: str, name: str) -> str:
     """A sentence about such a field, "" if nothing is known of it.
 
@@ -241,6 +254,11 @@ def about(message: str, name: str) -> str:
     """
     row = field_of(message, name)
     return f"'{name}' is a field of {_whose(row.caffe)} ({row.meaning}): {row.advice}" if row else ""
+
+
+def is_idle_word(field: str, word: str) -> bool:
+    """Whether a word of another Caffe only chooses an implementation."""
+    return field == "engine" and word in _ENGINES
 
 
 def about_word(word: str) -> str:

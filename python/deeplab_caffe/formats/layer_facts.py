@@ -50,8 +50,9 @@ DROPPED = "dropped"
 
 BVLC, DEEPLAB_V1, DEEPLAB_V2, PSPNET, SEGNET = "BVLC", "DeepLab v1", "DeepLab v2", "PSPNet", "SegNet"
 SSD, RCNN, RFCN, MASK_RCNN, YOLO = "SSD", "R-CNN", "R-FCN", "Mask R-CNN", "YOLO"
+CASCADE_RCNN = "Cascade R-CNN"
 MOBILENET, SHUFFLENET, SENET = "MobileNet", "ShuffleNet", "SENet"
-DECONVNET, HED, CRF_RNN = "DeconvNet", "HED", "CRF-RNN"
+DECONVNET, HED, CRF_RNN, ENET = "DeconvNet", "HED", "CRF-RNN", "ENet"
 #: this package alone
 HERE = "here"
 
@@ -160,7 +161,7 @@ _ROWS = (
     _row("Pooling", POOLING, "pooling_param", keeps_labels=True),
     _row("SPP", POOLING, "spp_param"),
     _row("ROIPooling", POOLING, "roi_pooling_param", known_to=(RCNN, SSD)),
-    _row("ROIAlign", POOLING, "roi_align_param", known_to=(MASK_RCNN,)),
+    _row("ROIAlign", POOLING, "roi_align_param roi_pooling_param", known_to=(MASK_RCNN, CASCADE_RCNN)),
     _row("PSROIPooling", POOLING, "psroi_pooling_param", known_to=(RFCN,)),
     # normalisation
     _norm("BatchNorm", params="batch_norm_param"),
@@ -185,6 +186,7 @@ _ROWS = (
     _activation("Clip", params="clip_param"),
     # other functions of single values; Caffe's gradient of Power reads the top for some powers only
     _function("Dropout", params="dropout_param", own_top=False, in_use=IDENTITY),
+    _function("SpatialDropout", params="spatial_dropout_param", known_to=(ENET,), own_top=False, in_use=IDENTITY),
     _function("Power", params="power_param", reads_top=True, own_top=False),
     _function("Exp", params="exp_param", reads_top=True, caffe_reads_top=True),
     _function("Log", params="log_param"),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from ..spelling import did_you_mean, nearest_fields, nearest_word, suggestion
+from ..words import some_of
 from . import foreign_fields, foreign_types, schema
 from .placeholders import Placeholders, placeholder
 from .prototxt import Document
@@ -43,6 +45,7 @@ class Problem:
         start, end: the offsets of the text that `instead` would replace, if that is not None.
         resizes: whether shapes may depend on a field of another Caffe.
         advice: what to do, where it is known; the message ends with it.
+        is_idle: whether a net computes the same without it.
     """
 
     kind: str
@@ -52,6 +55,7 @@ class Problem:
     instead: str | None = None
     resizes: bool = False
     advice: str = ""
+    is_idle: bool = False
 
     @property
     def is_unknown(self) -> bool:
@@ -100,6 +104,24 @@ class LayersRead:
         kept = type(message)()
         kept.CopyFrom(message)
         self._now[message.DESCRIPTOR.name, text] = kept
+
+
+def to_running_message(document: Document, message: Any, *, placeholders: Placeholders | None = None) -> Any:
+    """As `to_message`, for a net or solver that is to run: what changes no result is ignored with a warning.
+
+    Each field or word is named once, with its first place.
+    """
+    idle: dict[str, list[str]] = {}
+
+    def report(problem: Problem) -> None:
+        if not problem.is_idle:
+            raise problem.error
+        idle.setdefault(problem.error.reason, []).append(document.where(problem.error.offset or 0))
+
+    to_message(document, message, report=report, placeholders=placeholders)
+    for reason, places in idle.items():
+        warnings.warn(f"{some_of(places, 1)}: {reason}; it is ignored", stacklevel=2)
+    return message
 
 
 def to_message(
@@ -238,7 +260,10 @@ class _Filler:
         foreign = foreign_fields.field_of(owner.name, item.name)
         if foreign:
             error = self.document.error(start, foreign_fields.about(owner.name, item.name))
-            self._raise(Problem("foreign-field", error, resizes=foreign.resizes, advice=foreign.advice))
+            idle = foreign_fields.is_idle(owner.name, item.name)
+            self._raise(
+                Problem("foreign-field", error, resizes=foreign.resizes, advice=foreign.advice, is_idle=idle)
+            )
             return
         former = _FORMER.get((owner.name, item.name))
         if owner.name == _LAYERS[1] and item.name in schema.LayerParameter.DESCRIPTOR.fields_by_name:
@@ -277,7 +302,8 @@ class _Filler:
         kind, foreign = "wrong-value", foreign_fields.about_word(text)
         if descriptor.enum_type is not None and not scalar.quoted and foreign:
             error = self.document.error(scalar.start, f"'{descriptor.name}': {foreign}")
-            self._raise(Problem("foreign-field", error, advice=foreign_fields.WORDS[text][1]))
+            idle = foreign_fields.is_idle_word(descriptor.name, text)
+            self._raise(Problem("foreign-field", error, advice=foreign_fields.WORDS[text][1], is_idle=idle))
             return
         if descriptor.enum_type is not None:
             names = list(descriptor.enum_type.values_by_name)

@@ -71,13 +71,16 @@ class Fit:
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "is_whole": self.is_whole}
 
-    def demand_initialized(self) -> None:
-        """Raise InputError if a layer that needs weights gets none: the net would compute nonsense."""
+    def demand_initialized(self, way_out: str = "") -> None:
+        """Raise InputError if a layer that needs weights gets none: the net would compute nonsense.
+
+        way_out: the end of the message, where there is a flag that allows it.
+        """
         if self.uninitialized:
             some = _shortened(self.uninitialized)
             raise InputError(
                 f"{self.net}: {self.weights} has no weights for {len(self.uninitialized)} of its layers: {some}; give "
-                "weights of this net, or --allow-uninitialized"
+                f"weights of this net{way_out}"
             )
 
     def __str__(self) -> str:

@@ -7,17 +7,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import InputError
-from ..formats import schema
-from ..formats.carried import carry, unknown_values
 from ..formats.definition import definition_in, is_solver
-from ..formats.messages import keeping, to_message
 from ..formats.placeholders import Placeholders
 from ..formats.prototxt import Document
 from ..formats.tree import Block, Field
-from ..formats.upgrade import upgrade_net, upgrade_solver
 from ..formats.wiring import Maker, Wiring
+from .diff_class_weights import alike
 from .diff_fields import ABSENT, FieldChange, changes
 from .diff_match import Matching
+from .diff_solvers import alike_solvers
 from .diff_unknown import unknown_changes, unknown_in, unknown_outside
 from .meaning import plain
 
@@ -100,27 +98,11 @@ class _Comparison:
         self.result = PrototxtDifference(before.filename, after.filename)
 
     def solvers(self) -> PrototxtDifference:
-        messages = [self._solver(document) for document in self.documents]
+        params, unknown = alike_solvers(*self.documents, self.placeholders)
         roots = [document.root for document in self.documents]
-        unknown = unknown_changes(*(unknown_values(root, schema.SolverParameter.DESCRIPTOR) for root in roots))
-        found = [*self._changes(*messages), *unknown]
+        found = [*self._changes(*params), *unknown_changes(*unknown)]
         self.result.top = [self._placed(change, roots, ("", "")) for change in found]
         return self.result
-
-    def _solver(self, document: Document) -> Any:
-        """A solver's message, with the nets in it upgraded and in their plain form."""
-        message = to_message(document, schema.SolverParameter(), report=keeping([]), placeholders=self.placeholders)
-        upgrade_solver(message, document.filename)
-        for name in _NETS:
-            blocks = [f.value for f in document.root.all(name) if isinstance(f.value, Block)]
-            single = [getattr(message, name)] if name != "test_net_param" and message.HasField(name) else []
-            for net, block in zip(single or (message.test_net_param if "test" in name else ()), blocks, strict=False):
-                elements = block.all("layers") or block.all("layer")
-                places = upgrade_net(net, document.filename)
-                carry(document, elements, places, net.layer, self.placeholders)
-                for layer in net.layer:
-                    layer.CopyFrom(plain(layer))
-        return message
 
     def nets(self) -> PrototxtDifference:
         nets = [definition_in(document, self.placeholders, keep_unknown=True) for document in self.documents]
@@ -155,12 +137,12 @@ class _Comparison:
         places = self._place(0, i), self._place(1, j)
         blocks = [self.blocks[k].get(place.where) for k, place in enumerate(places)]
         origins = places[0].where, places[1].where
+        before, after, unknown = alike(before, after, (unknown_in(blocks[0]), unknown_in(blocks[1])))
         found: list[FieldChange] = []
         if before != after:
             stated = self._changes(plain(before), plain(after), _left_out(before, after))
             found = [self._placed(change, blocks, origins) for change in stated]
-        unknown = unknown_changes(*(unknown_in(block) for block in blocks))
-        found += [self._placed(change, blocks, origins) for change in unknown]
+        found += [self._placed(change, blocks, origins) for change in unknown_changes(*unknown)]
         return LayerChange(*places, tuple(found), tuple(self._connections(i, j)), moved)
 
     # -- connections
@@ -227,10 +209,6 @@ def _left_out(before: Any, after: Any) -> list[str]:
         stated = [{d.name for d, _ in p.ListFields()} for p in (before, after)]
         skipped += stated[0] ^ stated[1]
     return skipped
-
-
-#: the fields of a solver that hold nets
-_NETS = ("net_param", "train_net_param", "test_net_param")
 
 
 def _blocks(document: Document) -> dict[str, Block]:

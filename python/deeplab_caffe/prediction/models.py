@@ -72,10 +72,10 @@ def experiment_at(word: str) -> Path:
         return found
     if os.path.isfile(word):
         expected = f"expected an experiment's folder or a bundle ({bundle.SUFFIX}); for files use --net and --weights"
-        raise InputError(f"--exp {word}: is a file; {expected}")
+        raise InputError(f"{word}: is a file; {expected}")
     known = _experiments()
     there = f"; there are {', '.join(known)}" if known else "; there are none in exper/: `deeplab all demo` makes one"
-    raise InputError(f"--exp {word}: no such experiment{did_you_mean(word, known, there)}")
+    raise InputError(f"{word}: no such experiment{did_you_mean(word, known, there)}")
 
 
 def _full_names(word: str) -> list[str]:

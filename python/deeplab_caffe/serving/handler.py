@@ -85,6 +85,10 @@ class Handler(BaseHTTPRequestHandler):
         """Answer a GET."""
         self._respond(_GETS)
 
+    def do_HEAD(self) -> None:
+        """Answer a GET without its content."""
+        self._respond(_GETS)
+
     def do_POST(self) -> None:
         """Answer a POST."""
         self._unread = True
@@ -157,7 +161,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", answer.kind)
         self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
-        self.wfile.write(answer.body)
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)
         if self._unread:
             self._discard()
 
@@ -175,7 +180,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answer a request that cannot be understood."""
-        self._unread = bool(self.command) and self.command != "GET"
+        self._unread = bool(self.command) and self.command not in ("GET", "HEAD")
         self.close_connection = True
         self._send(_json({"error": HTTPStatus(code).phrase.lower()}, code))
 

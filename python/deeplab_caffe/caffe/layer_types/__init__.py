@@ -5,6 +5,7 @@ Each type has its row in `formats/layer_facts.py`; a class without a row, or a r
 
 from . import (
     activation,
+    annotated_data,
     arithmetic,
     bn,
     classification_loss,
@@ -48,6 +49,7 @@ check_complete()
 
 __all__ = [
     "activation",
+    "annotated_data",
     "arithmetic",
     "bn",
     "classification_loss",

@@ -60,6 +60,12 @@ def kept_boxes(
     Returns:
         (G, K), bool.
     """
+    busy = valid.any(1)
+    if not bool(busy.all()):  # of a detector's classes most have no candidate in an image
+        kept = torch.zeros_like(valid)
+        if bool(busy.any()):
+            kept[busy] = kept_boxes(boxes[busy], valid[busy], threshold, eta, extra, most, block)
+        return kept
     count = boxes.shape[1]
     allowed = suppression_thresholds(threshold, eta, count, boxes)
     kept = torch.zeros_like(valid)
@@ -127,6 +133,8 @@ def decoded_boxes(
 ) -> torch.Tensor:
     """SSD's boxes, in parts of the image, from prior boxes (P, 1, 4), their variances and offsets (N, P, L, 4).
 
+    Refined priors are (N, P, 1, 4).
+
     code: CORNER, CENTER_SIZE or CORNER_SIZE. encoded: whether the variances are in the offsets already.
     """
     offsets = offsets if encoded else offsets * variances
@@ -138,6 +146,17 @@ def decoded_boxes(
     centre = (priors[..., :2] + priors[..., 2:]) / 2 + offsets[..., :2] * size
     half = torch.exp(offsets[..., 2:]) * size / 2
     return torch.cat([centre - half, centre + half], -1)
+
+
+def without_easy(confidence: torch.Tensor, objectness: torch.Tensor, classes: int, least: float) -> torch.Tensor:
+    """RefineDet's scores (N, P · classes): a prior that hardly is an object has class 0, without doubt.
+
+    objectness (N, P · 2): probabilities of no object and of one; `least` of the latter is needed.
+    """
+    scores = confidence.reshape(confidence.shape[0], -1, classes)
+    easy = objectness.reshape(scores.shape[0], -1, 2)[..., 1:] < least
+    nothing = (torch.arange(classes, device=scores.device) == 0).to(scores.dtype)
+    return torch.where(easy, nothing, scores).flatten(1)
 
 
 def best_candidates(scores: torch.Tensor, valid: torch.Tensor, most: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -166,6 +185,7 @@ def detections(
     threshold: float,
     eta: float,
     keep_top_k: int,
+    refinement: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """SSD's detections (1, 1, M, 7): item, class, score, x1, y1, x2, y2, by item, class and falling score.
 
@@ -179,6 +199,7 @@ def detections(
         top_k: how many of a class's best are looked at; all if negative.
         threshold, eta: of the non-maximum suppression within a class.
         keep_top_k: how many of an item are kept; all if negative.
+        refinement: RefineDet's offsets (N, P · 4) of the priors, which `location` is then relative to.
 
     Returns:
         The rows; without any, one for each item: its number, then −1.
@@ -186,6 +207,8 @@ def detections(
     items, places = confidence.shape[0], priors.shape[2] // 4
     used = [c for c in range(classes) if c != background]
     boxes, spread = priors.reshape(priors.shape[0], 2, places, 1, 4)[0]
+    if refinement is not None:
+        boxes = decoded_boxes(boxes, spread, refinement.reshape(items, places, 1, 4), code, encoded)
     boxes = decoded_boxes(boxes, spread, location.reshape(items, places, -1, 4), code, encoded)
     boxes = boxes.transpose(1, 2) if boxes.shape[2] == 1 else boxes[:, :, used].transpose(1, 2)
     scores = confidence.reshape(items, places, classes)[:, :, used].transpose(1, 2).flatten(0, 1)

@@ -35,16 +35,17 @@ class _Item(NamedTuple):
     shape: Shape
 
 
-@register("Data")
-class Data(ReadAheadLayer):
-    """Tops data (N, C, h, w) and, if there is a second one, label (N).
+class DatabaseLayer(ReadAheadLayer):
+    """Reads the records of a store in the order of their keys, over and over.
 
-    They are the datums of a store in the order of their keys, over and over. Each batch has the shape of its first
-    datum. Encoded datums are decoded (BGR). As in Caffe the backend is LEVELDB unless stated, and `rand_skip` and
-    `force_encoded_color` change nothing.
+    As in Caffe the backend is LEVELDB unless stated, and `rand_skip` and `force_encoded_color` change nothing.
     """
 
     tops = (1, 2)
+
+    def transformer(self, param: Any, phase: int) -> Any:
+        """What transforms images as a TransformationParameter says."""
+        raise NotImplementedError(f"{type(self).__name__}.transformer")
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p, t = self.param.data_param, self.param.transform_param
@@ -52,7 +53,7 @@ class Data(ReadAheadLayer):
         if t.force_color and t.force_gray:
             self.fail("states both force_color and force_gray")
         self.guarded(lambda: check_moved_fields(p, "data_param"))
-        self._transformer = self.guarded(lambda: DataTransformer(t, self.phase))
+        self._transformer = self.guarded(lambda: self.transformer(t, self.phase))
         self._database = self.guarded(lambda: open_database(p.source, _BACKENDS[p.backend]))
         log.detail(f"Opened {_BACKENDS[p.backend]} {p.source}", f"db_{_BACKENDS[p.backend]}.cpp:35")
         self._keys: Iterator[bytes] = self._database.keys()
@@ -61,17 +62,11 @@ class Data(ReadAheadLayer):
         self.start(p.batch_size)
         log.detail(f"output data size: {self.size_text()}", "data_layer.cpp:41")
 
-    def shapes_without_data(
-        self, bottoms: Sequence[Shape], tops: int, image: tuple[int, int] | None
-    ) -> list[Shape] | None:
-        """An existing database knows the number of channels; without it the images are assumed to be in colour."""
-        p, size = self.param.data_param, self.stated_size(image)
-        if size is None or os.path.exists(p.source):
-            return None
-        channels = 1 if self.param.transform_param.force_gray else 3
-        return [(p.batch_size, channels, *size), (p.batch_size,)][:tops]
+    def record(self, place: int, key: bytes) -> Any:
+        """What stands for a record until it is read."""
+        return _Record(place, key)
 
-    def entry(self, number: int) -> _Record:
+    def entry(self, number: int) -> Any:
         if number != self._at:
             self._go_to(number)
         key = next(self._keys, None)
@@ -82,7 +77,7 @@ class Data(ReadAheadLayer):
             key = next(self._keys, None)
             if key is None:
                 raise InputError(f"{self.param.data_param.source}: the database is empty")
-        record = _Record(self._place, key)
+        record = self.record(self._place, key)
         self._place += 1
         self._at = number + 1
         return record
@@ -90,6 +85,34 @@ class Data(ReadAheadLayer):
     def _go_to(self, number: int) -> None:
         self._place = number % max(1, len(self._database)) if number else 0
         self._keys = islice(self._database.keys(), self._place, None)
+
+    def contents(self) -> str:
+        return f"{len(self._database)} records"
+
+    def where(self, entry: Any) -> str:
+        key = entry.key.decode("utf-8", "backslashreplace")
+        return f"{self.param.data_param.source}: record {entry.place} (key '{key}'): "
+
+
+@register("Data")
+class Data(DatabaseLayer):
+    """Tops data (N, C, h, w) and, if there is a second one, label (N).
+
+    Each batch has the shape of its first datum. Encoded datums are decoded (BGR).
+    """
+
+    def transformer(self, param: Any, phase: int) -> DataTransformer:
+        return DataTransformer(param, phase)
+
+    def shapes_without_data(
+        self, bottoms: Sequence[Shape], tops: int, image: tuple[int, int] | None
+    ) -> list[Shape] | None:
+        """An existing database knows the number of channels; without it the images are assumed to be in colour."""
+        p, size = self.param.data_param, self.stated_size(image)
+        if size is None or os.path.exists(p.source):
+            return None
+        channels = 1 if self.param.transform_param.force_gray else 3
+        return [(p.batch_size, channels, *size), (p.batch_size,)][:tops]
 
     def read(self, entry: _Record, number: int) -> _Item:
         try:
@@ -109,10 +132,3 @@ class Data(ReadAheadLayer):
             raise InputError(self.where(entry) + str(error)) from None
         if len(places) > 1:
             places[1][...] = item.label
-
-    def contents(self) -> str:
-        return f"{len(self._database)} records"
-
-    def where(self, entry: Any) -> str:
-        key = entry.key.decode("utf-8", "backslashreplace")
-        return f"{self.param.data_param.source}: record {entry.place} (key '{key}'): "

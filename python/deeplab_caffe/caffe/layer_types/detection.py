@@ -13,7 +13,7 @@ from ...arrays import Shape
 from ...formats import schema
 from ..blob import Blob
 from .base import TensorLayer, register
-from .box_functions import detections, prior_boxes
+from .box_functions import detections, prior_boxes, without_easy
 from .gradientless import SilentLayer
 
 _CODES = {number: name for name, number in schema.PriorBoxParameter.CodeType.items()}
@@ -100,10 +100,12 @@ class DetectionOutput(TensorLayer):
     Bottoms: offsets (N, P · 4), or (N, P · classes · 4) unless `share_location`; scores (N, P · num_classes); prior
     boxes (1, 2, P · 4). Rows are in the order of items, classes and falling scores. Without any, there is one for each
     item: its number, then −1. Before the first pass M is 1. Files that save_output_param asks for are not written.
+
+    RefineDet adds two bottoms: probabilities of no object and of one (N, P · 2), and offsets of the priors (N, P · 4).
     """
 
-    bottoms = (3, 3)
-    no_gradient = (0, 1, 2)
+    bottoms = (3, 5)
+    no_gradient = (0, 1, 2, 3, 4)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.param.detection_output_param
@@ -123,23 +125,26 @@ class DetectionOutput(TensorLayer):
         self.rows = 1
 
     def top_shapes(self, *bottoms: Shape) -> list[Shape]:
-        location, confidence, priors = (shape + (1,) * (4 - len(shape)) for shape in bottoms)
+        location, confidence, priors, *refinement = (shape + (1,) * (4 - len(shape)) for shape in bottoms)
         shared = self.param.detection_output_param.share_location
         count, sets = priors[2] // 4, 1 if shared else self.classes
         if priors[1:2] != (2,) or priors[2] % 4:
             self.fail(f"priors {bottoms[2]}, wanted (1, 2, 4 · count), as PriorBox makes them")
-        wanted = ((location[0], count * sets * 4), (location[0], count * self.classes))
-        for what, shape, size in zip(("offsets", "scores"), (location, confidence), wanted, strict=True):
+        kinds = ("offsets", "scores", "probabilities of an object", "offsets of the priors")
+        wanted = [(location[0], count * n) for n in (sets * 4, self.classes, 2, 4)]
+        for what, shape, size in zip(kinds, (location, confidence, *refinement), wanted, strict=False):
             if (shape[0], math.prod(shape[1:])) != size:
                 self.fail(f"{what} {shape} do not fit {count} priors and {self.classes} classes: wanted {size}")
         return [(1, 1, self.rows, 7)]
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         p = self.param.detection_output_param
-        location, confidence, priors = (b.detach() for b in bottoms)
+        location, confidence, priors, *refinement = (b.detach() for b in bottoms)
+        if refinement:
+            confidence = without_easy(confidence, refinement[0], self.classes, p.objectness_score)
         found = detections(
             location, confidence, priors, self.classes, p.background_label_id, self.code, p.variance_encoded_in_target,
-            self.least, self.top_k, p.nms_param.nms_threshold, p.nms_param.eta, p.keep_top_k,
+            self.least, self.top_k, p.nms_param.nms_threshold, p.nms_param.eta, p.keep_top_k, *refinement[1:],
         )  # fmt: skip
         self.rows = found.shape[2]
         return [found]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -96,21 +97,46 @@ class Dropout(NeuronLayer):
     stateful = True
     any_precision = True
 
+    @property
+    def ratio(self) -> float:
+        """The probability that an element is zeroed."""
+        return float(self.param.dropout_param.dropout_ratio)
+
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        ratio = self.param.dropout_param.dropout_ratio
-        if not 0 <= ratio < 1:
-            self.fail(f"dropout_ratio is {ratio:g}, wanted 0 <= ratio < 1")
+        if not 0 <= self.ratio < 1:
+            self.fail(f"dropout_ratio is {self.ratio:g}, wanted 0 <= ratio < 1")
 
     def kept_beside(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
         """The mask."""
         return 4 * top[0].count if self.phase == schema.TRAIN else 0
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
-        x = bottoms[0]
-        ratio = self.param.dropout_param.dropout_ratio
+        x, ratio = bottoms[0], self.ratio
         if self.phase == schema.TEST or ratio == 0:
             return [x]
-        return [x * (_keep(x, ratio) / (1 - ratio))]
+        return [x * (_keep(self.drawn_for(x), ratio) / (1 - ratio))]
+
+    def drawn_for(self, x: torch.Tensor) -> torch.Tensor:
+        """A tensor in the shape of the draws: one for each element of x."""
+        return x
+
+
+@register("SpatialDropout")
+class SpatialDropout(Dropout):
+    """Dropout of whole maps: one draw for each channel of each item (N, C, …). Of ENet's Caffe."""
+
+    @property
+    def ratio(self) -> float:
+        """The probability that a map is zeroed."""
+        return float(self.param.spatial_dropout_param.dropout_ratio)
+
+    def kept_beside(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
+        """The mask, of one value for each map."""
+        return 4 * math.prod(top[0].shape[:2]) if self.phase == schema.TRAIN else 0
+
+    def drawn_for(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, C, 1, …)"""
+        return x.new_empty((*x.shape[:2], *(1 for _ in x.shape[2:])))
 
 
 def _keep(x: torch.Tensor, ratio: float) -> torch.Tensor:

@@ -1,5 +1,8 @@
-"""Layers of detectors that look at regions of a map. Mirrors `roi_pooling_layer.cpp` of Fast R-CNN, `proposal_layer.py`
-of Faster R-CNN, `psroi_pooling_layer.cu` of R-FCN, and RoIAlign of Mask R-CNN."""
+"""Layers of detectors that look at regions of a map.
+
+Mirrors `roi_pooling_layer.cpp` of Fast R-CNN, `proposal_layer.py` of Faster R-CNN, `psroi_pooling_layer.cu` of R-FCN,
+RoIAlign of Mask R-CNN, and `roi_align_layer.cpp` of Cascade R-CNN.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from .box_functions import proposals
 from .gradientless import SilentLayer
 from .label_check import check_indices
 from .reach import Reaches, WholeReach, plane
-from .region_functions import psroi_pool, roi_align, roi_pool
+from .region_functions import psroi_pool, roi_align, roi_grid, roi_pool
 
 
 @register("Proposal")
@@ -132,7 +135,8 @@ class ROIPooling(_RegionLayer):
     """The maxima of a map in pooled_h × pooled_w bins of each region: (R, C, pooled_h, pooled_w).
 
     The ends of a region, times spatial_scale, are rounded (halves away from 0) and belong to it. Bins overlap where the
-    size does not divide; an empty one is 0. The gradient goes to the first of equal maxima.
+    size does not divide; an empty one is 0. The gradient goes to the first of equal maxima. With pad_ratio (MS-CNN) a
+    region is longer at each end by that part of its size.
     """
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
@@ -144,7 +148,7 @@ class ROIPooling(_RegionLayer):
 
     def pool(self, x: torch.Tensor, regions: torch.Tensor) -> torch.Tensor:
         p = self.param.roi_pooling_param
-        return roi_pool(x, regions, self.bins(p), p.spatial_scale)
+        return roi_pool(x, regions, self.bins(p), p.spatial_scale, p.pad_ratio)
 
 
 @register("PSROIPooling")
@@ -182,15 +186,34 @@ class ROIAlign(_RegionLayer):
 
     Nothing is rounded. A bin has sampling_ratio² samples, or without it as many as it has positions, rounded up.
     A region has a size of 1 position at least. He et al., Mask R-CNN, ICCV 2017; the samples are those of Detectron.
+
+    With a roi_pooling_param it is the layer of Cascade R-CNN's Caffe: the samples at the corners of the bins,
+    (R, C, pooled_h + 1, pooled_w + 1), of regions that are longer at each end by pad_ratio of their size. There an
+    average of 2 × 2 of them follows.
     """
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        self.bins(self.param.roi_align_param)
+        if self.has_corners and self.param.HasField("roi_align_param"):
+            self.fail("states roi_align_param (Mask R-CNN) and roi_pooling_param (Cascade R-CNN), wanted one of them")
+        self.bins(self.stated)
+
+    @property
+    def has_corners(self) -> bool:
+        """Whether it is the layer of Cascade R-CNN."""
+        return bool(self.param.HasField("roi_pooling_param"))
+
+    @property
+    def stated(self) -> Any:
+        """Its own message."""
+        return self.param.roi_pooling_param if self.has_corners else self.param.roi_align_param
 
     def top_shapes(self, *bottoms: Shape) -> list[Shape]:
         self.check_regions(*bottoms)
-        return [(bottoms[1][0], bottoms[0][1], *self.bins(self.param.roi_align_param))]
+        height, width = (n + self.has_corners for n in self.bins(self.stated))
+        return [(bottoms[1][0], bottoms[0][1], height, width)]
 
     def pool(self, x: torch.Tensor, regions: torch.Tensor) -> torch.Tensor:
-        p = self.param.roi_align_param
+        p = self.stated
+        if self.has_corners:
+            return roi_grid(x, regions, self.bins(p), p.spatial_scale, p.pad_ratio)
         return roi_align(x, regions, self.bins(p), p.spatial_scale, max(p.sampling_ratio, 0))

@@ -1,4 +1,4 @@
-"""Functions that pool regions of maps: of ROIPooling, PSROIPooling and ROIAlign.
+"""Functions that pool regions of maps: of ROIPooling, PSROIPooling and both ROIAlign.
 
 Pure PyTorch, without a loop over regions. An exported net gets copies of those that it uses, so each one needs `torch`,
 `F` and the others of this module alone. A region is (item, x1, y1, x2, y2).
@@ -81,14 +81,23 @@ def window_maxima(
     return torch.cat(found, 3)
 
 
-def roi_pool(x: torch.Tensor, regions: torch.Tensor, bins: tuple[int, int], scale: float) -> torch.Tensor:
+def widened(regions: torch.Tensor, ratio: float) -> torch.Tensor:
+    """The boxes (R, 4) of regions (R, 5), longer at both ends by a part of their size; a side is one pixel longer."""
+    low, high = regions[:, 1:3], regions[:, 3:5]
+    pad = (high - low + 1) * ratio
+    return torch.cat([low - pad, high + pad], 1)
+
+
+def roi_pool(
+    x: torch.Tensor, regions: torch.Tensor, bins: tuple[int, int], scale: float, pad_ratio: float = 0.0
+) -> torch.Tensor:
     """The maxima of a map (N, C, H, W) in the bins of regions (R, 5): (R, C, *bins). An empty bin is 0.
 
     Where a gradient is wanted, it goes to the first of equal maxima.
     """
     regions = regions.detach().float()
     item = regions[:, 0].to(torch.int64)
-    x1, y1, x2, y2 = rounded(regions[:, 1:5] * scale).unbind(1)
+    x1, y1, x2, y2 = rounded(widened(regions, pad_ratio) * scale).unbind(1)
     rows = roi_spans(y1, (y2 - y1 + 1).clamp(min=1), bins[0], x.shape[2])
     columns = roi_spans(x1, (x2 - x1 + 1).clamp(min=1), bins[1], x.shape[3])
     filled = (rows[1] > rows[0])[:, None, :, None] & (columns[1] > columns[0])[:, None, None, :]
@@ -131,6 +140,18 @@ def psroi_pool(x: torch.Tensor, regions: torch.Tensor, dims: int, group: int, sc
     return average.permute(0, 3, 1, 2).to(x.dtype)
 
 
+def linear_weights(at: torch.Tensor, share: torch.Tensor, limit: int) -> torch.Tensor:
+    """What each of `limit` positions counts in sums of linearly interpolated samples: (R, bins, limit).
+
+    at (R, bins, samples): where they lie; those outside take the value at the edge. share: what each sample counts.
+    """
+    at = at.clamp(0, limit - 1)
+    low = at.floor()
+    weights = at.new_zeros((*at.shape[:2], limit))
+    weights = weights.scatter_add(2, low.to(torch.int64), (1 - (at - low)) * share)
+    return weights.scatter_add(2, (low + 1).clamp(max=limit - 1).to(torch.int64), (at - low) * share)
+
+
 def sampling_weights(begin: torch.Tensor, size: torch.Tensor, bins: int, samples: int, limit: int) -> torch.Tensor:
     """What each position counts in the average of a bin's samples, along one axis: (R, bins, limit).
 
@@ -144,12 +165,36 @@ def sampling_weights(begin: torch.Tensor, size: torch.Tensor, bins: int, samples
     bin_index = torch.arange(bins, dtype=begin.dtype, device=begin.device)
     at = begin[:, None, None] + bin_index[:, None] * step[:, None, None] + inside[:, None]  # (R, bins, samples)
     counts = (at >= -1) & (at <= limit) & (index < count[:, None])[:, None]
-    at = at.clamp(0, limit - 1)
-    low = at.floor()
-    share = counts / count[:, None, None]
-    weights = at.new_zeros((*at.shape[:2], limit))
-    weights = weights.scatter_add(2, low.to(torch.int64), (1 - (at - low)) * share)
-    return weights.scatter_add(2, (low + 1).clamp(max=limit - 1).to(torch.int64), (at - low) * share)
+    return linear_weights(at, counts / count[:, None, None], limit)
+
+
+def grid_weights(begin: torch.Tensor, size: torch.Tensor, bins: int, limit: int) -> torch.Tensor:
+    """What each position counts in the samples at the ends of bins, along one axis: (R, bins + 1, limit).
+
+    A sample more than half a position outside of the axis is 0, and so are all of a region without a size.
+    """
+    index = torch.arange(bins + 1, dtype=begin.dtype, device=begin.device)
+    at = begin[:, None] + index * (size / bins)[:, None]
+    counts = (at >= -0.5) & (at <= limit - 0.5) & (size > 0)[:, None]
+    return linear_weights(at[..., None], counts[..., None].to(at.dtype), limit)
+
+
+def weighted_windows(
+    x: torch.Tensor, regions: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor
+) -> torch.Tensor:
+    """Sums of maps (N, C, H, W) by weights of rows (R, h, H) and columns (R, w, W) of regions (R, 5): (R, C, h, w)."""
+    item = regions[:, 0].to(torch.int64)
+    bins = rows.shape[1], columns.shape[1]
+    order, pieces = [], [x.new_zeros((0, x.shape[1], *bins))]
+    for n, maps in enumerate(x):
+        flat = maps.transpose(0, 1).flatten(1)  # (H, C · W)
+        own = (item == n).nonzero()[:, 0]
+        order.append(own)
+        for part in own.split(32) if len(own) else ():  # so that memory stays bounded
+            found = (rows[part].flatten(0, 1) @ flat).reshape(len(part), -1, x.shape[3])  # (r, h · C, W)
+            found = found @ columns[part].transpose(1, 2)
+            pieces.append(found.reshape(len(part), bins[0], x.shape[1], bins[1]).transpose(1, 2))
+    return torch.cat(pieces)[torch.cat(order).argsort()]
 
 
 def roi_align(
@@ -164,14 +209,20 @@ def roi_align(
     size = (regions[:, 3:5] * scale - begin).clamp(min=1)
     rows = sampling_weights(begin[:, 1], size[:, 1], bins[0], samples, x.shape[2])
     columns = sampling_weights(begin[:, 0], size[:, 0], bins[1], samples, x.shape[3])
-    item = regions[:, 0].to(torch.int64)
-    order, pieces = [], [x.new_zeros((0, x.shape[1], *bins))]
-    for n, maps in enumerate(x):
-        flat = maps.transpose(0, 1).flatten(1)  # (H, C · W)
-        own = (item == n).nonzero()[:, 0]
-        order.append(own)
-        for part in own.split(32) if len(own) else ():  # so that memory stays bounded
-            found = (rows[part].flatten(0, 1) @ flat).reshape(len(part), -1, x.shape[3])  # (r, bins · C, W)
-            found = found @ columns[part].transpose(1, 2)
-            pieces.append(found.reshape(len(part), bins[0], x.shape[1], bins[1]).transpose(1, 2))
-    return torch.cat(pieces)[torch.cat(order).argsort()]
+    return weighted_windows(x, regions, rows, columns)
+
+
+def roi_grid(
+    x: torch.Tensor, regions: torch.Tensor, bins: tuple[int, int], scale: float, pad_ratio: float
+) -> torch.Tensor:
+    """Bilinear samples of a map (N, C, H, W) at the corners of the bins of regions (R, 5): (R, C, bins + 1, bins + 1).
+
+    pad_ratio: the part of its size by which a region is longer at each end.
+    """
+    regions = regions.detach().to(x.dtype)
+    begin, end = (widened(regions, pad_ratio) * scale - 0.5).split(2, 1)
+    size = end - begin
+    size = torch.where((size > 0).all(1, keepdim=True), size, torch.zeros_like(size))
+    rows = grid_weights(begin[:, 1], size[:, 1], bins[0], x.shape[2])
+    columns = grid_weights(begin[:, 0], size[:, 0], bins[1], x.shape[3])
+    return weighted_windows(x, regions, rows, columns)

@@ -113,8 +113,7 @@ class Upsample(TensorLayer):
     pad_out_h and pad_out_w leave the last row or column out. The size must be that of the map that was pooled.
     """
 
-    bottoms = (2, 2)
-    no_gradient = (1,)
+    bottoms = (2, 2)  # the mask's gradient is 0, silently, as in the program: a net that trains asks for it
     #: what states the size of the top
     size_fields: ClassVar[str] = "upsample_h and upsample_w"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ...formats import schema
+from ...formats.layer_facts import IDENTITY
 from ..net.graph import NetGraph
 from ..net.step import NetStep
 from .lifetimes import permanent
@@ -37,7 +38,7 @@ def _chain(net: NetGraph, start: int, readers: Mapping[int, list[int]], held: se
         if following is None:
             return chain
         layer = net.layers[following]
-        idle = layer.type == "Dropout" and layer.phase == schema.TEST
+        idle = layer.facts.in_use == IDENTITY and layer.phase == schema.TEST
         if rectified and not idle:
             return chain
         rectified = rectified or layer.type == "ReLU"

@@ -13,6 +13,8 @@ from ..blob import Blob
 from ..layer_types.base import Layer, TensorLayer
 from ..layer_types.convolution import Convolution
 
+#: values are far from overflowing below this bound, in whatever order they are summed
+_SAFE = 1e30
 #: a parameter's tensor, its version, and a copy where writing through a numpy view would leave the version alone
 _Seen = tuple[torch.Tensor, int, "torch.Tensor | None"]
 
@@ -21,8 +23,11 @@ class FusedConvolution:
     """max(0, conv(x)) for (N, C, H, W), with factors and shifts of the channels folded into weights and bias.
 
     layers: a Convolution, then affine layers, ReLU and idle Dropout; dtype: what to compute in, None for float32.
-    Folding is done in float64, and again when a parameter has changed.
+    Folding is done in float64, and again when a parameter has changed. After a call, `bound` is what no absolute value
+    of the result is greater than, None if that is not known.
     """
+
+    bound: float | None = None
 
     def __init__(self, layers: Sequence[Layer], dtype: torch.dtype | None) -> None:
         self._convolution = cast(Convolution, layers[0])
@@ -35,11 +40,13 @@ class FusedConvolution:
         self._bias: torch.Tensor | None = None
         self._packed = self._finite = False
 
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+    def __call__(self, x: torch.Tensor, bound: float | None = None) -> torch.Tensor:
+        """The result for x (N, C, H, W); bound: what no absolute value of x is greater than, if that is known."""
         layer = self._convolution
         x = layer.filled(x).to(self._dtype, memory_format=torch.channels_last)
         if self._watch.changed():
             self._fold()
+        self.bound = self._bound_above(bound)
         if x.device.type == "cpu" and _packs(self._dtype) and x.numel():
             return self._by_packed_weights(x)
         if self._packed:
@@ -63,7 +70,17 @@ class FusedConvolution:
         self._weight = weight.to(self._dtype, memory_format=torch.channels_last)
         self._bias = None if bias is None else bias.to(self._dtype)
         self._finite = all(bool(p.sum().isfinite()) for p in (self._weight, self._bias) if p is not None)
+        sums = self._weight.double().abs().sum((1, 2, 3))
+        self._growth = float(sums.max()) * max(1.0, abs(self._slope or 0))
+        self._offset = 0.0 if self._bias is None else float(self._bias.double().abs().max())
         self._packed = False
+
+    def _bound_above(self, bound: float | None) -> float | None:
+        """The bound of the result of what has a bound, if both are finite and safe."""
+        if bound is None or not self._finite or not bound < _SAFE:
+            return None
+        above = self._growth * bound + self._offset * max(1.0, abs(self._slope or 0))
+        return above if above < _SAFE else None
 
     def _by_packed_weights(self, x: torch.Tensor) -> torch.Tensor:
         """As oneDNN computes it fastest: weights in a layout of its own, the ReLU in the same pass where safe."""
@@ -84,13 +101,21 @@ class FusedConvolution:
     def _fuses_rectifier(self, x: torch.Tensor) -> bool:
         """Whether the ReLU may be part of the convolution: oneDNN's makes 0 of NaN (its leaky ReLU does not).
 
-        So what is read must be finite. To see that costs less than another pass over a result of no fewer values.
+        So what is read must be finite: it has a bound, or is looked at. That costs less than another pass over a result
+        of no fewer values.
         """
         if self._slope is None or self._slope:
             return self._slope is not None
+        if self.bound is not None:
+            return True
         layer = self._convolution
         values = layer.param.convolution_param.num_output * math.prod(layer.window_counts(tuple(x.shape)))
-        return self._finite and x[0].numel() <= values and bool(x.sum().isfinite())
+        if not self._finite or x[0].numel() > values:
+            return False
+        low, high = torch.aminmax(x.permute(0, 2, 3, 1).reshape(-1))  # as it lies in memory: many times as fast
+        largest = max(-float(low), float(high))
+        self.bound = self._bound_above(largest)
+        return math.isfinite(largest)
 
 
 def _packs(dtype: torch.dtype) -> bool:

@@ -16,7 +16,7 @@ from ..net.precision import layer_precisions
 from . import lifetimes
 from .chains import find_chains
 from .convolution import FusedConvolution
-from .operations import ConvolutionOperation, LayerOperation, Operation
+from .operations import Bounds, ConvolutionOperation, LayerOperation, Operation
 
 
 class Plan:
@@ -44,13 +44,14 @@ class Plan:
         net, precisions = self.net, layer_precisions(self.net.steps, self.precision)
         chains = find_chains(net, run, self.kept)
         members = {i for chain in chains.values() for i in chain[1:]}
+        self._bounds: Bounds = {}
         operations: list[Operation] = []
         for i in run:
             if i in chains:
                 convolution = FusedConvolution([net.layers[j] for j in chains[i]], precisions[i])
-                operations.append(ConvolutionOperation(net, chains[i], convolution))
+                operations.append(ConvolutionOperation(net, chains[i], convolution, self._bounds))
             elif i not in members:
-                operations.append(LayerOperation(net, i, precisions))
+                operations.append(LayerOperation(net, i, precisions, self._bounds))
         return operations
 
     def forward(self, blobs: Sequence[str] | None = None, **inputs: np.ndarray) -> dict[str, np.ndarray]:
@@ -65,6 +66,7 @@ class Plan:
     def run(self) -> torch.Tensor:
         """Run on what is in the inputs; the weighted sum of the losses, left on the device."""
         loss: torch.Tensor | None = None
+        self._bounds.clear()
         with torch.no_grad():
             for operation in self.operations:
                 operation.run()

@@ -31,10 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
+    from ... import engine
     from ...caffe.log import warnings_only
     from ...formats.bundle import refuse_bundle
 
     _check_flags(arguments)
+    engine.current().allow_uninitialized = None
     refuse_bundle(arguments.experiment, "copy the file, or change it: deeplab bundle extract, then --net")
     with warnings_only():
         path = _written(arguments)

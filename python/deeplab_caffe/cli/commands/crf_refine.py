@@ -19,8 +19,11 @@ _BATCH_FLAGS = ("--scores", "--images")
 
 
 def serving(words: Sequence[str]) -> ModuleType:
-    """The module for these arguments: `run_stages` if they name an experiment, otherwise this one."""
-    named = words and not any(word in ("-h", "--help") for word in words)
+    """The module for these arguments: `run_stages` if they name an experiment, otherwise this one.
+
+    Without a name in front, `--help` is that of folders.
+    """
+    named = words and not (words[0].startswith("-") and any(word in ("-h", "--help") for word in words))
     folders = any(word.partition("=")[0] in _BATCH_FLAGS for word in words)
     if named and not folders:
         from . import run_stages

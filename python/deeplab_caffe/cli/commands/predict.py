@@ -143,14 +143,14 @@ def _parameters(crf: str, model: Model) -> Any:
 
 
 def _made_by(segmenter: Segmenter) -> dict[str, Any]:
-    """What the record says of the model; the weights by their content."""
-    from ...experiment.fingerprints import fingerprint
+    """What the record says of the model; net and weights by their content, whether they lie in a bundle or not."""
+    from ...experiment.fingerprints import content_hash, fingerprint, net_meaning
 
     model, preprocessing = segmenter.model, segmenter.predictor.preprocessing
     return {
         "net": model.shown(model.net),
         "weights": model.shown(model.weights),
-        "content": fingerprint([model.net, model.weights])[:16],
+        "content": fingerprint([net_meaning(model.net), content_hash(model.weights)])[:16],
         "mean": list(preprocessing.mean),
         "scale": preprocessing.scale,
         "protocol": str(segmenter.protocol),

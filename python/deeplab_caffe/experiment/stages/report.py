@@ -8,9 +8,9 @@ from typing import Any
 
 from ...crf.search import SearchResult, search_figure
 from ...data import Dataset
-from ...evaluation import Report, chart, lowest_first, write_report
+from ...evaluation import Report, chart, lowest_first, page_sources, write_report
 from ..folder import Experiment
-from ..made_with import by_stage, made_with
+from ..made_with import by_stage, made_with, versions
 from ..published_scores import published_lines
 from ..report_pictures import belief_galleries, chosen_images, examples, net_galleries
 from ..report_settings import search_sentences, settings
@@ -27,7 +27,8 @@ _BAND_WIDTHS = (1, 2, 5, 10, 20, 40)
 def report_inputs(experiment: Experiment) -> Sequence[Any]:
     scores = [experiment.evaluation] if experiment.has_labels(experiment.test_list) else []
     search = [experiment.search_result] if experiment.testing.preset is None else []
-    return [*scores, *search, *training_files(experiment.log("train").parent), *experiment.show]
+    program = [versions(("deeplab-caffe",)), page_sources()]  # a page of an older one looks and says otherwise
+    return [*scores, *search, *training_files(experiment.log("train").parent), *experiment.show, *program]
 
 
 def report_outputs(experiment: Experiment) -> list[Path]:

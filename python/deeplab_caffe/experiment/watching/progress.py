@@ -41,10 +41,11 @@ class Progress(Watcher):
         self._total, self._images = beginning.total, beginning.images
         self._rate = _Rate(beginning.iteration)
         self._line = LiveLine(beginning.terminal, LINE_SECONDS)
-        self._iteration = beginning.iteration
+        self._iteration = self._reached = beginning.iteration
 
     def reach(self, iteration: int) -> None:
         self._rate.reach(iteration)
+        self._reached = iteration
         if self._line.is_live:
             self._iteration = iteration
             self._line.update(self._parts)
@@ -63,7 +64,8 @@ class Progress(Watcher):
             self._line.note(f"{self._what}: tested at iteration {tested.iteration}: {values}")
 
     def end(self) -> None:
-        self._line.end(self._parts)
+        news, self._iteration = self._reached > self._iteration, max(self._reached, self._iteration)
+        self._line.end(self._parts, news)
 
     def _parts(self) -> list[Part]:
         """The parts of the line, with what is left out first on a narrow terminal."""

@@ -99,8 +99,9 @@ def activation_on_scores(view: View) -> Iterator[Hit]:
         if loss.type != "SoftmaxWithLoss":
             continue
         for blob in view.ancestors(view.bottom(loss, 0), through=_SCORES):
-            if blob.maker.facts.kind == ACTIVATION or blob.maker.type == "Dropout":
-                kind = "Dropout" if blob.maker.type == "Dropout" else "activation"
+            dropout = blob.maker.type in ("Dropout", "SpatialDropout")
+            if blob.maker.facts.kind == ACTIVATION or dropout:
+                kind = "Dropout" if dropout else "activation"
                 message = f"an {kind} on the scores '{blob.name}' that {loss.title} reads"
                 yield blob.maker.hit(message.replace("an D", "a D"), "remove it: scores may have any value")
 

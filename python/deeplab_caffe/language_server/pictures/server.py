@@ -21,7 +21,7 @@ HOST = "127.0.0.1"
 _MOST, _BEAT = 16, 15.0
 _ADDRESS = re.compile(r"/([\w-]+)/(|live\.js|events)")
 _HEADERS = {
-    "Cache-Control": "no-store",
+    "Cache-Control": "no-store, no-transform",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",

@@ -70,15 +70,23 @@ def _candidates(g: OnnxGraph, node: Node, used: Sequence[int]) -> tuple[str, str
     """Boxes (N · classes, P, 4) and their scores (N · classes, P), of the classes that are used."""
     layer: Any = node.layer
     p = layer.param.detection_output_param
-    location, confidence, priors = node.bottoms
+    location, confidence, priors, *refinement = node.bottoms
     sets = 1 if p.share_location else layer.classes
     offsets = g.call("Reshape", location, g.integers([0, -1, sets, 4]))
     priors = g.call("Reshape", priors, g.integers([2, -1, 1, 4]))
     prior, variance = (g.call("Gather", priors, g.integer(i), axis=0) for i in (0, 1))
     if not p.variance_encoded_in_target:
         offsets = g.call("Mul", offsets, variance)
+    if len(refinement) > 1:
+        moved = g.call("Reshape", refinement[1], g.integers([0, -1, 1, 4]))
+        moved = moved if p.variance_encoded_in_target else g.call("Mul", moved, variance)
+        prior = decoded(g, prior, moved, layer.code)
     boxes = decoded(g, prior, offsets, layer.code)  # (N, P, sets, 4)
     scores = g.call("Reshape", confidence, g.integers([0, -1, layer.classes]))
+    if refinement:
+        pairs = g.call("Reshape", refinement[0], g.integers([0, -1, 2]))
+        easy = g.call("Less", g.sliced(pairs, [1], [2], [2]), g.number(p.objectness_score))
+        scores = g.call("Where", easy, g.floats([1.0] + [0.0] * (layer.classes - 1)), scores)
     scores = g.call("Gather", scores, g.integers(used), axis=2)
     if p.share_location:
         zero = g.call("Mul", scores, g.number(0))

@@ -37,13 +37,25 @@ class OnnxGraph:
         self.made = 0
         outputs = dict(graph.outputs) | {name: graph.values[name] for name in blobs}
         #: value → the name of the output that it is
-        self.outputs = {value: name for name, value in outputs.items() if value not in graph.inputs}
+        self.outputs: dict[str, str] = {}
+        #: further outputs of the same values, as a Dropout makes them: name → value
+        self.copies: dict[str, str] = {}
+        for name, value in outputs.items():
+            if value in self.outputs:
+                self.copies[name] = value
+            elif value not in graph.inputs:
+                self.outputs[value] = name
 
     def name(self, value: str) -> str:
         """A value's name in ONNX: that of its output; other values must not have the name of an output."""
         if value in self.outputs:
             return self.outputs[value]
-        return f"{value}.inner" if value in self.outputs.values() else value
+        return f"{value}.inner" if value in self.outputs.values() or value in self.copies else value
+
+    def copy(self, value: str, output: str) -> None:
+        """Add an output that is a copy of a value."""
+        node = helper.make_node("Identity", [self.name(value)], [output], name=f"Identity_{len(self.nodes)}")
+        self.nodes.append(node)
 
     # -- for the writers of layers
 

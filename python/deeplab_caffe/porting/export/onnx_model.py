@@ -31,7 +31,10 @@ def net_model(graph: Graph, blobs: Sequence[str] = (), dynamic: bool = True) -> 
     """
     written = _written(graph, blobs)
     inputs = [_described(name, shape, dynamic) for name, shape in graph.inputs.items()]
-    outputs = [_described(name, graph.shapes[value], dynamic, f"{name}_") for value, name in written.outputs.items()]
+    for name, value in written.copies.items():
+        written.copy(value, name)
+    named = [*((name, value) for value, name in written.outputs.items()), *written.copies.items()]
+    outputs = [_described(name, graph.shapes[value], dynamic, f"{name}_") for name, value in named]
     return written.finished(inputs, outputs)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,19 +22,61 @@ def _regions(g: OnnxGraph, node: Node) -> str:
 def _roi_pooling(g: OnnxGraph, node: Node) -> None:
     p = node.layer.param.roi_pooling_param
     sizes = {"pooled_shape": [p.pooled_h, p.pooled_w], "spatial_scale": p.spatial_scale}
-    g.add("MaxRoiPool", [node.bottoms[0], _regions(g, node)], node.tops, **sizes)
+    regions = _regions(g, node)
+    if p.pad_ratio:
+        ends = _widened(g, regions, p.pad_ratio)
+        regions = g.call("Concat", g.sliced(regions, [0], [1], [1]), *ends, axis=1)
+    g.add("MaxRoiPool", [node.bottoms[0], regions], node.tops, **sizes)
+
+
+def _widened(g: OnnxGraph, regions: str, ratio: float) -> tuple[str, str]:
+    """Low and high ends (R, 2) of regions, longer at both by a part of their size; see `region_functions.widened`."""
+    low, high = g.sliced(regions, [1], [3], [1]), g.sliced(regions, [3], [5], [1])
+    pad = g.call("Add", g.call("Sub", high, low), g.number(1))
+    pad = g.call("Mul", pad, g.number(ratio))
+    return g.call("Sub", low, pad), g.call("Add", high, pad)
 
 
 @writes("ROIAlign")
 def _roi_align(g: OnnxGraph, node: Node) -> None:
-    p = node.layer.param.roi_align_param
-    regions = _regions(g, node)
+    layer: Any = node.layer
+    p, regions = layer.stated, _regions(g, node)
     item = g.call("Cast", g.call("Squeeze", g.sliced(regions, [0], [1], [1]), g.integers([1])), to=g.INT64)
+    if layer.has_corners:
+        _corners(g, node, regions, item)
+        return
     g.add(
         "RoiAlign", [node.bottoms[0], g.sliced(regions, [1], [5], [1]), item], node.tops, mode="avg",
         output_height=p.pooled_h, output_width=p.pooled_w, spatial_scale=p.spatial_scale,
         sampling_ratio=max(p.sampling_ratio, 0), coordinate_transformation_mode="output_half_pixel",
     )  # fmt: skip
+
+
+def _corners(g: OnnxGraph, node: Node, regions: str, item: str) -> None:
+    """Cascade R-CNN's ROIAlign: RoiAlign with one sample of each bin, of bins in whose middles the corners lie."""
+    p = node.layer.param.roi_pooling_param
+    ends = _widened(g, regions, p.pad_ratio)
+    low, high = (g.call("Mul", end, g.number(p.spatial_scale)) for end in ends)
+    size = g.call("Sub", high, low)
+    step = g.call("Div", size, g.floats([p.pooled_w, p.pooled_h]))
+    half = g.call("Mul", step, g.number(0.5))
+    boxes = g.call("Concat", g.call("Sub", low, half), g.call("Add", high, half), axis=1)
+    samples = g.call(
+        "RoiAlign", node.bottoms[0], boxes, item, mode="avg", output_height=p.pooled_h + 1,
+        output_width=p.pooled_w + 1, sampling_ratio=1, coordinate_transformation_mode="half_pixel",
+    )  # fmt: skip
+    least = g.add("ReduceMin", [size], axes=[1], keepdims=1)[0]
+    valid = g.call("Greater", least, g.number(0))  # (R, 1)
+    limit = g.call("Cast", g.shape(node.bottoms[0], [3, 2]), to=g.FLOAT)
+    for axis, count in ((0, p.pooled_w), (1, p.pooled_h)):
+        first, each, end = (g.sliced(v, [axis], [axis + 1], [a]) for v, a in ((low, 1), (step, 1), (limit, 0)))
+        at = g.call("Add", first, g.call("Mul", each, g.floats(np.arange(count + 1)[None])))  # (R, count + 1)
+        inside = g.call("And", g.call("GreaterOrEqual", at, g.number(0)), g.call("LessOrEqual", at, end))
+        shape = [-1, 1, 1, count + 1] if axis == 0 else [-1, 1, count + 1, 1]
+        mask = g.call("Reshape", g.call("And", valid, inside), g.integers(shape))
+        zero = g.call("Mul", samples, g.number(0))
+        samples = g.call("Where", mask, samples, zero)
+    g.add("Identity", [samples], node.tops)
 
 
 @writes("PSROIPooling")

@@ -8,7 +8,7 @@ from .graph import Node
 from .torch_layers import Written, writes
 
 _SUPPRESSION = ("overlaps", "suppression_thresholds", "kept_boxes", "best_candidates")
-_ROI_POOL = ("rounded", "roi_spans", "range_maxima", "ordered_keys", "window_maxima", "roi_pool")
+_ROI_POOL = ("widened", "rounded", "roi_spans", "range_maxima", "ordered_keys", "window_maxima", "roi_pool")
 
 
 @writes("PriorBox")
@@ -28,7 +28,14 @@ def _detection_output(node: Node) -> Written:
         f"{layer.classes}, {p.background_label_id}, {layer.code!r}, {p.variance_encoded_in_target}, {layer.least!r}, "
         f"{layer.top_k}, {p.nms_param.nms_threshold:.9g}, {p.nms_param.eta:.9g}, {p.keep_top_k}"
     )
-    return Written(f"detections({{0}}, {{1}}, {{2}}, {given})", parts=(*_SUPPRESSION, "decoded_boxes", "detections"))
+    parts: tuple[str, ...] = (*_SUPPRESSION, "decoded_boxes", "detections")
+    scores, refined = "{1}", ""
+    if len(node.bottoms) > 3:
+        scores = f"without_easy({{1}}, {{3}}, {layer.classes}, {p.objectness_score:.9g})"
+        parts = ("without_easy", *parts)
+    if len(node.bottoms) > 4:
+        refined = ", {4}"
+    return Written(f"detections({{0}}, {scores}, {{2}}, {given}{refined})", parts=parts)
 
 
 @writes("Proposal")
@@ -48,7 +55,8 @@ def _regions(node: Node) -> str:
 @writes("ROIPooling")
 def _roi_pooling(node: Node) -> Written:
     p = node.layer.param.roi_pooling_param
-    call = f"roi_pool({{0}}, {_regions(node)}, ({p.pooled_h}, {p.pooled_w}), {p.spatial_scale:.9g})"
+    pad = f", {p.pad_ratio:.9g}" if p.pad_ratio else ""
+    call = f"roi_pool({{0}}, {_regions(node)}, ({p.pooled_h}, {p.pooled_w}), {p.spatial_scale:.9g}{pad})"
     return Written(call, parts=_ROI_POOL)
 
 
@@ -61,10 +69,13 @@ def _psroi_pooling(node: Node) -> Written:
 
 @writes("ROIAlign")
 def _roi_align(node: Node) -> Written:
-    p = node.layer.param.roi_align_param
-    bins, samples = (p.pooled_h, p.pooled_w), max(p.sampling_ratio, 0)
-    call = f"roi_align({{0}}, {_regions(node)}, {bins!r}, {p.spatial_scale:.9g}, {samples})"
-    return Written(call, parts=("sampling_weights", "roi_align"))
+    layer: Any = node.layer
+    p, shared = layer.stated, ("linear_weights", "weighted_windows")
+    given = f"{{0}}, {_regions(node)}, {(p.pooled_h, p.pooled_w)!r}, {p.spatial_scale:.9g}"
+    if layer.has_corners:
+        return Written(f"roi_grid({given}, {p.pad_ratio:.9g})", parts=(*shared, "widened", "grid_weights", "roi_grid"))
+    samples = max(p.sampling_ratio, 0)
+    return Written(f"roi_align({given}, {samples})", parts=(*shared, "sampling_weights", "roi_align"))
 
 
 @writes("Normalize")

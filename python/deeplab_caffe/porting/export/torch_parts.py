@@ -18,17 +18,23 @@ from ...caffe.layer_types.box_functions import (  # noqa: F401
     prior_boxes,
     proposals,
     suppression_thresholds,
+    without_easy,
 )
 from ...caffe.layer_types.rearrange import reorganized  # noqa: F401
 from ...caffe.layer_types.region_functions import (  # noqa: F401
+    grid_weights,
+    linear_weights,
     ordered_keys,
     psroi_pool,
     range_maxima,
     roi_align,
+    roi_grid,
     roi_pool,
     roi_spans,
     rounded,
     sampling_weights,
+    weighted_windows,
+    widened,
     window_maxima,
 )
 

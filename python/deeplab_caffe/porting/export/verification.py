@@ -134,7 +134,12 @@ def verify(
     for size in sizes or fitting_sizes(net):
         given = {name: _input(name, shape, size, images) for name, shape in own.items()}
         _fill(net, given)
-        compute_blobs(net)
+        try:
+            compute_blobs(net)
+        except InputError:  # as of an Upsample that states the size of one map, which shapes alone do not tell
+            if sizes or not checks:
+                raise
+            continue
         for name, theirs in runner(given).items():
             checks.append(_check(name, size, net.blobs[name].data, theirs))
     _reshape(net, own)

@@ -1,8 +1,8 @@
 """From ONNX back to Caffe: a model's nodes as layers of BVLC's types, its weights as a `.caffemodel`.
 
-`model` reads and simplifies the model, `net` builds the Caffe net, `arithmetic`, `elementwise`, `matrices` and
-`windows` have a function for each operator (`registry`: their table), `convert` puts these together, `verification`
-compares every blob with onnxruntime's.
+`model` reads and simplifies the model, `net` builds the Caffe net, `arithmetic`, `cuts`, `depth`, `elementwise`,
+`matrices`, `resizing` and `windows` have a function for each operator (`registry`: their table; `lines`: signals of one
+axis), `convert` puts these together, `verification` compares every blob with onnxruntime's.
 """
 
 from typing import TYPE_CHECKING

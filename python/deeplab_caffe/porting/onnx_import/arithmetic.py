@@ -70,9 +70,15 @@ _ELTWISE: dict[str, Callable[[CaffeNet, OnnxNode, list[str]], None]] = {
 
 
 def _spread(net: CaffeNet, node: OnnxNode) -> None:
-    """A blob (N, C, H, W) times, or plus, a value for each of its channels (N, C, 1, 1)."""
+    """A blob (N, C, H, W) times, or plus, a value for each of its channels (N, C, 1, 1), or a map (N, 1, H, W)."""
     large, small = sorted(node.inputs, key=lambda name: -int(np.prod(net.shape(node, name))))
     whole, part = net.shape(node, large), net.shape(node, small)
+    if len(whole) == 4 and part == (whole[0], 1, *whole[2:]):  # a map for all channels
+        tiled = net.fresh(node, "tiled")
+        tile = {"axis": 1, "tiles": whole[1]}
+        net.add(node, "Tile", [net.blob(node, small)], [tiled], f"{node.name}_tile", tile_param=tile)
+        _ELTWISE[node.operator](net, node, [net.blob(node, large), tiled])
+        return
     axes = len(part)
     while axes and part[axes - 1] == 1:
         axes -= 1

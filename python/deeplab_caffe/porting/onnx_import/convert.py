@@ -21,7 +21,7 @@ from ...formats.definition import definition_of
 from ...formats.writer import format_message
 from ...reading import reason_of
 from ...spelling import did_you_mean
-from . import arithmetic, elementwise, matrices, resizing, windows  # noqa: F401 - they register readers
+from . import arithmetic, cuts, depth, elementwise, matrices, resizing, windows  # noqa: F401 - they register readers
 from .model import OnnxModel, OnnxNode, read_model
 from .net import FORKS, CaffeNet
 from .registry import READERS

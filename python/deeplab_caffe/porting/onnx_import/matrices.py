@@ -1,8 +1,6 @@
-"""Readers of operators that join, cut, flatten or multiply matrices."""
+"""Readers of operators that join, flatten, turn or multiply matrices."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -83,44 +81,6 @@ def _concat(net: CaffeNet, node: OnnxNode) -> None:
     axis = node.get("axis") % len(net.shape(node, node.outputs[0]))
     fields = {} if axis == 1 else {"axis": axis}
     net.add(node, "Concat", [net.blob(node, name) for name in node.inputs], [node.outputs[0]], concat_param=fields)
-
-
-@reads("Split")
-def _split(net: CaffeNet, node: OnnxNode) -> None:
-    axis = node.get("axis", 0) % len(net.shape(node, node.inputs[0]))
-    sizes = [net.shape(node, name)[axis] for name in node.outputs]
-    _cut(net, node, net.blob(node, node.inputs[0]), axis, np.cumsum(sizes)[:-1].tolist(), node.outputs)
-
-
-@reads("Slice")
-def _slice(net: CaffeNet, node: OnnxNode) -> None:
-    shape = net.shape(node, node.inputs[0])
-    begins, ends = (np.ravel(net.model.argument(node, word, i)) for i, word in ((1, "starts"), (2, "ends")))
-    axes = np.ravel(net.model.argument(node, "axes", 3, np.arange(len(begins))))
-    steps = np.ravel(net.model.argument(node, "steps", 4, np.ones(len(begins))))
-    if (steps != 1).any():
-        node.fail(f"has steps {steps.tolist()}; Caffe's Slice takes everything between two places")
-    cuts = []
-    for begin, end, axis in zip(begins, ends, axes, strict=True):
-        found = range(*slice(int(begin), int(end)).indices(shape[int(axis)]))
-        if len(found) != shape[int(axis)]:
-            cuts.append((int(axis) % len(shape), found.start, found.stop))
-    blob = net.blob(node, node.inputs[0])
-    if not cuts:
-        net.alias(node)
-    for i, (axis, begin, end) in enumerate(cuts):
-        top = node.outputs[0] if i == len(cuts) - 1 else net.fresh(node, "cut")
-        points = [x for x in (begin, end) if 0 < x < shape[axis]]
-        tops = [*([net.fresh(node, "before")] if begin else []), top]
-        tops += [net.fresh(node, "after")] if end < shape[axis] else []
-        _cut(net, node, blob, axis, points, tops)
-        net.add(node, "Silence", [name for name in tops if name != top], [], f"{node.name}_rest")
-        blob = top
-
-
-def _cut(net: CaffeNet, node: OnnxNode, blob: str, axis: int, points: Sequence[int], tops: Sequence[str]) -> None:
-    fields = {"slice_point": list(points)} | ({} if axis == 1 else {"axis": axis})
-    net.add(node, "Slice", [blob], tops, slice_param=fields)
 
 
 @reads("Tile")

@@ -36,6 +36,7 @@ class CaffeNet:
         self._blob_of: dict[str, str] = {}
         self._makers: dict[str, Any] = {}
         self._made = 0
+        self._shapes: dict[str, Shape] = {}
         for name in model.inputs:
             layer = self.param.layer.add(name=name, type="Input", top=[name])
             layer.input_param.shape.add(dim=model.shapes[name])
@@ -55,9 +56,15 @@ class CaffeNet:
 
     def shape(self, node: OnnxNode, value: str) -> Shape:
         """The shape of a value that a node reads or makes."""
+        if value in self._shapes:
+            return self._shapes[value]
         if value not in self.model.shapes:
             node.fail(f"the shape of '{value}' depends on the values of the input; only fixed shapes can be imported")
         return self.model.shapes[value]
+
+    def state(self, blob: str, shape: Shape) -> None:
+        """Say the shape of a blob that the model has no value for, so that readers may ask for it."""
+        self._shapes[blob] = shape
 
     def blob(self, node: OnnxNode, value: str) -> str:
         """The blob of a value that a node reads."""

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .depth import over_channels
+from .lines import also_of_lines
 from .model import OnnxNode
 from .net import CaffeNet, layer_name
 from .registry import reads
@@ -15,9 +17,12 @@ _MAX, _AVERAGE, _FLOOR = 0, 1, 1
 
 
 @reads("Conv", "ConvTranspose")
+@also_of_lines
 def _convolution(net: CaffeNet, node: OnnxNode) -> None:
     weights = net.weights(node, 1)
-    if weights.ndim != 4:
+    if weights.ndim == 3:
+        weights = weights[:, :, None]
+    if weights.ndim != 4 or len(net.shape(node, node.inputs[0])) != 4:
         node.fail(f"its weights are {weights.shape}; only convolutions of images (N, C, H, W) have a counterpart")
     bottom, (more_h, more_w) = _padded(net, node)
     pad_h, pad_w = _pads(net, node, weights.shape[2:])
@@ -88,6 +93,7 @@ def _same(net: CaffeNet, node: OnnxNode, kernel: Sequence[int], how: str) -> lis
 
 
 @reads("MaxPool", "AveragePool")
+@also_of_lines
 def _pooling(net: CaffeNet, node: OnnxNode) -> None:
     kernel = node.get("kernel_shape")
     if len(kernel) != 2:
@@ -125,26 +131,40 @@ def _caffes_size(size: int, kernel: int, stride: int, pad: int) -> int:
 
 
 @reads("GlobalAveragePool", "GlobalMaxPool")
+@also_of_lines
 def _global_pooling(net: CaffeNet, node: OnnxNode) -> None:
     kind = _AVERAGE if node.operator == "GlobalAveragePool" else _MAX
     global_pooling(net, node, kind, node.outputs[0])
 
 
-def global_pooling(net: CaffeNet, node: OnnxNode, kind: int, top: str) -> None:
+def global_pooling(net: CaffeNet, node: OnnxNode, kind: int, top: str, name: str = "") -> None:
     """Add a Pooling over the whole of (N, C, H, W)."""
     if len(net.shape(node, node.inputs[0])) != 4:
         node.fail("reads no image (N, C, H, W)")
     fields = {"pool": kind, "global_pooling": True}
-    net.add(node, "Pooling", [net.blob(node, node.inputs[0])], [top], pooling_param=fields)
+    net.add(node, "Pooling", [net.blob(node, node.inputs[0])], [top], name, pooling_param=fields)
 
 
-@reads("ReduceMean", "ReduceMax")
+@reads("ReduceMean", "ReduceMax", "ReduceSum")
 def _reduce(net: CaffeNet, node: OnnxNode) -> None:
     shape = net.shape(node, node.inputs[0])
     axes = net.model.argument(node, "axes", 1)
     found = sorted(int(axis) % len(shape) for axis in (range(len(shape)) if axes is None else axes))
+    if len(shape) == 4 and found == [1] and node.get("keepdims", 1):
+        over_channels(net, node)
+        return
     if len(shape) != 4 or found != [2, 3]:
-        node.fail(f"reduces the axes {found} of {shape}; only height and width of images have a counterpart")
+        where = "only height and width, or the channels (with keepdims), of images have a counterpart"
+        node.fail(f"reduces the axes {found} of {shape}; {where}")
+    if node.operator == "ReduceSum":
+        pooled = net.fresh(node, "mean")
+        global_pooling(net, node, _AVERAGE, pooled, f"{node.name}_mean")
+        dims = net.shape(node, node.outputs[0])
+        summed = node.outputs[0] if len(dims) == 4 else net.fresh(node, "sum")
+        net.add(node, "Power", [pooled], [summed], power_param={"scale": shape[2] * shape[3]})
+        if len(dims) != 4:
+            net.add(node, "Flatten", [summed], [node.outputs[0]], f"{node.name}_flat")
+        return
     kind = _AVERAGE if node.operator == "ReduceMean" else _MAX
     if node.get("keepdims", 1):
         global_pooling(net, node, kind, node.outputs[0])
