@@ -11,6 +11,7 @@ from typing import Any
 from ..spelling import did_you_mean, nearest_fields, nearest_word, suggestion
 from ..words import some_of
 from . import foreign_fields, foreign_types, schema
+from .layers_read import LayersRead
 from .placeholders import Placeholders, placeholder
 from .prototxt import Document
 from .scalar_values import INTEGERS, TYPE_NAMES, converted, expected, integer_of, is_repeated
@@ -72,38 +73,6 @@ def keeping(found: list[Problem]) -> Callable[[Problem], None]:
         found.append(problem)
 
     return report
-
-
-#: (type of message, text) → the message of a layer without problems
-LayerMessages = dict[tuple[str, str], Any]
-
-
-class LayersRead:
-    """Layers that need not be read again: those that had the same text in an earlier version of a file.
-
-    Args:
-        before: the layers of the earlier version.
-        now: gets the layers of this one.
-    """
-
-    def __init__(self, before: LayerMessages, now: LayerMessages) -> None:
-        self._before, self._now = before, now
-
-    def copy_to(self, message: Any, text: str) -> bool:
-        """Fill an empty message with the layer of a text; False if it is not known."""
-        key = message.DESCRIPTOR.name, text
-        known = self._before.get(key) or self._now.get(key)
-        if known is None:
-            return False
-        message.CopyFrom(known)
-        self._now[key] = known
-        return True
-
-    def keep(self, message: Any, text: str) -> None:
-        """Remember the layer of a text."""
-        kept = type(message)()
-        kept.CopyFrom(message)
-        self._now[message.DESCRIPTOR.name, text] = kept
 
 
 def to_running_message(document: Document, message: Any, *, placeholders: Placeholders | None = None) -> Any:

@@ -15,7 +15,8 @@ from ...formats.carried import carry
 from ...formats.definition import Definition, Entry, is_included, stages_of_rules
 from ...formats.foreign_types import is_known
 from ...formats.layer_facts import LOSS
-from ...formats.messages import LayerMessages, LayersRead, Problem, to_message
+from ...formats.layers_read import LayerMessages, LayersRead
+from ...formats.messages import Problem, to_message
 from ...formats.prototxt import Block, Document, Field
 from ...formats.python_layers import to_native
 from ...formats.upgrade import dialect_of, upgrade_net
