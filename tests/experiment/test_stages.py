@@ -14,20 +14,17 @@ import pytest
 
 from deeplab_caffe import cli
 from deeplab_caffe.cli.stage_flags import read_by
-from deeplab_caffe.crf.search import SearchSpace
 from deeplab_caffe.data import write_label
-from deeplab_caffe.experiment import STAGES, create, demo, run
+from deeplab_caffe.experiment import STAGES, demo, run
 from deeplab_caffe.experiment.stage_records import STAGE_NAMES
 from deeplab_caffe.formats.weights import read_caffemodel
 from experiment.conftest import TINY
-
-#: two settings instead of two hundred
-SPACE = SearchSpace(w1="4", sigma_alpha="30,50", sigma_beta="5", fine_w1="", fine_sigma_alpha="", fine_sigma_beta="")
+from small_search import SPACE, search_little
 
 
 @pytest.fixture(autouse=True)
 def small_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(create, "SearchSpace", lambda **kw: SPACE)
+    search_little(monkeypatch)
 
 
 def test_all_stages_run_and_are_not_run_again(
@@ -69,7 +66,7 @@ def _say_so_without_libraries_that_compute(folder: Path) -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=folder)
     assert done.returncode == 0, done.stderr
     for stage in STAGES:
-        said = {line for line in done.stdout.splitlines() if line.startswith(f"== {stage}")}
+        said = {line for line in done.stdout.splitlines() if line.startswith(f"== {stage}:")}
         assert len(said) == 1 and ("already done" in said.pop()) == (stage != "train2")
 
 
