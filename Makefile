@@ -41,8 +41,14 @@ lint: $(VENV)/.installed  ## check style and types (ruff, mypy)
 	$(BIN)/ruff check
 	$(BIN)/mypy
 
+# A process for each processor, but four at most, for the memory; each computes with one thread. What is compiled is
+# kept, because tests start Python hundreds of times.
+IN_PARALLEL = -n auto --maxprocesses 4 --dist worksteal
+test test-newest test-oldest: export OMP_NUM_THREADS ?= 1
+test test-newest test-oldest: export PYTHONDONTWRITEBYTECODE =
+
 test: $(VENV)/.installed  ## run the tests
-	$(BIN)/pytest
+	$(BIN)/pytest $(IN_PARALLEL)
 
 # Environments of their own, beside $(VENV), with the newest and the oldest versions that pyproject.toml allows:
 #   make test-newest PYTHON=python3.14 TESTS=tests/formats WITH="torch==2.13.0+cpu"
@@ -51,7 +57,7 @@ test-newest:  ## run the tests with the newest versions of all dependencies, in 
 	$(PYTHON) -m venv .venv-newest
 	.venv-newest/bin/pip install --quiet --disable-pip-version-check --upgrade -e '.[dev]' $(WITH)
 	.venv-newest/bin/pip list --disable-pip-version-check
-	.venv-newest/bin/pytest $(TESTS)
+	.venv-newest/bin/pytest $(IN_PARALLEL) $(TESTS)
 
 test-oldest:  ## run the tests with the lower bounds of pyproject.toml, in .venv-oldest
 	$(PYTHON) -m venv .venv-oldest
@@ -59,7 +65,7 @@ test-oldest:  ## run the tests with the lower bounds of pyproject.toml, in .venv
 	.venv-oldest/bin/python .ci/lower_bounds.py pyproject.toml > .venv-oldest/bounds.txt
 	.venv-oldest/bin/pip install --quiet --disable-pip-version-check -c .venv-oldest/bounds.txt -e '.[dev]' $(WITH)
 	.venv-oldest/bin/pip list --disable-pip-version-check
-	.venv-oldest/bin/pytest $(TESTS)
+	.venv-oldest/bin/pytest $(IN_PARALLEL) $(TESTS)
 
 # -- experiments
 

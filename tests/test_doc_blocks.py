@@ -21,6 +21,7 @@ from deeplab_caffe.cli.main import _look_up, _module, parser_of
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.nets import full_name
 from doc_blocks import DATA, FOREIGN, PAGES, ROOT, Block, Command, blocks, commands, deeplab_words, made_words
+from small_search import search_little
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 SHELL = [block for block in BLOCKS if block.language == "sh"]
@@ -136,6 +137,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("docs")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        search_little(patch)
         doc_folder.make(folder)
     return folder
 
@@ -146,6 +148,7 @@ def in_a_copy(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     shutil.copytree(prepared, folder, symlinks=True)
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(str(folder))
+    search_little(monkeypatch)
     yield folder
 
 

@@ -169,9 +169,9 @@ def test_large_maps_take_no_loop_over_pixels(layer):
     """A map of the size of a training crop; a loop over its pixels would take minutes."""
     net = _net(layer, values(1, 21, 321, 321), values(1, 1, 321, 321, low=0), [(321, 321)], back=True)
     net.blobs["top"].diff[...] = 1
-    begin = time.perf_counter()
+    begin = time.process_time()
     net.backward()
-    assert time.perf_counter() - begin < 30
+    assert time.process_time() - begin < 30
 
 
 @pytest.mark.parametrize(

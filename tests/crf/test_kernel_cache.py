@@ -68,6 +68,7 @@ class Checkout:
     def _process(self, arguments: tuple[str, ...], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
         usual = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
         env = {**usual, "PYTHONPATH": str(self._folder), "XDG_CACHE_HOME": str(self.cache), **environment}
+        env["PYTHONDONTWRITEBYTECODE"] = "1"  # Python's own cache looks at the date and size of a source alone
         command = [sys.executable, "-c", PROGRAM, *arguments]
         return subprocess.run(command, capture_output=True, text=True, env=env, timeout=300, check=False)
 

@@ -22,6 +22,7 @@ from deeplab_caffe.errors import InputError
 from deeplab_caffe.experiment import demo, labels_for_cpp
 from deeplab_caffe.experiment.fingerprints import file_contents
 from deeplab_caffe.nets import GeneratorOptions
+from small_search import search_little
 
 Run = Callable[..., int]
 Captured = pytest.CaptureFixture[str]
@@ -227,7 +228,10 @@ def test_contents_are_read_again_only_if_the_file_changed(tmp_path: Path) -> Non
     assert file_contents([str(tmp_path / "a"), str(tmp_path / "b")], cache) == first
 
 
-def test_replaced_results_are_scored_anew_in_folders_of_videos(tiny: Path, deeplab: Run, capsys: Captured) -> None:
+def test_replaced_results_are_scored_anew_in_folders_of_videos(
+    tiny: Path, deeplab: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search_little(monkeypatch)
     for number in range(8):
         for folder, kind in (("images", "v"), ("labels", "w")):
             (tiny / f"{kind}{number}").mkdir()
@@ -251,7 +255,10 @@ def test_replaced_results_are_scored_anew_in_folders_of_videos(tiny: Path, deepl
     assert json.loads((tiny / "exp/evaluation.json").read_text())["before"]["mean_iou"] == 1
 
 
-def test_names_with_blanks_and_bytes_that_are_not_utf8(tiny: Path, deeplab: Run, capsys: Captured) -> None:
+def test_names_with_blanks_and_bytes_that_are_not_utf8(
+    tiny: Path, deeplab: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search_little(monkeypatch)
     for folder in ("images", "labels"):
         (tiny / folder / "i6.png").rename(tiny / folder / "a b.png")
         os.rename(os.fsencode(tiny / folder) + b"/i7.png", os.fsencode(tiny / folder) + b"/\xdf.png")

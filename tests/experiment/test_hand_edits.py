@@ -10,11 +10,11 @@ import pytest
 
 from deeplab_caffe import cli
 from deeplab_caffe.cli.stage_flags import read_by
-from deeplab_caffe.crf.search import SearchSpace
-from deeplab_caffe.experiment import create, published
+from deeplab_caffe.experiment import published
 from deeplab_caffe.experiment.hand_edits import hand_edits
 from deeplab_caffe.formats.definition import read_definition
 from deeplab_caffe.formats.weights import read_caffemodel
+from small_search import search_little
 
 REPOSITORY = Path(__file__).parents[2]
 NET = Path("prototxt/voc12/largefov/train.prototxt")
@@ -29,8 +29,7 @@ def edited(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for folder in ("datasets", "prototxt/voc12/largefov"):
         shutil.copytree(REPOSITORY / folder, tiny / folder)
     _edit({"dilation: 12": "dilation: 6", "pad: 12": "pad: 6"})
-    space = SearchSpace(w1="4", sigma_alpha="30", sigma_beta="5", fine_w1="", fine_sigma_alpha="", fine_sigma_beta="")
-    monkeypatch.setattr(create, "SearchSpace", lambda **kw: space)
+    search_little(monkeypatch)
     return NET
 
 

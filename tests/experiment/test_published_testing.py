@@ -26,6 +26,7 @@ from deeplab_caffe.experiment.stages import search
 from deeplab_caffe.experiment.testing import Testing as Settings
 from deeplab_caffe.nets import GeneratorOptions
 from experiment.fake_voc import ROOT, make_fake_voc
+from small_search import SPACE
 
 #: a net that trains in a moment
 TINY = [
@@ -49,13 +50,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     make_fake_voc(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        space = SearchSpace(
-            w1="4", sigma_alpha="30,50", sigma_beta="5", fine_w1="", fine_sigma_alpha="", fine_sigma_beta=""
-        )
         real = search.coarse_to_fine
 
         def one_that_helps(items: Any, classes: int, _: SearchSpace, *rest: Any, **more: Any) -> SearchResult:
-            found = real(items, classes, space, *rest, **more)
+            found = real(items, classes, SPACE, *rest, **more)
             return replace(found, baseline_mean_iou=found.best_mean_iou - 0.01)
 
         patch.setattr(search, "coarse_to_fine", one_that_helps)

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from deeplab_caffe import caffe, cli
-from deeplab_caffe.crf.search import SearchSpace
 from deeplab_caffe.data import read_dataset
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.evaluation import ImageScore, lowest_first
@@ -24,6 +23,7 @@ from deeplab_caffe.experiment.report_pictures import check_shown, chosen_images,
 from deeplab_caffe.experiment.stages.report import report
 from deeplab_caffe.nets import GeneratorOptions
 from small_nets import conv, layer, net
+from small_search import search_little
 
 DATA = """
 layer {{ name: "data" type: "ImageSegData" top: "data" top: "label" top: "data_dim" include {{ phase: TEST }}
@@ -182,10 +182,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished(tiny: Path, deeplab: Callable[..., int], monkeypatch: pytest.MonkeyPatch, kept: Path) -> Experiment:
     """An experiment with a CRF that is used, up to the report, which shows no beliefs yet."""
     if not kept.exists():
-        space = SearchSpace(
-            w1="4", sigma_alpha="30", sigma_beta="5", fine_w1="", fine_sigma_alpha="", fine_sigma_beta=""
-        )
-        monkeypatch.setattr(create, "SearchSpace", lambda **kw: space)
+        search_little(monkeypatch)
         assert deeplab("all") == 0
         path = Path("exp/crf/search.json")
         record = json.loads(path.read_text())

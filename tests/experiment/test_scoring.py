@@ -17,6 +17,7 @@ from PIL import Image
 from deeplab_caffe import cli
 from deeplab_caffe.data import read_label, voc_palette, write_label
 from deeplab_caffe.data.labels import write_grey_label
+from small_search import search_little
 
 ROOT = Path(__file__).parents[2]
 #: where CamVid may be; it is not in the repository
@@ -378,8 +379,9 @@ def test_a_list_without_labels_needs_a_folder_of_them(toy: Path, capsys: pytest.
 
 
 def test_an_experiment_keeps_its_trimap_and_can_be_compared(
-    tiny: Path, deeplab: Callable[..., int], capsys: pytest.CaptureFixture[str]
+    tiny: Path, deeplab: Callable[..., int], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    search_little(monkeypatch)
     assert deeplab("all", "--quick") == 0
     assert "trimap" not in json.loads(Path("exp/evaluation.json").read_text())
     assert deeplab("evaluate", "--trimap", "1:3") == 0

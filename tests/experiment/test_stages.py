@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,20 +14,17 @@ import pytest
 
 from deeplab_caffe import cli
 from deeplab_caffe.cli.stage_flags import read_by
-from deeplab_caffe.crf.search import SearchSpace
 from deeplab_caffe.data import write_label
-from deeplab_caffe.experiment import STAGES, create, demo, run
+from deeplab_caffe.experiment import STAGES, demo, run
 from deeplab_caffe.experiment.stage_records import STAGE_NAMES
 from deeplab_caffe.formats.weights import read_caffemodel
+from experiment.conftest import TINY
+from small_search import SPACE, search_little
 
 
 @pytest.fixture(autouse=True)
 def small_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two settings instead of two hundred."""
-    space = SearchSpace(
-        w1="4", sigma_alpha="30,50", sigma_beta="5", fine_w1="", fine_sigma_alpha="", fine_sigma_beta=""
-    )
-    monkeypatch.setattr(create, "SearchSpace", lambda **kw: space)
+    search_little(monkeypatch)
 
 
 def test_all_stages_run_and_are_not_run_again(
@@ -44,9 +43,34 @@ def test_all_stages_run_and_are_not_run_again(
     again = capsys.readouterr().out
     assert again.count("already done") == len(STAGES) - 1  # there is no second stage of training
     assert "mean IoU" in again and "report:" in again
+    _say_so_without_libraries_that_compute(tiny)
     monkeypatch.setattr("deeplab_caffe.experiment.stages.report.page_sources", lambda: ["other templates"])
     assert deeplab("report") == 0
     assert "already done" not in capsys.readouterr().out  # a page of another version is outdated
+
+
+#: every stage of the finished experiment in a process of its own, with the search space of `small_search`
+_AGAIN = """
+import sys
+from deeplab_caffe.cli import main
+from deeplab_caffe.experiment import create
+
+create.SearchSpace = lambda **_: SPACE
+for stage, *flags in CALLS:
+    assert main([stage, "demo", "--data", "tiny.toml", "--exp", "exp", *flags]) == 0
+heavy = {"torch", "numba", "cv2", "scipy", "h5py", "matplotlib"} & sys.modules.keys()
+assert not heavy, heavy
+"""
+
+
+def _say_so_without_libraries_that_compute(folder: Path) -> None:
+    calls = [[stage, *read_by(stage, TINY)] for stage in (*STAGES, "all")]
+    script = f"from deeplab_caffe.crf.search import SearchSpace\nCALLS, SPACE = {calls!r}, {SPACE!r}\n{_AGAIN}"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    for stage in STAGES:
+        said = {line for line in done.stdout.splitlines() if line.startswith(f"== {stage}:")}
+        assert len(said) == 1 and ("already done" in said.pop()) == (stage != "train2")
 
 
 def test_what_changed_is_done_again_and_snapshots_are_kept(

@@ -12,12 +12,11 @@ import pytest
 
 from deeplab_caffe import caffe
 from deeplab_caffe.cli import main
-from deeplab_caffe.crf.search import SearchSpace
 from deeplab_caffe.data import write_label
-from deeplab_caffe.experiment import create
 from deeplab_caffe.formats.weight_files import read_weight_file, write_weight_file
 from deeplab_caffe.formats.weights import BlobArray, LayerWeights
 from deeplab_v1_nets import data, large_fov_test, new_text, old_text
+from small_search import search_little
 
 GUIDE = Path(__file__).parent.parent.parent / "docs" / "porting.md"
 WIDTH = 8
@@ -73,10 +72,7 @@ def test_every_command_of_the_guide_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    space = SearchSpace(
-        w1="4", sigma_alpha="30,50", sigma_beta="5", fine_w1="", fine_sigma_alpha="", fine_sigma_beta=""
-    )
-    monkeypatch.setattr(create, "SearchSpace", lambda **kw: space)
+    search_little(monkeypatch)
     make_old_folder(tmp_path)
     for command in commands():
         program, *words = shlex.split(command)

@@ -102,7 +102,7 @@ def photo(height: int = 30, width: int = 40, suffix: str = ".png", seed: int = 0
 
 def until(condition: Callable[[], object]) -> None:
     """Wait until a condition is true."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)

@@ -7,16 +7,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
-from scipy import ndimage
 
 from ..errors import InputError
 from ..formats import schema
+from ..lazy import imported_on_use
 from ..reading import reading
 from .proto import caffe_pb2  # noqa: F401 - scripts say caffe.io.caffe_pb2
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from scipy import ndimage
+else:
+    Image = imported_on_use("PIL.Image")
+    ndimage = imported_on_use("scipy.ndimage")
 
 __all__ = [
     "Transformer",

@@ -18,9 +18,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
-from . import mode
+from ..lazy import imported_on_use
+
+if TYPE_CHECKING:
+    from . import mode
+else:
+    mode = imported_on_use(f"{__package__}.mode")
 
 _INFO, _WARNING, _ERROR = 0, 1, 2
 #: whose lines are written: BVLC Caffe 1.0's, or those of 1.0-rc3 and before, DeepLab's among them

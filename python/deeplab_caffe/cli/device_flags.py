@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from .. import engine
 from ..nets.option_flags import TakesFlags
 
 
@@ -37,12 +38,28 @@ def add_running(parser: TakesFlags, several: str = "") -> None:
     parser.add_argument("--allow-uninitialized", action="store_true", help=uninitialized)
 
 
-def choose_device(arguments: argparse.Namespace, wants_gpu: bool) -> None:
-    """Select the devices and the precision of the flags; without a device flag, the device of the solver."""
-    from .. import engine
+def choose_precision(arguments: argparse.Namespace) -> None:
+    """Tell the engine how to compute, as the flags say; no device is looked for yet.
 
+    Raises:
+        InputError: the engine does not support it.
+    """
     current = engine.current()
     current.allow_uninitialized = getattr(arguments, "allow_uninitialized", False)
     current.allow_not_finite = getattr(arguments, "allow_not_finite_weights", False)
     current.choose_precision(getattr(arguments, "precision", "float32"), getattr(arguments, "recompute", False))
-    current.choose_device(getattr(arguments, "gpu", None), wants_gpu, getattr(arguments, "workers", 1))
+
+
+def names_device(arguments: argparse.Namespace) -> bool:
+    """Whether flags say where to compute, so that it must be there."""
+    return getattr(arguments, "gpu", None) is not None or getattr(arguments, "workers", 1) != 1
+
+
+def choose_device(arguments: argparse.Namespace, wants_gpu: bool) -> None:
+    """Let the engine compute on the devices of the flags; without a flag for it, on the device of the solver.
+
+    Raises:
+        InputError: there is no such device.
+    """
+    gpu, workers = getattr(arguments, "gpu", None), getattr(arguments, "workers", 1)
+    engine.current().choose_device(gpu, wants_gpu, workers)

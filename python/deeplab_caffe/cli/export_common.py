@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import caffe
-from ..caffe import log
-from ..caffe.net.weights import weight_layers
 from ..errors import InputError
 from ..files import is_stream, write_text
 from ..formats.bundle import is_bundle
 from ..formats.weight_files import read_weight_file
 from ..formats.weight_fit import fit
-from ..porting.export.label_verification import LabelCheck
-from ..porting.export.verification import Verification
+from ..lazy import imported_on_use
+from ..porting import export
 from ..porting.summary import summarise
 from ..porting.surgery import CAFFE, TORCHVISION, Preprocessing
 from . import bundled, net_flags
 from .named_net import definition_named
 from .parser import add_renamed
 from .weight_warnings import print_weight_warnings
+
+if TYPE_CHECKING:
+    from ..caffe.net import weights as net_weights
+else:
+    net_weights = imported_on_use("deeplab_caffe.caffe.net.weights")
 
 _PREPROCESSING = {"caffe": CAFFE, "torchvision": TORCHVISION}
 
@@ -49,9 +52,9 @@ def preprocessing(arguments: argparse.Namespace) -> Preprocessing:
 
 def net_with_weights(arguments: argparse.Namespace) -> Any:
     """Load the net in the test phase; InputError if a layer that needs weights gets none."""
-    log.set_stderr(False)  # the comparison is printed instead
+    caffe.log.set_stderr(False)  # the comparison is printed instead
     net = caffe.Net(definition_named(arguments.net), caffe.TEST)
-    layers = weight_layers(net)
+    layers = net_weights.weight_layers(net)
     missing = [name for name, layer in layers.items() if layer.needs_weights]
     if arguments.weights is None and is_bundle(arguments.net):
         arguments.weights = arguments.net
@@ -70,7 +73,9 @@ def net_with_weights(arguments: argparse.Namespace) -> Any:
     return net
 
 
-def record(arguments: argparse.Namespace, result: Verification, what: str, labels: LabelCheck | None = None) -> None:
+def record(
+    arguments: argparse.Namespace, result: export.Verification, what: str, labels: export.LabelCheck | None = None
+) -> None:
     """Print the comparisons, write them to OUT.json, and raise InputError if one exceeds the tolerance."""
     print(result)
     about: dict[str, Any] = {"net": arguments.net, "weights": arguments.weights, "output": arguments.output}

@@ -81,6 +81,7 @@ def loaded(arguments: argparse.Namespace, model: Model) -> Segmenter:
     if arguments.caffe:
         engine.choose(arguments.caffe)
     has_gpu = getattr(engine.caffe(), "has_gpu", lambda: False)
+    device_flags.choose_precision(arguments)
     device_flags.choose_device(arguments, has_gpu())
     with warnings_only():
         found = Segmenter.of_model(model, arguments.input_scale)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ..arrays import Size
 from ..errors import InputError
@@ -26,8 +25,10 @@ from .mapped_arrays import map_values, open_npy
 
 if TYPE_CHECKING:
     import cv2
+    from PIL import Image
 else:
     cv2 = imported_on_use("cv2")
+    Image = imported_on_use("PIL.Image")
 
 #: suffixes of image files; those that are memory-mapped come first
 IMAGE_SUFFIXES = (".npy", ".ppm", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ..arrays import Label
 from ..errors import InputError
@@ -24,8 +23,10 @@ from .labels import read_label
 
 if TYPE_CHECKING:
     import cv2
+    from PIL import Image
 else:
     cv2 = imported_on_use("cv2")
+    Image = imported_on_use("PIL.Image")
 
 Colour = tuple[int, int, int]
 _BLACK: Colour = (0, 0, 0)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ..arrays import Label, Palette
 from ..errors import InputError
@@ -22,8 +21,10 @@ from . import indexed_png
 
 if TYPE_CHECKING:
     import cv2
+    from PIL import Image
 else:
     cv2 = imported_on_use("cv2")
+    Image = imported_on_use("PIL.Image")
 
 _PNG_COLOUR_NAMES = {2: "an RGB PNG", 4: "a grey PNG with alpha", 6: "an RGB PNG with alpha"}
 _ADVICE = {4: "Save its grey channel alone, as an 8-bit PNG, if that has the class indices"}

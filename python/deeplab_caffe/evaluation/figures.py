@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import InputError
 from ..lazy import imported_on_use
@@ -17,8 +16,12 @@ from .plot_style import INK, Chart, chart, drawable, plain
 
 if TYPE_CHECKING:
     import cv2
+    from PIL import Image, ImageDraw, ImageFont
 else:
     cv2 = imported_on_use("cv2")
+    Image = imported_on_use("PIL.Image")
+    ImageDraw = imported_on_use("PIL.ImageDraw")
+    ImageFont = imported_on_use("PIL.ImageFont")
 
 Rgb = NDArray[np.uint8]
 

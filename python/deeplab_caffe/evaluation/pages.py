@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,8 +17,10 @@ from .figures import Rgb
 
 if TYPE_CHECKING:
     import cv2
+    import jinja2
 else:
     cv2 = imported_on_use("cv2")
+    jinja2 = imported_on_use("jinja2")
 
 #: of photos, 0 to 100
 _JPEG_QUALITY = 88

@@ -106,7 +106,12 @@ STAGES = {
 _NEED_NETS = {"train", "train2", "test"}
 
 
-def run(experiment: Experiment, names: Sequence[str] | None = None, force: bool = False) -> None:
+def run(
+    experiment: Experiment,
+    names: Sequence[str] | None = None,
+    force: bool = False,
+    prepare: Callable[[], None] = lambda: None,
+) -> None:
     """Run stages, each unless it is finished and its inputs are unchanged.
 
     The experiment is locked as soon as there is something to do; what others have finished can be shown meanwhile.
@@ -114,6 +119,7 @@ def run(experiment: Experiment, names: Sequence[str] | None = None, force: bool 
     Args:
         names: the stages to run; None: all of them.
         force: run them even if they are finished.
+        prepare: called once, before the first stage that has something to do; chooses the device.
 
     Raises:
         InputError: a stage is unknown, needs another one to be finished first, or finds invalid input; or another
@@ -125,7 +131,12 @@ def run(experiment: Experiment, names: Sequence[str] | None = None, force: bool 
         if name not in STAGES:
             raise InputError(f"unknown stage '{name}'{did_you_mean(name, STAGES)} (stages: {', '.join(STAGES)})")
     with contextlib.ExitStack() as held:
-        begin = functools.cache(functools.partial(held.enter_context, lock(experiment)))
+
+        @functools.cache
+        def begin() -> None:
+            prepare()
+            held.enter_context(lock(experiment))
+
         chosen = _with_nets(experiment, names) if names else list(STAGES)
         for name in chosen:
             _run_stage(experiment, STAGES[name], force, begin)

@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from ..arrays import Label
 from ..data import Dataset, ListEntry, check_labels, list_ids, read_image, read_label, read_list
@@ -17,7 +17,13 @@ from ..data.label_statistics import LabelCounts, examine
 from ..data.labels import VALUES
 from ..errors import InputError
 from ..evaluation import Counts, Pair, Trimap, count_pairs, refuse
+from ..lazy import imported_on_use
 from .results import unique_ids
+
+if TYPE_CHECKING:
+    from PIL import Image
+else:
+    Image = imported_on_use("PIL.Image")
 
 _SHOWN_COLOURS = 3
 

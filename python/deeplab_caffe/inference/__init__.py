@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from ..lazy import import_on_use
 
 if TYPE_CHECKING:
+    from . import size_rule
     from .loading import grid_of, load
     from .outputs import ScoreBlob, score_blob
     from .predictor import NetMaps, Predictor, softmax
@@ -24,6 +25,7 @@ __all__ = [
     "load",
     "scaled_size",
     "score_blob",
+    "size_rule",
     "softmax",
 ]
 

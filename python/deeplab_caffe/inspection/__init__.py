@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING
 from ..lazy import import_on_use
 
 if TYPE_CHECKING:
-    from .analysis import Analysis, analyse
+    from .analysis import Analysis, analyse, as_json
+    from .analysis_text import as_text
     from .diff import PrototxtDifference, diff_documents
     from .receptive_fields import ReceptiveField, field_of_view, infer_receptive_fields
     from .shapes import LayerShapes, NetShapes, infer_shapes
 
 __all__ = [
-    "Analysis", "LayerShapes", "NetShapes", "PrototxtDifference", "ReceptiveField", "analyse", "diff_documents",
-    "field_of_view", "infer_receptive_fields", "infer_shapes",
+    "Analysis", "LayerShapes", "NetShapes", "PrototxtDifference", "ReceptiveField", "analyse", "as_json", "as_text",
+    "diff_documents", "field_of_view", "infer_receptive_fields", "infer_shapes",
 ]  # fmt: skip
 
 import_on_use(__name__)

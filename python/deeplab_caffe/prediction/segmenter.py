@@ -6,9 +6,8 @@ import os
 import re
 import threading
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,10 +18,16 @@ from ..data.photos import as_photo, read_photo
 from ..errors import InputError
 from ..experiment.testing import WHOLE, Testing
 from ..inference import Predictor, Preprocessing, Protocol, crop_of_net, load
+from ..lazy import imported_on_use
 from ..spelling import did_you_mean
 from .model import Model, model_of_files
 from .models import model_named
 from .segmentation import Segmentation
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = imported_on_use("cv2")
 
 #: images of more pixels are computed in regions, as their blobs may not fit into the memory
 LARGEST_WHOLE = 4 << 20

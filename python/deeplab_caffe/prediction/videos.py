@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..files import replacing
+from ..lazy import imported_on_use
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = imported_on_use("cv2")
 
 #: what OpenCV's wheels can write everywhere: MPEG-4 part 2
 _CODEC = "mp4v"

@@ -6,9 +6,8 @@ import secrets
 from collections.abc import Callable
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,8 +18,14 @@ from ..data.photos import check_photo, decode_photo
 from ..errors import InputError
 from ..evaluation import png
 from ..inference import NetMaps
+from ..lazy import imported_on_use
 from ..prediction import Segmentation, Segmenter
 from .recent import Recent
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = imported_on_use("cv2")
 
 Result = TypeVar("Result")
 

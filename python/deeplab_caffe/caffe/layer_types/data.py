@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import h5py
 import numpy as np
 import torch
 
 from ...arrays import Shape
 from ...formats.weights_hdf5 import members
+from ...lazy import imported_on_use
 from .. import log, mode
 from ..blob import Blob
 from .base import MANY, DataLayer, Layer, register
+
+if TYPE_CHECKING:
+    import h5py
+else:
+    h5py = imported_on_use("h5py")
 
 
 @register("Input")

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import h5py
 import numpy as np
 
 from ...arrays import Shape
 from ...files import replacing
+from ...lazy import imported_on_use
 from ..blob import Blob
 from .base import Layer, register
+
+if TYPE_CHECKING:
+    import h5py
+else:
+    h5py = imported_on_use("h5py")
 
 
 @register("HDF5Output")

@@ -6,9 +6,8 @@ Mirrors `dense_image_data_layer.cpp` of SegNet and `image_labelmap_data_layer.cp
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import cv2
 import numpy as np
 
 from ...arrays import Shape
@@ -16,10 +15,16 @@ from ...data.images import read_pixels
 from ...data.labels import read_label
 from ...data.lists import ListEntry, check_files, full_path, list_contents, read_list
 from ...errors import InputError
+from ...lazy import imported_on_use
 from ..blob import Blob
 from .base import register
 from .data_transformer import DataTransformer, check_moved_fields
 from .read_ahead import ReadAheadLayer
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = imported_on_use("cv2")
 
 
 class _Item(NamedTuple):
@@ -38,8 +43,8 @@ class _LabelMapData(ReadAheadLayer):
     """
 
     tops = (2, 2)
-    #: how label maps are resized, and the message with the parameters
-    interpolation = cv2.INTER_NEAREST
+    #: how label maps are resized, as a name of OpenCV, and the message with the parameters
+    interpolation = "INTER_NEAREST"
     message = ""
 
     @property
@@ -91,7 +96,7 @@ class _LabelMapData(ReadAheadLayer):
         if p.new_height:
             size = p.new_width, p.new_height
             image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR))
-            label = np.asarray(cv2.resize(label, size, interpolation=self.interpolation))
+            label = np.asarray(cv2.resize(label, size, interpolation=getattr(cv2, self.interpolation)))
         return _Item(image[None] if image.ndim == 2 else image.transpose(2, 0, 1), label)
 
     def read_label(self, path: str) -> np.ndarray:
@@ -137,7 +142,7 @@ class ImageLabelmapData(_LabelMapData):
     """
 
     message = "image_data_param"
-    interpolation = cv2.INTER_LINEAR
+    interpolation = "INTER_LINEAR"
 
     def read_label(self, path: str) -> np.ndarray:
         return read_pixels(path, False, self.turns)

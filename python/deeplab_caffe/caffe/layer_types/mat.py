@@ -8,18 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.io
 import torch
 
 from ...arrays import Shape
 from ...files import replacing
 from ...formats.mat_files import read_mat
+from ...lazy import imported_on_use
 from .. import mode
 from ..blob import Blob
 from .base import MANY, DataLayer, Layer, register
 from .gradientless import SilentLayer
+
+if TYPE_CHECKING:
+    from scipy import io as scipy_io
+else:
+    scipy_io = imported_on_use("scipy.io")
 
 
 def _names(layer: Layer, source: str, strip: int) -> list[str]:
@@ -91,7 +97,7 @@ class MatWrite(SilentLayer):
         data = blob.reshape(blob.shape + (1,) * (4 - blob.ndim)).transpose(3, 2, 1, 0)
         try:
             with replacing(path) as temporary:
-                scipy.io.savemat(temporary, {"data": data}, format="5", do_compression=False)
+                scipy_io.savemat(temporary, {"data": data}, format="5", do_compression=False)
         except OSError as error:
             self.fail(f"cannot write '{path}': {error.strerror or error}")
 

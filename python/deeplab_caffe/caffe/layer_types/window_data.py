@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import cv2
 import numpy as np
 
 from ...arrays import Shape
 from ...data.lists import ListEntry, check_files
 from ...errors import InputError
 from ...formats.encoded_images import decode_image
+from ...lazy import imported_on_use
 from ...reading import read_bytes, reading
 from .. import log
 from ..blob import Blob
@@ -21,6 +21,11 @@ from .base import register
 from .data_transformer import check_moved_fields, read_means
 from .read_ahead import ReadAheadLayer
 from .window_file import read_windows
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = imported_on_use("cv2")
 
 
 class _Item(NamedTuple):

@@ -21,6 +21,7 @@ import torch.distributed as dist
 from ...errors import InputError
 from .. import mode
 from .group import MEETING, Group, LostContact, compute_on, joined
+from .torchrun import started_by_torchrun
 from .workers import run_in_processes
 
 _chosen: list[torch.device] = []
@@ -57,11 +58,6 @@ def choose(devices: Sequence[torch.device]) -> None:
     global _chosen
     _chosen = list(devices)
     compute_on(_chosen[0])
-
-
-def started_by_torchrun() -> bool:
-    """Whether this process is one of several that torchrun (or a scheduler that sets its variables) has started."""
-    return int(os.environ.get("WORLD_SIZE") or 1) > 1 and "RANK" in os.environ
 
 
 def run(function: Callable[..., None], *arguments: Any, how_to_go_on: Callable[[], str] = lambda: "") -> None:

@@ -5,16 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from ... import inference
 from ...files import write_bytes
-from ...inference import size_rule
 from ...nets.input_sizes import SizeRule
-from ...porting.export.graph import Graph, graph_of
-from ...porting.export.label_verification import compare_labels
-from ...porting.export.onnx_graph import OPSET
-from ...porting.export.onnx_model import image_model, net_model
-from ...porting.export.pictures import Pictures
-from ...porting.export.runners import onnx_runner
-from ...porting.export.verification import fitting_sizes, verify
+from ...porting import export
+from ...porting.export.graph import OPSET
 from .. import export_common
 from ..named_net import definition_named
 
@@ -37,12 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     net = export_common.net_with_weights(arguments)
-    graph = graph_of(net)
+    graph = export.graph_of(net)
     rule = _size_rule(arguments, graph) if arguments.with_preprocessing else None
     if rule:
-        model = image_model(graph, export_common.preprocessing(arguments), rule.stride, rule.offset)
+        model = export.image_model(graph, export_common.preprocessing(arguments), rule.stride, rule.offset)
     else:
-        model = net_model(graph, dynamic=not arguments.fixed_size and _takes_sizes(net))
+        model = export.net_model(graph, dynamic=not arguments.fixed_size and _takes_sizes(net))
     write_bytes(arguments.output, model.SerializeToString())
     if arguments.verify:
         _verify(arguments, net, graph, rule, model.SerializeToString())
@@ -51,23 +46,27 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _takes_sizes(net: Any) -> bool:
     """Whether a net takes images of several sizes; says so if not."""
-    if len(sizes := fitting_sizes(net)) == 1:
+    if len(sizes := export.fitting_sizes(net)) == 1:
         print(f"note: of the sizes that were tried the net takes {sizes[0][0]}x{sizes[0][1]} alone; so does the model")
     return len(sizes) > 1
 
 
-def _size_rule(arguments: argparse.Namespace, graph: Graph) -> SizeRule:
+def _size_rule(arguments: argparse.Namespace, graph: export.Graph) -> SizeRule:
     _, scores = graph.scores_of_image()
     given = arguments.size_rule
-    return size_rule.parsed(given) if given else size_rule.found(definition_named(arguments.net), scores)
+    if given:
+        return inference.size_rule.parsed(given)
+    return inference.size_rule.found(definition_named(arguments.net), scores)
 
 
-def _verify(arguments: argparse.Namespace, net: Any, graph: Graph, rule: SizeRule | None, written: bytes) -> None:
+def _verify(
+    arguments: argparse.Namespace, net: Any, graph: export.Graph, rule: SizeRule | None, written: bytes
+) -> None:
     """Compare every blob at several sizes, with a model that outputs all; then the labels, with the written model."""
-    pictures = Pictures(arguments.image, export_common.preprocessing(arguments))
-    runner = onnx_runner(net_model(graph, list(graph.values)).SerializeToString())
-    result = verify(net, runner, pictures, arguments.tolerance)
+    pictures = export.Pictures(arguments.image, export_common.preprocessing(arguments))
+    runner = export.onnx_runner(export.net_model(graph, list(graph.values)).SerializeToString())
+    result = export.verify(net, runner, pictures, arguments.tolerance)
     labels = None
     if rule:
-        labels = compare_labels(net, *graph.scores_of_image(), onnx_runner(written), pictures, rule.fit)
+        labels = export.compare_labels(net, *graph.scores_of_image(), export.onnx_runner(written), pictures, rule.fit)
     export_common.record(arguments, result, arguments.output, labels)

@@ -8,16 +8,13 @@ from pathlib import Path
 
 from ...errors import InputError
 from ...files import is_stream
-from ...porting.export.graph import graph_of
-from ...porting.export.pictures import Pictures
-from ...porting.export.runtimes import RUNTIMES
-from ...porting.export.verification import fitting_sizes, verify
+from ...porting import export
 from .. import export_common
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     kind = parser.get_default("command").partition(" ")[2]
-    runtime = RUNTIMES[kind]
+    runtime = export.RUNTIMES[kind]
     files = " and ".join(f"OUT{suffix}" for suffix in runtime.suffixes)
     parser.description = (
         f"Write {files} for {runtime.title}, for the input sizes of the prototxt (needs {runtime.packages}). "
@@ -27,15 +24,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    runtime = RUNTIMES[arguments.command.partition(" ")[2]]
+    runtime = export.RUNTIMES[arguments.command.partition(" ")[2]]
     runtime.demand_installed()
     prefix = _prefix(arguments.output, runtime.suffixes)
     net = export_common.net_with_weights(arguments)
-    graph = graph_of(net)
+    graph = export.graph_of(net)
     files = runtime.write(graph, prefix)
     if arguments.verify and runtime.runs_here:
-        pictures = Pictures(arguments.image, export_common.preprocessing(arguments))
-        result = verify(net, runtime.load(graph, prefix), pictures, arguments.tolerance, fitting_sizes(net)[:1])
+        pictures = export.Pictures(arguments.image, export_common.preprocessing(arguments))
+        sizes = export.fitting_sizes(net)[:1]
+        result = export.verify(net, runtime.load(graph, prefix), pictures, arguments.tolerance, sizes)
         arguments.output = str(prefix)
         export_common.record(arguments, result, str(files[0]))
     elif arguments.verify:

@@ -7,11 +7,7 @@ from pathlib import Path
 
 from ...errors import InputError
 from ...files import is_stream, write_text
-from ...porting.export.graph import graph_of
-from ...porting.export.pictures import Pictures
-from ...porting.export.runners import torch_runner
-from ...porting.export.torch_source import TorchSource
-from ...porting.export.verification import verify
+from ...porting import export
 from ...porting.state_dict import read_state_dict, write_state_dict
 from .. import export_common
 
@@ -31,14 +27,14 @@ def run(arguments: argparse.Namespace) -> None:
     if not output.name.isidentifier():
         raise InputError(f"--output: '{output.name}' is not a valid module name; expected letters, digits and _")
     net = export_common.net_with_weights(arguments)
-    graph = graph_of(net)
-    source = TorchSource(graph)
+    graph = export.graph_of(net)
+    source = export.TorchSource(graph)
     weights = output.with_suffix(".safetensors")
     write_state_dict(weights, source.state, source.metadata())
     write_text(output.with_suffix(".py"), source.text)
     if arguments.verify:
-        every = TorchSource(graph, list(graph.values))
-        runner = torch_runner(every.text, every.class_name, read_state_dict(weights))
-        pictures = Pictures(arguments.image, export_common.preprocessing(arguments))
-        export_common.record(arguments, verify(net, runner, pictures, arguments.tolerance), f"{output}.py")
+        every = export.TorchSource(graph, list(graph.values))
+        runner = export.torch_runner(every.text, every.class_name, read_state_dict(weights))
+        pictures = export.Pictures(arguments.image, export_common.preprocessing(arguments))
+        export_common.record(arguments, export.verify(net, runner, pictures, arguments.tolerance), f"{output}.py")
     print(f"{output}.py: class {source.class_name}; {weights}: {len(source.state)} tensors")

@@ -7,11 +7,10 @@ import json
 import os
 from collections.abc import Sequence
 
-from ...caffe import log
+from ... import caffe
 from ...errors import InputError
 from ...files import write_text
-from ...porting.onnx_import import import_onnx
-from ...porting.onnx_import.verification import verify_import
+from ...porting import onnx_import
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,10 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    log.set_stderr(False)  # the comparison is printed instead
+    caffe.log.set_stderr(False)  # the comparison is printed instead
     prefix = _prefix(arguments.output)
-    found = import_onnx(arguments.model, _shapes(arguments.shape), arguments.allow_forks)
-    result = verify_import(found, arguments.tolerance) if arguments.verify else None
+    found = onnx_import.import_onnx(arguments.model, _shapes(arguments.shape), arguments.allow_forks)
+    result = onnx_import.verify_import(found, arguments.tolerance) if arguments.verify else None
     text, weights = found.write(prefix)
     if result:
         print(result)

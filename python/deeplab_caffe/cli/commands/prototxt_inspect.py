@@ -6,9 +6,8 @@ import argparse
 import json
 import sys
 
+from ... import inspection
 from ...formats.bundle import is_bundle
-from ...inspection.analysis import analyse, as_json
-from ...inspection.analysis_text import as_text
 from .. import bundled, net_flags
 
 
@@ -28,7 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     net = bundled.net(arguments.file) if is_bundle(arguments.file) else arguments.file
-    analysis = analyse(net, keep_unknown=True, **net_flags.net_settings(arguments))
+    analysis = inspection.analyse(net, keep_unknown=True, **net_flags.net_settings(arguments))
     for sentence in analysis.shapes.unknown:
         print(sentence, file=sys.stderr)
-    print(json.dumps(as_json(analysis), indent=1) if arguments.json else as_text(analysis), end="")
+    shown = json.dumps(inspection.as_json(analysis), indent=1) if arguments.json else inspection.as_text(analysis)
+    print(shown, end="")

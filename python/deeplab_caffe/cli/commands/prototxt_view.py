@@ -7,11 +7,10 @@ import sys
 import webbrowser
 from pathlib import Path
 
+from ... import inspection
 from ...files import check_not_an_input, write_text
 from ...formats.bundle import is_bundle
-from ...inspection.analysis import Analysis, analyse
-from ...inspection.diff import PrototxtDifference, diff_documents
-from ...inspection.view import page
+from ...inspection import view
 from .. import bundled, net_flags, template_flags
 
 
@@ -35,23 +34,23 @@ def run(arguments: argparse.Namespace) -> None:
     path = Path(arguments.output or Path(arguments.file).with_suffix(".html"))
     check_not_an_input(path, names)
     nets = [bundled.net(name) if is_bundle(name) else name for name in names]
-    analyses = [analyse(net, tolerant=True, **settings) for net in nets]
+    analyses = [inspection.analyse(net, tolerant=True, **settings) for net in nets]
     for analysis in analyses:
         for error in (*analysis.shapes.errors, *analysis.shapes.unknown):
             print(error, file=sys.stderr)
-    write_text(path, page(analyses, _difference(names, analyses, arguments)))
+    write_text(path, view.page(analyses, _difference(names, analyses, arguments)))
     print(f"wrote {path}")
     if arguments.open:
         webbrowser.open(path.resolve().as_uri())
 
 
 def _difference(
-    names: list[str], analyses: list[Analysis], arguments: argparse.Namespace
-) -> PrototxtDifference | None:
+    names: list[str], analyses: list[inspection.Analysis], arguments: argparse.Namespace
+) -> inspection.PrototxtDifference | None:
     """The differences between two nets; None if there is only one."""
     if len(analyses) == 1:
         return None
     values = template_flags.values(arguments)
     sources = [name if is_bundle(name) else each.shapes.source for name, each in zip(names, analyses, strict=True)]
     documents = [bundled.document(source, values) for source in sources]
-    return diff_documents(documents[0], documents[1])
+    return inspection.diff_documents(documents[0], documents[1])

@@ -5,17 +5,17 @@ from __future__ import annotations
 import argparse
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
 
+from ... import engine, nets
+from ... import experiment as experiments
+from ...caffe import parallel
 from ...errors import InputError
 from ...formats.bundle import refuse_bundle
 from ...nets import option_flags
 from .. import device_flags, score_flags, testing_flags, training_flags
 from ..parser import Parser
 from ..stage_flags import StageArguments
-
-if TYPE_CHECKING:
-    from ...experiment import Experiment
 
 
 def add_arguments(parser: Parser) -> None:
@@ -45,11 +45,6 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from ... import engine
-    from ...caffe import parallel
-    from ...experiment import STAGES
-    from ...experiment import run as run_stages
-
     stage = arguments.command
     if parallel.started_by_torchrun() and stage not in ("train", "train2"):
         raise InputError(
@@ -63,46 +58,41 @@ def run(arguments: argparse.Namespace) -> None:
         return
     computes = stage in ("all", "train", "train2", "test")
     with engine.current().python_layers(getattr(arguments, "allow_python_layers", False)):
+        device_flags.choose_precision(arguments)
         wants_gpu = computes and experiment.options.solver_mode != "CPU"
-        device_flags.choose_device(arguments, wants_gpu)
-        run_stages(experiment, list(STAGES) if stage == "all" else [stage], arguments.force)
+        choose_device = partial(device_flags.choose_device, arguments, wants_gpu)
+        if device_flags.names_device(arguments):
+            choose_device()
+        names = list(experiments.STAGES) if stage == "all" else [stage]
+        experiments.run(experiment, names, arguments.force, prepare=choose_device)
 
 
-def _experiment(arguments: argparse.Namespace) -> Experiment:
+def _experiment(arguments: argparse.Namespace) -> experiments.Experiment:
     """The experiment that the arguments name, with what they say of its stages."""
-    from ...experiment.report_pictures import check_shown
-
     different = getattr(arguments, "allow_different_nets", False)
     experiment = replace(_named(arguments), allow_different_nets=different, **score_flags.kept_trimap(arguments))
     experiment = replace(experiment, training=training_flags.from_arguments(arguments))
     if shown := getattr(arguments, "show", None):
         experiment = replace(experiment, show=tuple(word.strip() for word in shown.split(",") if word.strip()))
-        check_shown(experiment)
+        experiments.check_shown(experiment)
     return experiment
 
 
-def _named(arguments: argparse.Namespace) -> Experiment:
-    from ...experiment import demo, published
-    from ...nets import full_name
-
+def _named(arguments: argparse.Namespace) -> experiments.Experiment:
     options, testing = option_flags.from_arguments(arguments), testing_flags.from_arguments(arguments)
     for word in (arguments.name, options.experiment):
         refuse_bundle(word, "a stage needs an experiment; `deeplab predict SOURCE --exp FILE` labels images with it")
     if arguments.name == "demo":
         own = replace(options, dataset=None, experiment=None)
-        return demo(options.dataset, options.experiment, own, arguments.quick, arguments.forget, testing)
+        return experiments.demo(options.dataset, options.experiment, own, arguments.quick, arguments.forget, testing)
     if arguments.quick:
         raise InputError("--quick is only for 'demo'; use --iterations for a short training")
-    return published(full_name(arguments.name), options, testing, arguments.forget, arguments.command)
+    return experiments.published(nets.full_name(arguments.name), options, testing, arguments.forget, arguments.command)
 
 
-def _write_prototxt(experiment: Experiment) -> None:
+def _write_prototxt(experiment: experiments.Experiment) -> None:
     """Write the nets of a published model to where they are published, outside of an experiment's folder."""
-    from ...experiment.class_weights import write_class_weights
-    from ...experiment.settings import remember
-    from ...nets import generate, write_files
-
-    files = generate(experiment.name, experiment.options)
-    write_class_weights(experiment.name, experiment.options)
-    print(write_files(experiment.prototxt, files, os.environ.get("FORCE") == "1"))
-    remember(experiment)
+    files = nets.generate(experiment.name, experiment.options)
+    experiments.write_class_weights(experiment.name, experiment.options)
+    print(nets.write_files(experiment.prototxt, files, os.environ.get("FORCE") == "1"))
+    experiments.remember(experiment)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import argparse
 import json
+from typing import TYPE_CHECKING
 
-from ... import caffe
-from ...caffe.net.weights import weight_layers
+from ... import caffe, inspection
 from ...errors import InputError
 from ...formats.bundle import is_bundle
 from ...formats.weight_files import read_weight_file
 from ...formats.weight_fit import fit
-from ...inspection.shapes import infer_shapes
+from ...lazy import imported_on_use
 from ...porting.summary import summarise
 from .. import bundled, net_flags
 from ..named_net import definition_named
 from ..weight_warnings import print_weight_warnings
+
+if TYPE_CHECKING:
+    from ...caffe.net import weights as net_weights
+else:
+    net_weights = imported_on_use("deeplab_caffe.caffe.net.weights")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,9 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     phases = {"train": caffe.TRAIN, "test": caffe.TEST, None: None}
     name = _net_of(arguments)
-    shapes = infer_shapes(definition_named(name), phase=phases[arguments.phase])
+    shapes = inspection.infer_shapes(definition_named(name), phase=phases[arguments.phase])
     file = bundled.weights(arguments.file, read_weight_file)
-    found = fit(file, name, weight_layers(shapes.net))
+    found = fit(file, name, net_weights.weight_layers(shapes.net))
     print_weight_warnings(summarise(file))
     print(json.dumps(found.to_json(), indent=1) if arguments.json else found)
     return 0 if found.is_whole else 1

@@ -8,20 +8,18 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ... import caffe
-from ...caffe import log
-from ...caffe.net.weights import weight_layers
+from ... import caffe, inspection
 from ...errors import InputError
 from ...files import replacing
 from ...formats.bundle import is_bundle
 from ...formats.weight_files import WeightFile, read_weight_file, write_weight_file
 from ...formats.weight_fit import NetLayer
 from ...formats.weights import LayerWeights
-from ...inspection.shapes import infer_shapes
+from ...lazy import imported_on_use
+from ...porting import export
 from ...porting.difference import WeightsDifference, compare
-from ...porting.export.pictures import Pictures
-from ...porting.export.verification import Verification, compare_nets
 from ...porting.port import Choices, Ported, port, read_renames
 from ...porting.state_dict import is_state_dict, read_metadata, read_state_dict, to_layers
 from ...porting.summary import summarise
@@ -32,6 +30,11 @@ from ..export_common import write_record
 from ..named_net import definition_named
 from ..parser import add_renamed
 from ..weight_warnings import print_weight_warnings
+
+if TYPE_CHECKING:
+    from ...caffe.net import weights as net_weights
+else:
+    net_weights = imported_on_use("deeplab_caffe.caffe.net.weights")
 
 _PREPROCESSING = {"caffe": CAFFE, "torchvision": TORCHVISION}
 
@@ -63,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    target = weight_layers(infer_shapes(definition_named(arguments.to), phase=caffe.TEST).net)
+    target = net_weights.weight_layers(inspection.infer_shapes(definition_named(arguments.to), phase=caffe.TEST).net)
     layers, images = _source(arguments.file, arguments.from_images, target)
     source = WeightFile(arguments.file, "", "", list(layers))
     print_weight_warnings(summarise(source))
@@ -126,17 +129,18 @@ def _proof(source: WeightFile, output: str, temporary: Path, done: Ported) -> We
 
 def _activations(
     arguments: argparse.Namespace, written: Path, layers: Sequence[LayerWeights], images: Preprocessing
-) -> Verification:
+) -> export.Verification:
     """Compare the two nets on one image, each with its own preprocessing, and print the result."""
-    log.set_stderr(False)
+    caffe.log.set_stderr(False)
     net = caffe.Net(definition_named(arguments.to), caffe.TEST)
     net.copy_from(os.fspath(written))
     other = caffe.Net(definition_named(arguments.from_net), caffe.TEST)
     with tempfile.TemporaryDirectory() as folder:
         whole = f"{folder}/source.caffemodel"
-        write_weight_file(whole, port(layers, weight_layers(other)).layers)
+        write_weight_file(whole, port(layers, net_weights.weight_layers(other)).layers)
         other.copy_from(whole)
     wanted = _PREPROCESSING[arguments.to_images]
-    found = compare_nets(net, other, Pictures(arguments.image, wanted), Pictures(arguments.image, images))
+    pictures = [export.Pictures(arguments.image, preprocessing) for preprocessing in (wanted, images)]
+    found = export.compare_nets(net, other, *pictures)
     print(f"blobs of {arguments.to} compared with {arguments.from_net}:\n{found}")
     return found

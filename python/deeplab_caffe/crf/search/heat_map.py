@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib import patheffects
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import Normalize
-from matplotlib.figure import Figure, SubFigure
 
 from ...errors import InputError
 from ...files import replacing
+from ...lazy import imported_on_use
 from .result import ScoredSetting, SearchResult
+
+if TYPE_CHECKING:
+    from matplotlib import colors as mpl_colors
+    from matplotlib import figure as mpl_figure
+    from matplotlib import patheffects
+    from matplotlib.axes import Axes
+    from matplotlib.backends import backend_agg
+else:
+    mpl_colors = imported_on_use("matplotlib.colors")
+    mpl_figure = imported_on_use("matplotlib.figure")
+    patheffects = imported_on_use("matplotlib.patheffects")
+    backend_agg = imported_on_use("matplotlib.backends.backend_agg")
 
 Panel = tuple[float, list[ScoredSetting]]
 
@@ -31,10 +40,10 @@ def heat_map(result: SearchResult, path: str | os.PathLike[str]) -> None:
     """Write `search_figure` as a PNG. Raises InputError for a result without settings."""
     figure = search_figure(result)
     with replacing(path) as temporary:
-        FigureCanvasAgg(figure).print_png(temporary)
+        backend_agg.FigureCanvasAgg(figure).print_png(temporary)
 
 
-def search_figure(result: SearchResult) -> Figure:
+def search_figure(result: SearchResult) -> mpl_figure.Figure:
     """The coarse round above, the fine round below, a panel per sigma_beta, the best in a frame.
 
     What was scored beyond the coarse ranges stands with the coarse round, whose grid then has gaps. Cells show
@@ -74,10 +83,10 @@ def _height(panels: Sequence[Panel]) -> float:
     return _CELL_HEIGHT * max(len(_axes_of(rows)[0]) for _, rows in panels) + 1.1
 
 
-def _figure(rounds: Sequence[Sequence[Panel]], result: SearchResult) -> Figure:
+def _figure(rounds: Sequence[Sequence[Panel]], result: SearchResult) -> mpl_figure.Figure:
     widths = (sum(_CELL_WIDTH * len(_axes_of(rows)[1]) + 0.35 for _, rows in panels) for panels in rounds)
     size = (max(max(widths) + 1.4, 7.0), sum(map(_height, rounds)) + 0.5)
-    figure = Figure(figsize=size, dpi=120, layout="constrained")
+    figure = mpl_figure.Figure(figsize=size, dpi=120, layout="constrained")
     best, gain = result.best, 100 * (result.best_mean_iou - result.baseline_mean_iou)
     figure.suptitle(
         f"Best {100 * result.best_mean_iou:.2f} % at $w_1$ = {best.w1:g}, $\\sigma_\\alpha$ = {best.sigma_alpha:g}, "
@@ -87,9 +96,9 @@ def _figure(rounds: Sequence[Sequence[Panel]], result: SearchResult) -> Figure:
     return figure
 
 
-def _draw_round(part: SubFigure, panels: Sequence[Panel], result: SearchResult) -> None:
+def _draw_round(part: mpl_figure.SubFigure, panels: Sequence[Panel], result: SearchResult) -> None:
     values = [100 * row.mean_iou for _, rows in panels for row in rows]
-    colours = Normalize(np.nanmin(values), max(np.nanmax(values), np.nanmin(values) + 1e-3))
+    colours = mpl_colors.Normalize(np.nanmin(values), max(np.nanmax(values), np.nanmin(values) + 1e-3))
     axes = part.subplots(1, len(panels), squeeze=False)[0]
     for axis, (beta, rows) in zip(axes, panels, strict=True):
         _draw(axis, rows, colours)
@@ -103,7 +112,7 @@ def _draw_round(part: SubFigure, panels: Sequence[Panel], result: SearchResult) 
     _mark_baseline(bar.ax, colours, 100 * result.baseline_mean_iou)
 
 
-def _mark_baseline(scale: Axes, colours: Normalize, baseline: float) -> None:
+def _mark_baseline(scale: Axes, colours: mpl_colors.Normalize, baseline: float) -> None:
     """A red line on the colour scale at the mean IoU without CRF, if it is on the scale."""
     if colours(baseline) == np.clip(colours(baseline), 0, 1):
         scale.axhline(baseline, color=_RED, linewidth=2)
@@ -111,7 +120,7 @@ def _mark_baseline(scale: Axes, colours: Normalize, baseline: float) -> None:
         note.set_in_layout(False)
 
 
-def _draw(axis: Axes, rows: Sequence[ScoredSetting], colours: Normalize) -> None:
+def _draw(axis: Axes, rows: Sequence[ScoredSetting], colours: mpl_colors.Normalize) -> None:
     alphas, weights = _axes_of(rows)
     grid = np.full((len(alphas), len(weights)), np.nan)
     for row in rows:

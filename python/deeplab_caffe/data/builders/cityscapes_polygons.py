@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageDraw
 
 from ...arrays import Label
 from ...errors import InputError
+from ...lazy import imported_on_use
 from ...reading import reading
 from ..cityscapes import IDS
+
+if TYPE_CHECKING:
+    from PIL import Image, ImageDraw
+else:
+    Image = imported_on_use("PIL.Image")
+    ImageDraw = imported_on_use("PIL.ImageDraw")
 
 _MOST_BYTES = 1 << 24  # of a file: those of Cityscapes have less than 1 MB
 _MOST_PIXELS = 1 << 26

@@ -5,13 +5,18 @@ pycocotools trusts the sizes and counts of run lengths: a damaged file would rea
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as rle
 
 from ...errors import InputError
+from ...lazy import imported_on_use
+
+if TYPE_CHECKING:
+    from pycocotools import mask as rle
+else:
+    rle = imported_on_use("pycocotools.mask")
 
 _MOST_POLYGONS = 1 << 12
 _MOST_STEPS = 1 << 20  # along the outlines of a region, at the five-fold size at which pycocotools draws them

@@ -5,15 +5,21 @@ from __future__ import annotations
 import io
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from ...arrays import Label, Palette, Size
+from ...lazy import imported_on_use
 from ...words import some_of
 from .. import indexed_png
 from ..labels import value_counts
 from .servers import COLOUR_NAMES
+
+if TYPE_CHECKING:
+    from PIL import Image
+else:
+    Image = imported_on_use("PIL.Image")
 
 #: kind of a fault → text
 PictureFaults = list[tuple[str, str]]

@@ -6,19 +6,24 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from ...errors import InputError
 from ...files import replacing, write_text
+from ...lazy import imported_on_use
 from ...progress import tracked
 from ...reading import read_json
 from ...threads import mapped
 from ..labels import voc_palette, write_label
 from ..lists import ListEntry, write_list
 from .scene import CLASSES, draw_image
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = imported_on_use("cv2")
 
 VERSION = 2  # increase it if the images or dataset.toml change: samples of older versions are then drawn again
 STAMP = "synthetic.json"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ...lazy import imported_on_use
 from .objects import REACH, SHAPES, Surface, draw, shade
 from .textures import FARS, GROUNDS, Array, Rng, noise
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = imported_on_use("cv2")
 
 CLASSES = ("background", *(shape.__name__ for shape in SHAPES))
 BORDER = 255

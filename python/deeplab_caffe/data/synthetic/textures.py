@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from ...lazy import imported_on_use
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = imported_on_use("cv2")
 
 Array = NDArray[Any]  # float32 wherever it is large
 Rng = np.random.Generator

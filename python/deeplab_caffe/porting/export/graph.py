@@ -6,17 +6,22 @@ import keyword
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from ...arrays import Shape
 from ...caffe import TEST
-from ...caffe.layer_types.base import Layer
-from ...caffe.net.net import Net
-from ...caffe.net.step import NetStep
 from ...errors import InputError
 from ...formats.layer_facts import DROPPED, IDENTITY
+
+if TYPE_CHECKING:
+    from ...caffe.layer_types.base import Layer
+    from ...caffe.net.net import Net
+    from ...caffe.net.step import NetStep
+
+#: of ONNX's operators that exports use; runtimes since 2022 read it
+OPSET = 17
 
 #: names that an attribute of a PyTorch module must not have
 _RESERVED = ("forward", "training", "state_dict", "to", "type", "float", "half", "train", "eval", "modules", "apply")

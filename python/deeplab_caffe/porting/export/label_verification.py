@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...arrays import Size
-from ...caffe.net.net import Net
 from ...errors import InputError
 from .pictures import Pictures
 from .verification import Runner, compute_blobs
+
+if TYPE_CHECKING:
+    from ...caffe.net.net import Net
 
 #: share of pixels that may differ, because their two best scores are so close that rounding decides
 _TOLERANCE = 1e-3

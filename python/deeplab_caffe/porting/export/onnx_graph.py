@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError
-from .graph import Graph, Node
+from .graph import OPSET, Graph, Node
 
 try:
     from onnx import TensorProto, checker, helper, numpy_helper
 except ImportError:  # pragma: no cover - an optional library
     raise InputError("ONNX export needs the library onnx: pip install 'deeplab-caffe[onnx]'") from None
 
-#: of the operators, and of the file; runtimes since 2022 read them
-OPSET, IR_VERSION = 17, 8
+#: of the file; runtimes since 2022 read it
+IR_VERSION = 8
 FLOAT, UINT8 = TensorProto.FLOAT, TensorProto.UINT8
 
 #: name, element type, and sizes (an open one by its name) of an input or output

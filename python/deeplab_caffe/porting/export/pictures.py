@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from ...data import read_image
 from ...data.synthetic import draw_image
+from ...lazy import imported_on_use
 from ..surgery import Preprocessing
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = imported_on_use("cv2")
 
 
 class Pictures:

@@ -24,6 +24,17 @@ def torch_module(source: str, class_name: str, state: Mapping[str, np.ndarray]) 
     return net.eval()
 
 
+class Outputs(torch.nn.Module):
+    """A module whose outputs are a tuple in place of a dict."""
+
+    def __init__(self, net: torch.nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return tuple(self.net(*inputs).values())
+
+
 def torch_runner(source: str, class_name: str, state: Mapping[str, np.ndarray]) -> Runner:
     """A runner of an exported module's source, with a state dict."""
     net = torch_module(source, class_name, state)

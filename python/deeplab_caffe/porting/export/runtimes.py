@@ -15,17 +15,25 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from ...errors import InputError
+from ...lazy import imported_on_use
 from ...reading import reason_of
 from .graph import Graph
-from .runners import torch_module
-from .torch_source import TorchSource
 from .verification import Runner
+
+if TYPE_CHECKING:
+    import torch
+
+    from . import onnx_model, runners, torch_source
+else:
+    torch = imported_on_use("torch")
+    onnx_model = imported_on_use(f"{__package__}.onnx_model")
+    runners = imported_on_use(f"{__package__}.runners")
+    torch_source = imported_on_use(f"{__package__}.torch_source")
 
 #: converts a net; gets the names of its files without suffix
 Converter = Callable[[Graph, Path], None]
@@ -101,27 +109,14 @@ def _quiet() -> Any:
 
 
 def _onnx_file(graph: Graph, path: Path) -> Path:
-    from .onnx_model import net_model
-
-    path.write_bytes(net_model(graph, dynamic=False).SerializeToString())
+    path.write_bytes(onnx_model.net_model(graph, dynamic=False).SerializeToString())
     return path
-
-
-class _Outputs(torch.nn.Module):
-    """A net whose outputs are a tuple in place of a dict."""
-
-    def __init__(self, net: torch.nn.Module) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return tuple(self.net(*inputs).values())
 
 
 def _module(graph: Graph) -> tuple[torch.nn.Module, tuple[torch.Tensor, ...]]:
     """The net as a module with a tuple of outputs, and inputs of its sizes."""
-    source = TorchSource(graph)
-    module = _Outputs(torch_module(source.text, source.class_name, source.state)).eval()
+    source = torch_source.TorchSource(graph)
+    module = runners.Outputs(runners.torch_module(source.text, source.class_name, source.state)).eval()
     return module, tuple(torch.zeros(shape) for shape in graph.inputs.values())
 
 

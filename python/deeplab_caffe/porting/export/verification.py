@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...caffe.net.net import Net
 from ...errors import InputError
 from ...tables import table
 from ..difference import distance
+
+if TYPE_CHECKING:
+    from ...caffe.net.net import Net
 
 #: runs an export: inputs by name → blobs by name
 Runner = Callable[[dict[str, np.ndarray]], Mapping[str, np.ndarray]]

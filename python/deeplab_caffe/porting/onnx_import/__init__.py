@@ -11,7 +11,8 @@ from ...lazy import import_on_use
 
 if TYPE_CHECKING:
     from .convert import Imported, import_onnx, import_torch
+    from .verification import verify_import
 
-__all__ = ["Imported", "import_onnx", "import_torch"]
+__all__ = ["Imported", "import_onnx", "import_torch", "verify_import"]
 
 import_on_use(__name__)
