@@ -10,10 +10,11 @@ from ...formats.placeholders import Placeholders
 from ...formats.prototxt import Document
 from .fields import FieldMerge
 from .layers import LAYERS, Counterparts, NetText, with_blobs
-from .marks import remove_marks
+from .marks import insert_mark, mark_lines, remove_marks
 from .order import LayerOrder
-from .outcome import MergeChange, MergeResult
+from .outcome import MergeChange, MergeResult, Taken
 from .rows import Row, rows_of
+from .sources import other_sources
 
 _KINDS = {"layer": schema.LayerParameter.DESCRIPTOR, "layers": schema.V1LayerParameter.DESCRIPTOR}
 
@@ -66,8 +67,8 @@ class _Merge:
         self.nets = [self._net(document) for document in documents]
         if len({field.name for net in self.nets for field in net.layers}) > 1:
             raise InputError(
-                f"{ours.filename}: not in the dialect of the generated file; `deeplab prototxt upgrade {ours.filename}` "
-                "brings it to today's"
+                f"{ours.filename}: not in the dialect of the generated file; `deeplab prototxt upgrade` brings it to "
+                "today's"
             )
         self.pairs = [Counterparts(self.nets[0], net) for net in self.nets[1:]]
         self.rows = rows_of(self.nets, self.pairs)
@@ -80,17 +81,11 @@ class _Merge:
         self._placeholders = Placeholders(*documents)
         base, ours, theirs = (self._net(document) for document in documents)
         own, new = (Counterparts(base, net).renamed_blobs() for net in (ours, theirs))
-        alike = {old for old in own.keys() & new.keys() if own[old] == new[old]}
-        for mine, other in ((own, new), (new, own)):
-            for old in [old for old in mine if old in other and old not in alike]:
-                del mine[old]
-        for names, taken in ((own, "yours"), (new, "theirs")):
-            for old, name in names.items():
-                values = (name, old) if taken == "yours" else (old, name)
-                if taken == "yours" or old not in alike:
-                    self.changes.append(
-                        MergeChange("", f"blob {old}", old, *values, "both" if old in alike else taken)  # type: ignore[arg-type]
-                    )
+        clash = {old for old in own.keys() & new.keys() if own[old] != new[old]}
+        own, new = ({old: name for old, name in names.items() if old not in clash} for names in (own, new))
+        for old in own | new:
+            taken: Taken = "both" if old in own and old in new else "yours" if old in own else "theirs"
+            self.changes.append(MergeChange("", f"blob {old}", old, own.get(old, old), new.get(old, old), taken))
         both = own | new
         return [with_blobs(document, names) for document, names in zip(documents, (both, new, own), strict=True)]
 
@@ -109,7 +104,21 @@ class _Merge:
         edited = Document(edits.apply(), ours.document.filename)
         order = LayerOrder(self.nets, self.rows, self.pairs, edited, self._differences)
         text = order.text()
-        return MergeResult(text, [*self.changes, *order.changes, *fields.changes])
+        self.changes += [*order.changes, *fields.changes]
+        return MergeResult(self._with_other_sources(text, order) if self._is_net else text, self.changes)
+
+    def _with_other_sources(self, text: str, order: LayerOrder) -> str:
+        """The merged text with marks at layers that read another layer's blob now than they should."""
+        merged = self._net(Document(text, self.nets[1].document.filename))
+        edits = Edits(merged.document)
+        layers = dict(zip(order.rows, merged.layers, strict=True))
+        for other in other_sources(self.nets, self.rows, merged, order.rows):
+            who = "your text" if other.is_users else "the generator's"
+            remark = f"'{other.blob}' is made by {other.found} here, but by {other.wanted} in {who}; check the order"
+            change = MergeChange(other.row.name, f"bottom[{other.bottom}]", "", "", "", "conflict", remark)
+            self.changes.append(change)
+            insert_mark(edits, layers[other.row].start, mark_lines(change))
+        return edits.apply()
 
     def _layer(self, row: Row, fields: FieldMerge) -> None:
         base, ours, theirs = (net.layers for net in self.nets)

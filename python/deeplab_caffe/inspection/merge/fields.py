@@ -12,7 +12,7 @@ from ...formats.tree import Block, Field, Scalar
 from ..diff_fields import ABSENT, SETS
 from ..transplant import FieldCarrier
 from .field_meaning import element_meaning, inner_kind, meaning, shown, unit_of, units
-from .marks import mark_lines
+from .marks import insert_mark, mark_lines
 from .outcome import MergeChange, Taken
 from .three_way import merged
 
@@ -180,25 +180,18 @@ class FieldMerge:
             value = change.theirs if theirs else change.yours
             change = replace(change, remark=f"{who} {value} (was {change.base})")
             self.changes[-1] = change
-        self.edits.replace(*self._mark(place, ours, change))
+        insert_mark(self.edits, self._marked(place, ours, theirs), mark_lines(change))
 
-    def _mark(self, place: _Place, ours: Sequence[Field], change: MergeChange) -> tuple[int, int, str]:
-        """The insertion of a mark: above the field, or above the block, or the place, that it would be in."""
-        text = self._texts[1]
-        around = ours or [field for field in [self._before(place, change.path)] if field]
-        start = around[0].start if around else place.ours.start
-        if not ours and place.ours.start:
-            start = place.ours.start
-        at = text.rfind("\n", 0, start) + 1
-        indent = self.edits.indent_of(start)
-        newline = "\r\n" if "\r\n" in text else "\n"
-        return at, at, "".join(f"{indent}{line}{newline}" for line in mark_lines(change))
-
-    def _before(self, place: _Place, path: str) -> Field | None:
-        name = path.rpartition(".")[2].partition("[")[0]
-        there = next((i for i, field in enumerate(place.theirs.fields) if unit_of(field) == name), 0)
-        anchor, _ = self._anchor(place, there)
-        return anchor
+    def _marked(self, place: _Place, ours: Sequence[Field], theirs: Sequence[Field]) -> int:
+        """Where a mark belongs: at the field, at the block that lacks it, or outside of blocks at its neighbour."""
+        if ours:
+            return ours[0].listed.start if ours[0].listed else ours[0].start
+        if place.ours.start:
+            return place.ours.start
+        there = next(i for i, field in enumerate(place.theirs.fields) if field is theirs[0])
+        before, after = self._anchor(place, there)
+        anchor = before or after
+        return anchor.start if anchor else len(self._texts[1])
 
     # -- what is changed
 

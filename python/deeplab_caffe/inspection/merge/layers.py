@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 from ...formats.definition import definition_in
 from ...formats.edits import Edits
@@ -22,13 +23,15 @@ class NetText:
     Attributes:
         document: the text.
         layers: the fields of its layers, in order.
+        params: its layers as messages, upgraded.
+        field_of: for each of these the index in `layers`; None if no field of the text defines it alone.
     """
 
     def __init__(self, document: Document, placeholders: Placeholders, is_net: bool) -> None:
         self.document = document
         self.layers: list[Field] = []
-        self._params: Sequence[object] = []
-        self._field_of: list[int | None] = []
+        self.params: Sequence[Any] = []
+        self.field_of: list[int | None] = []
         if is_net:
             self._read(placeholders)
 
@@ -37,8 +40,8 @@ class NetText:
         self.layers = [f for f in fields if f.name in LAYERS and isinstance(f.value, Block)]
         places = {self.document.where(layer.start): i for i, layer in enumerate(self.layers)}
         entries = definition_in(self.document, placeholders, keep_unknown=True).entries
-        self._params = [entry.param for entry in entries]
-        self._field_of = [places.get(entry.origin) for entry in entries]
+        self.params = [entry.param for entry in entries]
+        self.field_of = [places.get(entry.origin) for entry in entries]
 
     def name(self, layer: int) -> str:
         """The name of a layer."""
@@ -50,14 +53,14 @@ class Counterparts:
 
     def __init__(self, before: NetText, after: NetText) -> None:
         self._before, self._after = before, after
-        self._matching = Matching(before._params, after._params)
+        self._matching = Matching(before.params, after.params)
 
     @cached_property
     def to_after(self) -> dict[int, int]:
         """Layers of the earlier net to those of the later one."""
         found: dict[int, int] = {}
         for i, j in sorted(self._matching.to_after.items()):
-            one, other = self._before._field_of[i], self._after._field_of[j]
+            one, other = self._before.field_of[i], self._after.field_of[j]
             if one is not None and other is not None and other not in found.values():
                 found.setdefault(one, other)
         return found
@@ -65,7 +68,7 @@ class Counterparts:
     @cached_property
     def moved(self) -> set[int]:
         """Layers of the earlier net that stand elsewhere in the order of the later one."""
-        return {place for i in self._matching.moved() if (place := self._before._field_of[i]) is not None}
+        return {place for i in self._matching.moved() if (place := self._before.field_of[i]) is not None}
 
     def renamed_blobs(self) -> dict[str, str]:
         """The blobs that the later net calls otherwise, wherever a layer that both have makes them."""

@@ -37,6 +37,13 @@ def conflict_marks(document: Document) -> list[tuple[int, str]]:
     return [(offset, text[len("# CONFLICT ") :].rstrip()) for offset, text in document.comments if _MARK.match(text)]
 
 
+def insert_mark(edits: Edits, offset: int, lines: Sequence[str]) -> None:
+    """Put a mark above the line of an offset."""
+    at = edits.document.text.rfind("\n", 0, offset) + 1
+    indent = edits.indent_of(offset)
+    edits.replace(at, at, "".join(f"{indent}{line}\n" for line in lines))
+
+
 def remove_marks(edits: Edits, places: Sequence[str]) -> None:
     """Remove the marks of these places (as in MergeChange.place) with the lines that belong to them."""
     text = edits.document.text

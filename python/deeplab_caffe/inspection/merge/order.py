@@ -53,12 +53,18 @@ class LayerOrder:
         base, ours, theirs = self._texts
         self._comments()
         self._remove()
+        self._move()
         self._insert()
         self._restate_removed()
-        self._move()
         ours.header = merged_header(base.header, ours.header, theirs.header)
         ours.tail, _ = merged_comments(base.tail, ours.tail, theirs.tail)
         return ours.text()
+
+    @property
+    def rows(self) -> list[Row]:
+        """The layers of the merged text, in order."""
+        keys = [self._key_of[piece] for piece in self._final.pieces]
+        return [key for key in keys if isinstance(key, Row)]
 
     def _keyed(self, text: Pieces, side: int) -> dict[Key, Piece]:
         """The pieces of a text by the rows of their layers; other fields by their name and how often it came before."""
