@@ -91,4 +91,6 @@ def _put(net: Any, layers: list[Any]) -> None:
     net.layer.extend(copies)
 
 
-_EDITS: tuple[_Edit, ...] = (_change, _change, _change, _param, _remove, _insert, _insert, _move, _rename_blob, _outside)
+_EDITS: tuple[_Edit, ...] = (
+    _change, _change, _change, _param, _remove, _insert, _insert, _move, _rename_blob, _outside,
+)  # fmt: skip

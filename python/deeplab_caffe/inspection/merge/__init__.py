@@ -7,8 +7,9 @@ from ...lazy import import_on_use
 if TYPE_CHECKING:
     from .documents import merge_documents
     from .marks import conflict_marks
+    from .misfits import findings, misfits
     from .outcome import MergeChange, MergeResult
 
-__all__ = ["MergeChange", "MergeResult", "conflict_marks", "merge_documents"]
+__all__ = ["MergeChange", "MergeResult", "conflict_marks", "findings", "merge_documents", "misfits"]
 
 import_on_use(__name__)
