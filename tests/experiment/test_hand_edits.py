@@ -74,9 +74,12 @@ def test_the_edit_is_kept_trained_and_named_in_the_report(edited, capsys):
 
 def test_another_edit_trains_anew(edited, capsys):
     assert _deeplab("train") == 0
-    _edit({"dilation: 6": "dilation: 4", "pad: 6": "pad: 4"})
+    mark = "# CONFLICT fc6 convolution_param.pad: yours is 4, the generator's is now 2 (was 12)"
+    _edit({"dilation: 6": "dilation: 4", "pad: 6": f"{mark}\n    pad: 4"})
     assert _deeplab("train") == 0
-    assert "the snapshots of the earlier training were moved to" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "the snapshots of the earlier training were moved to" in said
+    assert re.search(rf"warning: {edited}:\d+:5: {re.escape(mark[11:])}; your value is trained", said)
     assert list(_fc6("exper/tiny/largefov/prototxt/train.prototxt").dilation) == [4]
 
 
