@@ -79,7 +79,7 @@ def test_another_edit_trains_anew(edited, capsys):
     assert _deeplab("train") == 0
     said = capsys.readouterr().out
     assert "the snapshots of the earlier training were moved to" in said
-    assert re.search(rf"warning: {edited}:\d+:5: {re.escape(mark[11:])}; your value is trained", said)
+    assert re.search(rf"warning: {edited}:\d+:5: {re.escape(mark[2:])}; your value is trained", said)
     assert list(_fc6("exper/tiny/largefov/prototxt/train.prototxt").dilation) == [4]
 
 

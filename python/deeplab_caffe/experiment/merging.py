@@ -39,7 +39,7 @@ class MergedFiles:
         merged: file name → the merge of an edited file.
         removed: no longer generated, and not edited.
         kept: no longer generated, but edited.
-        left: what is to be decided, with its place.
+        left: what is to be decided, with its place: conflicts, and what no longer fits.
     """
 
     folder: Path
@@ -62,7 +62,7 @@ class MergedFiles:
         for name, result in self.merged.items():
             shown.append(f"{self.folder / name}:")
             noted = [change for change in result.yours if change.remark]
-            parts = {"taken over": result.merged, "yours stays": result.yours, "CONFLICT": result.conflicts}
+            parts = {"taken over": result.merged, "yours stays": result.yours}
             plain = {what: [c for c in changes if c not in noted] for what, changes in parts.items()} | {"note": noted}
             shown += [f"  {what}: {line}" for what, changes in plain.items() for line in lines(changes)]
         return "\n".join(shown)
@@ -104,7 +104,7 @@ def merge_files(folder: Path, files: Mapping[str, str], base: str | None = None)
 def marks_in(paths: Iterable[Path]) -> list[str]:
     """The marks of conflicts in files, a line each with its place."""
     documents = [Document.read(path) for path in paths if path.is_file()]
-    return [f"{document.where(at)}: {text}" for document in documents for at, text in conflict_marks(document)]
+    return [f"{document.where(at)}: CONFLICT {text}" for document in documents for at, text in conflict_marks(document)]
 
 
 def _is_there(path: Path, name: str, text: str, done: MergedFiles) -> bool:

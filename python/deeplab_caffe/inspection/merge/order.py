@@ -91,7 +91,7 @@ class LayerOrder:
             piece.above, kept = merged_comments(*above)
             before, own, new = ("\n".join(comment_lines(text)) for text in above)
             if before != new and own != new:
-                remark = "yours stays; the generator's has changed" if kept else "the generator's is new"
+                remark = "yours stays; the generator's has changed" if kept else "renewed by the generator"
                 name = key.name if isinstance(key, Row) else key[0]
                 taken: Taken = "yours" if kept else "theirs"
                 self.changes.append(MergeChange(name, "comment", before, own, new, taken, remark))
