@@ -179,7 +179,8 @@ def test_the_command(monkeypatch, tmp_path, capsys):
     assert "batch_size: 5" in path.read_text() and "crop_size: 129" in path.read_text()
     assert cli.main(["prototxt", "voc_largefov", "--crop", "193", "--merge"]) == 1
     said = capsys.readouterr().out
-    assert "CONFLICT data transform_param.crop_size: yours is 129, the generator's is now 193 (was 161)\nto be decided: choose values" in said
+    says = "CONFLICT data transform_param.crop_size: yours is 129, the generator's is now 193 (was 161)"
+    assert f"{says}\nto be decided: choose values" in said
     assert cli.main(["prototxt", "voc_largefov", "--crop", "193", "--merge"]) == 1  # the mark still stands
     assert cli.main(["prototxt", "voc_largefov", "--merge-base", "."]) == 2
     assert cli.main(["prototxt", "voc_largefov", "--merge", "--merge-base", "nowhere"]) == 2

@@ -220,8 +220,8 @@ def test_layers_come_go_and_move_with_the_comments_above_them():
     swapped = _changed(BASE, ("pad: 12", "pad: 6"))
     moved = net(*reversed(BASE.strip().split("\n\n")))
     result = _merge(swapped, moved)
-    order = [f.value.text_of("name") for f in Document(result.text).root.all("layer")]
-    assert order == [f.value.text_of("name") for f in Document(moved).root.all("layer")] and "pad: 6" in result.text
+    names = [[layer.name for layer in definition_in(Document(text)).param.layer] for text in (result.text, moved)]
+    assert names[0] == names[1] and "pad: 6" in result.text
 
 
 def test_comments_of_the_user_outlive_a_layer_that_the_generator_removes():

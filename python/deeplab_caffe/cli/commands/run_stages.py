@@ -25,7 +25,7 @@ def add_arguments(parser: Parser) -> None:
     if stage == "prototxt":
         parser.description = (
             "Write the nets and solvers of <data set>/<model>; `deeplab list` shows the models. Files that were edited "
-            "by hand are kept; --merge merges the edits with what is generated now."
+            "by hand are kept; --merge merges the edits with what is generated now (exit code 1 if a conflict is left)."
         )
     if stage != "all":
         parser.epilog = "Flags of other stages are refused; `deeplab all --help` shows all of them."
