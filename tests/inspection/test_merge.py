@@ -12,6 +12,7 @@ from deeplab_caffe.formats.writer import format_message
 from deeplab_caffe.inspection import MergeResult, diff_documents, merge_documents
 from deeplab_caffe.inspection.merge import conflict_marks
 from deeplab_caffe.inspection.merge.three_way import merged
+from deeplab_caffe.nets import GeneratorOptions, generate
 from random_edits import edited
 from small_nets import conv, image, layer, net
 
@@ -304,6 +305,23 @@ def test_sequences(ours, theirs, wanted):
     found = merged("abcd", ours, theirs)
     sides = {"ours": ours, "theirs": theirs}
     assert (None if found is None else "".join(sides[side][i] for side, i in found)) == wanted
+
+
+# -- generated nets
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "options"),
+    [("largefov", "fcn8s", {}), ("aspp_l", "aspp_l", {"dialect": "bvlc", "crop": 161})],
+)
+def test_an_edit_over_a_generator_that_changed(before, now, options):
+    """The merged net is the new one with the edit, however much the generator changed elsewhere."""
+    old, new = generate(f"voc12/{before}"), generate(f"voc12/{now}", GeneratorOptions(**options))
+    for name in ("train.prototxt", "solver.prototxt"):
+        edit = ("num_output: 64", "num_output: 32") if name == "train.prototxt" else ("display: 20", "display: 3")
+        result = _merge(_changed(old[name], edit), new[name], old[name])
+        wanted = Document(_changed(new[name], edit))
+        assert not result.conflicts and diff_documents(wanted, Document(result.text)).equal
 
 
 # -- random edits of both sides
