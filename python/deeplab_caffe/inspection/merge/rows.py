@@ -21,9 +21,7 @@ class Row:
 def rows_of(nets: Sequence[NetText], pairs: Sequence[Counterparts]) -> list[Row]:
     """The rows of the layers of `base`, `ours` and `theirs`; layers that both added are one by their name."""
     base, ours, theirs = nets
-    rows = [
-        Row(base.name(i), i, pairs[0].to_after.get(i), pairs[1].to_after.get(i)) for i in range(len(base.layers))
-    ]
+    rows = [Row(base.name(i), i, pairs[0].to_after.get(i), pairs[1].to_after.get(i)) for i in range(len(base.layers))]
     known = {row.ours for row in rows}
     added = [Row(ours.name(j), None, j) for j in range(len(ours.layers)) if j not in known]
     known = {row.theirs for row in rows}
