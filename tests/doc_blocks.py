@@ -33,7 +33,7 @@ DATA = ("", "text", "toml", "json", "prototxt", "html", "yaml", "diff", "csv", "
 #: programs of others, whose arguments are not checked
 FOREIGN = (
     "pip", "pytest", "find", "shuf", "head", "tail", "tee", "mkdir", "export", "cd", "dask", "pre-commit", "mkdocs",
-    "python", "git", "ls", "cat", "cp", "caffe", "docker", "podman", "tensorboard",
+    "python", "git", "ls", "cat", "cp", "caffe", "docker", "podman", "tensorboard", "sed",
 )  # fmt: skip
 _FENCE = re.compile(r"^( *)```(\w*)")
 _MARK = re.compile(r"<!-- not run: (.+?) -->")

@@ -80,6 +80,15 @@ PLANTED: dict[str, list[Plant]] = {
     "repeated-field": [
         Plant("train", '  name: "conv2"\n', '  name: "conv2"\n  name: "c"\n', 'name: "c"', "given twice")
     ],
+    "conflict-mark": [
+        Plant(
+            "train",
+            '  name: "conv2"\n',
+            '  # CONFLICT conv2 lr_mult: yours is 1, the generator\'s is now 2 (was 3)\n  name: "conv2"\n',
+            "# CONFLICT conv2",
+            "yours is 1",
+        )
+    ],
     "missing-field": [
         Plant(
             "train",

@@ -13,7 +13,9 @@ from deeplab_caffe.cli.stage_flags import read_by
 from deeplab_caffe.experiment import published
 from deeplab_caffe.experiment.hand_edits import hand_edits
 from deeplab_caffe.formats.definition import read_definition
+from deeplab_caffe.formats.signature import sign
 from deeplab_caffe.formats.weights import read_caffemodel
+from deeplab_caffe.nets import write_files
 from small_search import search_little
 
 REPOSITORY = Path(__file__).parents[2]
@@ -73,9 +75,12 @@ def test_the_edit_is_kept_trained_and_named_in_the_report(edited, capsys):
 
 def test_another_edit_trains_anew(edited, capsys):
     assert _deeplab("train") == 0
-    _edit({"dilation: 6": "dilation: 4", "pad: 6": "pad: 4"})
+    mark = "# CONFLICT fc6 convolution_param.pad: yours is 4, the generator's is now 2 (was 12)"
+    _edit({"dilation: 6": "dilation: 4", "pad: 6": f"{mark}\n    pad: 4"})
     assert _deeplab("train") == 0
-    assert "the snapshots of the earlier training were moved to" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "the snapshots of the earlier training were moved to" in said
+    assert re.search(rf"warning: {edited}:\d+:\d+: {re.escape(mark[2:])}; your value is trained", said)
     assert list(_fc6("exper/tiny/largefov/prototxt/train.prototxt").dilation) == [4]
 
 
@@ -110,6 +115,18 @@ def test_what_cannot_be_carried_over_is_an_error(edited, capsys):
 
 def test_edits_on_the_nets_own_data_are_named(edited):
     assert hand_edits(published("voc12/largefov")) == {str(NET): [EDIT]}
+
+
+def test_edits_are_those_of_the_text_that_they_started_from(edited):
+    """Also where the generator makes another one today."""
+    earlier = (REPOSITORY / NET).read_text().partition("\n\n")[2].replace("num_output: 1024", "num_output: 512")
+    write_files(edited.parent, {edited.name: sign("A net.", "deeplab prototxt voc12/largefov", earlier)}, force=True)
+    _edit({"dilation: 12": "dilation: 6", "pad: 12": "pad: 6"})
+    assert hand_edits(published("voc12/largefov")) == {str(NET): [EDIT]}
+    shutil.rmtree(edited.parent / ".generated")
+    [lines] = hand_edits(published("voc12/largefov")).values()
+    assert any("num_output 1024 → 512" in line for line in lines)
+    assert lines[-1] == "compared with what its command makes now, the text before is not known"
 
 
 def test_nothing_is_named_where_nothing_was_edited(edited):

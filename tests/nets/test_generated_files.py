@@ -56,7 +56,7 @@ def test_an_edited_file_that_should_change_is_kept_loudly(folder):
     text = edit(folder / "train.prototxt")
     done = write_files(folder, files("a: 2\n"))
     assert done.outdated == done.kept == ("train.prototxt",)
-    assert "KEPT, edited by hand, and NOT what was asked for now (FORCE=1" in str(done)
+    assert "KEPT, edited by hand, and NOT what was asked for now (deeplab prototxt … --merge" in str(done)
     assert (folder / "train.prototxt").read_text() == text
 
 

@@ -13,11 +13,16 @@ SUFFIX = ".prototxt"
 
 
 def expanded(names: Iterable[str]) -> Iterator[Path]:
-    """Yield the named files, and every .prototxt file in or below named folders; InputError if a folder has none."""
+    """Yield the named files, and every .prototxt file in or below named folders, but not in hidden ones below.
+
+    Raises:
+        InputError: a folder has no such file.
+    """
     for name in names:
         path = Path(name)
         if path.is_dir():
-            found = sorted(path.rglob(f"*{SUFFIX}"))
+            files = sorted(path.rglob(f"*{SUFFIX}"))
+            found = [file for file in files if not any(part[0] == "." for part in file.relative_to(path).parts)]
             if not found:
                 raise InputError(f"{path}: no {SUFFIX} file in this folder or below")
             yield from found

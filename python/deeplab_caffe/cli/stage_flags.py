@@ -17,11 +17,13 @@ _EVERY = " ".join(STAGES)
 _RUN_NETS = "train train2 test report"
 _LISTS, _NETS, _SOLVERS = "lists of the data set", "generated nets", "generated solvers"
 _TESTING, _RUNNING = "how lists are tested (docs/testing.md)", "running nets"
+_EDITED = "nets edited by hand (docs/merge.md)"
 _WATCHING = "what is seen of the training (docs/training.md)"
 
 #: heading in the help, stages that read the flags, the flags
 _ROWS: tuple[tuple[str, str, str], ...] = (
     ("", _EVERY, "data exp prototxt quick force forget"),
+    (_EDITED, "prototxt", "merge merge-base"),
     (_TESTING, "data test", "scales flip tile overlap"),
     (_TESTING, "test", "weights stage"),
     (_TESTING, "data test search crf", "preset"),

@@ -5,17 +5,19 @@ from typing import TYPE_CHECKING
 from ..lazy import import_on_use
 
 if TYPE_CHECKING:
-    from .class_weights import write_class_weights
     from .create import demo, published
     from .folder import Experiment
     from .ledger import ledger_results
+    from .merging import Merging
     from .pipeline import STAGES, lock, run
     from .report_pictures import check_shown
     from .settings import remember
+    from .stages.prototxt import write_prototxt
 
 __all__ = [
     "STAGES",
     "Experiment",
+    "Merging",
     "check_shown",
     "demo",
     "ledger_results",
@@ -23,7 +25,7 @@ __all__ = [
     "published",
     "remember",
     "run",
-    "write_class_weights",
+    "write_prototxt",
 ]
 
 import_on_use(__name__)

@@ -12,6 +12,7 @@ from ..data import Dataset, read_dataset
 from ..errors import InputError
 from ..evaluation import Trimap
 from ..nets import GeneratorOptions, list_names
+from .merging import Merging
 from .testing import Testing
 from .training_settings import TrainingSettings
 
@@ -43,6 +44,7 @@ class Experiment:
         testing: how the lists are tested.
         training: what a training shows and tests while it runs.
         given: names of the options that are given now, not saved before.
+        merging: how edited nets are merged with what is generated now; None: they are kept.
 
     Example:
         >>> from pathlib import Path
@@ -73,6 +75,7 @@ class Experiment:
     testing: Testing = field(default_factory=Testing)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     given: tuple[str, ...] = ()
+    merging: Merging | None = None
 
     @property
     def is_variant(self) -> bool:

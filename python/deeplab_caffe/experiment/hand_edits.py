@@ -11,7 +11,7 @@ from ..formats.signature import EDITS_OF
 from ..inspection.diff import diff_documents
 from ..inspection.diff_text import summary
 from ..inspection.transplant import transplant
-from ..nets import is_untouched, made_by, prototxt_folder, regenerated, signed_anew
+from ..nets import base_of, is_untouched, made_by, prototxt_folder, regenerated, signed_anew
 from .folder import Experiment
 
 #: fields whose values belong to each experiment and are not carried over
@@ -23,7 +23,7 @@ def hand_edits(experiment: Experiment) -> dict[str, list[str]]:
 
     Returns:
         {file: short lines such as `fc6: dilation 12 → 6`}. Files whose meaning did not change are left out; a file
-        that cannot be generated again for comparison has one line that says so.
+        that cannot be compared with what was generated has one line that says so.
     """
     paths = [*edited_files(experiment.prototxt), *origin_files(experiment)]
     found = {str(path): _changes(path) for path in paths}
@@ -55,7 +55,7 @@ def with_edits(experiment: Experiment, files: Mapping[str, str]) -> dict[str, st
             continue
         edited = Document.read(path)
         target = Document(files[path.name], f"{experiment.prototxt / path.name}")
-        text = transplant(regenerated(edited), edited, target, _OWN)
+        text = transplant(_started_from(edited)[0], edited, target, _OWN)
         carried[path.name] = signed_anew(text, f"{EDITS_OF}{path}.")
     return carried
 
@@ -68,6 +68,17 @@ def _is_edited(path: Path) -> bool:
 def _changes(path: Path) -> list[str]:
     try:
         edited = Document.read(path)
-        return summary(diff_documents(regenerated(edited), edited))
+        base, is_it = _started_from(edited)
+        found = summary(diff_documents(base, edited))
     except InputError as error:
         return [f"edited by hand; cannot tell what was changed ({error})"]
+    remark = [] if is_it or not found else ["compared with what its command makes now, the text before is not known"]
+    return [*found, *remark]
+
+
+def _started_from(edited: Document) -> tuple[Document, bool]:
+    """The generated text that an edit started from, and True; or what its command makes now, if that is not known."""
+    try:
+        return base_of(edited), True
+    except InputError:
+        return regenerated(edited), False

@@ -58,6 +58,22 @@ def stated_sum(text: str) -> str | None:
     return match[1] if match else None
 
 
+def header_end(text: str) -> int:
+    """Where the header of a generated file ends, behind its sum; 0 if there is no sum."""
+    match = _SUM.search(text)
+    return match.end() - 1 if match else 0
+
+
+def restated(header: str, other: str) -> str:
+    """A header with the command and the sum that another one states."""
+    for pattern in (_COMMAND, _SUM):
+        new = pattern.search(f"{other}\n")
+        if new:
+            line = new[0].rstrip("\n")
+            header = pattern.sub(lambda old, line=line: line, f"{header}\n", count=1).rstrip("\n")  # type: ignore[misc]
+    return header
+
+
 def digest(text: str) -> str:
     """The SHA-256 of a text in UTF-8, in hexadecimal."""
     return hashlib.sha256(text.encode("utf-8")).hexdigest()

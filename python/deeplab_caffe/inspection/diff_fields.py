@@ -53,7 +53,7 @@ class _Changes:
         self._texts = texts
 
     def of(self, before: Any, after: Any, prefix: str, skip: Sequence[str] = ()) -> Iterator[FieldChange]:
-        windows = _WINDOWS.get(before.DESCRIPTOR.name, {})
+        windows = WINDOWS.get(before.DESCRIPTOR.name, {})
         said_otherwise = {name for names, _ in windows.values() for name in names}
         for name, (names, usual) in windows.items():
             old, new = (self._window(message, names, usual) for message in (before, after))
@@ -71,7 +71,7 @@ class _Changes:
                 values = [self._listed(descriptor, values) for values in (old, new)]
                 if values[0] != values[1]:
                     yield FieldChange(path, *values)
-            elif descriptor.name in _SETS:
+            elif descriptor.name in SETS:
                 texts = [" ".join(sorted(self._block_text(descriptor, m) for m in ms)) or ABSENT for ms in (old, new)]
                 if texts[0] != texts[1]:
                     yield FieldChange(path, *texts)
@@ -124,9 +124,9 @@ _SIZES: _Windows = {
     "pad": (("pad", "pad_h", "pad_w"), "0"),
 }
 #: messages whose window sizes may be stated in two ways: name → the fields, and the default
-_WINDOWS: dict[str, _Windows] = {
+WINDOWS: dict[str, _Windows] = {
     "ConvolutionParameter": {**_SIZES, "dilation": (("dilation",), "1")},
     "PoolingParameter": _SIZES,
 }
 #: repeated messages whose order has no meaning
-_SETS = {"include", "exclude"}
+SETS = {"include", "exclude"}

@@ -12,7 +12,7 @@ from .diff import diff_documents
 from .diff_fields import FieldChange
 
 #: fields that state one setting; if one of them is stated now, the others are removed
-_TOGETHER = (
+TOGETHER = (
     ("kernel_size", "kernel_h", "kernel_w"), ("stride", "stride_h", "stride_w"), ("pad", "pad_h", "pad_w"),
     ("axis", "concat_dim", "slice_dim"), ("normalization", "normalize"),
 )  # fmt: skip
@@ -59,7 +59,7 @@ class FieldCarrier:
                 return
             source, place = _block(inner), _block(present)
         name, _, index = last.partition("[")
-        names = next((group for group in _TOGETHER if name in group), (name,))
+        names = next((group for group in TOGETHER if name in group), (name,))
         old, new = ([f for f in block.fields if f.name in names] for block in (place, source))
         if index:
             i = int(index.rstrip("]"))
@@ -75,7 +75,7 @@ class FieldCarrier:
                 self.edits.append(place, " { ".join([*outer[i:], f"{last}: {text}"]) + " }" * (len(outer) - i))
                 return
             place = _block(present)
-        names = next((group for group in _TOGETHER if last in group), (last,))
+        names = next((group for group in TOGETHER if last in group), (last,))
         self._put(place, [f for f in place.fields if f.name in names], [f"{last}: {text}"])
 
     def _replace(self, place: Block, old: list[Field], new: list[Field]) -> None:

@@ -16,8 +16,20 @@ if TYPE_CHECKING:
         prototxt_folder,
         trained_weights,
     )
-    from .generated_files import SUMS, WriteResult, generated_pairs, regenerated, stated_command, sum_lines, write_files
+    from .generated_files import (
+        OPTIONAL,
+        SUMS,
+        WriteResult,
+        backup_of,
+        base_of,
+        generated_pairs,
+        regenerated,
+        stated_command,
+        sum_lines,
+        write_files,
+    )
     from .input_sizes import SizeRule
+    from .kept_texts import forget_kept, keep
     from .ledger import ledger_page
     from .ledger_results import RESULTS, Result, append_results, read_results
     from .model_names import full_name, initial_weights, look_up, published_names, starts_from, target
@@ -39,6 +51,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FAMILIES",
+    "OPTIONAL",
     "RESULTS",
     "SUMS",
     "VARIANTS",
@@ -56,17 +69,21 @@ __all__ = [
     "WriteResult",
     "add_arguments",
     "append_results",
+    "backup_of",
+    "base_of",
     "check_options",
     "class_weights_file",
     "command_line",
     "experiment_folder",
     "from_arguments",
     "flag_of",
+    "forget_kept",
     "full_name",
     "generate",
     "generated_pairs",
     "initial_weights",
     "is_untouched",
+    "keep",
     "ledger_page",
     "list_names",
     "lists_that_exist",

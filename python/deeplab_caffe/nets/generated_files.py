@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shlex
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +17,12 @@ from ..formats.prototxt import Document
 from ..formats.signature import digest, is_untouched, made_by, stated_sum
 from . import option_flags
 from .generate import generate
+from .kept_texts import forget_kept, keep, kept_base
 from .model_names import full_name
 from .options import GeneratorOptions
 
 #: files that an earlier run with other options may have left
-_OPTIONAL = ("train2.prototxt", "solver2.prototxt")
+OPTIONAL = ("train2.prototxt", "solver2.prototxt")
 #: the sums of every generated file of every model on the data sets that its publication reports
 SUMS = Path("prototxt", "generated.sha256")
 
@@ -55,7 +58,8 @@ class WriteResult:
             "unchanged": self.unchanged,
             "removed, no longer part of it": self.removed,
             "kept, edited by hand": self.edited,
-            "KEPT, edited by hand, and NOT what was asked for now (FORCE=1 overwrites your changes)": self.outdated,
+            "KEPT, edited by hand, and NOT what was asked for now (deeplab prototxt … --merge merges both, FORCE=1 "
+            "overwrites your changes)": self.outdated,
         }
         lines = [f"{what}: {', '.join(names)}" for what, names in said.items() if names]
         return "\n".join(f"{self.folder}: {line}" for line in lines)
@@ -64,12 +68,13 @@ class WriteResult:
 def write_files(folder: str | os.PathLike[str], files: Mapping[str, str], force: bool = False) -> WriteResult:
     """Write generated files, except over files that were edited by hand.
 
-    A file counts as edited if it has no sum, or if its content does not have the sum that it states.
+    A file counts as edited if it has no sum, or if its content does not have the sum that it states. The generated text
+    that it started from, or will start from, is kept beside it (see `kept_texts`).
 
     Args:
         folder: where to write; made if it does not exist.
         files: file name to text, as `generate` returns them.
-        force: overwrite edited files too.
+        force: overwrite edited files too; each is kept under its name with `.orig`.
 
     Raises:
         InputError: the folder cannot be written.
@@ -80,15 +85,32 @@ def write_files(folder: str | os.PathLike[str], files: Mapping[str, str], force:
         for name, text in files.items():
             fate = _fate(folder / name, text, force)
             if fate == "written":
-                write_text(folder / name, text)
+                _write(folder / name, text)
+            if fate in ("unchanged", "edited"):
+                with contextlib.suppress(OSError):  # a folder that cannot be written needs no merge, either
+                    keep(folder / name, text)
             done[fate].append(name)
-        for name in _OPTIONAL:
+        for name in OPTIONAL:
             if name not in files and (folder / name).is_file() and (force or is_untouched(_read(folder / name))):
                 (folder / name).unlink()
+                forget_kept(folder / name)
                 done["removed"].append(name)
     except OSError as error:
         raise InputError(f"{error.filename or folder}: cannot write: {error.strerror}") from None
     return WriteResult(folder, **{fate: tuple(names) for fate, names in done.items()})
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file; one that was edited is kept under another name."""
+    if path.is_file() and not is_untouched(_read(path)):
+        shutil.copy2(path, backup_of(path))
+    keep(path, text)
+    write_text(path, text)
+
+
+def backup_of(path: Path) -> Path:
+    """Where a file that was edited by hand lies after something else was written in its place."""
+    return path.with_name(f"{path.name}.orig")
 
 
 def _fate(path: Path, text: str, force: bool) -> str:
@@ -115,6 +137,35 @@ def sum_lines(name: str, files: Mapping[str, str]) -> list[str]:
         ['e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855', 'voc12/largefov/train.prototxt']
     """
     return [f"{digest(text)}  {name}/{file}" for file, text in sorted(files.items())]
+
+
+def base_of(document: Document, *others: Document) -> Document:
+    """The generated text that an edited file started from: kept, or generated again by the command in its header.
+
+    Args:
+        document: the edited file.
+        others: further texts that it may have started from, such as what is generated now.
+
+    Raises:
+        InputError: no known text has the sum in the file's header.
+    """
+    found = kept_base(document, *others)
+    if found is not None:
+        return found
+    try:
+        again = regenerated(document)
+        why = "its command makes another text now, and the earlier one was not kept"
+    except InputError as error:
+        raise InputError(f"{error}; {_NO_BASE}") from None
+    if again.text and stated_sum(again.text) == stated_sum(document.text):
+        return again
+    raise InputError(f"{document.filename}: {why}; {_NO_BASE}")
+
+
+_NO_BASE = (
+    "so it is not known what was edited: name the folder of the files as they were generated with --merge-base, for "
+    "example from a checkout of the earlier version"
+)
 
 
 class _HeaderParser(argparse.ArgumentParser):

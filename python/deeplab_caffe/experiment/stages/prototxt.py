@@ -16,6 +16,7 @@ from ...package_files import or_packaged
 from ..class_weights import class_weight_inputs, write_class_weights
 from ..folder import Experiment
 from ..hand_edits import edited_files, origin_files, with_edits
+from ..merging import merge_files
 
 
 def prototxt_inputs(experiment: Experiment) -> Sequence[Any]:
@@ -32,10 +33,23 @@ def prototxt_outputs(experiment: Experiment) -> list[Path]:
 
 
 def write_prototxt(experiment: Experiment) -> None:
-    """Write the nets and solvers, and the weights of the classes; edited nets are kept, unless FORCE=1."""
+    """Write the nets and solvers, and the weights of the classes.
+
+    Edited nets are kept; with `merging` they are merged with what is generated now, with FORCE=1 overwritten.
+    """
+    merging = experiment.merging
+    if merging is not None and _force():
+        raise InputError("--merge keeps your edits, FORCE=1 overwrites them; choose one")
     files = with_edits(experiment, generate(experiment.name, experiment.options))
+    if merging is None:
+        done = write_files(experiment.prototxt, files, _force())
+        said = str(done)
+    else:
+        merged = merge_files(experiment.prototxt, files, merging.base)
+        merging.left[:] = merged.left
+        said = str(merged)
     write_class_weights(experiment.name, experiment.options)
-    print(write_files(experiment.prototxt, files, _force()))
+    print(said)
 
 
 def refuse_edited(experiment: Experiment, stages: Collection[str]) -> None:
@@ -53,7 +67,8 @@ def refuse_edited(experiment: Experiment, stages: Collection[str]) -> None:
         stated = " ".join(flag_of(name) for name in experiment.given)
         raise InputError(
             f"{stated}: not possible, because these were edited by hand: {', '.join(kept)}. Make the change there and "
-            "leave the flags out, or write the files again with FORCE=1"
+            f"leave the flags out; or merge both with `deeplab prototxt {experiment.name} {stated} --merge`; or write "
+            "the files again with FORCE=1"
         )
 
 

@@ -27,7 +27,8 @@ from ..different_nets import refuse_different_nets
 from ..earlier_trainings import Snapshots
 from ..fingerprints import file_contents, fingerprint, net_meaning, solver_meaning
 from ..folder import Experiment
-from ..hand_edits import hand_edits
+from ..hand_edits import hand_edits, origin_files
+from ..merging import marks_in
 from ..net_inputs import check_data_layers, files, matrices, sources
 from ..settings import saved_settings
 from ..watching import validation, watcher
@@ -207,6 +208,9 @@ def _train(experiment: Experiment, stage: str, weights: Path | None) -> None:
     solver_file = experiment.prototxt / f"solver{stage}.prototxt"
     for path, lines in hand_edits(experiment).items():
         print(f"{path}, edited by hand: {'; '.join(lines)}", flush=True)
+    read = [solver_file, experiment.prototxt / f"train{stage}.prototxt", *origin_files(experiment)]
+    for mark in marks_in(read):
+        print(f"warning: {mark}; your value is trained, choose one and remove the mark", flush=True)
     check_data_layers(experiment.prototxt / f"train{stage}.prototxt", experiment.dataset())
     if why := not_weighted(experiment, f"train{stage}"):
         print(f"warning: {why}", flush=True)

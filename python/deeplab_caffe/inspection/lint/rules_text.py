@@ -13,6 +13,7 @@ from ...formats.prototxt import Block, Document, Field, walk
 from ...formats.solver_types import SOLVER_TYPES
 from ...formats.upgrade_text import DEPRECATED
 from ...spelling import nearest_words
+from ..merge.marks import conflict_marks
 from .findings import ERROR, NOTE, WARNING, Fix, Hit, rule
 from .layer import scalar_of
 from .net_file import NetFile
@@ -95,6 +96,16 @@ def template_variable(subject: Subject) -> Iterator[Hit]:
             message = f"the template variable ${{{variable.name}}} has no value; what depends on it is not checked"
             advice = f"pass --set {variable.name}=…, or set it in the environment"
             yield Hit(subject.document, offset, layer_at(subject.document, offset), message, advice)
+
+
+@rule("conflict-mark", WARNING, "a mark that a merge left where both sides changed one value", "text")
+def conflict_mark(subject: Subject) -> Iterator[Hit]:
+    """`deeplab prototxt NAME --merge` keeps the value of the edited file where the generator changed the same one, and
+    names both in a comment. As long as it stands, nobody has decided which of them is right.
+    """
+    for offset, text in conflict_marks(subject.document):
+        layer = layer_at(subject.document, offset)
+        yield Hit(subject.document, offset, layer, f"conflict: {text}", "choose a value, then remove this comment")
 
 
 @rule(
