@@ -17,7 +17,7 @@ class TextPositions:
     Example:
         >>> positions = TextPositions("name: '\U0001d703'\\r\\ntop: 'x'")
         >>> positions.offset(types.Position(0, 9)), positions.position(8)
-        (8, Position(line=0, character=9))
+        (8, 0:9)
     """
 
     def __init__(self, text: str) -> None:
