@@ -31,6 +31,7 @@ GROUND = (
     "arrays",
     "errors",
     "files",
+    "kernels",
     "lazy",
     "locks",
     "package_files",

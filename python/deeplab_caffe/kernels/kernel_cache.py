@@ -150,4 +150,4 @@ def _announce(kept: str) -> None:
     """Say once in this process that loops are being compiled."""
     if not _announced:
         _announced.append(kept)
-        print(f"CRF: compiling its loops for this processor, some seconds; {kept}", file=sys.stderr, flush=True)
+        print(f"compiling loops for this processor, some seconds; {kept}", file=sys.stderr, flush=True)
