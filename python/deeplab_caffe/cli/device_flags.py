@@ -18,7 +18,7 @@ def add_arguments(parser: TakesFlags) -> None:
 
 
 def add_running(parser: TakesFlags, several: str = "") -> None:
-    """Add --gpu, --precision, --caffe, --allow-python-layers and --allow-uninitialized.
+    """Add --gpu, --precision, --exact, --caffe, --allow-python-layers and --allow-uninitialized.
 
     Args:
         parser: takes them.
@@ -28,6 +28,8 @@ def add_running(parser: TakesFlags, several: str = "") -> None:
     parser.add_argument("--gpu", metavar="N", help=device)
     lower = "bf16: compute in bfloat16, faster and less exact; weights stay float32"
     parser.add_argument("--precision", choices=("float32", "bf16"), default="float32", help=lower)
+    direct = "test and predict with convolutions by the direct sum alone, not Winograd's, which is faster on the CPU"
+    parser.add_argument("--exact", action="store_true", help=f"{direct} and rounds differently")
     which = "the Caffe that runs the nets: the embedded one, or an installed pycaffe; default: DEEPLAB_CAFFE"
     parser.add_argument("--caffe", choices=("embedded", "system"), help=which)
     parser.add_argument(
@@ -44,5 +46,6 @@ def choose_device(arguments: argparse.Namespace, wants_gpu: bool) -> None:
     current = engine.current()
     current.allow_uninitialized = getattr(arguments, "allow_uninitialized", False)
     current.allow_not_finite = getattr(arguments, "allow_not_finite_weights", False)
+    current.exact = getattr(arguments, "exact", False)
     current.choose_precision(getattr(arguments, "precision", "float32"), getattr(arguments, "recompute", False))
     current.choose_device(getattr(arguments, "gpu", None), wants_gpu, getattr(arguments, "workers", 1))

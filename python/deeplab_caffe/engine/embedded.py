@@ -56,11 +56,11 @@ class Embedded(Engine):
 
     def runner(self, net: Any, blob: str) -> Callable[[], np.ndarray]:
         """With the planned execution, which keeps no other blob."""
-        plan = net.plan(outputs=[blob], precision=self.precision)
+        plan = net.plan(outputs=[blob], precision=self.precision, exact=self.exact)
         return lambda: plan.forward()[blob]
 
     def train(self, training: Training) -> None:
-        how = _How(self.precision, self.recompute, self.allow_not_finite)
+        how = _How(self.precision, self.exact, self.recompute, self.allow_not_finite)
         parallel.run(_train, training, how, how_to_go_on=lambda: _how_to_go_on(training))
 
 
@@ -73,6 +73,7 @@ class _How(NamedTuple):
     """How to train: the engine's settings, for each worker."""
 
     precision: str
+    exact: bool
     recompute: bool
     allow_not_finite: bool
 
@@ -80,7 +81,7 @@ class _How(NamedTuple):
 def _train(training: Training, how: _How) -> None:
     """Train in this process, which is one of the workers if there are several."""
     solver = get_solver(training.solver_file)
-    solver.plans_tests = True
+    solver.plans_tests, solver.exact = True, how.exact
     solver.when_not_finite = "stop"
     if training.validation:
         _add_validation(solver, training.validation)

@@ -51,11 +51,11 @@ class ConvolutionOperation(Operation):
 
     def __init__(self, net: NetGraph, layers: Sequence[int], convolution: FusedConvolution) -> None:
         super().__init__(net, layers)
-        self._convolution = convolution
+        self.convolution = convolution
 
     def run(self) -> None:
         steps = [self.net.steps[i] for i in self.layers]
         for step in steps:
             step.reshape()
-        result = self._convolution(steps[0].bottoms[0].data_tensor().detach())
+        result = self.convolution(steps[0].bottoms[0].data_tensor().detach())
         steps[-1].tops[0].set_data(result)
