@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
@@ -68,7 +69,7 @@ class Plan:
     def run(self) -> torch.Tensor:
         """Run on what is in the inputs; the weighted sum of the losses, left on the device."""
         loss: torch.Tensor | None = None
-        with torch.no_grad():
+        with torch.no_grad(), self._memory():
             for operation in self.operations:
                 operation.run()
                 for i in operation.layers:
@@ -78,6 +79,10 @@ class Plan:
         if self._says_what_is_faster:
             self._say_what_is_faster()
         return torch.zeros((), device=mode.device()) if loss is None else loss
+
+    def _memory(self) -> AbstractContextManager[None]:
+        """Where Winograd's algorithm has large results in memory of its own, the other ones are few."""
+        return nullcontext() if self._exact or self.precision != "float32" else mode.large_blocks_returned()
 
     def _say_what_is_faster(self) -> None:
         """Say once that float32 is faster here, as on processors without products of bfloat16."""

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ...arrays import Float32
 from ...lazy import imported_on_use
 from ...threads import together
+from .buffers import buffers
 from .folded import Folded, Geometry
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Winograd:
         self._taps = _taps(convolution.weight)
         self._transformed: Float32 | None = None
         if 4 * self._transformed_size <= _KEPT:
-            self._transformed = self.weights()
+            self._transformed = torch.from_numpy(self.weights()).clone().numpy()
             self._taps = self._taps[:0]
 
     @property
@@ -83,7 +84,7 @@ class Winograd:
         """The transformed weights, flat; see `kernels/winograd.py`."""
         if self._transformed is not None:
             return self._transformed
-        found = _empty(self._transformed_size)
+        found: Float32 = buffers.empty(self._transformed_size).numpy()
         panels = iter(range(self.panels))
 
         def work() -> None:
@@ -115,7 +116,7 @@ class _Task:
         self._layer, self._threads = layer, torch.get_num_threads()
         g, (images, channels, height, width) = layer.geometry, x.shape
         size = g.out_size((height, width))
-        self.y = torch.empty((images, g.outputs, *size), memory_format=torch.channels_last)
+        self.y = buffers.image((images, g.outputs, *size))
         self._x, self._y = _flat(x), _flat(self.y)
         self._rows, self._columns = _all_starts(g, x.shape, layer.m)
         tiles = len(self._rows), len(self._columns)
