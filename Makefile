@@ -140,7 +140,7 @@ prototxt: $(VENV)/.installed  ## write the nets in prototxt/ again (hand-edited 
 bench: $(VENV)/.installed  ## run the benchmarks against their peers, those that are installed
 	@for name in load data crf python_layers forward opencv_dnn train; do echo "== $$name"; $(BIN)/python bench/$$name.py || exit 1; done
 
-bench_peers: $(VENV)/.installed  ## install onnxruntime and OpenVINO, to be measured against
+bench_peers: $(VENV)/.installed  ## install onnxruntime, OpenVINO and ncnn, to be measured against
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 
 bench_gpu: $(VENV)/.installed  ## all that is measured on a CUDA device, in ten minutes; figures into gpu.json

@@ -1,4 +1,4 @@
-"""LargeFOV forward: ours beside OpenCV, onnxruntime, OpenVINO and the net hand-written in PyTorch, interleaved.
+"""LargeFOV forward: ours beside OpenCV, onnxruntime, OpenVINO, ncnn and the net hand-written in PyTorch, interleaved.
 
     python bench/forward.py                    # 1 x 3 x 513 x 513 on the CPU
     python bench/forward.py --device cuda      # ours and PyTorch on the first CUDA device
@@ -29,6 +29,8 @@ PROTOTXT = Path(__file__).parents[1] / "prototxt" / "voc12" / "largefov" / "depl
 #: what the others are measured by
 REFERENCE = {"float32": "PyTorch, channels_last", "bf16": "PyTorch, channels_last, bf16"}
 
+NCNN = "ncnn"
+
 
 def filled_net(size: int) -> caffe.Net:
     """LargeFOV for one image, with weights that keep activations of one order."""
@@ -48,6 +50,7 @@ def makers(net: caffe.Net, folder: Path, arguments: argparse.Namespace) -> dict[
     found: dict[str, Callable[[], peers.Run]] = {
         "ours, plain": lambda: partial(_scores, net.forward),
         "ours, planned": lambda: partial(_scores, net.plan().forward),
+        "ours, planned, exact": lambda: partial(_scores, net.plan(exact=True).forward),
         "ours, planned, bf16": lambda: partial(_scores, net.plan(precision="bf16").forward),
         "PyTorch, NCHW": lambda: _pytorch(net, device, torch.contiguous_format, torch.float32),
         REFERENCE["float32"]: lambda: _pytorch(net, device, torch.channels_last, torch.float32),
@@ -59,6 +62,8 @@ def makers(net: caffe.Net, folder: Path, arguments: argparse.Namespace) -> dict[
             "onnxruntime": lambda: peers.onnxruntime(onnx, threads),
             "OpenVINO": lambda: peers.openvino(onnx, threads, "f32"),
             "OpenVINO, bf16": lambda: peers.openvino(onnx, threads, "bf16"),
+            NCNN: lambda: peers.ncnn(folder / "largefov", threads, True),
+            "ncnn, no Winograd": lambda: peers.ncnn(folder / "largefov", threads, False),
         }
     return found
 
@@ -81,15 +86,16 @@ def _pytorch(net: caffe.Net, device: str, layout: torch.memory_format, dtype: to
 
 
 def write_files(net: caffe.Net, image: np.ndarray, folder: Path) -> None:
-    """What the peers read: Caffe's files, which OpenCV takes the image's size from, and ONNX, if it can be written."""
+    """What the peers read: Caffe's files, which OpenCV takes the image's size from, and those of ONNX and ncnn."""
     net.save(folder / "largefov.caffemodel")
     before, rest = PROTOTXT.read_text().split("shape {", 1)
     dims = " ".join(f"dim: {d}" for d in image.shape)
     (folder / "deploy.prototxt").write_text(f"{before}shape {{ {dims} }}{rest.split('}', 1)[1]}")
-    try:
-        peers.export(with_weights_of(net.params).eval(), image, folder / "largefov.onnx")
-    except peers.Absent as reason:
-        print(f"ONNX: {reason}")
+    for name, write, file in (("ONNX", peers.export, "largefov.onnx"), (NCNN, peers.convert_to_ncnn, "largefov")):
+        try:
+            write(with_weights_of(net.params).eval(), image, folder / file)
+        except peers.Absent as reason:
+            print(f"{name}: {reason}")
 
 
 def main() -> None:
@@ -129,15 +135,16 @@ def show(image: np.ndarray, folder: Path, arguments: argparse.Namespace) -> None
     times = timing.interleaved(tasks, arguments.repeat, timing.CLOCKS[arguments.clock])
     where = timing.machine(arguments.threads, arguments.device)
     print(f"LargeFOV, 1 x 3 x {arguments.size} x {arguments.size}, {where}, median of {arguments.repeat}\n")
+    megabytes = {name: timing.peak(name, str(folder)) for name in times}
     rows = [
-        [name, f"{t:.0f}", f"{_to_reference(name, times):.2f}", f"{apart[name]:.1e}", timing.peak(name, str(folder))]
+        [name, f"{t:.0f}", f"{_to_reference(name, times):.2f}", f"{apart[name]:.1e}", megabytes[name]]
         for name, t in sorted(times.items(), key=lambda item: item[1])
     ]
     print(timing.table(["", "ms", "to PyTorch, channels_last", "scores apart", "peak MB"], rows))
     figures = {row[0]: {"ms": times[row[0]], "apart": apart[row[0]], "peak_mb": float(row[-1])} for row in rows}
     timing.record(arguments, f"LargeFOV, 1 x 3 x {arguments.size} x {arguments.size}", figures)
     print()
-    for line in goals(times):
+    for line in goals(times, megabytes):
         print(line)
 
 
@@ -145,15 +152,20 @@ def _to_reference(name: str, times: dict[str, float]) -> float:
     return times[name] / times[REFERENCE["bf16" if "bf16" in name else "float32"]]
 
 
-def goals(times: dict[str, float]) -> Iterator[str]:
+def goals(times: dict[str, float], megabytes: dict[str, str]) -> Iterator[str]:
     """What was reached of what was aimed at."""
-    for precision, mark in (("float32", ""), ("bf16", ", bf16")):
-        mine = times[f"ours, planned{mark}"]
-        others = {n: t for n, t in times.items() if not n.startswith("ours") and ("bf16" in n) == bool(mark)}
-        best = min(others, key=others.__getitem__)
-        yield f"planned {precision} to PyTorch in channels_last: {mine / times[REFERENCE[precision]]:.2f} (goal 1.1)"
-        yield f"planned {precision} to the best peer, {best}: {mine / others[best]:.2f} (goal 1.25)"
-    yield f"plain to PyTorch in channels_last: {times['ours, plain'] / times[REFERENCE['float32']]:.2f} (goal 1.3)"
+    mine, reference = "ours, planned", REFERENCE["float32"]
+    others = {n: t for n, t in times.items() if not n.startswith(("ours", NCNN)) and "bf16" not in n}
+    best = min(others, key=others.__getitem__)
+    yield f"planned float32 to the best peer, {best}: {times[mine] / others[best]:.2f} (goal 0.75)"
+    if NCNN in times:
+        yield f"planned float32 to ncnn: {times[mine] / times[NCNN]:.2f} (goal 0.9)"
+    memory = float(megabytes[mine]) / float(megabytes[reference])
+    yield f"memory of planned float32 to PyTorch in channels_last: {memory:.2f} (goal 1.2)"
+    lower, exact = times[f"{mine}, bf16"], times[f"{mine}, exact"]
+    yield f"planned, exact, to PyTorch in channels_last: {exact / times[reference]:.2f} (goal 1.1)"
+    yield f"planned bf16 to PyTorch in channels_last: {lower / times[REFERENCE['bf16']]:.2f} (goal 1.1)"
+    yield f"plain to PyTorch in channels_last: {times['ours, plain'] / times[reference]:.2f} (goal 1.3)"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Other ways to run a net: OpenCV, onnxruntime, OpenVINO. Each gives a function from an image to scores, or why not."""
+"""Other ways to run a net: OpenCV, onnxruntime, OpenVINO, ncnn. Each gives a function of an image, or why it cannot."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import io
 import logging
+import subprocess
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -78,3 +79,34 @@ def openvino(path: Path, threads: int, precision: str) -> Run:
     settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
     compiled = core.compile_model(core.read_model(str(path)), "CPU", settings)
     return lambda image: compiled(image)[0]
+
+
+def convert_to_ncnn(model: torch.nn.Module, image: np.ndarray, path: Path) -> None:
+    """Write a model for ncnn, with float32 weights, as `path`.ncnn.param and `path`.ncnn.bin."""
+    converter = _module("pnnx").EXEC_PATH
+    traced = path.with_suffix(".pt")
+    torch.jit.trace(model, torch.from_numpy(image)).save(str(traced))
+    shape = ",".join(map(str, image.shape))
+    subprocess.run([converter, traced, f"inputshape=[{shape}]f32", "fp16=0"], check=True, capture_output=True)
+
+
+def ncnn(path: Path, threads: int, winograd: bool) -> Run:
+    """ncnn on the CPU in float32, with its Winograd convolution or without."""
+    module = _module("ncnn")
+    if not path.with_suffix(".ncnn.bin").exists():
+        raise Absent("wants the converted net, which could not be written")
+    net = module.Net()
+    net.opt.num_threads = threads
+    net.opt.use_winograd_convolution = winograd
+    net.opt.use_fp16_packed = net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = False
+    net.opt.use_bf16_storage = False
+    net.load_param(str(path.with_suffix(".ncnn.param")))
+    net.load_model(str(path.with_suffix(".ncnn.bin")))
+
+    def run(image: np.ndarray) -> np.ndarray:
+        extractor = net.create_extractor()
+        extractor.input("in0", module.Mat(image[0]))
+        _, scores = extractor.extract("out0")
+        return np.array(scores)[None]
+
+    return run

@@ -32,6 +32,7 @@ GROUND = (
     "arrays",
     "errors",
     "files",
+    "kernels",
     "lazy",
     "locks",
     "package_files",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-from deeplab_caffe.threads import mapped
+from deeplab_caffe.threads import mapped, together
 from deeplab_caffe.words import for_people, some_lines, some_of
 
 
@@ -52,3 +53,49 @@ def test_words_of_messages() -> None:
     assert some_lines([]) == ""
     assert some_lines("abc", 2) == "\n  a\n  b\n  and 1 more"
     assert for_people("a\udcffb") == "a\ufffdb"
+
+
+def test_together_shares_what_is_to_be_done():
+    items, done, threads = iter(range(2000)), [], set()
+
+    def work() -> None:
+        threads.add(threading.get_ident())
+        done.extend(items)
+
+    together(work, 4)
+    assert sorted(done) == list(range(2000))
+    assert threading.get_ident() in threads and len(threads) <= 4
+
+
+def test_together_is_at_once():
+    barrier = threading.Barrier(3, timeout=60)
+    together(lambda: barrier.wait() and None, 3)
+    together(lambda: None, 1)
+
+
+def test_an_exception_of_one_is_raised_after_all_have_finished():
+    both, finished = threading.Barrier(2, timeout=60), []
+
+    def work() -> None:
+        both.wait()
+        if threading.current_thread() is not threading.main_thread():
+            raise ValueError("in another thread")
+        finished.append(1)
+
+    with pytest.raises(ValueError, match="in another thread"):
+        together(work, 2)
+    assert finished
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_together_after_a_fork():
+    together(lambda: None, 3)
+    barrier = threading.Barrier(2, timeout=60)
+    child = os.fork()
+    if not child:
+        try:
+            together(barrier.wait, 2)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -40,3 +41,37 @@ def mapped(function: Callable[[T], R], items: Iterable[T], ahead: int = 64) -> I
         finally:
             for future in pending:
                 future.cancel()
+
+
+def together(work: Callable[[], None], count: int) -> None:
+    """Call `work` in `count` threads at once, one of them the caller's; an exception of one of them is raised here.
+
+    The calls share what is to be done, as by `next` of one iterator: other threads begin late where all are busy, or
+    not at all if the work is done by then.
+    """
+    if count < 2:
+        work()
+        return
+    others = [_kept_threads(count - 1).submit(work) for _ in range(count - 1)]
+    try:
+        work()
+    finally:
+        begun = [other for other in others if not other.cancel()]
+        for other in begun:
+            other.exception()  # until it has finished
+    for other in begun:
+        other.result()
+
+
+_kept: list[ThreadPoolExecutor] = []
+
+
+def _kept_threads(count: int) -> ThreadPoolExecutor:
+    """Threads that wait for work between calls."""
+    if not _kept or _kept[-1]._max_workers < count:
+        _kept.append(ThreadPoolExecutor(count, "deeplab_caffe"))
+    return _kept[-1]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_kept.clear)  # threads do not exist in the child

@@ -40,7 +40,7 @@ def test_it_prints_its_address_and_ends_quietly(flags, interrupted, capsys):
     assert main(["serve", *flags, "--port", "0"]) == 130
     printed = capsys.readouterr()
     assert re.search(r"^http://127\.0\.0\.1:[1-9]\d*/ \(Ctrl-C ends it\)$", printed.out, re.MULTILINE)
-    compiling = re.compile("CRF: compiling .*\n")  # said once in the life of a cache
+    compiling = re.compile("compiling loops .*\n")  # said once in the life of a cache
     assert compiling.sub("", printed.err) == ""
 
 

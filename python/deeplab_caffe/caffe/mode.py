@@ -6,7 +6,7 @@ import ctypes
 import os
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -17,6 +17,9 @@ from ..files import cpus
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 _MOST, _MOST_OF_OLD = 2**31 - 1, 2**25
 _STATED = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES")
+
+
+_LARGE = 4 << 20
 
 
 def _keep_freed_memory() -> None:
@@ -32,6 +35,7 @@ def _keep_freed_memory() -> None:
     huge = os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # read before PyTorch's first tensor is made
     if sys.platform != "linux" or huge != "1" or any(name in os.environ for name in _STATED):
         return
+    global _mallopt
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except AttributeError:  # another C library
@@ -39,9 +43,28 @@ def _keep_freed_memory() -> None:
     # Older ones refuse thresholds above 32 MiB; the second alone would stop them from raising the first themselves.
     if mallopt(_MMAP_THRESHOLD, _MOST) or mallopt(_MMAP_THRESHOLD, _MOST_OF_OLD):
         mallopt(_TRIM_THRESHOLD, -1)
+        _mallopt = mallopt
 
 
+_mallopt: Callable[[int, int], int] | None = None
 _keep_freed_memory()
+
+
+@contextmanager
+def large_blocks_returned() -> Iterator[None]:
+    """A context in which glibc gives large blocks back to the system when they are freed.
+
+    For passes that have memory of their own for most of them: what is kept falls into pieces, and grows in every pass.
+    """
+    if _mallopt is None:
+        yield
+        return
+    _mallopt(_MMAP_THRESHOLD, _LARGE)
+    try:
+        yield
+    finally:
+        if not _mallopt(_MMAP_THRESHOLD, _MOST):
+            _mallopt(_MMAP_THRESHOLD, _MOST_OF_OLD)
 
 _device = torch.device("cpu")
 _chosen_gpu = 0

@@ -19,7 +19,7 @@ def add_arguments(parser: TakesFlags) -> None:
 
 
 def add_running(parser: TakesFlags, several: str = "") -> None:
-    """Add --gpu, --precision, --caffe, --allow-python-layers and --allow-uninitialized.
+    """Add --gpu, --precision, --exact, --caffe, --allow-python-layers and --allow-uninitialized.
 
     Args:
         parser: takes them.
@@ -29,6 +29,8 @@ def add_running(parser: TakesFlags, several: str = "") -> None:
     parser.add_argument("--gpu", metavar="N", help=device)
     lower = "bf16: compute in bfloat16, faster and less exact; weights stay float32"
     parser.add_argument("--precision", choices=("float32", "bf16"), default="float32", help=lower)
+    direct = "test and predict with convolutions by the direct sum alone, not Winograd's, which is faster on the CPU"
+    parser.add_argument("--exact", action="store_true", help=f"{direct} and rounds differently")
     which = "the Caffe that runs the nets: the embedded one, or an installed pycaffe; default: DEEPLAB_CAFFE"
     parser.add_argument("--caffe", choices=("embedded", "system"), help=which)
     parser.add_argument(
@@ -47,6 +49,7 @@ def choose_precision(arguments: argparse.Namespace) -> None:
     current = engine.current()
     current.allow_uninitialized = getattr(arguments, "allow_uninitialized", False)
     current.allow_not_finite = getattr(arguments, "allow_not_finite_weights", False)
+    current.exact = getattr(arguments, "exact", False)
     current.choose_precision(getattr(arguments, "precision", "float32"), getattr(arguments, "recompute", False))
 
 

@@ -33,7 +33,7 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     (_RUNNING, f"data {_RUN_NETS}", "caffe"),
     (_RUNNING, "train train2", "workers recompute"),
     (_WATCHING, "train train2", "verbose tensorboard test-interval val-images"),
-    (_RUNNING, "train train2 test", "precision allow-different-nets allow-not-finite-weights"),
+    (_RUNNING, "train train2 test", "precision exact allow-different-nets allow-not-finite-weights"),
     (_RUNNING, "test report", "allow-uninitialized"),
     (_LISTS, "data prototxt train", "train-set weak-set"),
     (_LISTS, "data prototxt train2", "train2-set weak2-set"),

@@ -23,9 +23,9 @@ from ..lazy import imported_on_use
 from .params import GaussianTerm
 
 if TYPE_CHECKING:
-    from .kernels import lattice_construction as kernels
+    from ..kernels import lattice_construction as kernels
 else:
-    kernels = imported_on_use(f"{__package__}.kernels.lattice_construction")
+    kernels = imported_on_use("deeplab_caffe.kernels.lattice_construction")
 
 _CACHED_POSITION_LATTICES = 8
 _MAX_SPREAD = 2.0**20  # beyond it float32 coordinates are no longer exact

@@ -17,14 +17,14 @@ from .lattice import Lattice
 from .params import check_compact
 
 if TYPE_CHECKING:
-    from .kernels import mean_field_buffers as buffers
-    from .kernels import mean_field_passes as passes
-    from .kernels import pixel_rows, vector
+    from ..kernels import mean_field_buffers as buffers
+    from ..kernels import mean_field_passes as passes
+    from ..kernels import pixel_rows, vector
 else:
-    buffers = imported_on_use(f"{__package__}.kernels.mean_field_buffers")
-    passes = imported_on_use(f"{__package__}.kernels.mean_field_passes")
-    pixel_rows = imported_on_use(f"{__package__}.kernels.pixel_rows")
-    vector = imported_on_use(f"{__package__}.kernels.vector")
+    buffers = imported_on_use("deeplab_caffe.kernels.mean_field_buffers")
+    passes = imported_on_use("deeplab_caffe.kernels.mean_field_passes")
+    pixel_rows = imported_on_use("deeplab_caffe.kernels.pixel_rows")
+    vector = imported_on_use("deeplab_caffe.kernels.vector")
 
 _NONE = np.empty(0, np.float32)
 _MOST_EXPONENT = 60.0  # logits up to this need no shift before exp

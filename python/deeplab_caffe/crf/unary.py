@@ -13,9 +13,9 @@ from ..errors import InputError
 from ..lazy import imported_on_use
 
 if TYPE_CHECKING:
-    from .kernels import bilinear_rows as kernels
+    from ..kernels import bilinear_rows as kernels
 else:
-    kernels = imported_on_use(f"{__package__}.kernels.bilinear_rows")
+    kernels = imported_on_use("deeplab_caffe.kernels.bilinear_rows")
 
 #: the probability that a given label is right, unless stated
 DEFAULT_CONFIDENCE = 0.7

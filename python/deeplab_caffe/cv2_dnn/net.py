@@ -58,6 +58,7 @@ class Net:
         self._keeps = keeps  # the folder of weights that came as bytes
         self._net: Any = None
         self._plans: dict[tuple[str, ...], Any] = {}
+        self._exact = False
         self._aliases: dict[str, str] = {}
         self._values: dict[str, NDArray[np.float32]] = {}
         self._target = 0
@@ -139,7 +140,7 @@ class Net:
         self._fill()
         wanted = tuple(dict.fromkeys(blobs))
         if wanted not in self._plans:
-            self._plans[wanted] = self._net.plan(outputs=wanted)
+            self._plans[wanted] = self._net.plan(outputs=wanted, exact=self._exact)
         found = self._plans[wanted].forward()
         copies = [self._answer(name, found[name]) for name in blobs]
         self._ticks = cv2.getTickCount() - begin
@@ -263,7 +264,8 @@ class Net:
         """Accepted: layers are fused where that does not change results."""
 
     def enableWinograd(self, useWinograd: bool) -> None:
-        """Accepted: the library chooses how to compute a convolution."""
+        """Whether convolutions may be computed by Winograd's algorithm where it is faster; by default they may."""
+        self._exact, self._plans = not useWinograd, {}
 
     def __getattr__(self, name: str) -> NoReturn:
         hint = "; `deeplab prototxt inspect` shows shapes, cost and memory of a net"

@@ -53,11 +53,11 @@ class Embedded(Engine):
 
     def runner(self, net: Any, blob: str) -> Callable[[], np.ndarray]:
         """With the planned execution, which keeps no other blob."""
-        plan = net.plan(outputs=[blob], precision=self.precision)
+        plan = net.plan(outputs=[blob], precision=self.precision, exact=self.exact)
         return lambda: plan.forward()[blob]
 
     def train(self, training: Training) -> None:
-        how = embedded_training.How(self.precision, self.recompute, self.allow_not_finite)
+        how = embedded_training.How(self.precision, self.exact, self.recompute, self.allow_not_finite)
         parallel.run(
             embedded_training.train, training, how, how_to_go_on=lambda: embedded_training.how_to_go_on(training)
         )

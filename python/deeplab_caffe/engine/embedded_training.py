@@ -32,6 +32,7 @@ class How(NamedTuple):
     """How to train: the engine's settings, for each worker."""
 
     precision: str
+    exact: bool
     recompute: bool
     allow_not_finite: bool
 
@@ -39,7 +40,7 @@ class How(NamedTuple):
 def train(training: Training, how: How) -> None:
     """Train in this process, which is one of the workers if there are several."""
     solver = get_solver(training.solver_file)
-    solver.plans_tests = True
+    solver.plans_tests, solver.exact = True, how.exact
     solver.when_not_finite = "stop"
     if training.validation:
         _add_validation(solver, training.validation)

@@ -112,6 +112,8 @@ class Engine(ABC):
     allow_not_finite = False
     #: precision of activations, "float32" or "bf16"; weights, their gradients and losses are always float32
     precision = "float32"
+    #: whether tests and predictions compute convolutions by the direct sum alone, as training does
+    exact = False
     #: whether it can test a net that the solver does not name
     validates = False
     #: whether training keeps few activations and recomputes the others: less memory, more time

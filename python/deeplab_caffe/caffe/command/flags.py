@@ -23,9 +23,9 @@ class Flags:
 
     solver, model, snapshot, weights, out_weights: files; gpu: `0,1` or `all`; phase: TRAIN or TEST; stage: names with
     commas between; workers: how many processes train together on the CPU; precision: of the passes, float32 or bf16;
-    plain: test layer by layer, keeping every blob; allow_uninitialized: test
-    with layers that the weights say nothing of; recompute: keep few activations in training; log: whose log's lines
-    are written, bvlc or rc3; log_dir: a folder that gets the log too.
+    plain: test layer by layer, keeping every blob; exact: test with convolutions by the direct sum alone;
+    allow_uninitialized: test with layers that the weights say nothing of; recompute: keep few activations in training;
+    log: whose log's lines are written, bvlc or rc3; log_dir: a folder that gets the log too.
     """
 
     solver: str = ""
@@ -43,6 +43,7 @@ class Flags:
     workers: int = 1
     precision: str = "float32"
     plain: bool = False
+    exact: bool = False
     allow_uninitialized: bool = False
     recompute: bool = False
     log: str = "bvlc"

@@ -49,7 +49,7 @@ def _load(net: Net, weights: str, allow_uninitialized: bool) -> None:
 
 def _score(net: Net, flags: Flags) -> None:
     count = flags.iterations
-    run = _plain(net, flags.precision) if flags.plain else net.plan(precision=flags.precision).run
+    run = _plain(net, flags.precision) if flags.plain else net.plan(precision=flags.precision, exact=flags.exact).run
     log.info(f"Running for {count} iterations.", "caffe.cpp:285")
     loss = np.zeros((), np.float32)
     sums: list[np.ndarray] = []

@@ -134,7 +134,7 @@ def _prepared(flags: Flags) -> Solver:
     """The solver with its nets, from weights or a snapshot if there are any."""
     try:
         solver = get_solver(_definition(flags))
-        solver.plans_tests = not flags.plain
+        solver.plans_tests, solver.exact = not flags.plain, flags.exact
         solver.when_not_finite = "warn"  # Caffe itself goes on in silence
         solver.set_precision(flags.precision)
         if flags.recompute:

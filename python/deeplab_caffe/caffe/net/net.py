@@ -178,7 +178,13 @@ class Net(NetGraph):
     def _set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
         self.set_input_arrays(data, labels)
 
-    def plan(self, outputs: Iterable[str] | None = None, keep: Iterable[str] = (), precision: str = "float32") -> Plan:
+    def plan(
+        self,
+        outputs: Iterable[str] | None = None,
+        keep: Iterable[str] = (),
+        precision: str = "float32",
+        exact: bool = False,
+    ) -> Plan:
         """A fast forward pass that keeps the values of some blobs alone.
 
         Args:
@@ -186,11 +192,13 @@ class Net(NetGraph):
                 are not run.
             keep: further blobs that hold their values after a pass.
             precision: `float32`, which agrees with `Net.forward` to rounding, or `bf16`.
+            exact: whether convolutions are computed by the direct sum, as in `Net.forward`, even where Winograd's
+                algorithm, which rounds differently, is faster.
 
         Raises:
             InputError: for a blob that the net does not have.
         """
-        return Plan(self, outputs, keep, precision)
+        return Plan(self, outputs, keep, precision, exact)
 
     def reshape(self) -> None:
         """Let every layer give its tops their shapes again."""

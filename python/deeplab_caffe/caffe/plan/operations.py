@@ -64,7 +64,7 @@ class ConvolutionOperation(Operation):
         self, net: NetGraph, layers: Sequence[int], convolution: FusedConvolution, bounds: Bounds
     ) -> None:
         super().__init__(net, layers)
-        self._convolution, self._bounds = convolution, bounds
+        self.convolution, self._bounds = convolution, bounds
         self._shapes: list[Shape] = []
 
     def run(self) -> None:
@@ -74,11 +74,11 @@ class ConvolutionOperation(Operation):
                 step.reshape()
             self._shapes = _shapes(steps)
         below, above = steps[0].bottoms[0], steps[-1].tops[0]
-        result = self._convolution(below.data_tensor().detach(), self._bounds.get(id(below.data_memory)))
+        result = self.convolution(below.data_tensor().detach(), self._bounds.get(id(below.data_memory)))
         above.set_data(result)
         self._bounds.pop(id(above.data_memory), None)
-        if self._convolution.bound is not None:
-            self._bounds[id(above.data_memory)] = self._convolution.bound
+        if self.convolution.bound is not None:
+            self._bounds[id(above.data_memory)] = self.convolution.bound
 
 
 def _shapes(steps: Sequence[NetStep]) -> list[Shape]:

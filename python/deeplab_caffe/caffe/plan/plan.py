@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
 
 from ...errors import InputError
 from ...spelling import did_you_mean
-from .. import mode
+from .. import log, mode
 from ..net import batches, passes
 from ..net.graph import NetGraph
 from ..net.precision import layer_precisions
@@ -30,9 +31,12 @@ class Plan:
     outputs: the names of the blobs that `forward` returns; kept: these and the others that hold their values.
     """
 
-    def __init__(self, net: NetGraph, outputs: Iterable[str] | None, keep: Iterable[str], precision: str) -> None:
+    def __init__(
+        self, net: NetGraph, outputs: Iterable[str] | None, keep: Iterable[str], precision: str, exact: bool
+    ) -> None:
         self.net = net
         self.precision = precision
+        self._exact, self._says_what_is_faster = exact, precision != "float32"
         self.outputs = _known(net, net.outputs if outputs is None else outputs)
         self.kept = list(dict.fromkeys([*self.outputs, *_known(net, keep)]))
         everything = list(range(len(net.layers)))
@@ -48,7 +52,7 @@ class Plan:
         operations: list[Operation] = []
         for i in run:
             if i in chains:
-                convolution = FusedConvolution([net.layers[j] for j in chains[i]], precisions[i])
+                convolution = FusedConvolution([net.layers[j] for j in chains[i]], precisions[i], self._exact)
                 operations.append(ConvolutionOperation(net, chains[i], convolution, self._bounds))
             elif i not in members:
                 operations.append(LayerOperation(net, i, precisions, self._bounds))
@@ -67,14 +71,29 @@ class Plan:
         """Run on what is in the inputs; the weighted sum of the losses, left on the device."""
         loss: torch.Tensor | None = None
         self._bounds.clear()
-        with torch.no_grad():
+        with torch.no_grad(), self._memory():
             for operation in self.operations:
                 operation.run()
                 for i in operation.layers:
                     loss = passes.plus_loss(loss, self.net, i)
                 for memory, why in operation.frees:
                     memory.release(why)
+        if self._says_what_is_faster:
+            self._say_what_is_faster()
         return torch.zeros((), device=mode.device()) if loss is None else loss
+
+    def _memory(self) -> AbstractContextManager[None]:
+        """Where Winograd's algorithm has large results in memory of its own, the other ones are few."""
+        return nullcontext() if self._exact or self.precision != "float32" else mode.large_blocks_returned()
+
+    def _say_what_is_faster(self) -> None:
+        """Say once that float32 is faster here, as on processors without products of bfloat16."""
+        compared = [o.convolution.on_cpu.compared for o in self.operations if isinstance(o, ConvolutionOperation)]
+        lower, whole = (sum(seconds) for seconds in zip(*compared, strict=True)) if compared else (0.0, 0.0)
+        if lower > whole:
+            times = f"takes {lower / whole:.1f} times as long as float32 on this processor"
+            log.warning(f"precision bf16 {times}, in the convolutions measured: float32 is faster, and closer")
+        self._says_what_is_faster = False
 
 
 def _known(net: NetGraph, names: Iterable[str]) -> list[str]:

@@ -38,6 +38,8 @@ class Solver(TrainingState):
     history_scales_with_rate = False
     #: whether tests run by the planned execution, which keeps the outputs of the test nets alone
     plans_tests = False
+    #: whether the planned execution computes convolutions by the direct sum alone
+    exact = False
     #: whether the SegAccuracy of a test is that of all its pixels, and not, as in Caffe, the mean over its batches
     tests_whole_lists = False
     #: of how many images a test tells the labels that it predicts

@@ -32,6 +32,7 @@ class TestingSolver(Protocol):
     action: Callable[[], Action]
     precision: str
     plans_tests: bool
+    exact: bool
     tests_whole_lists: bool
     predictions_kept: int
     on_test: Callable[[Tested], None]
@@ -71,7 +72,8 @@ def _test(solver: TestingSolver, index: int, net: Net) -> bool:
     plain = partial(net.forward_range, 0, len(net.layers) - 1)
     sums, loss = _Sums(net, solver.tests_whole_lists), torch.zeros((), dtype=torch.float64)
     seen = _Predictions(net, solver.predictions_kept)
-    run = net.plan(keep=seen.scores, precision=solver.precision).run if solver.plans_tests else plain
+    planned = solver.plans_tests and net.plan(keep=seen.scores, precision=solver.precision, exact=solver.exact)
+    run = planned.run if planned else plain
     if solver.tests_whole_lists:
         _go_to_the_beginning(net)
     for _ in range(count):

@@ -45,6 +45,7 @@ PROGRAM = Program(
         Flag("workers", 1, "train, without gpu: number of CPU processes that train together"),
         Flag("precision", "float32", "train, test: float32 or bf16; weights stay float32"),
         Flag("plain", False, "train, test: test layer by layer instead of with the planned execution"),
+        Flag("exact", False, "train, test: test with convolutions by the direct sum alone, not Winograd's"),
         Flag("allow_uninitialized", False, "test: allow layers that have no weights in the file"),
         Flag("recompute", False, "train: keep few activations and recompute the others: less memory, more time"),
         Flag("log", "bvlc", "form of the log: bvlc, as BVLC Caffe 1.0 writes it, or rc3, as DeepLab v2's Caffe does"),

@@ -17,7 +17,7 @@ _PORT = 8000
 #: flags of `deeplab predict` that the page's command line has if they are stated
 _MODEL_FLAGS = ("exp", "net", "weights", "stage", "dataset", "input_scale", "exif", "caffe")
 #: flags without a value without which the model would not run
-_ALLOWED = ("allow_python_layers", "allow_uninitialized")
+_SWITCHES = ("exact", "allow_python_layers", "allow_uninitialized")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -108,7 +108,7 @@ def _command(arguments: argparse.Namespace) -> list[str]:
     words = [word for name in _MODEL_FLAGS for word in _flag(name, getattr(arguments, name))]
     words += replace(testing, weights=None, stage=None).command_line()
     words += [] if arguments.precision == "float32" else ["--precision", arguments.precision]
-    return words + [f"--{name.replace('_', '-')}" for name in _ALLOWED if getattr(arguments, name)]
+    return words + [f"--{name.replace('_', '-')}" for name in _SWITCHES if getattr(arguments, name)]
 
 
 def _flag(name: str, value: object) -> list[str]:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Float32
-from ..kernels.exact_filter import filter_blocks
-from ..kernels.vector import LANES
+from ...kernels.exact_filter import filter_blocks
+from ...kernels.vector import LANES
 from ..lattice import term_features
 from ..mean_field import POWERS, aligned
 from ..params import CRFParameters, GaussianTerm

@@ -17,10 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...arrays import Float32
 from ...errors import InputError
+from ...kernels import mean_field_passes as passes
+from ...kernels import pixel_rows
+from ...kernels.vector import LANES, parts_of
 from ..inference import check_image, check_unary, unlike_energies
-from ..kernels import mean_field_passes as passes
-from ..kernels import pixel_rows
-from ..kernels.vector import LANES, parts_of
 from ..lattice import Lattice, bilateral_lattice, build_lattice, position_lattice
 from ..mean_field import MeanField, Pairwise, aligned
 

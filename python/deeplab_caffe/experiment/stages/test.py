@@ -35,8 +35,9 @@ from ..tested_weights import ListWeights, existing_weights_for, lacks_second_sta
 def test_inputs(experiment: Experiment) -> Sequence[Any]:
     dataset, names, protocol = experiment.dataset(), experiment.tested_lists, experiment.testing.protocol
     images = [dataset.path_of(e.image) for name in names for e in dataset.entries(name, needs_label=False)]
-    precision = engine.current().precision
-    lower = [precision] if precision != "float32" else []
+    how = engine.current()
+    lower = [how.precision] if how.precision != "float32" else []
+    lower += ["exact"] if how.exact else []
     weights = dict.fromkeys(weights_for(experiment, name).path for name in names)
     passes = [] if protocol.is_plain else [str(protocol), net_meaning(experiment.prototxt / "deploy.prototxt")]
     return [*weights, net_meaning(experiment.prototxt / "test.prototxt"), file_states(images), *lower, *passes]

@@ -47,6 +47,11 @@ def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     return njit(**INLINED)(function)
 
 
+def separate(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function for kernels to call, compiled once for all its callers within a kernel."""
+    return njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+
+
 def source_digest() -> str | None:
     """A digest of all files of this folder and of the compiler's versions; None where the files cannot be read."""
     total = hashlib.blake2b(f"{numba.__version__} {llvmlite.__version__}".encode(), digest_size=12)
@@ -150,4 +155,4 @@ def _announce(kept: str) -> None:
     """Say once in this process that loops are being compiled."""
     if not _announced:
         _announced.append(kept)
-        print(f"CRF: compiling its loops for this processor, some seconds; {kept}", file=sys.stderr, flush=True)
+        print(f"compiling loops for this processor, some seconds; {kept}", file=sys.stderr, flush=True)

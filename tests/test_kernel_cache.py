@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from deeplab_caffe.crf.kernels import kernel_cache
+from deeplab_caffe.kernels import kernel_cache
 
 KERNELS = Path(kernel_cache.__file__).parent
-PACKAGE = KERNELS.parent.parent
+PACKAGE = KERNELS.parent
 
 # a kernel that compiles fast: it gives 3 / argument by way of `vector.inverse`
 SMALL = """
@@ -29,7 +29,7 @@ def three_over(value):
 PROGRAM = """
 import sys
 import numpy as np
-from deeplab_caffe.crf.kernels import kernel_cache, small, vector
+from deeplab_caffe.kernels import kernel_cache, small, vector
 
 if "edit" in sys.argv:
     with open(vector.__file__, "a") as file:
@@ -47,11 +47,10 @@ class Checkout:
     """A copy of the kernels, and one more, whose sources may be edited; `run` calls that one in a new process."""
 
     def __init__(self, folder: Path) -> None:
-        self.kernels, self._folder = folder / "deeplab_caffe" / "crf" / "kernels", folder
+        self.kernels, self._folder = folder / "deeplab_caffe" / "kernels", folder
         shutil.copytree(KERNELS, self.kernels, ignore=shutil.ignore_patterns("__pycache__"))
         (self.kernels / "small.py").write_text(SMALL)
         (folder / "deeplab_caffe" / "__init__.py").touch()
-        (folder / "deeplab_caffe" / "crf" / "__init__.py").touch()
         self.cache = folder / "cache"
 
     def run(self, *arguments: str, **environment: str) -> tuple[str, int, str, str, str]:
@@ -90,7 +89,7 @@ def test_an_edit_of_any_source_is_compiled(checkout):
     value, hits, kept, folder, said = checkout.run()
     assert (value, hits, kept) == ("0.75", 0, "1")
     assert Path(folder).parent == checkout.kernels / "__pycache__"
-    assert said.count("\n") == 1 and "CRF: compiling its loops" in said and said.endswith("kept for later runs\n")
+    assert said.count("\n") == 1 and "compiling loops" in said and said.endswith("kept for later runs\n")
     assert checkout.run() == ("0.75", 1, "1", folder, "")
     checkout.edit("vector.py", "ir.Constant(_FLOAT, 1.0)", "ir.Constant(_FLOAT, 2.0)")  # only called by the kernel
     assert checkout.run()[:3] == ("1.5", 0, "1")
@@ -153,4 +152,4 @@ def test_the_digest_covers_all_that_kernels_are_made_of():
         if path.is_dir() and path.name != "__pycache__" and "__pycache__" not in path.parts
     ]
     elsewhere = [path for path in PACKAGE.rglob("*.py") if path.parent != KERNELS and "numba" in _imports(path)]
-    assert not elsewhere, "kernels belong into crf/kernels, whose digest names the cache folder"
+    assert not elsewhere, "kernels belong into kernels/, whose digest names the cache folder"
