@@ -138,7 +138,7 @@ prototxt: $(VENV)/.installed  ## write the nets in prototxt/ again (hand-edited 
 	@$(BIN)/deeplab ledger
 
 bench: $(VENV)/.installed  ## run the benchmarks against their peers, those that are installed
-	@for name in load data crf python_layers forward opencv_dnn train; do echo "== $$name"; $(BIN)/python bench/$$name.py || exit 1; done
+	@for name in load data startup editor crf python_layers forward opencv_dnn train; do echo "== $$name"; PYTHONPATH=tests $(BIN)/python bench/$$name.py || exit 1; done
 
 bench_peers: $(VENV)/.installed  ## install onnxruntime, OpenVINO and ncnn, to be measured against
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
