@@ -70,8 +70,8 @@ class Plan:
         with torch.no_grad():
             for operation in self.operations:
                 operation.run()
-                for i in operation.layers:
-                    loss = passes.plus_loss(loss, self.net, i)
+                if operation.has_loss:
+                    loss = passes.plus_loss(loss, self.net, operation.layers[0])
                 for memory, why in operation.frees:
                     memory.release(why)
         return torch.zeros((), device=mode.device()) if loss is None else loss
