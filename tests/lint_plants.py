@@ -54,6 +54,11 @@ _UP = net(
 _CONCAT = net(
     layer("Concat", "both", "fc8 fc8", "concat_param { concat_dim: 1 }"), layer("Silence", "s", "both", tops="")
 )
+_WIDE = net(
+    layer("Convolution", "wide", "data", f"{_PARAM} convolution_param {{ num_output: 4 kernel_size: 3 pad: 9 }}"),
+    layer("Crop", "cut", "wide data"),
+    layer("Silence", "s", "cut", tops=""),
+)
 _FOUR = 'convolution_param { num_output: 4 kernel_size: 1 weight_filler { type: "xavier" } }'
 _FC9 = net(
     layer("Convolution", "fc9", "conv2", "param { lr_mult: 10 } param { lr_mult: 20 } " + _FOUR),
@@ -301,6 +306,7 @@ PLANTED: dict[str, list[Plant]] = {
     "label-size": [Plant("train", "shrink_factor: 8", "shrink_factor: 4", 'layer {\n  name: "loss"', "162 labels")],
     "filler": [Plant("train", '"gaussian"', '"gausian"', 'layer {\n  name: "fc8"', "unknown filler type 'gausian'")],
     "dilation-pad": [Plant("train", "pad: 2\n", "pad: 1\n", "pad: 1\n", "keeps the size with pad 2, not 1")],
+    "crop-offset": [Plant("train", _END, _WIDE + _END, 'layer { name: "cut"', "'data' lies at 8")],
     "crop-size": [Plant("train", "crop_size: 33", "crop_size: 35", "crop_size: 35", "is 35 pixels, not 8k + 1")],
     "output-size": [
         Plant("test", "zoom_factor: 8", "zoom_factor: 4", "interp_param", "is 17×17, but the image is 33×33")

@@ -74,6 +74,9 @@ SHOWN: dict[str, Shown] = {
     "propagate-down-count": Shown(
         [_instead("propagate-down-count", "propagate_down: true\n", "propagate_down: true\n  propagate_down: false\n")]
     ),
+    "crop-offset": Shown(
+        [_instead("crop-offset", 'top: "cut" ', 'top: "cut" crop_param { axis: 2 offset: 8 } ')], ["wide", "cut"]
+    ),
     "activation-on-scores": Shown(layers=["fc8", "relu8", "loss"]),
     "missing-activation": Shown(layers=["conv2", "relu2", "fc8"]),
     "constant-filler": Shown([_instead("constant-filler", 'type: "constant" value: 0.1', 'type: "xavier"')], ["conv1"]),

@@ -55,6 +55,6 @@ def test_types(word: str, meant: str | None) -> None:
 
 def test_a_type_of_another_caffe_is_named_for_it() -> None:
     assert not set(FOREIGN_TYPES) & set(LAYER_FACTS)
-    assert about("VideoData") == " (a layer of the Caffe of SSD)"
+    assert about("VideoData") == " (a layer of the Caffe of SSD or 3-D networks)"
     assert all("did you mean" not in about(name) for name in FOREIGN_TYPES)
     assert about("Nothing") == "" and about("Softmx") == "; did you mean 'Softmax'?"

@@ -113,6 +113,13 @@ def test_a_known_field_of_another_caffe_says_what_to_do(written):
     assert set(found) == {"engine", "bn_stats_batch_size", "relu", "ceil_mode"}
 
 
+def test_a_field_of_another_caffe_is_one_finding_however_often_it_is_given(written):
+    weights = " ".join(["class_weighting: 0.5"] * 11)
+    loss = f'layer {{ name: "l" type: "SoftmaxWithLoss" bottom: "a" bottom: "b" loss_param {{ {weights} }} }}'
+    (found,) = Linter(chosen(["foreign-field"])).lint(written(loss))
+    assert "'class_weighting' is a field of the Caffe of SegNet" in found.message
+
+
 def test_a_near_miss_of_a_known_field_stays_an_error(written):
     path = written(foreign_nets.DATA + foreign_nets.CONV % "num_ouput: 4 kernel_size: 3")
     (found,) = [f for f in Linter(chosen()).lint(path) if f.rule == "unknown-field"]

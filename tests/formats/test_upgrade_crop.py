@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 
 from deeplab_caffe.errors import InputError
@@ -49,6 +51,18 @@ def test_the_offsets_are_those_of_fcn_today(text: str, offsets: list[int]) -> No
     upgraded = upgrade_document(Document(text)).text
     assert [f"offset: {offset}" in upgraded for offset in offsets] == [True] * len(offsets)
     assert definition_in(Document(upgraded)).param == definition_in(Document(text)).param
+
+
+def test_a_crop_of_today_that_takes_a_corner_beside_its_reference_is_noted() -> None:
+    """As in HED's file of 2015, whose Caffe aligned; BVLC's does not."""
+    hed = _vgg().replace("layers", "layer").replace("CONVOLUTION", "'Convolution'").replace("POOLING", "'Pooling'")
+    hed = hed.replace("RELU", "'ReLU'") + "layer { name: 'c' type: 'Crop' bottom: 'conv1' bottom: 'data' top: 'c' %s }"
+    with pytest.warns(UserWarning, match="takes the upper left corner, as in BVLC's Caffe; .* offset: 99 }"):
+        (crop,) = (e.param for e in definition_in(Document(hed % "")).entries if e.param.type == "Crop")
+    assert not crop.HasField("crop_param")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        definition_in(Document(hed % "crop_param { axis: 2 }"))
 
 
 @pytest.mark.parametrize(

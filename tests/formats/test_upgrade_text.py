@@ -146,6 +146,7 @@ def test_memory_data_with_a_third_top_becomes_an_input():
         ("layers { type: ${T} }", "f:1:10: type: ${T}: the upgrade depends on the layer's type; set it to a value"),
         ("layers { layer { type: '${T}' } }", "f: layer '' (${T}): unknown type; the types of 2013 are"),
         ("layers { name: 'g' type: GAIN_CHANNEL }", "f:1:20: layer 'g' (GAIN_CHANNEL): GAIN_CHANNEL has no"),
+        ("layers { layer { name: 'w' type: 'conv' fg: 1 } }", "f:1:41: layer 'w' (conv): V0LayerParameter has no"),
         ("layers { } layer { }", "f: has both 'layer' and"),
         ("\nlayers { name: x }", "f:2:16: layer 'x': 'name': expected a quoted string, got x"),
         ("layer { convolution_param { hole: 2 } }", "f:1:29: layer '' (): 'hole' belongs to the 'layers'"),
@@ -155,6 +156,11 @@ def test_what_cannot_be_upgraded_says_why(text, expected):
     with pytest.raises(InputError) as caught:
         upgrade_document(Document(text, "f"))
     assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(("field", "dialect"), [("bn_mode: INFERENCE", "SegNet"), ("frozen: true", "PSPNet")])
+def test_the_bn_of_segnet_and_that_of_pspnet(field, dialect):
+    assert upgrade_document(Document(f"layer {{ type: 'BN' bn_param {{ {field} }} }}")).dialect == dialect
 
 
 def test_filling_in_a_template():

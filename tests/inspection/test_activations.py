@@ -47,6 +47,18 @@ def test_lint_takes_it_for_an_activation(write):
     assert "relu-after-wrong-blob" in _lint(write(_NET + nets.layer("HardSwish", "again", "a", tops="c")))
 
 
+def test_columns_and_rows_of_one_kernel_need_no_activation_between(write):
+    """As in ENet's asymmetric convolutions."""
+    column, row = "kernel_h: 5 kernel_w: 1 pad_h: 2", "kernel_h: 1 kernel_w: 5 pad_w: 2"
+    layers = [
+        nets.layer("Convolution", name, below, f"convolution_param {{ num_output: 4 {sizes} }}")
+        for name, below, sizes in (("a", "data", column), ("b", "a", row))
+    ]
+    text = nets.net(nets.image("9x9", 3), *layers)
+    assert _lint(write(text)) == []
+    assert _lint(write(text.replace(row, "kernel_h: 1 kernel_w: 3"))) == ["missing-activation"]
+
+
 @pytest.mark.parametrize("layer_type", sorted(types_where(lambda row: row.kind == ACTIVATION)))
 def test_view_colours_activations_alike(layer_type):
     assert kind(layer_type) == "unit"

@@ -10,6 +10,7 @@ import foreign_nets
 import small_nets as nets
 from deeplab_caffe.cli import main
 from deeplab_caffe.errors import InputError
+from deeplab_caffe.formats.layer_facts import LAYER_FACTS
 from deeplab_caffe.inspection import open_layers
 from deeplab_caffe.inspection.analysis import analyse
 from deeplab_caffe.inspection.shapes import infer_shapes
@@ -93,8 +94,15 @@ def test_view_draws_them_with_their_text(write):
 
 def test_the_advice_for_data_layers_names_all_their_tops(write):
     data = nets.layer("HDF5Data", "d", "", 'hdf5_data_param { source: "nowhere" batch_size: 1 }', tops="a b")
-    with pytest.raises(InputError, match="--input a=1,3,321,321 --input b=1,3,321,321") as caught:
+    with pytest.raises(InputError, match="--input a=1,3,321,321 --input b=1$") as caught:
         infer_shapes(write(data))
     words = str(caught.value).partition("shapes: ")[2].split()
     stated = {word.split("=")[0]: tuple(map(int, word.split("=")[1].split(","))) for word in words if "=" in word}
     assert infer_shapes(write(data), inputs=stated).blobs == stated
+
+
+def test_the_advice_for_labels_is_a_map_where_the_layer_reads_maps(write):
+    for kind, top in (("DenseImageData", "data label"), ("HDF5Data", "label")):
+        message = f"{LAYER_FACTS[kind].params[0]} {{ source: 'nowhere' }}"
+        with pytest.raises(InputError, match="--input label=1,1,321,321"):
+            infer_shapes(write(nets.layer(kind, "d", "", message, tops=top)))

@@ -102,7 +102,8 @@ def test_layers_of_2013_and_2014():
 
 
 def test_a_layer_of_an_unknown_type():
-    assert "A layer of SSD, not known here." in said('layer { name: "x" type: "VideoData" top: "v" }', "VideoData")
+    video = 'layer { name: "x" type: "VideoData" top: "v" }'
+    assert "A layer of SSD or 3-D networks, not known here." in said(video, "VideoData")
     assert said('layer { name: "x" type: "Foo*<b>" top: "v" }', "Foo").startswith("`Foo*<b>` `x`")
 
 

@@ -335,7 +335,8 @@ def test_what_has_no_weights_is_refused(
             'layer { name: "y" type: "BN" bottom: "data" top: "y" bn_param { bn_mode: LEARN } }',
             "only bn_mode: INFERENCE",
         ),
-        ('layer { name: "x" type: "DummyData" top: "x" dummy_data_param { shape { dim: 1 } } }', "has no counterpart"),
+        ('layer { name: "x" type: "DummyData" top: "x" dummy_data_param { shape { dim: 1 } } }', "reads data, which"),
+        ('layer { name: "y" type: "EuclideanLoss" bottom: "data" bottom: "data" top: "y" }', "use the deploy net"),
         (
             """layer { name: "a" type: "Convolution" bottom: "data" top: "a" param { name: "w" }
             convolution_param { num_output: 3 kernel_size: 3 } }

@@ -158,6 +158,8 @@ CASES: dict[str, tuple[Any, dict[str, Any], list[str], dict[str, Any]]] = {
     "LogSoftmax": (_node("LogSoftmax", axis=1), {}, ["Softmax", "Log"], {}),
     "LRN": (_node("LRN", size=3, alpha=0.5), {}, ["LRN"], {}),
     "ArgMax": (_node("ArgMax", axis=1), {}, ["ArgMax"], {}),
+    "ArgMax without its axis": (_node("ArgMax", axis=1, keepdims=0), {}, ["ArgMax", "Reshape"], {}),
+    "GatherND": (_node("GatherND", "x", "i"), {"i": _I(1, 0).reshape(2, 1)}, ["Slice", "Concat"], {"shape": (2, 3, 4)}),
     "BatchNormalization": (
         _node("BatchNormalization", "x", "s", "b", "m", "v", epsilon=0.1),
         {name: _drawn(3) for name in "sbmv"},
@@ -367,6 +369,21 @@ def test_a_pad_goes_into_the_convolution() -> None:
     assert verify_import(found).passed
 
 
+def test_channels_in_another_order_as_pytorch_writes_them() -> None:
+    """x[:, [2, 0, 1]] in torch.onnx.export(dynamo=True)."""
+    nodes = [
+        helper.make_node("Transpose", ["x"], ["there"], perm=[1, 0, 2, 3]),
+        helper.make_node("GatherND", ["there", "i"], ["taken"], name="take"),
+        helper.make_node("Transpose", ["taken"], ["y"], perm=[1, 0, 2, 3]),
+    ]
+    found = import_onnx(_model(nodes, constants={"i": _I(2, 0, 1).reshape(3, 1)}))
+    assert [layer.type for layer in found.param.layer] == ["Input", "Slice", "Concat"]
+    assert verify_import(found).passed
+    nodes[2].attribute[0].ints[:] = [1, 2, 0, 3]  # not the way back
+    with pytest.raises(InputError, match=r"\(Transpose\): has no counterpart in BVLC's Caffe"):
+        import_onnx(_model(nodes, constants={"i": _I(2, 0, 1).reshape(3, 1)}))
+
+
 def test_a_pad_of_stated_axes_goes_into_the_convolution() -> None:
     pad = helper.make_node("Pad", ["x", "p", "", "a"], ["padded"], name="pad")
     constants = {"p": _I(2, 1, 2, 1), "a": _I(3, -2), "w": _drawn(2, 3, 3, 3)}
@@ -409,6 +426,10 @@ _BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "an unknown operator": (
         lambda: _model([helper.make_node("LSTM", ["x", "w", "w"], ["y"], name="memory")], constants={"w": _drawn(1)}),
         r"operators without a counterpart in Caffe: LSTM \(node 'memory'\)",
+    ),
+    "a normalisation": (
+        lambda: _model([_node("InstanceNormalization", "x", "s", "s")], constants={"s": _drawn(_IMAGE[1])}),
+        r"InstanceNormalization \(node 'n'\); Caffe normalises by stored statistics .* train the model with BatchNorm",
     ),
     "a type of a fork": (
         lambda: _model([_node("Transpose", perm=[0, 2, 3, 1])]),

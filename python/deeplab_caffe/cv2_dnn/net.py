@@ -178,7 +178,8 @@ class Net:
                     layer.input_param.shape.add(dim=shape)
         net = caffe.Net(definition_of(param, self._source), caffe.TEST)
         if self._weights is not None:
-            net.copy_from(self._weights)
+            with caffe.log.warnings_only():  # layers of the training net that the file has besides are none
+                net.copy_from(self._weights)
             fit(read_weight_file(self._weights), self._source, weight_layers(net)).demand_initialized()
         self._net, self._plans = net, {}
 

@@ -11,7 +11,8 @@ from ..spelling import did_you_mean
 from .layer_facts import LAYER_FACTS
 
 _CAFFES = {
-    "SSD": "DetectionEvaluate VideoData",
+    "SSD": "DetectionEvaluate",
+    "SSD or 3-D networks": "VideoData",
     "R-FCN": "BoxAnnotatorOHEM SoftmaxWithLossOHEM SmoothL1LossOHEM",
     "MNC": "MaskPooling MaskResize ROIWarping ROIWarpingTest",
     "Mask R-CNN": "ROIAlignment",
@@ -72,7 +73,7 @@ def about(layer_type: str) -> str:
 
     Example:
         >>> about("VideoData"), about("Convolutoin")
-        (' (a layer of the Caffe of SSD)', "; did you mean 'Convolution'?")
+        (' (a layer of the Caffe of SSD or 3-D networks)', "; did you mean 'Convolution'?")
     """
     caffe = FOREIGN_TYPES.get(layer_type)
     if caffe is None:

@@ -156,7 +156,10 @@ class _Filler:
         for item in block.fields:
             descriptor = known.get(item.name)
             if descriptor is None:
-                self._unknown(item, block, message.DESCRIPTOR)
+                told = item.name in seen and foreign_fields.field_of(message.DESCRIPTOR.name, item.name)
+                if not told:
+                    self._unknown(item, block, message.DESCRIPTOR)
+                seen.add(item.name)
                 continue
             repeated = is_repeated(descriptor)
             if not repeated and item.name in seen:

@@ -123,7 +123,9 @@ class Document:
         item = self.root.fields[place] if place >= 0 else None
         if item is None or offset > item.end or item.name not in ("layer", "layers") or isinstance(item.value, Scalar):
             return ""
-        name, kind = item.value.text_of("name"), item.value.text_of("type")
+        inner = item.value.all("layer")[:1]  # in 2013 the layer stood within its connection
+        block = inner[0].value if inner and isinstance(inner[0].value, Block) else item.value
+        name, kind = block.text_of("name"), block.text_of("type")
         return f"layer '{name or '?'}'" + (f" ({kind}): " if kind else ": ")
 
     def _parse(self) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from ..errors import InputError
 from . import schema
 from .layer_facts import DEEPLAB_V2, params_beyond_bvlc
 from .solver_types import SOLVER_TYPES
-from .upgrade_crop import align_crops
+from .upgrade_crop import align_crops, misaligned_crops
 from .upgrade_deeplab import Where, deeplab_v1_to_v2, is_deeplab_v1, refuse_in_today
 from .upgrade_layers import is_v0, move_transformation, v0_to_v1, v1_to_v2, without_padding
 
@@ -59,6 +60,7 @@ def _upgrade_layers(net: Any, source: str, where: Where) -> list[int]:
     if not net.layers:
         refuse_in_today(net.layer, where)
         _align_autocrops(net.layer, where)
+        _note_corners(net.layer, where)
         return list(range(len(net.layer)))
     if net.layer:
         raise InputError(f"{source}: has both 'layer' and 'layers' (the dialect of 2014 and before)")
@@ -85,6 +87,17 @@ def _align_autocrops(layers: Any, where: Where) -> None:
     for i in crops:
         layers[i].type = "Crop"
     align_crops(layers, crops, lambda i, text: _of_layer(where(i), layers[i], text))
+
+
+def _note_corners(layers: Any, where: Where) -> None:
+    if not any(layer.type == "Crop" and not layer.HasField("crop_param") for layer in layers):
+        return
+    for i, offset in misaligned_crops(layers):
+        text = (
+            "takes the upper left corner, as in BVLC's Caffe; if the file is of 2015, whose Caffes aligned (HED, FCN), "
+            f"state crop_param {{ axis: 2 offset: {offset} }}"
+        )
+        warnings.warn(str(_of_layer(where(i), layers[i], text)), stacklevel=2)
 
 
 def _of_layer(where: str, layer: Any, text: str) -> InputError:

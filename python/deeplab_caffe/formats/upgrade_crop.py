@@ -7,7 +7,7 @@ nets that are written in Python.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -39,6 +39,26 @@ def align_crops(layers: Sequence[Any], crops: Sequence[int], error: Callable[[in
         p = layers[index].crop_param
         p.axis = 2
         p.offset.extend(offsets[:1] if offsets[0] == offsets[1] else offsets)
+
+
+def misaligned_crops(layers: Sequence[Any]) -> Iterator[tuple[int, str]]:
+    """The Crop layers of today's form that state nothing, and so take a corner that is not where their reference lies.
+
+    Files of 2015 (HED's, FCN's before its release for BVLC's Caffe) have such layers: their Caffe aligned them.
+
+    Returns:
+        For each its index and the offset that would align it: `34`, or `34 offset: 35` for height and width.
+    """
+    wiring = Wiring(layers)
+    for index, layer in enumerate(layers):
+        if layer.type != "Crop" or layer.HasField("crop_param"):
+            continue
+        try:
+            offsets = [_offset(layers, wiring, index, axis, lambda _, text: InputError(text)) for axis in (0, 1)]
+        except InputError:
+            continue
+        if any(offsets):
+            yield index, " offset: ".join(map(str, offsets[:1] if offsets[0] == offsets[1] else offsets))
 
 
 def _offset(

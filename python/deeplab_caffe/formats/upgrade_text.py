@@ -33,6 +33,8 @@ DEPRECATED = {("concat_param", "concat_dim"): "axis", ("slice_param", "slice_dim
 #: fields whose lists `[a, b]` are split before the upgrade, because it moves their elements to different places
 _UNLISTED = {"blobs_lr", "weight_decay", "param", "blob_share_mode", "input", "input_dim", "input_shape"}
 _NET_INPUTS = ("input", "input_dim", "input_shape")
+#: the fields of bn_param that SegNet has, and PSPNet has not
+_SEGNETS_BN = {"scale_filler", "shift_filler", "bn_mode"}
 
 
 def upgrade_document(document: Document, beside: str | os.PathLike[str] | None = None) -> Upgrade:
@@ -57,13 +59,16 @@ def upgrade_document(document: Document, beside: str | os.PathLike[str] | None =
     upgrade = TextUpgrade(document, None if beside is None else Path(beside))
     upgrade.step(upgrade_class_weights)
     wanted = upgrade.upgraded_message()
-    unknown = upgrade.unknown_values()
+    unknown, given = upgrade.unknown_values(), upgrade.unknown
     upgrade.notes += _kept(upgrade)
     upgrade.step(_unlist)
     upgrade.step(flatten)
     upgrade.step(move_transformations)
     upgrade.step(_to_today)
     if upgrade.message() != wanted or upgrade.unknown_values() != unknown:
+        unread = next((problem for problem in given if problem.kind == "unknown-field"), None)
+        if unread:
+            raise unread.error
         raise InputError(
             f"{document.filename}: cannot be upgraded in this layout; run `deeplab prototxt format` first, or fill in "
             "its template variables"
@@ -92,7 +97,19 @@ def _kept(upgrade: TextUpgrade) -> list[str]:
 
 
 def _dialect(upgrade: TextUpgrade) -> str:
+    if upgrade.dialect == "PSPNet":
+        normalisations = (bn for net in upgrade.nets() for bn in _all_of(net, "layer", "bn_param"))
+        stated = {field.name for bn in normalisations for field in bn.fields}
+        return "SegNet" if stated & _SEGNETS_BN else upgrade.dialect
     return "SegNet" if upgrade.matrices and upgrade.dialect == "V2" else upgrade.dialect
+
+
+def _all_of(net: Block, *names: str) -> list[Block]:
+    """The blocks under these names, one within another."""
+    blocks = [net]
+    for name in names:
+        blocks = [f.value for block in blocks for f in block.all(name) if isinstance(f.value, Block)]
+    return blocks
 
 
 def _by_place(change: Change) -> tuple[int, int]:

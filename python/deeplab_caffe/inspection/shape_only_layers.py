@@ -9,6 +9,7 @@ is a loss) is unchanged.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..arrays import Shape, Size
 from ..caffe.blob import Blob, ShapeError
@@ -17,6 +18,9 @@ from ..caffe.layer_types.python import is_ours, python_layer
 from ..errors import InputError
 from ..formats.definition import Entry
 from ..permission import python_layers_allowed
+
+#: data layers whose labels are maps
+_LABEL_MAPS = ("ImageSegData", "DenseImageData", "ImageLabelmapData")
 
 
 class Inputs:
@@ -80,6 +84,13 @@ def shape_only_layer(entry: Entry, inputs: Inputs) -> Layer:
     return _shape_only(cls, inputs)(p, p.phase, entry.origin)
 
 
+def _example(param: Any, index: int) -> str:
+    """A shape that a top of a data layer may have, for a message: an image's, a map of labels', or a label's."""
+    if index == 0 and "label" not in param.top[0].lower():
+        return "1,3,321,321"
+    return "1,1,321,321" if index == 0 or param.type in _LABEL_MAPS else "1"
+
+
 def _shape_only(cls: type[Layer], inputs: Inputs) -> type[Layer]:
     """A subclass that infers its shapes without data, or by the layer's own setup if that is not possible."""
 
@@ -101,7 +112,9 @@ def _shape_only(cls: type[Layer], inputs: Inputs) -> type[Layer]:
             except InputError as error:
                 if bottom or isinstance(error, ShapeError):
                     raise
-                stated = " ".join(f"--input {name}=1,3,321,321" for name in self.param.top)
+                stated = " ".join(
+                    f"--input {name}={_example(self.param, i)}" for i, name in enumerate(self.param.top)
+                )
                 raise InputError(f"{error}; to state its shapes: {stated}") from None
 
         def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:

@@ -34,7 +34,7 @@ def suppression_thresholds(threshold: float, eta: float, count: int, like: torch
     """The overlap allowed after 0, 1, … `count` boxes are kept: each one multiplies it by eta while it is above 0.5."""
     allowed = torch.full((count + 1,), threshold, dtype=like.dtype, device=like.device)
     for i in range(1, count + 1):
-        if eta == 1 or float(allowed[i - 1]) <= 0.5:
+        if float(allowed[i - 1]) <= 0.5:
             allowed[i:] = allowed[i - 1]
             break
         allowed[i] = allowed[i - 1] * eta
@@ -67,7 +67,7 @@ def kept_boxes(
             kept[busy] = kept_boxes(boxes[busy], valid[busy], threshold, eta, extra, most, block)
         return kept
     count = boxes.shape[1]
-    allowed = suppression_thresholds(threshold, eta, count, boxes)
+    allowed = suppression_thresholds(threshold, eta, count, boxes) if eta != 1 else None
     kept = torch.zeros_like(valid)
     worst = torch.zeros(valid.shape, dtype=boxes.dtype, device=boxes.device)  # overlap with boxes that are kept
     before = torch.zeros_like(valid[:, :1], dtype=torch.int64)
@@ -77,13 +77,18 @@ def kept_boxes(
         chosen, settled = valid[:, part], False
         while not settled:
             inner = (own * chosen[:, :, None]).amax(1).maximum(worst[:, part])
-            ranks = before + chosen.cumsum(1) - chosen.to(torch.int64)
-            corrected = valid[:, part] & (inner <= allowed[ranks])
+            if allowed is None:
+                corrected = valid[:, part] & (inner <= threshold)
+            else:
+                ranks = before + chosen.cumsum(1) - chosen.to(torch.int64)
+                corrected = valid[:, part] & (inner <= allowed[ranks])
             settled = bool((corrected == chosen).all())
             chosen = corrected
         kept[:, part] = chosen
+        if start + block >= count:
+            break
         before = before + chosen.sum(1, keepdim=True)
-        if start + block >= count or (most and bool((before >= most).all())):
+        if most and bool((before >= most).all()):
             break
         some = chosen.any(0)
         later = overlaps(boxes[:, part][:, some], boxes[:, rest], extra)
@@ -206,21 +211,26 @@ def detections(
     """
     items, places = confidence.shape[0], priors.shape[2] // 4
     used = [c for c in range(classes) if c != background]
-    boxes, spread = priors.reshape(priors.shape[0], 2, places, 1, 4)[0]
+    scores = confidence.reshape(items, places, classes)
+    above = scores > least
+    if 0 <= background < classes:
+        above[:, :, background] = False
+    some = above.any(2).any(0).nonzero()[:, 0]  # few in a trained detector: the others are not decoded
+    boxes, spread = priors.reshape(priors.shape[0], 2, places, 1, 4)[0, :, some]
     if refinement is not None:
-        boxes = decoded_boxes(boxes, spread, refinement.reshape(items, places, 1, 4), code, encoded)
-    boxes = decoded_boxes(boxes, spread, location.reshape(items, places, -1, 4), code, encoded)
+        boxes = decoded_boxes(boxes, spread, refinement.reshape(items, places, 1, 4)[:, some], code, encoded)
+    boxes = decoded_boxes(boxes, spread, location.reshape(items, places, -1, 4)[:, some], code, encoded)
     boxes = boxes.transpose(1, 2) if boxes.shape[2] == 1 else boxes[:, :, used].transpose(1, 2)
-    scores = confidence.reshape(items, places, classes)[:, :, used].transpose(1, 2).flatten(0, 1)
+    scores = scores[:, some][:, :, used].transpose(1, 2).flatten(0, 1)
     order, valid = best_candidates(scores, scores > least, top_k)
     scores = scores.gather(1, order)
     chosen = order.reshape(items, len(used), -1, 1).expand(-1, -1, -1, 4)
     boxes = boxes.expand(-1, len(used), -1, -1).gather(2, chosen).flatten(0, 1)
-    some = max(1, 2**22 // max(256 * order.shape[1], 1))  # sets at a time, so that memory stays bounded
-    pieces = zip(boxes.split(some), valid.split(some), strict=True)
+    sets = max(1, 2**22 // max(256 * order.shape[1], 1))  # at a time, so that memory stays bounded
+    pieces = zip(boxes.split(sets), valid.split(sets), strict=True)
     kept = torch.cat([kept_boxes(b, v, threshold, eta) for b, v in pieces]) if order.shape[1] else valid
-    if keep_top_k >= 0:
-        flat = kept.reshape(items, -1)
+    flat = kept.reshape(items, -1)
+    if keep_top_k >= 0 and bool((flat.sum(1) > keep_top_k).any()):
         best, counted = best_candidates(scores.reshape(items, -1), flat, keep_top_k)
         kept = torch.zeros_like(flat).scatter(1, best, counted).reshape(kept.shape)
     row, rank = kept.nonzero(as_tuple=True)

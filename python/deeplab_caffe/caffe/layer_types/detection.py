@@ -116,8 +116,7 @@ class DetectionOutput(TensorLayer):
                 f"nms_threshold is {p.nms_param.nms_threshold:g} and eta {p.nms_param.eta:g}; "
                 "wanted 0 or more, and above 0 to 1"
             )
-        if p.save_output_param.output_directory or p.visualize:
-            warnings.warn(f"{self.describe()}no files are written, and nothing is shown", stacklevel=2)
+        self._writes_nothing = bool(p.save_output_param.output_directory or p.visualize)
         self.classes = p.num_classes
         self.code = _CODES[p.code_type]
         self.least = p.confidence_threshold if p.HasField("confidence_threshold") else torch.finfo(torch.float32).min
@@ -139,6 +138,10 @@ class DetectionOutput(TensorLayer):
 
     def compute(self, bottoms: list[torch.Tensor], params: list[torch.Tensor]) -> list[torch.Tensor]:
         p = self.param.detection_output_param
+        if self._writes_nothing:
+            self._writes_nothing = False  # said once
+            message = "save_output_param and visualize have no effect here: no files are written, nothing is shown"
+            warnings.warn(f"{self.describe()}{message}", stacklevel=2)
         location, confidence, priors, *refinement = (b.detach() for b in bottoms)
         if refinement:
             confidence = without_easy(confidence, refinement[0], self.classes, p.objectness_score)

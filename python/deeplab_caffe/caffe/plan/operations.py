@@ -19,12 +19,17 @@ Bounds = dict[int, float]
 
 
 class Operation:
-    """Some layers of a net, run as one. frees: memory that is not read after it, each with the reason for messages."""
+    """Some layers of a net, run as one.
+
+    frees: memory that is not read after it, each with the reason for messages; has_loss: whether it is one layer whose
+    tops count in the loss.
+    """
 
     def __init__(self, net: NetGraph, layers: Sequence[int]) -> None:
         self.net = net
         self.layers = list(layers)
         self.frees: list[tuple[SyncedMemory, str]] = []
+        self.has_loss = any(any(net.layers[i].loss_weights) for i in layers)
 
     def run(self) -> None:
         """Compute the tops of the last layer."""

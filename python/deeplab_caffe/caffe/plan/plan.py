@@ -74,8 +74,8 @@ class Plan:
         with torch.no_grad(), self._memory():
             for operation in self.operations:
                 operation.run()
-                for i in operation.layers:
-                    loss = passes.plus_loss(loss, self.net, i)
+                if operation.has_loss:
+                    loss = passes.plus_loss(loss, self.net, operation.layers[0])
                 for memory, why in operation.frees:
                     memory.release(why)
         if self._says_what_is_faster:

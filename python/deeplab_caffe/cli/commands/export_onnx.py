@@ -46,7 +46,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _takes_sizes(net: Any) -> bool:
     """Whether a net takes images of several sizes; says so if not."""
-    if len(sizes := export.fitting_sizes(net)) == 1:
+    sizes = export.fitting_sizes(net)
+    if len(sizes) == 1 and any(len(net.blobs[name].shape) == 4 for name in net.inputs):
         print(f"note: of the sizes that were tried the net takes {sizes[0][0]}x{sizes[0][1]} alone; so does the model")
     return len(sizes) > 1
 

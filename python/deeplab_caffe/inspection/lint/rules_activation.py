@@ -118,6 +118,12 @@ def softmax_before_loss(view: View) -> Iterator[Hit]:
                 yield blob.maker.hit(message, "let the loss read the scores before this layer")
 
 
+def _is_factored(one: LintLayer, other: LintLayer) -> bool:
+    """Whether two convolutions are columns and rows of one kernel: k × 1 and 1 × k, as in ENet and Inception."""
+    sizes = [(p.kernel_h, p.kernel_w) for p in (one.param.convolution_param, other.param.convolution_param)]
+    return sizes[0] == sizes[1][::-1] and 1 in sizes[0] and max(sizes[0]) > 1
+
+
 @rule("missing-activation", NOTE, "two layers with weights in a row, without an activation between them")
 def missing_activation(view: View) -> Iterator[Hit]:
     """Two linear layers in a row can compute no more than one of them."""
@@ -125,7 +131,7 @@ def missing_activation(view: View) -> Iterator[Hit]:
         if layer.type not in ("Convolution", "InnerProduct") or not layer.bottoms:
             continue
         for blob in view.ancestors(view.bottom(layer, 0), through=_BETWEEN):
-            if blob.maker.type in ("Convolution", "InnerProduct"):
+            if blob.maker.type in ("Convolution", "InnerProduct") and not _is_factored(blob.maker, layer):
                 message = f"reads '{blob.name}' of {blob.maker.title} without an activation between them"
                 yield layer.hit(message, "add a ReLU between them", "bottom", 0)
                 break

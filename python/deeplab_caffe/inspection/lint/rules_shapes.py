@@ -10,6 +10,7 @@ from math import lcm
 
 from ...arrays import Shape
 from ...formats.layer_facts import BY_AXIS, SAME
+from ...formats.upgrade_crop import misaligned_crops
 from .findings import ERROR, WARNING, Hit, rule
 from .layer import LintBlob, LintLayer
 from .net_file import View
@@ -100,6 +101,18 @@ def _by_axis(kernel: Iterable[int], dilation: Iterable[int], pad: Iterable[int],
     values = [list(stated) or [default] for stated, default in fields]
     for i in range(max(map(len, values))):
         yield tuple(v[min(i, len(v) - 1)] for v in values)
+
+
+# -- maps that are not where they should be
+
+
+@rule("crop-offset", WARNING, "a Crop that states nothing, whose upper left corner is not where its reference lies")
+def crop_offset(view: View) -> Iterator[Hit]:
+    """Some Caffes of 2015 (HED's, FCN's) aligned the bottoms of a Crop; BVLC's takes the corner without an offset."""
+    for index, offset in misaligned_crops([layer.param for layer in view.layers]):
+        layer = view.layers[index]
+        message = f"takes the upper left corner, but '{layer.bottoms[1]}' lies at {offset.replace(' offset: ', ', ')}"
+        yield layer.hit(message, f"state crop_param {{ axis: 2 offset: {offset} }}")
 
 
 # -- sizes that only fit by rounding

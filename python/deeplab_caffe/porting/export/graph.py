@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -13,7 +13,7 @@ import numpy as np
 from ...arrays import Shape
 from ...caffe import TEST
 from ...errors import InputError
-from ...formats.layer_facts import DROPPED, IDENTITY
+from ...formats.layer_facts import DATA, DROPPED, IDENTITY, LOSS, METRIC, facts_of
 
 if TYPE_CHECKING:
     from ...caffe.layer_types.base import Layer
@@ -48,6 +48,15 @@ class Node:
     def fail(self, message: str) -> NoReturn:
         """Raise InputError that names file, line, layer and type."""
         self.layer.fail(message)
+
+    def fail_of_type(self, target: str, types: Sequence[str]) -> NoReturn:
+        """Raise InputError because the layer's type is none of the `types` that are written in PyTorch or ONNX."""
+        kind = facts_of(self.type).kind
+        if kind == DATA:
+            self.fail("reads data, which an exported net is given; use the deploy net, or put an Input in its place")
+        if kind in (LOSS, METRIC):
+            self.fail("is for training and testing; use the deploy net, which ends before it")
+        self.fail(f"has no counterpart in {target}; supported types are {', '.join(types)}")
 
 
 @dataclass

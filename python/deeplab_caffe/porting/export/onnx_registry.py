@@ -33,7 +33,7 @@ def write(graph: OnnxGraph, node: Node) -> None:
     elif operator:
         graph.add(operator, node.bottoms, node.tops)
     else:
-        node.fail(f"has no counterpart in ONNX; supported types are {', '.join(written_types())}")
+        node.fail_of_type("ONNX", written_types())
 
 
 def written_types() -> list[str]:

@@ -43,4 +43,4 @@ class Pictures:
         ready = ((pixels - mean) * scale).transpose(2, 0, 1)
         if shape[1] != ready.shape[0]:
             ready = np.repeat(ready.mean(0, keepdims=True), shape[1], 0)
-        return np.ascontiguousarray(np.broadcast_to(ready, shape), dtype=np.float32)
+        return np.array(np.broadcast_to(ready, shape), np.float32, order="C")

@@ -47,7 +47,7 @@ def write(node: Node) -> Written:
     if node.type in WRITERS:
         return WRITERS[node.type](node)
     if not node.layer.torch_call:
-        node.fail(f"has no counterpart in PyTorch; supported types are {', '.join(written_types())}")
+        node.fail_of_type("PyTorch", written_types())
     return Written(node.layer.torch_call)
 
 

@@ -22,9 +22,21 @@ from ...formats.writer import format_message
 from ...reading import reason_of
 from ...spelling import did_you_mean
 from . import arithmetic, cuts, depth, elementwise, matrices, resizing, windows  # noqa: F401 - they register readers
+from .gathers import join_gathers
 from .model import OnnxModel, OnnxNode, read_model
 from .net import FORKS, CaffeNet
 from .registry import READERS
+
+#: operator → what to do, where there is something
+_ADVICE = {
+    **dict.fromkeys(
+        ("InstanceNormalization", "GroupNormalization", "LayerNormalization"),
+        "Caffe normalises by stored statistics (its MVN adds eps to the deviation, not to the variance): train the "
+        "model with BatchNorm, or cut it before this node",
+    ),
+    "Erf": "GELU has no counterpart; ReLU, ELU and Hardswish have",
+    **dict.fromkeys(("LSTM", "GRU", "RNN"), "cut the model before it, and compute the recurrent part elsewhere"),
+}
 
 
 @dataclass(frozen=True)
@@ -73,6 +85,7 @@ def import_onnx(
     proto = model if path is None else read_model(path)
     source = "the model" if path is None else os.fspath(path)
     read = OnnxModel(proto, source, shapes or {})
+    join_gathers(read)
     _demand_known(read)
     built = CaffeNet(read, allow_forks)
     for node in read.nodes:
@@ -159,7 +172,8 @@ def _demand_known(model: OnnxModel) -> None:
     if unknown:
         named = ", ".join(f"{operator} (node '{node.name}')" for operator, node in sorted(unknown.items()))
         near = did_you_mean(next(iter(unknown)), READERS) if len(unknown) == 1 else ""
-        raise InputError(f"{model.source}: operators without a counterpart in Caffe: {named}{near}")
+        advice = "".join(f"; {_ADVICE[operator]}" for operator in sorted(unknown) if operator in _ADVICE)
+        raise InputError(f"{model.source}: operators without a counterpart in Caffe: {named}{near}{advice}")
 
 
 def _fill(source: str, name: str, blobs: Sequence[Any], values: Sequence[NDArray[np.float32]]) -> None:

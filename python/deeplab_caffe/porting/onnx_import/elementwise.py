@@ -151,10 +151,14 @@ def _add_softmax(net: CaffeNet, node: OnnxNode, top: str) -> None:
 
 @reads("ArgMax")
 def _argmax(net: CaffeNet, node: OnnxNode) -> None:
-    if not node.get("keepdims", 1):
-        node.fail("drops its axis (keepdims 0); Caffe's ArgMax keeps it")
-    axis = node.get("axis", 0) % len(net.shape(node, node.inputs[0]))
-    _simple("ArgMax", argmax_param={"axis": axis})(net, node)
+    shape = net.shape(node, node.inputs[0])
+    axis = node.get("axis", 0) % len(shape)
+    if node.get("keepdims", 1):
+        _simple("ArgMax", argmax_param={"axis": axis})(net, node)
+        return
+    kept, dims = net.fresh(node, "kept"), [0] * axis + list(shape[axis + 1 :])
+    net.add(node, "ArgMax", [net.blob(node, node.inputs[0])], [kept], argmax_param={"axis": axis})
+    net.add(node, "Reshape", [kept], [node.outputs[0]], f"{node.name}_axis", reshape_param={"shape": {"dim": dims}})
 
 
 @reads("LRN")
