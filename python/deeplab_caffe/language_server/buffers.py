@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -19,6 +20,7 @@ from .text_positions import TextPositions
 
 Made = TypeVar("Made")
 Change = types.TextDocumentContentChangeEvent
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 class Buffer:
@@ -35,7 +37,9 @@ class Buffer:
     def __init__(
         self, uri: str, path: str, text: str, version: int | None = None, variables: Mapping[str, str] | None = None
     ) -> None:
-        self.uri, self.path, self.text, self.version = uri, path, text, version
+        self.uri, self.path, self.version = uri, path, version
+        # half of a character beyond 16 bits, which JSON can hold, but no file; positions count it as they did
+        self.text = text if text.isascii() else _HALF.sub("\ufffd", text)
         self.variables = variables or {}
         self._lock = threading.RLock()
         self._document: Document | None = None

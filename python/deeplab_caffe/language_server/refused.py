@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,10 +12,21 @@ from pygls.exceptions import JsonRpcException
 from ..errors import InputError
 
 
+class Refusal(JsonRpcException):
+    """A request that cannot be fulfilled as things are; no fault of the server."""
+
+
 @contextmanager
 def refusing() -> Iterator[None]:
     """Within a `with` block, an InputError becomes the protocol's answer to a request that failed."""
     try:
         yield
     except InputError as error:
-        raise JsonRpcException(str(error), LSPErrorCodes.RequestFailed) from None
+        raise Refusal(str(error), LSPErrorCodes.RequestFailed) from None
+
+
+def log_faults_only() -> None:
+    """Keep refusals, and cancellations that come too late, out of the log, which editors show where something is wrong."""
+    logger = logging.getLogger("pygls.protocol.json_rpc")
+    logger.setLevel(logging.ERROR)
+    logger.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], Refusal)))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Generator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 from lsprotocol import types
+from pygls.capabilities import get_capability
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol
 from pygls.protocol.language_server import lsp_method
@@ -17,6 +18,7 @@ from ..permission import allow_python_layers
 from .features import register_all
 from .pictures.drawing import drawing, layer_at
 from .pictures.server import PictureServer
+from .refused import log_faults_only
 from .settings import Settings
 from .workspace import Workspace, path_of
 
@@ -30,6 +32,7 @@ class PrototxtServer(LanguageServer):
         on_change: called with the URI of a text that was opened, changed or closed, or of a file that has changed.
         on_save: called with the URI of a text that was saved.
         on_end: called when the session ends.
+        exit_code: of the process, when the session has ended.
     """
 
     def __init__(self) -> None:
@@ -38,6 +41,7 @@ class PrototxtServer(LanguageServer):
         self.on_change: list[Callable[[str], None]] = []
         self.on_save: list[Callable[[str], None]] = []
         self.on_end: list[Callable[[], None]] = []
+        self.exit_code = 0
         super().__init__("deeplab-prototxt", __version__, protocol_cls=_Protocol)
         register_all(self)
 
@@ -55,9 +59,10 @@ class PrototxtServer(LanguageServer):
                 listen(uri)
 
     def shutdown(self) -> None:
+        """End the session at once: nobody waits for what is still computed."""
         for end in self.on_end:
             end()
-        super().shutdown()
+        self.thread_pool.shutdown(wait=False, cancel_futures=True)
 
     def cursor_moved(self, uri: str, position: types.Position) -> None:
         """Let the picture of a net follow the cursor."""
@@ -76,12 +81,32 @@ class _Protocol(LanguageServerProtocol):
     def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:
         if params.capabilities.general is not None:  # every editor knows UTF-16, in which buffers count
             params.capabilities.general.position_encodings = [types.PositionEncodingKind.Utf16]
-        folders = [folder.uri for folder in params.workspace_folders or []] or [params.root_uri or ""]
+        folders = [folder.uri for folder in params.workspace_folders or []] or [params.root_uri or params.root_path or ""]
         self._server.workspace_of_nets.folders = paths = [path_of(uri) for uri in folders if uri]
         if paths and os.path.isdir(paths[0]):
             os.chdir(paths[0])  # paths in nets and solvers are relative to where training runs: the opened folder
         self._server.configure(params.initialization_options)
         return (yield from super().lsp_initialize(params))
+
+    @lsp_method(types.INITIALIZED)
+    def lsp_initialized(self, params: types.InitializedParams) -> None:
+        """Ask to be told of files that change on the disk, where the editor can do so."""
+        if get_capability(self.client_capabilities, "workspace.did_change_watched_files.dynamic_registration", False):
+            watched = types.DidChangeWatchedFilesRegistrationOptions([types.FileSystemWatcher("**/*.prototxt")])
+            asked = types.Registration("watched", types.WORKSPACE_DID_CHANGE_WATCHED_FILES, watched)
+            self._server.client_register_capability(types.RegistrationParams([asked]))
+
+    @lsp_method(types.SHUTDOWN)
+    def lsp_shutdown(self, *_: Any) -> None:
+        for request, future in list(self._request_futures.items()):  # each that is cancelled takes itself out
+            if request != self.msg_id:
+                future.cancel()
+        self._shutdown = True
+
+    @lsp_method(types.EXIT)
+    def lsp_exit(self, *_: Any) -> NoReturn:
+        self._server.exit_code = int(not self._shutdown)
+        raise SystemExit
 
     @lsp_method(types.TEXT_DOCUMENT_DID_OPEN)
     def lsp_text_document__did_open(self, params: types.DidOpenTextDocumentParams) -> None:
@@ -110,13 +135,30 @@ class _Protocol(LanguageServerProtocol):
     def lsp_workspace__did_change_watched_files(self, params: types.DidChangeWatchedFilesParams) -> None:
         self._server.changed(*(event.uri for event in params.changes))
 
+    @lsp_method(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)
+    def lsp_workspace__did_change_workspace_folders(self, params: types.DidChangeWorkspaceFoldersParams) -> None:
+        workspace, removed = self._server.workspace_of_nets, {path_of(folder.uri) for folder in params.event.removed}
+        kept = [folder for folder in workspace.folders if folder not in removed]
+        workspace.folders = [*kept, *(path_of(folder.uri) for folder in params.event.added)]
+        self._server.changed(*(buffer.uri for buffer in workspace.open_buffers))
+
     @lsp_method(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
     def lsp_workspace__did_change_configuration(self, params: types.DidChangeConfigurationParams) -> None:
-        if params.settings is not None:
+        # Eglot and others send all their settings when they start, without ours if there are none
+        if isinstance(params.settings, dict) and "deeplab" in params.settings:
             self._server.configure(params.settings)
 
 
-def serve(stdin: BinaryIO, stdout: BinaryIO) -> None:
-    """Serve one editor over two streams until it ends the session."""
+def serve(stdin: BinaryIO, stdout: BinaryIO) -> int:
+    """Serve one editor over two streams until it ends the session.
+
+    Returns:
+        The exit code of the protocol: 1 if the editor said exit without shutdown before, else 0.
+    """
     sys.stdout = sys.stderr  # what is printed must not get into the protocol
-    PrototxtServer().start_io(stdin, stdout)
+    log_faults_only()
+    server = PrototxtServer()
+    # several threads answer: their messages stay whole even if Python was told not to buffer its output
+    with open(stdout.fileno(), "wb", closefd=False) as whole:
+        server.start_io(stdin, whole)
+    return server.exit_code

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import sys
+from typing import NoReturn
 
 from ...errors import InputError
 
@@ -17,9 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "Needs the packages of the extra `editor`: pip install \"deeplab-caffe[editor]\""
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> NoReturn:
     if importlib.util.find_spec("pygls") is None:
         raise InputError('the language server needs pygls: pip install "deeplab-caffe[editor]"')
     from ...language_server.server import serve
 
-    serve(sys.stdin.buffer, sys.stdout.buffer)
+    code = serve(sys.stdin.buffer, sys.stdout.buffer)
+    sys.stderr.flush()
+    os._exit(code)  # threads may be in the midst of an import or of a shape, or wait for an editor that is silent

@@ -20,7 +20,8 @@ from ..workspace import Workspace
 
 _REST_OF_NAME = re.compile(r"\w*")
 _REST_OF_VALUE = re.compile(r"[-\w./+]*")
-_REST_OF_STRING = re.compile(r"[^\"'\n{}:]*(?=[\"'])|[-\w./]*")
+#: up to the closing quote, if it is of this string; the cursor may be within a template variable
+_REST_OF_STRING = re.compile(r"(?:\w*\}|\{\w+\})?(?:\$\{\w+\}|[^\"'\n{}:])*(?=[\"'])|[-\w./]*")
 
 
 def register(server: Any) -> None:

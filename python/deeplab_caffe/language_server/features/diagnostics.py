@@ -46,26 +46,28 @@ class _Publisher:
 
     def publish(self, uris: list[str], pause: Callable[[], None]) -> None:
         """Publish for changed texts that are open, and for open texts of their families."""
-        workspace = self._server.workspace_of_nets
         done: set[str] = set()
         for uri in reversed(uris):  # where the user is now comes first
-            changed = workspace.buffer(uri)
-            if changed is None:
-                continue
-            if changed.is_open and changed.path not in done:
-                self._publish_for([changed], done, pause)
-            rest = [b for b in workspace.family(changed) if b.is_open and b.path not in done]
-            self._publish_for(rest, done, pause)
+            try:
+                self._publish_family(uri, done, pause)
+            except Outdated:
+                raise
+            except Exception:  # a fault of ours must not end the session; the log gets it
+                self._server.window_log_message(types.LogMessageParams(types.MessageType.Error, traceback.format_exc()))
+
+    def _publish_family(self, uri: str, done: set[str], pause: Callable[[], None]) -> None:
+        workspace = self._server.workspace_of_nets
+        changed = workspace.buffer(uri)
+        if changed is None:
+            return
+        if changed.is_open and changed.path not in done:
+            self._publish_for([changed], done, pause)
+        rest = [b for b in workspace.family(changed) if b.is_open and b.path not in done]
+        self._publish_for(rest, done, pause)
 
     def _publish_for(self, buffers: list[Buffer], done: set[str], pause: Callable[[], None]) -> None:
         workspace = self._server.workspace_of_nets
-        try:
-            found = findings_in(workspace, buffers, pause)
-        except Outdated:
-            raise
-        except Exception:  # a fault of ours must not end the session; the log gets it
-            self._server.window_log_message(types.LogMessageParams(types.MessageType.Error, traceback.format_exc()))
-            return
+        found = findings_in(workspace, buffers, pause)
         for buffer in buffers:
             pause()
             workspace.keep_findings(buffer, found[buffer.path])

@@ -21,7 +21,7 @@ def _selection(buffer: Buffer, position: types.Position) -> types.SelectionRange
     found = types.SelectionRange(buffer.range(0, len(buffer.text)))
     last = 0, len(buffer.text)
     for place in _around(buffer, buffer.offset(position)):
-        if place != last:
+        if place != last and last[0] <= place[0] and place[1] <= last[1]:  # in broken text blocks may overlap
             found = types.SelectionRange(buffer.range(*place), found)
             last = place
     return found
