@@ -10,6 +10,7 @@ from ..blob import SyncedMemory
 from ..layer_types.base import TensorLayer
 from ..net import passes
 from ..net.graph import NetGraph
+from . import largest_of_windows
 from .convolution import FusedConvolution
 
 
@@ -44,6 +45,41 @@ class LayerOperation(Operation):
         else:
             passes.run_layer(self.net, self.layers[0])
         layer.release()
+
+
+class MaximaOperation(LayerOperation):
+    """A MAX Pooling without a second top: large images in one pass over memory that is used again."""
+
+    def run(self) -> None:
+        step = self.net.steps[self.layers[0]]
+        x = step.bottoms[0].data_tensor()
+        if not largest_of_windows.fits(x):
+            super().run()
+            return
+        step.reshape()
+        step.tops[0].set_data(largest_of_windows.maxima(x, step.layer, step.tops[0].shape))
+
+
+class EnlargedOperation(LayerOperation):
+    """An Interp whose top is kept: who reads it, reads it class by class, so it is computed in that layout."""
+
+    def run(self) -> None:
+        bottom = self.net.steps[self.layers[0]].bottoms[0]
+        bottom.set_data(bottom.data_tensor().contiguous())
+        super().run()
+
+
+def layer_operation(
+    net: NetGraph, layer: int, precisions: Mapping[int, torch.dtype | None], kept: Sequence[str]
+) -> LayerOperation:
+    """The operation of one layer that is computed by itself."""
+    step = net.steps[layer]
+    kind: type[LayerOperation] = LayerOperation
+    if step.layer.type == "Pooling" and len(step.tops) == 1 and getattr(step.layer, "takes_maxima", False):
+        kind = MaximaOperation
+    elif step.layer.type == "Interp" and any(net.blobs[name] is step.tops[0] for name in kept):
+        kind = EnlargedOperation
+    return kind(net, layer, precisions)
 
 
 class ConvolutionOperation(Operation):
