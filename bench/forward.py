@@ -39,7 +39,7 @@ def filled_net(size: int) -> caffe.Net:
     for blobs in net.params.values():
         shape = blobs[0].shape
         weights = random.standard_normal(shape, np.float32) * np.float32((2 / np.prod(shape[1:])) ** 0.5)
-        blobs[0].set_data(torch.from_numpy(weights).to(blobs[0].data_tensor().device))
+        blobs[0].data_tensor().copy_(torch.from_numpy(weights))
     net.blobs["data"].reshape(1, 3, size, size)
     return net
 

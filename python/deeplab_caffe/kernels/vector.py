@@ -177,6 +177,27 @@ def filled(typingctx, like, scalar):
     return like(like, types.float32), codegen
 
 
+@intrinsic
+def filled16(typingctx, scalar):
+    """A row of one vector of 16 lanes with one float32 in all of them."""
+
+    def codegen(context, builder, signature, args):
+        vector = _everywhere(builder, _row16, args[0])
+        return builder.insert_value(ir.Constant(ir.ArrayType(_row16.vector, 1), ir.Undefined), vector, 0)
+
+    return _row16(types.float32), codegen
+
+
+@intrinsic
+def larger(typingctx, a, b):
+    """b where it is larger than a, else a, lane by lane."""
+
+    def codegen(context, builder, signature, args):
+        return _mapped(builder, a, lambda one, other: _larger(builder, other, one), *args)
+
+    return a(a, a), codegen
+
+
 def _arithmetic(name: str, doc: str):
     def operation(typingctx, a, b):
         def codegen(context, builder, signature, args):

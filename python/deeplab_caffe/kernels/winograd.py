@@ -19,7 +19,16 @@ from typing import NamedTuple
 from .kernel_cache import inlined, kernel, separate
 from .registers import LANES, PANEL
 from .vector import sum_of
-from .winograd_tiles import clear, copy, multiply, no_flags, transform_input, transform_output, transform_weight
+from .winograd_tiles import (
+    clear,
+    copy,
+    multiply,
+    no_flags,
+    transform_input,
+    transform_output,
+    transform_weight,
+    transpose,
+)
 
 
 class Geometry(NamedTuple):
@@ -49,16 +58,34 @@ class Block(NamedTuple):
     out_stride: int
 
 
+@separate
+def _read_taps(weights, first, outputs, channel, count, channels, taps):
+    """Copy `count` ≤ LANES channels of a panel of weights (outputs, 9, channels) as (count, 9, PANEL)."""
+    if count == LANES and first + PANEL <= outputs:
+        for tap in range(9):
+            for lane in range(0, PANEL, LANES):
+                start = ((first + lane) * 9 + tap) * channels + channel
+                transpose(weights, start, 9 * channels, taps, tap * PANEL + lane, 9 * PANEL)
+    else:
+        clear(taps, 0, count * 9 * PANEL)
+        for i in range(min(PANEL, outputs - first) * 9):
+            for c in range(count):
+                taps[(c * 9 + i % 9) * PANEL + i // 9] = weights[(first * 9 + i) * channels + channel + c]
+
+
 @kernel
-def transform_weights(tile, taps, first, last, channels, transformed):
-    """Transform weights (panels, channels, 9, PANEL) of some panels."""
+def transform_weights(tile, weights, first, last, outputs, channels, taps, transformed):
+    """Transform weights (outputs, 3, 3, channels) of panels `first` to `last`; taps: LANES · 9 · PANEL elements."""
     size = (len(tile) + 2) ** 2
     for panel in range(first, last):
-        for channel in range(channels):
-            start = (panel * channels + channel) * 9 * PANEL
-            to = (panel * size * channels + channel) * PANEL
-            for lane in range(0, PANEL, LANES):
-                transform_weight(tile, taps, start + lane, PANEL, transformed, to + lane, channels * PANEL)
+        for begin in range(0, channels, LANES):
+            count = min(LANES, channels - begin)
+            _read_taps(weights, panel * PANEL, outputs, begin, count, channels, taps)
+            for c in range(count):
+                to = (panel * size * channels + begin + c) * PANEL
+                for lane in range(0, PANEL, LANES):
+                    start = c * 9 * PANEL + lane
+                    transform_weight(tile, taps, start, PANEL, transformed, to + lane, channels * PANEL)
 
 
 @inlined

@@ -59,6 +59,13 @@ class _Code:
         one = self.builder.insert_element(undefined, scalar, ir.IntType(32)(0))
         return self.builder.shuffle_vector(one, undefined, ir.Constant(ir.VectorType(ir.IntType(32), LANES), None))
 
+    def exchanged(self, a, b, half: int) -> tuple:
+        """Two vectors with the upper halves of each 2 · half lanes of `a` and the lower ones of `b` exchanged."""
+        low = [i if not i & half else i - half + LANES for i in range(LANES)]
+        masks = (ir.Constant(ir.VectorType(ir.IntType(32), LANES), lanes) for lanes in (low, [i + half for i in low]))
+        first, second = (self.builder.shuffle_vector(a, b, mask) for mask in masks)
+        return first, second
+
     def fma(self, a, b, c):
         """a * b + c, fused where the processor can."""
         function = cgutils.get_or_insert_function(self.builder.module, _FMA, f"llvm.fmuladd.v{LANES}f32")
@@ -154,6 +161,27 @@ def transform_weight(typingctx, tile, taps, start, step, transformed, to, to_ste
 
     where = types.intp
     return types.none(tile, taps, where, where, transformed, where, where), codegen
+
+
+@intrinsic
+def transpose(typingctx, source, start, stride, target, to, to_stride):
+    """Copy a square of LANES × LANES elements, rows `stride` apart from `start` on, as columns `to_stride` apart."""
+
+    def codegen(context, builder, signature, arguments):
+        code = _Code(context, builder, signature, arguments)
+        _, start, stride, _, to, to_stride = arguments
+        rows = [code.load(place) for place in code.places(code.start(0, start), LANES, stride)]
+        half = LANES // 2
+        while half:  # exchange corners: lanes i + half of row i with lanes i of row i + half
+            for i in (i for i in range(LANES) if not i & half):
+                rows[i], rows[i + half] = code.exchanged(rows[i], rows[i + half], half)
+            half //= 2
+        for row, place in zip(rows, code.places(code.start(3, to), LANES, to_stride), strict=True):
+            code.store(row, place)
+        return context.get_dummy_value()
+
+    where = types.intp
+    return types.none(source, where, where, target, where, where), codegen
 
 
 @intrinsic

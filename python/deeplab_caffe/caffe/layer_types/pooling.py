@@ -52,6 +52,11 @@ class Pooling(TensorLayer):
             if self.pad[0] >= self.kernel[0] or self.pad[1] >= self.kernel[1]:
                 self.fail(f"pad {self.pad} must be smaller than the kernel {self.kernel}")
 
+    @property
+    def takes_maxima(self) -> bool:
+        """Whether it is MAX pooling."""
+        return bool(self.method == _MAX)
+
     def _pair(self, stem: str, default: int | None) -> tuple[int, int]:
         p = self.param.pooling_param
         both = "kernel_size" if stem == "kernel" else stem

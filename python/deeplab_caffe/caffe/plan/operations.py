@@ -12,6 +12,7 @@ from ..layer_types.base import TensorLayer
 from ..net import passes
 from ..net.graph import NetGraph
 from ..net.step import NetStep
+from . import largest_of_windows
 from .convolution import FusedConvolution
 
 #: by the id of memory, what no absolute value in it is greater than, in the present pass; missing where it is not known
@@ -58,8 +59,48 @@ class LayerOperation(Operation):
             passes.run_layer(self.net, self.layers[0])
         layer.release()
         if layer.type != "Split":  # whose tops are its bottom
-            for top in self.net.steps[self.layers[0]].tops:
-                self._bounds.pop(id(top.data_memory), None)
+            self._forget_bounds()
+
+    def _forget_bounds(self) -> None:
+        """The tops have values whose bounds are not known."""
+        for top in self.net.steps[self.layers[0]].tops:
+            self._bounds.pop(id(top.data_memory), None)
+
+
+class MaximaOperation(LayerOperation):
+    """A MAX Pooling without a second top: large images in one pass over memory that is used again."""
+
+    def run(self) -> None:
+        step = self.net.steps[self.layers[0]]
+        x = step.bottoms[0].data_tensor()
+        if not largest_of_windows.fits(x):
+            super().run()
+            return
+        step.reshape()
+        step.tops[0].set_data(largest_of_windows.maxima(x, step.layer, step.tops[0].shape))
+        self._forget_bounds()
+
+
+class EnlargedOperation(LayerOperation):
+    """An Interp whose top is kept: who reads it, reads it class by class, so it is computed in that layout."""
+
+    def run(self) -> None:
+        bottom = self.net.steps[self.layers[0]].bottoms[0]
+        bottom.set_data(bottom.data_tensor().contiguous())
+        super().run()
+
+
+def layer_operation(
+    net: NetGraph, layer: int, precisions: Mapping[int, torch.dtype | None], bounds: Bounds, kept: Sequence[str]
+) -> LayerOperation:
+    """The operation of one layer that is computed by itself."""
+    step = net.steps[layer]
+    kind: type[LayerOperation] = LayerOperation
+    if step.layer.type == "Pooling" and len(step.tops) == 1 and getattr(step.layer, "takes_maxima", False):
+        kind = MaximaOperation
+    elif step.layer.type == "Interp" and any(net.blobs[name] is step.tops[0] for name in kept):
+        kind = EnlargedOperation
+    return kind(net, layer, precisions, bounds)
 
 
 class ConvolutionOperation(Operation):

@@ -17,7 +17,7 @@ from ..net.precision import layer_precisions
 from . import lifetimes
 from .chains import find_chains
 from .convolution import FusedConvolution
-from .operations import Bounds, ConvolutionOperation, LayerOperation, Operation
+from .operations import Bounds, ConvolutionOperation, Operation, layer_operation
 
 
 class Plan:
@@ -55,7 +55,7 @@ class Plan:
                 convolution = FusedConvolution([net.layers[j] for j in chains[i]], precisions[i], self._exact)
                 operations.append(ConvolutionOperation(net, chains[i], convolution, self._bounds))
             elif i not in members:
-                operations.append(LayerOperation(net, i, precisions, self._bounds))
+                operations.append(layer_operation(net, i, precisions, self._bounds, self.kept))
         return operations
 
     def forward(self, blobs: Sequence[str] | None = None, **inputs: np.ndarray) -> dict[str, np.ndarray]:

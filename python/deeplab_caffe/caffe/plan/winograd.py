@@ -75,11 +75,11 @@ class Winograd:
         self.bias = _zeros(self.panels * registers.PANEL)
         if convolution.bias is not None:
             self.bias[: self.geometry.outputs] = convolution.bias.numpy()
-        self._taps = _taps(convolution.weight)
+        self._weight = _flat(convolution.weight)  # the layer's own, unless something was folded in
         self._transformed: Float32 | None = None
         if 4 * self._transformed_size <= _KEPT:
             self._transformed = torch.from_numpy(self.weights()).clone().numpy()
-            self._taps = self._taps[:0]
+            self._weight = self._weight[:0].copy()
 
     @property
     def _transformed_size(self) -> int:
@@ -93,8 +93,10 @@ class Winograd:
         panels = iter(range(self.panels))
 
         def work() -> None:
+            taps = _empty(9 * registers.LANES * registers.PANEL)
+            sizes = self.geometry.outputs, self.geometry.channels
             for panel in panels:
-                loops.transform_weights((0,) * self.m, self._taps, panel, panel + 1, self.geometry.channels, found)
+                loops.transform_weights((0,) * self.m, self._weight, panel, panel + 1, *sizes, taps, found)
 
         together(work, torch.get_num_threads())
         return found
@@ -107,15 +109,6 @@ class Winograd:
         self.bound = self._growth.above(bound)
         task = _Task(self, x)
         return task.y if task.run() else None
-
-
-def _taps(weight: torch.Tensor) -> Float32:
-    """(N, C, 3, 3) as (panels, C, 9, PANEL), flat, zeros beyond the last output."""
-    width = registers.PANEL
-    taps = torch.zeros((-(-len(weight) // width), weight.shape[1], 9, width))
-    for panel, own in zip(taps, weight.split(width), strict=True):
-        panel[..., : len(own)] = own.flatten(2).permute(1, 2, 0)
-    return taps.flatten().numpy()
 
 
 class _Task:
