@@ -22,7 +22,8 @@ from ...kernels import pixel_rows
 from ...kernels.vector import LANES, parts_of
 from ..inference import check_image, check_unary, unlike_energies
 from ..lattice import Lattice, bilateral_lattice, build_lattice, position_lattice
-from ..mean_field import MeanField, Pairwise, aligned
+from ..mean_field import MeanField, Pairwise
+from ..spare_buffers import aligned
 
 
 class KernelType(IntEnum):
