@@ -17,7 +17,7 @@ from .buffers import Buffer
 from .open_files import OpenFiles
 from .rule_pages import link_to
 from .settings import Settings
-from .workspace import Workspace
+from .workspace import MOST, Workspace
 
 SOURCE = "deeplab"
 _SEVERITIES = {
@@ -82,6 +82,13 @@ def _diagnostic(buffer: Buffer, finding: Finding, site: str) -> types.Diagnostic
         source=SOURCE,
         tags=_TAGS.get(finding.rule),
     )
+
+
+def too_long_diagnostic() -> types.Diagnostic:
+    """What is said, on the first line, of a text that is not looked at because it is too long."""
+    message = f"longer than {MOST >> 20} million characters, and not looked at while it is typed; run deeplab prototxt lint"
+    place = types.Position(0, 0)
+    return types.Diagnostic(types.Range(place, place), message, types.DiagnosticSeverity.Information, source=SOURCE)
 
 
 def extent(document: Document, offset: int) -> tuple[int, int]:

@@ -17,8 +17,8 @@ from .settings import Settings
 
 #: the fields of a solver that name a net's file
 NET_FIELDS = ("net", "train_net", "test_net")
-#: the largest file that is read from the disk, in bytes
-_MOST_BYTES = 16 << 20
+#: the longest text that is looked at, in characters or bytes: seven times a ResNet-101 with three scales
+MOST = 4 << 20
 
 
 class Workspace:
@@ -70,20 +70,27 @@ class Workspace:
 
     @property
     def open_buffers(self) -> list[Buffer]:
-        """The texts that are open in the editor."""
-        return list(self._open.values())
+        """The texts that are open in the editor, without those that are too long."""
+        return [buffer for buffer in self._open.values() if len(buffer.text) <= MOST]
 
     def buffer(self, path_or_uri: str | os.PathLike[str]) -> Buffer | None:
-        """The open text of a file, else the file on the disk; None if there is neither."""
+        """The open text of a file, else the file on the disk; None if there is neither, or it is too long."""
         path = path_of(os.fspath(path_or_uri))
         found = self._open.get(_key(path))
-        return found if found is not None else self._from_disk(path)
+        if found is None:
+            return self._from_disk(path)
+        return found if len(found.text) <= MOST else None
+
+    def too_long(self, uri: str) -> Buffer | None:
+        """The open text of a file if it is too long to be looked at: whatever is asked of it has no answer."""
+        found = self._open.get(_key(path_of(uri)))
+        return found if found is not None and len(found.text) > MOST else None
 
     def _from_disk(self, path: str) -> Buffer | None:
         key = _key(path)
         try:
             status = os.stat(path)
-            if not os.path.isfile(path) or status.st_size > _MOST_BYTES:
+            if not os.path.isfile(path) or status.st_size > MOST:
                 raise OSError
             known = self._read.get(key)
             if known is not None and known[:2] == (status.st_mtime_ns, status.st_size):

@@ -67,7 +67,7 @@ def deploy_net(workspace: Workspace, uri: str) -> str:
 def _buffer(workspace: Workspace, uri: str) -> Buffer:
     buffer = workspace.buffer(uri) if uri else None
     if buffer is None:
-        raise InputError(f"{uri or 'the file'}: cannot be read; save it or open it first")
+        raise InputError(f"{uri or 'the file'}: cannot be read, or is too long; save it or open it first")
     return buffer
 
 

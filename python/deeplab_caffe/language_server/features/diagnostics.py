@@ -11,7 +11,7 @@ from lsprotocol import types
 
 from ..background import Background, Outdated
 from ..buffers import Buffer
-from ..diagnose import diagnostics, findings_in
+from ..diagnose import diagnostics, findings_in, too_long_diagnostic
 
 if TYPE_CHECKING:
     from ..server import PrototxtServer
@@ -59,6 +59,8 @@ class _Publisher:
         workspace = self._server.workspace_of_nets
         changed = workspace.buffer(uri)
         if changed is None:
+            if (too_long := workspace.too_long(uri)) is not None:
+                self._publish(too_long, [too_long_diagnostic()])
             return
         if changed.is_open and changed.path not in done:
             self._publish_for([changed], done, pause)
@@ -71,8 +73,10 @@ class _Publisher:
         for buffer in buffers:
             pause()
             workspace.keep_findings(buffer, found[buffer.path])
-            items = diagnostics(buffer, found[buffer.path], workspace.settings)
-            self._server.text_document_publish_diagnostics(
-                types.PublishDiagnosticsParams(buffer.uri, items, buffer.version)
-            )
+            self._publish(buffer, diagnostics(buffer, found[buffer.path], workspace.settings))
             done.add(buffer.path)
+
+    def _publish(self, buffer: Buffer, items: list[types.Diagnostic]) -> None:
+        self._server.text_document_publish_diagnostics(
+            types.PublishDiagnosticsParams(buffer.uri, items, buffer.version)
+        )
