@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import groupby
@@ -16,7 +15,6 @@ from ..errors import InputError
 from ..lazy import imported_on_use
 from .lattice import Lattice
 from .params import check_compact
-from .spare_buffers import SPARE
 
 if TYPE_CHECKING:
     from ..kernels import mean_field_buffers as buffers
@@ -196,22 +194,20 @@ class MeanField:
         self.kept = active_classes(self._unary, compact) if compact else np.arange(classes)
         #: the lanes of one inference in a row of values
         self.width = -(-self.kept.size // vector.LANES) * vector.LANES
-        # That of the logits, and three for the values of the vertices.
-        self._buffers = [SPARE.take(self.pixels * self.width), _NONE, _NONE, _NONE]
-        weakref.finalize(self, SPARE.give, self._buffers)
-        self.logits = self._buffers[0][: self.pixels * self.width]
+        self.logits = aligned(self.pixels * self.width)
         buffers.fill_logits(self._unary, self.kept, self.width, self.logits)
         self.rest: Float32 = _NONE
         self._dropped = np.setdiff1d(np.arange(classes), self.kept)
         if self._dropped.size:
             self.rest = np.empty(self.pixels, np.float32)
             buffers.fill_rest(self._unary, self._dropped, self.rest)
+        self._buffers: list[Float32] = [_NONE] * 3
         self.runs = 0
 
     @property
     def nbytes(self) -> int:
         """The bytes of memory of the unary and of the buffers that runs have taken."""
-        return sum(array.nbytes for array in (self._unary, self.rest, *self._buffers))
+        return sum(array.nbytes for array in (self._unary, self.logits, self.rest, *self._buffers))
 
     def run(
         self, pairwise: Pairwise, weights: Sequence[float], iterations: int, normalization: str | Sequence[str]
@@ -240,12 +236,10 @@ class MeanField:
         after = pairwise.powers(normalization, 1)
         before = pairwise.powers(normalization, 0)
         taken, given = pairwise.scale(after), pairwise.scale(before) if any(before) else None
-        # The first iteration does not depend on the weights. It stays in the buffer 0 if there are several batches of
-        # weights; it is lost if something else ran in between.
+        # The first iteration does not depend on the weights; it is lost if something else ran in between.
         started: dict[int, Float32] = {}
         number = self.runs
-        batches = list(_side_by_side(weights, after, max(1, _MOST_LANES // self.width)))
-        for bounded, some in batches:
+        for bounded, some in _side_by_side(weights, after, max(1, _MOST_LANES // self.width)):
             stride = len(some) * self.width
             strengths = (pairwise.gains[:, None] * np.transpose(some)).astype(np.float32)
             strength = np.repeat(strengths, self.width, axis=1).ravel()
@@ -258,17 +252,17 @@ class MeanField:
                 started = {stride: self._advance(run, None, 0)}
             values = started.get(stride)
             for iteration in range(1, iterations):
-                values = self._advance(run, values, 1 + iteration % 2 if len(batches) > 1 else iteration % 2)
+                values = self._advance(run, values, 1 + iteration % 2)
             number = self.runs = self.runs + 1
             results = _Results(self, run, values)
             for group in range(len(some)):
                 yield Beliefs(results, group)
 
     def _advance(self, run: PassArguments, values: Float32 | None, to: int) -> Float32:
-        """Slice from `values`, softmax, splat into the vertices' buffer `to`, blur."""
-        if self._buffers[1 + to].size < run.layout.length:
-            self._buffers[1 + to] = SPARE.take(run.layout.length)
-        splatted = self._buffers[1 + to][: run.layout.length]
+        """Slice from `values`, softmax, splat into the buffer `to`, blur."""
+        if self._buffers[to].size < run.layout.length:
+            self._buffers[to] = aligned(run.layout.length)
+        splatted = self._buffers[to][: run.layout.length]
         splatted.fill(0)
         passes.step(
             *(run.parts, run.group, run.corners, run.bounded, self.logits, self.rest),
@@ -308,3 +302,10 @@ def _side_by_side(
     for bounded, same in groupby(weights, lambda terms: means and min(terms) >= 0 and sum(terms) <= _MOST_EXPONENT):
         alike = list(same)
         yield from ((bounded, alike[first : first + most]) for first in range(0, len(alike), most))
+
+
+def aligned(size: int) -> Float32:
+    """An array that begins at a cache line, so that no vector crosses two lines."""
+    space = np.empty(size + 16, np.float32)
+    start = (-(space.ctypes.data >> 2)) & 15
+    return space[start : start + size]

@@ -15,9 +15,8 @@ from ...arrays import Float32
 from ...kernels.exact_filter import filter_blocks
 from ...kernels.vector import LANES
 from ..lattice import term_features
-from ..mean_field import POWERS
+from ..mean_field import POWERS, aligned
 from ..params import CRFParameters, GaussianTerm
-from ..spare_buffers import aligned
 from .base import BackendOptions, Pair, labels_of
 
 _BLOCK = 128

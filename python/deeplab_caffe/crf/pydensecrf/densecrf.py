@@ -22,8 +22,7 @@ from ...kernels import pixel_rows
 from ...kernels.vector import LANES, parts_of
 from ..inference import check_image, check_unary, unlike_energies
 from ..lattice import Lattice, bilateral_lattice, build_lattice, position_lattice
-from ..mean_field import MeanField, Pairwise
-from ..spare_buffers import aligned
+from ..mean_field import MeanField, Pairwise, aligned
 
 
 class KernelType(IntEnum):
