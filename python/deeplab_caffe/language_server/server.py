@@ -81,7 +81,8 @@ class _Protocol(LanguageServerProtocol):
     def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:
         if params.capabilities.general is not None:  # every editor knows UTF-16, in which buffers count
             params.capabilities.general.position_encodings = [types.PositionEncodingKind.Utf16]
-        folders = [folder.uri for folder in params.workspace_folders or []] or [params.root_uri or params.root_path or ""]
+        folders = [folder.uri for folder in params.workspace_folders or []]
+        folders = folders or [params.root_uri or params.root_path or ""]
         self._server.workspace_of_nets.folders = paths = [path_of(uri) for uri in folders if uri]
         if paths and os.path.isdir(paths[0]):
             os.chdir(paths[0])  # paths in nets and solvers are relative to where training runs: the opened folder
