@@ -87,7 +87,7 @@ def to_running_message(document: Document, message: Any, *, placeholders: Placeh
             raise problem.error
         idle.setdefault(problem.error.reason, []).append(document.where(problem.error.offset or 0))
 
-    to_message(document, message, report=report, placeholders=placeholders)
+    to_message(document, message, report=report, placeholders=placeholders, runs=True)
     for reason, places in idle.items():
         warnings.warn(f"{some_of(places, 1)}: {reason}; it is ignored", stacklevel=2)
     return message
@@ -101,6 +101,7 @@ def to_message(
     report: Callable[[Problem], None] | None = None,
     placeholders: Placeholders | None = None,
     layers: LayersRead | None = None,
+    runs: bool = False,
 ) -> Any:
     """Fill a protobuf message from a document, or from one block of it, and return it.
 
@@ -112,6 +113,7 @@ def to_message(
         placeholders: accept template variables without values: numbers take their place, and variables in place of
             whole fields are skipped.
         layers: layers of an earlier version of the document.
+        runs: raise the error about the type of a layer whose fields are unknown with it, whatever is reported.
 
     Raises:
         PrototxtError: an unknown field, a value of the wrong kind or out of range, a missing field, or two values of
@@ -122,7 +124,7 @@ def to_message(
         >>> to_message(Document("base_lr: 1e-3  max_iter: 20000"), SolverParameter()).max_iter
         20000
     """
-    _Filler(document, report, placeholders, layers).fill(block or document.root, message)
+    _Filler(document, report, placeholders, layers, runs or report is None).fill(block or document.root, message)
     missing = message.FindInitializationErrors()
     if missing:
         offset = block.start if block else 0
@@ -140,11 +142,13 @@ class _Filler:
         report: Callable[[Problem], None] | None,
         placeholders: Placeholders | None,
         layers: LayersRead | None = None,
+        refuses_types: bool = False,
     ) -> None:
         self.document = document
         self.report = report
         self.placeholders = placeholders
         self.layers = layers
+        self.refuses_types = refuses_types
         #: how many problems there were
         self.problems = 0
         #: the innermost layer around what is read
@@ -253,12 +257,12 @@ class _Filler:
     def _is_foreign(self, item: Field) -> bool:
         """Whether an unknown field belongs to a layer of another Caffe; then the type is what is unknown.
 
-        Raises PrototxtError about the type unless problems are reported: whoever lists them looks at the types too.
+        Raises PrototxtError about the type if types are refused: whoever lists problems looks at the types too.
         """
         kind = self.layer.within("type").value if self.layer is not None else None
         if not isinstance(kind, Scalar) or foreign_types.is_known(kind.text) or kind.text in _OLD_TYPES | {""}:
             return False
-        if self.report is None:
+        if self.refuses_types:
             about = foreign_types.about(kind.text)
             raise self.document.error(kind.start, f"unknown type '{kind.text}'{about}, with the field '{item.name}'")
         return True

@@ -29,8 +29,8 @@ def join_gathers(model: OnnxModel) -> None:
         before, behind = makers.get(node.inputs[0]), readers.get(node.outputs[0])
         if before is not None and behind is not None and _goes_and_comes(model, before, behind):
             axis = _order(model, before)[0]
-            ends = {"inputs": [before.inputs[0], name], "outputs": behind.outputs, "attributes": {"axis": axis}}
-            gather = replace(gather, **ends)
+            ends = [before.inputs[0], name]
+            gather = replace(gather, inputs=ends, outputs=behind.outputs, attributes={"axis": axis})
             dropped += [before, behind]
         joined[node.outputs[0]] = gather
     model.nodes = [joined.get(node.outputs[0], node) for node in model.nodes if node not in dropped]
