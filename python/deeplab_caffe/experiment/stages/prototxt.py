@@ -41,6 +41,7 @@ def write_prototxt(experiment: Experiment) -> None:
     if merging is not None and _force():
         raise InputError("--merge keeps your edits, FORCE=1 overwrites them; choose one")
     files = with_edits(experiment, generate(experiment.name, experiment.options))
+    write_class_weights(experiment.name, experiment.options)  # first: they may be refused
     if merging is None:
         done = write_files(experiment.prototxt, files, _force())
         said = str(done)
@@ -48,7 +49,6 @@ def write_prototxt(experiment: Experiment) -> None:
         merged = merge_files(experiment.prototxt, files, merging.base)
         merging.left[:] = merged.left
         said = str(merged)
-    write_class_weights(experiment.name, experiment.options)
     print(said)
 
 
