@@ -25,7 +25,7 @@ class Buffers:
         """Uninitialized, flat, at an address that vectors of 64 bytes divide."""
         block = self._taken(count)
         values = block.numpy()[:count]
-        weakref.finalize(values, self._give_back, block).atexit = False
+        weakref.finalize(values, self._give_back, block)
         return torch.from_numpy(values)
 
     def image(self, shape: Sequence[int]) -> torch.Tensor:
