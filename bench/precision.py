@@ -1,8 +1,9 @@
-"""What bfloat16 does to the labels: a test net with trained weights, run in float32 and in bfloat16 on its images.
+"""What Winograd's algorithm and bfloat16 do to labels: a test net with trained weights, run in each way on its images.
 
     python bench/precision.py exper/demo/prototxt/test.prototxt exper/demo/model/train_iter_600.caffemodel
 
-Prints the share of pixels whose label changes, and the mean IoU of both if the net's data layer gives labels.
+Prints how many pixels have another label than with direct sums in float32, how far apart the scores are, as a share
+of the largest in an image, and the mean IoU if the net's data layer gives labels.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ import torch
 from deeplab_caffe import caffe
 from deeplab_caffe.evaluation import Scores, confusion_matrix
 from deeplab_caffe.progress import tracked
+
+#: what the others are compared with
+EXACT = "float32, exact"
 
 
 def main() -> None:
@@ -35,28 +39,29 @@ def main() -> None:
 
 
 def compare(net: caffe.Net, images: int, ignore: int) -> None:
-    """Label the same images in both precisions."""
-    plans = {precision: net.plan(precision=precision) for precision in ("float32", "bf16")}
+    """Label the same images in each way."""
+    plans = {EXACT: net.plan(exact=True), "float32": net.plan(), "bf16": net.plan(precision="bf16")}
     source, blob = net._layer_names[0], scores_of(net)
     data, label = net.top_names[source][:2]
     classes = net.blobs[blob].shape[1]
-    confusion = {precision: np.zeros((classes, classes), np.int64) for precision in plans}
-    changed = total = 0
+    confusion = {way: np.zeros((classes, classes), np.int64) for way in plans}
+    changed, apart, total = dict.fromkeys(plans, 0), dict.fromkeys(plans, 0.0), 0
     for i in tracked(list(range(images)), "compare", unit="image"):
-        found = {}
-        for precision, plan in plans.items():
+        scores = {}
+        for way, plan in plans.items():
             net.layer_dict[source].seek(i * net.blobs[data].shape[0])
             plan.run()
-            found[precision] = net.blobs[blob].data_tensor().argmax(1).cpu().numpy()
-            truth = net.blobs[label].data[:, 0].astype(np.int64)
-            if truth.shape == found[precision].shape:
-                confusion[precision] += confusion_matrix(truth, found[precision], classes, ignore)
-        changed += int((found["float32"] != found["bf16"]).sum())
-        total += found["bf16"].size
-    print(f"{100 * changed / total:.3f} % of {total:,} pixels of {images} images change their label in bf16")
-    for precision, matrix in confusion.items():
-        if matrix.any():
-            print(f"{precision}: mean IoU {100 * Scores.from_matrix(matrix).mean_iou:.2f} %")
+            scores[way] = net.blobs[blob].data_tensor().clone()
+            found, truth = scores[way].argmax(1).cpu().numpy(), net.blobs[label].data[:, 0].astype(np.int64)
+            if truth.shape == found.shape:
+                confusion[way] += confusion_matrix(truth, found, classes, ignore)
+            changed[way] += int((scores[way].argmax(1) != scores[EXACT].argmax(1)).sum())
+            apart[way] = max(apart[way], float((scores[way] - scores[EXACT]).abs().max() / scores[EXACT].abs().max()))
+        total += found.size
+    for way, count in changed.items():
+        mean_iou = f"mean IoU {100 * Scores.from_matrix(confusion[way]).mean_iou:.2f} %" if confusion[way].any() else ""
+        share = f"{count} of {total:,} pixels of {images} images ({100 * count / total:.5f} %) change their label"
+        print(f"{way}: {share}, scores apart {apart[way]:.1e}, {mean_iou}")
 
 
 def scores_of(net: caffe.Net) -> str:

@@ -69,10 +69,9 @@ def geometry_of(layer: Convolution) -> Geometry:
     """The geometry of a layer with two spatial axes."""
     p = layer.param.convolution_param
     outputs, channels, *kernel = layer.blobs[0].shape
-    size, stride, pad, dilation = (
-        (int(y), int(x)) for y, x in (kernel, layer.stride, layer.pad, layer.positive_dilation)
-    )
-    return Geometry(outputs, channels * p.group, size, stride, pad, dilation, p.group)
+    sides = (kernel, layer.stride, layer.pad, layer.positive_dilation)
+    kernel_size, stride, pad, dilation = ((int(y), int(x)) for y, x in sides)
+    return Geometry(outputs, channels * p.group, kernel_size, stride, pad, dilation, p.group)
 
 
 def fold(layer: Convolution, affine: Sequence[TensorLayer], slope: float | None, dtype: torch.dtype) -> Folded:
