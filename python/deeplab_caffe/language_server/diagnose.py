@@ -86,7 +86,7 @@ def _diagnostic(buffer: Buffer, finding: Finding, site: str) -> types.Diagnostic
 
 def too_long_diagnostic() -> types.Diagnostic:
     """What is said, on the first line, of a text that is not looked at because it is too long."""
-    message = f"longer than {MOST >> 20} million characters, and not looked at while it is typed; run deeplab prototxt lint"
+    message = f"longer than {MOST >> 20} million characters: not looked at here; run deeplab prototxt lint"
     place = types.Position(0, 0)
     return types.Diagnostic(types.Range(place, place), message, types.DiagnosticSeverity.Information, source=SOURCE)
 
