@@ -99,7 +99,8 @@ class _Protocol(LanguageServerProtocol):
             self._server.client_register_capability(types.RegistrationParams([asked]))
 
     @lsp_method(types.SHUTDOWN)
-    def lsp_shutdown(self, *_: Any) -> None:
+    def lsp_shutdown(self, *_: Any) -> Generator[Any, Any, None]:
+        yield from ()
         for request, future in list(self._request_futures.items()):  # each that is cancelled takes itself out
             if request != self.msg_id:
                 future.cancel()
