@@ -34,6 +34,7 @@ class Editor:
     Attributes:
         published: the diagnostics of each URI, as they were last published: (version, list).
         messages: what the server showed to the user.
+        registered: what the server asked to be told of.
         process: the server's process.
     """
 
@@ -42,6 +43,7 @@ class Editor:
         self.published: dict[str, tuple[int | None, list[types.Diagnostic]]] = {}
         self.messages: list[str] = []
         self.applied: list[types.WorkspaceEdit] = []
+        self.registered: list[types.Registration] = []
         self._versions: dict[str, int] = {}
         self._news = threading.Condition()
         self._loop = asyncio.new_event_loop()
@@ -52,7 +54,8 @@ class Editor:
     def __enter__(self) -> Editor:
         self._thread.start()
         self._listen()
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        # without Python's buffers, as in many containers: what is sent must be whole all the same
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
         self._run(self.client.start_io(*COMMAND, cwd=str(self.folder), env=environment))
         folders = [types.WorkspaceFolder(uri_of(self.folder), self.folder.name)]
         capabilities = types.ClientCapabilities(
@@ -64,7 +67,10 @@ class Editor:
                     )
                 ),
                 document_symbol=types.DocumentSymbolClientCapabilities(hierarchical_document_symbol_support=True),
-            )
+            ),
+            workspace=types.WorkspaceClientCapabilities(
+                did_change_watched_files=types.DidChangeWatchedFilesClientCapabilities(dynamic_registration=True)
+            ),
         )
         given = types.InitializeParams(capabilities, workspace_folders=folders, initialization_options=self.options)
         self.capabilities = self.request(types.INITIALIZE, given).capabilities
@@ -108,6 +114,10 @@ class Editor:
         def apply(params: types.ApplyWorkspaceEditParams) -> types.ApplyWorkspaceEditResult:
             self.applied.append(params.edit)
             return types.ApplyWorkspaceEditResult(True)
+
+        @self.client.feature(types.CLIENT_REGISTER_CAPABILITY)
+        def register(params: types.RegistrationParams) -> None:
+            self.registered += params.registrations
 
         @self.client.feature(types.WINDOW_SHOW_DOCUMENT)
         def show_document(params: types.ShowDocumentParams) -> types.ShowDocumentResult:

@@ -10,6 +10,7 @@ from deeplab_caffe.formats.layer_facts import LAYER_FACTS
 from deeplab_caffe.language_server.buffers import Buffer
 from deeplab_caffe.language_server.features.completion import complete, documentation, resolve
 from deeplab_caffe.language_server.workspace import Workspace
+from language_server.texts import DATA, applied, at_mark
 
 NET = """\
 layer { name: "data" type: "ImageData" top: "data" top: "label" include { phase: TRAIN } }
@@ -245,3 +246,12 @@ def test_documentation_is_made_when_it_is_asked_for():
     for text in ("layer { | }", "layer { pooling_param { pool: | } }", NET + "|", 'net: "x" lr_policy: "|"'):
         assert all(documentation(item.data) for item in offers(text))
     assert documentation(["field", "NoSuchParameter", "x"]) == documentation([]) == documentation(["word"]) == ""
+
+
+@pytest.mark.parametrize("typed", ['"${A|B}/x"', '"$|{AB}/x"', '"${AB|}"', '"|${AB}/x"', '"a|b"', '"a|'])
+def test_a_string_with_a_template_variable_is_replaced_to_its_end(typed):
+    text = f"{DATA}layer {{\n  name: 'b' type: 'ReLU'\n  bottom: {typed}\n  top: 'b'\n}}\n"
+    buffer, position = at_mark(text)
+    found = complete(Workspace(), buffer, position)
+    [edit] = [item.text_edit for item in found.items if item.label == "data"]
+    assert applied(buffer, [edit]).splitlines()[3] == '  bottom: "data"'

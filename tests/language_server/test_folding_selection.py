@@ -69,6 +69,7 @@ def test_line_ends_of_windows_and_broken_text_fold_too() -> None:
         ("layer {|} x: 1", ["{}", "layer {}"]),
         ("layer { a: 1 |\n b: 2 } x: 1", ["a: 1 \n b: 2", "{ a: 1 \n b: 2 }", "layer { a: 1 \n b: 2 }"]),
         ("x: 1 |\n", []),
+        ("layer { a { b: |1\n", ["1", "b: 1", "a { b: 1", "{ a { b: 1\n"]),
     ],
 )
 def test_a_selection_grows_along_the_tree(text: str, parts: list[str]) -> None:

@@ -217,6 +217,15 @@ def test_what_follows_from_a_field_of_a_solver(workspace, field, wanted):
     assert wanted in said(SOLVER, field, 1, workspace, "/x/solver.prototxt")
 
 
+@pytest.mark.parametrize(
+    ("rest", "wanted"),
+    [("snapshot: 30", "x_iter_100"), ("snapshot: 30 snapshot_after_train: false", "x_iter_90"), ("", "x_iter_100")],
+)
+def test_the_last_snapshot(rest, wanted):
+    text = f'snapshot_prefix: "x" base_lr: 1 max_iter: 100 {rest}'
+    assert f"- the last one is `{wanted}.caffemodel`" in said(text, "snapshot_prefix", path="/solver.prototxt")
+
+
 def test_a_rate_that_falls_smoothly():
     text = 'base_lr: 0.001 lr_policy: "poly" power: 0.9 max_iter: 20000'
     rate = "- rate: 0.001 at the first update, 0.000536 at 9,999, 1.35e-7 at the last (19,999), by `base_lr"

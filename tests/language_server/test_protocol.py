@@ -1,6 +1,7 @@
 """The server as an editor meets it: started as a process, spoken to over stdio."""
 
 import asyncio
+import signal
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
+from deeplab_caffe.language_server.workspace import MOST
 from language_server.client import COMMAND, Editor, uri_of
 from language_server.texts import DATA, NET
 
@@ -114,6 +116,71 @@ def test_settings(editor):
     assert editor.diagnostics(uri, until=bool)
 
 
+def test_settings_of_others_change_nothing(editor):
+    sent = {"deeplab": {"lint": {"ignore": ["dilation-pad"]}}}
+    for settings in (sent, {}, {"python": {}}):
+        editor.notify(types.WORKSPACE_DID_CHANGE_CONFIGURATION, types.DidChangeConfigurationParams(settings))
+    uri = editor.open(editor.folder / "of_others.prototxt", WRONG)
+    assert editor.diagnostics(uri) == []
+    editor.notify(types.WORKSPACE_DID_CHANGE_CONFIGURATION, types.DidChangeConfigurationParams({"deeplab": {}}))
+    assert editor.diagnostics(uri, until=bool)
+
+
+def test_it_is_told_of_files_that_change_on_the_disk(editor):
+    [watched] = editor.registered
+    assert watched.method == types.WORKSPACE_DID_CHANGE_WATCHED_FILES
+    folder = editor.folder / "watched"
+    folder.mkdir()
+    deploy = editor.open(folder / "deploy.prototxt", NET)
+    assert editor.diagnostics(deploy) == []
+    loss = "layer { name: 'loss' type: 'EuclideanLoss' bottom: 'fc6' bottom: 'fc6' top: 'loss' }\n"
+    (folder / "train.prototxt").write_text((NET + loss).replace("num_output: 8", "num_output: 9"))
+    event = types.FileEvent(uri_of(folder / "train.prototxt"), types.FileChangeType.Created)
+    editor.notify(types.WORKSPACE_DID_CHANGE_WATCHED_FILES, types.DidChangeWatchedFilesParams([event]))
+    assert set(_codes(editor.diagnostics(deploy, until=bool))) == {"different-nets"}
+
+
+def test_folders_come_and_go(editor, tmp_path):
+    (tmp_path / "nets").mkdir()
+    (tmp_path / "nets" / "net.prototxt").write_text(NET)
+    uri = editor.open(editor.folder / "elsewhere_solver.prototxt", 'net: "nets/net.prototxt"\nbase_lr: 0.1\n')
+    asked = types.DefinitionParams(types.TextDocumentIdentifier(uri), types.Position(0, 8))
+    assert editor.request(types.TEXT_DOCUMENT_DEFINITION, asked) == []
+    folder = types.WorkspaceFolder(uri_of(tmp_path), "more")
+    for added, removed, count in (([folder], [], 1), ([], [folder], 0)):
+        event = types.WorkspaceFoldersChangeEvent(added, removed)
+        editor.notify(
+            types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS, types.DidChangeWorkspaceFoldersParams(event)
+        )
+        assert len(editor.request(types.TEXT_DOCUMENT_DEFINITION, asked)) == count
+
+
+def test_answers_of_several_threads_stay_whole(editor):
+    relus = "".join(f"layer {{ name: 'r{i}' type: 'ReLU' bottom: 'data' top: 'r{i}' }}\n" for i in range(900))
+    uri = editor.open(editor.folder / "many.prototxt", NET + relus)
+    whole = types.Range(types.Position(0, 0), types.Position(9999, 0))
+
+    async def many():
+        params = types.InlayHintParams(types.TextDocumentIdentifier(uri), whole)
+        asked = [editor.client.protocol.send_request_async(types.TEXT_DOCUMENT_INLAY_HINT, params) for _ in range(8)]
+        return await asyncio.gather(*asked)
+
+    first, *others = editor._run(many())
+    assert len(first) > 900 and all(other == first for other in others)
+
+
+def test_what_no_file_can_hold_and_what_is_too_long(editor):
+    uri = editor.open(editor.folder / "half.prototxt", NET.replace('top: "fc6"', 'top: "\ud800"') + WRONG[len(DATA) :])
+    assert "dilation-pad" in _codes(editor.diagnostics(uri))
+    editor.change(uri, "#" * (MOST + 1))
+    [said] = editor.diagnostics(uri)
+    assert "not looked at" in said.message
+    asked = types.DocumentSymbolParams(types.TextDocumentIdentifier(uri))
+    assert editor.request(types.TEXT_DOCUMENT_DOCUMENT_SYMBOL, asked) == []
+    editor.change(uri, WRONG)
+    assert _codes(editor.diagnostics(uri)) == ["dilation-pad"]
+
+
 def test_nothing_went_wrong_meanwhile(editor):
     assert editor.messages == []
 
@@ -123,9 +190,35 @@ def test_shutdown_in_the_middle_of_work(tmp_path):
         uri = session.open(tmp_path / "train.prototxt", NET * 50)
         for _ in range(5):
             session.change(uri, NET * 50)
+        asked = types.HoverParams(types.TextDocumentIdentifier(uri), types.Position(1, 3))
+        hovers = [_send(session, types.TEXT_DOCUMENT_HOVER, asked) for _ in range(60)]
         session.request(types.SHUTDOWN, None)
         session.notify(types.EXIT, None)
         assert session._run(session.process.wait()) == 0
+        assert session.messages == []
+        for hover in hovers:
+            hover.cancel()
+
+
+def _send(session, method, params):
+    async def send():
+        return session.client.protocol.send_request_async(method, params)
+
+    return session._run(send())
+
+
+def test_ctrl_c_ends_it_while_it_waits_for_the_editor():
+    with subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdin.write(b'Content-Length: 44\r\n\r\n{"jsonrpc":"2.0","id":1,"method":"shutdown"}')
+        process.stdin.flush()
+        assert process.stdout.readline()  # it serves
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0 and process.stderr.read() == b""
+
+
+def test_exit_without_shutdown_is_a_failure():
+    said = b'Content-Length: 33\r\n\r\n{"jsonrpc":"2.0","method":"exit"}'
+    assert subprocess.run(COMMAND, input=said, capture_output=True, timeout=60).returncode == 1
 
 
 def test_an_editor_that_vanishes_ends_the_server():

@@ -28,24 +28,25 @@ def test_the_words_of_a_layer() -> None:
         "  include { phase: TRAIN stage: 's' } convolution_param { bias_term: false pad: [1, -2.5e-1] } }"
     )
     assert words(text) == [
-        ("layer", "property"), ("name", "property"), ("c", "function.definition"),
+        ("layer", "struct"), ("name", "property"), ("c", "function.definition"),
         ("type", "property"), ("Convolution", "type"), ("bottom", "property"), ("x", "variable"),
         ("top", "property"), ("y", "variable.definition"),
-        ("param", "property"), ("name", "property"), ("w", "parameter"), ("lr_mult", "property"), ("0", "number"),
+        ("param", "struct"), ("name", "property"), ("w", "parameter"), ("lr_mult", "property"), ("0", "number"),
         ("# note", "comment"),
-        ("include", "property"), ("phase", "property"), ("TRAIN", "enumMember"),
+        ("include", "struct"), ("phase", "property"), ("TRAIN", "enumMember"),
         ("stage", "property"), ("'s'", "string"),
-        ("convolution_param", "property"), ("bias_term", "property"), ("false", "keyword"),
+        ("convolution_param", "struct"), ("bias_term", "property"), ("false", "keyword"),
         ("pad", "property"), ("1", "number"), ("-2.5e-1", "number"),
     ]  # fmt: skip
 
 
 def test_old_fields_and_unknown_names_are_told_apart() -> None:
     old = 'input: "x" layers { name: "a" type: CONVOLUTION blobs_lr: 1 convolution_param { hole: 2 } }'
-    assert {kind(old, word) for word in ("input", "layers", "blobs_lr", "hole")} == {"property.deprecated"}
+    assert {kind(old, word) for word in ("input", "blobs_lr", "hole")} == {"property.deprecated"}
+    assert kind(old, "layers") == "struct.deprecated"
     assert kind(old, "CONVOLUTION") == "type" and kind(old, "x") == "variable.definition"
     new = 'layer { nme: "a" type: "Convolutoin" pooling_param { pool: MX inner { deeper: 1 } } }'
-    assert kind(new, "nme") == kind(new, "inner") == kind(new, "deeper") == "property.unknown"
+    assert kind(new, "nme") == kind(new, "deeper") == "property.unknown" and kind(new, "inner") == "struct.unknown"
     assert kind(new, "Convolutoin") == "type.unknown" and kind(new, "MX") == "enumMember.unknown"
     v0 = 'layers { layer { name: "a" type: "conv" kernelsize: 3 } bottom: "b" }'
     assert kind(v0, "kernelsize") == "property.deprecated" and kind(v0, "a") == "function.definition"
@@ -60,7 +61,7 @@ def test_a_solver_has_its_own_fields() -> None:
 
 def test_template_variables_are_words_of_their_own() -> None:
     assert words('${MORE} layer { name: "a${N}b" x: ${N} } # ${N}') == [
-        ("${MORE}", "macro"), ("layer", "property"), ("name", "property"),
+        ("${MORE}", "macro"), ("layer", "struct"), ("name", "property"),
         ("a", "function.definition"), ("${N}", "macro"), ("b", "function.definition"),
         ("x", "property.unknown"), ("${N}", "macro"), ("# ${N}", "comment"),
     ]  # fmt: skip

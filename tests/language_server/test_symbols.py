@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from deeplab_caffe.language_server.features.symbols import document_symbols, workspace_symbols
+from deeplab_caffe.language_server.features.symbols import document_symbols, flat, workspace_symbols
 from language_server.texts import opened, part
 
 NET = """name: "net"
@@ -41,6 +41,15 @@ def test_layers_of_a_stage_in_a_row_are_a_folder() -> None:
     for child in folder.children:
         assert folder.range.start <= child.range.start and child.range.end <= folder.range.end
         assert child.range.start <= child.selection_range.start and child.selection_range.end <= child.range.end
+
+
+def test_an_editor_that_knows_no_trees_gets_a_list() -> None:
+    buffer = opened(NET)
+    found = flat(buffer.uri, document_symbols(buffer))
+    named = [(symbol.name, symbol.container_name) for symbol in found]
+    assert named[1:4] == [("data", None), ("conv1", None), ("conv1_1", "conv1")] and len(found) == 6 + 5
+    assert found[3].location.uri == buffer.uri
+    assert part(buffer, found[3].location.range) == NET.splitlines()[2]
 
 
 def test_a_solver_shows_its_fields_and_the_net_in_it() -> None:

@@ -47,9 +47,9 @@ def findings_in(
         The findings by path, in the order of the text. A net is looked at in the states in which a solver uses it,
         and compared with the nets that belong with it, as `deeplab prototxt lint` does when it is given all of them.
     """
-    found: dict[str, list[Finding]] = {buffer.path: [] for buffer in buffers}
+    found: dict[str, dict[Finding, None]] = {buffer.path: {} for buffer in buffers}
     if not buffers:
-        return found
+        return {}
     files = OpenFiles(workspace)
     linter = Linter(
         _rules(workspace.settings), generator=_generated, files=files, wanted=found.__contains__, pause=pause
@@ -58,8 +58,8 @@ def findings_in(
     for member in sorted(family, key=lambda member: member.kind == "net"):  # solvers know the states of their nets
         try:
             for finding in linter.lint(member.path):
-                if finding.file in found and finding not in found[finding.file]:
-                    found[finding.file].append(finding)
+                if finding.file in found:
+                    found[finding.file][finding] = None
         except InputError:  # removed meanwhile
             continue
     return {path: sorted(items, key=lambda f: f.offset) for path, items in found.items()}
@@ -86,7 +86,7 @@ def _diagnostic(buffer: Buffer, finding: Finding, site: str) -> types.Diagnostic
 
 def too_long_diagnostic() -> types.Diagnostic:
     """What is said, on the first line, of a text that is not looked at because it is too long."""
-    message = f"longer than {MOST >> 20} million characters: not looked at while it is typed; run deeplab prototxt lint"
+    message = f"longer than {MOST >> 20} million characters: not looked at here; run deeplab prototxt lint"
     place = types.Position(0, 0)
     return types.Diagnostic(types.Range(place, place), message, types.DiagnosticSeverity.Information, source=SOURCE)
 

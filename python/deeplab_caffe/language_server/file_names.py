@@ -53,25 +53,29 @@ def _names(text: str, field: Field, value: Scalar) -> Iterator[FileName]:
 
 
 def find_file(found: FileName, beside: Path, folders: Iterable[str] = ()) -> Path | None:
-    """The file or folder of a name; None if there is none.
+    """The file or folder that a document names, as `find_path` looks for it, and a net beside its solver too."""
+    name = found.name + ".py" if found.field.name == _MODULE and found.name else found.name
+    path = find_path(name, beside, folders)
+    if path is None and found.field.name in _NETS and name:
+        return find_path(Path(name).name, beside)
+    return path
+
+
+def find_path(name: str, beside: Path, folders: Iterable[str] = ()) -> Path | None:
+    """The file or folder of a name; None if there is none, or if the name has a template variable.
 
     A relative name is looked for as Caffe would if it was run in one of `folders`, in a folder around the file, or in
     the current one.
 
     Args:
-        found: the name.
+        name: the name.
         beside: the file that says it.
         folders: those that are open in the editor.
     """
-    name = found.name + ".py" if found.field.name == _MODULE else found.name
-    if not found.name or "\0" in name or "${" in name:
+    if not name or "\0" in name or "${" in name:
         return None
-    path = Path(name)
     around = [*map(Path, folders), *beside.parents, Path.cwd()]
-    tried = [folder / path for folder in around]
-    if found.field.name in _NETS:
-        tried.append(beside.parent / path.name)
-    return next((candidate for candidate in tried if _exists(candidate)), None)
+    return next((folder / name for folder in around if _exists(folder / name)), None)
 
 
 def _exists(path: Path) -> bool:

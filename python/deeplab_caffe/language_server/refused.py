@@ -26,7 +26,7 @@ def refusing() -> Iterator[None]:
 
 
 def log_faults_only() -> None:
-    """Keep refusals, and cancellations that come too late, out of the log that editors show."""
+    """Keep refusals, and cancellations that come too late, out of the log: it is for what is wrong."""
     logger = logging.getLogger("pygls.protocol.json_rpc")
     logger.setLevel(logging.ERROR)
     logger.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], Refusal)))

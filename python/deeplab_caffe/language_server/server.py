@@ -14,6 +14,7 @@ from pygls.protocol import LanguageServerProtocol
 from pygls.protocol.language_server import lsp_method
 
 from .. import __version__
+from ..errors import InputError
 from ..permission import allow_python_layers
 from .features import register_all
 from .pictures.drawing import drawing, layer_at
@@ -81,8 +82,8 @@ class _Protocol(LanguageServerProtocol):
     def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:
         if params.capabilities.general is not None:  # every editor knows UTF-16, in which buffers count
             params.capabilities.general.position_encodings = [types.PositionEncodingKind.Utf16]
-        folders = [folder.uri for folder in params.workspace_folders or []]
-        folders = folders or [params.root_uri or params.root_path or ""]
+        root = params.root_uri or params.root_path or ""  # of older editors
+        folders = [folder.uri for folder in params.workspace_folders or []] or [root]
         self._server.workspace_of_nets.folders = paths = [path_of(uri) for uri in folders if uri]
         if paths and os.path.isdir(paths[0]):
             os.chdir(paths[0])  # paths in nets and solvers are relative to where training runs: the opened folder
@@ -98,7 +99,8 @@ class _Protocol(LanguageServerProtocol):
             self._server.client_register_capability(types.RegistrationParams([asked]))
 
     @lsp_method(types.SHUTDOWN)
-    def lsp_shutdown(self, *_: Any) -> None:
+    def lsp_shutdown(self, *_: Any) -> Generator[Any, Any, None]:
+        yield from ()
         for request, future in list(self._request_futures.items()):  # each that is cancelled takes itself out
             if request != self.msg_id:
                 future.cancel()
@@ -155,11 +157,17 @@ def serve(stdin: BinaryIO, stdout: BinaryIO) -> int:
 
     Returns:
         The exit code of the protocol: 1 if the editor said exit without shutdown before, else 0.
+
+    Raises:
+        InputError: what comes is not the protocol.
     """
     sys.stdout = sys.stderr  # what is printed must not get into the protocol
     log_faults_only()
     server = PrototxtServer()
     # several threads answer: their messages stay whole even if Python was told not to buffer its output
     with open(stdout.fileno(), "wb", closefd=False) as whole:
-        server.start_io(stdin, whole)
+        try:
+            server.start_io(stdin, whole)
+        except OverflowError:
+            raise InputError("standard input: a message longer than any can be; this is no editor") from None
     return server.exit_code

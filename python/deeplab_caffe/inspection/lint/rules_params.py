@@ -202,8 +202,8 @@ def multiplier_range(view: View) -> Iterator[Hit]:
                 if getattr(spec, field) < 0:
                     message = f"{field} is {getattr(spec, field):g}, expected at least 0"
                     yield layer.hit(message, "set 0 or more", "param", i, field)
-        message_of = {"Dropout": "dropout_param", "SpatialDropout": "spatial_dropout_param"}.get(layer.type)
-        ratio = getattr(layer.param, message_of).dropout_ratio if message_of else 0
-        if message_of and not 0 <= ratio < 1:
+        param = {"Dropout": "dropout_param", "SpatialDropout": "spatial_dropout_param"}.get(layer.type)
+        ratio = getattr(layer.param, param).dropout_ratio if param else 0
+        if param and not 0 <= ratio < 1:
             message = f"dropout_ratio is {ratio:g}, expected at least 0 and less than 1"
-            yield layer.hit(message, "set the share of values to drop", message_of, "dropout_ratio")
+            yield layer.hit(message, "set the share of values to drop", param, "dropout_ratio")

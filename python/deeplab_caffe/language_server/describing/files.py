@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from ...formats.tree import Scalar
 from ..buffers import Buffer
+from ..file_names import find_path
 from ..text import code
 from ..workspace import NET_FIELDS, Workspace
 
@@ -23,17 +25,9 @@ def names_file(descriptor: Any) -> bool:
 
 
 def find(workspace: Workspace, buffer: Buffer, name: str) -> str | None:
-    """The path of a file that a buffer names: relative to an open folder, to the current one, or to the buffer's.
-
-    None if there is none, or its name has a template variable.
-    """
-    if not name or "\0" in name or "${" in name:
-        return None
-    for base in (*workspace.folders, "", os.path.dirname(buffer.path)):
-        path = os.path.join(base, name)
-        if workspace.exists(path) or os.path.isdir(path):
-            return os.path.abspath(path)
-    return None
+    """The path of a file that a buffer names; None if there is none, or its name has a template variable."""
+    found = find_path(name, Path(buffer.path), workspace.folders)
+    return os.path.abspath(found) if found is not None else None
 
 
 def file_text(workspace: Workspace, buffer: Buffer, descriptor: Any, value: Scalar) -> str:

@@ -136,13 +136,15 @@ def _lines(path: str) -> int:
 
 
 def _snapshots(workspace: Workspace, buffer: Buffer, solver: Any) -> Iterator[str]:
-    last = solver.max_iter
+    last, every = solver.max_iter, solver.snapshot
+    regular = last // every if every > 0 else 0
+    at_the_end = solver.snapshot_after_train and (every <= 0 or last % every != 0)
+    saved = last if at_the_end else regular * every
     ending = ".h5" if solver.snapshot_format == solver.HDF5 else ""
-    if solver.snapshot_prefix and last:
-        yield f"the last one is {code(f'{solver.snapshot_prefix}_iter_{last}.caffemodel{ending}')}"
-    if solver.snapshot and last:
-        more = int(solver.snapshot_after_train and last % solver.snapshot != 0)
-        yield f"{last // solver.snapshot + more:,} snapshots in {last:,} updates"
+    if solver.snapshot_prefix and saved:
+        yield f"the last one is {code(f'{solver.snapshot_prefix}_iter_{saved}.caffemodel{ending}')}"
+    if every > 0 and last:
+        yield f"{regular + at_the_end:,} snapshots in {last:,} updates"
 
 
 def _seen(workspace: Workspace, buffer: Buffer, solver: Any) -> Iterator[str]:

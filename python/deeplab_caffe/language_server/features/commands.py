@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lsprotocol import types
+from pygls.capabilities import get_capability
 from pygls.uris import from_fs_path
 
 from ...errors import InputError
@@ -93,9 +94,10 @@ def register(server: Any) -> None:
         workspace = server.workspace_of_nets
         with refusing():
             [uri] = _texts("deeplab.picture", "URI [POSITION]", arguments[:1])
+            position = _position(arguments[1]) if len(arguments) > 1 else None
             address: str = server.pictures.open(analysed_net(workspace, _buffer(workspace, uri)).path)
-        if len(arguments) > 1:
-            server.cursor_moved(uri, _position(arguments[1]))
+        if position is not None:
+            server.cursor_moved(uri, position)
         if _shows_documents(server):
             server.window_show_document(types.ShowDocumentParams(address, external=True))
         return address
@@ -124,11 +126,13 @@ def _texts(name: str, expected: str, arguments: Sequence[Any]) -> list[str]:
 
 def _position(sent: Any) -> types.Position:
     """A position that came without its type."""
-    if isinstance(sent, Mapping):
-        return types.Position(int(sent["line"]), int(sent["character"]))
-    return types.Position(int(sent.line), int(sent.character))
+    try:
+        if isinstance(sent, Mapping):
+            return types.Position(int(sent["line"]), int(sent["character"]))
+        return types.Position(int(sent.line), int(sent.character))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise InputError("expected a position with line and character") from None
 
 
 def _shows_documents(server: Any) -> bool:
-    window = server.client_capabilities.window
-    return bool(window and window.show_document and window.show_document.support)
+    return bool(get_capability(server.client_capabilities, "window.show_document.support", False))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lsprotocol import types
+from pygls.capabilities import get_capability
 
 from ...formats import schema
 from ..buffers import Buffer
@@ -43,10 +44,8 @@ def register(server: Any) -> None:
 
 
 def _knows_snippets(server: Any) -> bool:
-    text_document = server.client_capabilities.text_document
-    completion = text_document.completion if text_document is not None else None
-    item = completion.completion_item if completion is not None else None
-    return bool(item is not None and item.snippet_support)
+    name = "text_document.completion.completion_item.snippet_support"
+    return bool(get_capability(server.client_capabilities, name, False))
 
 
 def complete(

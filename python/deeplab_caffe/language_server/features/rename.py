@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lsprotocol import types
+from pygls.capabilities import get_capability
 
 from ...errors import InputError
 from ...formats.layer_facts import ACTIVATION, ARRANGE, DATA, FUNCTION, LOSS, MERGE, METRIC, POOLING, SINK, facts_of
@@ -134,8 +135,7 @@ def register(server: Any) -> None:
             return None
         with refusing():
             found = rename(workspace, buffer, params.position, params.new_name)
-        wishes = server.client_capabilities.workspace
-        takes = wishes.workspace_edit if wishes else None
+        takes = get_capability(server.client_capabilities, "workspace.workspace_edit")
         versions = bool(takes and takes.document_changes)
         annotations = bool(takes and takes.change_annotation_support)
         if found.warning and not (versions and annotations):

@@ -17,9 +17,11 @@ from ..strings import pieces
 
 TYPES = (
     "property", "type", "enumMember", "variable", "function", "parameter", "number", "string", "keyword", "macro",
-    "comment",
+    "comment", "struct",
 )  # fmt: skip
-_PROPERTY, _TYPE, _WORD, _BLOB, _LAYER, _PARAM, _NUMBER, _STRING, _KEYWORD, _VARIABLE, _COMMENT = range(len(TYPES))
+(
+    _PROPERTY, _TYPE, _WORD, _BLOB, _LAYER, _PARAM, _NUMBER, _STRING, _KEYWORD, _VARIABLE, _COMMENT, _BLOCK,
+) = range(len(TYPES))  # fmt: skip
 #: `unknown` is our own: a field, a word or a type of layer that Caffe does not know
 MODIFIERS = ("definition", "deprecated", "unknown")
 _DEFINITION, _DEPRECATED, _UNKNOWN = 1, 2, 4
@@ -83,7 +85,8 @@ class _Walk:
                 return
             self._list = field.listed.start
         modifiers = _UNKNOWN if descriptor is None else _DEPRECATED if is_old(owner, field.name) else 0
-        self.found.append(Token(_start(field), field.name_end, _PROPERTY, modifiers))
+        kind = _BLOCK if isinstance(field.value, Block) else _PROPERTY
+        self.found.append(Token(_start(field), field.name_end, kind, modifiers))
 
     def _string(self, field: Field, value: Scalar, owner: str) -> None:
         kind, modifiers = _STRING, 0

@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from lsprotocol import types
+from pygls.capabilities import get_capability
 
 from ...formats.stages import is_follower, stage_label, stage_of
 from ...formats.tree import Block, Field, Scalar
@@ -91,6 +92,18 @@ def _symbol(
     return types.DocumentSymbol(name.strip() or "(no name)", kind, around, buffer.range(*chosen))
 
 
+def flat(
+    uri: str, symbols: Iterable[types.DocumentSymbol], container: str | None = None
+) -> list[types.SymbolInformation]:
+    """The outline as a list, for editors that know no tree."""
+    found = []
+    for symbol in symbols:
+        place = types.Location(uri, symbol.range)
+        found.append(types.SymbolInformation(place, symbol.name, symbol.kind, container_name=container))
+        found += flat(uri, symbol.children or (), symbol.name)
+    return found
+
+
 # -- the search
 
 
@@ -140,13 +153,19 @@ def register(server: Any) -> None:
     """Put the handlers on the server."""
 
     @server.feature(types.TEXT_DOCUMENT_DOCUMENT_SYMBOL)
-    def _document(params: types.DocumentSymbolParams) -> list[types.DocumentSymbol]:
+    def _document(params: types.DocumentSymbolParams) -> list[types.DocumentSymbol] | list[types.SymbolInformation]:
         buffer = server.workspace_of_nets.buffer(params.text_document.uri)
-        return document_symbols(buffer) if buffer else []
+        found = document_symbols(buffer) if buffer else []
+        return found if _knows_trees(server) else flat(params.text_document.uri, found)
 
     @server.feature(types.WORKSPACE_SYMBOL)
     def _workspace(params: types.WorkspaceSymbolParams) -> list[types.WorkspaceSymbol]:
         return workspace_symbols(_known(server.workspace_of_nets), params.query)
+
+
+def _knows_trees(server: Any) -> bool:
+    name = "text_document.document_symbol.hierarchical_document_symbol_support"
+    return bool(get_capability(server.client_capabilities, name, False))
 
 
 def _known(workspace: Workspace) -> list[Buffer]:
