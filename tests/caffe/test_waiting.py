@@ -1,4 +1,7 @@
-"""A training step that waits for nothing: what would make the host wait for a device is not called."""
+"""Labels that are checked while the host goes on: told later, with their place.
+
+That a step waits for nothing is among the tests of `on_fake_device.py`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ import pytest
 from deeplab_caffe import caffe
 from deeplab_caffe.caffe import mode
 from deeplab_caffe.errors import InputError
-from fake_device import fake_device, needs_fake_device
 from plan_nets import conv, relu
 from small_nets import blob, layer
 
@@ -43,24 +45,6 @@ def solver(message, tmp_path, monkeypatch):
         return caffe.SGDSolver(message(_SOLVER.format(net=_NET, display=display), "SolverParameter"))
 
     return build
-
-
-def _waits(build, display: int) -> list[str]:
-    with fake_device() as device:
-        solver = build(display)
-        device.waits.clear()
-        solver.step(3)
-    return device.waits
-
-
-@needs_fake_device
-def test_nothing_is_waited_for_between_displays(solver):
-    assert _waits(solver, 0) == []
-
-
-@needs_fake_device
-def test_what_is_displayed_is_waited_for(solver):
-    assert _waits(solver, 3) != []
 
 
 @pytest.mark.parametrize("display", [0, 1])
