@@ -30,13 +30,19 @@ def test_vertices_grow_beyond_the_first_table():
     assert lattice.size == 18000
 
 
-def test_runs_are_the_neighbours_in_rows():
+def test_chains_are_the_neighbours_in_rows():
     lattice = build_lattice(RNG.normal(0, 2, (300, 2)).astype(np.float32))
     for direction in range(3):
-        part = lattice.runs[lattice.run_starts[direction] : lattice.run_starts[direction + 1]]
-        pairs = {(a if a >= 0 else ~a, b) for a, b in zip(part, part[1:], strict=False) if b >= 0}
+        part = lattice.chains[lattice.chain_starts[direction] : lattice.chain_starts[direction + 1]] // 8
+        pairs = {(a, b) for a, b in zip(part, part[1:], strict=False) if max(a, b) < lattice.size}
         after = lattice.neighbours()[direction, :, 1]
         assert pairs == {(int(v), int(after[v])) for v in np.flatnonzero(after >= 0)}
+
+
+def test_blocks_of_pixels_know_the_vertices_touched_so_far():
+    lattice = build_lattice(RNG.normal(0, 9, (300, 3)).astype(np.float32))
+    ends = [lattice.offsets[:end].max() + 1 for end in (128, 256, 300)]
+    np.testing.assert_array_equal(lattice.reached, ends)
 
 
 def test_very_small_deviations_use_wide_keys():
@@ -58,7 +64,7 @@ def test_position_lattices_are_cached_within_bounds():
     assert position_lattice(11, 13, 3.0) is not position_lattice(13, 11, 3.0)
     assert position_lattice.cache_info().maxsize == 8
     with pytest.raises(ValueError, match="read-only"):
-        position_lattice(11, 13, 3.0).offsets[0, 0] = 1
+        position_lattice(11, 13, 3.0).simplices[0, 0] = 1
 
 
 def test_deviations_may_differ_by_axis_and_band():

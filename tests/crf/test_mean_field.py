@@ -15,6 +15,7 @@ from deeplab_caffe.crf import (
     bilateral_lattice,
     crf_labels,
     dense_crf,
+    mean_field,
     position_lattice,
     resize_scores,
     unary_from_scores,
@@ -85,6 +86,68 @@ def test_settings_in_turn_give_what_each_gives_alone(scene):
     field.run(pairwise, weights[0], 1, "after")
     with pytest.raises(RuntimeError, match="has run again since"):
         beliefs.labels()
+
+
+def many_classes(scene, seed: int, present: int = 4) -> tuple[np.ndarray, np.ndarray]:
+    """An image and energies of 21 classes of which `present` are in it; the others are unlikely everywhere."""
+    image, scores, _ = scene(seed, classes=present)
+    rare = RNG.normal(-6, 1, (21 - present, *scores.shape[1:])).astype(np.float32)
+    order = RNG.permutation(21)
+    return image, unary_from_scores(resize_scores(np.concatenate([scores, rare])[order], image.shape[:2]))
+
+
+def lattices(image: np.ndarray) -> Pairwise:
+    return Pairwise([position_lattice(*image.shape[:2], 3.0), bilateral_lattice(image, 20, 10)])
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("weights", [(3.0, 4.0), (0.5, 8.0), (9.0, 0.0)])
+def test_merging_negligible_classes_changes_beliefs_by_rounding(scene, seed, weights):
+    image, unary = many_classes(scene, seed, present=2 + seed % 3)
+    field, pairwise = MeanField(unary), lattices(image)
+    wanted = MeanField(unary, merge=False).run(pairwise, weights, 10, "after")
+    beliefs = field.run(pairwise, weights, 10, "after")
+    assert beliefs._results.lanes.merged
+    np.testing.assert_array_equal(beliefs.labels(), wanted.labels())
+    found, wanted = beliefs.probabilities(), wanted.probabilities()
+    assert np.abs(found - wanted).max() < 1e-5
+    np.testing.assert_allclose(found.sum(axis=0), 1, atol=1e-6)
+    np.testing.assert_allclose(found[wanted > 1e-8], wanted[wanted > 1e-8], rtol=0.05)
+
+
+@pytest.mark.parametrize("iterations", [2, 3, 4, 5])
+def test_few_iterations_are_the_same_with_merging(scene, iterations):
+    image, unary = many_classes(scene, 3)
+    pairwise = lattices(image)
+    found, wanted = (MeanField(unary, merge=m).run(pairwise, (3.0, 4.0), iterations, "after") for m in (True, False))
+    assert np.abs(found.probabilities() - wanted.probabilities()).max() < 1e-5
+
+
+def test_classes_that_become_important_again_end_the_merging(scene, monkeypatch):
+    image, unary = many_classes(scene, 4)
+    pairwise, field = lattices(image), MeanField(unary)
+    monkeypatch.setattr(mean_field, "MOST_EFFECT", 1e-9)  # what was merged is found to be too much
+    beliefs = field.run(pairwise, (3.0, 4.0), 10, "after")
+    assert not beliefs._results.lanes.merged
+    wanted = MeanField(unary, merge=False).run(pairwise, (3.0, 4.0), 10, "after")
+    np.testing.assert_array_equal(beliefs.probabilities(), wanted.probabilities())
+
+
+def test_merged_classes_that_are_the_most_probable_keep_their_labels():
+    # Where weights are tiny all messages are negligible, and most of the classes are merged.
+    image, unary = np.zeros((20, 30, 3), np.uint8), RNG.uniform(0, 6, (40, 20, 30)).astype(np.float32)
+    beliefs = MeanField(unary).run(lattices(image), (1e-7, 1e-7), 10, "after")
+    assert beliefs._results.lanes.merged
+    np.testing.assert_array_equal(beliefs.labels(), unary.argmin(axis=0))
+    softmax = np.exp(-unary.astype(float)) / np.exp(-unary.astype(float)).sum(axis=0)
+    np.testing.assert_allclose(beliefs.probabilities(), softmax, rtol=1e-5)
+
+
+@pytest.mark.parametrize("normalization", ["symmetric", "before", "none"])
+def test_nothing_is_merged_where_messages_are_no_means(scene, normalization):
+    image, unary = many_classes(scene, 5)
+    found = MeanField(unary).run(lattices(image), (0.3, 0.4), 6, normalization)
+    assert not found._results.lanes.merged
 
 
 def test_another_run_between_settings_changes_nothing(scene):

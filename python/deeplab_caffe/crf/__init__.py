@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from .inference import BACKENDS, crf_batch, crf_labels, dense_crf
     from .iterations import belief_maps
     from .lattice import Lattice, bilateral_lattice, build_lattice, position_lattice, term_lattices
-    from .mean_field import Beliefs, MeanField, Pairwise, active_classes
+    from .mean_field import Beliefs, MeanField, active_classes
+    from .pairwise import Pairwise
     from .params import PRESETS, CRFParameters, GaussianTerm, Preset, preset
     from .unary import (
         DEFAULT_CONFIDENCE,

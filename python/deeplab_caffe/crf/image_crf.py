@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 
 from ..arrays import Float32
 from .lattice import Lattice, term_lattices
-from .mean_field import Beliefs, MeanField, Pairwise
+from .mean_field import Beliefs, MeanField
+from .pairwise import Pairwise
 from .params import CRFParameters, GaussianTerm
 
 

@@ -24,8 +24,11 @@ from .params import GaussianTerm
 
 if TYPE_CHECKING:
     from ..kernels import lattice_construction as kernels
+    from ..kernels import pixel_rows, vector
 else:
     kernels = imported_on_use("deeplab_caffe.kernels.lattice_construction")
+    pixel_rows = imported_on_use("deeplab_caffe.kernels.pixel_rows")
+    vector = imported_on_use("deeplab_caffe.kernels.vector")
 
 _CACHED_POSITION_LATTICES = 8
 _MAX_SPREAD = 2.0**20  # beyond it float32 coordinates are no longer exact
@@ -35,23 +38,38 @@ _MAX_SPREAD = 2.0**20  # beyond it float32 coordinates are no longer exact
 class Lattice:
     """The geometry of a filter over N pixels with d features, which touch M vertices. All arrays are read-only."""
 
-    offsets: NDArray[np.int32]
-    """(N, d + 1): the vertices of each pixel's simplex."""
-    weights: Float32
-    """(N, d + 1): their barycentric weights, which sum to 1."""
+    simplices: Float32
+    """(N, 2 (d + 1)): the vertices of each pixel's simplex, times eight, as the bits of int32; then their weights."""
     size: int
     """The number of vertices, M."""
-    runs: NDArray[np.int32]
-    """The vertices in rows along direction 0, 1, ...; the first of each row as ~vertex. Vertices without neighbours are
-    left out."""
-    run_starts: NDArray[np.int64]
-    """(d + 2,): where each direction's part of `runs` begins."""
+    chains: NDArray[np.int32]
+    """The vertices, times eight, in rows along direction 0, 1, ...; 8 M before each row and several times at the end.
+    Vertices without neighbours are left out."""
+    chain_starts: NDArray[np.int64]
+    """(d + 2,): where each direction's part of `chains` begins."""
+    reached: NDArray[np.int32]
+    """For each block of 128 pixels the number of vertices that it and those before it touch."""
     mass: Float32
     """(N,): what filtering a constant 1 gives, the mass of the pixel's kernel."""
 
+    @property
+    def offsets(self) -> NDArray[np.int32]:
+        """(N, d + 1): the vertices of each pixel's simplex."""
+        return self.simplices.view(np.int32)[:, : self.simplices.shape[1] // 2] // np.int32(vector.LANES)
+
+    @property
+    def weights(self) -> Float32:
+        """(N, d + 1): their barycentric weights, which sum to 1."""
+        return self.simplices[:, self.simplices.shape[1] // 2 :]
+
     def neighbours(self) -> NDArray[np.int32]:
         """(d + 1, M, 2): the vertex before and after each vertex along each direction, -1 where there is none."""
-        return kernels.find_neighbours(self.runs, self.run_starts, self.size)
+        return kernels.find_neighbours(self.chains, self.chain_starts, self.size)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of memory that it holds."""
+        return sum(array.nbytes for array in vars(self).values() if isinstance(array, np.ndarray))
 
 
 def build_lattice(features: Float32) -> Lattice:
@@ -64,30 +82,33 @@ def build_lattice(features: Float32) -> Lattice:
     scale = feature_scale(dims)
     strides = _key_strides(features, scale)
     table = _Table(count)
-    offsets, weights = _place(features, scale, strides, table)
+    simplices, reached = _place(features, scale, strides, table)
     if count % 4:
         # DeepLab's program processes four pixels at a time and pads the last group with points at the origin. Their
         # vertices receive no values, but the blur passes values through them: they are needed for the same result.
         _place(np.zeros((1, dims), np.float32), scale, strides, table)
     keys, vertices = kernels.in_order(table.keys, table.slots, table.size)
     following, preceded = kernels.find_following(keys, vertices, strides, table.keys, table.slots)
-    runs, starts = kernels.find_runs(following, preceded)
-    mass = kernels.filter_ones(offsets, weights, runs, table.size)
-    for array in (offsets, weights, runs, starts, mass):
+    chains, starts = kernels.find_chains(following, preceded, pixel_rows.STEPS_AHEAD)
+    mass = kernels.filter_ones(simplices.ravel(), dims + 1, chains, table.size)
+    for array in (simplices, chains, starts, reached, mass):
         array.setflags(write=False)
-    return Lattice(offsets, weights, table.size, runs, starts, mass)
+    return Lattice(simplices, table.size, chains, starts, reached, mass)
 
 
-def _place(features: Float32, scale: Float32, strides: NDArray[np.int64], table: _Table) -> tuple[NDArray, Float32]:
-    """Offsets and weights (N, d + 1) of the pixels; their vertices are entered into `table`."""
+def _place(
+    features: Float32, scale: Float32, strides: NDArray[np.int64], table: _Table
+) -> tuple[Float32, NDArray[np.int32]]:
+    """Lattice.simplices and Lattice.reached; the pixels' vertices are entered into `table`."""
     count, dims = features.shape
-    offsets = np.empty((count, dims + 1), np.int32)
-    weights = np.empty((count, dims + 1), np.float32)
+    simplices = np.empty((count, 2 * (dims + 1)), np.float32)
+    flat = simplices.ravel()
+    reached = np.empty(-(-count // kernels.BLOCK), np.int32)
     done = 0
     while True:
-        done = kernels.place_pixels(features, scale, strides, done, offsets, weights, *table.arrays)
+        done = kernels.place_pixels(features, scale, strides, done, flat, flat.view(np.int32), reached, *table.arrays)
         if done == count:
-            return offsets, weights
+            return simplices, reached
         table.grow()
 
 
@@ -196,7 +217,7 @@ class _Table:
     """The hash table from keys to vertices while a lattice is built; it grows between calls of the kernel."""
 
     def __init__(self, pixels: int) -> None:
-        self._resize(max(1 << 12, 1 << math.ceil(math.log2(4 * pixels))))
+        self._resize(max(1 << 12, 1 << math.ceil(math.log2(pixels))))
         self.counter = np.zeros(1, np.int64)
 
     def _resize(self, slots: int) -> None:

@@ -5,103 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Float32
-from ..errors import InputError
 from ..lazy import imported_on_use
-from .lattice import Lattice
+from .lanes import MOST_EFFECT, Lanes, aligned, lanes_for
+from .pairwise import Pairwise
 from .params import check_compact
 
 if TYPE_CHECKING:
     from ..kernels import mean_field_buffers as buffers
     from ..kernels import mean_field_passes as passes
-    from ..kernels import pixel_rows, vector
+    from ..kernels import vector
 else:
     buffers = imported_on_use("deeplab_caffe.kernels.mean_field_buffers")
     passes = imported_on_use("deeplab_caffe.kernels.mean_field_passes")
-    pixel_rows = imported_on_use("deeplab_caffe.kernels.pixel_rows")
     vector = imported_on_use("deeplab_caffe.kernels.vector")
 
-_NONE = np.empty(0, np.float32)
 _MOST_EXPONENT = 60.0  # logits up to this need no shift before exp
-_PLACES = 2**32
 _MOST_LANES = 32  # of inferences side by side; wider rows are not faster than several runs
+_MERGED_WITHIN = 5  # classes that are not negligible after so many iterations hardly become so
 
-#: what a normalization multiplies by before and after filtering, as powers of the kernel's mass
-POWERS = {"after": (0.0, -1.0), "symmetric": (-0.5, -0.5), "before": (-1.0, 0.0), "none": (0.0, 0.0)}
-
-
-class Pairwise:
-    """The lattices of all terms on one image, arranged so that one pass over the pixels serves all of them."""
-
-    def __init__(self, lattices: Sequence[Lattice]) -> None:
-        self.lattices = tuple(lattices)
-        self.firsts = np.cumsum([0, *(lattice.size for lattice in lattices)])
-        #: for each term a tuple with a value for each corner of a simplex, as the kernels expect it
-        self.corners = tuple((0,) * lattice.offsets.shape[1] for lattice in lattices)
-        #: slicing multiplies a term by this; its mass includes the factor
-        self.gains = np.array([1 / (1 + 2.0 ** (1 - len(term))) for term in self.corners])
-        self._layouts: dict[int, Layout] = {}
-
-    @property
-    def size(self) -> int:
-        """The number of vertices of all terms."""
-        return int(self.firsts[-1])
-
-    @property
-    def nbytes(self) -> int:
-        """The bytes of memory of the lattices and of their latest layout."""
-        lattices = sum(a.nbytes for one in self.lattices for a in (one.offsets, one.weights, one.runs, one.mass))
-        return lattices + sum(a.nbytes for one in self._layouts.values() for a in (one.weights, one.places, one.chains))
-
-    def powers(self, normalization: str | Sequence[str], side: int) -> list[float]:
-        """Each term's power of its mass before (side 0) or after (side 1) filtering, for one or each normalization."""
-        names = [normalization] * len(self.lattices) if isinstance(normalization, str) else normalization
-        return [POWERS[name][side] for name in names]
-
-    def scale(self, powers: Sequence[float]) -> Float32:
-        """(N * terms,): each pixel's mass in each term to the term's power."""
-        scale = np.empty((self.lattices[0].mass.size, len(powers)), np.float32)
-        for term, (lattice, power) in enumerate(zip(self.lattices, powers, strict=True)):
-            buffers.raise_mass(lattice.mass, power, scale[:, term])
-        return scale.ravel()
-
-    def layout(self, stride: int) -> Layout:
-        """The vertices' places for rows of `stride` values; the latest is kept."""
-        layout = self._layouts.get(stride)
-        if layout is None:  # another thread may replace the dictionary at the same time
-            layout = Layout(self, stride)
-            self._layouts = {stride: layout}
-        return layout
-
-
-class Layout:
-    """Where the rows of the vertices of a `Pairwise` are in one flat array."""
-
-    def __init__(self, pairwise: Pairwise, stride: int) -> None:
-        count, columns = pairwise.lattices[0].offsets.shape[0], sum(map(len, pairwise.corners))
-        nothing = pairwise.size * stride
-        #: the length of the array of values: all vertices, a row that stays 0, and a row that is never read
-        self.length = nothing + 2 * stride
-        if self.length >= _PLACES:
-            raise InputError(f"CRF: the lattice of {pairwise.size} vertices is too large; work on tiles of the image")
-        self.weights = np.empty(count * columns, np.float32)
-        self.places = np.zeros((count + pixel_rows.PIXELS_AHEAD) * columns, np.uint32)
-        places = self.places[: count * columns].reshape(count, columns)
-        weights = self.weights.reshape(count, columns)
-        most = 2 * sum(lattice.runs.size for lattice in pairwise.lattices) + 1 + pixel_rows.STEPS_AHEAD
-        chains = np.empty(most, np.uint32)
-        column = end = 0
-        for lattice, first in zip(pairwise.lattices, pairwise.firsts, strict=False):
-            buffers.lay_out(lattice.offsets, lattice.weights, first, stride, column, places, weights)
-            column += lattice.offsets.shape[1]
-            end = buffers.lay_chains(lattice.runs, first, stride, nothing, chains, end)
-        self.chains = chains[: end + 1 + pixel_rows.STEPS_AHEAD]
-        self.chains[end:] = nothing
+#: of each term its vertices' rows of values
+Values = tuple[Float32, ...]
+#: of each term what is multiplied by before filtering, or None, and after it
+Scales = tuple["tuple[Float32, ...] | None", "tuple[Float32, ...]"]
 
 
 class PassArguments(NamedTuple):
@@ -109,23 +40,44 @@ class PassArguments(NamedTuple):
 
     parts: tuple[int, ...]
     group: tuple[int, ...]
-    corners: tuple[tuple[int, ...], ...]
     bounded: bool
-    layout: Layout
-    taken: Float32
-    strength: Float32
-    given: Float32 | None
+    pairwise: Pairwise
+    taken: tuple[Float32, ...]
+    strength: tuple[Float32, ...]
+    given: tuple[Float32, ...] | None
 
-    def messages(self, values: Float32 | None) -> tuple[NDArray | None, ...]:
+    @classmethod
+    def of(
+        cls, width: int, bounded: bool, pairwise: Pairwise, weights: Sequence[Sequence[float]], scales: Scales
+    ) -> PassArguments:
+        """For inferences with several `weights` side by side, each in `width` lanes."""
+        strength = tuple(
+            np.repeat(np.array(term, np.float64) * gain, width).astype(np.float32)
+            for term, gain in zip(np.transpose(weights), pairwise.gains, strict=True)
+        )
+        parts_of = vector.parts_of
+        return cls(parts_of(len(weights) * width), parts_of(width), bounded, pairwise, scales[1], strength, scales[0])
+
+    @property
+    def stride(self) -> int:
+        """The lanes of a row."""
+        return len(self.parts) * vector.LANES
+
+    def messages(self, values: tuple[Float32, ...] | None) -> tuple[Any, ...]:
         """The arguments of the passes for slicing from `values`."""
-        return self.layout.places, self.layout.weights, self.taken, self.strength, values
+        return self.pairwise.simplices, self.taken, self.strength, values
+
+    def narrowed(self, width: int) -> PassArguments:
+        """The same for one inference in the first `width` lanes."""
+        parts = vector.parts_of(width)
+        return self._replace(parts=parts, group=parts, strength=tuple(term[:width] for term in self.strength))
 
 
 class _Results:
     """The values of all groups after the last iteration; labels are computed for all groups at once, on first use."""
 
-    def __init__(self, field: MeanField, run: PassArguments, values: Float32 | None) -> None:
-        self.field, self.run, self.values, self._number = field, run, values, field.runs
+    def __init__(self, field: MeanField, lanes: Lanes, run: PassArguments, values: Values | None) -> None:
+        self.field, self.lanes, self.run, self.values, self._number = field, lanes, run, values, field.runs
 
     def check(self) -> None:
         """Raise RuntimeError if another run has used the buffers since."""
@@ -135,12 +87,29 @@ class _Results:
     @cached_property
     def labels(self) -> NDArray[np.integer]:
         """(groups, N)."""
-        run, field = self.run, self.field
-        groups, kind = len(run.parts) // len(run.group), np.uint8 if field.shape[0] <= 256 else np.int32
-        labels: NDArray = np.empty((groups, field.pixels), kind)
+        run, lanes, shape = self.run, self.lanes, self.field.shape
+        groups, kind = len(run.parts) // len(run.group), np.uint8 if shape[0] <= 256 else np.int32
+        labels: NDArray = np.empty((groups, self.field.pixels), kind)
         messages = run.messages(self.values)
-        passes.write_labels(run.parts, run.group, run.corners, field.logits, *messages, field.kept, labels)
+        passes.write_labels(
+            run.parts, run.group, run.pairwise.corners, lanes.logits, *messages, lanes.label_of, labels
+        )
+        if lanes.merged and (labels == lanes.label_of[-1]).any():
+            return self.maps(0).argmax(axis=0)[None].astype(kind)
         return labels
+
+    def maps(self, group: int) -> Float32:
+        """Q (C, N) of one group."""
+        run, lanes = self.run, self.lanes
+        maps = np.empty((self.field.shape[0], self.field.pixels), np.float32)
+        shares = np.empty(self.field.pixels if lanes.dropped.size else 0, np.float32)
+        passes.write_maps(
+            *(run.parts, run.group, run.pairwise.corners, run.bounded, lanes.logits, lanes.rest),
+            *(*run.messages(self.values), group, lanes.kept, maps, shares),
+        )
+        if shares.size:
+            buffers.divide_shares(lanes.unary, lanes.dropped, shares, maps)
+        return maps
 
 
 class Beliefs:
@@ -155,16 +124,7 @@ class Beliefs:
     def probabilities(self) -> Float32:
         """Q (C, H, W), which sums to 1 over the classes. Beliefs below e^-20 times the largest may be exactly 0."""
         self._results.check()
-        field, run = self._results.field, self._results.run
-        maps = np.empty((field.shape[0], field.pixels), np.float32)
-        shares = np.empty_like(field.rest)
-        passes.write_maps(
-            *(run.parts, run.group, run.corners, run.bounded, field.logits, field.rest),
-            *(*run.messages(self._results.values), self._group, field.kept, maps, shares),
-        )
-        if shares.size:
-            field.write_dropped(maps, shares)
-        return maps.reshape(field.shape)
+        return self._results.maps(self._group).reshape(self._results.field.shape)
 
     def labels(self) -> NDArray[np.integer]:
         """(H, W): the class of the largest belief, the first of equals; uint8 for up to 256 classes, else int32."""
@@ -175,39 +135,39 @@ class Beliefs:
 class MeanField:
     """Inference on one image: the unary is arranged once, then any lattices and weights can be tried on it.
 
+    Classes that have become negligible (see `Lanes.negligible`) are computed as one for the rest of a run. This changes
+    beliefs by a rounding error; those of the merged classes are what their unaries tell without messages.
+
     An instance reuses its buffers between runs, so use one per thread; the lattices may be shared.
 
     Args:
         unary: energies (C, H, W), -log probability up to a constant per pixel.
         compact: classes whose probability by the unary is nowhere above this times the pixel's largest send no
             messages; see `active_classes`.
+        merge: whether negligible classes are merged.
 
     Raises:
         InputError: `compact` is not from 0 to below 1.
     """
 
-    def __init__(self, unary: Float32, compact: float = 0.0) -> None:
+    def __init__(self, unary: Float32, compact: float = 0.0, *, merge: bool = True) -> None:
         check_compact(compact)
         classes, height, width = unary.shape
-        self.shape, self.pixels = (classes, height, width), height * width
-        self._unary = np.ascontiguousarray(unary, dtype=np.float32).reshape(classes, self.pixels)
-        self.kept = active_classes(self._unary, compact) if compact else np.arange(classes)
-        #: the lanes of one inference in a row of values
-        self.width = -(-self.kept.size // vector.LANES) * vector.LANES
-        self.logits = aligned(self.pixels * self.width)
-        buffers.fill_logits(self._unary, self.kept, self.width, self.logits)
-        self.rest: Float32 = _NONE
-        self._dropped = np.setdiff1d(np.arange(classes), self.kept)
-        if self._dropped.size:
-            self.rest = np.empty(self.pixels, np.float32)
-            buffers.fill_rest(self._unary, self._dropped, self.rest)
-        self._buffers: list[Float32] = [_NONE] * 3
+        self.shape, self.pixels, self._merge = (classes, height, width), height * width, merge
+        unary = np.ascontiguousarray(unary, dtype=np.float32).reshape(classes, self.pixels)
+        self.lanes = Lanes.of(unary, active_classes(unary, compact) if compact else np.arange(classes))
+        self._spaces: dict[str, Float32] = {}
         self.runs = 0
+
+    @property
+    def kept(self) -> NDArray[np.intp]:
+        """The classes that send messages."""
+        return self.lanes.kept
 
     @property
     def nbytes(self) -> int:
         """The bytes of memory of the unary and of the buffers that runs have taken."""
-        return sum(array.nbytes for array in (self._unary, self.logits, self.rest, *self._buffers))
+        return self.lanes.unary.nbytes + self.lanes.nbytes + sum(space.nbytes for space in self._spaces.values())
 
     def run(
         self, pairwise: Pairwise, weights: Sequence[float], iterations: int, normalization: str | Sequence[str]
@@ -235,49 +195,72 @@ class MeanField:
         """
         after = pairwise.powers(normalization, 1)
         before = pairwise.powers(normalization, 0)
-        taken, given = pairwise.scale(after), pairwise.scale(before) if any(before) else None
+        scales = (pairwise.scale(before) if any(before) else None, pairwise.scale(after))
+        # Longer rows than these stay alone: classes of each run may be merged.
+        most = _MOST_LANES // vector.LANES if self.lanes.width == vector.LANES else 1
         # The first iteration does not depend on the weights; it is lost if something else ran in between.
-        started: dict[int, Float32] = {}
+        started: dict[int, Values] = {}
         number = self.runs
-        for bounded, some in _side_by_side(weights, after, max(1, _MOST_LANES // self.width)):
-            stride = len(some) * self.width
-            strengths = (pairwise.gains[:, None] * np.transpose(some)).astype(np.float32)
-            strength = np.repeat(strengths, self.width, axis=1).ravel()
-            parts_of = vector.parts_of
-            run = PassArguments(
-                *(parts_of(stride), parts_of(self.width), pairwise.corners, bounded, pairwise.layout(stride)),
-                *(taken, strength, given),
-            )
-            if iterations and (stride not in started or self.runs != number):
-                started = {stride: self._advance(run, None, 0)}
-            values = started.get(stride)
-            for iteration in range(1, iterations):
-                values = self._advance(run, values, 1 + iteration % 2)
+        for bounded, some in _side_by_side(weights, after, most):
+            run = PassArguments.of(self.lanes.width, bounded, pairwise, some, scales)
+            if iterations and (run.stride not in started or self.runs != number):
+                started = {run.stride: self._advance(self.lanes, run, None, "first")}
+            lanes, run, values = self._finish(run, started.get(run.stride), iterations)
             number = self.runs = self.runs + 1
-            results = _Results(self, run, values)
+            results = _Results(self, lanes, run, values)
             for group in range(len(some)):
                 yield Beliefs(results, group)
 
-    def _advance(self, run: PassArguments, values: Float32 | None, to: int) -> Float32:
-        """Slice from `values`, softmax, splat into the buffer `to`, blur."""
-        if self._buffers[to].size < run.layout.length:
-            self._buffers[to] = aligned(run.layout.length)
-        splatted = self._buffers[to][: run.layout.length]
-        splatted.fill(0)
+    def _finish(
+        self, run: PassArguments, values: Values | None, iterations: int
+    ) -> tuple[Lanes, PassArguments, Values | None]:
+        """The iterations after the first. Returns what the last step slices from, and how."""
+        for iteration in range(1, iterations):
+            left = iterations - 1 - iteration
+            wanted = self._merge and run.bounded and left > 1 and iteration <= _MERGED_WITHIN
+            effects = np.zeros(run.stride, np.float32) if wanted and self.lanes.width > vector.LANES else None
+            values = self._advance(self.lanes, run, values, ("even", "odd")[iteration % 2], effects)
+            kept = None if effects is None else self.lanes.negligible(effects)
+            if kept is not None and (merged := self._finish_merged(kept, run, values, left)):
+                return merged
+        return self.lanes, run, values
+
+    def _finish_merged(
+        self, kept: NDArray[np.intp], run: PassArguments, values: Values, left: int
+    ) -> tuple[Lanes, PassArguments, Values] | None:
+        """The iterations that are left, with all classes but `kept` as one; None if these become too important."""
+        width = lanes_for(kept.size + 1)
+        lanes = self.lanes.merge(kept, self._space("merged logits", self.pixels * width))
+        run = run.narrowed(width)
+        narrow = run.pairwise.values(self._space("merged even", sum(run.pairwise.rows) * width), width)
+        for part, target in zip(values, narrow, strict=True):
+            self.lanes.merge_rows(kept, part, target)
+        values = narrow
+        for number in range(left):
+            effects = np.zeros(width, np.float32)
+            values = self._advance(lanes, run, values, ("merged odd", "merged even")[number % 2], effects)
+            if effects[kept.size] > MOST_EFFECT:
+                return None
+        return lanes, run, values
+
+    def _advance(
+        self, lanes: Lanes, run: PassArguments, values: Values | None, to: str, effects: Float32 | None = None
+    ) -> Values:
+        """Slice from `values`, softmax, splat into the space `to`, blur."""
+        pairwise = run.pairwise
+        splatted = pairwise.values(self._space(to, sum(pairwise.rows) * run.stride), run.stride)
         passes.step(
-            *(run.parts, run.group, run.corners, run.bounded, self.logits, self.rest),
-            *(run.layout.places, run.layout.weights, run.taken, run.strength, run.given, values, splatted),
+            *(run.parts, run.group, pairwise.corners, run.bounded, lanes.logits, lanes.rest, pairwise.simplices),
+            *(pairwise.reached, run.taken, run.strength, run.given, values, splatted, effects),
         )
-        pixel_rows.blur(run.parts, splatted, run.layout.chains)
+        pairwise.blur(run.parts, splatted)
         return splatted
 
-    def write_dropped(self, maps: Float32, shares: Float32) -> None:
-        """Divide `shares` (N,) among the dropped classes by their unaries, in `maps` (C, N)."""
-        lowest = self._unary.min(axis=0)
-        factor = np.divide(np.maximum(shares, 0), self.rest, out=np.zeros_like(shares), where=self.rest > 0)
-        for c in self._dropped:
-            np.exp(lowest - self._unary[c], out=maps[c])
-            maps[c] *= factor
+    def _space(self, name: str, size: int) -> Float32:
+        """An array of that size that is kept for the next time."""
+        if name not in self._spaces or self._spaces[name].size < size:
+            self._spaces[name] = aligned(size)
+        return self._spaces[name][:size]
 
 
 def active_classes(unary: Float32, eps: float) -> NDArray[np.intp]:
@@ -302,10 +285,3 @@ def _side_by_side(
     for bounded, same in groupby(weights, lambda terms: means and min(terms) >= 0 and sum(terms) <= _MOST_EXPONENT):
         alike = list(same)
         yield from ((bounded, alike[first : first + most]) for first in range(0, len(alike), most))
-
-
-def aligned(size: int) -> Float32:
-    """An array that begins at a cache line, so that no vector crosses two lines."""
-    space = np.empty(size + 16, np.float32)
-    start = (-(space.ctypes.data >> 2)) & 15
-    return space[start : start + size]

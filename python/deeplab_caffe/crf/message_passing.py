@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from .backends.torch_lattice import TorchLattice, build_torch_lattice
-from .mean_field import POWERS
+from .pairwise import POWERS
 
 _LEAST = 1e-20  # added to the mass before it is divided by
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from .kernel_cache import inlined, kernel
-from .vector import item, prefetch
+from .vector import LANES, index_at, item, prefetch
 
 EMPTY = np.int64(-(2**63))  # the key of a slot without a vertex
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_BLOCK = 128
+BLOCK = 128  # pixels that are placed together
 _AHEAD = 6  # slots are prefetched this many pixels ahead
 _ROUND = np.float32(12582912.0)  # 1.5 * 2^23: adding and subtracting it rounds a float32 to the nearest even integer
 
@@ -75,29 +75,31 @@ def fill_slots(keys, vertices, slot_keys, slots):
 
 
 @kernel
-def place_pixels(features, scale, strides, begin, offsets, weights, slot_keys, slots, counter):
+def place_pixels(features, scale, strides, begin, simplices, places, reached, slot_keys, slots, counter):
     """Find every pixel's simplex from `begin` on; return the pixel for which the slots are too few, or N.
 
-    features (N, d), scale (d,), strides (d + 1,); fills offsets and weights (N, d + 1), slots and counter.
+    features (N, d), scale (d,), strides (d + 1,); fills simplices, a flat view of `Lattice.simplices`, and places, the
+    same memory as int32; `reached` (the number of vertices after each block of pixels), slots and counter.
     Pixels are worked on in blocks, with the pixel as the innermost loop, so that the arithmetic becomes vector code.
     """
     count, dims = features.shape
     corners = dims + 1
-    elevated = np.empty((corners, _BLOCK), np.float32)
+    elevated = np.empty((corners, BLOCK), np.float32)
     base, rest = np.empty_like(elevated), np.empty_like(elevated)
-    rank = np.empty((corners, _BLOCK), np.int32)
-    ordered = np.empty((corners + 1, _BLOCK), np.float32)
-    simplex_keys = np.empty((corners, _BLOCK), np.int64)
+    rank = np.empty((corners, BLOCK), np.int32)
+    ordered = np.empty((corners + 1, BLOCK), np.float32)
+    simplex_keys = np.empty((corners, BLOCK), np.int64)
     first_slots = np.empty_like(simplex_keys)
-    for start in range(begin, count, _BLOCK):
-        if 2 * (counter[0] + corners * _BLOCK) > slots.size:
+    for start in range(begin, count, BLOCK):
+        if 2 * (counter[0] + corners * BLOCK) > slots.size:
             return start
-        size = min(_BLOCK, count - start)
+        size = min(BLOCK, count - start)
         _elevate(features, start, size, scale, elevated)
         _find_simplex(elevated, size, base, rank, rest)
-        _weigh(rest, rank, start, size, ordered, weights)
+        _weigh(rest, rank, start, size, ordered, simplices)
         _make_keys(base, rank, strides, size, simplex_keys)
-        _look_up(simplex_keys, start, size, offsets, slot_keys, slots, counter, first_slots)
+        _look_up(simplex_keys, start, size, places, slot_keys, slots, counter, first_slots)
+        reached[start // BLOCK] = counter[0]
     return count
 
 
@@ -147,7 +149,7 @@ def _find_simplex(elevated, size, base, rank, rest):
 
 
 @inlined
-def _weigh(rest, rank, start, size, ordered, weights):
+def _weigh(rest, rank, start, size, ordered, simplices):
     """The barycentric weights of the simplex's corners: differences of successive remainders in their order."""
     corners = rest.shape[0]
     for place in range(corners):
@@ -165,9 +167,10 @@ def _weigh(rest, rank, start, size, ordered, weights):
         for i in range(size):
             row[i] -= previous[i]
     for i in range(size):
-        weights[start + i, 0] = first[i]
-        for place in range(1, corners):
-            weights[start + i, place] = ordered[place, i]
+        behind = (2 * (start + i) + 1) * corners
+        simplices[behind] = first[i]
+        for position in range(1, corners):
+            simplices[behind + position] = ordered[position, i]
 
 
 @inlined
@@ -191,7 +194,7 @@ def _make_keys(base, rank, strides, size, simplex_keys):
 
 
 @inlined
-def _look_up(simplex_keys, start, size, offsets, slot_keys, slots, counter, first_slots):
+def _look_up(simplex_keys, start, size, places, slot_keys, slots, counter, first_slots):
     """Find or enter the vertices of one block; comparing with the corners of the pixel before would cost more."""
     corners = simplex_keys.shape[0]
     for corner in range(corners):
@@ -211,7 +214,7 @@ def _look_up(simplex_keys, start, size, offsets, slot_keys, slots, counter, firs
                 vertex = used
                 slots[slot], slot_keys[slot] = vertex, key
                 used += 1
-            offsets[start + i, corner] = vertex
+            places[2 * (start + i) * corners + corner] = vertex * LANES
     counter[0] = used
 
 
@@ -236,10 +239,10 @@ def find_following(keys, vertices, strides, slot_keys, slots):
 
 
 @kernel
-def find_runs(following, preceded):
-    """Rows of at least two neighbouring vertices, direction by direction; see Lattice.runs."""
+def find_chains(following, preceded, padding):
+    """Rows of at least two neighbouring vertices, direction by direction; see Lattice.chains. `padding`: at the end."""
     corners, size = following.shape
-    runs = np.empty(corners * size + 1, np.int32)
+    chains = np.empty(corners * (size + size // 2) + 1 + padding, np.int32)
     starts = np.zeros(corners + 1, np.int64)
     firsts = np.empty(size + 1, np.int32)
     end = 0
@@ -249,52 +252,52 @@ def find_runs(following, preceded):
         for vertex in range(size):  # no branch, which could not be predicted
             firsts[found] = vertex
             found += np.int64(after[vertex] >= 0) & np.int64(not before[vertex])
-        for first in firsts[:found]:
-            runs[end] = ~first
+        for vertex in firsts[:found]:
+            chains[end] = size * LANES
             end += 1
-            vertex = after[first]
             while vertex >= 0:
-                runs[end] = vertex
+                chains[end] = vertex * LANES
                 end += 1
                 vertex = after[vertex]
         starts[direction + 1] = end
-    return runs[:end].copy(), starts
+    chains[end : end + 1 + padding] = size * LANES
+    return chains[: end + 1 + padding].copy(), starts
 
 
 @kernel
-def find_neighbours(runs, starts, size):
+def find_neighbours(chains, starts, size):
     """(d + 1, M, 2): for each direction the vertices before and after, -1 for none."""
     neighbours = np.full((starts.size - 1, size, 2), -1, np.int32)
     for direction in range(starts.size - 1):
         for i in range(starts[direction] + 1, starts[direction + 1]):
-            if runs[i] >= 0:
-                before = max(runs[i - 1], ~runs[i - 1])
-                neighbours[direction, before, 1] = runs[i]
-                neighbours[direction, runs[i], 0] = before
+            before, vertex = chains[i - 1] // LANES, chains[i] // LANES
+            if before < size and vertex < size:
+                neighbours[direction, before, 1] = vertex
+                neighbours[direction, vertex, 0] = before
     return neighbours
 
 
 @kernel
-def filter_ones(offsets, weights, runs, size):
-    """(N,): the lattice's answer to a constant 1."""
-    count, corners = offsets.shape
-    values = np.zeros(size + 1, np.float32)  # behind the vertices one that stays 0
+def filter_ones(simplices, corners, chains, size):
+    """(N,): the lattice's answer to a constant 1; simplices: flat."""
+    count = simplices.size // (2 * corners)
+    values = np.zeros(size + 2, np.float32)  # behind the vertices one that stays 0, and one that is never read
     for pixel in range(count):
         for corner in range(corners):
-            values[offsets[pixel, corner]] += weights[pixel, corner]
-    before = np.float32(0)
-    for i in range(runs.size):
-        vertex, after = runs[i], runs[i + 1] if i + 1 < runs.size else np.int32(-1)
-        before = before if vertex >= 0 else np.float32(0)
-        vertex = max(vertex, ~vertex)
-        value = values[vertex]
-        values[vertex] = value + np.float32(0.5) * (before + values[after if after >= 0 else size])
-        before = value
+            at = 2 * pixel * corners + corner
+            values[index_at(simplices, at) // LANES] += item(simplices, at + corners)
+    here, before, value = size, np.float32(0), np.float32(0)
+    for i in range(1, chains.size):
+        there = np.int64(chains[i] // LANES)
+        after = values[there]
+        values[here if here < size else size + 1] = value + np.float32(0.5) * (before + after)
+        before, value, here = value, after, there
     alpha = np.float32(1 / (1 + 2.0 ** -(corners - 1)))
     mass = np.empty(count, np.float32)
     for pixel in range(count):
         total = np.float32(0)
         for corner in range(corners):
-            total += weights[pixel, corner] * values[offsets[pixel, corner]]
+            at = 2 * pixel * corners + corner
+            total += item(simplices, at + corners) * values[index_at(simplices, at) // LANES]
         mass[pixel] = alpha * total
     return mass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .kernel_cache import inlined, kernel
-from .vector import add, exp_cut, load16, store
+from .vector import LANES, add, exp_cut, item, load, load16, multiply, store, sum_of
 
 PADDING = np.float32(-1e30)  # lower than any class's logit with messages
 _WIDE_BLOCK = 256
@@ -57,49 +57,77 @@ def fill_logits(unary, kept, stride, logits):
 @kernel
 def fill_rest(unary, dropped, rest):
     """rest (N,): the sum of exp(-unary), shifted as in `fill_logits`, of the `dropped` classes of `unary` (C, N)."""
-    lowest = np.empty(_WIDE_BLOCK, np.float32)
-    excess = np.zeros(_WIDE_BLOCK, np.float32)
-    sums = np.empty(_WIDE_BLOCK, np.float32)
+    lowest, excess, sums = room(), room(), room()
     for begin in range(0, rest.size, _WIDE_BLOCK):
         size = min(_WIDE_BLOCK, rest.size - begin)
         find_lowest(unary, begin, size, lowest)
-        sums[:] = _ZERO
-        for c in dropped:
-            energies = unary[c, begin : begin + size]
-            for i in range(size):
-                excess[i] = lowest[i] - energies[i]
-            for lane in range(0, size, 16):
-                store(sums, lane, add(load16(sums, lane), exp_cut(load16(excess, lane))))
+        _sum_dropped(unary, dropped, begin, size, lowest, excess, sums)
         rest[begin : begin + size] = sums[:size]
 
 
-@kernel
-def lay_out(offsets, weights, first, stride, column, places, all_weights):
-    """Enter one term's vertices and weights (N, d + 1) into columns `column` and on of those of all terms (N, K)."""
-    for pixel in range(offsets.shape[0]):
-        for corner in range(offsets.shape[1]):
-            places[pixel, column + corner] = (first + offsets[pixel, corner]) * stride
-            all_weights[pixel, column + corner] = weights[pixel, corner]
+@inlined
+def room():
+    """Zeros for the pixels of a block."""
+    return np.zeros(_WIDE_BLOCK, np.float32)
+
+
+@inlined
+def _sum_dropped(unary, dropped, begin, size, lowest, excess, sums):
+    sums[:] = _ZERO
+    for c in dropped:
+        energies = unary[c, begin : begin + size]
+        for i in range(size):
+            excess[i] = lowest[i] - energies[i]
+        for lane in range(0, size, 16):
+            store(sums, lane, add(load16(sums, lane), exp_cut(load16(excess, lane))))
 
 
 @kernel
-def lay_chains(runs, first, stride, nothing, chains, end):
-    """Append one term's rows of neighbours to `chains`, the place `nothing` before each; return the new end."""
-    for i in range(runs.size):
-        vertex = np.int64(runs[i])
-        if vertex < 0:
-            chains[end] = nothing
-            end += 1
-            vertex = ~vertex
-        chains[end] = (first + vertex) * stride
-        end += 1
-    return end
+def divide_shares(unary, dropped, shares, maps):
+    """Divide `shares` (N,) among the dropped classes by their probabilities by `unary` (C, N), into `maps` (C, N)."""
+    lowest, excess, sums = room(), room(), room()
+    for begin in range(0, shares.size, _WIDE_BLOCK):
+        size = min(_WIDE_BLOCK, shares.size - begin)
+        find_lowest(unary, begin, size, lowest)
+        _sum_dropped(unary, dropped, begin, size, lowest, excess, sums)
+        for i in range(size):
+            share = max(shares[begin + i], _ZERO)
+            sums[i] = share / sums[i] if sums[i] > 0 else _ZERO
+        for c in dropped:
+            energies, beliefs = unary[c, begin : begin + size], maps[c, begin : begin + size]
+            for i in range(size):
+                excess[i] = lowest[i] - energies[i]
+            for lane in range(0, size, 16):
+                store(excess, lane, exp_cut(load16(excess, lane)))
+            for i in range(size):
+                beliefs[i] = excess[i] * sums[i]
 
 
 @kernel
-def raise_mass(mass, power, scale):
-    """scale = mass ** power (N,), for the powers -1, -1/2 and 0."""
-    for pixel in range(mass.size):
+def merge_rows(parts, rows, kept, merged, stride, logarithms, target):
+    """Rows of `stride` values: those of the `kept` lanes, then the sum of the lanes where `merged` (lanes,) is 1.
+
+    logarithms: the rows hold logits, so their exponentials are summed; below -20 they are 0.
+    """
+    width = len(parts) * LANES
+    mask = load(parts, merged, 0)
+    for row in range(rows.size // width):
+        values, first = load(parts, rows, row * width), row * stride
+        for k in range(kept.size):
+            target[first + k] = item(rows, row * width + kept[k])
+        if logarithms:
+            total = sum_of(multiply(exp_cut(values), mask))
+            target[first + kept.size] = np.log(total) if total > 0 else PADDING
+        else:
+            target[first + kept.size] = sum_of(multiply(values, mask))
+
+
+@kernel
+def raised(mass, power):
+    """mass ** power (N,), for the powers -1, -1/2 and 0."""
+    scale = np.ones(mass.size, np.float32)
+    for pixel in range(mass.size if power else 0):
         total = mass[pixel] + np.float32(1e-20)
         root = np.sqrt(total) if power == -0.5 else total
-        scale[pixel] = np.float32(1) / root if power else np.float32(1)
+        scale[pixel] = np.float32(1) / root
+    return scale

@@ -16,8 +16,10 @@ from .vector import (
     first_of,
     inverse,
     item,
+    larger,
     load,
     load16,
+    load_repeated,
     maximum_of,
     multiply,
     store,
@@ -55,37 +57,66 @@ def _shift(parts, group, begin, size, rest, behind, rows):
             rows[behind + i] = item(rest, begin + i // groups) * np.exp(-highest)
 
 
+@inlined
+def _messages_of(parts, group, begin, size, logits, rows, messages):
+    """messages = rows of logits and messages, without the logits."""
+    stride = len(parts) * LANES
+    for i in range(size):
+        logit = load_repeated(parts, group, logits, (begin + i) * len(group) * LANES)
+        store(messages, i * stride, subtract(load(parts, rows, i * stride), logit))
+
+
+@inlined
+def _note_effects(parts, size, rows, messages, effects):
+    """effects (lanes,) = the largest product of belief and message so far."""
+    stride = len(parts) * LANES
+    largest = load(parts, effects, 0)
+    for i in range(size):
+        largest = larger(largest, multiply(load(parts, rows, i * stride), load(parts, messages, i * stride)))
+    store(effects, 0, largest)
+
+
 @kernel
-def step(parts, group, corners, bounded, logits, rest, places, weights, taken, strength, given, values, splatted):
+def step(
+    parts, group, corners, bounded, logits, rest, simplices, reached, taken, strength, given, values, splatted,
+    effects,
+):  # fmt: skip
     """One pass: slice the messages from `values` (None: none yet), add the logits, softmax, splat into `splatted`.
 
     logits: a row of one group's width for each pixel; rest (N,) or empty: what the dropped classes add to
     each sum.
-    places, weights (N * columns,): each pixel's vertices, term by term. taken, given (N * terms,): factors after and
-    before filtering, `given` may be None; strength (terms * lanes,): the terms' weights.
+    Of each term: simplices and `reached`, as `Lattice` has them; taken, given (N,), factors after and before filtering,
+    `given` may be None; strength (lanes,), its weights.
+    effects (lanes,): raised to each lane's largest product of a belief and the message in it; may be None.
     """
     count = logits.size // (len(group) * LANES)
     rows = room(parts)
+    messages = rows if effects is None else room(parts)
     for begin in range(0, count, BLOCK):
         size = min(BLOCK, count - begin)
-        slice_block(parts, group, corners, logits, places, weights, taken, strength, values, begin, size, rows)
+        slice_block(parts, group, corners, logits, simplices, taken, strength, values, begin, size, rows)
+        if effects is not None:
+            _messages_of(parts, group, begin, size, logits, rows, messages)
         _softmax_block(parts, group, begin, size, bounded, rest, rows)
-        splat_block(parts, corners, places, weights, given, splatted, begin, size, rows)
+        if effects is not None:
+            _note_effects(parts, size, rows, messages, effects)
+        splat_block(parts, corners, count, simplices, reached, given, splatted, begin, size, rows)
 
 
 @kernel
 def write_maps(
-    parts, group, corners, bounded, logits, rest, places, weights, taken, strength, values, number, kept, maps, shares
+    parts, group, corners, bounded, logits, rest, simplices, taken, strength, values, number, kept, maps, shares
 ):
     """The last pass: beliefs of the group of that number into the `kept` rows of `maps` (C, N).
 
-    `shares` (N,), unless empty, becomes the total belief of the classes that are not kept.
+    `shares` (N,), unless empty, becomes the total belief of the classes that are not kept: what is missing to 1, or
+    where there is no `rest` the belief of the lane behind the kept classes.
     """
     count = logits.size // (len(group) * LANES)
     rows = room(parts)
     for begin in range(0, count, BLOCK):
         size = min(BLOCK, count - begin)
-        slice_block(parts, group, corners, logits, places, weights, taken, strength, values, begin, size, rows)
+        slice_block(parts, group, corners, logits, simplices, taken, strength, values, begin, size, rows)
         _softmax_block(parts, group, begin, size, bounded, rest, rows)
         own = rows[number * len(group) * LANES :]
         for k in range(kept.size):
@@ -95,17 +126,18 @@ def write_maps(
         if shares.size:
             for i in range(size):
                 first = i * len(parts) * LANES
-                shares[begin + i] = np.float32(1) - own[first : first + kept.size].sum()
+                missing = np.float32(1) - own[first : first + kept.size].sum()
+                shares[begin + i] = missing if rest.size else own[first + kept.size]
 
 
 @kernel
-def write_labels(parts, group, corners, logits, places, weights, taken, strength, values, kept, labels):
+def write_labels(parts, group, corners, logits, simplices, taken, strength, values, kept, labels):
     """The last pass: the class of the largest belief, the first of equals, into `labels` (groups, N)."""
     count, groups = logits.size // (len(group) * LANES), len(parts) // len(group)
     rows = room(parts)
     for begin in range(0, count, BLOCK):
         size = min(BLOCK, count - begin)
-        slice_block(parts, group, corners, logits, places, weights, taken, strength, values, begin, size, rows)
+        slice_block(parts, group, corners, logits, simplices, taken, strength, values, begin, size, rows)
         for i in range(size):
             for number in range(groups):
                 logit = load(group, rows, (i * groups + number) * len(group) * LANES)
@@ -114,7 +146,7 @@ def write_labels(parts, group, corners, logits, places, weights, taken, strength
 
 
 @kernel
-def splat_maps(parts, corners, maps, places, weights, given, splatted):
+def splat_maps(parts, corners, maps, simplices, reached, given, splatted):
     """Splat `maps` (C, N) as they are."""
     stride = len(parts) * LANES
     classes, count = maps.shape
@@ -124,11 +156,11 @@ def splat_maps(parts, corners, maps, places, weights, given, splatted):
         for c in range(stride):
             for i in range(size):
                 rows[i * stride + c] = maps[c, begin + i] if c < classes else np.float32(0)
-        splat_block(parts, corners, places, weights, given, splatted, begin, size, rows)
+        splat_block(parts, corners, count, simplices, reached, given, splatted, begin, size, rows)
 
 
 @kernel
-def slice_maps(parts, corners, places, weights, taken, strength, values, maps):
+def slice_maps(parts, corners, simplices, taken, strength, values, maps):
     """Slice `values` into `maps` (C, N)."""
     stride = len(parts) * LANES
     classes, count = maps.shape
@@ -136,7 +168,7 @@ def slice_maps(parts, corners, places, weights, taken, strength, values, maps):
     rows = room(parts)
     for begin in range(0, count, BLOCK):
         size = min(BLOCK, count - begin)
-        slice_block(parts, parts, corners, nothing, places, weights, taken, strength, values, begin, size, rows)
+        slice_block(parts, parts, corners, nothing, simplices, taken, strength, values, begin, size, rows)
         for c in range(classes):
             for i in range(size):
                 maps[c, begin + i] = rows[i * stride + c]

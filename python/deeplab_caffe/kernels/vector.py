@@ -86,11 +86,12 @@ def item(typingctx, array, index):
 
 
 @intrinsic
-def place(typingctx, array, index):
-    """One element of a flat uint32 array, as an index."""
+def index_at(typingctx, array, index):
+    """The bits of one element of a flat array of 32-bit values, as an index."""
 
     def codegen(context, builder, signature, args):
-        return builder.zext(builder.load(_address(context, builder, signature.args[0], *args)), ir.IntType(64))
+        address = _address(context, builder, signature.args[0], *args)
+        return builder.zext(builder.load(builder.bitcast(address, _INT.as_pointer())), ir.IntType(64))
 
     return types.intp(array, types.intp), codegen
 

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from ...arrays import Float32
 from ...kernels.exact_filter import filter_blocks
 from ...kernels.vector import LANES
+from ..lanes import aligned
 from ..lattice import term_features
-from ..mean_field import POWERS, aligned
+from ..pairwise import POWERS
 from ..params import CRFParameters, GaussianTerm
 from .base import BackendOptions, Pair, labels_of
 

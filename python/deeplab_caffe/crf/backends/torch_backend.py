@@ -12,7 +12,8 @@ from torch import Tensor
 
 from ...errors import InputError
 from ..lattice import term_features
-from ..mean_field import POWERS, active_classes
+from ..mean_field import active_classes
+from ..pairwise import POWERS
 from ..params import CRFParameters
 from .base import BackendOptions, Pair
 from .torch_lattice import TorchLattice, build_torch_lattice

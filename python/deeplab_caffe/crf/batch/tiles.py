@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from ...arrays import Float32, Size
 from ..lattice import Lattice, build_lattice
-from ..mean_field import Beliefs, MeanField, Pairwise
+from ..mean_field import Beliefs, MeanField
+from ..pairwise import Pairwise
 from ..params import CRFParameters, GaussianTerm
 from .regions import Region
 

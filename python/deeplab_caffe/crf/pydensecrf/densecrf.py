@@ -18,11 +18,12 @@ from numpy.typing import ArrayLike, NDArray
 from ...arrays import Float32
 from ...errors import InputError
 from ...kernels import mean_field_passes as passes
-from ...kernels import pixel_rows
-from ...kernels.vector import LANES, parts_of
+from ...kernels.vector import parts_of
 from ..inference import check_image, check_unary, unlike_energies
+from ..lanes import aligned, lanes_for
 from ..lattice import Lattice, bilateral_lattice, build_lattice, position_lattice
-from ..mean_field import MeanField, Pairwise, aligned
+from ..mean_field import MeanField
+from ..pairwise import Pairwise
 
 
 class KernelType(IntEnum):
@@ -239,20 +240,18 @@ class DenseCRF2D(DenseCRF):
 def gaussian_filter(lattice: Lattice, values: Float32, normalization: str = "after") -> Float32:
     """Each pixel's sum over all pixels of kernel times value; `values` and result (C, N), float32.
 
-    `normalization` is one of `mean_field.POWERS`: "after" gives a mean, "none" the sum.
+    `normalization` is one of `pairwise.POWERS`: "after" gives a mean, "none" the sum.
     """
-    stride = -(-len(values) // LANES) * LANES
+    stride = lanes_for(len(values))
     parts, pairwise = parts_of(stride), Pairwise([lattice])
-    layout = pairwise.layout(stride)
     given, taken = (pairwise.scale(pairwise.powers(normalization, side)) for side in (0, 1))
-    splatted = aligned(layout.length)
-    splatted.fill(0)
+    splatted = pairwise.values(aligned(pairwise.rows[0] * stride), stride)
     maps = np.ascontiguousarray(values, np.float32)
-    passes.splat_maps(parts, pairwise.corners, maps, layout.places, layout.weights, given, splatted)
-    pixel_rows.blur(parts, splatted, layout.chains)
-    strength = np.full(stride, pairwise.gains[0], np.float32)
+    passes.splat_maps(parts, pairwise.corners, maps, pairwise.simplices, pairwise.reached, given, splatted)
+    pairwise.blur(parts, splatted)
+    strength = (np.full(stride, pairwise.gains[0], np.float32),)
     filtered = np.empty(maps.shape, np.float32)
-    passes.slice_maps(parts, pairwise.corners, layout.places, layout.weights, taken, strength, splatted, filtered)
+    passes.slice_maps(parts, pairwise.corners, pairwise.simplices, taken, strength, splatted, filtered)
     return filtered
 
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ...evaluation import confusion_matrix
 from ..lattice import term_lattices
-from ..mean_field import MeanField, Pairwise
+from ..mean_field import MeanField
+from ..pairwise import Pairwise
 from .items import Item, Sample
 from .journal import Matrix
 from .space import SearchSpace, Setting
