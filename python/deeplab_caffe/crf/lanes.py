@@ -58,8 +58,6 @@ class Lanes:
         effects: (width,), each lane's largest product of a belief and the message in it, which is what the message adds
         to the belief, to first order. Their sum bounds what the merged classes' messages add to all of their beliefs.
         """
-        if self.dropped.size:
-            return None
         order = np.argsort(-effects[: self.kept.size], kind="stable")
         together = np.cumsum(effects[order][::-1], dtype=float)[::-1]
         least = np.count_nonzero(together > MOST_EFFECT)

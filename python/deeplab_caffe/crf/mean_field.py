@@ -153,9 +153,10 @@ class MeanField:
     def __init__(self, unary: Float32, compact: float = 0.0, *, merge: bool = True) -> None:
         check_compact(compact)
         classes, height, width = unary.shape
-        self.shape, self.pixels, self._merge = (classes, height, width), height * width, merge
+        self.shape, self.pixels = (classes, height, width), height * width
         unary = np.ascontiguousarray(unary, dtype=np.float32).reshape(classes, self.pixels)
         self.lanes = Lanes.of(unary, active_classes(unary, compact) if compact else np.arange(classes))
+        self._merges = merge and self.lanes.width > vector.LANES and not self.lanes.dropped.size
         self._spaces: dict[str, Float32] = {}
         self.runs = 0
 
@@ -196,12 +197,10 @@ class MeanField:
         after = pairwise.powers(normalization, 1)
         before = pairwise.powers(normalization, 0)
         scales = (pairwise.scale(before) if any(before) else None, pairwise.scale(after))
-        # Longer rows than these stay alone: classes of each run may be merged.
-        most = _MOST_LANES // vector.LANES if self.lanes.width == vector.LANES else 1
         # The first iteration does not depend on the weights; it is lost if something else ran in between.
         started: dict[int, Values] = {}
         number = self.runs
-        for bounded, some in _side_by_side(weights, after, most):
+        for bounded, some in self._side_by_side(weights, after):
             run = PassArguments.of(self.lanes.width, bounded, pairwise, some, scales)
             if iterations and (run.stride not in started or self.runs != number):
                 started = {run.stride: self._advance(self.lanes, run, None, "first")}
@@ -211,14 +210,28 @@ class MeanField:
             for group in range(len(some)):
                 yield Beliefs(results, group)
 
+    def _side_by_side(
+        self, weights: Sequence[Sequence[float]], powers: Sequence[float]
+    ) -> Iterator[tuple[bool, list[Sequence[float]]]]:
+        """Weights that run together, and whether their logits are bounded, so that exp needs no shift.
+
+        A message that is divided by its mass is a mean of beliefs, so it is at most the term's weight. Where classes
+        may be merged each run is alone.
+        """
+        means = set(powers) == {-1.0}
+        for bounded, same in groupby(weights, lambda w: means and min(w) >= 0 and sum(w) <= _MOST_EXPONENT):
+            alike = list(same)
+            most = 1 if bounded and self._merges else max(1, _MOST_LANES // self.lanes.width)
+            yield from ((bounded, alike[first : first + most]) for first in range(0, len(alike), most))
+
     def _finish(
         self, run: PassArguments, values: Values | None, iterations: int
     ) -> tuple[Lanes, PassArguments, Values | None]:
         """The iterations after the first. Returns what the last step slices from, and how."""
         for iteration in range(1, iterations):
             left = iterations - 1 - iteration
-            wanted = self._merge and run.bounded and left > 1 and iteration <= _MERGED_WITHIN
-            effects = np.zeros(run.stride, np.float32) if wanted and self.lanes.width > vector.LANES else None
+            noted = self._merges and run.bounded and left > 1 and iteration <= _MERGED_WITHIN
+            effects = np.zeros(run.stride, np.float32) if noted else None
             values = self._advance(self.lanes, run, values, ("even", "odd")[iteration % 2], effects)
             kept = None if effects is None else self.lanes.negligible(effects)
             if kept is not None and (merged := self._finish_merged(kept, run, values, left)):
@@ -272,16 +285,3 @@ def active_classes(unary: Float32, eps: float) -> NDArray[np.intp]:
     logit lacks at most e * W * eps in an iteration. Above that there is no bound.
     """
     return np.flatnonzero(buffers.least_excess(unary) < -np.log(eps))
-
-
-def _side_by_side(
-    weights: Sequence[Sequence[float]], powers: Sequence[float], most: int
-) -> Iterator[tuple[bool, list[Sequence[float]]]]:
-    """Weights that can run together, at most `most`, and whether their logits are bounded, so that exp needs no shift.
-
-    A message that is divided by its mass is a mean of beliefs, so it is at most the term's weight.
-    """
-    means = set(powers) == {-1.0}
-    for bounded, same in groupby(weights, lambda terms: means and min(terms) >= 0 and sum(terms) <= _MOST_EXPONENT):
-        alike = list(same)
-        yield from ((bounded, alike[first : first + most]) for first in range(0, len(alike), most))
