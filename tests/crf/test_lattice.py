@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from deeplab_caffe.crf import bilateral_lattice, build_lattice, position_lattice
+from deeplab_caffe.crf import lattice as lattice_module
 from deeplab_caffe.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -51,6 +52,14 @@ def test_very_small_deviations_use_wide_keys():
     assert lattice.size == 400 * 6
     with pytest.raises(InputError, match="the standard deviations are too small for this image"):
         bilateral_lattice(image, 60, 1e-6)
+
+
+def test_a_lattice_with_more_vertices_than_32_bits_number_is_refused(monkeypatch):
+    features = RNG.uniform(0, 50, (40, 2)).astype(np.float32)
+    vertices = build_lattice(features).size
+    monkeypatch.setattr(lattice_module, "_PLACES", 8 * vertices)
+    with pytest.raises(InputError, match=f"lattice of {vertices} vertices is too large; work on tiles of the image"):
+        build_lattice(features)
 
 
 def test_first_touch_numbers_the_vertices():

@@ -31,6 +31,7 @@ else:
     vector = imported_on_use("deeplab_caffe.kernels.vector")
 
 _CACHED_POSITION_LATTICES = 8
+_PLACES = 2**31
 _MAX_SPREAD = 2.0**20  # beyond it float32 coordinates are no longer exact
 
 
@@ -76,6 +77,8 @@ def build_lattice(features: Float32) -> Lattice:
     """The lattice of `features` (N, d), float32, in units of standard deviations.
 
     Vertices are numbered in the order in which the pixels first touch them.
+
+    Raises InputError where the standard deviations are too small for float32, or there are more than 2^28 vertices.
     """
     features = np.ascontiguousarray(features, dtype=np.float32)
     count, dims = features.shape
@@ -87,6 +90,8 @@ def build_lattice(features: Float32) -> Lattice:
         # DeepLab's program processes four pixels at a time and pads the last group with points at the origin. Their
         # vertices receive no values, but the blur passes values through them: they are needed for the same result.
         _place(np.zeros((1, dims), np.float32), scale, strides, table)
+    if (table.size + 2) * vector.LANES >= _PLACES:
+        raise InputError(f"CRF: the lattice of {table.size} vertices is too large; work on tiles of the image")
     keys, vertices = kernels.in_order(table.keys, table.slots, table.size)
     following, preceded = kernels.find_following(keys, vertices, strides, table.keys, table.slots)
     chains, starts = kernels.find_chains(following, preceded, pixel_rows.STEPS_AHEAD)
