@@ -1,16 +1,21 @@
-"""Short names for types of arrays and their shapes."""
+"""Short names for types of arrays and their shapes, those of numpy for type checkers only: its import takes long."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
-#: an array of 32-bit floats; its shape is said where it is used
-Float32 = NDArray[np.float32]
-#: (H, W) indices of classes
-Label = NDArray[np.uint8]
-#: (K, 3) RGB, a colour for each class
-Palette = NDArray[np.uint8]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    #: an array of 32-bit floats; its shape is said where it is used
+    Float32 = NDArray[np.float32]
+    #: (H, W) indices of classes
+    Label = NDArray[np.uint8]
+    #: (K, 3) RGB, a colour for each class
+    Palette = NDArray[np.uint8]
+else:
+    Float32 = Label = Palette = Any
 #: the lengths of all axes of a blob, as in Caffe outermost first: (N, C, H, W) for images
 Shape = tuple[int, ...]
 #: (height, width) in pixels

@@ -7,12 +7,16 @@ axis None stands for a layer that does not change coordinates.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from ..formats.layer_facts import SAME, types_where
+from ..lazy import imported_on_use
 from .net_spec import Function, Top, layers
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = imported_on_use("numpy")
 
 Map = tuple[Any, Any, Any]
 

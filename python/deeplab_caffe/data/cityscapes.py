@@ -7,10 +7,16 @@ Label files come in two kinds. `*_labelIds.png` has an id for each of 34 labels,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+from ..lazy import imported_on_use
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = imported_on_use("numpy")
+
 
 #: the id of each label; 'license plate' has none: its polygons are not drawn
 IDS = {

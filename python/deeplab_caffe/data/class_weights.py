@@ -8,19 +8,25 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from ..lazy import imported_on_use
 from ..reading import read_json
 from ..spelling import did_you_mean
 from .label_statistics import LabelCounts
 from .mapped_arrays import open_npy
 
-#: a weight, or a frequency, of each class: (C,)
-Weights = NDArray[np.float64]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    #: a weight, or a frequency, of each class: (C,)
+    Weights = NDArray[np.float64]
+else:
+    np = imported_on_use("numpy")
+    Weights = Any
+
 _HUGE = 1e300  # more than a weight may be; larger integers do not fit into a float
 _EXPECTED = "expected a weight for each class: a list, or an object {class name: weight}"
 

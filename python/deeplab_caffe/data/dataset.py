@@ -8,19 +8,26 @@ import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ..arrays import Palette
 from ..errors import InputError
 from ..files import write_text
+from ..lazy import imported_on_use
 from ..package_files import is_packaged, or_packaged
 from ..reading import read_toml, reading
 from ..spelling import did_you_mean
-from .labels import voc_palette
 from .lists import ListEntry, full_path, read_list
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..arrays import Palette
+    from . import labels
+else:
+    np = imported_on_use("numpy")
+    labels = imported_on_use("deeplab_caffe.data.labels")
 
 VGG_MEAN = (104.008, 116.669, 122.675)
 
@@ -33,7 +40,7 @@ class Dataset:
         name, title: its name in folders and targets, and for people.
         root: the folder that paths in lists are relative to (as ImageSegData's root_folder).
         classes: the name of each class.
-        palette: (256, 3) RGB; VOC's colours for classes without one in the file.
+        colours: RGB of the first classes, as the file states them; none if it does not.
         ignore_label: the label of pixels that do not count.
         mean: BGR, 0..255.
         lists: the name of each list (train, val, ...) → its file.
@@ -47,7 +54,7 @@ class Dataset:
     title: str
     root: Path
     classes: tuple[str, ...]
-    palette: Palette
+    colours: tuple[tuple[int, ...], ...]
     ignore_label: int
     mean: tuple[float, float, float]
     lists: Mapping[str, Path]
@@ -78,7 +85,7 @@ class Dataset:
             title=table.get("title", table["name"]),
             root=Path(os.path.normpath(base)),
             classes=classes,
-            palette=_palette(path, table.get("palette", []), len(classes)),
+            colours=_colours(path, table.get("palette", []), len(classes)),
             ignore_label=table.get("ignore_label", 255),
             mean=tuple(map(float, table.get("mean", VGG_MEAN))),  # type: ignore[arg-type]
             lists={name: _list_path(word, base, folder) for name, word in table.get("lists", {}).items()},
@@ -88,6 +95,13 @@ class Dataset:
             file=path,
             exif=table.get("exif", ""),
         )
+
+    @cached_property
+    def palette(self) -> Palette:
+        """(256, 3) RGB; VOC's colours for classes without one in the file."""
+        palette = labels.voc_palette()
+        palette[: len(self.colours)] = np.array(self.colours, np.uint8).reshape(-1, 3)[:256]
+        return palette
 
     @property
     def num_classes(self) -> int:
@@ -269,12 +283,10 @@ def _check_names(path: Path, classes: list[str]) -> None:
             raise InputError(f"{path}: classes {first} and {number} are both named '{name}'; expected different names")
 
 
-def _palette(path: Path, colours: list[list[int]], num_classes: int) -> Palette:
+def _colours(path: Path, colours: list[list[int]], num_classes: int) -> tuple[tuple[int, ...], ...]:
     if colours and len(colours) < num_classes:
         raise InputError(f"{path}: palette has {len(colours)} colours for {num_classes} classes; add the missing ones")
-    palette = voc_palette()
-    palette[: len(colours)] = np.array(colours, np.uint8).reshape(-1, 3)[:256]
-    return palette
+    return tuple(map(tuple, colours))
 
 
 def _list_path(word: str, root: Path, folder: Path) -> Path:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import InputError
+from ..lazy import imported_on_use
 from ..words import some_of
 from .cityscapes import wrong_kind
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = imported_on_use("numpy")
 
 #: more ignored pixels than this are more than borders between objects (VOC's take 5 %)
 _BORDER = 0.2

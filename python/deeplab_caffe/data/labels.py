@@ -7,9 +7,6 @@ import os
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..arrays import Label, Palette
 from ..errors import InputError
 from ..files import replacing
@@ -21,10 +18,13 @@ from . import indexed_png
 
 if TYPE_CHECKING:
     import cv2
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL import Image
 else:
     cv2 = imported_on_use("cv2")
     Image = imported_on_use("PIL.Image")
+    np = imported_on_use("numpy")
 
 _PNG_COLOUR_NAMES = {2: "an RGB PNG", 4: "a grey PNG with alpha", 6: "an RGB PNG with alpha"}
 _ADVICE = {4: "Save its grey channel alone, as an 8-bit PNG, if that has the class indices"}

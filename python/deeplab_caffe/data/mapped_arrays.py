@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from ..lazy import imported_on_use
 from ..reading import reading
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import DTypeLike, NDArray
+else:
+    np = imported_on_use("numpy")
 
 
 def open_npy(path: Path, what: str) -> NDArray[Any]:

@@ -8,14 +8,18 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TextIO
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ..caffe.solver.shown import Displayed, Tested
 from ..errors import InputError
 from ..formats.weight_files import read_weight_file
 from ..formats.weight_fit import NetLayer, fit, net_layers
+from ..lazy import imported_on_use
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = imported_on_use("numpy")
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import InputError
+from ..lazy import imported_on_use
 from .score_text import none_if_nan, percent
 
-Matrix = NDArray[np.int64]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Matrix = NDArray[np.int64]
+else:
+    np = imported_on_use("numpy")
+    Matrix = Any
 
 
 def confusion_matrix(

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..errors import InputError
 from ..lazy import imported_on_use
 from .confusion import Matrix, Scores
 
 if TYPE_CHECKING:
     import cv2
+    import numpy as np
+    from numpy.typing import NDArray
 else:
     cv2 = imported_on_use("cv2")
+    np = imported_on_use("numpy")
 
 #: where bands begin → what a table says of them
 SOURCES = {

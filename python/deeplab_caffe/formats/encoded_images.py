@@ -6,15 +6,15 @@ import struct
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..lazy import imported_on_use
 
 if TYPE_CHECKING:
     import cv2
+    import numpy as np
+    from numpy.typing import NDArray
 else:
     cv2 = imported_on_use("cv2")
+    np = imported_on_use("numpy")
 
 Buffer = Any  # bytes, or an array (N,) uint8
 

@@ -5,9 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from ..lazy import imported_on_use
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = imported_on_use("numpy")
+
 
 #: the fields of SolverParameter that policies use, each some of them
 FIELDS = ("gamma", "power", "stepsize", "stepvalue")

@@ -6,16 +6,21 @@ import math
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..files import replacing
+from ..lazy import imported_on_use
 from . import schema, weights, weights_hdf5
 from .layer_facts import DEEPLAB_V2, PSPNET, facts_of, types_where
 from .upgrade_deeplab import TYPES as _DEEPLAB_V1_TYPES
 from .upgrade_layers import V0_TYPES, V1_TYPES
 from .weights import BlobArray, LayerWeights, encode_blob, encode_bytes, encode_varint
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = imported_on_use("numpy")
 
 #: types that show which fork a file of today's form comes from
 _DEEPLAB_V2 = types_where(lambda row: DEEPLAB_V2 in row.known_to)

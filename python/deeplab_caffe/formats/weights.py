@@ -13,13 +13,17 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..files import replacing
+from ..lazy import imported_on_use
 from ..reading import CANNOT_OPEN, reading
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = imported_on_use("numpy")
 
 Buffer = memoryview
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5

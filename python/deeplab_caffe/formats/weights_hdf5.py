@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..errors import InputError
 from ..files import replacing
 from ..lazy import imported_on_use
@@ -24,8 +22,10 @@ from .weights import NO_WEIGHTS, SolverState
 
 if TYPE_CHECKING:
     import h5py
+    import numpy as np
 else:
     h5py = imported_on_use("h5py")
+    np = imported_on_use("numpy")
 
 #: the limit for the bytes of all values: so many times the size of the file (it may be compressed), plus some
 _MOST_PER_BYTE, _SLACK = 20, 1 << 26

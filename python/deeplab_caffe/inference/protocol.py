@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from ..arrays import Size
 from ..errors import InputError
+from ..lazy import imported_on_use
 from ..nets.input_sizes import as_size
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = imported_on_use("numpy")
 
 #: a larger scale is more likely a mistake than meant
 _LARGEST_SCALE = 16

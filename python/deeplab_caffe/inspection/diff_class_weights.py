@@ -5,14 +5,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..formats import schema
 from ..formats.infogain import read_diagonal
 from ..formats.scalar_values import number_of
+from ..lazy import imported_on_use
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = imported_on_use("numpy")
 
 _WEIGHTS, _SWITCH = "loss_param.class_weighting", "loss_param.weight_by_label_freqs"
 _TRUE = ("true", "t", "True", "1")

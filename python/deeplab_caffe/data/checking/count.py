@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from ...errors import InputError
+from ...lazy import imported_on_use
 from ...progress import tracked
 from ...threads import mapped
 from ..cityscapes import wrong_kind
@@ -13,6 +13,12 @@ from ..dataset import Dataset
 from ..label_statistics import LabelCounts
 from ..labels import invalid_values, read_label, value_counts, values_of
 from ..lists import ListEntry
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = imported_on_use("numpy")
 
 
 def count_labels(dataset: Dataset, name: str) -> LabelCounts:

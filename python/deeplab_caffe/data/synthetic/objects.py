@@ -11,16 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ...lazy import imported_on_use
 from .textures import Array, Rng, mix, noise, shift
 
 if TYPE_CHECKING:
     import cv2
+    import numpy as np
+    from numpy.typing import NDArray
 else:
     cv2 = imported_on_use("cv2")
+    np = imported_on_use("numpy")
 
 RED, ORANGE, YELLOW = (0.76, 0.14, 0.12), (0.88, 0.46, 0.14), (0.90, 0.76, 0.22)
 GREEN, BLUE, PURPLE = (0.24, 0.50, 0.18), (0.16, 0.34, 0.70), (0.48, 0.24, 0.54)

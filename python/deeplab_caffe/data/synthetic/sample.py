@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ...errors import InputError
 from ...files import replacing, write_text
 from ...lazy import imported_on_use
@@ -22,8 +20,10 @@ from .scene import CLASSES, draw_image
 
 if TYPE_CHECKING:
     import cv2
+    import numpy as np
 else:
     cv2 = imported_on_use("cv2")
+    np = imported_on_use("numpy")
 
 VERSION = 2  # increase it if the images or dataset.toml change: samples of older versions are then drawn again
 STAMP = "synthetic.json"

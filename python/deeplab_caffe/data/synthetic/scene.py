@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ...lazy import imported_on_use
 from .objects import REACH, SHAPES, Surface, draw, shade
 from .textures import FARS, GROUNDS, Array, Rng, noise
 
 if TYPE_CHECKING:
     import cv2
+    import numpy as np
+    from numpy.typing import NDArray
 else:
     cv2 = imported_on_use("cv2")
+    np = imported_on_use("numpy")
 
 CLASSES = ("background", *(shape.__name__ for shape in SHAPES))
 BORDER = 255

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ...lazy import imported_on_use
 
 if TYPE_CHECKING:
     import cv2
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]  # float32 wherever it is large
+    Rng = np.random.Generator
 else:
     cv2 = imported_on_use("cv2")
-
-Array = NDArray[Any]  # float32 wherever it is large
-Rng = np.random.Generator
+    np = imported_on_use("numpy")
+    Array = Rng = Any
 
 
 def noise(
