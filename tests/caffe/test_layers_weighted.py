@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from deeplab_caffe import caffe
 from deeplab_caffe.errors import InputError
@@ -30,6 +31,26 @@ def test_weights_start_at_zero(layer):
     built = _conv(layer, "kernel_size: 3")
     assert (built.params["layer"][0].data == 0).all()
     assert built.params["layer"][0].shape == (2, 2, 3, 3)
+
+
+@pytest.mark.parametrize("phase", [caffe.TRAIN, caffe.TEST])
+def test_the_layout_of_training_is_the_faster_one_of_the_processor(layer, monkeypatch, phase):
+    runs = []
+    for processor in ("AVX2", "AVX512"):
+        monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda processor=processor: processor)
+        caffe.set_random_seed(2)
+        text = 'kernel_size: 3 pad: 2 dilation: 2 weight_filler { type: "gaussian" std: 1 }'
+        built = _conv(layer, text, np.random.default_rng(0).normal(size=(2, 2, 7, 9)), phase=phase, back=True)
+        [top] = built.layers[-1].compute([torch.zeros(2, 2, 7, 9)], [p.data_tensor() for p in built.params["layer"]])
+        row_by_row = processor == "AVX2" and phase == caffe.TRAIN
+        assert top.is_contiguous(memory_format=torch.contiguous_format if row_by_row else torch.channels_last)
+        built.blobs["top"].diff[...] = np.arange(built.blobs["top"].count).reshape(built.blobs["top"].shape)
+        built.backward()
+        runs.append(built)
+    for blobs in ([run.blobs["top"] for run in runs], [run.params["layer"][0] for run in runs]):
+        np.testing.assert_allclose(blobs[0].data, blobs[1].data, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(blobs[0].diff, blobs[1].diff, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(runs[0].blobs["in0"].diff, runs[1].blobs["in0"].diff, rtol=1e-5, atol=1e-4)
 
 
 def test_a_dilated_kernel_picks_pixels_apart(layer):

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from ...arrays import Shape
+from ...formats import schema
 from .. import mode
 from ..blob import Blob
 from .base import MANY, TensorLayer, register
@@ -47,7 +48,7 @@ class Convolution(WindowLayer):
             if count % p.group:
                 self.fail(f"{count} {what} do not divide into {p.group} groups")
         self.add_param(0, self.weight_shape(p.num_output, p.group), p.weight_filler)
-        if self.spatial == 2 and mode.device().type == "cpu" and self.fills:
+        if self.spatial == 2 and mode.device().type == "cpu" and self.fills and not self._trains_in_rows():
             # The layout that they are computed in, and their gradient comes in; kept until the user wants a view.
             weight = self.blobs[0]
             weight.set_data(weight.data_tensor().contiguous(memory_format=torch.channels_last))
@@ -86,10 +87,17 @@ class Convolution(WindowLayer):
             return self._multiply(x, weight, bias)
         if x.dim() == 4 and (x.device.type == "cpu" or x.dtype == torch.bfloat16):
             # Whatever follows inherits the layout; convolution and pooling are up to several times faster in it.
-            x = x.contiguous(memory_format=torch.channels_last)
+            rows = self._trains_in_rows() and x.dtype == torch.float32
+            x = x.contiguous(memory_format=torch.contiguous_format if rows else torch.channels_last)
         group = self.param.convolution_param.group
         function, weight, dilation = _CONVOLVE[self.spatial], self.added_up(weight), self.positive_dilation
         return function(self.filled(x), weight, bias, self.stride, self.pad, dilation, group)
+
+    def _trains_in_rows(self) -> bool:
+        """Whether values lie channel by channel in a TRAIN net on the CPU: with AVX2 gradients in channels_last take
+        up to three times as long (bench/train.py), with AVX-512 they do not.
+        """
+        return self.phase == schema.TRAIN and torch.backends.cpu.get_cpu_capability() == "AVX2"
 
     def _multiply(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         """The same as a product with the columns, for a number of spatial axes that PyTorch has no convolution for."""
