@@ -65,7 +65,6 @@ def count(image: np.ndarray, unary: np.ndarray, parameters: CRFParameters, count
         labels, whole = timed(lambda eps=eps: crf_labels(image, unary, parameters, compact=eps))
         mean_field = MeanField(unary, eps)
         run = (pairwise, weights, parameters.iterations, parameters.normalization)
-        pairwise.layout(mean_field.width)
         _, alone = timed(lambda mean_field=mean_field, run=run: mean_field.run(*run).labels())
         reference = labels if eps == 0 else reference
         kept.active.append(mean_field.kept.size)

@@ -176,8 +176,7 @@ def test_a_step_of_every_solver(kind, precision, message, tmp_path, monkeypatch)
     expected = weights(None)
     with fake_device() as device:
         found = weights(device)
-    # where layouts differ, so do roundings to float32, and now and then one to bfloat16
-    np.testing.assert_allclose(found, expected, rtol=1e-5 if precision == "float32" else 2e-4, atol=1e-6)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_what_is_displayed_is_waited_for(message, tmp_path, monkeypatch):

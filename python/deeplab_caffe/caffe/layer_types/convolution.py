@@ -18,6 +18,7 @@ from ..blob import Blob
 from .base import MANY, TensorLayer, register
 from .window_layer import WindowLayer
 
+_LARGE_MAP = 64 * 64  # pixels
 _CONVOLVE = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
 
@@ -48,7 +49,8 @@ class Convolution(WindowLayer):
             if count % p.group:
                 self.fail(f"{count} {what} do not divide into {p.group} groups")
         self.add_param(0, self.weight_shape(p.num_output, p.group), p.weight_filler)
-        if self.spatial == 2 and mode.device().type == "cpu" and self.fills and not self._trains_in_rows():
+        rows = self.spatial == 2 and self._trains_in_rows(bottom[0].shape)
+        if self.spatial == 2 and mode.device().type == "cpu" and self.fills and not rows:
             # The layout that they are computed in, and their gradient comes in; kept until the user wants a view.
             weight = self.blobs[0]
             weight.set_data(weight.data_tensor().contiguous(memory_format=torch.channels_last))
@@ -87,17 +89,21 @@ class Convolution(WindowLayer):
             return self._multiply(x, weight, bias)
         if x.dim() == 4 and (x.device.type == "cpu" or x.dtype == torch.bfloat16):
             # Whatever follows inherits the layout; convolution and pooling are up to several times faster in it.
-            rows = self._trains_in_rows() and x.dtype == torch.float32
-            x = x.contiguous(memory_format=torch.contiguous_format if rows else torch.channels_last)
+            rows = x.dtype == torch.float32 and self._trains_in_rows(x.shape)
+            layout = torch.contiguous_format if rows else torch.channels_last
+            x, weight = x.contiguous(memory_format=layout), weight.contiguous(memory_format=layout)
         group = self.param.convolution_param.group
         function, weight, dilation = _CONVOLVE[self.spatial], self.added_up(weight), self.positive_dilation
         return function(self.filled(x), weight, bias, self.stride, self.pad, dilation, group)
 
-    def _trains_in_rows(self) -> bool:
-        """Whether values lie channel by channel in a TRAIN net on the CPU: with AVX2 gradients in channels_last take
-        up to three times as long (bench/train.py), with AVX-512 they do not.
+    def _trains_in_rows(self, shape: Sequence[int]) -> bool:
+        """Whether a bottom (N, C, H, W) on the CPU lies channel by channel: large maps in a TRAIN net, with AVX2.
+
+        In channels_last the gradients of kernels beyond 1 × 1 take two to three times as long there; those of small
+        maps do not, and with AVX-512 none do.
         """
-        return self.phase == schema.TRAIN and torch.backends.cpu.get_cpu_capability() == "AVX2"
+        large = max(self.kernel) > 1 and math.prod(shape[2:]) >= _LARGE_MAP
+        return large and self.phase == schema.TRAIN and torch.backends.cpu.get_cpu_capability() == "AVX2"
 
     def _multiply(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         """The same as a product with the columns, for a number of spatial axes that PyTorch has no convolution for."""

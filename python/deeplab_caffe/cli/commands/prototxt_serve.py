@@ -33,16 +33,19 @@ def run(arguments: argparse.Namespace) -> NoReturn:
 
 
 def _end_on_interrupt() -> None:
-    """Let a thread of its own wait for Ctrl-C and end the process.
+    """Let a thread of its own end the process at Ctrl-C.
 
-    A handler would run in the main thread, at its next turn: where the signal came to another thread, which may be, the
-    main thread sleeps on until the editor says something. Windows has no threads that wait for signals, and a handler.
+    Python's handlers wait for the main thread's next turn, and asyncio's for the end of what it awaits. The number of the
+    signal is written to a file at once, whatever all threads do. On Windows asyncio reads that file itself.
     """
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        threading.Thread(target=_wait_for_interrupt, daemon=True).start()
+    if os.name == "posix":
+        reading, writing = os.pipe()
+        os.set_blocking(writing, False)
+        signal.set_wakeup_fd(writing)
+        threading.Thread(target=_wait_for_interrupt, args=(reading,), daemon=True).start()
 
 
-def _wait_for_interrupt() -> NoReturn:
-    signal.sigwait({signal.SIGINT})
+def _wait_for_interrupt(signals: int) -> NoReturn:
+    while os.read(signals, 1) != bytes([signal.SIGINT]):
+        pass
     os._exit(0)
