@@ -35,8 +35,8 @@ def run(arguments: argparse.Namespace) -> NoReturn:
 def _end_on_interrupt() -> None:
     """Let a thread of its own end the process at Ctrl-C.
 
-    Python's handlers wait for the main thread's next turn, and asyncio's for the end of what it awaits. The number of the
-    signal is written to a file at once, whatever all threads do. On Windows asyncio reads that file itself.
+    Python's handlers wait for the main thread's next turn, and asyncio's for the end of what it awaits. The number of
+    the signal is written to a file at once, whatever all threads do. On Windows asyncio reads that file itself.
     """
     if os.name == "posix":
         reading, writing = os.pipe()
