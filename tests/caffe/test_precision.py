@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from deeplab_caffe import caffe
+from deeplab_caffe.caffe.net import precision as net_precision
 from deeplab_caffe.caffe.net.precision import layer_precisions
 from deeplab_caffe.errors import InputError
 from plan_nets import NETS, conv, fill, norm, relu
@@ -51,6 +52,16 @@ def _losses(solver: caffe.SGDSolver, steps: int = 20) -> list[float]:
         solver.step(1)
         found.append(float(solver.net.blobs["loss"].data))
     return found
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_a_processor_without_bfloat16_is_said_once(solver, monkeypatch, logged, fast):
+    monkeypatch.setattr(net_precision, "onednn_computes_in", lambda dtype: fast or dtype == torch.float32)
+    net_precision._say_what_is_faster.cache_clear()
+    solver("float32", "bf16", "bf16")
+    lines = [line for line in logged() if "bf16" in line]
+    assert len(lines) == (not fast)
+    assert all("float32 is many times faster" in line for line in lines)
 
 
 def test_training_goes_as_in_float32(solver):

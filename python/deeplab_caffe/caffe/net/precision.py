@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import torch
 
 from ...errors import InputError
 from ...spelling import did_you_mean
+from .. import log, mode
 from ..layer_types.base import TensorLayer
 from .step import NetStep
 
@@ -23,13 +25,22 @@ def dtype_of(precision: str) -> torch.dtype | None:
     return PRECISIONS[precision]
 
 
+def onednn_computes_in(dtype: torch.dtype) -> bool:
+    """Whether oneDNN computes in this type on this processor."""
+    if not (torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled):
+        return False
+    return dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
 def layer_precisions(steps: Sequence[NetStep], precision: str) -> dict[int, torch.dtype | None]:
     """What each layer with weights computes in, by index.
 
     The last ones on every path through the net stay in float32: what they compute are the scores, whose differences
-    decide, and they cost little.
+    decide, and they cost little. Says once if the processor is slow in that precision.
     """
     dtype = dtype_of(precision)
+    if dtype and mode.device().type == "cpu" and onednn_computes_in(torch.float32) and not onednn_computes_in(dtype):
+        _say_what_is_faster(precision)
     chosen: dict[int, torch.dtype | None] = {}
     read_by_weights: set[int] = set()
     for i in reversed(range(len(steps))):
@@ -47,3 +58,9 @@ def set_precision(steps: Sequence[NetStep], precision: str) -> None:
         layer = steps[i].layer
         assert isinstance(layer, TensorLayer)
         layer.precision = dtype
+
+
+@cache
+def _say_what_is_faster(precision: str) -> None:
+    reason = "PyTorch has no fast code for it on this processor"
+    log.warning(f"precision {precision}: {reason}: float32 is many times faster, and closer")

@@ -11,8 +11,9 @@ import torch.nn.functional as F
 from ..blob import Blob
 from ..layer_types.base import Layer, TensorLayer
 from ..layer_types.convolution import Convolution
+from ..net.precision import onednn_computes_in
 from .algorithms import Algorithms
-from .direct import rectified, supports
+from .direct import rectified
 from .folded import Folded, fold, geometry_of
 
 #: a parameter's tensor, its version, and a copy where writing through a numpy view would leave the version alone
@@ -49,7 +50,7 @@ class FusedConvolution:
         if self._watch.changed():
             self._folded = None
             self.on_cpu.forget()
-        if x.device.type == "cpu" and supports(self._dtype) and x.numel():
+        if x.device.type == "cpu" and onednn_computes_in(self._dtype) and x.numel():
             found, self.bound = self.on_cpu(x, bound)
             return found
         self.bound = None

@@ -11,18 +11,11 @@ import torch.nn.functional as F
 from .folded import Folded, Growth
 
 
-def supports(dtype: torch.dtype) -> bool:
-    """Whether oneDNN computes in this type here."""
-    if not (torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled):
-        return False
-    return dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported()
-
-
 class Direct:
     """A direct sum, of inputs (N, C, H, W) in channels_last and of the weights' type.
 
     Args:
-        convolution: on the CPU, of a type that `supports` names.
+        convolution: on the CPU, of a type that oneDNN computes in.
         shape: of an input, for which the layout of the weights is chosen.
 
     Attributes:
