@@ -53,7 +53,7 @@ class Lanes:
         return cls(unary, kept, logits)
 
     def negligible(self, effects: Float32) -> NDArray[np.intp] | None:
-        """The classes to keep if others can be merged and rows get shorter; None if not.
+        """The classes to keep if others can be merged and rows get shorter; None if not, or if no message matters.
 
         effects: (width,), each lane's largest product of a belief and the message in it, which is what the message adds
         to the belief, to first order. Their sum bounds what the merged classes' messages add to all of their beliefs.
@@ -61,6 +61,8 @@ class Lanes:
         order = np.argsort(-effects[: self.kept.size], kind="stable")
         together = np.cumsum(effects[order][::-1], dtype=float)[::-1]
         least = np.count_nonzero(together > MOST_EFFECT)
+        if not least:
+            return None  # classes of equal beliefs would no longer be told apart by their order
         width = lanes_for(least + 1)
         return np.sort(order[: width - 1]) if width < self.width else None
 

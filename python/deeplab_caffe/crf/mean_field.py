@@ -228,14 +228,17 @@ class MeanField:
         self, run: PassArguments, values: Values | None, iterations: int
     ) -> tuple[Lanes, PassArguments, Values | None]:
         """The iterations after the first. Returns what the last step slices from, and how."""
+        merges = self._merges and run.bounded
         for iteration in range(1, iterations):
             left = iterations - 1 - iteration
-            noted = self._merges and run.bounded and left > 1 and iteration <= _MERGED_WITHIN
+            noted = merges and left > 1 and iteration <= _MERGED_WITHIN
             effects = np.zeros(run.stride, np.float32) if noted else None
             values = self._advance(self.lanes, run, values, ("even", "odd")[iteration % 2], effects)
             kept = None if effects is None else self.lanes.negligible(effects)
-            if kept is not None and (merged := self._finish_merged(kept, run, values, left)):
-                return merged
+            if kept is not None:
+                if merged := self._finish_merged(kept, run, values, left):
+                    return merged
+                merges = False  # what did not stay negligible once hardly does so later
         return self.lanes, run, values
 
     def _finish_merged(
@@ -254,7 +257,10 @@ class MeanField:
             values = self._advance(lanes, run, values, ("merged odd", "merged even")[number % 2], effects)
             if effects[kept.size] > MOST_EFFECT:
                 return None
-        return lanes, run, values
+        last = passes.last_effect(
+            *(run.parts, run.pairwise.corners, lanes.logits, *run.messages(values), kept.size, np.float32(MOST_EFFECT))
+        )
+        return (lanes, run, values) if last <= MOST_EFFECT else None
 
     def _advance(
         self, lanes: Lanes, run: PassArguments, values: Values | None, to: str, effects: Float32 | None = None

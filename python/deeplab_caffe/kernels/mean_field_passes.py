@@ -104,6 +104,30 @@ def step(
 
 
 @kernel
+def last_effect(parts, corners, logits, simplices, taken, strength, values, lane, limit):
+    """The largest product of belief and message in one lane of one inference in the last pass.
+
+    Only pixels whose message is above `limit` are looked at, since a belief is at most 1; 0 if there are none.
+    """
+    stride = len(parts) * LANES
+    count = logits.size // stride
+    rows = room(parts)
+    largest = np.float32(0)
+    for begin in range(0, count, BLOCK):
+        size = min(BLOCK, count - begin)
+        slice_block(parts, parts, corners, logits, simplices, taken, strength, values, begin, size, rows)
+        for i in range(size):
+            message = rows[i * stride + lane] - logits[(begin + i) * stride + lane]
+            if message > limit:
+                logit = load(parts, rows, i * stride)
+                beliefs = exp_cut(subtract(logit, filled(logit, maximum_of(logit))))
+                whole = sum_of(beliefs)
+                store(rows, i * stride, beliefs)
+                largest = max(largest, message * rows[i * stride + lane] / whole)
+    return largest
+
+
+@kernel
 def write_maps(
     parts, group, corners, bounded, logits, rest, simplices, taken, strength, values, number, kept, maps, shares
 ):
