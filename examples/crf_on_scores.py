@@ -12,8 +12,10 @@ import argparse
 
 import numpy as np
 
+from deeplab_caffe.cli import guarded
 from deeplab_caffe.crf import CRFParameters, dense_crf, resize_scores, unary_from_probabilities, unary_from_scores
 from deeplab_caffe.data import read_image, write_label
+from deeplab_caffe.data.score_maps import open_score_map
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -29,7 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
 
     image = read_image(given.image)
-    scores = np.load(given.scores).astype(np.float32)
+    scores = open_score_map(given.scores).astype(np.float32)
     if scores.shape[1:] != image.shape[:2]:
         scores = resize_scores(scores, image.shape[:2])
     unary = unary_from_probabilities(scores) if given.probabilities else unary_from_scores(scores)
@@ -43,4 +45,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(guarded("crf_on_scores.py", main))  # bad input: one line on stderr, exit code 2

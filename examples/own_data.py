@@ -14,9 +14,11 @@ import json
 import random
 from pathlib import Path
 
+from deeplab_caffe.cli import guarded
 from deeplab_caffe.cli import main as deeplab
 from deeplab_caffe.cli.stage_flags import read_by
 from deeplab_caffe.data import read_dataset
+from deeplab_caffe.errors import InputError
 
 IMAGES = (".jpg", ".jpeg", ".png")
 STAGES = ("data", "prototxt", "train", "test", "search", "crf", "evaluate", "report")
@@ -25,12 +27,18 @@ STAGES = ("data", "prototxt", "train", "test", "search", "crf", "evaluate", "rep
 def pairs(images: Path, labels: Path) -> list[tuple[Path, Path]]:
     """Each image with its label map, in the order of their names; images without one are left out."""
     found = [path for path in sorted(images.iterdir()) if path.suffix.lower() in IMAGES]
-    return [(path, labels / f"{path.stem}.png") for path in found if (labels / f"{path.stem}.png").is_file()]
+    there = {path.name for path in labels.iterdir()}
+    items = [(path, labels / f"{path.stem}.png") for path in found if f"{path.stem}.png" in there]
+    if len(items) < 2:  # one for train, one for val
+        what = f"{'1 image' if items else 'no images'} (x.jpg, x.png) with a label of the same stem (x.png) in {labels}"
+        raise InputError(f"{images}: found {what}; expected at least two")
+    return items
 
 
 def write_lists(folder: Path, items: list[tuple[Path, Path]], share: float) -> None:
     """train.txt and val.txt: lines `<image> <label>`; a share of the images, drawn with a fixed seed, is for val."""
-    drawn = set(random.Random(0).sample(range(len(items)), max(1, round(share * len(items)))))
+    count = min(max(1, round(share * len(items))), len(items) - 1)
+    drawn = set(random.Random(0).sample(range(len(items)), count))
     for name, chosen in (("val", drawn), ("train", set(range(len(items))) - drawn)):
         lines = [f"{items[i][0].resolve()} {items[i][1].resolve()}\n" for i in sorted(chosen)]
         (folder / f"{name}.txt").write_text("".join(lines))
@@ -56,10 +64,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--val", type=float, default=0.2, help="share of the images that is only scored (%(default)s)")
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES, metavar="STAGE", help="(all)")
     given, others = parser.parse_known_args(arguments)
+    if not 0 < given.val < 1:
+        parser.error(f"--val is {given.val:g}; expected a share between 0 and 1")
 
+    items = pairs(given.images, given.labels)
     folder = (given.folder / "description").resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    items = pairs(given.images, given.labels)
     write_lists(folder, items, given.val)
     description = write_description(folder, given.folder.name, given.classes)
     val = read_dataset(description).entries("val")
@@ -72,4 +82,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(guarded("own_data.py", main))  # bad input: one line on stderr, exit code 2

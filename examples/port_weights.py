@@ -14,16 +14,24 @@ import argparse
 import numpy as np
 
 from deeplab_caffe import caffe
+from deeplab_caffe.cli import guarded
+from deeplab_caffe.errors import InputError
 from deeplab_caffe.porting.state_dict import read_state_dict
 
 
-def values_of(state: dict[str, np.ndarray], module: str, part: str, shape: tuple[int, ...]) -> np.ndarray:
+def pair(word: str) -> tuple[str, str]:
+    layer, sign, module = word.partition("=")
+    if not sign:
+        raise argparse.ArgumentTypeError(f"expected LAYER=MODULE, got {word!r}")
+    return layer, module
+
+
+def values_of(state: dict[str, np.ndarray], file: str, name: str, shape: tuple[int, ...]) -> np.ndarray:
     """A module's weight or bias in the shape of a net's parameter."""
-    name = f"{module}.{part}"
     if name not in state:
-        raise SystemExit(f"the file has no {name}; it has {', '.join(sorted(state))}")
+        raise InputError(f"{file}: has no {name}; it has {', '.join(sorted(state))}")
     if state[name].size != np.prod(shape):
-        raise SystemExit(f"{name} is {state[name].shape}, the net expects {shape}")
+        raise InputError(f"{file}: {name} is {state[name].shape}, the net expects {shape}")
     return state[name].reshape(shape)
 
 
@@ -31,17 +39,19 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file", help="state dict: .pth or .safetensors")
     parser.add_argument("net", help="prototxt")
-    parser.add_argument("names", nargs="+", metavar="LAYER=MODULE")
+    parser.add_argument("names", nargs="+", type=pair, metavar="LAYER=MODULE")
     parser.add_argument("-o", "--output", default="net.caffemodel")
     parser.add_argument("--rgb", action="store_true", help="the model was trained on RGB; Caffe's nets take BGR")
     given = parser.parse_args(arguments)
 
     state = dict(read_state_dict(given.file))
     net = caffe.Net(given.net, caffe.TEST)
-    names = dict(name.split("=", 1) for name in given.names)
+    names = dict(given.names)
     for layer, module in names.items():
+        if layer not in net.params:
+            raise InputError(f"{given.net}: has no layer {layer} with weights; it has {', '.join(net.params)}")
         for part, blob in zip(("weight", "bias"), net.params[layer], strict=False):
-            values = values_of(state, module, part, blob.shape)
+            values = values_of(state, given.file, f"{module}.{part}", blob.shape)
             if given.rgb and part == "weight" and values.ndim == 4 and values.shape[1] == 3:
                 values = values[:, ::-1]  # the first convolution looks at colours
             blob.data[...] = values
@@ -59,4 +69,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(guarded("port_weights.py", main))  # bad input: one line on stderr, exit code 2

@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 
 from deeplab_caffe import Segmenter
+from deeplab_caffe.cli import guarded
 from deeplab_caffe.crf import CRFParameters
 from deeplab_caffe.data import write_label
 
@@ -46,4 +47,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(guarded("segment_photo.py", main))  # bad input: one line on stderr, exit code 2

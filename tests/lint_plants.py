@@ -124,6 +124,10 @@ PLANTED: dict[str, list[Plant]] = {
         Plant("solver", "solver_mode", "solver_type: NESTEROV\nsolver_mode", "solver_type", "is deprecated"),
     ],
     # names and connections
+    "no-layers": [
+        Plant("test", lint_nets.TEST, "# to be written\n", "# to be", "has no layers"),
+        Plant("test", lint_nets.TEST, 'name: "small"\n', "name", "has no layers"),
+    ],
     "unnamed-layer": [Plant("train", '  name: "conv2"\n', "", "layer {", "has no name")],
     "repeated-name": [
         Plant("train", 'name: "conv2"', 'name: "conv1"', 'name: "conv1"', "another layer has this name, on line 25")

@@ -64,6 +64,7 @@ def _instead(name: str, old: str, new: str) -> tuple[str, str]:
 SHOWN: dict[str, Shown] = {
     "missing-field": Shown([_instead("missing-field", "min: 0", "min: 0 max: 6")], ["clip"]),
     "old-dialect": Shown([(lint_nets.TEST, 'layer { name: "r" type: "ReLU" bottom: "x" top: "y" }\n')], ["r"]),
+    "no-layers": Shown([(lint_nets.TEST, 'layer { name: "r" type: "ReLU" bottom: "x" top: "y" }\n')], ["r"]),
     "no-counterpart": Shown([(lint_nets.TEST, 'layer { name: "g" type: "Scale" bottom: "x" top: "g" }\n')], ["g"]),
     "deprecated-field": Shown([_instead("deprecated-field", "concat_dim", "axis")], ["both"]),
     "in-place-shared": Shown(

@@ -23,13 +23,16 @@ TINY = ["--crop", 33, "--batch-size", 2, "--width", 0.03, "--iterations", 4, "--
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """Run an example in an empty folder; returns what it printed."""
+    """Run an example in an empty folder; returns what it printed, on stderr if it is to fail."""
     monkeypatch.chdir(tmp_path)
 
-    def run(name: str, *arguments: object) -> str:
-        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
-        runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
-        return capsys.readouterr().out
+    def run(name: str, *arguments: object, code: int = 0) -> str:
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+        out, err = capsys.readouterr()
+        assert ended.value.code == code, err
+        return err if code else out
 
     return run
 
@@ -107,3 +110,69 @@ def test_port_weights(run) -> None:
     rgb = torch.randn(1, 3, 9, 9)
     scores = caffe.Net("net.prototxt", "net.caffemodel", caffe.TEST).forward(data=rgb.numpy()[:, ::-1])["fc8"]
     np.testing.assert_allclose(scores, model(rgb).detach().numpy(), rtol=0, atol=1e-5)
+
+
+# -- what is wrong with the input is said in one line
+
+
+def _says(run, name: str, *arguments: object) -> str:
+    """What an example says of input that it cannot use, without its name."""
+    said = run(name, *arguments, code=2)
+    assert said.startswith(f"{name}.py: error: ") and said.count("\n") == 1, said
+    return said.strip().removeprefix(f"{name}.py: error: ")
+
+
+def test_segment_photo_says_what_is_missing(run) -> None:
+    assert _says(run, "segment_photo", "nothing", "photo.png").startswith("nothing: no such experiment")
+    Path("deploy.prototxt").write_text(net(image("9x9", 3), conv("scores", "data", outputs=2)))
+    given = ["deploy.prototxt", "none.png", "--weights", "net.caffemodel"]
+    assert "net.caffemodel: there is no such file" in _says(run, "segment_photo", *given)
+    caffe.Net("deploy.prototxt", caffe.TEST).save("net.caffemodel")
+    assert _says(run, "segment_photo", *given) == "none.png: cannot read the image: No such file or directory"
+
+
+def test_crf_on_scores_says_which_file_it_cannot_read(run) -> None:
+    cv2.imwrite("photo.png", two_colours()[0])
+    for name, values in (("flat", np.zeros((4, 5))), ("nan", np.full((2, 4, 5), np.nan))):
+        np.save(f"{name}.npy", values)
+    Path("empty.npy").touch()
+    for scores, said in (
+        ("none.npy", "none.npy: cannot read scores: No such file"),
+        ("empty.npy", "empty.npy: cannot read scores: not a .npy file"),
+        ("flat.npy", "flat.npy: expected numbers (classes, height, width)"),
+        ("nan.npy", "CRF: scores hold nan"),
+    ):
+        assert _says(run, "crf_on_scores", "photo.png", scores).startswith(said)
+    assert _says(run, "crf_on_scores", "none.png", "nan.npy").startswith("none.png: cannot read the image")
+
+
+def test_own_data_says_that_there_is_nothing_to_train_on(run) -> None:
+    Path("empty").mkdir()
+    rest = ["--classes", "a", "b", "--folder", "own"]
+    assert _says(run, "own_data", "none", "none", *rest) == "none: No such file or directory"
+    assert _says(run, "own_data", "empty", "none", *rest) == "none: No such file or directory"
+    assert _says(run, "own_data", "empty", "empty", *rest).startswith("empty: found no images")
+    for path in ("images/a.jpg", "images/b.jpg", "labels/a.png"):
+        Path(path).parent.mkdir(exist_ok=True)
+        Path(path).touch()
+    assert "found 1 image (x.jpg, x.png) with a label" in _says(run, "own_data", "images", "labels", *rest)
+    assert "expected a share between 0 and 1" in run("own_data", "images", "labels", *rest, "--val", 20, code=2)
+    assert not Path("own").exists()
+
+
+def test_port_weights_says_what_does_not_fit(run) -> None:
+    write_state_dict("model.safetensors", {"0.weight": np.zeros((4, 3, 3, 3), np.float32)})
+    Path("bad.pth").write_text("not a checkpoint")
+    Path("bad.prototxt").write_text("layer {")
+    Path("net.prototxt").write_text(net(image("9x9", 3), conv("fc8", "data", "kernel_size: 1", outputs=2)))
+    for file, prototxt, name, said in (
+        ("none.pth", "net.prototxt", "fc8=0", "Could not open file none.pth"),
+        ("bad.pth", "net.prototxt", "fc8=0", "bad.pth: "),
+        ("model.safetensors", "none.prototxt", "fc8=0", "Could not open file none.prototxt"),
+        ("model.safetensors", "bad.prototxt", "fc8=0", "bad.prototxt:1:"),
+        ("model.safetensors", "net.prototxt", "fc7=0", "net.prototxt: has no layer fc7"),
+        ("model.safetensors", "net.prototxt", "fc8=1", "model.safetensors: has no 1.weight; it has 0.weight"),
+        ("model.safetensors", "net.prototxt", "fc8=0", "model.safetensors: 0.weight is (4, 3, 3, 3), the net expects"),
+    ):
+        assert _says(run, "port_weights", file, prototxt, name).startswith(said)
+    assert "expected LAYER=MODULE, got 'fc8'" in run("port_weights", "bad.pth", "net.prototxt", "fc8", code=2)

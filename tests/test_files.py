@@ -53,6 +53,21 @@ def test_threads_keep_the_mask(tmp_path):
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o640}
 
 
+@pytest.mark.skipif(os.name != "posix", reason="POSIX file modes")
+def test_a_library_that_puts_its_own_file_changes_no_rights(tmp_path):
+    before = os.umask(0o027)
+    try:
+        for mode in (0o640, 0o604):
+            with replacing(tmp_path / "a") as path:
+                (tmp_path / "b").write_text("new")
+                (tmp_path / "b").chmod(0o600)
+                (tmp_path / "b").rename(path)
+            assert (tmp_path / "a").stat().st_mode & 0o777 == mode
+            (tmp_path / "a").chmod(0o604)
+    finally:
+        os.umask(before)
+
+
 def test_processors_that_may_be_used():
     assert 1 <= cpus() <= (os.cpu_count() or 1)
     if hasattr(os, "sched_setaffinity"):

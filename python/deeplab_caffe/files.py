@@ -52,7 +52,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = _target(Path(path))
     temporary = _new_temporary(target)
     try:
+        rights = temporary.stat().st_mode
         yield temporary
+        if temporary.stat().st_mode != rights:  # some libraries put a file of their own in its place
+            os.chmod(temporary, stat.S_IMODE(rights))
         _put(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)

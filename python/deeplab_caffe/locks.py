@@ -26,8 +26,11 @@ _LONGEST_COMMAND = 200
 
 @contextlib.contextmanager
 def locked_folder(folder: str | os.PathLike[str], busy: str) -> Iterator[None]:
-    """Hold the lock of a folder, which is made; see `locked`."""
-    Path(folder).mkdir(parents=True, exist_ok=True)
+    """Hold the lock of a folder, which is made; see `locked`. Raises InputError if it is a file."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise InputError(f"{os.fspath(folder)}: is a file; wanted a folder") from None
     with locked(Path(folder) / LOCK_FILE, busy):
         yield
 

@@ -133,6 +133,14 @@ def test_errors_say_where_and_what(net, text, expected):
     assert expected in str(caught.value)
 
 
+@pytest.mark.parametrize("rule", ["include { phase: TRAIN }", "exclude { phase: TEST }"])
+def test_a_net_for_training_is_told_where_one_for_tests_is_built(net, rule):
+    data = _IN.replace("name:", f"{rule} name:", 1)
+    with pytest.raises(InputError, match="; layer 'in' makes it, in TRAIN only: expected a net for TEST, such as"):
+        net(data + _relu("r", "data", "r"))
+    assert net(data + _relu("r", "data", "r"), caffe.TRAIN).outputs == ["r"]
+
+
 def test_outputs_are_alphabetical_by_bytes(net):
     tops = ["b", "a", "Z", "é", "a1"]
     built = net(_IN + "".join(_ip(f"l{t}", "data", top=t) for t in tops))

@@ -146,7 +146,7 @@ def test_what_is_damaged_is_reported_and_the_others_done(folders, damage, capsys
     spoil, message = DAMAGE[damage]
     spoil(scores, images)
     command = ["crf", "--scores", str(scores), "--images", str(images), "-o", str(out), *FLAGS]
-    assert main(command) == 1
+    assert main(command) == 2
     said = capsys.readouterr()
     assert "refined 2 images" in said.out and "1 images failed: b" in said.err
     assert re.search(f"b: .*{message}", said.err)
@@ -177,6 +177,7 @@ def test_the_command_goes_on_from_what_is_done(folders, capsys):
     [
         (["--images", "nowhere"], "nowhere: cannot list the folder of images"),
         (["--images", "{out}"], "have no names in common, for instance a"),
+        (["--list", "{list}"], "hold nothing that the list names, for instance elsewhere"),
         (["-o", "{scores}"], "holds the input; name another folder"),
         (["--preset", "mine"], "no preset 'mine'"),
         (["-o", "{images}/a.png"], "a.png: results cannot be written there: File exists"),
@@ -192,7 +193,9 @@ def test_what_the_command_cannot_use_is_one_line(folders, flags, message, capsys
     monkeypatch.setattr("deeplab_caffe.crf.pool.cluster._CONNECT_SECONDS", 1)
     scores, images, out, _ = folders
     out.mkdir()
-    flags = [flag.format(scores=scores, images=images, out=out) for flag in flags]
+    names = out.with_name("names.txt")
+    names.write_text("elsewhere\n")
+    flags = [flag.format(scores=scores, images=images, out=out, list=names) for flag in flags]
     command = ["crf", "--scores", str(scores), "--images", str(images), "-o", str(out), *FLAGS, *flags]
     assert main(command) == 2
     said = capsys.readouterr().err

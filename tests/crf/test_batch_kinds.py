@@ -69,14 +69,22 @@ def test_hard_labels_have_a_confidence(case):
         np.testing.assert_array_equal(labels, expected)
     _, _, surer = refined(hard, "--kind", "labels", "--confidence", "0.95", "--classes", "6")
     np.testing.assert_array_equal(surer, crf_labels(image, unary_from_labels(hard, 6, 0.95), PARAMETERS))
-    assert refined(hard[:20])[0] == 1
+    assert refined(hard[:20])[0] == 2
+
+
+def test_scores_of_another_number_of_classes_are_refused(case):
+    _, maps, refined = case
+    assert refined(maps, "--num-classes", "4")[0] == 0
+    code, output, _ = refined(maps, "--num-classes", "3")
+    assert code == 2 and "scores of 4 classes; wanted 3" in output
+    assert "score maps contain" not in output
 
 
 def test_independent_probabilities_are_used_in_proportion_if_stated(case):
     image, maps, refined = case
     sigmoid = 1 / (1 + np.exp(-maps))
     code, output, _ = refined(sigmoid)
-    assert code == 1 and "state --kind sigmoid" in output and "refined 0 images" in output
+    assert code == 2 and "state --kind sigmoid" in output and "refined 0 images" in output
     _, _, labels = refined(sigmoid, "--kind", "sigmoid")
     shares = unary_from_probabilities(sigmoid / sigmoid.sum(0))
     np.testing.assert_array_equal(labels, crf_labels(image, shares, PARAMETERS))
@@ -86,7 +94,7 @@ def test_one_channel_is_class_1_of_two_if_stated(case):
     image, maps, refined = case
     p = 1 / (1 + np.exp(-maps[:1]))
     code, output, _ = refined(p)
-    assert code == 1 and "has one channel" in output
+    assert code == 2 and "has one channel" in output
     expected = crf_labels(image, unary_from_probabilities(np.concatenate([1 - p, p])), PARAMETERS)
     for values, kind in ((p, "sigmoid"), (p[0], "sigmoid"), (maps[:1], "logits")):
         np.testing.assert_array_equal(refined(values, "--kind", kind)[2], expected)

@@ -155,6 +155,20 @@ def test_finished_images_are_skipped_unless_they_or_the_settings_changed(
     assert "out: 3 predicted" in capsys.readouterr().out
 
 
+def test_results_need_a_folder(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert predict("photos/a.png", "--exp", "exper/demo", "-o", "photos/a.png") == 2
+    assert "photos/a.png: is a file; wanted a folder\n" in capsys.readouterr().err
+
+
+def test_a_record_without_results_is_replaced(photos: Path) -> None:
+    words = ["photos/a.png", "--exp", "exper/demo", "-o", "out"]
+    assert predict(*words) == 0
+    for path in Path("out").glob("*/*.png"):
+        path.unlink()
+    assert predict(*words, "--scales", "0.5") == 0
+    assert json.loads(Path("out/predict.json").read_text())["protocol"] == "scale 0.5"
+
+
 def test_a_damaged_image_is_named_and_the_others_go_on(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     whole = Path("photos/sub/b.jpg").read_bytes()
     Path("photos/cut.jpg").write_bytes(whole[: len(whole) // 2])
@@ -201,6 +215,8 @@ def test_the_crf_refines(photos: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "--crf: exper/demo has no exper/demo/crf/parameters.json; run the stage search" in capsys.readouterr().err
     assert predict("photos/a.png", "--exp", "exper/demo", "-o", "new", "--crf", "DeepLab-MSk") == 2
     assert "--crf DeepLab-MSk: no such preset or file; did you mean 'DeepLab-MSc'?" in capsys.readouterr().err
+    assert predict("photos/a.png", "--exp", "exper/demo", "-o", "new", "--crf", "w1=4") == 2
+    assert "--crf w1=4: without sigma_alpha and sigma_beta; wanted w1, sigma_alpha" in capsys.readouterr().err
     with pytest.raises(InputError, match="CRF: no parameters are known"):
         found.refined()
 

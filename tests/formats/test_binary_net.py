@@ -151,6 +151,12 @@ def test_damaged_files_are_refused(data, tmp_path):
         read_binary_net(tmp_path / "net")
 
 
+def test_what_is_neither_text_nor_binary_is_named(tmp_path, capsys):
+    (tmp_path / "net.prototxt").write_bytes(b"\x0e\xff\x00")
+    assert main(["prototxt", "upgrade", str(tmp_path / "net.prototxt")]) == 2
+    assert "net.prototxt: expected a prototxt or a binary net, but this is neither" in capsys.readouterr().err
+
+
 def test_text_and_binary_are_told_apart():
     assert not is_binary('name: "é" # \t\n'.encode())
     assert is_binary(encode_bytes(1, b"net"))

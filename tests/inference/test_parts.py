@@ -138,6 +138,13 @@ def test_weights_of_regions_sum_to_one() -> None:
     assert np.allclose(total, 1)
 
 
+def test_thousands_of_small_regions_are_refused() -> None:
+    grid = Grid(SizeRule(8, 1), 8)
+    assert len(regions((500, 600), (65, 65), 0.25, grid)) < 200
+    with pytest.raises(InputError, match=r"tile: regions of 3 x 3 \(H x W\) make [\d,]+ of an image of 500 x 600"):
+        regions((500, 600), (3, 3), 0.25, grid)
+
+
 # -- from files
 
 

@@ -54,6 +54,20 @@ def test_exit_codes(tmp_path, capsys):
     assert _lint() == 2
 
 
+@pytest.mark.parametrize("text", ["", "\n# all of it is gone\n", 'name: "small"\n'])
+def test_an_emptied_net_is_not_right(tmp_path, capsys, text):
+    (tmp_path / "net.prototxt").write_text(text)
+    assert _lint(tmp_path / "net.prototxt") == 1
+    assert "net.prototxt:1:1: warning: the net has no layers" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["layer {", "layr { }", "base_lr: 1", "input: 'x' input_dim: [1, 1, 3, 3]"])
+def test_a_file_with_another_mistake_and_a_solver_are_not_called_empty(tmp_path, text):
+    (tmp_path / "net.prototxt").write_text(text)
+    found = _found(tmp_path / "net.prototxt")
+    assert found and "no-layers" not in found
+
+
 def test_a_note_is_no_failure_unless_asked_for(tmp_path):
     lint_nets.write(tmp_path, "train", "crop_size: 33", "crop_size: ${SIZE}")
     assert _lint(tmp_path) == 0

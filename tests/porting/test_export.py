@@ -309,6 +309,22 @@ def test_source_runs_alone_and_agrees(tmp_path: Path, model: tuple[Path, Path]) 
     assert record["passed"] and {"conv1_1", "pool5", "fc8_interp"} <= {c["blob"] for c in record["checks"]}
 
 
+@pytest.mark.parametrize("kind", ["torch", "onnx"])
+def test_nothing_is_written_without_what_the_comparison_needs(
+    kind: str, tmp_path: Path, model: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    net, weights = model
+    (tmp_path / "empty.jpg").touch()
+    words = ["export", kind, str(net), "-w", str(weights), "-o", str(tmp_path / "x")]
+    assert main([*words, "--image", str(tmp_path / "empty.jpg")]) == 2
+    assert f"{tmp_path / 'empty.jpg'}: " in capsys.readouterr().err
+    for value in ("-1", "nan", "inf", "small"):
+        with pytest.raises(SystemExit, match="2"):
+            main([*words, "--tolerance", value])
+        assert f"--tolerance: got '{value}'; wanted a number, 0 or greater" in capsys.readouterr().err
+    assert not list(tmp_path.glob("x*"))
+
+
 def test_weights_come_back_bit_for_bit(tmp_path: Path, model: tuple[Path, Path]) -> None:
     net, weights = model
     assert main(["export", "torch", str(net), "-w", str(weights), "-o", str(tmp_path / "x"), "--no-verify"]) == 0

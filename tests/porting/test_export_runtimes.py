@@ -120,6 +120,17 @@ def test_a_converter_that_fails_leaves_what_was_there(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["net.caffemodel", "net.prototxt", "out.a"]
 
 
+def test_an_image_that_cannot_be_read_is_told_before_anything_is_written(
+    files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _own(monkeypatch)
+    (tmp_path / "empty.jpg").touch()
+    words = ["export", "ncnn", *files, "-o", str(tmp_path / "out"), "--image", str(tmp_path / "empty.jpg")]
+    assert main(words) == 2
+    assert f"{tmp_path / 'empty.jpg'}: " in capsys.readouterr().err
+    assert not list(tmp_path.glob("out*"))
+
+
 def test_a_folder_that_is_missing_is_named(files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _own(monkeypatch)
     net = caffe.Net(files[0], caffe.TEST)

@@ -645,6 +645,12 @@ def test_wrong_shapes_are_one_line(
     assert not list(tmp_path.glob("net*"))
 
 
+def test_a_wrong_tolerance_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["import", "onnx", _conv_file(tmp_path), "-o", str(tmp_path / "net"), "--tolerance", "-1"])
+    assert "--tolerance: got '-1'; wanted a number, 0 or greater" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("data", [b"", b"not a model", b"\x08\x08\x3a\x02\x0a\xff"])
 def test_a_damaged_file_is_one_line(data: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "model.onnx").write_bytes(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import h5py
@@ -146,6 +147,27 @@ def test_check_refuses_what_is_no_weight_file(tmp_path: Path, capsys: pytest.Cap
     (tmp_path / "x.caffemodel").write_bytes(b"no weights")
     assert main(["weights", "check", str(tmp_path / "x.caffemodel"), str(DATA / "v1" / "v1_deploy.prototxt")]) == 2
     assert "not a .caffemodel" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("before", ["", "# ten\n", "\n\n", "force_backward: true "])
+def test_a_prototxt_in_place_of_weights_is_named(
+    before: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "deploy.prototxt"
+    path.write_text(before + (DATA / "v1" / "v1_deploy.prototxt").read_text())
+    for words in (["weights", "show"], ["export", "torch", "-o", str(tmp_path / "x"), "-w", str(path)]):
+        assert main([*words, str(path)]) == 2
+        assert f"{path}: is a prototxt, which has no weights; expected a .caffemodel" in capsys.readouterr().err
+    assert not list(tmp_path.glob("x*"))
+
+
+def test_a_state_dict_has_the_rights_that_the_mask_leaves(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        write_state_dict(tmp_path / "x.safetensors", {"conv.weight": np.ones(2, np.float32)})
+    finally:
+        os.umask(before)
+    assert (tmp_path / "x.safetensors").stat().st_mode & 0o777 == 0o644
 
 
 @pytest.mark.parametrize("links", [0, 500])

@@ -106,7 +106,7 @@ def test_results_of_other_colours_are_not_taken_for_finished(here: Path, capsys:
     assert cli.main(words) == 0
     described.write_text(described.read_text().replace("[128, 0, 0]", "[128, 0, 1]"))
     assert cli.main(words) == 2
-    assert "out: holds predictions with colours " in capsys.readouterr().err
+    assert "out: holds predictions with other colours; use" in capsys.readouterr().err
 
 
 def test_the_same_model_gives_the_same_bytes(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from ..porting.summary import summarise
 from ..porting.surgery import CAFFE, TORCHVISION, Preprocessing
 from . import bundled, net_flags
 from .named_net import definition_named
-from .parser import add_renamed
+from .parser import add_renamed, tolerance
 from .weight_warnings import print_weight_warnings
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image", metavar="FILE", help="image for the comparison (default: a drawn one)")
     kinds, text = list(_PREPROCESSING), "preprocessing that the net expects"
     add_renamed(parser, "--preprocessing", "--images", choices=kinds, default="caffe", help=text)
-    parser.add_argument("--tolerance", type=float, default=1e-4, help="relative, for the outputs (%(default)s)")
+    parser.add_argument("--tolerance", type=tolerance, default=1e-4, help="relative, for the outputs (%(default)s)")
     net_flags.add_permission(parser)
     how = argparse.BooleanOptionalAction
     parser.add_argument(
@@ -48,6 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def preprocessing(arguments: argparse.Namespace) -> Preprocessing:
     return _PREPROCESSING[arguments.images]
+
+
+def pictures(arguments: argparse.Namespace) -> export.Pictures | None:
+    """The image of the comparison, None with --no-verify; call it before anything is written."""
+    return export.Pictures(arguments.image, preprocessing(arguments)) if arguments.verify else None
 
 
 def net_with_weights(arguments: argparse.Namespace) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -24,6 +25,17 @@ def add_renamed(parser: argparse._ActionsContainer, flag: str, *older: str, **ho
     action = parser.add_argument(flag, **how)
     for name in older:
         parser._option_string_actions[name] = action
+
+
+def tolerance(text: str) -> float:
+    """The value of a flag that says how much may differ; for `type` of `argparse`."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"got '{text}'; wanted a number, 0 or greater, such as 1e-4")
+    return value
 
 
 class _Stored(argparse.Action):

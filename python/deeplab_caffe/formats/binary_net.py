@@ -22,6 +22,7 @@ from . import schema
 from .layer_facts import facts_of
 from .weights import encode_bytes, encode_varint, fields
 
+_NO_NET = "{path}: expected a prototxt or a binary net, but this is neither, or it is damaged: {reason}"
 _LAYERS, _LAYER = 2, 100
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 #: numbers of LayerParameter from 143 on, by dialect
@@ -67,7 +68,7 @@ def read_binary_net(path: str | os.PathLike[str], dialect: str | None = None) ->
     Raises:
         InputError: the file is damaged, matches no dialect, or matches two with different meanings.
     """
-    with reading(path, damaged="damaged or not a binary net", cannot=CANNOT_OPEN):
+    with reading(path, damaged=_NO_NET, cannot=CANNOT_OPEN):
         parts = list(fields(memoryview(Path(path).read_bytes())))
         net = schema.NetParameter.FromString(_translated(parts, dialect, str(path)))
         unknown = list(_unknown(net))

@@ -19,6 +19,7 @@ from ..errors import InputError
 from ..files import replacing
 from ..lazy import imported_on_use
 from ..reading import CANNOT_OPEN, reading
+from .prototxt import Document
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,6 +66,7 @@ class LayerWeights:
 
 #: a state in place of weights
 NO_WEIGHTS = "{path}: is the state of a solver (.solverstate); the weights are in the .caffemodel beside it"
+_IS_PROTOTXT = "{path}: is a prototxt, which has no weights; expected a .caffemodel"
 
 
 class _Damaged(ValueError):
@@ -75,7 +77,8 @@ def read_caffemodel(path: str | os.PathLike[str]) -> list[LayerWeights]:
     """Every layer of a binary `.caffemodel` of any dialect, in order, with read-only arrays.
 
     Raises:
-        InputError: the file is missing, truncated or not a caffemodel; a `.solverstate` is named as such.
+        InputError: the file is missing, truncated or not a caffemodel; a `.solverstate` and a prototxt are named as
+            such.
     """
     layers: list[LayerWeights] = []
     with reading(path, damaged="truncated or not a .caffemodel", cannot=CANNOT_OPEN):
@@ -89,11 +92,24 @@ def read_caffemodel(path: str | os.PathLike[str]) -> list[LayerWeights]:
                 elif number == 2 and kind == _BYTES:
                     layers.append(_old_layer(value))
         except _Damaged as error:
+            if _is_prototxt(path, view):
+                raise InputError(_IS_PROTOTXT.format(path=path)) from None
             done = f" after layer '{layers[-1].name}'" if layers else ""
             raise _Damaged(f"{error}{done}; the file has {len(view)} bytes") from None
     if not layers:
+        if _is_prototxt(path, view):
+            raise InputError(_IS_PROTOTXT.format(path=path))
         raise InputError(f"{path}: has no layers; expected a .caffemodel")
     return layers
+
+
+def _is_prototxt(path: str | os.PathLike[str], view: Buffer) -> bool:
+    if b"\0" in bytes(view[:65536]):  # spares reading the whole of a damaged file
+        return False
+    try:
+        return bool(Document.read(path).root.fields)
+    except InputError:
+        return False
 
 
 def fields(view: Buffer) -> Iterator[tuple[int, int, Any]]:

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import Float32, Size
+from ..errors import InputError
 from ..nets.input_sizes import SizeRule
+
+_SMALL, _MANY = 65, 4096  # pixels along a region's side, and regions of an image, that are too small and too many
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,15 @@ def _count(axis: Sequence[Span], length: int) -> Float32:
 
 
 def regions(size: Size, tile: Size | None, overlap: float, grid: Grid) -> Regions:
-    """The regions of an image (H, W); a single one if `tile` is None, or not smaller than the image."""
+    """The regions of an image (H, W); a single one if `tile` is None, or not smaller than the image.
+
+    Raises InputError for small regions of which there would be thousands: each is a pass of the net.
+    """
     height, width = tile or (None, None)
-    return Regions(size, spans(size[0], height, overlap, grid), spans(size[1], width, overlap, grid))
+    found = Regions(size, spans(size[0], height, overlap, grid), spans(size[1], width, overlap, grid))
+    if tile and min(tile) < _SMALL and len(found) > _MANY:
+        raise InputError(
+            f"tile: regions of {tile[0]} x {tile[1]} (H x W) make {len(found):,} of an image of {size[0]} x {size[1]}; "
+            f"wanted larger ones, at least {_SMALL} x {_SMALL}"
+        )
+    return found

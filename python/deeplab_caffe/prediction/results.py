@@ -21,6 +21,8 @@ RECORD = "predict.json"
 _FOLDERS = ("labels", "labels_crf", "overlay", "probabilities")
 #: what a record says of where the model lies, which changes nothing: its content is in the record too
 _PLACES = ("net", "weights")
+#: what a record has only digests of, in words
+_DIGESTS = {"content": "another net or other weights", "colours": "other colours"}
 
 
 @dataclass(frozen=True)
@@ -98,11 +100,14 @@ class Results:
 
     def _refuse(self, record: Mapping[str, Any], before: Any) -> None:
         ways = "use another folder (-o), or --force to write them again"
+        held = next((what for what in _FOLDERS if any_in(self.folder / what)), None)
+        if not held:
+            return
         if isinstance(before, dict):
             names = [name for name, value in _content(record).items() if before.get(name) != value]
             if names:
                 raise InputError(f"{self.folder}: holds predictions with {_differences(names, before, record)}; {ways}")
-        elif held := next((what for what in _FOLDERS if any_in(self.folder / what)), None):
+        else:
             raise InputError(f"{self.folder / held}: holds files, but no {RECORD} says what made them; {ways}")
 
     def check_sources(self, sources: Sequence[Source]) -> None:
@@ -143,5 +148,9 @@ def _identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:
 
 def _differences(names: Sequence[str], before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """Which settings differ: short ones with their values."""
-    shown = [f"{name} {before.get(name)} (now {now[name]})" for name in names if len(str(now[name])) < 40]
+    shown = [
+        _DIGESTS.get(name, f"{name} {before.get(name)} (now {now[name]})")
+        for name in names
+        if name in _DIGESTS or len(str(now[name])) < 40
+    ]
     return ", ".join(shown or [f"another {name}" for name in names])

@@ -74,7 +74,7 @@ class Net(NetGraph):
         self.callbacks = {when: [] for when in ("<f", "f>", "<b", "b>")}
         self._recomputation: Recomputation | None = None
         log.begun(definition.param, self.state, [entry.param for entry in entries])
-        self._build(insert_splits(entries))
+        self._build(insert_splits(entries, definition.entries))
         if given["weights"]:
             self.copy_from(given["weights"])
 

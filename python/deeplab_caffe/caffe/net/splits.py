@@ -37,17 +37,24 @@ def _meets(state: Any, rule: Any, layer: str) -> bool:
     return unmet is None
 
 
-def insert_splits(entries: list[Entry]) -> list[Entry]:
+def insert_splits(entries: list[Entry], every: Iterable[Entry] = ()) -> list[Entry]:
     """Put a Split layer after every top that is used more than once, and rename what uses it.
 
     A use is a bottom, or a stated loss weight. Names: `<blob>_<layer>_<top index>_split_<k>`.
+
+    Args:
+        entries: the layers of the net.
+        every: those of its file, to name the one for training that makes what is missing.
+
+    Raises:
+        InputError: a bottom is made by no earlier layer.
     """
     wiring = Wiring([entry.param for entry in entries], one_state=True)
     uses = {top: len(readers) for top, readers in wiring.readers.items()}
     for i, entry in enumerate(entries):
         for name, makers in zip(entry.param.bottom, wiring.makers[i], strict=True):
             if not makers:
-                raise entry.error(_unknown_bottom(name, entries[:i]))
+                raise entry.error(_unknown_bottom(name, entries[:i]) + _made_in_training(name, entries, every))
         for j, (_, weight) in enumerate(zip(entry.param.top, entry.param.loss_weight, strict=False)):
             if weight:
                 uses[i, j] = uses.get((i, j), 0) + 1
@@ -58,6 +65,16 @@ def _unknown_bottom(name: str, before: list[Entry]) -> str:
     known = list(dict.fromkeys(top for entry in before for top in entry.param.top))
     listed = f" (blobs so far: {', '.join(known)})" if 0 < len(known) <= 12 else ""
     return f"bottom '{name}' is made by no layer before this one{did_you_mean(name, known)}{listed}"
+
+
+def _made_in_training(name: str, entries: list[Entry], every: Iterable[Entry]) -> str:
+    """What to add where a layer that only nets for training have makes the blob."""
+    if any(name in entry.param.top for entry in entries):
+        return ""
+    for maker in (entry.param for entry in every if name in entry.param.top):
+        if [is_included(maker, schema.NetState(phase=phase)) for phase in (schema.TRAIN, schema.TEST)] == [True, False]:
+            return f"; layer '{maker.name}' makes it, in TRAIN only: expected a net for TEST, such as deploy.prototxt"
+    return ""
 
 
 def _with_splits(entries: list[Entry], wiring: Wiring, uses: dict[Maker, int]) -> list[Entry]:

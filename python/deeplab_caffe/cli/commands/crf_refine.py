@@ -43,9 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     inputs = parser.add_argument_group("input")
     crf_flags.add_inputs(inputs)
     results = parser.add_argument_group("results")
-    results.add_argument(
-        "-o", "--output", metavar="FOLDER", required=True, help="folder for the results, <id>.<format>"
-    )
+    results.add_argument("-o", "--output", metavar="FOLDER", help="folder for the results, <id>.<format>")
     text = "; ".join(f"{name}: {meaning}" for name, meaning in FORMATS.items())
     results.add_argument("--format", nargs="+", choices=tuple(FORMATS), default=["png"], help=f"{text} (png)")
     results.add_argument("--keep", action="store_true", help="skip images that already have results")
@@ -87,8 +85,9 @@ _PARAMETERS = {
 def run(arguments: argparse.Namespace) -> int:
     from ...crf.batch import refine_batch
 
-    if not arguments.scores or not arguments.images:
-        raise InputError("--scores and --images are both required; or name an experiment: deeplab crf NAME")
+    inputs = {"--scores": arguments.scores, "--images": arguments.images, "-o": arguments.output}
+    if lacking := [flag for flag, folder in inputs.items() if not folder]:
+        raise InputError(f"without {', '.join(lacking)}; or name an experiment: deeplab crf NAME")
     found = crf_flags.tasks(arguments)
     tasks = [task for task in found if not (arguments.keep and _is_done(task.id, arguments))]
     refiner = _refiner(arguments, len(tasks))
@@ -109,7 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
     if summary.failures:
         failed = some_of([failure.id for failure in summary.failures], _NAMED)
         print(f"{len(summary.failures)} images failed: {failed}", file=sys.stderr)
-    return 1 if summary.failures else 0
+    return 2 if summary.failures else 0
 
 
 def _is_done(image_id: str, arguments: argparse.Namespace) -> bool:

@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
+    pictures = export_common.pictures(arguments)
     net = export_common.net_with_weights(arguments)
     graph = export.graph_of(net)
     rule = _size_rule(arguments, graph) if arguments.with_preprocessing else None
@@ -39,8 +40,8 @@ def run(arguments: argparse.Namespace) -> None:
     else:
         model = export.net_model(graph, dynamic=not arguments.fixed_size and _takes_sizes(net))
     write_bytes(arguments.output, model.SerializeToString())
-    if arguments.verify:
-        _verify(arguments, net, graph, rule, model.SerializeToString())
+    if pictures is not None:
+        _verify(arguments, pictures, net, graph, rule, model.SerializeToString())
     print(f"{arguments.output}: opset {OPSET}, {len(graph.nodes)} layers{f', images padded to {rule}' if rule else ''}")
 
 
@@ -61,10 +62,10 @@ def _size_rule(arguments: argparse.Namespace, graph: export.Graph) -> SizeRule:
 
 
 def _verify(
-    arguments: argparse.Namespace, net: Any, graph: export.Graph, rule: SizeRule | None, written: bytes
-) -> None:
+    arguments: argparse.Namespace, pictures: export.Pictures, net: Any, graph: export.Graph, rule: SizeRule | None,
+    written: bytes,
+) -> None:  # fmt: skip
     """Compare every blob at several sizes, with a model that outputs all; then the labels, with the written model."""
-    pictures = export.Pictures(arguments.image, export_common.preprocessing(arguments))
     runner = export.onnx_runner(export.net_model(graph, list(graph.values)).SerializeToString())
     result = export.verify(net, runner, pictures, arguments.tolerance)
     labels = None

@@ -27,16 +27,16 @@ def run(arguments: argparse.Namespace) -> None:
     runtime = export.RUNTIMES[arguments.command.partition(" ")[2]]
     runtime.demand_installed()
     prefix = _prefix(arguments.output, runtime.suffixes)
+    pictures = export_common.pictures(arguments)
     net = export_common.net_with_weights(arguments)
     graph = export.graph_of(net)
     files = runtime.write(graph, prefix)
-    if arguments.verify and runtime.runs_here:
-        pictures = export.Pictures(arguments.image, export_common.preprocessing(arguments))
+    if pictures is not None and runtime.runs_here:
         sizes = export.fitting_sizes(net)[:1]
         result = export.verify(net, runtime.load(graph, prefix), pictures, arguments.tolerance, sizes)
         arguments.output = str(prefix)
         export_common.record(arguments, result, str(files[0]))
-    elif arguments.verify:
+    elif pictures is not None:
         print(f"note: {runtime.title} does not run on this system, so the export was not compared with the net")
     print(f"{', '.join(map(str, files))}: {len(graph.nodes)} layers")
 

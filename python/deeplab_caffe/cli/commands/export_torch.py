@@ -26,15 +26,15 @@ def run(arguments: argparse.Namespace) -> None:
         raise InputError(f"--output: {arguments.output} is not a file; expected a name for OUT.py and OUT.safetensors")
     if not output.name.isidentifier():
         raise InputError(f"--output: '{output.name}' is not a valid module name; expected letters, digits and _")
+    pictures = export_common.pictures(arguments)
     net = export_common.net_with_weights(arguments)
     graph = export.graph_of(net)
     source = export.TorchSource(graph)
     weights = output.with_suffix(".safetensors")
     write_state_dict(weights, source.state, source.metadata())
     write_text(output.with_suffix(".py"), source.text)
-    if arguments.verify:
+    if pictures is not None:
         every = export.TorchSource(graph, list(graph.values))
         runner = export.torch_runner(every.text, every.class_name, read_state_dict(weights))
-        pictures = export.Pictures(arguments.image, export_common.preprocessing(arguments))
         export_common.record(arguments, export.verify(net, runner, pictures, arguments.tolerance), f"{output}.py")
     print(f"{output}.py: class {source.class_name}; {weights}: {len(source.state)} tensors")

@@ -11,6 +11,7 @@ from ... import caffe
 from ...errors import InputError
 from ...files import write_text
 from ...porting import onnx_import
+from ..parser import tolerance
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--shape", metavar="NAME=N,C,H,W", action="append", default=[], help=shape)
     forks = "also use layer types of Caffe's forks: Permute (SSD), Interp (DeepLab)"
     parser.add_argument("--allow-forks", action="store_true", help=forks)
-    parser.add_argument("--tolerance", type=float, default=1e-4, help="relative, for the outputs (%(default)s)")
+    parser.add_argument("--tolerance", type=tolerance, default=1e-4, help="relative, for the outputs (%(default)s)")
     how = argparse.BooleanOptionalAction
     parser.add_argument("--verify", action=how, default=True, help="compare the net with the model (default)")
 

@@ -54,8 +54,9 @@ def batch_tasks(
     maps, pictures = find_score_maps(scores), find_images(images)
     chosen = list(maps) if ids is None else list(dict.fromkeys(ids))
     if not set(chosen) & set(maps) & set(pictures):
+        lacking = "have no names in common" if ids is None else "hold nothing that the list names"
         raise InputError(
-            f"{os.fspath(scores)} and {os.fspath(images)} have no names in common, for instance {chosen[0]}; wanted "
+            f"{os.fspath(scores)} and {os.fspath(images)} {lacking}, for instance {chosen[0]}; wanted "
             f"score maps <id>.npy (or .mat, .npz, .bin, .png) and images <id> with {', '.join(IMAGE_SUFFIXES)}"
         )
     found = (_task(image_id, maps, pictures, Path(scores), Path(images)) for image_id in chosen)
@@ -120,7 +121,7 @@ def _refine(
                 _report(failures[-1])
             else:
                 kinds[outcome.kind] += 1
-    if not quiet:
+    if kinds and not quiet:
         print(described_kinds(kinds, refiner.reading.confidence), flush=True)
     return RefineSummary(len(tasks) - len(failures), tuple(failures))
 

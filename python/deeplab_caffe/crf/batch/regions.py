@@ -37,7 +37,7 @@ class Region(NamedTuple):
 class MapReading(NamedTuple):
     """How score maps are read: what they contain, and for labels `unary_from_labels`' arguments.
 
-    `classes`: None for as many as the labels of a map need.
+    `classes`: None for as many as a map has, or its labels need.
     """
 
     kind: Kind = "auto"
@@ -56,7 +56,7 @@ def image_scores(path: Path, reading: MapReading, net_size: Size | None, image: 
     values = open_score_map(path, reading.kind)
     kind = kind_of(values, path, reading.kind)
     try:
-        full = input_size(values.shape, net_size, image)
+        full, classes = input_size(values.shape, net_size, image), _classes(values, kind, reading)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     if kind == "labels" and full != values.shape[1:]:
@@ -64,12 +64,14 @@ def image_scores(path: Path, reading: MapReading, net_size: Size | None, image: 
             f"{path}: labels of {values.shape[1]} x {values.shape[2]} (H x W) cannot be enlarged to "
             f"{full[0]} x {full[1]}; they must have the size of the image"
         )
-    return ImageScores(path, kind, full, values, _classes(values, kind, reading), reading)
+    return ImageScores(path, kind, full, values, classes, reading)
 
 
 def _classes(values: NDArray[Any], kind: Kind, reading: MapReading) -> int:
-    """The number of classes of a map."""
+    """The number of classes of a map. Raises InputError if it is not that of the data set."""
     if len(values) > 1:
+        if reading.classes not in (None, len(values)):
+            raise InputError(f"scores of {len(values)} classes; wanted {reading.classes}")
         return len(values)
     if kind != "labels":
         return 2

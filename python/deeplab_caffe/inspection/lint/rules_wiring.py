@@ -12,6 +12,14 @@ from .net_file import NetFile, View, is_loss
 from .offers import naming
 
 
+@rule("no-layers", WARNING, "a net without layers", "net")
+def no_layers(file: NetFile) -> Iterator[Hit]:
+    """It has no blobs and computes nothing: the file was emptied, or not completely written, or is not a net."""
+    unread = file.refused or file.problems or file.document.errors  # other rules say what is wrong
+    if not file.layers and not unread:
+        yield file.hit(file.block.start, "the net has no layers", "write its layers, or restore the file")
+
+
 @rule("unnamed-layer", WARNING, "a layer without a name, whose weights cannot be found", "net")
 def unnamed_layer(file: NetFile) -> Iterator[Hit]:
     """Weights are saved and loaded by layer name, so nothing can load those of a layer without a name."""
