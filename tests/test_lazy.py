@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
+import typing
 from importlib import import_module
 from pathlib import Path
 
@@ -21,6 +23,16 @@ LAZY = sorted(
     if "\nimport_on_use(__name__)" in path.read_text(encoding="utf-8")
 )
 HEAVY = ("torch", "numba", "cv2", "scipy", "matplotlib", "h5py", "onnx")
+
+
+@pytest.mark.parametrize("name", ["crf", "data", "evaluation", "inference", "nets", "prediction"])
+def test_annotations_can_be_looked_up_without_numpy_s_import(name: str) -> None:
+    package = import_module(f"deeplab_caffe.{name}")
+    known = [getattr(package, word) for word in package.__all__ if word != "chart"]  # a figure of matplotlib
+    functions = [thing for thing in known if inspect.isfunction(thing)]
+    assert functions
+    for function in functions:
+        assert "return" in typing.get_type_hints(function), function
 
 
 @pytest.mark.parametrize("name", LAZY)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
+    from numpy.typing import NDArray as NDArray
 
     #: an array of 32-bit floats; its shape is said where it is used
     Float32 = NDArray[np.float32]
@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     Palette = NDArray[np.uint8]
 else:
     Float32 = Label = Palette = Any
+
+    class NDArray:
+        """Stands for numpy's at run time, where annotations are looked up."""
+
+        __class_getitem__ = classmethod(lambda cls, kind: Any)
+
+
 #: the lengths of all axes of a blob, as in Caffe outermost first: (N, C, H, W) for images
 Shape = tuple[int, ...]
 #: (height, width) in pixels

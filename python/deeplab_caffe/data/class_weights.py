@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..arrays import NDArray
 from ..errors import InputError
 from ..lazy import imported_on_use
 from ..reading import read_json
@@ -19,7 +20,6 @@ from .mapped_arrays import open_npy
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
 
     #: a weight, or a frequency, of each class: (C,)
     Weights = NDArray[np.float64]

@@ -11,12 +11,11 @@ import struct
 import zlib
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from ..arrays import Palette
+from ..arrays import NDArray, Palette
 from ..lazy import imported_on_use
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
 else:
     np = imported_on_use("numpy")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..arrays import NDArray
 from ..errors import InputError
 from ..lazy import imported_on_use
 from ..words import some_of
@@ -13,7 +14,6 @@ from .cityscapes import wrong_kind
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
 else:
     np = imported_on_use("numpy")
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..arrays import Label, Palette
+from ..arrays import Label, NDArray, Palette
 from ..errors import InputError
 from ..files import replacing
 from ..formats.encoded_images import check_png, decode_image
@@ -19,7 +19,6 @@ from . import indexed_png
 if TYPE_CHECKING:
     import cv2
     import numpy as np
-    from numpy.typing import NDArray
     from PIL import Image
 else:
     cv2 = imported_on_use("cv2")

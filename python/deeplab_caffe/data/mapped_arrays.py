@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..arrays import NDArray
 from ..errors import InputError
 from ..lazy import imported_on_use
 from ..reading import reading
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import DTypeLike, NDArray
+    from numpy.typing import DTypeLike
 else:
     np = imported_on_use("numpy")
 

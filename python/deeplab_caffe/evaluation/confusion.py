@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..arrays import NDArray
 from ..errors import InputError
 from ..lazy import imported_on_use
 from .score_text import none_if_nan, percent
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
 
     Matrix = NDArray[np.int64]
 else:

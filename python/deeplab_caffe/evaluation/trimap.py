@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..arrays import NDArray
 from ..errors import InputError
 from ..lazy import imported_on_use
 from .confusion import Matrix, Scores
@@ -14,7 +15,6 @@ from .confusion import Matrix, Scores
 if TYPE_CHECKING:
     import cv2
     import numpy as np
-    from numpy.typing import NDArray
 else:
     cv2 = imported_on_use("cv2")
     np = imported_on_use("numpy")

@@ -6,12 +6,12 @@ import struct
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from ..arrays import NDArray
 from ..lazy import imported_on_use
 
 if TYPE_CHECKING:
     import cv2
     import numpy as np
-    from numpy.typing import NDArray
 else:
     cv2 = imported_on_use("cv2")
     np = imported_on_use("numpy")

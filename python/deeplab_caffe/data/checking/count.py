@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...arrays import NDArray
 from ...errors import InputError
 from ...lazy import imported_on_use
 from ...progress import tracked
@@ -16,7 +17,6 @@ from ..lists import ListEntry
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
 else:
     np = imported_on_use("numpy")
 

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ...arrays import NDArray
 from ...lazy import imported_on_use
 from .textures import Array, Rng, mix, noise, shift
 
 if TYPE_CHECKING:
     import cv2
     import numpy as np
-    from numpy.typing import NDArray
 else:
     cv2 = imported_on_use("cv2")
     np = imported_on_use("numpy")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...arrays import NDArray
 from ...lazy import imported_on_use
 from .objects import REACH, SHAPES, Surface, draw, shade
 from .textures import FARS, GROUNDS, Array, Rng, noise
@@ -11,7 +12,6 @@ from .textures import FARS, GROUNDS, Array, Rng, noise
 if TYPE_CHECKING:
     import cv2
     import numpy as np
-    from numpy.typing import NDArray
 else:
     cv2 = imported_on_use("cv2")
     np = imported_on_use("numpy")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ...arrays import NDArray
 from ...lazy import imported_on_use
 
 if TYPE_CHECKING:
     import cv2
     import numpy as np
-    from numpy.typing import NDArray
 
     Array = NDArray[Any]  # float32 wherever it is large
     Rng = np.random.Generator
