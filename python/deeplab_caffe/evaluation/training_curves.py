@@ -72,7 +72,7 @@ def loss_curve(stages: Sequence[TrainingStage], apart: bool = False) -> Chart:
     upper.set_ylabel("loss")
     of_iterations(lower)
     lower.set_ylabel("lr")
-    lower.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
+    lower.yaxis.set_major_formatter(_tick)
     upper.legend(frameon=False, fontsize=9)
     for axes in (upper, lower):
         plain(axes, "both")
@@ -149,7 +149,7 @@ def _panel(axes: Axes, title: str, columns: Sequence[str], runs: Sequence[tuple[
     axes.margins(x=0.02)
     axes.set_ylabel(title)
     if title == "lr":
-        axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
+        axes.yaxis.set_major_formatter(_tick)
     elif "loss" in title:
         _scale(axes, shown)
     if len(runs) > 1 or len(columns) > 1:
@@ -172,3 +172,8 @@ def _scale(axes: Axes, values: Sequence[NDArray[np.floating[Any]]]) -> None:
     every = every[np.isfinite(every)]
     if every.size and every.min() > 0 and every.max() >= 2 * every.min():
         logarithmic(axes, every.min(), every.max())
+
+
+def _tick(value: float, position: int) -> str:
+    """The label of a tick: 0.01 or 5e-05, its exponent not above the axis, where it is overlooked."""
+    return f"{value:g}"
