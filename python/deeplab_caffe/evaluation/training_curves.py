@@ -174,6 +174,6 @@ def _scale(axes: Axes, values: Sequence[NDArray[np.floating[Any]]]) -> None:
         logarithmic(axes, every.min(), every.max())
 
 
-def _tick(value: float, position: int) -> str:
+def _tick(value: float, position: float) -> str:
     """The label of a tick: 0.01 or 5e-05, its exponent not above the axis, where it is overlooked."""
     return f"{value:g}"
