@@ -13,6 +13,7 @@ import pytest
 from random_nets import randomised
 
 from deeplab_caffe import caffe
+from deeplab_caffe.caffe import log
 from deeplab_caffe.cli import main
 from deeplab_caffe.errors import InputError
 from deeplab_caffe.formats.weight_files import read_weight_file
@@ -307,6 +308,16 @@ def test_source_runs_alone_and_agrees(tmp_path: Path, model: tuple[Path, Path]) 
     assert total == pytest.approx(float(scores.sum(dtype=np.float64)), rel=1e-3, abs=1e-3 * greatest * scores.size**0.5)
     record = json.loads((tmp_path / "exported.json").read_text())
     assert record["passed"] and {"conv1_1", "pool5", "fc8_interp"} <= {c["blob"] for c in record["checks"]}
+
+
+def test_an_export_leaves_the_log_as_it_was(
+    tmp_path: Path, model: tuple[Path, Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    net, weights = model
+    with log.stderr_set(True):
+        assert main(["export", "torch", str(net), "-w", str(weights), "-o", str(tmp_path / "x")]) == 0
+        log.warning("still heard")
+    assert "still heard" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("kind", ["torch", "onnx"])

@@ -209,6 +209,17 @@ def set_stderr(on: bool) -> None:
 
 
 @contextmanager
+def stderr_set(on: bool) -> Iterator[None]:
+    """A context in which lines go to stderr, or do not."""
+    before = _to_stderr
+    set_stderr(on)
+    try:
+        yield
+    finally:
+        set_stderr(before)
+
+
+@contextmanager
 def silent() -> Iterator[None]:
     """A context in which nothing is logged."""
     global _to_stderr

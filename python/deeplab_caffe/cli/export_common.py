@@ -57,7 +57,6 @@ def pictures(arguments: argparse.Namespace) -> export.Pictures | None:
 
 def net_with_weights(arguments: argparse.Namespace) -> Any:
     """Load the net in the test phase; InputError if a layer that needs weights gets none."""
-    caffe.log.set_stderr(False)  # the comparison is printed instead
     net = caffe.Net(definition_named(arguments.net), caffe.TEST)
     layers = net_weights.weight_layers(net)
     missing = [name for name, layer in layers.items() if layer.needs_weights]

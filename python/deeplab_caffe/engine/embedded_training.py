@@ -95,12 +95,11 @@ def _logging(training: Training) -> Iterator[None]:
     training.log_file.parent.mkdir(parents=True, exist_ok=True)
     with training.log_file.open("a") as stream:
         log.add_file(stream)
-        log.set_stderr(training.watcher.shows_log)
         try:
-            yield
+            with log.stderr_set(training.watcher.shows_log):
+                yield
         finally:
             log.remove_file(stream)
-            log.set_stderr(True)
 
 
 def _solve(solver: Solver, training: Training, allow_not_finite: bool) -> None:

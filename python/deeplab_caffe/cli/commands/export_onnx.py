@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from ... import inference
+from ...caffe import log
 from ...files import write_bytes
 from ...nets.input_sizes import SizeRule
 from ...porting import export
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+@log.silent()  # the comparison is printed instead
 def run(arguments: argparse.Namespace) -> None:
     pictures = export_common.pictures(arguments)
     net = export_common.net_with_weights(arguments)

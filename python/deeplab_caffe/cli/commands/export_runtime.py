@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...caffe import log
 from ...errors import InputError
 from ...files import is_stream
 from ...porting import export
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export_common.add_arguments(parser)
 
 
+@log.silent()  # the comparison is printed instead
 def run(arguments: argparse.Namespace) -> None:
     runtime = export.RUNTIMES[arguments.command.partition(" ")[2]]
     runtime.demand_installed()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ...caffe import log
 from ...errors import InputError
 from ...files import is_stream, write_text
 from ...porting import export
@@ -20,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export_common.add_arguments(parser)
 
 
+@log.silent()  # the comparison is printed instead
 def run(arguments: argparse.Namespace) -> None:
     output = Path(arguments.output).with_suffix("")
     if is_stream(arguments.output):

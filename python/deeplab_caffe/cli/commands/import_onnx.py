@@ -32,8 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--verify", action=how, default=True, help="compare the net with the model (default)")
 
 
+@caffe.log.silent()  # the comparison is printed instead
 def run(arguments: argparse.Namespace) -> None:
-    caffe.log.set_stderr(False)  # the comparison is printed instead
     prefix = _prefix(arguments.output)
     found = onnx_import.import_onnx(arguments.model, _shapes(arguments.shape), arguments.allow_forks)
     result = onnx_import.verify_import(found, arguments.tolerance) if arguments.verify else None

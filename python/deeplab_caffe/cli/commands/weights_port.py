@@ -127,11 +127,11 @@ def _proof(source: WeightFile, output: str, temporary: Path, done: Ported) -> We
     return compare(source, written)
 
 
+@caffe.log.silent()
 def _activations(
     arguments: argparse.Namespace, written: Path, layers: Sequence[LayerWeights], images: Preprocessing
 ) -> export.Verification:
     """Compare the two nets on one image, each with its own preprocessing, and print the result."""
-    caffe.log.set_stderr(False)
     net = caffe.Net(definition_named(arguments.to), caffe.TEST)
     net.copy_from(os.fspath(written))
     other = caffe.Net(definition_named(arguments.from_net), caffe.TEST)
