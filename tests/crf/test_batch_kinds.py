@@ -76,7 +76,7 @@ def test_scores_of_another_number_of_classes_are_refused(case):
     _, maps, refined = case
     assert refined(maps, "--num-classes", "4")[0] == 0
     code, output, _ = refined(maps, "--num-classes", "3")
-    assert code == 2 and "scores of 4 classes; wanted 3" in output
+    assert code == 2 and "scores of 4 classes, but the data set has 3" in output
     assert "score maps contain" not in output
 
 

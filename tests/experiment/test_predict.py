@@ -216,7 +216,7 @@ def test_the_crf_refines(photos: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert predict("photos/a.png", "--exp", "exper/demo", "-o", "new", "--crf", "DeepLab-MSk") == 2
     assert "--crf DeepLab-MSk: no such preset or file; did you mean 'DeepLab-MSc'?" in capsys.readouterr().err
     assert predict("photos/a.png", "--exp", "exper/demo", "-o", "new", "--crf", "w1=4") == 2
-    assert "--crf w1=4: without sigma_alpha and sigma_beta; wanted w1, sigma_alpha" in capsys.readouterr().err
+    assert "--crf w1=4: missing sigma_alpha, sigma_beta; expected values of w1, sigma_alpha" in capsys.readouterr().err
     with pytest.raises(InputError, match="CRF: no parameters are known"):
         found.refined()
 

@@ -27,7 +27,7 @@ def add_running(parser: TakesFlags, several: str = "") -> None:
     """
     device = f"run on this CUDA device (default: the first, if there is one){several}"
     parser.add_argument("--gpu", metavar="N", help=device)
-    lower = "bf16: compute in bfloat16, faster and less exact; weights stay float32"
+    lower = "bf16: compute in bfloat16: less exact, faster on processors that have it; weights stay float32"
     parser.add_argument("--precision", choices=("float32", "bf16"), default="float32", help=lower)
     direct = "test and predict with convolutions by the direct sum alone, not Winograd's, which is faster on the CPU"
     parser.add_argument("--exact", action="store_true", help=f"{direct} and rounds differently")

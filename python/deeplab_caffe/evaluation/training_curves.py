@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _COLOURS = ("#1d5fa8", "#c2571a", "#3f7d3c", "#8a4f9e", "#b8283c", "#5c6670", "#00808a", "#a07a12")
+_TICK = "{x:g}"  # 0.01 or 5e-05, not an exponent above the axis, where it is overlooked
 
 #: name of a table without its stage → how its accuracies are drawn
 _ACCURACY_STYLES: dict[str, dict[str, Any]] = {
@@ -72,7 +73,7 @@ def loss_curve(stages: Sequence[TrainingStage], apart: bool = False) -> Chart:
     upper.set_ylabel("loss")
     of_iterations(lower)
     lower.set_ylabel("lr")
-    lower.yaxis.set_major_formatter(_tick)
+    lower.yaxis.set_major_formatter(_TICK)
     upper.legend(frameon=False, fontsize=9)
     for axes in (upper, lower):
         plain(axes, "both")
@@ -149,7 +150,7 @@ def _panel(axes: Axes, title: str, columns: Sequence[str], runs: Sequence[tuple[
     axes.margins(x=0.02)
     axes.set_ylabel(title)
     if title == "lr":
-        axes.yaxis.set_major_formatter(_tick)
+        axes.yaxis.set_major_formatter(_TICK)
     elif "loss" in title:
         _scale(axes, shown)
     if len(runs) > 1 or len(columns) > 1:
@@ -172,8 +173,3 @@ def _scale(axes: Axes, values: Sequence[NDArray[np.floating[Any]]]) -> None:
     every = every[np.isfinite(every)]
     if every.size and every.min() > 0 and every.max() >= 2 * every.min():
         logarithmic(axes, every.min(), every.max())
-
-
-def _tick(value: float, position: float) -> str:
-    """The label of a tick: 0.01 or 5e-05, its exponent not above the axis, where it is overlooked."""
-    return f"{value:g}"

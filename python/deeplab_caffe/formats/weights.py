@@ -66,7 +66,6 @@ class LayerWeights:
 
 #: a state in place of weights
 NO_WEIGHTS = "{path}: is the state of a solver (.solverstate); the weights are in the .caffemodel beside it"
-_IS_PROTOTXT = "{path}: is a prototxt, which has no weights; expected a .caffemodel"
 
 
 class _Damaged(ValueError):
@@ -92,24 +91,25 @@ def read_caffemodel(path: str | os.PathLike[str]) -> list[LayerWeights]:
                 elif number == 2 and kind == _BYTES:
                     layers.append(_old_layer(value))
         except _Damaged as error:
-            if _is_prototxt(path, view):
-                raise InputError(_IS_PROTOTXT.format(path=path)) from None
+            _refuse_prototxt(path, view)
             done = f" after layer '{layers[-1].name}'" if layers else ""
             raise _Damaged(f"{error}{done}; the file has {len(view)} bytes") from None
     if not layers:
-        if _is_prototxt(path, view):
-            raise InputError(_IS_PROTOTXT.format(path=path))
+        _refuse_prototxt(path, view)
         raise InputError(f"{path}: has no layers; expected a .caffemodel")
     return layers
 
 
-def _is_prototxt(path: str | os.PathLike[str], view: Buffer) -> bool:
+def _refuse_prototxt(path: str | os.PathLike[str], view: Buffer) -> None:
+    """Raise InputError if what holds no weights is a prototxt."""
     if b"\0" in bytes(view[:65536]):  # spares reading the whole of a damaged file
-        return False
+        return
     try:
-        return bool(Document.read(path).root.fields)
+        fields_of_text = Document.read(path).root.fields
     except InputError:
-        return False
+        return
+    if fields_of_text:
+        raise InputError(f"{path}: is a prototxt, which has no weights; expected a .caffemodel")
 
 
 def fields(view: Buffer) -> Iterator[tuple[int, int, Any]]:

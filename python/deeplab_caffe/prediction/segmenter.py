@@ -230,9 +230,7 @@ def _values(word: str) -> CRFParameters:
     try:
         return CRFParameters(**values)
     except TypeError:
-        lacking = [name for name in ("w1", "sigma_alpha", "sigma_beta") if name not in {n.strip() for n in stated}]
-        if lacking:
-            wanted = "wanted w1, sigma_alpha and sigma_beta"
-            raise InputError(f"--crf {word}: without {' and '.join(lacking)}; {wanted}") from None
+        lacking = [name for name in ("w1", "sigma_alpha", "sigma_beta") if name not in values]
+        missing = f"missing {', '.join(lacking)}; " if lacking else ""
         known = "w1, sigma_alpha, sigma_beta, and w2, sigma_gamma, iterations, normalization if others than usual"
-        raise InputError(f"--crf {word}: expected values of {known}") from None
+        raise InputError(f"--crf {word}: {missing}expected values of {known}") from None

@@ -37,7 +37,7 @@ def _meets(state: Any, rule: Any, layer: str) -> bool:
     return unmet is None
 
 
-def insert_splits(entries: list[Entry], every: Iterable[Entry] = ()) -> list[Entry]:
+def insert_splits(entries: list[Entry], every: Iterable[Entry]) -> list[Entry]:
     """Put a Split layer after every top that is used more than once, and rename what uses it.
 
     A use is a bottom, or a stated loss weight. Names: `<blob>_<layer>_<top index>_split_<k>`.

@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     inputs = {"--scores": arguments.scores, "--images": arguments.images, "-o": arguments.output}
     if lacking := [flag for flag, folder in inputs.items() if not folder]:
-        raise InputError(f"without {', '.join(lacking)}; or name an experiment: deeplab crf NAME")
+        raise InputError(f"missing {', '.join(lacking)}; or name an experiment: deeplab crf NAME")
     found = crf_flags.tasks(arguments)
     tasks = [task for task in found if not (arguments.keep and _is_done(task.id, arguments))]
     refiner = _refiner(arguments, len(tasks))

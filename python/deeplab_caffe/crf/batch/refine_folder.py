@@ -132,7 +132,7 @@ def described_kinds(kinds: Mapping[str, int], confidence: float) -> str:
         f"{kind} ({count} map{'s' * (count != 1)}{f', right with probability {confidence:g}' * (kind == 'labels')})"
         for kind, count in sorted(kinds.items())
     ]
-    return f"score maps contain {' and '.join(named) or 'nothing'}" + (
+    return f"score maps contain {' and '.join(named)}" + (
         "; all of a folder should contain the same: state it with --kind" if len(named) > 1 else ""
     )
 

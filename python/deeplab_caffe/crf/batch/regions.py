@@ -71,7 +71,7 @@ def _classes(values: NDArray[Any], kind: Kind, reading: MapReading) -> int:
     """The number of classes of a map. Raises InputError if it is not that of the data set."""
     if len(values) > 1:
         if reading.classes not in (None, len(values)):
-            raise InputError(f"scores of {len(values)} classes; wanted {reading.classes}")
+            raise InputError(f"scores of {len(values)} classes, but the data set has {reading.classes}")
         return len(values)
     if kind != "labels":
         return 2
