@@ -12,7 +12,7 @@ from ..arrays import Float32, Size
 from ..errors import InputError
 from ..nets.input_sizes import SizeRule
 
-_SMALL, _MANY = 65, 4096  # pixels along a region's side, and regions of an image, that are too small and too many
+_SMALL, _MANY = 65, 1000  # pixels along a region's side, and regions of an image, that are too small and too many
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def _count(axis: Sequence[Span], length: int) -> Float32:
 def regions(size: Size, tile: Size | None, overlap: float, grid: Grid) -> Regions:
     """The regions of an image (H, W); a single one if `tile` is None, or not smaller than the image.
 
-    Raises InputError for small regions of which there would be thousands: each is a pass of the net.
+    Raises InputError for small regions of which there would be more than a thousand: each is a pass of the net.
     """
     height, width = tile or (None, None)
     found = Regions(size, spans(size[0], height, overlap, grid), spans(size[1], width, overlap, grid))
